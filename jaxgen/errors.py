@@ -1,0 +1,24 @@
+"""Mistakes that a user can correct, told in one line."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UsageError(ValueError):
+    """What was given, what is allowed and what to do, in one line. Commands print it and exit with status 2."""
+
+
+def unknown(kind: str, given: str, allowed: Iterable[str]) -> UsageError:
+    """Returns the error for a name that is not one of those allowed, with the nearest of them first.
+
+    Args:
+      kind: what is named, as in "data set" or "loss".
+      given: the name that was given.
+      allowed: every name that would have been accepted.
+    Returns:
+      UsageError, to be raised by the caller.
+    """
+    allowed = sorted(allowed)
+    near = difflib.get_close_matches(given, allowed, n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return UsageError(f"unknown {kind} {given!r}: {hint}allowed: {', '.join(allowed)}")

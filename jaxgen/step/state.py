@@ -1,0 +1,90 @@
+"""The state of a training run and the contract between an objective and whatever runs it."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from flax import struct
+from jax import Array
+
+PyTree = Any
+Batch = dict[str, Array]
+Metrics = dict[str, Array]
+
+
+@struct.dataclass
+class TrainState:
+    """Everything that changes or may be swept during training, as arrays only.
+
+    jit, vmap, scan and Orbax take it as it is.
+
+    Attributes:
+      step: int32[], the number of training steps taken.
+      params: parameters by player: "generator" and "discriminator", or "model".
+      stats: the other variables of each player (batch statistics, spectral vectors), by player and collection.
+      opt_state: optimizer state by player.
+      ema: averaged variables by player, each {"params": …, "stats": …}: pictures need both.
+      hyper: every number that may be swept, float32[].
+      key: root key of the run, never advanced: what a step draws depends on `key` and `step` alone.
+    """
+
+    step: Array
+    params: dict[str, PyTree]
+    stats: dict[str, PyTree]
+    opt_state: dict[str, PyTree]
+    ema: dict[str, PyTree]
+    hyper: dict[str, Array]
+    key: Array
+
+
+class Selection(NamedTuple):
+    """Which checkpoint is the best: the one with the largest or smallest value of a metric."""
+
+    metric: str
+    largest: bool
+
+    def better(self, new: float, old: float) -> bool:
+        """Returns whether `new` beats `old`; NaN never does."""
+        return new > old if self.largest else new < old
+
+
+class Objective(NamedTuple):
+    """A model's training as pure functions. Nothing in it knows files, devices or loops.
+
+    Attributes:
+      init: (key, batch) -> TrainState. Of the batch only the image's shape matters.
+      step: (state, batch) -> (state, metrics), the signature of `lax.scan`. A batch holds `chunks` times the number of
+        images that one gradient sees.
+      chunks: gradient updates' worth of images in one batch (critic steps); 1 elsewhere.
+      microbatches: parts of a chunk that are differentiated one after the other and averaged (gradient accumulation).
+      pictures: (state, batch) -> images by name, float32[n, h, w, c] in [0, 1], for a person to look at.
+      evaluate: (state, batch) -> metrics on images that were not trained on, named "evaluation/…".
+      selection: which of the evaluation metrics tells the best checkpoint.
+      sample: (variables, key, count) -> images float32[count, h, w, c] in [0, 1] from the prior.
+      reconstruct: (variables, images) -> images, through the latent code.
+      restore: (variables, images, …) -> images with the damage removed.
+
+    `variables` is {"params": …, "stats": …} of the player that makes pictures; `averaged` and `current` return it.
+      player: the name of the player that makes pictures.
+    """
+
+    init: Callable[[Array, Batch], TrainState]
+    step: Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+    player: str
+    chunks: int = 1
+    microbatches: int = 1
+    pictures: Callable[[TrainState, Batch], dict[str, Array]] | None = None
+    evaluate: Callable[[TrainState, Batch], Metrics] | None = None
+    selection: Selection | None = None
+    sample: Callable[[PyTree, Array, int], Array] | None = None
+    reconstruct: Callable[[PyTree, Array], Array] | None = None
+    restore: Callable[..., Array] | None = None
+
+
+def averaged(state: TrainState, player: str) -> PyTree:
+    """Returns the exponential moving average of a player's variables, {"params": …, "stats": …}."""
+    return state.ema[player]
+
+
+def current(state: TrainState, player: str) -> PyTree:
+    """Returns a player's variables as they stand, {"params": …, "stats": …}."""
+    return {"params": state.params[player], "stats": state.stats[player]}
