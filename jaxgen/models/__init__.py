@@ -1,0 +1,1 @@
+"""Networks and their layers: the only modules of Flax."""

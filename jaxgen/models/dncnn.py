@@ -1,0 +1,67 @@
+"""DnCNN: a stack of 3×3 convolutions that predicts the noise in an image.
+
+Reference: Zhang, Zuo, Chen, Meng, Zhang 2017, section III.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+from jax.nn.initializers import he_normal
+from jax.typing import DTypeLike
+
+from jaxgen.models.layers import BatchNorm, Conv, at_least_float32
+
+
+class Block(nn.Module):
+    """Convolution, batch norm, ReLU."""
+
+    axis_name: str | None
+    dtype: DTypeLike | None
+    param_dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool) -> Array:
+        """Returns float[batch, height, width, channel], the input's shape."""
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        x = Conv(x.shape[-1], use_bias=False, kernel_init=he_normal(), name="conv", **dtypes)(x)
+        return jax.nn.relu(BatchNorm(self.axis_name, name="norm", **dtypes)(x, train))
+
+
+class DnCNN(nn.Module):
+    """Images without their noise, of any height, width and number of channels.
+
+    The first and the last convolution have a bias, those before batch norm none.
+
+    Attributes:
+      depth: convolutions: 17 for a known noise level, 20 for a blind denoiser.
+      width: channels of every map.
+      axis_name: the mapped axis over which batch norm is synchronised, or None.
+      remat: whether the backward pass computes each block again instead of remembering its activations.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    depth: int = 17
+    width: int = 64
+    axis_name: str | None = None
+    remat: bool = False
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: Array, train: bool) -> Array:
+        """Returns images minus their predicted noise.
+
+        Args:
+          images: float[batch, height, width, channel] in [0, 1] with noise added.
+          train: whether batch norm uses the batch's statistics.
+        Returns:
+          float[batch, height, width, channel].
+        """
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        block = nn.remat(Block, static_argnums=2) if self.remat else Block
+        x = jax.nn.relu(Conv(self.width, kernel_init=he_normal(), name="first", **dtypes)(images))
+        for i in range(self.depth - 2):
+            x = block(self.axis_name, name=f"block_{i}", **dtypes)(x, train)
+        return images - at_least_float32(Conv(images.shape[-1], name="last", **dtypes)(x))

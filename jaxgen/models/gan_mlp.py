@@ -1,0 +1,114 @@
+"""Generator and discriminator of dense layers, in two variants.
+
+`plain` ends in a sigmoid s and leaves as 2s − 1; `batch_norm` normalises after each ReLU and ends in tanh.
+Reference: Goodfellow et al. 2014, section 5 (fully connected players on MNIST).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+from jax.typing import DTypeLike
+
+from jaxgen.errors import unknown
+from jaxgen.models.layers import BatchNorm, Dense, at_least_float32, logit
+
+
+class Variant(NamedTuple):
+    """Widths of the hidden layers of both players, and whether those are normalised."""
+
+    generator: tuple[int, ...]
+    discriminator: tuple[int, ...]
+    batch_norm: bool
+
+
+VARIANTS = {
+    "plain": Variant(generator=(128, 128), discriminator=(128, 128), batch_norm=False),
+    "batch_norm": Variant(generator=(256, 512, 1024), discriminator=(512, 256), batch_norm=True),
+}
+
+
+class Hidden(nn.Module):
+    """Dense layers with ReLU, each followed by batch norm where asked for."""
+
+    widths: tuple[int, ...]
+    batch_norm: bool
+    axis_name: str | None
+    dtype: DTypeLike | None
+    param_dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool) -> Array:
+        """Returns float[batch, widths[-1]]."""
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        for i, width in enumerate(self.widths):
+            x = jax.nn.relu(Dense(width, name=f"dense_{i}", **dtypes)(x))
+            if self.batch_norm:
+                x = BatchNorm(self.axis_name, name=f"norm_{i}", **dtypes)(x, train)
+        return x
+
+
+def find_variant(name: str) -> Variant:
+    """Returns a variant by its name, or raises UsageError."""
+    if name not in VARIANTS:
+        raise unknown("variant of gan_mlp", name, VARIANTS)
+    return VARIANTS[name]
+
+
+class Generator(nn.Module):
+    """Latent vectors to images of any size.
+
+    Attributes:
+      variant: a name in `VARIANTS`.
+      size: side of the images, pixels.
+      channels: of the images.
+      axis_name: the mapped axis over which batch norm is synchronised, or None.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    variant: str = "plain"
+    size: int = 28
+    channels: int = 1
+    axis_name: str | None = None
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, latent: Array, train: bool) -> Array:
+        """Returns float[batch, size, size, channels] in [-1, 1] from float[batch, latent]."""
+        variant, shape = find_variant(self.variant), (self.size, self.size, self.channels)
+        hidden = Hidden(
+            variant.generator, variant.batch_norm, self.axis_name, self.dtype, self.param_dtype, name="hidden"
+        )
+        pixels = self.size * self.size * self.channels
+        x = Dense(pixels, dtype=self.dtype, param_dtype=self.param_dtype, name="image")(hidden(latent, train))
+        x = at_least_float32(x).reshape(-1, *shape)
+        return jnp.tanh(x) if variant.batch_norm else 2 * jax.nn.sigmoid(x) - 1
+
+
+class Discriminator(nn.Module):
+    """Images of any size to logits.
+
+    Attributes:
+      variant: a name in `VARIANTS`.
+      axis_name: the mapped axis over which batch norm is synchronised, or None.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    variant: str = "plain"
+    axis_name: str | None = None
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: Array, train: bool) -> Array:
+        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1]."""
+        variant = find_variant(self.variant)
+        hidden = Hidden(
+            variant.discriminator, variant.batch_norm, self.axis_name, self.dtype, self.param_dtype, name="hidden"
+        )
+        return logit(hidden(images.reshape(len(images), -1), train), param_dtype=self.param_dtype)
