@@ -40,9 +40,10 @@ def gradient(loss: Callable, params: PyTree, examples: PyTree, microbatches: int
     if microbatches == 1:
         return differentiate(params, examples)
     parts = jax.tree.map(lambda x: x.reshape(microbatches, -1, *x.shape[1:]), examples)
-    total = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(differentiate, params, jax.tree.map(lambda x: x[0], parts)))
+    shapes = jax.eval_shape(differentiate, params, jax.tree.map(lambda x: x[0], parts))
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
     add = lambda total, part: (jax.tree.map(jnp.add, total, differentiate(params, part)), None)
-    total, _ = lax.scan(add, total, parts)
+    total, _ = lax.scan(add, zeros, parts)
     return jax.tree.map(lambda x: x / microbatches, total)
 
 

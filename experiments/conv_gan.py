@@ -1,0 +1,37 @@
+"""GAN of plain convolutions: upsampling and 3×3 convolutions against strided 3×3 convolutions, no normalisation.
+
+    python experiments/conv_gan.py                                  # digits, 28×28
+    python experiments/conv_gan.py --data.name fashion_mnist --data.dir DIR
+
+Source: the architecture of the first convolutional GANs before Radford et al. 2016; Adam with β₁ 0.5.
+"""
+
+from dataclasses import dataclass
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options
+from jaxgen.models.conv_gan import Discriminator, Generator
+from jaxgen.objectives.gan import make_gan
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(GanConfig):
+    """Options of this experiment."""
+
+    width: int = 64
+    """Filters of every convolution."""
+    data: DataConfig = DataConfig(name="digits", size=28, channels=1)
+    hyper: GanHyper = GanHyper(learning_rate=2e-4, b1=0.5)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    shared = {"width": config.width, "dtype": compute_dtype(config)}
+    generator = Generator(size=config.data.size, channels=config.data.channels, **shared)
+    return make_gan(generator, Discriminator(**shared), **gan_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

@@ -1,0 +1,46 @@
+"""DCGAN: transposed and strided 4×4 convolutions with batch normalisation in both networks.
+
+    python experiments/dcgan.py                                     # digits, 32×32
+    python experiments/dcgan.py --data.name folder --data.dir DIR --data.size 64 --data.channels 3 --batch-size 32
+    python experiments/dcgan.py --variant deep_stem --data.size 128 --data.channels 3 --data.name photos
+
+`radford` is the paper's network at 28, 32, 64 or 128 pixels; `deep_stem` puts five dense layers before the first
+transposed convolution and makes 128×128.
+Source: Radford, Metz, Chintala 2016: batch 64, Adam 2e-4 with β₁ 0.5, weights from N(0, 0.02), LeakyReLU 0.2.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options
+from jaxgen.models import dcgan, dcgan_deep_stem
+from jaxgen.objectives.gan import make_gan
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(GanConfig):
+    """Options of this experiment."""
+
+    variant: Literal["radford", "deep_stem"] = "radford"
+    """The paper's generator, or the one with a stem of dense layers."""
+    norm: Literal["batch", "spectral", "none"] = "batch"
+    """Normalisation in the discriminator."""
+    width: int = 64
+    """Filters next to the image; they double with every halving of the size."""
+    data: DataConfig = DataConfig(name="digits", size=32, channels=1)
+    hyper: GanHyper = GanHyper(learning_rate=2e-4, b1=0.5)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    model = {"radford": dcgan, "deep_stem": dcgan_deep_stem}[config.variant]
+    shared = {"width": config.width, "axis_name": axis_name, "dtype": compute_dtype(config)}
+    generator = model.Generator(size=config.data.size, channels=config.data.channels, **shared)
+    return make_gan(generator, model.Discriminator(norm=config.norm, **shared), **gan_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

@@ -1,0 +1,41 @@
+"""GAN of dense layers.
+
+    python experiments/gan_mlp.py                                   # digits, 28×28
+    python experiments/gan_mlp.py --variant batch_norm --data.name mnist --data.dir DIR
+
+Two networks of three layers each: `plain` (100-128-128-784, sigmoid) and `batch_norm` (100-256-512-1024-784, tanh).
+Source: Goodfellow et al. 2014, with the non-saturating loss of its section 3 and Adam.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options
+from jaxgen.models.gan_mlp import Discriminator, Generator
+from jaxgen.objectives.gan import make_gan
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(GanConfig):
+    """Options of this experiment."""
+
+    variant: Literal["plain", "batch_norm"] = "batch_norm"
+    """Which of the two networks."""
+    batch_size: int = 128
+    """Images that one gradient sees, over all devices."""
+    data: DataConfig = DataConfig(name="digits", size=28, channels=1)
+    hyper: GanHyper = GanHyper(learning_rate=2e-4, b1=0.5)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    shared = {"variant": config.variant, "axis_name": axis_name, "dtype": compute_dtype(config)}
+    generator = Generator(size=config.data.size, channels=config.data.channels, **shared)
+    return make_gan(generator, Discriminator(**shared), **gan_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

@@ -1,0 +1,44 @@
+"""LSGAN: least squares in place of the logarithm, on DCGAN's networks.
+
+    python experiments/lsgan.py                                     # digits, 32×32
+    python experiments/lsgan.py --data.name mnist --data.dir DIR --data.fit pad
+
+½(D(x) − 1)² + ½D(G(z))² for the discriminator, ½(D(G(z)) − 1)² for the generator: gradients do not vanish for images
+that are judged right and lie far from the boundary.
+Source: Mao et al. 2017, equation 9.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options
+from jaxgen.models.dcgan import Discriminator, Generator
+from jaxgen.objectives.gan import make_gan
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(GanConfig):
+    """Options of this experiment."""
+
+    loss: Literal["least_squares"] = "least_squares"
+    """Adversarial loss."""
+    norm: Literal["batch", "spectral", "none"] = "batch"
+    """Normalisation in the discriminator."""
+    width: int = 64
+    """Filters next to the image; they double with every halving of the size."""
+    data: DataConfig = DataConfig(name="digits", size=32, channels=1)
+    hyper: GanHyper = GanHyper(learning_rate=2e-4, b1=0.5)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    shared = {"width": config.width, "axis_name": axis_name, "dtype": compute_dtype(config)}
+    generator = Generator(size=config.data.size, channels=config.data.channels, **shared)
+    return make_gan(generator, Discriminator(norm=config.norm, **shared), **gan_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

@@ -1,0 +1,94 @@
+"""The `jaxgen` command. It parses and calls; what it calls can be called from Python too."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxgen.command import exit_status, run_script
+
+TRAIN_HELP = "train an experiment script; its own options follow, and `jaxgen train EXPERIMENT --help` lists them"
+
+
+def train(name: str, words: Sequence[str]) -> None:
+    """Trains an experiment as running its script does."""
+    from jaxgen.experiment.scripts import load_script
+
+    module = load_script(name)
+    run_script(module.Config, module.build, module.__doc__ or "", words)
+
+
+def sample(options: argparse.Namespace) -> None:
+    """Writes a grid and single pictures drawn from a run's generator."""
+    from jaxgen.experiment import reopen
+    from jaxgen.reports import pictures
+
+    opened = reopen.open_run(options.run, which=options.checkpoint, ema=options.ema)
+    made = reopen.sample(opened, options.count, options.seed)
+    out = options.out or options.run / "samples" / f"step-{opened.step:08d}-seed-{options.seed}"
+    print(pictures.write_all(out, made))
+
+
+def info(options: argparse.Namespace) -> None:
+    """Prints what a run folder holds."""
+    from jaxgen.experiment import facts
+
+    found = facts.describe(options.run)
+    print(json.dumps(found) if options.json else facts.as_text(found))
+
+
+def count(text: str) -> int:
+    """Returns a whole number of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not at least 1")
+    return value
+
+
+class OneLine(argparse.ArgumentParser):
+    """A parser whose errors are one line and exit status 2."""
+
+    def error(self, message: str) -> None:
+        """Prints the message, points at --help and exits."""
+        self.exit(2, f"jaxgen: {message}; `{self.prog} --help` lists what is allowed\n")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Returns the parser of the command."""
+    parser = OneLine(prog="jaxgen", description="Image generation and image restoration in JAX.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    new = commands.add_parser("train", help=TRAIN_HELP, add_help=False)
+    new.add_argument("experiment", help="path of an experiment script, or the name of one in ./experiments")
+
+    new = commands.add_parser("sample", help="pictures from a run's checkpoint")
+    new.add_argument("run", type=Path, help="run folder")
+    new.add_argument("--count", type=count, default=64, help="how many pictures (default: 64)")
+    new.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
+    new.add_argument("--out", type=Path, help="folder for grid.png and the single pictures (default: in RUN/samples)")
+    new.add_argument("--checkpoint", choices=("last", "best"), default="last", help="which one (default: last)")
+    new.add_argument(
+        "--ema",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="use the averaged parameters, or those of that very step (default: averaged)",
+    )
+    new.set_defaults(action=sample)
+
+    new = commands.add_parser("info", help="configuration, parameters, step, digest, best and last metrics of a run")
+    new.add_argument("run", type=Path, help="run folder")
+    new.add_argument("--json", action="store_true", help="one JSON object")
+    new.set_defaults(action=info)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command and exits with its status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    options, rest = make_parser().parse_known_args(words)
+    if options.command == "train":
+        sys.exit(exit_status(lambda: train(options.experiment, rest)))
+    if rest:
+        make_parser().error(f"unknown option {rest[0]!r}")
+    sys.exit(exit_status(lambda: options.action(options)))

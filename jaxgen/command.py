@@ -1,0 +1,118 @@
+"""From a command line to a configuration, and from what went wrong to one line and an exit status."""
+
+import contextlib
+import dataclasses
+import io
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from jaxgen.errors import UsageError, unknown
+
+USAGE, FAILED, SIGNALLED = 2, 1, 128
+
+
+def field_names(kind: type, prefix: str = "") -> Iterator[str]:
+    """Yields the dotted name of every field of a dataclass, nested ones included."""
+    for field in dataclasses.fields(kind):
+        if dataclasses.is_dataclass(field.type):
+            yield from field_names(field.type, f"{prefix}{field.name}.")
+        else:
+            yield f"{prefix}{field.name}"
+
+
+def check_flags(kind: type, arguments: Sequence[str]) -> None:
+    """Raises for a flag that no field of the dataclass answers to, with the nearest ones."""
+    known = {f"--{name}" for name in field_names(kind)}
+    known |= {re.sub(r"([^.]+)$", r"no-\1", name) for name in known if name != "--help"} | {"--help"}
+    hyphened = {name.replace("_", "-") for name in known}
+    for argument in arguments:
+        flag = argument.split("=")[0].replace("_", "-")
+        if flag.startswith("--") and flag not in hyphened:
+            raise unknown("option", flag, {name for name in hyphened if "no-" not in name})
+
+
+def parse(kind: type, arguments: Sequence[str], description: str, program: str) -> Any:
+    """Returns the configuration that a command line asks for.
+
+    Args:
+      kind: a dataclass, whose field docstrings are the help.
+      arguments: the words after the program's name.
+      description: what --help begins with.
+      program: the name in usage lines.
+    Raises:
+      UsageError: for a flag or a value that does not fit, in one line.
+    """
+    import tyro
+
+    check_flags(kind, arguments)
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            return tyro.cli(kind, args=list(arguments), description=description, prog=program)
+    except SystemExit as stop:
+        if stop.code in (0, None):
+            raise
+        lines = [line.strip("│ ").strip() for line in told.getvalue().splitlines() if line.startswith("│")]
+        rule = next((i for i, line in enumerate(lines) if set(line) == {"─"}), len(lines))
+        raise UsageError(" ".join(lines[:rule]) or told.getvalue().strip()) from None
+
+
+def use_compilation_cache() -> None:
+    """Keeps compiled programs in the user's cache folder, so that a second start of a run need not compile."""
+    import jax
+
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    jax.config.update("jax_compilation_cache_dir", str(home / "jaxgen" / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+
+
+def exit_status(action: Callable[[], Any]) -> int:
+    """Runs an action and returns the exit status; what a person can put right is told in one line.
+
+    0: done. 1: training went wrong (a metric or the state is not finite). 2: something given must be put right.
+    128 + the signal's number: stopped by it, after a checkpoint.
+    """
+    from jaxgen.training.loop import Interrupted, NonFiniteError
+
+    try:
+        action()
+    except UsageError as error:
+        return complain(error, USAGE)
+    except NonFiniteError as error:
+        return complain(error, FAILED)
+    except Interrupted as stop:
+        return complain(stop, SIGNALLED + stop.signal)
+    except BrokenPipeError:
+        return SIGNALLED + 13
+    return 0
+
+
+def complain(error: Exception, status: int) -> int:
+    """Prints an error in one line and returns the status."""
+    print(f"jaxgen: {' '.join(str(error).split())}", file=sys.stderr)
+    return status
+
+
+def run_script(kind: type, build: Callable, description: str, arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs an experiment script: parses the command line, trains, exits.
+
+    Args:
+      kind: the script's Config.
+      build: the script's build.
+      description: the script's docstring, its recipe.
+      arguments: the words of the command line; None: those of this process.
+    """
+    from jaxgen.experiment.run import train
+    from jaxgen.experiment.scripts import describe_script
+
+    def action() -> None:
+        words = sys.argv[1:] if arguments is None else arguments
+        config = parse(kind, words, description, describe_script(build)["name"] + ".py")
+        use_compilation_cache()
+        train(config, build)
+
+    sys.exit(exit_status(action))

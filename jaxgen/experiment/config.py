@@ -1,0 +1,176 @@
+"""What an experiment can be told, as frozen dataclasses whose field docstrings are the help."""
+
+import dataclasses
+from typing import Any, Literal
+
+import jax.numpy as jnp
+
+from jaxgen.data import Config as DataConfig
+from jaxgen.losses import adversarial
+from jaxgen.step.schedules import make_learning_rate
+
+
+@dataclasses.dataclass(frozen=True)
+class Hyper:
+    """Numbers of a recipe: they live in the state, may be swept, and never cause a recompilation."""
+
+    learning_rate: float = 1e-3
+    """Learning rate, before schedule and warm-up."""
+    learning_rate_final: float = 0.0
+    """Learning rate at the end of the schedule."""
+    schedule_steps: float = 0.0
+    """Steps that the schedule takes; it stays at its end from then on."""
+    warmup_steps: float = 0.0
+    """Steps over which the learning rate grows linearly from 0."""
+    b1: float = 0.9
+    """Decay of the gradient's mean (Adam's β₁, momentum of sgd)."""
+    b2: float = 0.999
+    """Decay of the squared gradient's mean (Adam's β₂, RMSProp's decay)."""
+    weight_decay: float = 0.0
+    """Decoupled weight decay of adamw."""
+    clip_norm: float = 0.0
+    """Largest global norm of a gradient; 0: not clipped."""
+    ema_decay: float = 0.999
+    """Decay of the parameters' moving average for each step, with which pictures are made."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What every experiment can be told."""
+
+    steps: int = 10_000
+    """Training steps in all; a run that is resumed goes on to this number."""
+    batch_size: int = 64
+    """Images that one gradient sees, over all devices."""
+    seed: int = 0
+    """Seed of the initial parameters and of all noise."""
+    run: str = ""
+    """Run folder; empty: runs/NAME. A folder that holds a run is resumed."""
+    checkpoint_every: int = 1000
+    """Steps between checkpoints."""
+    checkpoint_minutes: float = 0.0
+    """Minutes after which a checkpoint is written whatever the step; 0: off."""
+    keep: int = 2
+    """How many of the newest checkpoints stay, beside the best one."""
+    log_every: int = 50
+    """Steps between lines of metrics."""
+    picture_every: int = 1000
+    """Steps between pictures; 0: only at the end."""
+    evaluate_every: int = 1000
+    """Steps between evaluations on held-out images; 0: only at the end."""
+    evaluate_images: int = 256
+    """Held-out images in an evaluation."""
+    steps_per_dispatch: int = 1
+    """Steps that one call to the accelerator runs; every interval must be a multiple of it."""
+    microbatches: int = 1
+    """Parts of a batch whose gradients are computed one after the other and averaged, to save memory."""
+    devices: int = 0
+    """Devices over which a batch is spread; 0: every accelerator, or one CPU device. A CPU simulates any number."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Arithmetic of the networks. Parameters, losses, penalties and statistics stay float32."""
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    """Optimizer of every network."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """Shape of the learning rate over hyper.schedule_steps."""
+    deterministic: bool = False
+    """Hold a GPU to the same bits in every run, at some cost in speed; a CPU gives them anyway."""
+    tensorboard: bool = True
+    """Write metrics to RUN/tensorboard too."""
+    wandb: bool = False
+    """Write metrics to Weights & Biases too (needs the package wandb)."""
+    data: DataConfig = DataConfig()
+    hyper: Hyper = Hyper()
+
+
+CHANGEABLE = frozenset(
+    {
+        "steps",
+        "run",
+        "checkpoint_every",
+        "checkpoint_minutes",
+        "keep",
+        "log_every",
+        "picture_every",
+        "evaluate_every",
+        "evaluate_images",
+        "steps_per_dispatch",
+        "devices",
+        "deterministic",
+        "tensorboard",
+        "wandb",
+        "data.dir",
+        "data.memory",
+    }
+)
+"""Fields that may differ between the parts of one run: they change neither the recipe nor the data."""
+
+
+def compute_dtype(config: Config) -> Any:
+    """Returns what a module takes as `dtype`: None for the parameters' own, or bfloat16."""
+    return jnp.bfloat16 if config.dtype == "bfloat16" else None
+
+
+def objective_options(config: Config, axis_name: str | None) -> dict[str, Any]:
+    """Returns what every `make_…` objective takes from a configuration."""
+    return {
+        "hyper": dataclasses.asdict(config.hyper),
+        "optimizer": config.optimizer,
+        "schedule": make_learning_rate(config.schedule),
+        "microbatches": config.microbatches,
+        "axis_name": axis_name,
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class GanHyper(Hyper):
+    """Numbers of an adversarial recipe."""
+
+    learning_rate: float = 2e-4
+    """Learning rate of the generator, before schedule and warm-up."""
+    b1: float = 0.5
+    """Decay of the gradient's mean (Adam's β₁, momentum of sgd)."""
+    discriminator_scale: float = 1.0
+    """Learning rate of the discriminator as a multiple of the generator's."""
+    penalty_weight: float = 10.0
+    """Weight λ of the gradient penalty."""
+    penalty_target: float = 1.0
+    """Slope to which the gradient penalty holds the critic."""
+    r1_weight: float = 1.0
+    """Weight γ of R1; half of it multiplies the squared slope on real images."""
+    r2_weight: float = 1.0
+    """Weight γ of R2; half of it multiplies the squared slope on generated images."""
+    clip_limit: float = 0.01
+    """Bound of the discriminator's parameters where they are clipped."""
+
+
+@dataclasses.dataclass(frozen=True)
+class GanConfig(Config):
+    """What every adversarial experiment can be told."""
+
+    loss: Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"] = (
+        "non_saturating"
+    )
+    """Adversarial loss."""
+    penalties: tuple[Literal["gradient_penalty", "r1", "r2"], ...] = ()
+    """Penalties on the discriminator's slope, summed."""
+    clip_weights: bool = False
+    """Clip the discriminator's parameters to ±hyper.clip_limit after each update."""
+    critic_steps: int = 1
+    """Discriminator updates for each generator update."""
+    share_latents: bool = True
+    """The generator's update sees the latents of the last discriminator update, which saves a pass; else fresh ones."""
+    latent: int = 100
+    """Size of the generator's input."""
+    hyper: GanHyper = GanHyper()
+
+
+def gan_options(config: GanConfig, axis_name: str | None) -> dict[str, Any]:
+    """Returns what `make_gan` takes from a configuration."""
+    return objective_options(config, axis_name) | {
+        "loss": getattr(adversarial, config.loss),
+        "penalties": config.penalties,
+        "clip_weights": config.clip_weights,
+        "critic_steps": config.critic_steps,
+        "share_latents": config.share_latents,
+        "latent": config.latent,
+    }

@@ -1,0 +1,104 @@
+"""From a run folder back to what it trained."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxgen.errors import UsageError
+from jaxgen.experiment.config import Config
+from jaxgen.experiment.scripts import FOLDER, describe_script, from_dict, load_script
+from jaxgen.step.state import Objective, PyTree, averaged, current
+from jaxgen.training import execute
+from jaxgen.training.checkpoints import Checkpoints, Restored
+from jaxgen.training.run_folder import RunFolder
+
+
+class Opened(NamedTuple):
+    """A run as it was trained.
+
+    Attributes:
+      config: its configuration.
+      objective: what it trained.
+      variables: {"params": …, "stats": …} of the player that makes pictures, at the step chosen.
+      step: that step.
+    """
+
+    config: Config
+    objective: Objective
+    variables: PyTree
+    step: int
+
+
+def read_config(run: Path) -> dict[str, Any]:
+    """Returns a run's config.json: {"experiment": …, "image_shape": …, "config": …}.
+
+    Raises:
+      UsageError: if the folder holds no run, or the file cannot be read.
+    """
+    plain = RunFolder(run).config()
+    if plain is None:
+        raise UsageError(f"{run} is no run folder: it has no config.json; give the folder that --run named")
+    return plain
+
+
+def find_script(script: dict[str, str]) -> Any:
+    """Returns the module of the script that a run was trained by: where it was, else by its name in ./experiments."""
+    for path in (Path(script["path"]), FOLDER / f"{script['name']}.py"):
+        if path.is_file():
+            return load_script(str(path))
+    raise UsageError(
+        f"the run's experiment script is gone from {script['path']}: put it back, or at ./{FOLDER}/{script['name']}.py"
+    )
+
+
+def restore(run: Path, objective: Objective, image_shape: tuple[int, ...], which: str, say=print) -> Restored:
+    """Returns a checkpoint of a run, "last" or "best"; its data need not be there.
+
+    Raises:
+      UsageError: if there is none.
+    """
+    batch = {"image": jax.ShapeDtypeStruct((1, *image_shape), "float32")}
+    template = jax.eval_shape(objective.init, jax.random.key(0), batch)
+    with Checkpoints(run / "checkpoints", selection=objective.selection, say=say) as checkpoints:
+        restored = checkpoints.restore(template, which)
+    if restored is None:
+        raise UsageError(f"{run} has no {which} checkpoint yet: train it first")
+    return restored
+
+
+def open_run(run: Path, *, which: str = "last", ema: bool = True, say=print) -> Opened:
+    """Returns what a run folder holds, ready to make pictures.
+
+    Args:
+      run: the folder.
+      which: "last" or "best" checkpoint.
+      ema: whether the averaged variables are wanted, or those of that very step.
+      say: takes warnings.
+    Raises:
+      UsageError: if the folder, its script or its checkpoint is missing or damaged.
+    """
+    plain = read_config(run)
+    module = find_script(plain["experiment"])
+    if describe_script(module.build)["sha256"] != plain["experiment"]["sha256"]:
+        say(f"warning: {plain['experiment']['name']}.py has changed since {run} was last trained")
+    config = from_dict(module.Config, plain["config"])
+    objective = module.build(config, None)
+    restored = restore(run, objective, tuple(plain["image_shape"]), which, say)
+    pick = averaged if ema else current
+    return Opened(config, objective, pick(restored.state, objective.player), restored.step)
+
+
+def sample(opened: Opened, count: int, seed: int) -> Any:
+    """Returns images from the prior, float32[count, h, w, c] in [0, 1].
+
+    Raises:
+      UsageError: if what was trained makes no pictures from nothing.
+    """
+    if opened.objective.sample is None:
+        raise UsageError(
+            "this run's objective does not sample: it restores images; see the pictures in its samples folder"
+        )
+    draw = execute.once(partial(opened.objective.sample, count=count))
+    return draw(opened.variables, jax.random.key(seed))

@@ -1,0 +1,100 @@
+"""One network, one loss: the step that a variational model, a restorer and a classifier have in common."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgen.step.averages import average, decay
+from jaxgen.step.gradients import descend
+from jaxgen.step.optimizers import OPTIMIZERS, hyper_arrays
+from jaxgen.step.randomness import Stream, example_keys, step_key, stream
+from jaxgen.step.schedules import Hyper, Schedule, constant
+from jaxgen.step.state import Batch, Metrics, Objective, PyTree, TrainState
+
+PLAYER = "model"
+Draw = Callable[[Callable[[Stream], Array], Batch, Hyper], PyTree]
+Loss = Callable[[PyTree, PyTree, Hyper], tuple[Array, tuple[Metrics, PyTree]]]
+
+
+def make_single(
+    initialise: Callable[[Array, Batch], PyTree],
+    draw: Draw,
+    loss: Loss,
+    *,
+    hyper: Mapping[str, float],
+    optimizer: str = "adam",
+    schedule: Schedule = constant,
+    microbatches: int = 1,
+    axis_name: str | None = None,
+    **parts: Any,
+) -> Objective:
+    """Returns the objective of one network that goes down one loss.
+
+    Args:
+      initialise: (key, batch) -> the module's variables.
+      draw: (keys, batch, hyper) -> examples: what the loss sees, the random numbers drawn. `keys(stream)` gives one key
+        for each example.
+      loss: (variables, examples, hyper) -> (mean loss, (metrics, updated statistics)); variables is
+        {"params": …, "stats": …}.
+      hyper: learning_rate, b1, b2, ema_decay, clip_norm, and what draw, loss and schedule read.
+      optimizer: a name in `OPTIMIZERS`.
+      schedule: evaluated first in every step.
+      microbatches: see `gradients.gradient`.
+      axis_name: the mapped axis over which a batch is spread, or None.
+      **parts: the other fields of Objective.
+    Returns:
+      Objective whose only player is "model".
+    """
+    make_optimizer = OPTIMIZERS[optimizer]
+
+    def init(key: Array, batch: Batch) -> TrainState:
+        model_key, root = jax.random.split(key)
+        stats = dict(initialise(model_key, batch))
+        params = stats.pop("params")
+        arrays = hyper_arrays(hyper)
+        return TrainState(
+            step=jnp.int32(0),
+            params={PLAYER: params},
+            stats={PLAYER: stats},
+            opt_state={PLAYER: make_optimizer(arrays).init(params)},
+            ema={PLAYER: jax.tree.map(jnp.copy, {"params": params, "stats": stats})},
+            hyper=arrays,
+            key=root,
+        )
+
+    def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        numbers = schedule(state.hyper, state.step)
+        keys = partial(batch_keys, step_key(state.key, state.step), batch, axis_name, microbatches)
+        stats = state.stats[PLAYER]
+        new = descend(
+            lambda params, examples: loss({"params": params, "stats": stats}, examples, numbers),
+            state.params[PLAYER],
+            state.opt_state[PLAYER],
+            make_optimizer(numbers),
+            draw(keys, batch, numbers),
+            axis_name=axis_name,
+            microbatches=microbatches,
+            clip_norm=numbers["clip_norm"],
+        )
+        metrics, stats = new.aux
+        made = {"params": new.params, "stats": stats}
+        told = {f"{PLAYER}/{name}": value for name, value in metrics.items()}
+        told |= {f"{PLAYER}/gradient_norm": new.gradient_norm, "learning_rate": numbers["learning_rate"]}
+        return state.replace(
+            step=state.step + 1,
+            params={PLAYER: new.params},
+            stats={PLAYER: stats},
+            opt_state={PLAYER: new.opt_state},
+            ema={PLAYER: average(state.ema[PLAYER], made, decay(numbers["ema_decay"], state.step))},
+        ), told
+
+    return Objective(init=init, step=step, player=PLAYER, microbatches=microbatches, **parts)
+
+
+def batch_keys(key: Array, batch: Batch, axis_name: str | None, microbatches: int, name: Stream) -> Array:
+    """Returns one key of the named stream for each of this device's examples."""
+    return example_keys(stream(key, name), len(batch["image"]), axis_name, microbatches)

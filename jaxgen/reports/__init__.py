@@ -1,0 +1,1 @@
+"""Pictures and pages out of a run folder."""

@@ -1,0 +1,58 @@
+"""A run's metrics as curves."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from jaxgen.errors import UsageError
+
+
+def series(history: Sequence[Mapping], name: str) -> tuple[list[int], list[float]]:
+    """Returns the steps at which a metric was written and its values there."""
+    points = [(line["step"], line[name]) for line in history if isinstance(line.get(name), int | float)]
+    return [step for step, _ in points], [value for _, value in points]
+
+
+def panels(history: Sequence[Mapping]) -> dict[str, list[str]]:
+    """Returns the metrics' names grouped by what comes after the slash: players share a panel."""
+    names = sorted({name for line in history for name in line} - {"step", "time"})
+    grouped: dict[str, list[str]] = {}
+    for name in names:
+        grouped.setdefault(name.split("/")[-1], []).append(name)
+    return grouped
+
+
+def draw(history: Sequence[Mapping], path: Path, *, say: Callable[[str], None] = print) -> None:
+    """Writes one picture with a panel for each kind of metric; without matplotlib it says so and writes none.
+
+    Args:
+      history: the lines of metrics.jsonl, each with "step".
+      path: where the picture goes.
+      say: takes the line that says that matplotlib is missing.
+    Raises:
+      UsageError: if the picture cannot be written.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        say("no curves.png: matplotlib is not installed; the numbers are in metrics.jsonl")
+        return
+    groups = panels(history)
+    if not groups:
+        return
+    columns = min(3, len(groups))
+    rows = -(-len(groups) // columns)
+    figure = Figure(figsize=(4.5 * columns, 2.8 * rows), layout="constrained")
+    for axes, (title, names) in zip(figure.subplots(rows, columns, squeeze=False).flat, groups.items(), strict=False):
+        for name in names:
+            axes.plot(*series(history, name), label=name, linewidth=1, marker="." if name.startswith("eval") else None)
+        axes.set_title(title, fontsize=9)
+        axes.set_xlabel("step", fontsize=8)
+        axes.tick_params(labelsize=7)
+        if len(names) > 1:
+            axes.legend(fontsize=7)
+    for axes in figure.axes[len(groups) :]:
+        axes.remove()
+    try:
+        figure.savefig(path, dpi=110)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written ({error}): free the disk or choose another run folder") from error

@@ -1,0 +1,220 @@
+"""How a step is run: the only jit, pmap, shard_map, scan over steps and population.
+
+Every execution computes the same thing (tests/training/test_contract.py): the step is written once, and what differs is
+where its examples lie and who averages its gradients.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxgen.errors import UsageError, unknown
+from jaxgen.step.randomness import device_index
+from jaxgen.step.state import Batch, Metrics, Objective, PyTree, TrainState
+
+AXIS = "batch"
+EXECUTIONS = ("jit", "pmap", "shard_map")
+Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+
+
+class Feed(NamedTuple):
+    """Where batches come from.
+
+    Attributes:
+      fetch: (first step, steps) -> payload, on the host.
+      select: (payload, step, k, positions) -> batch, pure: the examples at `positions` of the batch of `step`, which is
+        the payload's k-th. A streamed payload holds only this device's examples, in the order of `positions`.
+      streamed: whether a payload's leaves are [steps, batch, …] and are spread over the devices, or are the whole data
+        set and go to every device.
+    """
+
+    fetch: Callable[[int, int], PyTree]
+    select: Callable[[PyTree, Array, Array, Array], Batch]
+    streamed: bool
+
+
+def batches(stacked: Batch) -> Feed:
+    """Returns the feed of given batches, [steps, batch, …]: step s of a run is fed the s-th of them."""
+    return Feed(
+        fetch=lambda first, steps: jax.tree.map(lambda x: np.asarray(x[first : first + steps]), stacked),
+        select=lambda payload, step, k, positions: jax.tree.map(lambda x: x[k], payload),
+        streamed=True,
+    )
+
+
+def shard(batch: PyTree, parts: int, devices: int, axis: int = 0) -> PyTree:
+    """Returns a chunk-major batch laid out so that every device holds its share of every part.
+
+    Args:
+      batch: arrays whose `axis` is parts × (images of one part).
+      parts: chunks × microbatches: pieces of the batch that are worked on one after the other.
+      devices: over how many devices each piece is spread.
+      axis: which axis holds the images.
+    Returns:
+      Arrays with a new leading axis [devices] and parts × (a device's share) images on `axis`.
+    Raises:
+      UsageError: if the images of one part do not divide evenly over the devices.
+    """
+
+    def lay_out(x: np.ndarray) -> np.ndarray:
+        before, count, after = x.shape[:axis], x.shape[axis], x.shape[axis + 1 :]
+        if count % (parts * devices):
+            raise UsageError(
+                f"{count // parts} images for each gradient do not divide over {devices} devices: "
+                f"set batch_size to a multiple of {devices} × microbatches, or use fewer devices"
+            )
+        split = np.moveaxis(x.reshape(*before, parts, devices, -1, *after), axis + 1, 0)
+        return split.reshape(devices, *before, count // devices, *after)
+
+    return jax.tree.map(lay_out, batch)
+
+
+def population(step: Step, members: int, execution: str = "vmap") -> Step:
+    """Returns the step of a population, whose state has a leading axis [members]; all members see the same batch.
+
+    Args:
+      step: one member's step.
+      members: how many there are.
+      execution: "vmap" (one program over all), "map" (one after the other in a loop), "unroll" (one after the other,
+        written out). The results are the same; scripts/bench says which is fastest for a network on a machine.
+    """
+    if execution == "vmap":
+        return jax.vmap(step, in_axes=(0, None))
+    if execution == "map":
+        return lambda states, batch: lax.map(lambda state: step(state, batch), states)
+    if execution == "unroll":
+
+        def unrolled(states: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+            each = [step(jax.tree.map(lambda x, i=i: x[i], states), batch) for i in range(members)]
+            return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
+
+        return unrolled
+    raise unknown("execution of a population", execution, ("vmap", "map", "unroll"))
+
+
+def fuse(step: Step, feed: Feed, positions: np.ndarray, steps: int, axis_name: str | None) -> Callable:
+    """Returns (state, payload) -> (state, metrics[steps]): the given number of steps as one program.
+
+    Args:
+      step: the step.
+      feed: where its batches come from.
+      positions: int32[devices, n], the examples of a batch that each device takes.
+      steps: how many.
+      axis_name: the mapped axis, or None.
+    """
+
+    def fused(state: TrainState, payload: PyTree) -> tuple[TrainState, Metrics]:
+        mine = jnp.asarray(positions)[device_index(axis_name)]
+
+        def one(state: TrainState, k: Array) -> tuple[TrainState, Metrics]:
+            return step(state, feed.select(payload, state.step, k, mine))
+
+        return lax.scan(one, state, jnp.arange(steps), unroll=steps == 1)
+
+    return fused
+
+
+class Program(NamedTuple):
+    """A compiled run of steps.
+
+    Attributes:
+      advance: (state, first step) -> (state, metrics[steps]). Donates the state.
+      place: puts a state where `advance` expects it.
+      images: how many images one step takes.
+    """
+
+    advance: Callable[[TrainState, int], tuple[TrainState, Metrics]]
+    place: Callable[[TrainState], TrainState]
+    images: int
+
+
+def compile_program(
+    build: Callable[[str | None], Objective],
+    make_feed: Callable[[int], Feed],
+    batch_size: int,
+    *,
+    steps: int = 1,
+    devices: int = 1,
+    execution: str = "",
+    wrap: Callable[[Step], Step] = lambda step: step,
+) -> Program:
+    """Returns the program that advances a state by a number of steps.
+
+    Args:
+      build: axis name -> objective.
+      make_feed: images of one step -> feed.
+      batch_size: images that one gradient sees, over all devices.
+      steps: how many steps one dispatch runs.
+      devices: over how many devices a batch is spread.
+      execution: one of `EXECUTIONS`; empty: "jit" on one device and "pmap" on several.
+      wrap: what is done to the step first, such as `population`.
+    Raises:
+      UsageError: if there are fewer devices, or the batch does not divide over them.
+    """
+    execution = execution or ("jit" if devices == 1 else "pmap")
+    if execution not in EXECUTIONS:
+        raise unknown("execution", execution, EXECUTIONS)
+    available = jax.devices()
+    if devices > len(available):
+        raise UsageError(f"{devices} devices were asked for and {len(available)} are here: set devices to at most that")
+    axis_name = None if execution == "jit" else AXIS
+    objective = build(axis_name)
+    parts, images = objective.chunks * objective.microbatches, objective.chunks * batch_size
+    if batch_size % objective.microbatches:
+        raise UsageError(f"batch_size {batch_size} does not divide into {objective.microbatches} microbatches")
+    feed = make_feed(images)
+    positions = shard(np.arange(images, dtype=np.int32), parts, devices)
+    fused = fuse(wrap(objective.step), feed, positions, steps, axis_name)
+    mesh = Mesh(np.array(available[:devices]), (AXIS,))
+    everywhere, spread = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(AXIS))
+
+    if execution == "jit":
+        run = jax.jit(fused, donate_argnums=0)
+    elif execution == "pmap":
+        run = jax.pmap(
+            fused,
+            axis_name=AXIS,
+            in_axes=(None, 0 if feed.streamed else None),
+            out_axes=(None, None),
+            donate_argnums=0,
+            devices=available[:devices],
+        )
+    else:
+        local = (lambda payload: jax.tree.map(lambda x: x[0], payload)) if feed.streamed else (lambda payload: payload)
+        run = jax.jit(
+            jax.shard_map(
+                lambda state, payload: fused(state, local(payload)),
+                mesh=mesh,
+                in_specs=(PartitionSpec(), PartitionSpec(AXIS) if feed.streamed else PartitionSpec()),
+                out_specs=(PartitionSpec(), PartitionSpec()),
+                # With the check, gradients of replicated parameters arrive already summed, and their mean is wrong.
+                check_vma=False,
+            ),
+            donate_argnums=0,
+        )
+
+    place = partial(jax.device_put, device=everywhere if devices > 1 else available[0])
+    if feed.streamed:
+        lay_out = (lambda x: x) if execution == "jit" else (lambda x: shard(x, parts, devices, axis=1))
+        fetch = lambda first: jax.device_put(lay_out(feed.fetch(first, steps)), spread if devices > 1 else available[0])
+    else:
+        resident = place(feed.fetch(0, steps))
+        fetch = lambda first: resident
+    return Program(lambda state, first: run(state, fetch(first)), place, images)
+
+
+def whole(tree: PyTree) -> PyTree:
+    """Returns a tree that is the same on every device as arrays of the first one."""
+    return jax.tree.map(lambda x: x.addressable_data(0) if isinstance(x, Array) else x, tree)
+
+
+def once(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """Returns a compiled pure function of states on any number of devices, run on the first of them."""
+    compiled = jax.jit(function, **options)
+    return lambda *args: compiled(*whole(args))

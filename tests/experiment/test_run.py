@@ -1,0 +1,183 @@
+"""Whole runs in processes of their own: interrupted, killed and resumed, they end with the same bits."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxgen import data
+from jaxgen.errors import UsageError
+from jaxgen.experiment import facts
+from jaxgen.experiment.run import train
+
+STEPS = 40
+SCRIPT = "gan_mlp"
+WORDS = (
+    f"--steps {STEPS} --batch-size 8 --checkpoint-every 10 --evaluate-every 20 --log-every 10 --seed 3 --no-tensorboard"
+)
+
+
+@pytest.fixture(scope="module")
+def start(experiments, tmp_path_factory):
+    """Returns a function that starts the script on a run folder, all with one compilation cache."""
+    cache = tmp_path_factory.mktemp("cache")
+
+    def begin(folder, *more):
+        return subprocess.Popen(
+            [sys.executable, experiments / f"{SCRIPT}.py", *WORDS.split(), "--run", folder, *more],
+            env=os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    return begin
+
+
+def finish(process):
+    told, _ = process.communicate(timeout=300)
+    return process.returncode, told
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(start, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    status, told = finish(start(folder))
+    assert status == 0, told
+    return folder
+
+
+def history(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "time"} for line in lines]
+
+
+def wait_for_checkpoint(folder, step, process):
+    while not (folder / "checkpoints" / str(step)).exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.005)
+
+
+def assert_same_run(folder, expected):
+    assert facts.describe(folder)["digest"] == facts.describe(expected)["digest"]
+    assert history(folder) == history(expected)
+
+
+def test_half_the_steps_and_then_the_rest_are_the_whole(start, uninterrupted, tmp_path):
+    folder = tmp_path / "halves"
+    assert finish(start(folder, "--steps", "20"))[0] == 0
+    assert facts.describe(folder)["step"] == 20
+    status, told = finish(start(folder))
+    assert status == 0
+    assert "going on from step 20" in told
+    assert facts.describe(folder)["digest"] == facts.describe(uninterrupted)["digest"]
+
+
+def test_kill_nine_at_several_moments_ends_with_the_same_bits(start, uninterrupted, tmp_path):
+    folder, kills = tmp_path / "killed", 0
+    for step in (10, 20, 30):
+        process = start(folder)
+        wait_for_checkpoint(folder, step, process)
+        time.sleep(0.01 * kills)
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
+    assert kills == 3
+    status, told = finish(start(folder))
+    assert status == 0, told
+    assert_same_run(folder, uninterrupted)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_the_same_command_goes_on(start, uninterrupted, tmp_path, signum):
+    folder = tmp_path / "stopped"
+    process = start(folder, "--steps", "4000", "--checkpoint-every", "4000", "--evaluate-every", "4000")
+    while not re.search(r"step \d+/4000", line := process.stdout.readline()):
+        assert process.poll() is None, line
+    process.send_signal(signum)
+    status, told = finish(process)
+    assert status == 128 + signum
+    step = facts.describe(folder)["step"]
+    assert 0 < step < 4000
+    assert f"step {step} is saved" in told
+
+
+def test_another_seed_ends_with_other_bits(start, uninterrupted, tmp_path):
+    assert finish(start(tmp_path / "other", "--seed", "4"))[0] == 0
+    assert facts.describe(tmp_path / "other")["digest"] != facts.describe(uninterrupted)["digest"]
+
+
+def test_steps_in_one_dispatch_compute_the_same(start, uninterrupted, tmp_path):
+    folder = tmp_path / "fused"
+    status, told = finish(start(folder, "--steps-per-dispatch", "5"))
+    assert status == 0, told
+    fused, single = history(folder)[-1], history(uninterrupted)[-1]
+    assert fused["step"] == single["step"] == STEPS
+    for name, value in single.items():
+        assert fused[name] == pytest.approx(value, rel=2e-3, abs=1e-4), name
+
+
+def test_two_devices_compute_the_same(start, uninterrupted, tmp_path):
+    folder = tmp_path / "two"
+    status, told = finish(start(folder, "--devices", "2"))
+    assert status == 0, told
+    two, one = history(folder)[-1], history(uninterrupted)[-1]
+    for name, value in one.items():
+        assert two[name] == pytest.approx(value, rel=2e-2, abs=1e-3), name
+
+
+@pytest.fixture
+def small(load_experiment, tmp_path):
+    """Returns (Config fields, build, traces) of a run in this process whose traces of the step are counted."""
+    module, traces = load_experiment(SCRIPT), []
+
+    def build(config, axis_name=None):
+        objective = module.build(config, axis_name)
+
+        def step(state, batch):
+            traces.append(axis_name)
+            return objective.step(state, batch)
+
+        return objective._replace(step=step)
+
+    fields = {"run": str(tmp_path / "run"), "steps": 8, "batch_size": 8, "variant": "plain", "tensorboard": False}
+    return (lambda **more: module.Config(**fields | more)), build, traces
+
+
+@pytest.mark.parametrize("steps_per_dispatch", [1, 4])
+def test_one_compilation_a_run(small, steps_per_dispatch):
+    config, build, traces = small
+    intervals = {"checkpoint_every": 4, "log_every": 4, "evaluate_every": 4, "picture_every": 4}
+    train(config(steps_per_dispatch=steps_per_dispatch, **intervals), build, say=lambda line: None)
+    assert len(traces) == 1
+
+
+def test_fewer_examples_than_devices_is_told_before_anything_is_written(small, tmp_path):
+    config, build, _ = small
+    with pytest.raises(UsageError, match=r"6 images for each gradient do not divide over 4 devices"):
+        train(config(devices=4, batch_size=6), build, say=lambda line: None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_size_that_the_network_cannot_make_is_told_before_anything_is_written(load_experiment, tmp_path):
+    module = load_experiment("dcgan")
+    config = module.Config(run=str(tmp_path / "run"), data=data.Config(size=30, channels=1))
+    with pytest.raises(UsageError, match=r"30.*28, 32, 64"):
+        train(config, module.build, say=lambda line: None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_learning_rate_of_a_finished_schedule_is_what_it_says(small):
+    config, build, _ = small
+    base = config()
+    hyper = type(base.hyper)(learning_rate=1e-3, learning_rate_final=1e-4, schedule_steps=4.0)
+    state = train(config(schedule="linear", hyper=hyper), build, say=lambda line: None)
+    assert int(state.step) == 8
+    np.testing.assert_allclose(state.hyper["learning_rate"], 1e-3)
+    assert history(Path(base.run))[-1]["learning_rate"] == pytest.approx(1e-4)

@@ -1,0 +1,114 @@
+import dataclasses
+import json
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen import command, data
+from jaxgen.errors import UsageError
+from jaxgen.experiment.config import CHANGEABLE, Config
+from jaxgen.experiment.scripts import describe_script, from_dict, load_script, to_dict
+
+NAMES = ("conv_gan", "dcgan", "denoise", "gan_mlp", "lsgan", "vae", "wgan", "wgan_gp")
+REQUIRED = {"steps", "batch_size", "seed", "run", "checkpoint_every", "data.name", "data.dir", "data.seed"}
+
+
+@pytest.fixture(params=NAMES)
+def module(request, load_experiment):
+    return load_experiment(request.param)
+
+
+def test_the_list_is_complete(experiments):
+    assert sorted(path.stem for path in experiments.glob("*.py")) == sorted(NAMES)
+
+
+def test_every_experiment_has_the_fields_that_all_have(module):
+    names = set(command.field_names(module.Config))
+    assert names >= REQUIRED
+    assert any(name.startswith("hyper.") for name in names)
+
+
+def test_every_field_is_documented(module, capsys):
+    with pytest.raises(SystemExit):
+        command.parse(module.Config, ["--help"], module.__doc__, "script.py")
+    words = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for part in words.split(" --")[2:]:
+        name, _, rest = part.partition(" ")
+        described = rest.split("(default")[0]
+        assert len(described.split()) >= 3, f"--{name} has no description: {part}"
+
+
+def test_its_docstring_is_a_recipe(module):
+    assert "Source:" in module.__doc__
+    assert "python experiments/" in module.__doc__
+
+
+def test_it_builds_for_its_own_data_and_every_number_is_in_the_state(module):
+    config = module.Config()
+    objective = module.build(config)
+    shape = data.load(config.data).image_shape
+    batch = {"image": jax.ShapeDtypeStruct((objective.chunks * config.batch_size, *shape), jnp.float32)}
+    state = jax.eval_shape(objective.init, jax.random.key(0), batch)
+    assert set(state.hyper) == {field.name for field in dataclasses.fields(config.hyper)}
+    after, metrics = jax.eval_shape(objective.step, state, batch)
+    assert jax.tree.structure(after) == jax.tree.structure(state)
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), after) == jax.tree.map(lambda x: (x.shape, x.dtype), state)
+    assert all(value.shape == () for value in metrics.values())
+    assert any(name.endswith("gradient_norm") for name in metrics)
+    assert objective.selection.metric in jax.eval_shape(objective.evaluate, state, batch)
+
+
+def test_bfloat16_computes_in_it_and_keeps_float32(module):
+    config = module.Config(dtype="bfloat16")
+    objective = module.build(config)
+    batch = {"image": jax.ShapeDtypeStruct((objective.chunks * 8, *data.load(config.data).image_shape), jnp.float32)}
+    state = jax.eval_shape(objective.init, jax.random.key(0), batch)
+    after, metrics = jax.eval_shape(objective.step, state, batch)
+    kinds = {leaf.dtype for leaf in jax.tree.leaves((after.params, after.stats, after.opt_state, metrics))}
+    assert kinds <= {np.dtype("float32"), np.dtype("int32")}
+    assert "bf16" in str(jax.make_jaxpr(objective.step)(state, batch))
+
+
+def test_a_configuration_survives_json(module):
+    config = dataclasses.replace(module.Config(), steps=7, data=data.Config(name="photos", size=40, channels=3))
+    assert from_dict(module.Config, json.loads(json.dumps(to_dict(config)))) == config
+
+
+def test_unknown_fields_name_the_nearest(module):
+    with pytest.raises(UsageError, match=r"'hyper.learning_rat'.*did you mean hyper.learning_rate"):
+        from_dict(module.Config, {"hyper": {"learning_rat": 1.0}})
+
+
+def test_changeable_fields_exist():
+    assert set(command.field_names(Config)) >= CHANGEABLE
+
+
+def test_a_script_is_told_by_name_path_and_hash(load_experiment, experiments):
+    found = describe_script(load_experiment("vae").build)
+    assert found["name"] == "vae"
+    assert found["path"] == str((experiments / "vae.py").resolve())
+    assert len(found["sha256"]) == 64
+
+
+def test_a_script_without_build_is_named(tmp_path):
+    path = tmp_path / "half.py"
+    path.write_text("class Config: pass\n")
+    with pytest.raises(UsageError, match="is no experiment: it has no build"):
+        load_script(str(path))
+
+
+def test_importing_jaxgen_is_light_and_touches_no_device():
+    code = """
+import sys, jax
+from jax._src import xla_bridge
+import jaxgen, jaxgen.losses.penalties, jaxgen.models.dcgan, jaxgen.objectives.gan, jaxgen.training.execute
+assert not xla_bridge.backends_are_initialized()
+heavy = "orbax tyro tensorflow tensorflow_datasets grain PIL matplotlib rich tensorboardX skimage sklearn torch"
+print(sorted(set(heavy.split()) & set(sys.modules)))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == "[]"

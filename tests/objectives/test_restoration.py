@@ -1,0 +1,65 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from jaxgen.degradations import noise
+from jaxgen.losses import reconstruction
+from jaxgen.objectives.restoration import make_restoration
+
+HYPER = {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.999, "ema_decay": 0.0, "clip_norm": 0.0, "sigma": 0.1}
+BATCH = {"image": jnp.full((32, 8, 8, 1), 0.25) + 0.5 * (jnp.arange(32) % 2)[:, None, None, None]}
+
+
+class Mean(nn.Module):
+    """A learned mixture of the pixel and of its image's mean: the best one is the mean."""
+
+    @nn.compact
+    def __call__(self, images, train):
+        weight = self.param("weight", nn.initializers.zeros, ())
+        mean = images.mean((1, 2), keepdims=True)
+        return (1 - weight) * images + weight * mean
+
+
+@pytest.fixture(scope="module")
+def trained():
+    objective = make_restoration(
+        Mean(),
+        degrade=lambda keys, images, hyper: noise.gaussian_noise(keys, images, hyper["sigma"]),
+        loss=reconstruction.mse,
+        hyper=HYPER,
+    )
+    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+    run = jax.jit(lambda state: jax.lax.scan(lambda s, _: objective.step(s, BATCH), state, None, length=300))
+    return objective, *run(state)
+
+
+def test_the_network_learns_the_best_estimate(trained):
+    _, state, metrics = trained
+    assert float(state.params["model"]["weight"]) == pytest.approx(1, abs=0.02)
+    assert metrics["model/psnr"][-1] > metrics["model/psnr"][0] + 10
+
+
+def test_evaluation_tells_the_input_the_result_and_the_gain(trained):
+    objective, state, _ = trained
+    found = objective.evaluate(state, BATCH)
+    assert float(found["evaluation/psnr_input"]) == pytest.approx(20, abs=0.3)
+    assert float(found["evaluation/gain"]) == pytest.approx(
+        float(found["evaluation/psnr"] - found["evaluation/psnr_input"]), abs=1e-4
+    )
+    assert float(found["evaluation/gain"]) > 14
+
+
+def test_every_step_draws_new_noise_and_evaluation_always_the_same(trained):
+    objective, state, metrics = trained
+    assert len(np.unique(np.asarray(metrics["model/loss"])[-20:])) == 20
+    again = objective.evaluate(state.replace(step=state.step + 1), BATCH)
+    np.testing.assert_array_equal(again["evaluation/psnr"], objective.evaluate(state, BATCH)["evaluation/psnr"])
+
+
+def test_pictures_are_damaged_restored_clean(trained):
+    objective, state, _ = trained
+    rows = objective.pictures(state, BATCH)["before-after"].reshape(8, 3, 8, 8, 1)
+    np.testing.assert_array_equal(rows[:, 2], BATCH["image"][:8])
+    assert float(jnp.abs(rows[:, 1] - rows[:, 2]).mean()) < float(jnp.abs(rows[:, 0] - rows[:, 2]).mean()) / 3

@@ -1,0 +1,143 @@
+import json
+
+import numpy as np
+import pytest
+
+from jaxgen import cli, images
+from jaxgen.experiment.scripts import load_script
+
+
+def run(capsys, *words):
+    """Returns (exit status, standard output, standard error) of the jaxgen command."""
+    with pytest.raises(SystemExit) as stop:
+        cli.main([str(word) for word in words])
+    told = capsys.readouterr()
+    return stop.value.code, told.out, told.err
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, experiments):
+    """The folder of a small GAN run of six steps."""
+    folder = tmp_path_factory.mktemp("runs") / "gan"
+    with pytest.raises(SystemExit) as stop:
+        cli.main(
+            f"train {experiments / 'gan_mlp.py'} --run {folder} --steps 6 --checkpoint-every 2 --evaluate-every 2 "
+            "--batch-size 8 --variant plain --log-every 1 --no-tensorboard".split()
+        )
+    assert stop.value.code == 0
+    return folder
+
+
+def test_training_fills_the_run_folder(trained):
+    assert {path.name for path in trained.iterdir()} >= {
+        "config.json",
+        "metrics.jsonl",
+        "samples",
+        "checkpoints",
+        "curves.png",
+    }
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "generator/loss" in line] == [1, 2, 3, 4, 5, 6]
+    assert {"generator/gradient_norm", "discriminator/gradient_norm"} <= set(lines[0])
+    assert images.read(trained / "samples" / "samples-00000006.png").max() > 0
+
+
+def test_info_tells_step_digest_parameters_and_metrics(trained, capsys):
+    status, out, _ = run(capsys, "info", trained, "--json")
+    facts = json.loads(out)
+    assert status == 0
+    assert facts["step"] == 6
+    assert len(facts["digest"]) == 64
+    assert facts["parameters"] == {"discriminator": 117_121, "generator": 130_576}
+    assert "evaluation/pixel_frechet" in facts["metrics"]
+    assert facts["best"]["step"] in facts["checkpoints"]
+    status, out, _ = run(capsys, "info", trained)
+    assert "generator 130,576" in out
+    assert "hyper.learning_rate = 0.0002" in out
+
+
+def test_training_again_to_the_same_step_changes_nothing(trained, capsys, experiments):
+    digest = json.loads(run(capsys, "info", trained, "--json")[1])["digest"]
+    words = f"train {experiments / 'gan_mlp.py'} --run {trained} --steps 6 --checkpoint-every 2 --evaluate-every 2"
+    words += " --batch-size 8 --variant plain --log-every 1 --no-tensorboard"
+    assert run(capsys, *words.split())[0] == 0
+    assert json.loads(run(capsys, "info", trained, "--json")[1])["digest"] == digest
+
+
+def test_sample_writes_a_grid_and_single_pictures(trained, tmp_path, capsys):
+    status, out, _ = run(capsys, "sample", trained, "--count", 5, "--seed", 1, "--out", tmp_path / "a")
+    assert status == 0
+    assert out.strip() == str(tmp_path / "a" / "grid.png")
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [f"{i:04d}.png" for i in range(5)] + ["grid.png"]
+    assert images.read(tmp_path / "a" / "0000.png").shape == (28, 28, 1)
+
+
+def test_samples_depend_on_seed_checkpoint_and_average(trained, tmp_path, capsys):
+    def draw(name, *options):
+        assert run(capsys, "sample", trained, "--count", 1, "--out", tmp_path / name, *options)[0] == 0
+        return images.read(tmp_path / name / "0000.png")
+
+    first = draw("first")
+    np.testing.assert_array_equal(first, draw("again"))
+    for name, options in {"seed": ("--seed", 2), "raw": ("--no-ema",)}.items():
+        assert np.abs(first - draw(name, *options)).max() > 0, name
+    draw("best", "--checkpoint", "best")
+
+
+def test_sampling_needs_no_data(trained, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("jaxgen.data.load", None)
+    assert run(capsys, "sample", trained, "--count", 1, "--out", tmp_path)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("info nowhere", "nowhere is no run folder: it has no config.json"),
+        ("sample nowhere", "nowhere is no run folder"),
+        ("sample nowhere --count 0", "0 is not at least 1"),
+        ("sample nowhere --grid", "unknown option '--grid'"),
+        ("train", "EXPERIMENT"),
+        ("train wgan_pg", "did you mean wgan_gp"),
+        ("train nowhere.py", "no experiment script at nowhere.py"),
+        ("train vae --latnt 3", "unknown option '--latnt': did you mean --latent"),
+        ("train vae --data.name digts", "did you mean digits"),
+        ("polish", "invalid choice: 'polish'"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_status_two(words, told, capsys, monkeypatch, experiments):
+    monkeypatch.chdir(experiments.parent)
+    status, _, err = run(capsys, *words.split())
+    assert status == 2
+    assert told.lower() in err.lower()
+    assert err.count("\n") == 1
+
+
+def test_another_configuration_in_the_same_folder_names_the_field_and_both_values(trained, capsys, experiments):
+    words = f"train {experiments / 'gan_mlp.py'} --run {trained} --steps 6 --batch-size 8 --variant plain"
+    status, _, err = run(capsys, *words.split(), "--hyper.learning-rate", "0.5")
+    assert status == 2
+    assert all(part in err for part in ("hyper.learning_rate", "0.0002", "0.5"))
+
+
+def test_a_changed_script_is_said(trained, capsys, tmp_path):
+    config = trained / "config.json"
+    before = config.read_text()
+    plain = json.loads(before)
+    plain["experiment"]["sha256"] = "0" * 64
+    config.write_text(json.dumps(plain))
+    try:
+        _, out, err = run(capsys, "sample", trained, "--count", 1, "--out", tmp_path)
+        assert "gan_mlp.py has changed" in out + err
+    finally:
+        config.write_text(before)
+
+
+def test_a_restorer_does_not_sample(experiments):
+    from jaxgen.errors import UsageError
+    from jaxgen.experiment import reopen
+
+    module = load_script(str(experiments / "denoise.py"))
+    config = module.Config()
+    opened = reopen.Opened(config, module.build(config), None, 0)
+    with pytest.raises(UsageError, match="does not sample"):
+        reopen.sample(opened, 1, 0)
