@@ -1,0 +1,70 @@
+"""What every network promises about precision: float64 in, float64 out; bfloat16 computes, float32 goes in and out."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxgen.models import conv_gan, dcgan, dcgan_deep_stem, dncnn, gan_mlp, resnet, vae
+
+IMAGES = {size: (2, size, size, 1) for size in (8, 128)}
+NETWORKS = {
+    "gan_mlp generator": (gan_mlp.Generator, {"variant": "batch_norm", "size": 8}, [(2, 5)]),
+    "gan_mlp discriminator": (gan_mlp.Discriminator, {"variant": "batch_norm"}, [IMAGES[8]]),
+    "conv_gan generator": (conv_gan.Generator, {"size": 8}, [(2, 5)]),
+    "conv_gan discriminator": (conv_gan.Discriminator, {}, [IMAGES[8]]),
+    "dcgan generator": (dcgan.Generator, {"size": 8}, [(2, 5)]),
+    "dcgan discriminator": (dcgan.Discriminator, {}, [IMAGES[8]]),
+    "dcgan spectral discriminator": (dcgan.Discriminator, {"norm": "spectral"}, [IMAGES[8]]),
+    "dcgan layer discriminator": (dcgan.Discriminator, {"norm": "layer"}, [IMAGES[8]]),
+    "deep stem generator": (dcgan_deep_stem.Generator, {"width": 4}, [(2, 5)]),
+    "deep stem discriminator": (dcgan_deep_stem.Discriminator, {"width": 4}, [IMAGES[128]]),
+    "resnet generator": (resnet.Generator, {"size": 8}, [(2, 5)]),
+    "resnet critic": (resnet.Critic, {"norm": "layer"}, [IMAGES[8]]),
+    "resnet spectral critic": (resnet.Critic, {"norm": "spectral"}, [IMAGES[8]]),
+    "dense vae": (vae.DenseVAE, {"size": 8}, [IMAGES[8], (2, 20)]),
+    "convolutional vae": (vae.ConvVAE, {"size": 8}, [IMAGES[8], (2, 20)]),
+    "dncnn": (dncnn.DnCNN, {"depth": 4}, [IMAGES[8]]),
+}
+
+
+@pytest.fixture(params=NETWORKS)
+def network(request):
+    return NETWORKS[request.param]
+
+
+def trace(module, shapes, input_dtype, variable_dtype):
+    inputs = [jax.ShapeDtypeStruct(shape, input_dtype) for shape in shapes]
+    variables = jax.eval_shape(lambda *x: module.init(jax.random.key(0), *x, True), *inputs)
+    variables = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, variable_dtype), variables)
+    stats = [name for name in variables if name != "params"]
+    program, output = jax.make_jaxpr(lambda v, *x: module.apply(v, *x, True, mutable=stats), return_shape=True)(
+        variables, *inputs
+    )
+    return str(program), {leaf.dtype.name for leaf in jax.tree.leaves(output)}
+
+
+def test_float64_stays_float64(network):
+    module, fields, shapes = network
+    with jax.enable_x64(True):
+        program, outputs = trace(module(**fields), shapes, "float64", "float64")
+    assert outputs == {"float64"}
+    assert "f32[" not in program
+
+
+def test_bfloat16_computes_and_float32_leaves(network):
+    module, fields, shapes = network
+    program, outputs = trace(module(**fields, dtype=jnp.bfloat16), shapes, "float32", "float32")
+    assert outputs == {"float32"}
+    assert "bf16[" in program
+
+
+def test_parameters_are_float32_or_what_was_asked(network):
+    module, fields, shapes = network
+    for dtype in ("float32", "bfloat16"):
+        built, inputs = (
+            module(**fields, param_dtype=dtype),
+            [jax.ShapeDtypeStruct(shape, "float32") for shape in shapes],
+        )
+        variables = jax.eval_shape(lambda *x, built=built: built.init(jax.random.key(0), *x, True), *inputs)
+        assert {leaf.dtype.name for leaf in jax.tree.leaves(variables.pop("params"))} == {dtype}
+        assert {leaf.dtype.name for leaf in jax.tree.leaves(variables)} <= {"float32"}
