@@ -1,0 +1,48 @@
+"""Which images, and how they come into a batch."""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from jaxgen.errors import UsageError, unknown
+
+Fit = Literal["resize", "pad", "crop"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which images, and how they come into a batch."""
+
+    name: str = "digits"
+    """digits or photos (both come with the installation), npz, folder, or any data set of TFDS, as in mnist."""
+    dir: str = ""
+    """The data folder of TFDS (empty: its own default), the .npz file, or the folder of images."""
+    seed: int = 0
+    """Seed of the order of images, of flips, crops and dequantisation; the run's seed does not touch it."""
+    split: str = "train"
+    """train, test (never in train), all, or any split expression of TFDS, as in train[:10%]."""
+    size: int = 0
+    """Height and width of the images in pixels; 0: as stored."""
+    channels: int = 0
+    """1 for grey, 3 for colour, 0: as stored."""
+    fit: Fit = "resize"
+    """How images come to their size: resize (the middle square, antialiased), pad (with black), crop (at random)."""
+    flip: bool = False
+    """Flips left and right half of the time."""
+    dequantise: bool = False
+    """Adds uniform noise of one grey level, so that a continuous density can be fitted."""
+    memory: float = 1.0
+    """Largest set in GiB that is held in memory, on every device; a larger one is read from disk while training."""
+
+
+def check(config: Config) -> None:
+    """Raises UsageError where a field has a value that no data set could have."""
+    if config.size < 0:
+        raise UsageError(f"size {config.size} is not a number of pixels: give 1 or more, or 0 for the size as stored")
+    if config.channels not in {0, 1, 3}:
+        raise UsageError(f"channels {config.channels}: give 1 (grey), 3 (colour) or 0 (as stored)")
+    if config.fit not in get_args(Fit):
+        raise unknown("fit", config.fit, get_args(Fit))
+    if not 0 <= config.seed < 2**32:
+        raise UsageError(f"data seed {config.seed}: give a whole number from 0 to 2**32 - 1")
+    if not config.memory >= 0:
+        raise UsageError(f"memory {config.memory} GiB: give 0 or more")

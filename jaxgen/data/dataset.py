@@ -1,0 +1,121 @@
+"""A set of images: batches as a pure function of (seed, step), and what training consumes."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxgen.data import order, transforms
+from jaxgen.data.config import Config
+from jaxgen.data.records import Records
+from jaxgen.data.streaming import Steps, Stream
+from jaxgen.errors import UsageError
+
+Batch = dict[str, Array]
+PyTree = Any
+
+
+class Source(NamedTuple):
+    """What training consumes: data that reach the device, and the part of them that one step takes.
+
+    Attributes:
+      fetch: (first_step, steps) -> payload for these steps. In memory: every stored image, on the device, the same
+        object each time. Streamed: {"image": uint8[steps, batch, height, width, channel], …} on the host, read ahead.
+      select: (payload, step, k, positions) -> this device's examples of one step. Pure, runs inside the compiled step.
+        `step` is the run's step, int32[]; `k` the index of the step within the payload; `positions` int32[n] the places
+        in the global batch that this device takes.
+      streamed: whether the payload's batch axis is laid out over the devices. Each device then has the examples at
+        `positions`, and no others, in that order.
+    """
+
+    fetch: Callable[[int, int], PyTree]
+    select: Callable[[PyTree, Array, Array, Array], Batch]
+    streamed: bool
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What tells one step's examples from the payload, all of it static in a compiled step."""
+
+    config: Config
+    count: int
+    batch: int
+    streamed: bool
+
+    def __call__(self, payload: PyTree, seed: Array, step: Array, k: Array, positions: Array) -> Batch:
+        """Returns the examples at `positions` of one step; see `Source.select`. `seed` is the order's, uint32[]."""
+        seed = jnp.asarray(seed, jnp.uint32)
+        epoch, place = order.locate(step, positions, self.batch, self.count)
+        index = k if self.streamed else order.indices(place, seed, epoch, self.count)
+        stored = {name: x.at[index].get(mode="promise_in_bounds") for name, x in payload.items()}
+        draws = transforms.example_draws(seed, epoch, place)
+        return stored | {"image": transforms.apply(stored["image"], draws, self.config)}
+
+
+compiled_selection = jax.jit(Selection.__call__, static_argnums=0)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images of one shape, held in memory or read from disk while training.
+
+    Attributes:
+      config: how they come into a batch.
+      arrays: "image" uint8[n, height, width, channel], "label" int32[n] where there are labels; empty when streamed.
+      records: what a streamed set is read from; None when it is in memory.
+    """
+
+    config: Config
+    arrays: dict[str, np.ndarray] = field(repr=False)
+    records: Records | None = field(default=None, repr=False)
+
+    def __len__(self) -> int:
+        return len(self.arrays["image"]) if self.records is None else len(self.records)
+
+    @functools.cached_property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channel) of the images in a batch."""
+        stored = self.arrays["image"][0] if self.records is None else self.records.read([0])[0]["image"]
+        size = self.config.size
+        return (size, size, stored.shape[2]) if size else stored.shape
+
+    @functools.cached_property
+    def on_device(self) -> dict[str, Array]:
+        """The stored arrays on the default device, put there once."""
+        return jax.device_put(self.arrays)
+
+    def batch(self, seed: int, step: int, size: int = 64) -> Batch:
+        """Returns the batch of one step, always with the same bits.
+
+        Args:
+          seed: of the order and of what is drawn, from 0 to 2³² - 1.
+          step: from 0 to 2³¹ - 1.
+          size: images in the batch; it may be larger than the set.
+        Returns:
+          {"image": float32[size, height, width, channel] in [0, 1], "label": int32[size] where there are labels}.
+        """
+        positions = jnp.arange(size, dtype=jnp.int32)
+        if self.records is None:
+            payload = self.on_device
+        else:
+            payload = jax.tree.map(lambda x: x[None], Steps(self.records, seed, size)[step])
+        return compiled_selection(self.selection(size), payload, jnp.uint32(seed), jnp.int32(step), 0, positions)
+
+    def selection(self, batch: int) -> Selection:
+        """Returns what tells the examples of a step of `batch` images."""
+        if batch < 1:
+            raise UsageError(f"a batch of {batch} images: give 1 or more")
+        return Selection(self.config, len(self), batch, streamed=self.records is not None)
+
+    def source(self, batch: int) -> Source:
+        """Returns what training consumes for `batch` images a step, in the order of `config.seed`."""
+        selection, seed = self.selection(batch), np.uint32(self.config.seed)
+        select = lambda payload, step, k, positions: selection(payload, seed, step, k, positions)
+        if selection.streamed:
+            return Source(Stream(self.records, self.config.seed, batch).fetch, select, streamed=True)
+        return Source(lambda first_step, steps: self.on_device, select, streamed=False)

@@ -1,0 +1,105 @@
+"""Real images that come inside scikit-learn and scikit-image: no download, and no import of either."""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from jaxgen import images
+from jaxgen.data import resample
+from jaxgen.data.config import Config
+from jaxgen.data.splits import held_out
+from jaxgen.data.tiles import corners, tile_side
+from jaxgen.errors import UsageError, unknown
+
+DIGITS = "sklearn/datasets/data/digits.csv.gz"
+# Whole photographs are held out. Drawings, pages and pictures taken by instruments are left out.
+COLOUR_PHOTOS = {
+    "train": (
+        "sklearn/datasets/images/china.jpg",
+        "sklearn/datasets/images/flower.jpg",
+        "skimage/data/astronaut.png",
+        "skimage/data/motorcycle_left.png",
+        "skimage/data/rocket.jpg",
+    ),
+    "test": ("skimage/data/chelsea.png", "skimage/data/coffee.png"),
+}
+GREY_PHOTOS = {
+    "train": (
+        "skimage/data/brick.png",
+        "skimage/data/coins.png",
+        "skimage/data/grass.png",
+        "skimage/data/gravel.png",
+        "skimage/data/moon.png",
+    ),
+    "test": ("skimage/data/camera.png",),
+}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "skimage": "scikit-image"}
+DEFAULT_WINDOW = 64  # pixels
+
+
+def digits(split: str) -> tuple[np.ndarray, np.ndarray]:
+    """Returns scikit-learn's 1797 handwritten digits, and which digit each is.
+
+    Args:
+      split: "train", "test" (every fifth), or "all".
+    Returns:
+      (uint8[n, 8, 8, 1], int32[n]).
+    Raises:
+      UsageError: if there is no such split.
+    Reference: Alpaydin and Kaynak 1998, "Optical recognition of handwritten digits", UCI repository.
+    """
+    table = np.loadtxt(packaged(DIGITS), delimiter=",", dtype=np.int32)
+    table = table[held_out(len(table), split, every=5)]
+    return resample.to_uint8(table[:, :64].reshape(-1, 8, 8, 1) * (255 / 16)), table[:, 64]
+
+
+def photos(config: Config) -> np.ndarray:
+    """Returns overlapping tiles of photographs, twice as large as the images asked for where the photographs allow it.
+
+    Random crops of tiles are then random crops of photographs, and resized tiles are photographs at half their scale.
+    Those taken in grey take part only where grey is asked for.
+
+    Args:
+      config: `split`, `channels` (0 is colour) and `size` (0 gives tiles of 128 pixels) count.
+    Returns:
+      uint8[n, side, side, 1 or 3].
+    Raises:
+      UsageError: if there is no such split.
+    """
+    taken = [COLOUR_PHOTOS, GREY_PHOTOS] if config.channels == 1 else [COLOUR_PHOTOS]
+    pictures = [photograph(file, config.channels or 3) for photos in taken for file in files(photos, config.split)]
+    size = config.size or DEFAULT_WINDOW
+    side = tile_side(size, min(min(picture.shape[:2]) for picture in pictures))
+    return np.stack(
+        [
+            picture[top : top + side, left : left + side]
+            for picture in pictures
+            for top, left in corners(*picture.shape[:2], side, min(size, side))
+        ]
+    )
+
+
+def files(photos: dict[str, tuple[str, ...]], split: str) -> tuple[str, ...]:
+    """Returns the photographs of a split, or raises UsageError where there is no such split."""
+    splits = photos | {"all": photos["train"] + photos["test"]}
+    if split not in splits:
+        raise unknown("split", split, splits)
+    return splits[split]
+
+
+def photograph(file: str, channels: int) -> np.ndarray:
+    """Returns a photograph as uint8[height, width, channels]."""
+    picture = resample.to_uint8(images.read(packaged(file)) * 255)
+    return resample.recolour(picture[None], channels)[0]
+
+
+def packaged(file: str) -> Path:
+    """Returns where a file of an installed package lies, or raises UsageError where it does not."""
+    package, *parts = file.split("/")
+    spec = find_spec(package)
+    path = Path(spec.submodule_search_locations[0], *parts) if spec else None
+    if path is None or not path.is_file():
+        name = DISTRIBUTIONS[package]
+        raise UsageError(f"{parts[-1]} should come with {name} and is not there: pip install --upgrade {name}")
+    return path

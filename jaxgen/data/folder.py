@@ -1,0 +1,97 @@
+"""A folder of pictures."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgen import images
+from jaxgen.data import resample
+from jaxgen.data.config import Config
+from jaxgen.data.records import Example
+from jaxgen.data.splits import held_out
+from jaxgen.data.tiles import corners, tile_side
+from jaxgen.errors import UsageError
+
+
+class Window(NamedTuple):
+    """A part of a picture; all of it where `side` is 0."""
+
+    path: Path
+    top: int = 0
+    left: int = 0
+    side: int = 0
+
+
+class FolderRecords:
+    """Pictures, or windows of pictures, by number."""
+
+    def __init__(self, windows: list[Window]):
+        self.windows = windows
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def describe(self, index: int) -> str:
+        """Returns the picture's path."""
+        return str(self.windows[index].path)
+
+    def read(self, indices: Sequence[int]) -> list[Example]:
+        """Returns the pictures or windows at these indices; a picture is read once for all its windows in a row."""
+        examples, path = [], None
+        for window in (self.windows[index] for index in indices):
+            if window.path != path:
+                path, picture = window.path, resample.to_uint8(images.read(window.path) * 255)
+            bottom, right = (window.top + window.side, window.left + window.side) if window.side else picture.shape[:2]
+            examples.append({"image": picture[window.top : bottom, window.left : right]})
+        return examples
+
+
+def open_folder(config: Config) -> tuple[FolderRecords, np.ndarray]:
+    """Returns the pictures of a folder and of the folders in it, in the order of their paths.
+
+    To be cropped at random, pictures of different sizes are cut into overlapping tiles of one size.
+
+    Args:
+      config: `dir`, `split` (every tenth picture is test), `fit` and `size` count.
+    Returns:
+      (records, int64[n]).
+    Raises:
+      UsageError: if there is no such folder, no picture in it, or one that is smaller than the crop or unreadable.
+    """
+    paths = picture_paths(config.dir)
+    paths = [paths[index] for index in held_out(len(paths), config.split)]
+    windows = tile(paths, config.size) if config.fit == "crop" and config.size else [Window(path) for path in paths]
+    return FolderRecords(windows), np.arange(len(windows))
+
+
+def picture_paths(folder: str) -> list[Path]:
+    """Returns the pictures under a folder, sorted, or raises UsageError where there are none."""
+    if not folder or not Path(folder).is_dir():
+        raise UsageError(f"no folder of pictures at {folder!r}: give its path as dir")
+    paths = sorted(
+        path
+        for path in Path(folder).rglob("*")
+        if path.suffix.lower() in images.SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+    if not paths:
+        raise UsageError(f"no pictures in {folder} nor in its folders: looked for {', '.join(sorted(images.SUFFIXES))}")
+    return paths
+
+
+def tile(paths: list[Path], size: int) -> list[Window]:
+    """Returns windows of one size that cover pictures of different sizes; whole pictures where all are of one size."""
+    shapes = [images.shape(path)[:2] for path in paths]
+    smallest = min(range(len(paths)), key=lambda i: min(shapes[i]))
+    if min(shapes[smallest]) < size:
+        height, width = shapes[smallest]
+        raise UsageError(f"{paths[smallest]} is {height}x{width}: smaller than the crop of {size}x{size}")
+    if len(set(shapes)) == 1:
+        return [Window(path) for path in paths]
+    side = tile_side(size, min(shapes[smallest]))
+    return [
+        Window(path, top, left, side)
+        for path, (height, width) in zip(paths, shapes, strict=True)
+        for top, left in corners(height, width, side, size)
+    ]

@@ -1,0 +1,59 @@
+"""A NumPy archive of images, read with NumPy alone."""
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from jaxgen.data.splits import held_out
+from jaxgen.errors import UsageError, unknown
+
+NAMES = ("image", "label", "test_image", "test_label")
+PREFIXES = {"train": [""], "test": ["test_"], "all": ["", "test_"]}
+
+
+def load(path: str, split: str) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns the images of an archive and their labels.
+
+    Args:
+      path: an .npz file with `image` uint8[n, height, width, channel] or [n, height, width], and where there are any
+        `label` integer[n], `test_image` and `test_label`. Without `test_image`, every tenth image is held out as test.
+      split: "train", "test", or "all".
+    Returns:
+      (image, label or None).
+    Raises:
+      UsageError: if the file is missing or damaged, or does not hold these arrays.
+    """
+    arrays = read(path)
+    if "image" not in arrays:
+        raise UsageError(f"{path} has no array named image: it needs image, and may have {', '.join(NAMES[1:])}")
+    for prefix in ("", "test_"):
+        image, label = arrays.get(f"{prefix}image"), arrays.get(f"{prefix}label")
+        if label is not None and (image is None or label.shape != image.shape[:1]):
+            raise UsageError(f"{path}: {prefix}label must hold one number for each of {prefix}image")
+    if "test_image" not in arrays:
+        keep = held_out(len(arrays["image"]), split)
+        return arrays["image"][keep], arrays["label"][keep] if "label" in arrays else None
+    if split not in PREFIXES:
+        raise unknown("split", split, PREFIXES)
+    return join(path, arrays, split, "image"), join(path, arrays, split, "label")
+
+
+def read(path: str) -> dict[str, np.ndarray]:
+    """Returns the arrays that an archive holds, of those that belong to a set of images."""
+    if not Path(path).is_file():
+        raise UsageError(f"no .npz file at {path!r}: give its path as dir (scripts/results export makes one)")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in NAMES if name in archive}
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
+        raise UsageError(f"{path} is not an .npz file, or is damaged: {error}") from error
+
+
+def join(path: str, arrays: dict[str, np.ndarray], split: str, name: str) -> np.ndarray | None:
+    """Returns an array of one split, both parts of it for "all"; None where the archive has no such array."""
+    parts = [arrays[prefix + name] for prefix in PREFIXES[split] if prefix + name in arrays]
+    if len(parts) not in {0, len(PREFIXES[split])} or len({part.shape[1:] for part in parts}) > 1:
+        raise UsageError(f"{path}: {name} and test_{name} must both be there, of one shape, for split {split!r}")
+    return np.concatenate(parts) if parts else None

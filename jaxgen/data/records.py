@@ -1,0 +1,100 @@
+"""Images that are read one by one, by random access: brought to one shape, and gathered into arrays."""
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Protocol
+
+import numpy as np
+
+from jaxgen.data import resample
+from jaxgen.data.config import Config
+from jaxgen.errors import UsageError
+
+Example = dict[str, np.ndarray]
+
+# Records that one thread reads at a time: long enough to hide the hand-over, short enough to spread evenly.
+CHUNK = 256
+
+
+class Records(Protocol):
+    """Random access to examples: "image" uint8[height, width, channel], and "label" int32[] where there are labels."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: Sequence[int]) -> list[Example]:
+        """Returns the examples at these indices. Several threads may call it at once."""
+
+    def describe(self, index: int) -> str:
+        """Returns what to call one record in an error: its file, or its number."""
+
+
+class Fitted:
+    """Some of the records, brought to the size and channels of a configuration.
+
+    Attributes:
+      records: as they are stored.
+      keep: int[n], which of them.
+      config: its `size`, `channels` and `fit` count.
+      first: the first example, whose shape all have.
+    """
+
+    def __init__(self, records: Records, keep: np.ndarray, config: Config):
+        self.records, self.keep, self.config = records, keep, config
+        self.first = self.fit(int(keep[0]), *records.read([int(keep[0])]))
+
+    def __len__(self) -> int:
+        return len(self.keep)
+
+    def describe(self, index: int) -> str:
+        """Returns what to call one record in an error."""
+        return self.records.describe(int(self.keep[index]))
+
+    def read(self, indices: Sequence[int]) -> list[Example]:
+        """Returns the examples at these indices.
+
+        Raises:
+          UsageError: if an image cannot be read, or does not come to the shape of the first.
+        """
+        stored = [int(self.keep[index]) for index in indices]
+        examples = [self.fit(index, example) for index, example in zip(stored, self.records.read(stored), strict=True)]
+        wanted = self.first["image"].shape
+        for index, example in zip(indices, examples, strict=True):
+            if example["image"].shape != wanted:
+                raise UsageError(
+                    f"{self.describe(index)} is {dimensions(example['image'].shape)} and {self.describe(0)} is "
+                    f"{dimensions(wanted)}: give a size, and channels 1 or 3, that all images are brought to"
+                )
+        return examples
+
+    def fit(self, stored: int, example: Example) -> Example:
+        """Returns one record in the configuration's size and channels."""
+        try:
+            return example | {"image": resample.fit(example["image"][None], self.config)[0]}
+        except UsageError as error:
+            raise UsageError(f"{self.records.describe(stored)}: {error}") from None
+
+
+def dimensions(shape: Sequence[int]) -> str:
+    """Returns a shape for people, as in 480x640x3."""
+    return "x".join(map(str, shape))
+
+
+def gather(records: Records, indices: Sequence[int]) -> dict[str, np.ndarray]:
+    """Returns examples as arrays, {"image": uint8[n, height, width, channel], …}."""
+    examples = records.read(indices)
+    return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
+
+
+def gather_all(records: Fitted) -> dict[str, np.ndarray]:
+    """Returns every example as arrays, read by as many threads as there are cores."""
+    arrays = {name: np.empty((len(records), *x.shape), x.dtype) for name, x in records.first.items()}
+
+    def fill(start: int) -> None:
+        chunk = gather(records, range(start, min(start + CHUNK, len(records))))
+        for name, x in arrays.items():
+            x[start : start + CHUNK] = chunk[name]
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(fill, range(0, len(records), CHUNK)))
+    return arrays

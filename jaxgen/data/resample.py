@@ -1,0 +1,135 @@
+"""Stored images brought to the size and the channels asked for, once, on the host, in NumPy.
+
+An image has the same bits whether it comes alone or among many: a set read while training equals one held in memory.
+"""
+
+import functools
+
+import numpy as np
+
+from jaxgen.data.config import Config
+from jaxgen.errors import UsageError
+
+# Values of which floating-point copies are alive at once.
+SLAB = 2**24
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def cubic(distance: np.ndarray) -> np.ndarray:
+    """Returns the cubic convolution kernel with a = -1/2 (Keys 1981, equation 15), at a distance in samples."""
+    x = np.abs(distance)
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
+
+
+@functools.cache
+def weights(length: int, target: int) -> np.ndarray:
+    """Returns the matrix that resamples a line; shrinking widens the kernel by the same factor, which antialiases.
+
+    Args:
+      length: samples there are.
+      target: samples wanted.
+    Returns:
+      float32[target, length], rows of sum 1.
+    """
+    scale = length / target
+    centre = (np.arange(target) + 0.5) * scale - 0.5
+    rows = cubic((np.arange(length) - centre[:, None]) / max(scale, 1.0))
+    return (rows / rows.sum(1, keepdims=True)).astype(np.float32)
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """Returns the nearest grey levels uint8 of values in [0, 255]; what lies outside is cut."""
+    return np.rint(np.clip(images, 0, 255)).astype(np.uint8)
+
+
+def resize(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Returns images resampled by cubic convolution, antialiased where they shrink.
+
+    Args:
+      images: uint8[n, h, w, c].
+      height: in pixels.
+      width: in pixels.
+    Returns:
+      uint8[n, height, width, c].
+    Reference: Keys 1981.
+    """
+    n, h, w, c = images.shape
+    if (h, w) == (height, width):
+        return images
+    rows = weights(h, height) @ images.astype(np.float32).reshape(n, h, w * c)
+    turned = np.ascontiguousarray(rows.reshape(n, height, w, c).transpose(0, 2, 1, 3)).reshape(n, w, height * c)
+    columns = weights(w, width) @ turned
+    return to_uint8(columns.reshape(n, width, height, c).transpose(0, 2, 1, 3))
+
+
+def middle_square(images: np.ndarray) -> np.ndarray:
+    """Returns the largest square in the middle of images [n, h, w, c]."""
+    h, w = images.shape[1:3]
+    side = min(h, w)
+    top, left = (h - side) // 2, (w - side) // 2
+    return images[:, top : top + side, left : left + side]
+
+
+def pad(images: np.ndarray, size: int) -> np.ndarray:
+    """Returns images [n, h, w, c] in the middle of black squares of `size` pixels.
+
+    Raises:
+      UsageError: if the images are larger than that.
+    """
+    h, w = images.shape[1:3]
+    if max(h, w) > size:
+        raise UsageError(f"an image of {h}x{w} cannot be padded to {size}x{size}: use fit resize or crop")
+    top, left = (size - h) // 2, (size - w) // 2
+    return np.pad(images, ((0, 0), (top, size - h - top), (left, size - w - left), (0, 0)))
+
+
+def recolour(images: np.ndarray, channels: int) -> np.ndarray:
+    """Returns images with one channel (BT.601 luma, full range) or three (the one repeated).
+
+    Args:
+      images: uint8[n, h, w, c].
+      channels: 1, 3, or 0 for as many as there are.
+    Returns:
+      uint8[n, h, w, channels].
+    Raises:
+      UsageError: if the images have neither one nor three channels and others are asked for.
+    """
+    stored = images.shape[-1]
+    if channels in {0, stored}:
+        return images
+    if stored == 1:
+        return np.repeat(images, channels, -1)
+    if stored != 3:
+        raise UsageError(f"images of {stored} channels cannot be given {channels}: only 1 and 3 convert, 0 keeps them")
+    return to_uint8((images * LUMA).sum(-1, keepdims=True))
+
+
+def fit(images: np.ndarray, config: Config) -> np.ndarray:
+    """Returns images as they are stored for a configuration; the random crop itself happens in the step.
+
+    Args:
+      images: uint8[n, h, w, c].
+      config: its `size`, `channels` and `fit` count.
+    Returns:
+      uint8[n, height, width, channel].
+    Raises:
+      UsageError: if the images cannot come to that size or those channels.
+    """
+    together = max(1, SLAB // max(1, images[0].size))
+    return np.concatenate([fit_slab(images[i : i + together], config) for i in range(0, len(images), together)])
+
+
+def fit_slab(images: np.ndarray, config: Config) -> np.ndarray:
+    """Returns what `fit` does, with floating-point copies of all the images at once."""
+    images = recolour(images, config.channels)
+    h, w = images.shape[1:3]
+    match config.fit if config.size else "as stored":
+        case "resize":
+            return resize(middle_square(images), config.size, config.size)
+        case "pad":
+            return pad(images, config.size)
+        case "crop" if min(h, w) < config.size:
+            raise UsageError(f"an image of {h}x{w} is smaller than the crop of {config.size}x{config.size}")
+    return images

@@ -1,0 +1,90 @@
+"""From a configuration, or from arrays, to a set of images."""
+
+import numpy as np
+
+from jaxgen.data import embedded, folder, npz, resample, tfds
+from jaxgen.data.config import Config, check
+from jaxgen.data.dataset import Dataset
+from jaxgen.data.records import Fitted, Records, gather_all
+from jaxgen.errors import UsageError
+
+GIB = 2**30
+
+
+def load(config: Config) -> Dataset:
+    """Returns the set of images that a configuration names.
+
+    Sources without test images of their own hold out every tenth image, digits every fifth, photos whole photographs.
+
+    Raises:
+      UsageError: if there is no such set, it is not where it should be, or its images do not come to that shape.
+    """
+    check(config)
+    match config.name:
+        case "digits":
+            return from_arrays(*embedded.digits(config.split), config)
+        case "photos":
+            return from_arrays(embedded.photos(config), None, config)
+        case "npz":
+            return from_arrays(*npz.load(config.dir, config.split), config)
+        case "folder":
+            return from_records(*folder.open_folder(config), config)
+    return from_records(*tfds.open_tfds(config), config)
+
+
+def from_arrays(image: np.ndarray, label: np.ndarray | None = None, config: Config | None = None) -> Dataset:
+    """Returns a set of all these images; of the configuration, what says how they come into a batch counts.
+
+    Args:
+      image: uint8[n, height, width, channel] or uint8[n, height, width]; floating-point images in [0, 1] are rounded to
+        the nearest of 256 grey levels.
+      label: integer[n].
+      config: see `Config`; its `name`, `dir`, `split` and `memory` do not count.
+    Raises:
+      UsageError: if the arrays are no images, or do not come to the shape asked for.
+    """
+    config = config or Config()
+    check(config)
+    arrays = {"image": resample.fit(grey_levels(np.asarray(image)), config)}
+    if label is not None:
+        arrays["label"] = class_numbers(np.asarray(label), len(arrays["image"]))
+    return Dataset(config, arrays)
+
+
+def from_records(records: Records, keep: np.ndarray, config: Config) -> Dataset:
+    """Returns a set of images read by random access: into memory where `config.memory` allows it, else while training.
+
+    Args:
+      records: the images as they are stored.
+      keep: int[n], which of them.
+      config: see `Config`; its `name`, `dir` and `split` do not count.
+    Raises:
+      UsageError: if an image cannot be read, or does not come to the shape asked for.
+    """
+    fitted = Fitted(records, keep, config)
+    if len(fitted) * fitted.first["image"].nbytes > config.memory * GIB:
+        return Dataset(config, {}, fitted)
+    return Dataset(config, gather_all(fitted))
+
+
+def grey_levels(image: np.ndarray) -> np.ndarray:
+    """Returns images as uint8[n, height, width, channel], or raises UsageError where they are none."""
+    image = image[..., None] if image.ndim == 3 else image
+    if image.ndim != 4 or 0 in image.shape:
+        raise UsageError(f"image has shape {image.shape}: give [n, height, width, channel] or [n, height, width]")
+    if image.dtype == np.uint8:
+        return image
+    if not np.issubdtype(image.dtype, np.floating):
+        raise UsageError(f"image has type {image.dtype}: give uint8 in [0, 255], or floating point in [0, 1]")
+    if not (image.min() >= 0 and image.max() <= 1):
+        raise UsageError(f"image has values from {image.min()} to {image.max()}: floating point must be in [0, 1]")
+    return resample.to_uint8(image * 255)
+
+
+def class_numbers(label: np.ndarray, count: int) -> np.ndarray:
+    """Returns labels as int32[count], or raises UsageError where they are none."""
+    if label.shape != (count,):
+        raise UsageError(f"label has shape {label.shape} for {count} images: give one number for each")
+    if not np.issubdtype(label.dtype, np.integer):
+        raise UsageError(f"label has type {label.dtype}: give integers")
+    return label.astype(np.int32)

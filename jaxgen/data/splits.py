@@ -1,0 +1,27 @@
+"""Which images are trained on and which are held out, for sources that do not say so themselves."""
+
+import numpy as np
+
+from jaxgen.errors import UsageError, unknown
+
+
+def held_out(count: int, split: str, every: int = 10) -> np.ndarray:
+    """Returns the images of a split: the last of every so many is "test", the others are "train".
+
+    Args:
+      count: number of images.
+      split: "train", "test", or "all".
+      every: one image in this many is held out.
+    Returns:
+      int64[n], increasing.
+    Raises:
+      UsageError: if there is no such split, or no image in it.
+    """
+    index = np.arange(count)
+    is_test = index % every == every - 1
+    splits = {"train": index[~is_test], "test": index[is_test], "all": index}
+    if split not in splits:
+        raise unknown("split", split, splits)
+    if not len(splits[split]):
+        raise UsageError(f"no image for split {split!r}: of {count} images, one in {every} is held out as test")
+    return splits[split]

@@ -1,0 +1,120 @@
+"""Any data set of TensorFlow Datasets, read by random access, without TensorFlow and without a network."""
+
+import difflib
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxgen.data.config import Config
+from jaxgen.data.records import Example
+from jaxgen.data.splits import held_out
+from jaxgen.errors import UsageError
+
+OTHERS = ("digits", "photos", "npz", "folder")
+
+
+class TfdsRecords:
+    """The examples of one split.
+
+    Attributes:
+      name: of the set.
+      source: random access to examples as TFDS decodes them.
+      labelled: whether they have a class number.
+    """
+
+    def __init__(self, name: str, source: Sequence[dict[str, Any]], labelled: bool):
+        self.name, self.source, self.labelled = name, source, labelled
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def describe(self, index: int) -> str:
+        """Returns the image's number and the set's name."""
+        return f"image {index} of {self.name}"
+
+    def read(self, indices: Sequence[int]) -> list[Example]:
+        """Returns the examples at these indices."""
+        examples = self.source.__getitems__([int(index) for index in indices])
+        if self.labelled:
+            return [{"image": example["image"], "label": np.int32(example["label"])} for example in examples]
+        return [{"image": example["image"]} for example in examples]
+
+
+def open_tfds(config: Config) -> tuple[TfdsRecords, np.ndarray]:
+    """Returns the records of a prepared set, and which of them belong to the split.
+
+    A set without a split named test holds out every tenth image of train.
+
+    Args:
+      config: `name` as TFDS writes it (name, name/config, name:version), `dir` and `split` count.
+    Returns:
+      (records, int64[n]).
+    Raises:
+      UsageError: if there is no such set, it is not prepared under `dir`, or it has no such split or no images.
+    """
+    builder = find(config.name, config.dir)
+    features = dict(builder.info.features.items())
+    if "image" not in features or features["image"].np_dtype != np.uint8:
+        raise UsageError(f"{config.name} has no 8-bit images named image: it has {', '.join(features)}")
+    label = features.get("label")
+    labelled = label is not None and label.shape == () and np.issubdtype(label.np_dtype, np.integer)
+    holds_out = config.split in {"train", "test"} and "test" not in builder.info.splits
+    source = open_split(builder, config, "train" if holds_out else config.split)
+    keep = held_out(len(source), config.split) if holds_out else np.arange(len(source))
+    return TfdsRecords(config.name, source, labelled), keep
+
+
+def find(name: str, folder: str) -> Any:
+    """Returns the builder of a set that reads what is prepared under a folder.
+
+    It is made from the files alone: a builder made from its code would ask the network about a set that is not there.
+    """
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.read_only_builder import builder_from_files
+
+    known = tfds.list_builders(with_community_datasets=False)
+    try:
+        return builder_from_files(name, data_dir=folder or None)
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+        if base(name) not in known:
+            raise unknown_set(name, known) from error
+    if folder and not os.path.isdir(folder):
+        raise UsageError(f"no folder {folder!r}: give dir the folder under which TFDS prepared {name}")
+    raise UsageError(f"{name} is not prepared under {folder or 'the folder of TFDS'}: {how_to_prepare(name, folder)}")
+
+
+def base(name: str) -> str:
+    """Returns a set's name without its configuration and version."""
+    return name.partition("/")[0].partition(":")[0]
+
+
+def unknown_set(name: str, known: Sequence[str]) -> UsageError:
+    """Returns the error for a name that nothing goes by, with the nearest of those that something does."""
+    near = difflib.get_close_matches(name, [*OTHERS, *known], n=3, cutoff=0.5)
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return UsageError(f"unknown data set {name!r}: {hint}allowed: {', '.join(OTHERS)}, and the {len(known)} of TFDS")
+
+
+def how_to_prepare(name: str, folder: str) -> str:
+    """Returns the command that prepares a set so that it can be read here."""
+    where = f", data_dir='{folder}'" if folder else ""
+    build = f"tfds.builder('{name}'{where}, file_format='array_record').download_and_prepare()"
+    return (
+        "where there are TensorFlow and a network, run once: "
+        f'python -c "import tensorflow_datasets as tfds; {build}", or give dir the folder that holds it'
+    )
+
+
+def open_split(builder: Any, config: Config, split: str) -> Sequence[dict[str, Any]]:
+    """Returns random access to one split of a prepared set."""
+    try:
+        return builder.as_data_source(split)
+    except NotImplementedError as error:
+        stored = builder.info.file_format.value
+        how = how_to_prepare(config.name, config.dir)
+        raise UsageError(f"{config.name} is prepared as {stored}, which has no random access: {how}") from error
+    except (ValueError, KeyError, AssertionError) as error:
+        splits = ", ".join(builder.info.splits)
+        raise UsageError(f"{config.name} has no split {config.split!r}: it has {splits}, all, and slices") from error

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from jaxgen import data
+from jaxgen.errors import UsageError
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+
+
+def test_arrays_are_taken_whole():
+    loaded = data.from_arrays(IMAGE, np.arange(6), data.Config(split="test"))
+    np.testing.assert_array_equal(loaded.arrays["image"], IMAGE)
+    assert data.from_arrays(IMAGE[..., 0]).image_shape == (8, 8, 1)
+
+
+def test_floating_point_images_are_rounded_to_grey_levels():
+    np.testing.assert_array_equal(data.from_arrays(IMAGE / 255).arrays["image"], IMAGE)
+    np.testing.assert_array_equal(data.from_arrays((IMAGE / 255).astype(np.float16)).arrays["image"], IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("image", "label", "message"),
+    [
+        (IMAGE / 127.5 - 1, None, "image has values from -1.0 to 1.0: floating point must be in"),
+        (np.full((1, 2, 2, 1), np.nan), None, "image has values from nan"),
+        (IMAGE.astype(np.int32), None, "image has type int32: give uint8"),
+        (IMAGE[0, 0], None, "image has shape"),
+        (IMAGE[:0], None, r"image has shape \(0, 8, 8, 3\)"),
+        (IMAGE, np.arange(5), r"label has shape \(5,\) for 6 images"),
+        (IMAGE, np.eye(6), r"label has shape \(6, 6\)"),
+        (IMAGE, np.linspace(0, 1, 6), "label has type float64: give integers"),
+    ],
+)
+def test_arrays_that_are_no_images(image, label, message):
+    with pytest.raises(UsageError, match=message):
+        data.from_arrays(image, label)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"size": -8}, "size -8 is not a number of pixels"),
+        ({"channels": 2}, "channels 2: give 1"),
+        ({"fit": "stretch"}, "unknown fit 'stretch': .*allowed: crop, pad, resize"),
+        ({"seed": -1}, "data seed -1"),
+        ({"seed": 2**32}, "data seed 4294967296"),
+        ({"memory": -1.0}, "memory -1.0 GiB"),
+        ({"memory": float("nan")}, "memory nan GiB"),
+        ({"split": "tset"}, "unknown split 'tset': did you mean test"),
+    ],
+)
+def test_configurations_that_no_set_could_have(fields, message):
+    with pytest.raises(UsageError, match=message):
+        data.load(data.Config(name="digits", **fields))
