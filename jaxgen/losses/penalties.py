@@ -1,0 +1,79 @@
+"""Penalties on the slope of a critic, and weight clipping.
+
+A critic is a function images -> logits[batch] in which no example depends on another: batch normalisation couples the
+examples of a batch, and the slope at an image would hold that of its neighbours' logits. The slope is taken with
+reverse-mode `jax.grad` only, so that critics made of `custom_vjp` functions work, and is differentiable again.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgen import keys
+from jaxgen.losses.per_example import matched, promoted, total
+
+Critic = Callable[[Array], Array]
+
+
+def squared_slope(critic: Critic, images: Array) -> Array:
+    """Returns ‖∇D(x)‖₂² at each image, float[batch]."""
+    slope = jax.grad(lambda x: critic(x).sum())(images)
+    return total(slope**2)
+
+
+def root(squared: Array) -> Array:
+    """Returns the square root, whose derivative is taken to be 0 at 0, where it is infinite.
+
+    A square below the smallest normal number counts as 0: a processor that flushes it to zero would divide by that.
+    """
+    vanishes = squared < jnp.finfo(squared.dtype).tiny
+    return jnp.where(vanishes, 0.0, jnp.sqrt(jnp.where(vanishes, 1.0, squared)))
+
+
+def gradient_penalty(critic: Critic, real: Array, fake: Array, key: Array, target: float | Array = 1.0) -> Array:
+    """Returns (‖∇D(x̂)‖₂ − target)² at one random point between each real image and its generated partner.
+
+    x̂ = u · real + (1 − u) · fake with one u ~ U[0, 1] for each example, not one for each pixel. The derivative is
+    finite where the slope vanishes, without the bias of an epsilon inside the norm.
+
+    Args:
+      critic: images -> logits[batch]; no example may depend on another (no batch normalisation).
+      real: float[batch, ...].
+      fake: float[batch, ...].
+      key: one key, or key[batch], one for each example.
+      target: the slope that costs nothing, logits per unit of the images' range.
+    Returns:
+      float[batch], without the penalty's weight.
+    Raises:
+      ValueError: if the shapes of real and fake differ, or there is not one key for each example.
+    Reference: Gulrajani et al. 2017, equation 3.
+    """
+    real, fake = matched(real, fake)
+    weight = jax.vmap(lambda k: jax.random.uniform(k, (1,) * (real.ndim - 1), real.dtype))(
+        keys.per_example(key, len(real))
+    )
+    return (root(squared_slope(critic, weight * real + (1 - weight) * fake)) - target) ** 2
+
+
+def zero_centered(critic: Critic, images: Array) -> Array:
+    """Returns ‖∇D(x)‖₂² at each image: R1 on real images, R2 on generated ones.
+
+    Args:
+      critic: images -> logits[batch]; no example may depend on another (no batch normalisation).
+      images: float[batch, ...].
+    Returns:
+      float[batch], without the factor γ/2.
+    Reference: Mescheder, Geiger, Nowozin 2018, equations 9 and 10.
+    """
+    return squared_slope(critic, promoted(images))
+
+
+def clip_weights(params: Any, limit: float | Array) -> Any:
+    """Returns the parameters clipped to [−limit, limit], in their own dtypes.
+
+    Reference: Arjovsky et al. 2017, algorithm 1.
+    """
+    return jax.tree.map(lambda p: jnp.clip(p, -limit, limit).astype(p.dtype), params)

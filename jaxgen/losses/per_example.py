@@ -1,0 +1,30 @@
+"""What the losses share: inputs of one shape in at least single precision, and one value per example."""
+
+import jax.numpy as jnp
+from jax import Array
+
+
+def promoted(x: Array) -> Array:
+    """Returns an array in at least float32, the precision of every loss even where networks compute in bfloat16."""
+    return jnp.asarray(x, jnp.promote_types(jnp.result_type(x), jnp.float32))
+
+
+def matched(first: Array, second: Array) -> tuple[Array, Array]:
+    """Returns both arrays in at least float32.
+
+    Raises:
+      ValueError: if the shapes differ. Broadcasting would turn logits [b] against [b, 1] into [b, b] and say nothing.
+    """
+    if jnp.shape(first) != jnp.shape(second):
+        raise ValueError(f"shapes {jnp.shape(first)} and {jnp.shape(second)} differ: give arrays of one shape")
+    return promoted(first), promoted(second)
+
+
+def total(x: Array) -> Array:
+    """Returns the sum over every axis but the first, float[batch]."""
+    return x.sum(tuple(range(1, x.ndim)))
+
+
+def mean(x: Array) -> Array:
+    """Returns the mean over every axis but the first, float[batch]."""
+    return x.mean(tuple(range(1, x.ndim)))

@@ -1,0 +1,105 @@
+"""Distances between an image and its reference, and the roughness of one image."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgen.losses import similarity
+from jaxgen.losses.per_example import matched, mean, promoted, total
+
+
+def mse(reference: Array, image: Array) -> Array:
+    """Returns the mean squared difference.
+
+    Args:
+      reference: float[batch, ...].
+      image: float[batch, ...].
+    Returns:
+      float[batch], averaged over pixels and channels.
+    Raises:
+      ValueError: if the shapes differ.
+    """
+    reference, image = matched(reference, image)
+    return mean((image - reference) ** 2)
+
+
+def l1(reference: Array, image: Array) -> Array:
+    """Returns the mean absolute difference.
+
+    Args:
+      reference: float[batch, ...].
+      image: float[batch, ...].
+    Returns:
+      float[batch], averaged over pixels and channels.
+    Raises:
+      ValueError: if the shapes differ.
+    """
+    reference, image = matched(reference, image)
+    return mean(abs(image - reference))
+
+
+def charbonnier(reference: Array, image: Array, epsilon: float = 1e-3) -> Array:
+    """Returns the mean of √(difference² + ε²), an absolute difference that is smooth at 0.
+
+    Args:
+      reference: float[batch, ...].
+      image: float[batch, ...].
+      epsilon: below which difference the loss is quadratic, in units of the images; above 0.
+    Returns:
+      float[batch], averaged over pixels and channels; ε for equal images.
+    Raises:
+      ValueError: if the shapes differ.
+    Reference: Lai et al. 2017, section 3.2.
+    """
+    reference, image = matched(reference, image)
+    return mean(jnp.sqrt((image - reference) ** 2 + epsilon**2))
+
+
+def ssim(reference: Array, image: Array, max_value: float = 1.0) -> Array:
+    """Returns 1 − the structural similarity; see `similarity.ssim`.
+
+    Args:
+      reference: float[batch, height, width, channel].
+      image: float[batch, height, width, channel].
+      max_value: the images' range, 1 for images in [0, 1].
+    Returns:
+      float[batch] in [0, 2]; 0 for equal images.
+    Raises:
+      ValueError: if the shapes differ or the images are smaller than 11×11 pixels.
+    Reference: Wang et al. 2004, equation 13.
+    """
+    return 1 - similarity.ssim(reference, image, max_value)
+
+
+def total_variation(image: Array) -> Array:
+    """Returns the sum of the absolute differences between vertical and between horizontal neighbours.
+
+    Args:
+      image: float[batch, height, width, channel].
+    Returns:
+      float[batch], summed over pixels and channels.
+    Reference: Rudin, Osher, Fatemi 1992, in its anisotropic form.
+    """
+    image = promoted(image)
+    return total(abs(jnp.diff(image, axis=1))) + total(abs(jnp.diff(image, axis=2)))
+
+
+def feature(feature_function: Callable[[Array], Any], reference: Array, image: Array) -> Array:
+    """Returns the mean squared difference between features, the perceptual loss.
+
+    Args:
+      feature_function: images -> features, float[batch, ...] or a tree of them, such as a list of layers.
+      reference: float[batch, height, width, channel].
+      image: float[batch, height, width, channel].
+    Returns:
+      float[batch], averaged within each layer and summed over layers.
+    Raises:
+      ValueError: if the shapes differ.
+    Reference: Johnson, Alahi, Fei-Fei 2016, equation 2.
+    """
+    reference, image = matched(reference, image)
+    layers = jax.tree.map(mse, feature_function(reference), feature_function(image))
+    return sum(jax.tree.leaves(layers))

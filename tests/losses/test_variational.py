@@ -1,0 +1,119 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxgen.losses import variational
+
+RNG = np.random.default_rng(0)
+MEAN, LOG_VARIANCE, PRIOR_MEAN, PRIOR_LOG_VARIANCE = RNG.normal(size=(4, 3, 5)).astype(np.float32)
+
+
+def log_density(z, mean, log_variance):
+    return scipy.stats.norm.logpdf(z, mean, np.exp(log_variance / 2)).sum(-1)
+
+
+def test_kl_by_hand():
+    mean, log_variance = np.float32([[1.0, 0.0]]), np.log(np.float32([[1.0, 4.0]]))
+    expected = 0.5 + (4 - 1 - np.log(4)) / 2
+    np.testing.assert_allclose(variational.kl_standard_normal(mean, log_variance), [expected], rtol=1e-6)
+
+
+def test_kl_to_the_standard_normal_is_kl_to_mean_0_and_variance_1():
+    zeros = np.zeros_like(MEAN)
+    np.testing.assert_array_equal(
+        variational.kl_standard_normal(MEAN, LOG_VARIANCE), variational.kl_normal(MEAN, LOG_VARIANCE, zeros, zeros)
+    )
+
+
+def test_kl_agrees_with_a_monte_carlo_estimate():
+    q, p = (MEAN, LOG_VARIANCE), (PRIOR_MEAN, PRIOR_LOG_VARIANCE)
+    z = q[0] + np.exp(q[1] / 2) * RNG.normal(size=(200_000, *MEAN.shape))
+    ratios = log_density(z, *q) - log_density(z, *p)
+    error = ratios.std(0) / np.sqrt(len(z))
+    assert (np.abs(variational.kl_normal(*q, *p) - ratios.mean(0)) < 5 * error).all()
+
+
+def test_kl_vanishes_at_equality_with_its_leading_digits():
+    np.testing.assert_array_equal(variational.kl_normal(MEAN, LOG_VARIANCE, MEAN, LOG_VARIANCE), 0)
+    near = np.full((1, 1), 1e-4, np.float32)
+    np.testing.assert_allclose(variational.kl_standard_normal(np.zeros_like(near), near), 1e-8 / 4, rtol=5e-3)
+
+
+normals = st.lists(st.floats(-4, 4, width=32), min_size=3, max_size=3).map(lambda x: np.float32([x]))
+
+
+@settings(deadline=None, max_examples=25)
+@given(normals, normals, normals, normals)
+def test_kl_is_never_negative(mean, log_variance, prior_mean, prior_log_variance):
+    assert variational.kl_normal(mean, log_variance, prior_mean, prior_log_variance)[0] >= 0
+
+
+def test_a_prior_is_broadcast_to_the_posterior_and_never_the_reverse():
+    expected = variational.kl_normal(MEAN, LOG_VARIANCE, *np.broadcast_arrays(PRIOR_MEAN[0], MEAN)[:1], 0.5)
+    np.testing.assert_array_equal(variational.kl_normal(MEAN, LOG_VARIANCE, PRIOR_MEAN[0], 0.5), expected)
+    with pytest.raises(ValueError, match="roadcast"):
+        variational.kl_normal(MEAN, LOG_VARIANCE, np.zeros((2, 3, 5), "f"), 0.0)
+
+
+def test_bernoulli_nll_is_the_binary_cross_entropy_in_nats():
+    logits, images = RNG.normal(size=(2, 4, 4, 1)).astype("f") * 5, RNG.uniform(size=(2, 4, 4, 1)).astype("f")
+    p = scipy.special.expit(logits.astype(np.float64))
+    expected = -(scipy.special.xlogy(images, p) + scipy.special.xlog1py(1 - images, -p)).sum((1, 2, 3))
+    np.testing.assert_allclose(variational.bernoulli_nll(logits, images), expected, rtol=1e-5)
+
+
+def test_bernoulli_nll_far_out():
+    logits, images = np.float32([[1e4], [-1e4], [1e4], [-1e4]]), np.float32([[1], [0], [0], [1]])
+    np.testing.assert_array_equal(variational.bernoulli_nll(logits, images), [0, 0, 1e4, 1e4])
+    gradient = jax.grad(lambda x: variational.bernoulli_nll(x, images).sum())(logits)
+    np.testing.assert_array_equal(gradient, [[0], [0], [1], [-1]])
+
+
+@pytest.mark.parametrize("scale", [0.1, np.float32([0.5, 2.0]), RNG.uniform(0.5, 2, (3, 4, 4, 2)).astype("f")])
+def test_gaussian_nll_has_its_full_constant(scale):
+    mean, images = RNG.uniform(size=(2, 3, 4, 4, 2)).astype("f")
+    expected = -scipy.stats.norm.logpdf(images, mean, scale).sum((1, 2, 3))
+    np.testing.assert_allclose(variational.gaussian_nll(mean, images, scale), expected, rtol=1e-4)
+
+
+def test_a_scale_that_does_not_fit_the_images_is_refused():
+    with pytest.raises(ValueError, match="roadcast"):
+        variational.gaussian_nll(np.zeros((3, 4, 4, 2), "f"), np.zeros((3, 4, 4, 2), "f"), np.ones((3,), "f"))
+
+
+log_weights = st.lists(st.floats(-80, 20, width=32), min_size=12, max_size=12).map(
+    lambda x: np.float32(x).reshape(6, 2)
+)
+
+
+@settings(deadline=None, max_examples=25)
+@given(log_weights)
+def test_the_importance_weighted_bound_lies_between_mean_and_maximum(log_weights):
+    """Never below the evidence lower bound on the same samples, by Jensen's inequality."""
+    bound = variational.importance_weighted_bound(log_weights)
+    assert bound.shape == (2,)
+    assert (bound >= log_weights.mean(0) - 1e-4).all() and (bound <= log_weights.max(0) + 1e-4).all()
+
+
+def test_one_importance_sample_is_the_evidence_lower_bound():
+    log_weights = RNG.normal(size=(1, 7)).astype("f")
+    np.testing.assert_allclose(variational.importance_weighted_bound(log_weights), log_weights[0], rtol=1e-6)
+
+
+def test_the_importance_weighted_bound_rises_to_the_evidence():
+    """z ~ N(0, 1), x | z ~ N(z, 1), so p(x) = N(0, 2), seen through q = N(0, 1)."""
+    x, z = 1.0, np.random.default_rng(1).normal(size=(64, 20_000))
+    log_weights = scipy.stats.norm.logpdf(x, z, 1).astype("f")
+    bounds = [float(variational.importance_weighted_bound(log_weights[:k]).mean()) for k in (1, 4, 64)]
+    evidence = scipy.stats.norm.logpdf(x, 0, np.sqrt(2))
+    assert bounds[0] < bounds[1] < bounds[2] < evidence + 0.01
+    assert bounds[2] == pytest.approx(evidence, abs=0.01)
+
+
+def test_importance_weights_far_out_do_not_overflow():
+    assert jnp.isfinite(variational.importance_weighted_bound(np.float32([[-1e4], [1e4]]))).all()
