@@ -1,0 +1,59 @@
+"""How near an image is to its reference, by the conventions of published restoration tables."""
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgen.losses.per_example import promoted
+from jaxgen.losses.reconstruction import mse
+from jaxgen.losses.similarity import ssim
+
+__all__ = ["mse", "psnr", "shave", "ssim", "to_luma"]
+
+
+def psnr(reference: Array, image: Array, max_value: float = 1.0) -> Array:
+    """Returns the peak signal-to-noise ratio.
+
+    Args:
+      reference: float[batch, height, width, channel].
+      image: float[batch, height, width, channel].
+      max_value: the images' range, 1 for images in [0, 1].
+    Returns:
+      float[batch], dB; infinite for equal images.
+    Raises:
+      ValueError: if the shapes differ.
+    """
+    return 10 * jnp.log10(max_value**2 / mse(reference, image))
+
+
+def to_luma(images: Array) -> Array:
+    """Returns the luma that super-resolution tables are measured on: BT.601 in its studio range, 16 to 235 of 255.
+
+    Args:
+      images: float[batch, height, width, 3], red, green and blue in [0, 1].
+    Returns:
+      float[batch, height, width, 1] in [16/255, 235/255].
+    Raises:
+      ValueError: if there are not three channels.
+    Reference: Recommendation ITU-R BT.601, in the rounding of MATLAB's rgb2ycbcr, which the published tables used.
+    """
+    if jnp.shape(images)[-1] != 3:
+        raise ValueError(f"images of shape {jnp.shape(images)}: luma is made of three channels, red, green and blue")
+    red, green, blue = jnp.split(promoted(images), 3, axis=-1)
+    return (65.481 * red + 128.553 * green + 24.966 * blue + 16) / 255
+
+
+def shave(images: Array, border: int) -> Array:
+    """Returns the images without a border, where a super-resolution network lacked context.
+
+    Args:
+      images: float[batch, height, width, channel].
+      border: pixels removed on each side; the scale factor in super-resolution tables.
+    Returns:
+      float[batch, height − 2·border, width − 2·border, channel].
+    Raises:
+      ValueError: if the border is negative or leaves nothing.
+    """
+    height, width = images.shape[1:3]
+    if not 0 <= 2 * border < min(height, width):
+        raise ValueError(f"a border of {border} pixels on images of {height}×{width}: it must leave at least one pixel")
+    return images[:, border : height - border, border : width - border]

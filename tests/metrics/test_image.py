@@ -1,0 +1,84 @@
+import jax
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+import skimage.metrics
+
+from jaxgen.metrics import image as metrics
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """Two crops of a photograph, and the same with noise, blur and a shift of brightness."""
+    photograph = skimage.data.astronaut()[:96] / 255
+    reference = np.stack([photograph[:40, 180:228], photograph[30:70, 180:228]]).astype(np.float32)
+    rng = np.random.default_rng(0)
+    noisy = reference[0] + 0.1 * rng.normal(size=reference[0].shape)
+    dull = 0.7 * (reference[1] + np.roll(reference[1], 1, axis=0)) / 2
+    return reference, np.stack([noisy, dull]).astype(np.float32)
+
+
+ssim = jax.jit(metrics.ssim, static_argnames="max_value")
+SKIMAGE = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "channel_axis": -1}
+
+
+def test_ssim_agrees_with_scikit_image(pair):
+    expected = [skimage.metrics.structural_similarity(*p, data_range=1.0, **SKIMAGE) for p in zip(*pair, strict=True)]
+    np.testing.assert_allclose(ssim(*pair), expected, atol=1e-5)
+
+
+def test_ssim_and_psnr_of_bytes_agree_with_those_of_the_unit_range(pair):
+    reference, image = (255 * x for x in pair)
+    expected = [
+        skimage.metrics.structural_similarity(*p, data_range=255, **SKIMAGE) for p in zip(reference, image, strict=True)
+    ]
+    np.testing.assert_allclose(ssim(reference, image, max_value=255), expected, atol=1e-5)
+    np.testing.assert_allclose(metrics.psnr(reference, image, max_value=255), metrics.psnr(*pair), rtol=1e-5)
+
+
+def test_ssim_of_equal_images_is_1(pair):
+    np.testing.assert_allclose(ssim(pair[0], pair[0]), 1, atol=1e-6)
+
+
+def test_psnr_agrees_with_scikit_image(pair):
+    expected = [skimage.metrics.peak_signal_noise_ratio(*p, data_range=1.0) for p in zip(*pair, strict=True)]
+    np.testing.assert_allclose(metrics.psnr(*pair), expected, rtol=1e-5)
+
+
+def test_psnr_by_hand():
+    black = np.zeros((2, 4, 4, 1), np.float32)
+    np.testing.assert_allclose(metrics.psnr(black, black + np.float32(0.1)), 20, rtol=1e-5)
+    assert np.isposinf(metrics.psnr(black, black)).all()
+
+
+def test_mse_agrees_with_scikit_image(pair):
+    expected = [skimage.metrics.mean_squared_error(*p) for p in zip(*pair, strict=True)]
+    np.testing.assert_allclose(metrics.mse(*pair), expected, rtol=1e-5)
+
+
+def test_luma_is_the_y_of_scikit_images_ycbcr(pair):
+    expected = skimage.color.rgb2ycbcr(pair[0].astype(np.float64))[..., :1] / 255
+    np.testing.assert_allclose(metrics.to_luma(pair[0]), expected, rtol=1e-5)
+
+
+def test_luma_runs_from_16_to_235():
+    ends = np.float32([0, 1]).reshape(2, 1, 1, 1) * np.ones((1, 1, 1, 3), "f")
+    np.testing.assert_allclose(metrics.to_luma(ends).ravel() * 255, [16, 235], rtol=1e-5)
+
+
+def test_luma_of_a_gray_image_is_refused():
+    with pytest.raises(ValueError, match="luma is made of three channels"):
+        metrics.to_luma(np.zeros((1, 4, 4, 1), "f"))
+
+
+def test_shaving_takes_a_border_from_every_side():
+    images = np.arange(2 * 5 * 7, dtype=np.float32).reshape(2, 5, 7, 1)
+    np.testing.assert_array_equal(metrics.shave(images, 2), images[:, 2:3, 2:5])
+    np.testing.assert_array_equal(metrics.shave(images, 0), images)
+
+
+@pytest.mark.parametrize("border", [-1, 3])
+def test_a_border_that_leaves_nothing_is_refused(border):
+    with pytest.raises(ValueError, match=f"a border of {border} pixels on images of 5×7"):
+        metrics.shave(np.zeros((1, 5, 7, 1), "f"), border)
