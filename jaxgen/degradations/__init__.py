@@ -1,0 +1,1 @@
+"""What happened to the picture, as pure functions (key, images, …) -> images. Nothing is imported here."""
