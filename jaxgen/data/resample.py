@@ -10,8 +10,8 @@ import numpy as np
 from jaxgen.data.config import Config
 from jaxgen.errors import UsageError
 
-# Values of which floating-point copies are alive at once.
-SLAB = 2**24
+# Values that are resampled together, as many as stay in the cache.
+SLAB = 2**18
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -24,19 +24,36 @@ def cubic(distance: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def weights(length: int, target: int) -> np.ndarray:
-    """Returns the matrix that resamples a line; shrinking widens the kernel by the same factor, which antialiases.
+def taps(length: int, target: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns which samples of a line make each new one, and with what weights; shrinking widens the kernel as much.
 
     Args:
       length: samples there are.
       target: samples wanted.
     Returns:
-      float32[target, length], rows of sum 1.
+      (int64[k, target], float32[k, target]), the weights of each new sample adding up to 1.
     """
     scale = length / target
     centre = (np.arange(target) + 0.5) * scale - 0.5
-    rows = cubic((np.arange(length) - centre[:, None]) / max(scale, 1.0))
-    return (rows / rows.sum(1, keepdims=True)).astype(np.float32)
+    weights = cubic((np.arange(length)[:, None] - centre) / max(scale, 1.0))
+    first = (weights != 0).argmax(0)
+    last = length - 1 - (weights[::-1] != 0).argmax(0)
+    k = (last - first).max() + 1
+    index = np.minimum(first, length - k) + np.arange(k)[:, None]
+    return index, (np.take_along_axis(weights, index, 0) / weights.sum(0)).astype(np.float32)
+
+
+def resample(images: np.ndarray, axis: int, target: int) -> np.ndarray:
+    """Returns images as float32, resampled along one axis.
+
+    A sum over taps and not a matrix product: BLAS's threads would wait for the cores that train.
+    """
+    shape = [1] * images.ndim
+    shape[axis] = target
+    out = np.float32(0)
+    for index, weight in zip(*taps(images.shape[axis], target), strict=True):
+        out = out + np.take(images, index, axis) * weight.reshape(shape)
+    return out
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
@@ -55,13 +72,9 @@ def resize(images: np.ndarray, height: int, width: int) -> np.ndarray:
       uint8[n, height, width, c].
     Reference: Keys 1981.
     """
-    n, h, w, c = images.shape
-    if (h, w) == (height, width):
+    if images.shape[1:3] == (height, width):
         return images
-    rows = weights(h, height) @ images.astype(np.float32).reshape(n, h, w * c)
-    turned = np.ascontiguousarray(rows.reshape(n, height, w, c).transpose(0, 2, 1, 3)).reshape(n, w, height * c)
-    columns = weights(w, width) @ turned
-    return to_uint8(columns.reshape(n, width, height, c).transpose(0, 2, 1, 3))
+    return to_uint8(resample(resample(images, 1, height), 2, width))
 
 
 def middle_square(images: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ class Steps:
         self.records, self.seed, self.batch = records, seed, batch
 
     def __len__(self) -> int:
-        return 2**31 - 1
+        return 2**31
 
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
         return gather(self.records, order.window(self.seed, step, 1, self.batch, len(self.records))[0])

@@ -1,8 +1,9 @@
 """Any data set of TensorFlow Datasets, read by random access, without TensorFlow and without a network."""
 
+import contextlib
 import difflib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,8 @@ class TfdsRecords:
 
     def read(self, indices: Sequence[int]) -> list[Example]:
         """Returns the examples at these indices."""
-        examples = self.source.__getitems__([int(index) for index in indices])
+        with intact(self.name):
+            examples = self.source.__getitems__([int(index) for index in indices])
         if self.labelled:
             return [{"image": example["image"], "label": np.int32(example["label"])} for example in examples]
         return [{"image": example["image"]} for example in examples]
@@ -61,8 +63,10 @@ def open_tfds(config: Config) -> tuple[TfdsRecords, np.ndarray]:
     label = features.get("label")
     labelled = label is not None and label.shape == () and np.issubdtype(label.np_dtype, np.integer)
     holds_out = config.split in {"train", "test"} and "test" not in builder.info.splits
-    source = open_split(builder, config, "train" if holds_out else config.split)
-    keep = held_out(len(source), config.split) if holds_out else np.arange(len(source))
+    with intact(config.name):
+        source = open_split(builder, config, "train" if holds_out else config.split)
+        count = len(source)
+    keep = held_out(count, config.split) if holds_out else np.arange(count)
     return TfdsRecords(config.name, source, labelled), keep
 
 
@@ -83,6 +87,16 @@ def find(name: str, folder: str) -> Any:
     if folder and not os.path.isdir(folder):
         raise UsageError(f"no folder {folder!r}: give dir the folder under which TFDS prepared {name}")
     raise UsageError(f"{name} is not prepared under {folder or 'the folder of TFDS'}: {how_to_prepare(name, folder)}")
+
+
+@contextlib.contextmanager
+def intact(name: str) -> Iterator[None]:
+    """Raises UsageError where the reader of records finds that a file is not what was once written."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise UsageError(f"the files of {name} are damaged, prepare it again: {reason}") from error
 
 
 def base(name: str) -> str:

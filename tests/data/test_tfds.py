@@ -76,6 +76,18 @@ def test_a_set_prepared_without_random_access(shared_tfds, tmp_path):
         tfds.open_tfds(data.Config("mnist", folder))
 
 
+@pytest.mark.parametrize("damage", ["truncated", "flipped"])
+def test_damaged_files_are_told(shared_tfds, tmp_path, damage):
+    folder = copied(shared_tfds, tmp_path)
+    path = Path(folder) / "mnist" / "3.0.1" / "mnist-train.array_record-00000-of-00001"
+    whole = path.read_bytes()
+    changed = {"truncated": whole[:2_000_000], "flipped": whole[:100_000] + bytes(100) + whole[100_100:]}
+    path.write_bytes(changed[damage])
+    with pytest.raises(UsageError, match="the files of mnist are damaged, prepare it again: Corrupted") as caught:
+        data.load(data.Config("mnist", folder))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
