@@ -6,6 +6,7 @@ from typing import Any, Literal
 import jax.numpy as jnp
 
 from jaxgen.data import Config as DataConfig
+from jaxgen.errors import UsageError
 from jaxgen.losses import adversarial
 from jaxgen.step.schedules import make_learning_rate
 
@@ -111,7 +112,16 @@ def compute_dtype(config: Config) -> Any:
 
 
 def objective_options(config: Config, axis_name: str | None) -> dict[str, Any]:
-    """Returns what every `make_…` objective takes from a configuration."""
+    """Returns what every `make_…` objective takes from a configuration.
+
+    Raises:
+      UsageError: if a schedule has no length.
+    """
+    if config.schedule != "constant" and config.hyper.schedule_steps <= 0:
+        raise UsageError(
+            f"schedule {config.schedule} over {config.hyper.schedule_steps:g} steps: set hyper.schedule_steps to its "
+            "length, at least 1"
+        )
     return {
         "hyper": dataclasses.asdict(config.hyper),
         "optimizer": config.optimizer,

@@ -15,7 +15,6 @@ from jax import Array, lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.errors import UsageError, unknown
-from jaxgen.step.randomness import device_index
 from jaxgen.step.state import Batch, Metrics, Objective, PyTree, TrainState
 
 AXIS = "batch"
@@ -98,23 +97,17 @@ def population(step: Step, members: int, execution: str = "vmap") -> Step:
     raise unknown("execution of a population", execution, ("vmap", "map", "unroll"))
 
 
-def fuse(step: Step, feed: Feed, positions: np.ndarray, steps: int, axis_name: str | None) -> Callable:
-    """Returns (state, payload) -> (state, metrics[steps]): the given number of steps as one program.
+def fuse(step: Step, feed: Feed, steps: int) -> Callable:
+    """Returns (state, payload, positions) -> (state, metrics[steps]): the given number of steps as one program.
 
     Args:
       step: the step.
-      feed: where its batches come from.
-      positions: int32[devices, n], the examples of a batch that each device takes.
+      feed: where its batches come from; it is given `positions`, int32[n], the examples of a batch that a device takes.
       steps: how many.
-      axis_name: the mapped axis, or None.
     """
 
-    def fused(state: TrainState, payload: PyTree) -> tuple[TrainState, Metrics]:
-        mine = jnp.asarray(positions)[device_index(axis_name)]
-
-        def one(state: TrainState, k: Array) -> tuple[TrainState, Metrics]:
-            return step(state, feed.select(payload, state.step, k, mine))
-
+    def fused(state: TrainState, payload: PyTree, positions: Array) -> tuple[TrainState, Metrics]:
+        one = lambda state, k: step(state, feed.select(payload, state.step, k, positions))
         return lax.scan(one, state, jnp.arange(steps), unroll=steps == 1)
 
     return fused
@@ -161,6 +154,8 @@ def compile_program(
     if execution not in EXECUTIONS:
         raise unknown("execution", execution, EXECUTIONS)
     available = jax.devices()
+    if execution == "jit" and devices > 1:
+        raise UsageError(f"jit runs on one device, not on {devices}: use pmap or shard_map")
     if devices > len(available):
         raise UsageError(f"{devices} devices were asked for and {len(available)} are here: set devices to at most that")
     axis_name = None if execution == "jit" else AXIS
@@ -169,44 +164,46 @@ def compile_program(
     if batch_size % objective.microbatches:
         raise UsageError(f"batch_size {batch_size} does not divide into {objective.microbatches} microbatches")
     feed = make_feed(images)
-    positions = shard(np.arange(images, dtype=np.int32), parts, devices)
-    fused = fuse(wrap(objective.step), feed, positions, steps, axis_name)
+    fused = fuse(wrap(objective.step), feed, steps)
     mesh = Mesh(np.array(available[:devices]), (AXIS,))
     everywhere, spread = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(AXIS))
-
-    if execution == "jit":
-        run = jax.jit(fused, donate_argnums=0)
-    elif execution == "pmap":
-        run = jax.pmap(
-            fused,
-            axis_name=AXIS,
-            in_axes=(None, 0 if feed.streamed else None),
-            out_axes=(None, None),
-            donate_argnums=0,
-            devices=available[:devices],
-        )
-    else:
-        local = (lambda payload: jax.tree.map(lambda x: x[0], payload)) if feed.streamed else (lambda payload: payload)
-        run = jax.jit(
-            jax.shard_map(
-                lambda state, payload: fused(state, local(payload)),
-                mesh=mesh,
-                in_specs=(PartitionSpec(), PartitionSpec(AXIS) if feed.streamed else PartitionSpec()),
-                out_specs=(PartitionSpec(), PartitionSpec()),
-                # With the check, gradients of replicated parameters arrive already summed, and their mean is wrong.
-                check_vma=False,
-            ),
-            donate_argnums=0,
-        )
-
-    place = partial(jax.device_put, device=everywhere if devices > 1 else available[0])
+    place = partial(jax.device_put, device=everywhere)
+    lay_out = lambda tree, axis=0: jax.device_put(shard(tree, parts, devices, axis), spread)
+    positions = lay_out(np.arange(images, dtype=np.int32))
     if feed.streamed:
-        lay_out = (lambda x: x) if execution == "jit" else (lambda x: shard(x, parts, devices, axis=1))
-        fetch = lambda first: jax.device_put(lay_out(feed.fetch(first, steps)), spread if devices > 1 else available[0])
+        fetch = lambda first: lay_out(feed.fetch(first, steps), axis=1)
     else:
         resident = place(feed.fetch(0, steps))
         fetch = lambda first: resident
-    return Program(lambda state, first: run(state, fetch(first)), place, images)
+
+    run = map_over_devices(fused, mesh, execution, feed.streamed)
+    return Program(lambda state, first: run(state, fetch(first), positions), place, images)
+
+
+def map_over_devices(fused: Callable, mesh: Mesh, execution: str, streamed: bool) -> Callable:
+    """Returns the compiled (state, payload[devices, …] or payload, positions[devices, n]) -> (state, metrics).
+
+    Args:
+      fused: (state, payload, positions) -> (state, metrics), on one device.
+      mesh: the devices, along one axis.
+      execution: one of `EXECUTIONS`.
+      streamed: whether the payload has a leading axis of devices too.
+    """
+    if execution == "pmap":
+        axes, devices = (None, 0 if streamed else None, 0), list(mesh.devices)
+        return jax.pmap(fused, AXIS, in_axes=axes, out_axes=(None, None), donate_argnums=0, devices=devices)
+
+    def on_one(state: TrainState, payload: PyTree, positions: Array) -> tuple[TrainState, Metrics]:
+        first_of = lambda tree: jax.tree.map(lambda x: x[0], tree)
+        return fused(state, first_of(payload) if streamed else payload, first_of(positions))
+
+    if execution == "jit":
+        return jax.jit(on_one, donate_argnums=0)
+    everywhere, spread = PartitionSpec(), PartitionSpec(AXIS)
+    in_specs = (everywhere, spread if streamed else everywhere, spread)
+    # With the check, gradients of replicated parameters arrive already summed, and their mean is wrong.
+    mapped = jax.shard_map(on_one, mesh=mesh, in_specs=in_specs, out_specs=(everywhere, everywhere), check_vma=False)
+    return jax.jit(mapped, donate_argnums=0)
 
 
 def whole(tree: PyTree) -> PyTree:
