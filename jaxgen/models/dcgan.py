@@ -1,7 +1,7 @@
 """Radford's generator and discriminator: 4×4 convolutions of stride 2, batch norm, initial weights N(0, 0.02).
 
-Reference: Radford, Metz, Chintala 2016, sections 3 and 4 and figure 1. Convolutions have no bias where batch norm is
-used, as in the authors' Torch code's PyTorch port, whose parameter counts these networks share.
+Beside batch norm no layer has a bias, as in PyTorch's DCGAN example, whose parameter counts these networks share.
+Reference: Radford, Metz, Chintala 2016, sections 3 and 4 and figure 1.
 """
 
 from functools import partial
