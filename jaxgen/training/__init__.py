@@ -1,0 +1,1 @@
+"""Training: runs any objective and imports none. Nothing is imported here."""

@@ -1,0 +1,160 @@
+"""The training loop: it knows steps and intervals, and nothing of what is trained.
+
+The host never waits for the device between two dispatches: the metrics of one are fetched after the next was issued.
+It waits only where a checkpoint, an evaluation or pictures are due, as the next dispatch takes the state's memory.
+
+What is logged at step s are the metrics of the update that led to step s, not their mean over the interval, which a run
+resumed within the interval could not know. A checkpoint carries these, and the evaluation's only if it was made at that
+very step: otherwise the best checkpoint would not be the one that was measured.
+"""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+from jax import Array
+
+from jaxgen.errors import UsageError
+from jaxgen.step.state import Metrics, TrainState
+from jaxgen.training.progress import Progress, choose
+from jaxgen.training.run_folder import RunFolder
+from jaxgen.training.stopping import Interrupted, NonFiniteError, Signals
+
+if TYPE_CHECKING:  # Orbax takes long to import, and those who only want this module's errors need not wait for it.
+    from jaxgen.training.checkpoints import Checkpoints
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """When things happen, in steps; an interval of 0 leaves only the end, where each of them happens in any case.
+
+    Attributes:
+      steps: training steps in all.
+      checkpoint_every: steps between checkpoints.
+      checkpoint_minutes: minutes after which a checkpoint is written whatever the step; 0: never.
+      log_every: steps between lines of metrics; 0: none, at the end neither.
+      picture_every: steps between pictures.
+      evaluate_every: steps between evaluations.
+      steps_per_dispatch: steps of one call to the accelerator, of which all the others are multiples.
+    """
+
+    steps: int
+    checkpoint_every: int = 0
+    checkpoint_minutes: float = 0.0
+    log_every: int = 0
+    picture_every: int = 0
+    evaluate_every: int = 0
+    steps_per_dispatch: int = 1
+
+    def check(self, start: int) -> None:
+        """Raises UsageError unless a run from step `start`, and every interval of it, is made of whole dispatches."""
+        names = ("steps", "checkpoint_every", "log_every", "picture_every", "evaluate_every")
+        counts = {name: getattr(self, name) for name in names} | {"the step to go on from": start}
+        for name, count in counts.items():
+            if count < 0:
+                raise UsageError(f"{name} is {count}: it must be at least 0")
+        size, largest = self.steps_per_dispatch, math.gcd(*counts.values())
+        for name, count in counts.items():
+            if size < 1 or count % size:
+                raise UsageError(
+                    f"steps_per_dispatch is {size}, and {name} is {count}, which is no multiple of it: "
+                    f"set steps_per_dispatch to a divisor of {largest}, or the intervals to multiples of it"
+                )
+
+
+def first_non_finite(arrays: Mapping[str, np.ndarray]) -> tuple[int, str] | None:
+    """Returns (index, name) of the first value that is NaN or infinite, or None.
+
+    Args:
+      arrays: by name; the index is into the flattened array.
+    """
+    finite = {name: np.isfinite(values) for name, values in arrays.items()}
+    return min(((int(np.argmin(ok)), name) for name, ok in finite.items() if not ok.all()), default=None)
+
+
+def train(
+    advance: Callable[[TrainState, int], tuple[TrainState, Metrics]],
+    state: TrainState,
+    *,
+    start: int,
+    options: Options,
+    folder: RunFolder,
+    checkpoints: "Checkpoints",
+    config: dict[str, Any],
+    images_per_step: int,
+    evaluate: Callable[[TrainState], Metrics] | None = None,
+    pictures: Callable[[TrainState], dict[str, Array]] | None = None,
+    progress: Progress | None = None,
+) -> TrainState:
+    """Returns the state after `options.steps` steps, all that was promised on the way being in the run folder.
+
+    Args:
+      advance: (state, step) -> (state, metrics[steps_per_dispatch]), compiled; may donate the state.
+      state: the state after `start` steps.
+      start: how many steps were taken already. What the run folder knows of later ones is dropped.
+      options: when things happen.
+      folder: where metrics and pictures go.
+      checkpoints: where states go.
+      config: what each checkpoint tells of where it comes from.
+      images_per_step: how many images one step takes, for the rate shown.
+      evaluate: state -> metrics, none of which stops a run.
+      pictures: state -> images by name, float[n, h, w, c] in [0, 1].
+      progress: what a person sees; chosen by what standard output is unless told.
+    Raises:
+      NonFiniteError: if a metric or the state became NaN or infinite.
+      Interrupted: if SIGTERM or Ctrl-C came; the state was saved.
+      UsageError: if something cannot be written, or the options do not fit together.
+    """
+    options.check(start)
+    folder.truncate(start)
+    progress = progress or choose()
+    is_due = lambda interval: step == options.steps or (interval > 0 and step % interval == 0)
+    is_late = lambda: 0 < 60 * options.checkpoint_minutes <= time.monotonic() - saved_at
+
+    def read(step: int, metrics: Metrics) -> dict[str, float]:
+        values = jax.device_get(metrics)
+        if bad := first_non_finite(values):
+            raise NonFiniteError(step - options.steps_per_dispatch + 1 + bad[0], bad[1], checkpoints.last_good())
+        latest = {name: float(value[-1]) for name, value in values.items()}
+        if options.log_every and step % options.log_every == 0:
+            folder.log(step, latest)
+        progress.update(step, latest)
+        return latest
+
+    step, unread, known = start, None, {}
+    saved, saved_at = start if start in checkpoints.steps() else None, time.monotonic()
+    with Signals() as signals, progress.running(start, options.steps, images_per_step):
+        while step < options.steps and signals.received is None:
+            state, metrics = advance(state, step)
+            if unread is not None:
+                read(step, unread)
+            step, unread, known = step + options.steps_per_dispatch, metrics, {}
+            evaluating = evaluate is not None and is_due(options.evaluate_every)
+            picturing = pictures is not None and is_due(options.picture_every)
+            saving = is_due(options.checkpoint_every) or is_late()
+            if evaluating or picturing or saving:
+                known, unread = read(step, unread), None
+            if evaluating:
+                measured = {name: float(value) for name, value in jax.device_get(evaluate(state)).items()}
+                folder.log(step, measured)
+                known |= measured
+            if picturing:
+                drawn = jax.device_get(pictures(state))
+                if bad := first_non_finite(drawn):
+                    raise NonFiniteError(step, bad[1], checkpoints.last_good())
+                folder.save_pictures(step, drawn)
+            if saving:
+                checkpoints.save(step, state, known, config)
+                saved, saved_at = step, time.monotonic()
+        if unread is not None:
+            known = read(step, unread)
+        if saved != step:
+            checkpoints.save(step, state, known, config)
+        checkpoints.wait()
+    if signals.received is not None and step < options.steps:
+        raise Interrupted(signals.received, step)
+    return state

@@ -1,0 +1,108 @@
+"""Programs that show metrics while a run goes on: TensorBoard and Weights & Biases."""
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+from jaxgen.errors import UsageError
+
+
+class Tracker(Protocol):
+    """What takes metrics."""
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Shows the metrics of a step."""
+
+    def truncate(self, step: int) -> None:
+        """Forgets what came after a step."""
+
+    def close(self) -> None:
+        """Writes what is left."""
+
+
+class TensorBoard:
+    """Scalars in an event file. Needs tensorboardX.
+
+    Its SummaryWriter is not used: it writes in a thread, which a full disk ends, and then blocks the program for good.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+        from tensorboardX.summary import scalar
+
+        folder.mkdir(exist_ok=True)
+        self._event, self._session, self._scalar = Event, SessionLog, scalar
+        # The process number keeps a run that is resumed within the second from writing over the file before.
+        self._writer = EventsWriter(str(folder / "events"), filename_suffix=f".{os.getpid()}")
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Writes a scalar for each metric."""
+        for name, value in metrics.items():
+            self._writer.write_event(self._event(step=step, wall_time=time.time(), summary=self._scalar(name, value)))
+        self._writer.flush()
+
+    def truncate(self, step: int) -> None:
+        """Writes the mark by which TensorBoard hides all from step + 1 on that was written before it."""
+        start = self._session(status=self._session.START)
+        self._writer.write_event(self._event(step=step + 1, wall_time=time.time(), session_log=start))
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._writer.close()
+
+
+class WeightsAndBiases:
+    """One run there for one run folder here, also when it is resumed. Needs wandb."""
+
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+        import wandb
+
+        identity = folder / "wandb.id"
+        if not identity.exists():
+            identity.write_text(uuid.uuid4().hex)
+        self._run = wandb.init(
+            project="jaxgen", name=folder.name, dir=folder, id=identity.read_text(), resume="allow", config=config
+        )
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Sends the metrics."""
+        self._run.log(dict(metrics), step=step)
+
+    def truncate(self, step: int) -> None:
+        """Does nothing: steps that were sent already are ignored there, and the same bits would come again."""
+
+    def close(self) -> None:
+        """Sends what is left."""
+        self._run.finish()
+
+
+def open_trackers(
+    folder: Path, config: dict[str, Any], *, tensorboard: bool, wandb: bool, say: Callable[[str], None]
+) -> list[Tracker]:
+    """Returns the trackers that were asked for.
+
+    Args:
+      folder: the run folder.
+      config: what the run was told.
+      tensorboard: whether to write RUN/tensorboard; without tensorboardX, says so and does not.
+      wandb: whether to send metrics to Weights & Biases.
+      say: takes warnings, a line each.
+    Raises:
+      UsageError: if wandb was asked for and is not installed.
+    """
+    trackers: list[Tracker] = []
+    if tensorboard:
+        try:
+            trackers.append(TensorBoard(folder / "tensorboard"))
+        except ImportError:
+            say("tensorboardX is not installed: metrics go to metrics.jsonl alone")
+    if wandb:
+        try:
+            trackers.append(WeightsAndBiases(folder, config))
+        except ImportError as error:
+            raise UsageError("wandb is not installed: pip install wandb, or train without it") from error
+    return trackers

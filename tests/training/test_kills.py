@@ -1,0 +1,87 @@
+"""Real processes, really killed."""
+
+import random
+import signal
+import time
+
+import jax
+import pytest
+
+from jaxgen.training.checkpoints import Checkpoints
+from jaxgen.training.digests import digest
+from jaxgen.training.run_folder import RunFolder
+
+SIZE = 200_000
+OPTIONS = ("checkpoint_every=2", "log_every=2", "evaluate_every=4", "steps_per_dispatch=2", f"size={SIZE}")
+STEPS = 40
+KILLS = 3
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(start_toy, tmp_path_factory):
+    path = tmp_path_factory.mktemp("uninterrupted") / "run"
+    process = start_toy(path, STEPS, *OPTIONS)
+    _, complaints = process.communicate(timeout=120)
+    assert process.returncode == 0, complaints
+    return path
+
+
+def wait_for(process, beginning):
+    """Reads a process's output up to the line that begins as told, and returns it."""
+    for line in process.stdout:
+        if line.startswith(beginning):
+            return line
+    raise AssertionError(process.stderr.read())
+
+
+def history(path):
+    return [{name: x for name, x in line.items() if name != "time"} for line in RunFolder(path).history()]
+
+
+def test_killed_again_and_again_it_ends_with_the_same_bits(toy, start_toy, uninterrupted, tmp_path):
+    """A checkpoint of some MB every other step: nearly all of the time one is being saved."""
+    path, chance, newest = tmp_path / "run", random.Random(0), 0
+    template = jax.eval_shape(lambda: toy.init(SIZE))
+    for _ in range(KILLS):
+        process = start_toy(path, STEPS, *OPTIONS, "seconds=0.02")
+        start = int(wait_for(process, "from").split()[1])
+        assert start >= newest
+        wait_for(process, f"step {start + 2}")
+        time.sleep(chance.uniform(0, 0.2))
+        process.kill()
+        assert process.wait(timeout=60) == -signal.SIGKILL
+        if restored := Checkpoints(path / "checkpoints").restore(template):
+            assert restored.damaged == []
+            newest = restored.step
+    process = start_toy(path, STEPS, *OPTIONS)
+    _, complaints = process.communicate(timeout=120)
+    assert process.returncode == 0, complaints
+    expected = Checkpoints(uninterrupted / "checkpoints").restore(template)
+    found = Checkpoints(path / "checkpoints").restore(template)
+    assert (found.step, found.damaged) == (STEPS, [])
+    assert found.digest == expected.digest == digest(found.state)
+    assert history(path) == history(uninterrupted)
+    assert [p.name for p in (path / "checkpoints").iterdir() if not p.name.isdigit()] == []
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_to_a_process_saves_before_it_ends(toy, start_toy, tmp_path, signum):
+    process = start_toy(tmp_path, 1000, "seconds=0.02", "log_every=1")
+    wait_for(process, "step 3/")
+    process.send_signal(signum)
+    _, complaints = process.communicate(timeout=60)
+    assert process.returncode == 1 and f"Interrupted: {signum.name}: step" in complaints.splitlines()[-1]
+    restored = Checkpoints(tmp_path / "checkpoints").restore(jax.eval_shape(toy.init))
+    assert restored.step >= 3 and restored.damaged == []
+    assert history(tmp_path)[-1]["step"] == restored.step
+
+
+def test_a_disk_that_fills_up_ends_the_run_and_costs_no_checkpoint(toy, start_toy, tmp_path):
+    process = start_toy(tmp_path, 40, "checkpoint_every=10", f"size={SIZE}", "no_space_at=20")
+    _, complaints = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert any(
+        line.startswith("jaxgen.errors.UsageError: cannot save a checkpoint in") for line in complaints.splitlines()
+    )
+    restored = Checkpoints(tmp_path / "checkpoints").restore(jax.eval_shape(lambda: toy.init(SIZE)))
+    assert restored.step in (10, 20) and restored.damaged == []

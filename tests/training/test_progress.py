@@ -1,0 +1,82 @@
+import io
+import sys
+
+import pytest
+
+from jaxgen.training import progress
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self):
+        return self.now
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_rate_leaves_compilation_out_and_forgets_what_is_long_past():
+    clock = Clock()
+    rate = progress.Rate(clock)
+    assert rate.update(10) == 0
+    clock.now += 2
+    assert rate.update(30) == 10
+    for step in range(30, 630, 10):
+        clock.now += 10
+        last = rate.update(step)
+    assert last == pytest.approx(1.0)
+
+
+def test_the_summary_tells_steps_images_time_and_a_few_metrics():
+    clock = Clock()
+    summary = progress.Summary(100, 64, clock)
+    assert summary.text(10, {}) == "step 10/100"
+    clock.now += 5
+    metrics = {f"m{i}": i / 3 for i in range(9)}
+    told = "step 20/100  2 steps/s  128 images/s  0:00:40 left  m0 0  m1 0.3333  m2 0.6667  m3 1"
+    assert summary.text(20, metrics) == told
+
+
+def test_lines_come_now_and_then_and_at_the_end():
+    clock, stream = Clock(), io.StringIO()
+    lines = progress.Lines(stream, seconds=10, clock=clock)
+    with lines.running(0, 50, 1):
+        for step in range(1, 51):
+            clock.now += 1
+            lines.update(step, {"loss": 0.5})
+    steps = [int(line.split("/")[0].removeprefix("step ")) for line in stream.getvalue().splitlines()]
+    assert steps == [1, 11, 21, 31, 41, 50]
+
+
+def test_a_terminal_gets_a_bar(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    stream = Terminal()
+    bar = progress.choose(stream)
+    with bar.running(0, 50, 1):
+        bar.update(25, {"model/loss": 0.5})
+        bar.say("a [bold] line")
+        bar.update(50, {"model/loss": 0.25})
+    assert isinstance(bar, progress.Bar)
+    assert "step 50/50" in stream.getvalue() and "model/loss 0.25" in stream.getvalue()
+    assert "a [bold] line" in stream.getvalue()
+
+
+def test_a_file_gets_lines():
+    assert isinstance(progress.choose(io.StringIO()), progress.Lines)
+
+
+def test_without_rich_a_terminal_gets_lines_and_is_told_why(monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.split(".")[0] == "rich"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "rich", None)
+    stream = Terminal()
+    lines = progress.choose(stream)
+    with lines.running(0, 2, 1):
+        lines.update(1, {})
+        lines.say("hello")
+    assert stream.getvalue() == "step 1/2\nhello\n"
+    assert capsys.readouterr().err == "rich is not installed: progress is told in plain lines\n"
