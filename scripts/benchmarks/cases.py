@@ -1,0 +1,48 @@
+"""What is measured: the trained networks and their sizes, the same for every library."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One network, one batch, one kind of training step.
+
+    Attributes:
+      recipe: "dcgan", "wgan_gp", "vae" or "dncnn"; the libraries know how to train each.
+      step: what one step is, for the table.
+      batch: images in a batch.
+      size: height and width, pixels.
+      channels: of the images.
+      width: channels of the narrowest hidden layer.
+      latent: size of the latent code; 0 where there is none.
+      hidden: units of the dense layers on either side of a latent code.
+      depth: convolutions, where their number is free.
+    """
+
+    recipe: str
+    step: str
+    batch: int
+    size: int
+    channels: int
+    width: int
+    latent: int = 0
+    hidden: int = 0
+    depth: int = 0
+
+
+CASES = {
+    "dcgan": Case("dcgan", "discriminator and generator update", 64, 32, 3, 64, latent=100),
+    "wgan_gp": Case("wgan_gp", "critic update with gradient penalty", 64, 32, 3, 64, latent=100),
+    "vae": Case("vae", "update", 128, 28, 1, 32, latent=20, hidden=256),
+    "dncnn": Case("dncnn", "update on 40×40 patches", 16, 40, 1, 64, depth=17),
+}
+
+# The recipes' numbers, which every library trains with.
+ADAM = {
+    "dcgan": (2e-4, 0.5, 0.999),
+    "wgan_gp": (1e-4, 0.5, 0.9),
+    "vae": (1e-3, 0.9, 0.999),
+    "dncnn": (1e-3, 0.9, 0.999),
+}
+PENALTY_WEIGHT = 10.0
+NOISE_SCALE = 25 / 255
