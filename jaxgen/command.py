@@ -26,13 +26,12 @@ def field_names(kind: type, prefix: str = "") -> Iterator[str]:
 
 def check_flags(kind: type, arguments: Sequence[str]) -> None:
     """Raises for a flag that no field of the dataclass answers to, with the nearest ones."""
-    known = {f"--{name}" for name in field_names(kind)}
-    known |= {re.sub(r"([^.]+)$", r"no-\1", name) for name in known if name != "--help"} | {"--help"}
-    hyphened = {name.replace("_", "-") for name in known}
+    names = {name.replace("_", "-") for name in field_names(kind)}
+    negated = {re.sub(r"([^.]+)$", r"no-\1", name) for name in names}
     for argument in arguments:
         flag = argument.split("=")[0].replace("_", "-")
-        if flag.startswith("--") and flag not in hyphened:
-            raise unknown("option", flag, {name for name in hyphened if "no-" not in name})
+        if flag.startswith("--") and flag[2:] not in names | negated | {"help"}:
+            raise unknown("option", flag[2:], names)
 
 
 def parse(kind: type, arguments: Sequence[str], description: str, program: str) -> Any:

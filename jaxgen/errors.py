@@ -4,12 +4,17 @@ import difflib
 from collections.abc import Iterable
 
 
+LISTED = 12
+
+
 class UsageError(ValueError):
     """What was given, what is allowed and what to do, in one line. Commands print it and exit with status 2."""
 
 
 def unknown(kind: str, given: str, allowed: Iterable[str]) -> UsageError:
     """Returns the error for a name that is not one of those allowed, with the nearest of them first.
+
+    Where there are near ones, a long list of all the others is left out.
 
     Args:
       kind: what is named, as in "data set" or "loss".
@@ -19,6 +24,7 @@ def unknown(kind: str, given: str, allowed: Iterable[str]) -> UsageError:
       UsageError, to be raised by the caller.
     """
     allowed = sorted(allowed)
-    near = difflib.get_close_matches(given, allowed, n=3, cutoff=0.5)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return UsageError(f"unknown {kind} {given!r}: {hint}allowed: {', '.join(allowed)}")
+    near = difflib.get_close_matches(given, allowed, n=3)
+    hint = f"did you mean {' or '.join(near)}?" if near else ""
+    listed = "" if near and len(allowed) > LISTED else f"allowed: {', '.join(allowed)}"
+    return UsageError(f"unknown {kind} {given!r}: {' '.join(filter(None, (hint, listed)))}")

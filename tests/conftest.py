@@ -9,6 +9,8 @@ ROOT = Path(__file__).parents[1]
 
 # Before anything touches a device: every test may spread a batch over four of them.
 jax.config.update("jax_num_cpu_devices", 4)
+# The tests' programs run for less time than they take to compile.
+jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture(scope="session")

@@ -99,7 +99,7 @@ def test_sampling_needs_no_data(trained, tmp_path, capsys, monkeypatch):
         ("train", "EXPERIMENT"),
         ("train wgan_pg", "did you mean wgan_gp"),
         ("train nowhere.py", "no experiment script at nowhere.py"),
-        ("train vae --latnt 3", "unknown option '--latnt': did you mean --latent"),
+        ("train vae --latnt 3", "unknown option 'latnt': did you mean latent"),
         ("train vae --data.name digts", "did you mean digits"),
         ("polish", "invalid choice: 'polish'"),
     ],

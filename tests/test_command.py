@@ -38,8 +38,8 @@ def test_fields_are_set_by_their_dotted_names():
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ("--stepz 3", "unknown option '--stepz': did you mean --steps?"),
-        ("--hyper.penalty 3", "did you mean --hyper.penalty-weight"),
+        ("--stepz 3", "unknown option 'stepz': did you mean steps?"),
+        ("--hyper.penalty 3", "did you mean hyper.penalty-weight"),
         ("--steps many", "Error parsing --steps: invalid literal for int() with base 10: 'many'"),
         ("--fit stretch", "invalid choice 'stretch' for argument '--fit'. Expected one of ('pad', 'crop')."),
         ("--steps", "--steps"),

@@ -59,6 +59,11 @@ def history(folder):
     return [{name: value for name, value in line.items() if name != "time"} for line in lines]
 
 
+def trained(folder):
+    """Returns the lines of training, without those of evaluation."""
+    return [line for line in history(folder) if "learning_rate" in line]
+
+
 def wait_for_checkpoint(folder, step, process):
     while not (folder / "checkpoints" / str(step)).exists():
         assert process.poll() is None, process.communicate()[0]
@@ -117,7 +122,7 @@ def test_steps_in_one_dispatch_compute_the_same(start, uninterrupted, tmp_path):
     folder = tmp_path / "fused"
     status, told = finish(start(folder, "--steps-per-dispatch", "5"))
     assert status == 0, told
-    fused, single = history(folder)[-1], history(uninterrupted)[-1]
+    fused, single = trained(folder)[-1], trained(uninterrupted)[-1]
     assert fused["step"] == single["step"] == STEPS
     for name, value in single.items():
         assert fused[name] == pytest.approx(value, rel=2e-3, abs=1e-4), name
@@ -127,9 +132,9 @@ def test_two_devices_compute_the_same(start, uninterrupted, tmp_path):
     folder = tmp_path / "two"
     status, told = finish(start(folder, "--devices", "2"))
     assert status == 0, told
-    two, one = history(folder)[-1], history(uninterrupted)[-1]
+    two, one = trained(folder)[0], trained(uninterrupted)[0]
     for name, value in one.items():
-        assert two[name] == pytest.approx(value, rel=2e-2, abs=1e-3), name
+        assert two[name] == pytest.approx(value, rel=1e-2, abs=1e-3), name
 
 
 @pytest.fixture
@@ -168,7 +173,7 @@ def test_fewer_examples_than_devices_is_told_before_anything_is_written(small, t
 def test_a_size_that_the_network_cannot_make_is_told_before_anything_is_written(load_experiment, tmp_path):
     module = load_experiment("dcgan")
     config = module.Config(run=str(tmp_path / "run"), data=data.Config(size=30, channels=1))
-    with pytest.raises(UsageError, match=r"30.*28, 32, 64"):
+    with pytest.raises(UsageError, match=r"30x30.*28, 32"):
         train(config, module.build, say=lambda line: None)
     assert not (tmp_path / "run").exists()
 
@@ -177,7 +182,7 @@ def test_the_learning_rate_of_a_finished_schedule_is_what_it_says(small):
     config, build, _ = small
     base = config()
     hyper = type(base.hyper)(learning_rate=1e-3, learning_rate_final=1e-4, schedule_steps=4.0)
-    state = train(config(schedule="linear", hyper=hyper), build, say=lambda line: None)
+    state = train(config(schedule="linear", hyper=hyper, log_every=8), build, say=lambda line: None)
     assert int(state.step) == 8
     np.testing.assert_allclose(state.hyper["learning_rate"], 1e-3)
-    assert history(Path(base.run))[-1]["learning_rate"] == pytest.approx(1e-4)
+    assert trained(Path(base.run))[-1]["learning_rate"] == pytest.approx(1e-4)
