@@ -123,8 +123,8 @@ def grid(images: np.ndarray, columns: int | None = None, pad: int = 2) -> np.nda
     """Returns pictures side by side in rows, on white.
 
     Args:
-      images: floating point [n, height, width, channel] in [0, 1].
-      columns: pictures in a row; by default as many as make the grid nearly square.
+      images: floating point [n, height, width, channel] in [0, 1], or [rows, columns, height, width, channel].
+      columns: pictures in a row; by default as the images' shape says, or as many as make the grid nearly square.
       pad: pixels around each picture.
     Returns:
       float32[rows · (height + pad) + pad, columns · (width + pad) + pad, channel].
@@ -132,6 +132,9 @@ def grid(images: np.ndarray, columns: int | None = None, pad: int = 2) -> np.nda
       ValueError: if there is no picture, or no column.
     """
     images = np.asarray(images, np.float32)
+    if images.ndim == 5:
+        columns = images.shape[1] if columns is None else columns
+        images = images.reshape(-1, *images.shape[2:])
     if images.ndim != 4 or not len(images):
         raise ValueError(f"images have shape {images.shape}: give [n, height, width, channel] with n at least 1")
     n, height, width, channels = images.shape

@@ -237,3 +237,8 @@ def test_grids_of_nothing():
         images.grid(np.zeros((3, 3, 1)))
     with pytest.raises(ValueError, match="0 columns: give 1 or more"):
         images.grid(np.zeros((2, 3, 3, 1)), columns=0)
+
+
+def test_a_grid_of_rows_keeps_their_places():
+    rows = np.random.default_rng(0).uniform(size=(3, 2, 4, 5, 1)).astype(np.float32)
+    np.testing.assert_array_equal(images.grid(rows), images.grid(rows.reshape(6, 4, 5, 1), columns=2))

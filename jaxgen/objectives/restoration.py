@@ -57,10 +57,11 @@ def make_restoration(
         return degrade(keys, images, state.hyper)
 
     def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
+        """Returns rows of damaged, restored and clean."""
         clean = batch["image"][:ROWS]
         damaged = damage(state, clean)
         restored = restore(averaged(state, PLAYER), damaged)
-        return {"before-after": jnp.stack([damaged, restored, clean], 1).reshape(-1, *clean.shape[1:])}
+        return {"before-after": jnp.stack([damaged, restored, clean], 1)}
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         clean = batch["image"]

@@ -26,7 +26,7 @@ LIKELIHOODS: dict[str, tuple[Callable[..., Array], Callable[[Array], Array]]] = 
     ),
 }
 PICTURES = 64
-PAIRS = 32
+PAIRS, COLUMNS = 32, 8
 
 
 def make_vae(
@@ -79,10 +79,11 @@ def make_vae(
         return mean_image(apply(module, variables, images, jnp.zeros((len(images), latent)), train=False)[0][0])
 
     def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
+        """Returns samples, and rows of images each above the row of its reconstructions."""
         variables, images = averaged(state, PLAYER), batch["image"][:PAIRS]
-        pairs = jnp.stack([images, reconstruct(variables, images)], 1).reshape(-1, *images.shape[1:])
+        pairs = jnp.stack([x.reshape(-1, COLUMNS, *x.shape[1:]) for x in (images, reconstruct(variables, images))], 1)
         made = sample(variables, stream(state.key, Stream.PICTURES), PICTURES)
-        return {"samples": made, "reconstructions": pairs}
+        return {"samples": made, "reconstructions": pairs.reshape(-1, *pairs.shape[2:])}
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         keys = example_keys(stream(state.key, Stream.EVALUATION), len(batch["image"]))

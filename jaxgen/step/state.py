@@ -56,7 +56,8 @@ class Objective(NamedTuple):
         images that one gradient sees.
       chunks: gradient updates' worth of images in one batch (critic steps); 1 elsewhere.
       microbatches: parts of a chunk that are differentiated one after the other and averaged (gradient accumulation).
-      pictures: (state, batch) -> images by name, float32[n, h, w, c] in [0, 1], for a person to look at.
+      pictures: (state, batch) -> images by name, float32[n, h, w, c] in [0, 1], or [rows, columns, h, w, c] where their
+        places tell something, for a person to look at.
       evaluate: (state, batch) -> metrics on images that were not trained on, named "evaluation/…".
       selection: which of the evaluation metrics tells the best checkpoint.
       sample: (variables, key, count) -> images float32[count, h, w, c] in [0, 1] from the prior.

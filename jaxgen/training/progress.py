@@ -60,7 +60,8 @@ class Summary:
         if rate := self._rate.update(step):
             left = timedelta(seconds=round((self.steps - step) / rate))
             parts += [f"{rate:.3g} steps/s", f"{rate * self.images_per_step:.0f} images/s", f"{left} left"]
-        parts += [f"{name} {value:.4g}" for name, value in list(metrics.items())[:SHOWN_METRICS]]
+        losses_first = sorted(metrics.items(), key=lambda item: not item[0].endswith("/loss"))
+        parts += [f"{name} {value:.4g}" for name, value in losses_first[:SHOWN_METRICS]]
         return "  ".join(parts)
 
 

@@ -169,7 +169,7 @@ class RunFolder:
 
         Args:
           step: training steps taken.
-          pictures: by name, float[n, h, w, c] in [0, 1].
+          pictures: by name, float[n, h, w, c] in [0, 1], or float[rows, columns, h, w, c].
         Raises:
           UsageError: if it cannot be written.
         """

@@ -60,6 +60,7 @@ def test_every_step_draws_new_noise_and_evaluation_always_the_same(trained):
 
 def test_pictures_are_damaged_restored_clean(trained):
     objective, state, _ = trained
-    rows = objective.pictures(state, BATCH)["before-after"].reshape(8, 3, 8, 8, 1)
+    rows = objective.pictures(state, BATCH)["before-after"]
+    assert rows.shape == (8, 3, 8, 8, 1)
     np.testing.assert_array_equal(rows[:, 2], BATCH["image"][:8])
     assert float(jnp.abs(rows[:, 1] - rows[:, 2]).mean()) < float(jnp.abs(rows[:, 0] - rows[:, 2]).mean()) / 3
