@@ -34,7 +34,7 @@ CASES = {
     "dcgan": Case("dcgan", "discriminator and generator update", 64, 32, 3, 64, latent=100),
     "wgan_gp": Case("wgan_gp", "critic update with gradient penalty", 64, 32, 3, 64, latent=100),
     "vae": Case("vae", "update", 128, 28, 1, 32, latent=20, hidden=256),
-    "dncnn": Case("dncnn", "update on 40×40 patches", 16, 40, 1, 64, depth=17),
+    "dncnn": Case("dncnn", "update", 16, 40, 1, 64, depth=17),
 }
 
 # The recipes' numbers, which every library trains with.

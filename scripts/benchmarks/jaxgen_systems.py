@@ -1,4 +1,7 @@
-"""jaxgen's own objectives, run by jaxgen's own executions."""
+"""jaxgen's own objectives, run by jaxgen's own executions.
+
+Beside what the other systems do, their steps average the parameters over time and tell metrics and gradient norms.
+"""
 
 from functools import partial
 from typing import Any

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.cases import Case
 from benchmarks.coordinator import Result
 from benchmarks.systems import REFERENCE
 
@@ -79,3 +80,10 @@ def render(records: Sequence[Mapping[str, Any]]) -> str:
 
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
     return "\n".join([row(HEADINGS), rule, *map(row, lines)])
+
+
+def legend(name: str, case: Case) -> str:
+    """Returns what one step of a case is."""
+    image = "×".join(map(str, (case.batch, case.size, case.size, case.channels)))
+    depth = f", {case.depth} layers" if case.depth else ""
+    return f"{name}: {case.step}, images {image}, width {case.width}{depth}"

@@ -71,7 +71,9 @@ def test_the_table_of_a_small_case(bench, tmp_path, capfd, without_torch):
         assert 0 <= record["compile_seconds"] < record["first_step_seconds"]
         assert record["peak_memory_mib"] > 10
     printed = capfd.readouterr().out
-    assert all(name in printed for name in ("jaxgen", "stock Flax", "PyTorch", "ms/step", "images/s"))
+    assert all(
+        name in printed for name in ("jaxgen", "stock Flax", "PyTorch", "ms/step", "images/s", "images 2×10×10×1")
+    )
     if python == sys.executable:
         ratio = records["PyTorch"]["ratio_to_pytorch"]
         assert ratio == {"median": 1, "lower_quartile": 1, "upper_quartile": 1}
