@@ -2,6 +2,7 @@
 
     python experiments/wgan_gp.py                                   # digits, 28×28
     python experiments/wgan_gp.py --data.name fashion_mnist --data.dir DIR
+    python experiments/wgan_gp.py --width 16 --hyper.learning-rate 1e-3        # small enough for two CPU cores
     python experiments/wgan_gp.py --network resnet --width 128 --data.size 32 --data.channels 3 --latent 128 \
         --schedule linear --hyper.schedule-steps 100000 --hyper.learning-rate 2e-4 --hyper.b1 0    # CIFAR-10's setting
 
@@ -14,6 +15,7 @@ from typing import Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
+from jaxgen.errors import UsageError
 from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options
 from jaxgen.models import dcgan, resnet
 from jaxgen.objectives.gan import make_gan
@@ -37,7 +39,7 @@ class Config(GanConfig):
     network: Literal["dcgan", "resnet"] = "dcgan"
     """DCGAN's networks without normalisation in the critic, or the paper's residual ones."""
     norm: Literal["none", "layer"] = "none"
-    """Normalisation in the residual critic; none couples the images of a batch."""
+    """Normalisation in the critic; neither couples the images of a batch."""
     width: int = 64
     """Filters next to the image (dcgan), or of every block (resnet; the paper has 128)."""
     remat: bool = False
@@ -54,8 +56,10 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
         generator = resnet.Generator(remat=config.remat, axis_name=axis_name, **image, **shared)
         critic = resnet.Critic(norm=config.norm, remat=config.remat, **shared)
     else:
+        if config.remat:
+            raise UsageError("remat is for --network resnet: DCGAN's networks are too shallow to gain by it")
         generator = dcgan.Generator(axis_name=axis_name, **image, **shared)
-        critic = dcgan.Discriminator(norm="none", **shared)
+        critic = dcgan.Discriminator(norm=config.norm, **shared)
     return make_gan(generator, critic, **gan_options(config, axis_name))
 
 

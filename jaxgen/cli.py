@@ -35,7 +35,7 @@ def info(options: argparse.Namespace) -> None:
     from jaxgen.experiment import facts
 
     found = facts.describe(options.run)
-    print(json.dumps(found) if options.json else facts.as_text(found))
+    print(json.dumps(found, allow_nan=False) if options.json else facts.as_text(found))
 
 
 def count(text: str) -> int:

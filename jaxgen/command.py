@@ -5,21 +5,24 @@ import dataclasses
 import io
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_type_hints
 
 from jaxgen.errors import UsageError, unknown
 
 USAGE, FAILED, SIGNALLED = 2, 1, 128
+OUT_OF_MEMORY = "the device's memory is full, lower batch_size or width, or raise microbatches"
 
 
 def field_names(kind: type, prefix: str = "") -> Iterator[str]:
     """Yields the dotted name of every field of a dataclass, nested ones included."""
+    kinds = get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        if dataclasses.is_dataclass(field.type):
-            yield from field_names(field.type, f"{prefix}{field.name}.")
+        if dataclasses.is_dataclass(kinds[field.name]):
+            yield from field_names(kinds[field.name], f"{prefix}{field.name}.")
         else:
             yield f"{prefix}{field.name}"
 
@@ -61,9 +64,11 @@ def parse(kind: type, arguments: Sequence[str], description: str, program: str) 
 
 
 def use_compilation_cache() -> None:
-    """Keeps compiled programs in the user's cache folder, so that a second start of a run need not compile."""
+    """Keeps compiled programs in the user's cache folder, unless JAX was told another, for the next start."""
     import jax
 
+    if jax.config.jax_compilation_cache_dir:
+        return
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     jax.config.update("jax_compilation_cache_dir", str(home / "jaxgen" / "xla"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
@@ -72,28 +77,38 @@ def use_compilation_cache() -> None:
 def exit_status(action: Callable[[], Any]) -> int:
     """Runs an action and returns the exit status; what a person can put right is told in one line.
 
-    0: done. 1: training went wrong (a metric or the state is not finite). 2: something given must be put right.
-    128 + the signal's number: stopped by it, after a checkpoint.
+    0: done. 1: training went wrong (something is not finite, or the device's memory is full). 2: something given must
+    be put right. 128 + the signal's number: stopped by it, after a checkpoint if there was anything to save.
     """
-    from jaxgen.training.loop import Interrupted, NonFiniteError
-
     try:
         action()
-    except UsageError as error:
-        return complain(error, USAGE)
-    except NonFiniteError as error:
-        return complain(error, FAILED)
-    except Interrupted as stop:
-        return complain(stop, SIGNALLED + stop.signal)
-    except BrokenPipeError:
-        return SIGNALLED + 13
+    except (Exception, KeyboardInterrupt) as error:
+        told = explain(error)
+        if told is None:
+            raise
+        print(f"jaxgen: {' '.join(told[0].split())}", file=sys.stderr)
+        return told[1]
     return 0
 
 
-def complain(error: Exception, status: int) -> int:
-    """Prints an error in one line and returns the status."""
-    print(f"jaxgen: {' '.join(str(error).split())}", file=sys.stderr)
-    return status
+def explain(error: BaseException) -> tuple[str, int] | None:
+    """Returns what to tell a person of an error, and the exit status; None for a bug, whose traceback is wanted."""
+    from jax.errors import JaxRuntimeError
+
+    from jaxgen.training.stopping import Interrupted, NonFiniteError
+
+    match error:
+        case UsageError():
+            return str(error), USAGE
+        case NonFiniteError():
+            return str(error), FAILED
+        case Interrupted():
+            return str(error), SIGNALLED + error.signal
+        case KeyboardInterrupt():
+            return "stopped before there was anything to save", SIGNALLED + signal.SIGINT
+        case JaxRuntimeError() if "RESOURCE_EXHAUSTED" in str(error):
+            return f"{OUT_OF_MEMORY}: {str(error).splitlines()[0]}", FAILED
+    return None
 
 
 def run_script(kind: type, build: Callable, description: str, arguments: Sequence[str] | None = None) -> NoReturn:

@@ -2,6 +2,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import pytest
+from jax.errors import JaxRuntimeError
 
 from jaxgen.command import exit_status, parse
 from jaxgen.errors import UsageError
@@ -69,6 +70,8 @@ def test_help_tells_every_field_and_its_default(capsys):
         (NonFiniteError(7, "model/loss", 5), 1),
         (Interrupted(15, 20), 143),
         (Interrupted(2, 20), 130),
+        (KeyboardInterrupt(), 130),
+        (JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nmore"), 1),
     ],
 )
 def test_errors_are_one_line_and_a_status(capsys, error, status):

@@ -8,6 +8,8 @@ from jaxgen.errors import UsageError, unknown
 def held_out(count: int, split: str, every: int = 10) -> np.ndarray:
     """Returns the images of a split: the last of every so many is "test", the others are "train".
 
+    Of fewer than that the last one is held out.
+
     Args:
       count: number of images.
       split: "train", "test", or "all".
@@ -18,7 +20,7 @@ def held_out(count: int, split: str, every: int = 10) -> np.ndarray:
       UsageError: if there is no such split, or no image in it.
     """
     index = np.arange(count)
-    is_test = index % every == every - 1
+    is_test = index % every == min(every, count) - 1
     splits = {"train": index[~is_test], "test": index[is_test], "all": index}
     if split not in splits:
         raise unknown("split", split, splits)

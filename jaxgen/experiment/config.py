@@ -53,7 +53,7 @@ class Config:
     """Minutes after which a checkpoint is written whatever the step; 0: off."""
     keep: int = 2
     """How many of the newest checkpoints stay, beside the best one."""
-    log_every: int = 50
+    log_every: int = 100
     """Steps between lines of metrics."""
     picture_every: int = 1000
     """Steps between pictures; 0: only at the end."""
@@ -104,6 +104,30 @@ CHANGEABLE = frozenset(
     }
 )
 """Fields that may differ between the parts of one run: they change neither the recipe nor the data."""
+
+
+AT_LEAST_ONE = (
+    "batch_size",
+    "steps_per_dispatch",
+    "microbatches",
+    "evaluate_images",
+    "critic_steps",
+    "latent",
+    "width",
+)
+
+
+def check(config: Config) -> None:
+    """Raises UsageError where a number of a configuration cannot be what it stands for."""
+    for name in AT_LEAST_ONE:
+        if getattr(config, name, 1) < 1:
+            raise UsageError(f"{name} is {getattr(config, name)}: give at least 1")
+    if config.devices < 0:
+        raise UsageError(f"devices is {config.devices}: give at least 1, or 0 for all")
+    if not 0 <= config.seed < 2**32:
+        raise UsageError(f"seed is {config.seed}: give a whole number from 0 to 2³² − 1")
+    if config.batch_size % config.microbatches:
+        raise UsageError(f"batch_size {config.batch_size} does not divide into {config.microbatches} microbatches")
 
 
 def compute_dtype(config: Config) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 from jaxgen.errors import UsageError
 from jaxgen.experiment.reopen import read_config
 from jaxgen.training.checkpoints import Checkpoints
-from jaxgen.training.run_folder import flatten
+from jaxgen.training.run_folder import flatten, to_json
 
 
 def describe(run: Path) -> dict[str, Any]:
@@ -28,10 +28,15 @@ def describe(run: Path) -> dict[str, Any]:
             "step": last["step"],
             "digest": last["digest"],
             "parameters": last["parameters"],
-            "metrics": last["metrics"],
-            "best": best and {name: best[name] for name in ("step", "metrics")},
+            "metrics": as_json(last["metrics"]),
+            "best": best and {"step": best["step"], "metrics": as_json(best["metrics"])},
             "checkpoints": checkpoints.steps(),
         }
+
+
+def as_json(metrics: dict[str, float]) -> dict[str, float | str]:
+    """Returns metrics as JSON can hold them."""
+    return {name: to_json(value) for name, value in metrics.items()}
 
 
 def as_text(facts: dict[str, Any]) -> str:
@@ -42,9 +47,9 @@ def as_text(facts: dict[str, Any]) -> str:
         f"digest       {facts['digest']}",
         "parameters   " + ", ".join(f"{player} {count:,}" for player, count in facts["parameters"].items()),
     ]
-    lines += [f"  {name:40} {value:.6g}" for name, value in facts["metrics"].items()]
+    lines += [f"  {name:40} {float(value):.6g}" for name, value in facts["metrics"].items()]
     if facts["best"]:
         lines += [f"best         step {facts['best']['step']}"]
-        lines += [f"  {name:40} {value:.6g}" for name, value in facts["best"]["metrics"].items()]
+        lines += [f"  {name:40} {float(value):.6g}" for name, value in facts["best"]["metrics"].items()]
     lines += [f"  {name} = {value}" for name, value in flatten(facts["config"]).items()]
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from jaxgen.errors import UsageError
 from jaxgen.experiment.config import Config
 from jaxgen.experiment.scripts import FOLDER, describe_script, from_dict, load_script
 from jaxgen.step.state import Objective, PyTree, averaged, current
-from jaxgen.training import execute
+from jaxgen.training import execute, progress
 from jaxgen.training.checkpoints import Checkpoints, Restored
 from jaxgen.training.run_folder import RunFolder
 
@@ -53,7 +53,7 @@ def find_script(script: dict[str, str]) -> Any:
     )
 
 
-def restore(run: Path, objective: Objective, image_shape: tuple[int, ...], which: str, say=print) -> Restored:
+def restore(run: Path, objective: Objective, image_shape: tuple[int, ...], which: str, say=progress.say) -> Restored:
     """Returns a checkpoint of a run, "last" or "best"; its data need not be there.
 
     Raises:
@@ -68,7 +68,7 @@ def restore(run: Path, objective: Objective, image_shape: tuple[int, ...], which
     return restored
 
 
-def open_run(run: Path, *, which: str = "last", ema: bool = True, say=print) -> Opened:
+def open_run(run: Path, *, which: str = "last", ema: bool = True, say=progress.say) -> Opened:
     """Returns what a run folder holds, ready to make pictures.
 
     Args:

@@ -1,19 +1,22 @@
 """Training an experiment: the parts of a configuration are put together and given to the loop."""
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 
 from jaxgen import data
-from jaxgen.experiment.config import CHANGEABLE, Config
+from jaxgen.errors import UsageError
+from jaxgen.experiment.config import CHANGEABLE, Config, check
 from jaxgen.experiment.scripts import describe_script, to_dict
 from jaxgen.reports import curves
 from jaxgen.step.state import Batch, Objective, TrainState
-from jaxgen.training import execute, loop
+from jaxgen.training import execute, loop, progress
 from jaxgen.training.checkpoints import Checkpoints
 from jaxgen.training.run_folder import RunFolder
 
@@ -22,6 +25,8 @@ Build = Callable[..., Objective]
 
 def prepare_devices(config: Config) -> int:
     """Returns over how many devices to run, after making as many CPU devices as were asked for.
+
+    Where it is left open, that is as many accelerators as a batch divides over, or one CPU device.
 
     Works as long as nothing has touched a device; afterwards those that are there must do.
     """
@@ -33,7 +38,10 @@ def prepare_devices(config: Config) -> int:
         except RuntimeError:
             # A backend is up already; compile_program says so where its devices are too few.
             return config.devices
-    return config.devices or (1 if jax.default_backend() == "cpu" else jax.local_device_count())
+    if config.devices or jax.default_backend() == "cpu":
+        return config.devices or 1
+    share = config.batch_size // config.microbatches
+    return max(count for count in range(1, jax.local_device_count() + 1) if share % count == 0)
 
 
 def held_out(config: data.Config, images: int) -> Batch:
@@ -42,12 +50,28 @@ def held_out(config: data.Config, images: int) -> Batch:
     return kept.batch(0, 0, min(images, len(kept)))
 
 
+def settle(config: Config, dataset: data.Dataset) -> Config:
+    """Returns the configuration with the images' size and channels in place of "as stored"."""
+    height, width, channels = dataset.image_shape
+    if height != width:
+        raise UsageError(f"the images are {height}x{width}: set data.size, to train on square ones of that size")
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, size=height, channels=channels))
+
+
+def describe_data(dataset: data.Dataset) -> dict[str, Any]:
+    """Returns what tells one set of images from another: shape, number and, where they are in memory, their sha256."""
+    told = {"image_shape": list(dataset.image_shape), "images": len(dataset)}
+    if dataset.arrays:
+        told["images_sha256"] = hashlib.sha256(dataset.arrays["image"].tobytes()).hexdigest()
+    return told
+
+
 def run_path(config: Config, script: dict[str, str]) -> Path:
     """Returns a run's folder: the one asked for, or runs/NAME."""
     return Path(config.run or Path("runs") / script["name"])
 
 
-def train(config: Config, build: Build, *, say: Callable[[str], None] = print) -> TrainState:
+def train(config: Config, build: Build, *, say: Callable[[str], None] = progress.say) -> TrainState:
     """Trains what `build` makes of a configuration, or goes on training it, and returns the last state.
 
     Args:
@@ -59,8 +83,12 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = print) -
       NonFiniteError: if a metric or the state became NaN or infinite.
       Interrupted: if SIGTERM or Ctrl-C stopped it, after a checkpoint.
     """
+    check(config)
+    options = loop.Options(**{field.name: getattr(config, field.name) for field in dataclasses.fields(loop.Options)})
+    options.check(0)
     script, devices = describe_script(build), prepare_devices(config)
-    dataset = data.load(config.data)
+    dataset, kept = data.load(config.data), held_out(config.data, config.evaluate_images)
+    config = settle(config, dataset)
     objective = build(config, None)
     first = dataset.batch(0, 0, 1)
     template = jax.eval_shape(objective.init, jax.random.key(0), first)
@@ -71,7 +99,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = print) -
         steps=config.steps_per_dispatch,
         devices=devices,
     )
-    plain = {"experiment": script, "image_shape": list(dataset.image_shape), "config": to_dict(config)}
+    plain = {"experiment": script, **describe_data(dataset), "config": to_dict(config)}
     path = run_path(config, script)
     with (
         RunFolder.open(
@@ -87,14 +115,12 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = print) -
             for step in restored.damaged:
                 checkpoints.discard(step)
             say(f"{path}: going on from step {start}")
-        folder.truncate(start)
-        kept = held_out(config.data, config.evaluate_images)
         evaluate, pictures = execute.once(objective.evaluate), execute.once(objective.pictures)
         state = loop.train(
             program.advance,
             program.place(state),
             start=start,
-            options=loop.Options(**{f.name: getattr(config, f.name) for f in dataclasses.fields(loop.Options)}),
+            options=options,
             folder=folder,
             checkpoints=checkpoints,
             config=plain,

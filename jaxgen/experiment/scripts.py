@@ -29,9 +29,10 @@ def load_script(name: str) -> ModuleType:
         if name.endswith(".py"):
             raise UsageError(f"no experiment script at {name}: give the path of one, or a name in ./{FOLDER}")
         raise unknown("experiment", name, [found.stem for found in FOLDER.glob("[!_]*.py")])
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # Dataclasses look their module up, and a script may be called as a module of the library.
+    spec = importlib.util.spec_from_file_location(f"experiment {path.stem}", path)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     for part in ("Config", "build"):
         if not hasattr(module, part):

@@ -30,7 +30,7 @@ from jaxgen.training.leaves import (
     to_numbers,
 )
 from jaxgen.training.quiet import silence_logging, without_tracebacks
-from jaxgen.training.records import Damaged, Record, best_first, make_record, read_record, seal
+from jaxgen.training.records import Damaged, Record, best_first, make_record, read_record, require_readable, seal
 from jaxgen.training.stopping import NonFiniteError
 
 silence_logging()
@@ -268,7 +268,8 @@ class Checkpoints:
         with without_tracebacks(), ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
             try:
                 numbers = reader.restore(self.folder / str(record["step"]) / "state", args=wanted)
-            except Exception as error:  # The record fits the template, so that whatever Orbax trips over is damage.
+            except Exception as error:  # The record fits the template: whatever else Orbax trips over is damage.
+                require_readable(self.folder / str(record["step"]), error)
                 raise Damaged(f"its arrays cannot be read ({type(error).__name__})") from None
         state = from_numbers(numbers, template)
         if path := first_difference(record["leaves"], fingerprint(state)):

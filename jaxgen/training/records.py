@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from jax.errors import JaxRuntimeError
 
+from jaxgen.errors import UsageError
 from jaxgen.step.state import Selection, TrainState
 from jaxgen.training.digests import fingerprint, hash_json
 
@@ -60,10 +62,24 @@ def read_record(path: Path) -> Record:
         sealed = json.loads(path.read_bytes())
         record, seal = sealed["record"], sealed["sha256"]
     except (OSError, ValueError, KeyError, TypeError) as error:
+        require_readable(path, error)
         raise Damaged(f"{path.parent.name}/{path.name} cannot be read ({type(error).__name__})") from error
     if hash_json(record) != seal:
         raise Damaged(f"{path.parent.name}/{path.name} is not as it was written")
     return record
+
+
+def require_readable(path: Path, error: Exception) -> None:
+    """Raises UsageError where a file could not be read for no fault of its own, so that nobody takes it for damaged.
+
+    Args:
+      path: what was read.
+      error: what came of it. Those who read for Orbax leave only words of the cause.
+    """
+    excused = isinstance(error, OSError) and not isinstance(error, FileNotFoundError | NotADirectoryError)
+    if excused or isinstance(error, JaxRuntimeError) or "PERMISSION_DENIED" in str(error):
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(f"cannot read {path} ({reason}): let it be read, or free memory, and run again") from error
 
 
 def best_first(metrics: Mapping[int, Mapping[str, float]], selection: Selection | None) -> list[int]:

@@ -186,7 +186,8 @@ class RunFolder:
 
     def _set_config(self, config: Config, changeable: Collection[str]) -> None:
         before = self.config()
-        if before is not None:
+        # What never came to a checkpoint binds nobody: a recipe that failed at once may be corrected in place.
+        if before is not None and any((self.path / "checkpoints").glob("[0-9]*")):
             self._compare(before, config, changeable)
         if before != config:
             write_whole(self.path / "config.json", json.dumps(config, indent=2) + "\n")

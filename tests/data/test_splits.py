@@ -17,6 +17,7 @@ def test_unknown_split():
 
 
 def test_too_few_images_to_hold_one_out():
-    assert held_out(9, "train").tolist() == list(range(9))
-    with pytest.raises(UsageError, match="no image for split 'test': of 9 images, one in 10"):
-        held_out(9, "test")
+    assert held_out(9, "test").tolist() == [8]
+    assert held_out(1, "test").tolist() == [0]
+    with pytest.raises(UsageError, match="no image for split 'train': of 1 images, one in 10"):
+        held_out(1, "train")

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from jaxgen import data
 from jaxgen.errors import UsageError
 from jaxgen.experiment import facts
 from jaxgen.experiment.run import train
+from jaxgen.training import execute
 
 STEPS = 40
 SCRIPT = "gan_mlp"
@@ -155,12 +157,36 @@ def small(load_experiment, tmp_path):
     return (lambda **more: module.Config(**fields | more)), build, traces
 
 
-@pytest.mark.parametrize("steps_per_dispatch", [1, 4])
-def test_one_compilation_a_run(small, steps_per_dispatch):
+@pytest.mark.parametrize(("steps_per_dispatch", "devices"), [(1, 1), (4, 1), (1, 2)])
+def test_one_compilation_a_run(small, steps_per_dispatch, devices, monkeypatch):
     config, build, traces = small
+    compiled, compilations = [], []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, duration, **_: compiled.append(event) if event.endswith("backend_compile_duration") else None
+    )
+    real = execute.compile_program
+
+    def counted(*arguments, **options):
+        program = real(*arguments, **options)
+
+        def advance(state, step):
+            before = len(compiled)
+            result = program.advance(state, step)
+            compilations.append(len(compiled) - before)
+            return result
+
+        return program._replace(advance=advance)
+
+    monkeypatch.setattr(execute, "compile_program", counted)
     intervals = {"checkpoint_every": 4, "log_every": 4, "evaluate_every": 4, "picture_every": 4}
-    train(config(steps_per_dispatch=steps_per_dispatch, **intervals), build, say=lambda line: None)
+    options = {"steps_per_dispatch": steps_per_dispatch, "devices": devices} | intervals
+    train(config(**options), build, say=lambda line: None)
     assert len(traces) == 1
+    assert compilations[0] >= 1
+    assert not any(compilations[1:])
+    compilations.clear()
+    train(config(**options | {"steps": 16}), build, say=lambda line: None)
+    assert not any(compilations[1:])
 
 
 def test_fewer_examples_than_devices_is_told_before_anything_is_written(small, tmp_path):
@@ -186,3 +212,59 @@ def test_the_learning_rate_of_a_finished_schedule_is_what_it_says(small):
     assert int(state.step) == 8
     np.testing.assert_allclose(state.hyper["learning_rate"], 1e-3)
     assert trained(Path(base.run))[-1]["learning_rate"] == pytest.approx(1e-4)
+
+
+WITHOUT = """
+import sys
+for name in "tyro PIL matplotlib tensorboardX tensorflow_datasets grain skimage sklearn optuna".split():
+    sys.modules[name] = None
+from jaxgen.data import Config as Data
+from jaxgen.experiment.run import train
+from jaxgen.experiment.scripts import load_script
+
+module = load_script(sys.argv[1])
+data = Data("npz", sys.argv[2], size=28)
+train(module.Config(run=sys.argv[3], steps=2, batch_size=4, variant="plain", data=data), module.build)
+"""
+
+
+def test_training_needs_only_jax_flax_optax_orbax_and_numpy(experiments, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)
+    np.savez(tmp_path / "set.npz", image=images)
+    words = [experiments / f"{SCRIPT}.py", tmp_path / "set.npz", tmp_path / "run"]
+    done = subprocess.run([sys.executable, "-c", WITHOUT, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert facts.describe(tmp_path / "run")["step"] == 2
+    for name in ("Pillow", "matplotlib", "tensorboardX"):
+        assert (done.stdout + done.stderr).count(f"{name} is not installed") == 1, name
+
+
+def test_other_images_in_the_same_place_are_told(small, tmp_path):
+    config, build, _ = small
+    place, images = tmp_path / "set.npz", np.zeros((20, 28, 28, 1), np.uint8)
+    np.savez(place, image=images)
+    chosen = data.Config(name="npz", dir=str(place), size=28)
+    train(config(data=chosen), build, say=lambda line: None)
+    np.savez(place, image=images + 1)
+    with pytest.raises(UsageError, match="images_sha256 is"):
+        train(config(data=chosen), build, say=lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"microbatches": 0}, "microbatches is 0: give at least 1"),
+        ({"devices": -2}, "devices is -2"),
+        ({"latent": -1}, "latent is -1: give at least 1"),
+        ({"critic_steps": 0}, "critic_steps is 0"),
+        ({"seed": 2**63}, "seed is 9223372036854775808"),
+        ({"microbatches": 3}, "batch_size 8 does not divide into 3 microbatches"),
+        ({"steps_per_dispatch": 3}, "steps_per_dispatch is 3"),
+        ({"schedule": "linear"}, "schedule linear over 0 steps"),
+    ],
+)
+def test_numbers_that_cannot_be_are_told_before_anything_is_written(small, tmp_path, fields, told):
+    config, build, _ = small
+    with pytest.raises(UsageError, match=told):
+        train(config(**fields), build, say=lambda line: None)
+    assert not (tmp_path / "run").exists()

@@ -298,3 +298,13 @@ def test_a_failure_in_the_background_is_not_lost(copied, states, monkeypatch, fi
         elif finish != "context":
             getattr(checkpoints, finish)()
     assert_same_bits(Checkpoints(copied).restore(states[0]).state, states[3])
+
+
+def test_what_may_not_be_read_now_is_not_taken_for_damaged(copied, states, told, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    with pytest.raises(UsageError, match=r"cannot read .*Permission denied.*run again"):
+        Checkpoints(copied, say=told.append).restore(states[0])
+    assert told == []

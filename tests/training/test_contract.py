@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from jaxgen.training import execute
+from jaxgen.training.checkpoints import Checkpoints
+from jaxgen.training.digests import digest
 
 STEPS = 3
 DEVICES = 4
@@ -34,7 +36,7 @@ MORE = {
     "wgan, clipped": recipe("wgan", width=4, critic_steps=2),
 }
 OBJECTIVES = {
-    "wgan_gp": recipe("wgan_gp", width=4, critic_steps=2, warmup_steps=2.0),
+    "wgan_gp": recipe("wgan_gp", width=4, critic_steps=2, learning_rate=1e-2, warmup_steps=2.0),
     "vae": recipe("vae", variant="conv"),
     "denoise": recipe("denoise", depth=4, width=4, microbatches=2, batch_size=16),
 }
@@ -50,8 +52,12 @@ name_of = lambda name: name.replace(" ", "-")
 )
 def case(request, load_experiment):
     name, double = request.param
+    # In float32 the programs are optimised as those of a user are.
+    before = jax.config.jax_disable_most_optimizations
+    jax.config.update("jax_disable_most_optimizations", double)
     with jax.enable_x64(double):
         yield Case(load_experiment, double, *OBJECTIVES[name])
+    jax.config.update("jax_disable_most_optimizations", before)
 
 
 @pytest.fixture(params=MORE, ids=name_of)
@@ -140,6 +146,17 @@ def assert_all_players_moved(case):
 
 def test_three_steps_move_every_player(case):
     assert_all_players_moved(case)
+
+
+def test_saved_and_restored_it_goes_on_with_the_same_bits(case, tmp_path):
+    state = case.single.place(jax.tree.map(jnp.copy, case.start))
+    for step in range(STEPS - 1):
+        state, _ = case.single.advance(state, step)
+    with Checkpoints(tmp_path) as checkpoints:
+        checkpoints.save(STEPS - 1, state, {}, {})
+    restored = Checkpoints(tmp_path).restore(jax.eval_shape(lambda: case.start))
+    state, _ = case.single.advance(case.single.place(restored.state), STEPS - 1)
+    assert digest(state) == digest(case.reference[0])
 
 
 @pytest.fixture(scope="module")

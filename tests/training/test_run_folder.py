@@ -45,8 +45,16 @@ def test_the_same_configuration_opens_again_whatever_its_sequences(opened, told)
         assert told == []
 
 
+def test_a_run_that_never_saved_may_be_corrected(opened, told):
+    opened.close()
+    other = changed("config", seed=2)
+    with open_again(opened, other, told):
+        assert RunFolder(opened.path).config() == other
+
+
 def test_a_difference_names_the_field_and_both_values(opened, told):
     opened.close()
+    (opened.path / "checkpoints" / "20").mkdir(parents=True)
     other = changed("config", hyper={"penalty_weight": 5.0}, seed=2)
     with pytest.raises(UsageError) as error:
         open_again(opened, other, told)
@@ -65,6 +73,7 @@ def test_a_difference_names_the_field_and_both_values(opened, told):
 
 def test_what_may_change_is_updated(opened, told):
     opened.close()
+    (opened.path / "checkpoints" / "20").mkdir(parents=True)
     more = changed("config", steps=20, hyper={"penalty_weight": 5.0})
     with open_again(opened, more, told, changeable={"steps", "hyper.penalty_weight"}):
         assert RunFolder(opened.path).config() == more
@@ -73,6 +82,7 @@ def test_what_may_change_is_updated(opened, told):
 
 def test_a_script_may_move_and_change_the_latter_being_told(opened, told):
     opened.close()
+    (opened.path / "checkpoints" / "20").mkdir(parents=True)
     moved = changed("experiment", path="/there/toy.py")
     with open_again(opened, moved, told):
         assert told == []
