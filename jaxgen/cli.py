@@ -59,7 +59,8 @@ def make_parser() -> argparse.ArgumentParser:
     parser = OneLine(prog="jaxgen", description="Image generation and image restoration in JAX.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    new = commands.add_parser("train", help=TRAIN_HELP, add_help=False)
+    # For the help alone: what follows the experiment's name is for its own parser.
+    new = commands.add_parser("train", help=TRAIN_HELP, description=TRAIN_HELP)
     new.add_argument("experiment", help="path of an experiment script, or the name of one in ./experiments")
 
     new = commands.add_parser("sample", help="pictures from a run's checkpoint")
@@ -86,9 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command and exits with its status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    options, rest = make_parser().parse_known_args(words)
-    if options.command == "train":
-        sys.exit(exit_status(lambda: train(options.experiment, rest)))
-    if rest:
-        make_parser().error(f"unknown option {rest[0]!r}")
+    if words[:1] == ["train"] and len(words) > 1 and not words[1].startswith("-"):
+        sys.exit(exit_status(lambda: train(words[1], words[2:])))
+    options = make_parser().parse_args(words)
     sys.exit(exit_status(lambda: options.action(options)))

@@ -95,7 +95,8 @@ def test_sampling_needs_no_data(trained, tmp_path, capsys, monkeypatch):
         ("info nowhere", "nowhere is no run folder: it has no config.json"),
         ("sample nowhere", "nowhere is no run folder"),
         ("sample nowhere --count 0", "0 is not at least 1"),
-        ("sample nowhere --grid", "unknown option '--grid'"),
+        ("sample nowhere --grid", "unrecognized arguments: --grid"),
+        ("train --steps 3", "unrecognized arguments: --steps"),
         ("train", "EXPERIMENT"),
         ("train wgan_pg", "did you mean wgan_gp"),
         ("train nowhere.py", "no experiment script at nowhere.py"),
@@ -141,3 +142,13 @@ def test_a_restorer_does_not_sample(experiments):
     opened = reopen.Opened(config, module.build(config), None, 0)
     with pytest.raises(UsageError, match="does not sample"):
         reopen.sample(opened, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"), [("--help", "COMMAND"), ("train --help", "experiment"), ("train vae --help", "--latent")]
+)
+def test_help_at_every_level(words, told, capsys, monkeypatch, experiments):
+    monkeypatch.chdir(experiments.parent)
+    status, out, _ = run(capsys, *words.split())
+    assert not status
+    assert told in out
