@@ -15,32 +15,10 @@ reverse mode twice, as in `jax.grad` of `jax.grad`.
 from functools import partial
 
 import jax
-from jax import Array, lax
+from jax import Array
 
-Padding = tuple[tuple[int, int], tuple[int, int]]
-Size = tuple[int, int]
-
-# Written so that XLA:CPU finds its fast convolution inside the body of a loop as well, where nothing is canonicalised.
-DIMENSIONS = ("NHWC", "HWIO", "NHWC")
-
-
-def output_size(size: Size, kernel: Size, stride: int, padding: Padding) -> Size:
-    """Returns the (height, width) that a convolution makes of an image of `size`.
-
-    Args:
-      size: (height, width) of the image.
-      kernel: (height, width) of the kernel.
-      stride: pixels between two outputs.
-      padding: pixels of zeros around the image.
-    Raises:
-      ValueError: if the kernel is larger than the padded image.
-    """
-    free = [length + low + high - side for length, side, (low, high) in zip(size, kernel, padding, strict=True)]
-    if min(free) < 0:
-        raise ValueError(
-            f"a {kernel[0]}x{kernel[1]} kernel does not fit an image of {size[0]}x{size[1]}, padded {padding}"
-        )
-    return free[0] // stride + 1, free[1] // stride + 1
+from jaxgen.models import lowerings
+from jaxgen.models.lowerings import Padding, Size, output_size
 
 
 def require_channels(given: int, needed: int, operand: str) -> None:
@@ -75,7 +53,7 @@ def conv(x: Array, w: Array, stride: int, padding: Padding) -> Array:
     """
     require_channels(x.shape[3], w.shape[2], "the image")
     output_size(x.shape[1:3], w.shape[:2], stride, padding)
-    return lax.conv_general_dilated(x, w, (stride, stride), padding, dimension_numbers=DIMENSIONS)
+    return lowerings.forward(x, w, stride, padding)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
@@ -95,14 +73,7 @@ def conv_input_gradient(g: Array, w: Array, stride: int, padding: Padding, size:
     """
     require_channels(g.shape[3], w.shape[3], "the gradient")
     require_size(g.shape[1:3], size, w.shape[:2], stride, padding)
-    pads = []
-    for g_len, k_len, x_len, (low, _) in zip(g.shape[1:3], w.shape[:2], size, padding, strict=True):
-        before = k_len - 1 - low
-        pads.append((before, x_len + k_len - 1 - before - ((g_len - 1) * stride + 1)))
-    flipped = w[::-1, ::-1].swapaxes(2, 3)
-    return lax.conv_general_dilated(
-        g, flipped, (1, 1), pads, lhs_dilation=(stride, stride), dimension_numbers=DIMENSIONS
-    )
+    return lowerings.input_gradient(g, w, stride, padding, size)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
@@ -123,18 +94,7 @@ def conv_kernel_gradient(x: Array, g: Array, stride: int, padding: Padding, kern
     if x.shape[0] != g.shape[0]:
         raise ValueError(f"{x.shape[0]} images and {g.shape[0]} gradients: give one gradient for each image")
     require_size(g.shape[1:3], x.shape[1:3], kernel, stride, padding)
-    pads = []
-    for x_len, g_len, k_len, (low, _) in zip(x.shape[1:3], g.shape[1:3], kernel, padding, strict=True):
-        pads.append((low, k_len + (g_len - 1) * stride - x_len - low))
-    summed = lax.conv_general_dilated(
-        x.transpose(3, 1, 2, 0),
-        g.transpose(1, 2, 0, 3),
-        (1, 1),
-        pads,
-        rhs_dilation=(stride, stride),
-        dimension_numbers=DIMENSIONS,
-    )
-    return summed.transpose(1, 2, 0, 3)
+    return lowerings.kernel_gradient(x, g, stride, padding, kernel)
 
 
 def conv_forward(x, w, stride, padding):
