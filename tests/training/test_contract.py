@@ -36,11 +36,12 @@ MORE = {
     "wgan, clipped": recipe("wgan", width=4, critic_steps=2),
 }
 OBJECTIVES = {
-    "wgan_gp": recipe("wgan_gp", width=4, critic_steps=2, learning_rate=1e-2, warmup_steps=2.0),
+    "wgan_gp": recipe("wgan_gp", width=4, critic_steps=2, warmup_steps=2.0),
     "vae": recipe("vae", variant="conv"),
     "denoise": recipe("denoise", depth=4, width=4, microbatches=2, batch_size=16),
 }
-SINGLE_PRECISION = ("wgan_gp", "denoise")
+# By plain descent: Adam turns round-off in a small gradient into a step of full size.
+SINGLE_PRECISION = {"descent": recipe("wgan_gp", width=4, critic_steps=2, optimizer="sgd", learning_rate=0.05)}
 POPULATION = 3
 name_of = lambda name: name.replace(" ", "-")
 
@@ -53,11 +54,10 @@ name_of = lambda name: name.replace(" ", "-")
 def case(request, load_experiment):
     name, double = request.param
     # In float32 the programs are optimised as those of a user are.
-    before = jax.config.jax_disable_most_optimizations
     jax.config.update("jax_disable_most_optimizations", double)
     with jax.enable_x64(double):
-        yield Case(load_experiment, double, *OBJECTIVES[name])
-    jax.config.update("jax_disable_most_optimizations", before)
+        yield Case(load_experiment, double, *(OBJECTIVES | SINGLE_PRECISION)[name])
+    jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture(params=MORE, ids=name_of)
@@ -82,7 +82,7 @@ class Case:
         self.batches = {"image": np.random.default_rng(0).uniform(0, 1, shape)}
         if not double:
             self.batches = jax.tree.map(np.float32, self.batches)
-        self.tolerance = 1e-9 if double else 2e-3
+        self.tolerance = 1e-9 if double else 1e-4
         self.init = lambda key: self.cast(objective.init(key, jax.tree.map(lambda x: x[0], self.batches)), double)
         self.start = jax.jit(self.init)(jax.random.key(1))
         self.single = self.compile()
