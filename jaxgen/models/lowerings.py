@@ -1,10 +1,11 @@
 """How each of the three convolutions is computed: by XLA's own operations, or on a CPU by matrix products.
 
 A GPU or TPU always gets the plain `lax.conv_general_dilated`, and so does a dtype of less than 32 bits, which XLA then
-accumulates in float32. On a CPU three lowerings take its place where they were measured to be faster, on an AMD EPYC
-with jax 0.12: times below are ms on one core, XLA's own first. There a convolution that XLA likes runs at 100 GFLOP/s a
-core and leaves little to win: patches for wide layers, folding stride 2 into channels, one convolution for each phase
-of a transposed one, and Winograd's for stride 2 were all measured, and were as fast or slower.
+accumulates in float32. On a CPU two lowerings take its place where they were measured to be faster, on an AMD EPYC with
+jax 0.12: times below are ms on one core, XLA's own first. There a convolution that XLA likes runs at 100 GFLOP/s a core
+and leaves little to win. Measured, and as fast or slower: patches (for images and for wide layers), folding stride 2
+into channels, one convolution for each phase of a transposed one, Winograd's for stride 2, and the kernel's gradient as
+matrix products, one for each tap or one of patches.
 
 Arguments are those of `convolution`, which has checked them.
 """
@@ -22,8 +23,10 @@ Size = tuple[int, int]
 # Written so that XLA:CPU finds its fast convolution inside the body of a loop as well, where nothing is canonicalised.
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
+# Of images, and of the deepest layers: the transposed convolutions that gain by a matrix product.
 FEW_CHANNELS = 4
 MANY_CHANNELS = 256
+# Below them, what Winograd's convolution saves is lost again in transforming images (16 channels) or kernels (few tiles).
 WIDE = 32
 MANY_TILES = 1024
 # Numbers that a lowering may spread out in memory: 64 MiB of float32. Beyond, they leave the cache, and Winograd's
@@ -54,8 +57,6 @@ def forward(x: Array, w: Array, stride: int, padding: Padding) -> Array:
     """Returns the convolution of images float[n, h, w, i] and kernel float[kh, kw, i, o]."""
     direct = partial(direct_forward, stride=stride, padding=padding)
     (kh, kw, inputs, outputs), (height, width) = w.shape, output_size(x.shape[1:3], w.shape[:2], stride, padding)
-    if stride > 1 and inputs <= FEW_CHANNELS and len(x) * height * width * kh * kw * inputs < LARGEST:
-        return on_cpu(partial(product_of_patches, stride=stride, padding=padding), direct, x, w)
     tiles = len(x) * -(-height // 2) * -(-width // 2)
     wide = min(inputs, outputs) >= WIDE and tiles >= MANY_TILES
     if (kh, kw, stride) == (3, 3, 1) and wide and 16 * tiles * (inputs + outputs) < LARGEST:
@@ -76,18 +77,23 @@ def input_gradient(g: Array, w: Array, stride: int, padding: Padding, size: Size
 
 
 def kernel_gradient(x: Array, g: Array, stride: int, padding: Padding, kernel: Size) -> Array:
-    """Returns the gradient with respect to the kernel, float[*kernel, i, o].
+    """Returns the gradient with respect to the kernel, float[*kernel, i, o], by XLA's own on every platform.
 
-    The convolution has the channels for its batch and the batch for its channels, and so transposes both operands.
+    It is a convolution by the dilated g that has the channels for its batch and the batch for its channels.
     """
-    direct = partial(direct_kernel_gradient, stride=stride, padding=padding, kernel=kernel)
-
-    def held(x: Array, g: Array) -> Array:
-        # Without it what made the operands, batch norm's gradient above all, is computed once more in the transposed
-        # order: DCGAN's step took 5 % longer on two cores.
-        return direct(*lax.optimization_barrier((x, g)))
-
-    return on_cpu(held, direct, x, g)
+    pads = [
+        (low, k_len + (g_len - 1) * stride - x_len - low)
+        for x_len, g_len, k_len, (low, _) in zip(x.shape[1:3], g.shape[1:3], kernel, padding, strict=True)
+    ]
+    summed = lax.conv_general_dilated(
+        x.transpose(3, 1, 2, 0),
+        g.transpose(1, 2, 0, 3),
+        (1, 1),
+        pads,
+        rhs_dilation=(stride, stride),
+        dimension_numbers=DIMENSIONS,
+    )
+    return summed.transpose(1, 2, 0, 3)
 
 
 def on_cpu(lowering, otherwise, *operands: Array) -> Array:
@@ -111,23 +117,6 @@ def direct_input_gradient(g: Array, w: Array, stride: int, padding: Padding, siz
     return lax.conv_general_dilated(
         g, flip(w), (1, 1), pads, lhs_dilation=(stride, stride), dimension_numbers=DIMENSIONS
     )
-
-
-def direct_kernel_gradient(x: Array, g: Array, stride: int, padding: Padding, kernel: Size) -> Array:
-    """Returns the kernel's gradient by XLA's convolution with a dilated kernel."""
-    pads = [
-        (low, k_len + (g_len - 1) * stride - x_len - low)
-        for x_len, g_len, k_len, (low, _) in zip(x.shape[1:3], g.shape[1:3], kernel, padding, strict=True)
-    ]
-    summed = lax.conv_general_dilated(
-        x.transpose(3, 1, 2, 0),
-        g.transpose(1, 2, 0, 3),
-        (1, 1),
-        pads,
-        rhs_dilation=(stride, stride),
-        dimension_numbers=DIMENSIONS,
-    )
-    return summed.transpose(1, 2, 0, 3)
 
 
 def flip(w: Array) -> Array:
@@ -160,23 +149,12 @@ def shifted(x: Array, i: int, j: int, step: int, size: Size) -> Array:
     return x[:, i : i + step * (size[0] - 1) + 1 : step, j : j + step * (size[1] - 1) + 1 : step]
 
 
-def product_of_patches(x: Array, w: Array, stride: int, padding: Padding) -> Array:
-    """Returns the convolution as one matrix product of patches and kernel.
-
-    For images: 64 of 32×32×3 to 64 channels by 4×4 in steps of 2 took 2.5 -> 2.0.
-    """
-    size = output_size(x.shape[1:3], w.shape[:2], stride, padding)
-    x = pad_to(x, [stride * (out - 1) + side for out, side in zip(size, w.shape[:2], strict=True)], padding)
-    taps = [shifted(x, i, j, stride, size) for i, j in np.ndindex(w.shape[:2])]
-    return jnp.concatenate(taps, axis=-1) @ w.reshape(-1, w.shape[3])
-
-
 def sum_of_shifted_products(g: Array, w: Array, stride: int, padding: Padding, size: Size) -> Array:
     """Returns the transposed convolution as one matrix product of g and kernel, and sums of its parts.
 
     Each position of g makes a patch of kernel size; cut into blocks of stride × stride pixels, patches overlap by whole
     blocks, and are summed without a scatter. For images, 64 of 32×32×3 from 64 channels: 1.7 -> 1.2; for many
-    channels, 64 of 8×8×128 from 256: 12.5 -> 10.8. Between the two XLA's own is as fast.
+    channels, 64 of 8×8×128 from 256: 11.7 -> 10.9. Between the two XLA's own is as fast.
     """
     n, height, width, outputs = g.shape
     kh, kw, inputs, _ = w.shape
@@ -216,7 +194,7 @@ def winograd(x: Array, w: Array, padding: Padding) -> Array:
 
     Each of the 16 is one matrix product over all tiles. 16 images of 40×40×64 to 64 channels took 18.5 -> 13.4, 64 of
     8×8×128 to 128 took 12.3 -> 7.8. It is no less accurate: the transforms only add and subtract, and sums are
-    shorter. Against float64, XLA's own had a root mean square error of 3.8e-7 of the output's, this 2.7e-7.
+    shorter. Against float64, XLA's own had a root mean square error of 3.8e-7 of the output's, this 2.7e-7. An infinite pixel, though, makes NaN of all outputs of its tile.
 
     Reference: Lavin and Gray 2016, F(2×2, 3×3), equation 8.
     """
