@@ -26,7 +26,8 @@ DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 # Of images, and of the deepest layers: the transposed convolutions that gain by a matrix product.
 FEW_CHANNELS = 4
 MANY_CHANNELS = 256
-# Below them, what Winograd's convolution saves is lost again in transforming images (16 channels) or kernels (few tiles).
+# Below them, what Winograd's convolution saves is lost again in transforming images (16 channels) or kernels (few
+# tiles).
 WIDE = 32
 MANY_TILES = 1024
 # Numbers that a lowering may spread out in memory: 64 MiB of float32. Beyond, they leave the cache, and Winograd's
@@ -194,7 +195,8 @@ def winograd(x: Array, w: Array, padding: Padding) -> Array:
 
     Each of the 16 is one matrix product over all tiles. 16 images of 40×40×64 to 64 channels took 18.5 -> 13.4, 64 of
     8×8×128 to 128 took 12.3 -> 7.8. It is no less accurate: the transforms only add and subtract, and sums are
-    shorter. Against float64, XLA's own had a root mean square error of 3.8e-7 of the output's, this 2.7e-7. An infinite pixel, though, makes NaN of all outputs of its tile.
+    shorter. Against float64, XLA's own had a root mean square error of 3.8e-7 of the output's, this 2.7e-7. An
+    infinite pixel, though, makes NaN of all outputs of its tile.
 
     Reference: Lavin and Gray 2016, F(2×2, 3×3), equation 8.
     """
