@@ -37,11 +37,11 @@ def test_pictures_of_one_size_are_cropped_whole(picture_folder):
 def test_pictures_of_different_sizes_are_resized(tmp_path):
     for i, (height, width, mode) in enumerate([(20, 30, "RGB"), (31, 17, "L"), (16, 16, "P")]):
         save(tmp_path / f"{i}.png", height, width, mode)
-    assert load(tmp_path, size=8, channels=3).arrays["image"].shape == (3, 8, 8, 3)
+    assert load(tmp_path, size=8, channels=3, split="all").arrays["image"].shape == (3, 8, 8, 3)
     with pytest.raises(UsageError, match=r"1\.png is 8x8x1 and .*0\.png is 8x8x3: give a size, and channels 1 or 3"):
-        load(tmp_path, size=8)
+        load(tmp_path, size=8, split="all")
     with pytest.raises(UsageError, match=r"2\.png is 16x16x3 and .*0\.png is 20x30x3|1\.png is 31x17x3"):
-        load(tmp_path, channels=3)
+        load(tmp_path, channels=3, split="all")
 
 
 def test_pictures_of_different_sizes_are_cut_into_tiles(tmp_path):
@@ -64,7 +64,7 @@ def test_a_picture_smaller_than_the_crop(tmp_path):
     save(tmp_path / "large.png", 40, 40)
     save(tmp_path / "small.png", 9, 40)
     with pytest.raises(UsageError, match=r"small\.png is 9x40: smaller than the crop of 16x16"):
-        load(tmp_path, size=16, fit="crop")
+        load(tmp_path, size=16, fit="crop", split="all")
 
 
 def test_a_truncated_picture_is_named(tmp_path):
