@@ -102,18 +102,13 @@ class Worker:
 def environment(platform: str) -> dict[str, str]:
     """Returns the variables of a worker: it finds this package and jaxgen, and compiles without a cache."""
     path = [str(SCRIPTS), str(SCRIPTS.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-    # PyTorch's threads wait asleep: awake they are as fast on an idle machine, and several times slower on a busy one.
-    return (
-        {"OMP_WAIT_POLICY": "PASSIVE"}
-        | os.environ
-        | {
-            "PYTHONPATH": os.pathsep.join(path),
-            "JAX_PLATFORMS": "cuda" if platform == "gpu" else "cpu",
-            "JAX_ENABLE_COMPILATION_CACHE": "false",
-            # Several processes share one GPU.
-            "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        }
-    )
+    return os.environ | {
+        "PYTHONPATH": os.pathsep.join(path),
+        "JAX_PLATFORMS": "cuda" if platform == "gpu" else "cpu",
+        "JAX_ENABLE_COMPILATION_CACHE": "false",
+        # Several processes share one GPU.
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    }
 
 
 def alternate(workers: Sequence[Worker], rounds: int) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -125,18 +124,16 @@ def make(
     platform: str,
     threads: int,
     channels_last: bool,
-    adam: dict[str, Any],
     compiled: bool = False,
     bfloat16: bool = False,
 ) -> Program:
-    """Returns a case's training in PyTorch.
+    """Returns a case's training in PyTorch, with the fused Adam: the others are nowhere faster, and slower for the VAE.
 
     Args:
       case: what is trained.
       platform: "cpu" or "gpu".
       threads: for one operation on a CPU.
       channels_last: the memory format of images and kernels.
-      adam: options of torch.optim.Adam that choose its implementation.
       compiled: whether the networks go through torch.compile.
       bfloat16: whether the forward passes run under autocast.
     Raises:
@@ -157,7 +154,7 @@ def make(
         case,
         lambda model: model.to(device, memory_format=layout),
         torch.compile if compiled else (lambda model: model),
-        lambda model: torch.optim.Adam(model.parameters(), lr=rate, betas=tuple(betas), **adam),
+        lambda model: torch.optim.Adam(model.parameters(), lr=rate, betas=tuple(betas), fused=True),
     )
     shape = (case.batch, case.channels, case.size, case.size)
 

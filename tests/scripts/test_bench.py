@@ -78,7 +78,7 @@ def test_the_table_of_a_small_case(bench, tmp_path, capfd, without_torch):
         ratio = records["PyTorch"]["ratio_to_pytorch"]
         assert ratio == {"median": 1, "lower_quartile": 1, "upper_quartile": 1}
         assert records["jaxgen"]["ratio_to_pytorch"]["median"] > 0
-        assert "Adam" in records["PyTorch"]["setting"]
+        assert "threads wait" in records["PyTorch"]["setting"]
 
 
 def test_missing_torch_is_a_row_that_says_so(without_torch):

@@ -192,13 +192,13 @@ def test_the_libraries_find_the_same_loss(name):
 def test_settings_of_jaxgen_train_the_same_network(options, steps):
     program = jaxgen_systems.make(TINY["vae"], **options)
     program.run(program.draw(2))
-    expected = torch_systems.make(TINY["vae"], platform="cpu", threads=1, channels_last=False, adam={"fused": True})
+    expected = torch_systems.make(TINY["vae"], platform="cpu", threads=1, channels_last=False)
     assert (program.parameters, program.steps) == (expected.parameters, steps)
 
 
 @pytest.mark.parametrize("name", TINY)
 def test_pytorch_trains_in_bfloat16(name):
-    options = {"platform": "cpu", "threads": 1, "channels_last": True, "adam": {"foreach": True}}
+    options = {"platform": "cpu", "threads": 1, "channels_last": True}
     program = torch_systems.make(TINY[name], bfloat16=True, **options)
     program.run(program.draw(2))
 
