@@ -35,7 +35,7 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     shared = {"variant": config.variant, "axis_name": axis_name, "dtype": compute_dtype(config)}
     generator = Generator(size=config.data.size, channels=config.data.channels, **shared)
-    return make_gan(generator, Discriminator(**shared), **gan_options(config, axis_name))
+    return make_gan(generator, Discriminator(**shared), judge_apart=False, **gan_options(config, axis_name))
 
 
 if __name__ == "__main__":

@@ -35,13 +35,13 @@ PENALTIES: dict[str, Callable[..., Array]] = {
 PICTURES = 64
 
 
-def judge(discriminator: Any, variables: PyTree, real: Array, fake: Array) -> tuple[Array, Array, PyTree]:
+def judge(discriminator: Any, variables: PyTree, real: Array, fake: Array, apart: bool) -> tuple[Array, Array, PyTree]:
     """Returns the logits of real and of generated images, and the discriminator's updated statistics.
 
-    Batch normalisation must see them apart (Radford et al. 2016); without it one pass over both does the same work in
-    fewer and larger operations.
+    Without batch normalisation one pass over both does the same work in fewer and larger operations; with it, `apart`
+    tells whether each kind is normalised by itself (Radford et al. 2016) or both together.
     """
-    if "batch_stats" in variables["stats"]:
+    if apart and "batch_stats" in variables["stats"]:
         real_logits, stats = apply(discriminator, variables, real, train=True)
         fake_logits, stats = apply(discriminator, variables | {"stats": stats}, fake, train=True)
         return real_logits, fake_logits, stats
@@ -81,6 +81,7 @@ class Gan:
     clip_weights: bool
     critic_steps: int
     share_latents: bool
+    judge_apart: bool
     optimizer: str
     schedule: Schedule
     microbatches: int
@@ -107,7 +108,7 @@ class Gan:
         """Returns (loss, (metrics, statistics)) on examples (real, fake, a key each)."""
         real, fake, keys = examples
         variables = {"params": params, "stats": stats}
-        real_logits, fake_logits, new_stats = judge(self.discriminator, variables, real, fake)
+        real_logits, fake_logits, new_stats = judge(self.discriminator, variables, real, fake, self.judge_apart)
         critic = lambda images: apply(self.discriminator, variables, images, train=False)[0]
         terms = {name: PENALTIES[name](critic, real, fake, keys, hyper).mean() for name in self.penalties}
         total = self.loss.discriminator(real_logits, fake_logits).mean() + sum(terms.values())
@@ -118,8 +119,11 @@ class Gan:
         """Returns (loss, (metrics, statistics)) on examples (latents, real), the discriminator being held."""
         latents, real = examples
         fake, new_stats = apply(self.generator, {"params": params, "stats": stats}, latents, train=True)
-        # Apart, so that the pass over real images is dropped by the compiler where the loss does not look at it.
-        real_logits, fake_logits = (apply(self.discriminator, judged_by, x, train=True)[0] for x in (real, fake))
+        if self.judge_apart or "batch_stats" not in judged_by["stats"]:
+            # The pass over real images is dropped by the compiler where the loss does not look at it.
+            real_logits, fake_logits = (apply(self.discriminator, judged_by, x, train=True)[0] for x in (real, fake))
+        else:
+            real_logits, fake_logits, _ = judge(self.discriminator, judged_by, real, fake, apart=False)
         value = self.loss.generator(real_logits, fake_logits).mean()
         return value, ({"loss": value}, new_stats)
 
@@ -233,6 +237,7 @@ def make_gan(
     clip_weights: bool = False,
     critic_steps: int = 1,
     share_latents: bool = True,
+    judge_apart: bool = True,
     optimizer: str = "adam",
     schedule: Schedule = constant,
     microbatches: int = 1,
@@ -252,6 +257,8 @@ def make_gan(
       critic_steps: discriminator updates for each generator update, each on its own chunk of the batch.
       share_latents: whether the generator's update sees the latents of the last critic update, as in Radford et al.'s
         code, which saves a forward pass where critic_steps is 1; else fresh ones, as in Goodfellow et al. 2014.
+      judge_apart: whether a discriminator with batch norm sees real and generated images in batches of their own. Where
+        batch norm stands right before the logit they must share one: each kind's mean logit would be the bias.
       optimizer: a name in `OPTIMIZERS`, for both players.
       schedule: evaluated first in every step.
       microbatches: see `gradients.gradient`.
@@ -276,6 +283,7 @@ def make_gan(
         clip_weights,
         critic_steps,
         share_latents,
+        judge_apart,
         optimizer,
         schedule,
         microbatches,

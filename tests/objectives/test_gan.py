@@ -193,3 +193,19 @@ def test_a_gan_learns_the_mean_of_a_constant_image():
     state, _ = step(state)
     samples = objective.sample(state.ema["generator"], jax.random.key(1), 64)
     np.testing.assert_allclose(samples.mean((0, 3)), 0.8, atol=0.1)
+
+
+class NormBeforeLogit(nn.Module):
+    @nn.compact
+    def __call__(self, images, train):
+        x = nn.BatchNorm(use_running_average=not train)(nn.relu(nn.Dense(8)(images.reshape(len(images), -1))))
+        return nn.Dense(1)(x)[:, 0]
+
+
+@pytest.mark.parametrize(("apart", "told"), [(True, False), (False, True)])
+def test_batch_norm_before_the_logit_hides_the_kind_unless_both_share_a_batch(apart, told):
+    objective = make(discriminator=NormBeforeLogit(), judge_apart=apart)
+    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+    _, metrics = jax.jit(objective.step)(state, BATCH)
+    gap = abs(float(metrics["discriminator/real_logit"] - metrics["discriminator/fake_logit"]))
+    assert (gap > 1e-2) == told
