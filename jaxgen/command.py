@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_type_hints
 
+from jaxgen.allocator import keep_freed_memory
 from jaxgen.errors import UsageError, unknown
 
 USAGE, FAILED, SIGNALLED = 2, 1, 128
@@ -126,6 +127,7 @@ def run_script(kind: type, build: Callable, description: str, arguments: Sequenc
     def action() -> None:
         words = sys.argv[1:] if arguments is None else arguments
         config = parse(kind, words, description, describe_script(build)["name"] + ".py")
+        keep_freed_memory()
         use_compilation_cache()
         train(config, build)
 

@@ -48,6 +48,7 @@ class Worker:
             "options": system.options,
             "case": dataclasses.asdict(case),
             "threads": threads,
+            "keeps_memory": system.keeps_memory,
             "started": time.time(),
         }
         self.process = subprocess.Popen(

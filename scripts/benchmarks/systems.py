@@ -18,6 +18,7 @@ class System:
       options: of that module's `make`.
       environment: variables of its process.
       setting: which of a row's alternatives this is.
+      keeps_memory: whether malloc keeps what the process frees, as jaxgen's scripts tell it to.
     """
 
     name: str
@@ -25,6 +26,7 @@ class System:
     options: dict[str, Any] = dataclasses.field(default_factory=dict)
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
     setting: str = ""
+    keeps_memory: bool = False
 
 
 Row = tuple[System, ...]
@@ -35,15 +37,24 @@ REFERENCE = "PyTorch"
 WAITS = {"threads wait awake": {}, "threads wait asleep": {"OMP_WAIT_POLICY": "PASSIVE"}}
 
 
+def either_memory(row: Row) -> Row:
+    """Returns a row's alternatives, each with malloc as it is and keeping what is freed."""
+    return row + tuple(
+        dataclasses.replace(system, keeps_memory=True, setting=", ".join(filter(None, (system.setting, "memory kept"))))
+        for system in row
+    )
+
+
 def torch_row(name: str, platform: str, threads: int, **options: Any) -> Row:
-    """Returns PyTorch in both memory formats and, on a CPU, with both ways to wait."""
+    """Returns PyTorch in both memory formats and, on a CPU, with both ways to wait and to free memory."""
     waits = WAITS if platform == "cpu" else {"": {}}
     fixed = {"platform": platform, "threads": threads} | options
-    return tuple(
+    row = tuple(
         System(name, "torch", fixed | {"channels_last": last}, variables, ", ".join(filter(None, (layout, wait))))
         for layout, last in (("contiguous", False), ("channels_last", True))
         for wait, variables in waits.items()
     )
+    return either_memory(row) if platform == "cpu" else row
 
 
 def rows(platform: str, threads: int) -> list[Row]:
@@ -53,8 +64,9 @@ def rows(platform: str, threads: int) -> list[Row]:
       platform: "cpu" or "gpu".
       threads: cores that each system may use.
     """
-    jaxgen = (System("jaxgen", "jaxgen"),)
-    table = [jaxgen, (System("stock Flax", "stock"),), torch_row(REFERENCE, platform, threads)]
+    jaxgen = (System("jaxgen", "jaxgen", keeps_memory=True),)
+    stock = (System("stock Flax", "stock"),)
+    table = [jaxgen, either_memory(stock) if platform == "cpu" else stock, torch_row(REFERENCE, platform, threads)]
     if platform == "cpu":
         return table
     flags = os.environ.get("XLA_FLAGS", "")

@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from benchmarks.cases import Case
 from benchmarks.program import Program
+from jaxgen.allocator import keep_freed_memory
 
 MIB = 2**20
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
@@ -75,6 +76,8 @@ def main() -> None:
     answer = claim_answers()
     specification = json.loads(sys.argv[1])
     keep_to_cores(specification["threads"])
+    if specification["keeps_memory"]:
+        keep_freed_memory()
     try:
         program, facts = start(specification)
     except Exception as error:
