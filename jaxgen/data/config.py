@@ -13,9 +13,10 @@ class Config:
     """Which images, and how they come into a batch."""
 
     name: str = "digits"
-    """digits or photos (both come with the installation), npz, folder, or any data set of TFDS, as in mnist."""
+    """digits or photos (both come with the installation), npz, folder, stacked_mnist, or any of TFDS, as in mnist."""
     dir: str = ""
-    """The data folder of TFDS (empty: its own default), the .npz file, or the folder of images."""
+    """The data folder of TFDS (empty: its own default), the .npz file, or the folder of images; either of the first two
+    for stacked_mnist, whose digits come from TFDS's mnist or from an .npz file of it."""
     seed: int = 0
     """Seed of the order of images, of flips, crops and dequantisation; the run's seed does not touch it."""
     split: str = "train"
@@ -24,6 +25,8 @@ class Config:
     """Height and width of the images in pixels; 0: as stored."""
     channels: int = 0
     """1 for grey, 3 for colour, 0: as stored."""
+    classes: int = 0
+    """Number of classes: every image must have a label from 0 up to below it; 0: any labels, or none."""
     fit: Fit = "resize"
     """How images come to their size: resize (the middle square, antialiased), pad (with black), crop (at random)."""
     flip: bool = False
@@ -40,6 +43,8 @@ def check(config: Config) -> None:
         raise UsageError(f"size {config.size} is not a number of pixels: give 1 or more, or 0 for the size as stored")
     if config.channels not in {0, 1, 3}:
         raise UsageError(f"channels {config.channels}: give 1 (grey), 3 (colour) or 0 (as stored)")
+    if config.classes < 0:
+        raise UsageError(f"classes {config.classes}: give their number, or 0 for any labels, or none")
     if config.fit not in get_args(Fit):
         raise unknown("fit", config.fit, get_args(Fit))
     if not 0 <= config.seed < 2**32:

@@ -13,6 +13,7 @@ from jax import Array
 from jaxgen.data import order, transforms
 from jaxgen.data.config import Config
 from jaxgen.data.records import Records
+from jaxgen.data.stacked import compose, draw_indices
 from jaxgen.data.streaming import Steps, Stream
 from jaxgen.errors import UsageError
 
@@ -46,13 +47,17 @@ class Selection:
     count: int
     batch: int
     streamed: bool
+    stack: int
 
     def __call__(self, payload: PyTree, seed: Array, step: Array, k: Array, positions: Array) -> Batch:
         """Returns the examples at `positions` of one step; see `Source.select`. `seed` is the order's, uint32[]."""
         seed = jnp.asarray(seed, jnp.uint32)
         epoch, place = order.locate(step, positions, self.batch, self.count)
-        index = k if self.streamed else order.indices(place, seed, epoch, self.count)
-        stored = {name: x.at[index].get(mode="promise_in_bounds") for name, x in payload.items()}
+        take = lambda index: {name: x.at[index].get(mode="promise_in_bounds") for name, x in payload.items()}
+        if self.stack > 1:
+            stored = compose([take(index) for index in draw_indices(place, seed, epoch, self.count, self.stack)])
+        else:
+            stored = take(k if self.streamed else order.indices(place, seed, epoch, self.count))
         draws = transforms.example_draws(seed, epoch, place)
         return stored | {"image": transforms.apply(stored["image"], draws, self.config)}
 
@@ -68,11 +73,13 @@ class Dataset:
       config: how they come into a batch.
       arrays: "image" uint8[n, height, width, channel], "label" int32[n] where there are labels; empty when streamed.
       records: what a streamed set is read from; None when it is in memory.
+      stack: how many of the stored one-channel images make one image of a batch, as its channels; see `data.stacked`.
     """
 
     config: Config
     arrays: dict[str, np.ndarray] = field(repr=False)
     records: Records | None = field(default=None, repr=False)
+    stack: int = 1
 
     def __len__(self) -> int:
         return len(self.arrays["image"]) if self.records is None else len(self.records)
@@ -81,8 +88,8 @@ class Dataset:
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channel) of the images in a batch."""
         stored = self.arrays["image"][0] if self.records is None else self.records.read([0])[0]["image"]
-        size = self.config.size
-        return (size, size, stored.shape[2]) if size else stored.shape
+        size, channels = self.config.size, self.stack * stored.shape[2]
+        return (size or stored.shape[0], size or stored.shape[1], channels)
 
     @functools.cached_property
     def on_device(self) -> dict[str, Array]:
@@ -110,7 +117,7 @@ class Dataset:
         """Returns what tells the examples of a step of `batch` images."""
         if batch < 1:
             raise UsageError(f"a batch of {batch} images: give 1 or more")
-        return Selection(self.config, len(self), batch, streamed=self.records is not None)
+        return Selection(self.config, len(self), batch, streamed=self.records is not None, stack=self.stack)
 
     def source(self, batch: int) -> Source:
         """Returns what training consumes for `batch` images a step, in the order of `config.seed`."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from jaxgen.data import resample
+from jaxgen.data import labels, resample
 from jaxgen.data.config import Config
 from jaxgen.errors import UsageError
 
@@ -65,6 +65,7 @@ class Fitted:
                     f"{self.describe(index)} is {dimensions(example['image'].shape)} and {self.describe(0)} is "
                     f"{dimensions(wanted)}: give a size, and channels 1 or 3, that all images are brought to"
                 )
+            labels.check(example.get("label"), self.config, self.describe(index))
         return examples
 
     def fit(self, stored: int, example: Example) -> Example:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from jaxgen.data import embedded, folder, npz, resample, tfds
+from jaxgen.data import embedded, folder, labels, npz, resample, stacked, tfds
 from jaxgen.data.config import Config, check
 from jaxgen.data.dataset import Dataset
 from jaxgen.data.records import Fitted, Records, gather_all
@@ -29,6 +29,8 @@ def load(config: Config) -> Dataset:
             return from_arrays(*npz.load(config.dir, config.split), config)
         case "folder":
             return from_records(*folder.open_folder(config), config)
+        case "stacked_mnist":
+            return load_stacked(config)
     return from_records(*tfds.open_tfds(config), config)
 
 
@@ -48,7 +50,30 @@ def from_arrays(image: np.ndarray, label: np.ndarray | None = None, config: Conf
     arrays = {"image": resample.fit(grey_levels(np.asarray(image)), config)}
     if label is not None:
         arrays["label"] = class_numbers(np.asarray(label), len(arrays["image"]))
+    labels.check(arrays.get("label"), config)
     return Dataset(config, arrays)
+
+
+def load_stacked(config: Config) -> Dataset:
+    """Returns Stacked-MNIST: three digits of MNIST as red, green and blue, composed where a batch is made.
+
+    Args:
+      config: its `dir` is the folder under which TFDS prepared mnist, or the path of an .npz file of MNIST.
+    Raises:
+      UsageError: if the digits are not there, are not labelled gray digits, or are not to be held in memory.
+    """
+    plain = stacked.digits_config(config)
+    try:
+        digits = load(plain)
+    except UsageError as error:
+        raise UsageError(f"stacked_mnist is composed of {stacked.origin(plain)}: {error}") from None
+    if digits.records is not None:
+        raise UsageError(f"memory {config.memory} GiB does not hold the digits of stacked_mnist: give 0.1 or more")
+    if digits.image_shape[2] != 1:
+        raise UsageError(
+            f"stacked_mnist is composed of gray digits: those of {config.dir} have {digits.image_shape[2]} channels"
+        )
+    return Dataset(config, digits.arrays, stack=stacked.DIGITS)
 
 
 def from_records(records: Records, keep: np.ndarray, config: Config) -> Dataset:
@@ -62,6 +87,7 @@ def from_records(records: Records, keep: np.ndarray, config: Config) -> Dataset:
       UsageError: if an image cannot be read, or does not come to the shape asked for.
     """
     fitted = Fitted(records, keep, config)
+    labels.check(fitted.first.get("label"), config)
     if len(fitted) * fitted.first["image"].nbytes > config.memory * GIB:
         return Dataset(config, {}, fitted)
     return Dataset(config, gather_all(fitted))

@@ -13,7 +13,7 @@ from jaxgen.data.records import Example
 from jaxgen.data.splits import held_out
 from jaxgen.errors import UsageError
 
-OTHERS = ("digits", "photos", "npz", "folder")
+OTHERS = ("digits", "photos", "npz", "folder", "stacked_mnist")
 
 
 class TfdsRecords:

@@ -91,7 +91,10 @@ def test_damaged_files_are_told(shared_tfds, tmp_path, damage):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("mnits", "unknown data set 'mnits': did you mean mnist or .*allowed: digits, photos, npz, folder, and the"),
+        (
+            "mnits",
+            "unknown data set 'mnits': did you mean mnist or .*allowed: digits, photos, npz, folder, stacked_mnist, and",
+        ),
         ("digit", "did you mean digits"),
         ("../mnist", "unknown data set '../mnist'"),
         ("", "unknown data set ''"),

@@ -1,0 +1,75 @@
+"""Stacked-MNIST: three digits as red, green and blue, composed inside the step from one seed.
+
+Only the gray digits are held, a third of what composed images would need. Each channel goes through all the digits once
+an epoch, in a keyed permutation of its own: red in the order that the digits alone would have, green and blue in those
+of seeds hashed from it. All 1000 classes are so equally likely but for the digits' own frequencies, and another epoch
+makes other triples.
+
+Reference: Metz et al. 2017, section 3.3.1 (1000 modes, read by a digit classifier channel by channel).
+"""
+
+import dataclasses
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgen.data import order
+from jaxgen.data.config import Config
+from jaxgen.errors import UsageError
+
+DIGITS = 3
+BASE = 10
+CLASSES = BASE**DIGITS
+
+
+def draw_indices(place: Array, seed: Array, epoch: Array, count: int, stack: int) -> list[Array]:
+    """Returns, for each channel, which digit is at each place of its epoch.
+
+    Args:
+      place: uint32[n], below `count`.
+      seed: uint32[], the data's.
+      epoch: uint32[n].
+      count: number of digits.
+      stack: number of channels.
+    Returns:
+      uint32[n] for each channel; each is a permutation over the places of an epoch.
+    """
+    seeds = [seed, *(order.absorb(order.mix(seed), jnp.uint32(channel)) for channel in range(1, stack))]
+    return [order.indices(place, channel_seed, epoch, count) for channel_seed in seeds]
+
+
+def compose(channels: list[dict[str, Array]]) -> dict[str, Array]:
+    """Returns gray examples as the channels of one, its label their digits read as one number.
+
+    Args:
+      channels: {"image": uint8[n, h, w, 1], "label": int32[n] in [0, 10)} for each.
+    Returns:
+      {"image": uint8[n, h, w, c], "label": int32[n]}: 100 r + 10 g + b of three.
+    """
+    label = jnp.zeros_like(channels[0]["label"])
+    for channel in channels:
+        label = BASE * label + channel["label"]
+    return {"image": jnp.concatenate([channel["image"] for channel in channels], -1), "label": label}
+
+
+def digits_config(config: Config) -> Config:
+    """Returns the configuration of the gray digits under a configuration of stacked ones.
+
+    Args:
+      config: its `dir` is TFDS's data folder, or the path of an .npz file of MNIST.
+    Raises:
+      UsageError: if it asks for other channels or classes than stacked digits have.
+    """
+    if config.channels not in {0, DIGITS}:
+        raise UsageError(f"channels {config.channels}: stacked_mnist has {DIGITS}; give that, or 0")
+    if config.classes not in {0, CLASSES}:
+        raise UsageError(f"classes {config.classes}: stacked_mnist has {CLASSES}; give that, or 0")
+    name = "npz" if config.dir.endswith(".npz") else "mnist"
+    return dataclasses.replace(config, name=name, channels=0, classes=BASE)
+
+
+def origin(digits: Config) -> str:
+    """Returns where the gray digits come from, in words."""
+    if digits.name == "npz":
+        return "the digits in an .npz file"
+    return "TFDS's mnist (dir is its data folder, or the path of an .npz file of MNIST)"
