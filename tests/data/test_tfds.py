@@ -93,7 +93,7 @@ def test_damaged_files_are_told(shared_tfds, tmp_path, damage):
     [
         (
             "mnits",
-            "unknown data set 'mnits': did you mean mnist or .*allowed: digits, photos, npz, folder, stacked_mnist, and",
+            "unknown data set 'mnits': did you mean mnist or .*allowed: digits, photos, npz, folder, stacked_mnist",
         ),
         ("digit", "did you mean digits"),
         ("../mnist", "unknown data set '../mnist'"),
