@@ -36,7 +36,7 @@ def smallest_side(convolutions: int) -> int:
 
 
 class Trunk(nn.Module):
-    """Images to features: 3×3 convolutions, the first two with 2×2 max pooling behind them, and a dense layer, all ReLU.
+    """Images to features: 3×3 convolutions, the first two with 2×2 max pooling behind them, a dense layer, all ReLU.
 
     The convolutions pad nothing, so that an image of 28 pixels comes to 13, 5 and 3.
 
