@@ -1,0 +1,35 @@
+"""What is asked of class numbers before they are counted."""
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxgen.metrics.features import is_traced
+
+Labels = Array | np.ndarray
+
+
+def require_labels(labels: Labels, classes: int | None, name: str = "labels") -> None:
+    """Raises where labels are not class numbers in [0, classes).
+
+    Args:
+      labels: int[n]; their values are checked where they are known.
+      classes: how many there are; None: any number is one.
+      name: what they are called in the message.
+    Raises:
+      ValueError: if they are no integers, not in one row, none, or outside the classes.
+    """
+    if np.ndim(labels) != 1 or not np.size(labels) or not jnp.issubdtype(jnp.result_type(labels), jnp.integer):
+        raise ValueError(
+            f"{name} of {jnp.result_type(labels)}{list(np.shape(labels))}: give an integer class for each, int[n]"
+        )
+    if classes is None or is_traced(labels):
+        return
+    values = np.asarray(labels)
+    outside = (values < 0) | (values >= classes)
+    if outside.any():
+        place = int(outside.argmax())
+        raise ValueError(
+            f"{name}: {values[place]} at place {place} is outside the {classes} classes 0 to {classes - 1} "
+            f"({outside.sum()} of {len(values)} are): give their right number of classes"
+        )

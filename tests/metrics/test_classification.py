@@ -1,0 +1,65 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import sklearn.metrics
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxgen.metrics import classification
+
+CLASSES = 5
+THEIRS = {
+    "precision": sklearn.metrics.precision_score,
+    "recall": sklearn.metrics.recall_score,
+    "f1": sklearn.metrics.f1_score,
+}
+pairs = st.lists(st.tuples(*[st.integers(0, CLASSES - 1)] * 2), min_size=1, max_size=60)
+
+
+@settings(deadline=None, max_examples=25)
+@given(pairs)
+def test_it_agrees_with_scikit_learn(drawn):
+    predictions, labels = np.array(drawn).T
+    assert float(classification.accuracy(predictions, labels, CLASSES)) == pytest.approx(
+        sklearn.metrics.accuracy_score(labels, predictions)
+    )
+    matrix = classification.confusion_matrix(predictions, labels, CLASSES)
+    np.testing.assert_array_equal(matrix, sklearn.metrics.confusion_matrix(labels, predictions, labels=range(CLASSES)))
+    for name, theirs in THEIRS.items():
+        expected = theirs(labels, predictions, labels=range(CLASSES), average=None, zero_division=0)
+        found = getattr(classification, name)(predictions, labels, CLASSES)
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_0_over_0_is_0():
+    predictions, labels = np.array([0, 0]), np.array([0, 1])
+    np.testing.assert_allclose(classification.precision(predictions, labels, 3), [0.5, 0, 0])
+    np.testing.assert_allclose(classification.recall(predictions, labels, 3), [1, 0, 0])
+    np.testing.assert_allclose(classification.f1(predictions, labels, 3), [2 / 3, 0, 0])
+
+
+@pytest.mark.parametrize("name", ["accuracy", "precision", "recall", "f1", "confusion_matrix"])
+def test_they_compile_and_refuse_what_is_no_class(name):
+    measure = getattr(classification, name)
+    predictions, labels = np.array([0, 1, 2, 2]), np.array([0, 2, 2, 1])
+    compiled = jax.jit(measure, static_argnums=2)(jnp.asarray(predictions), jnp.asarray(labels), 3)
+    np.testing.assert_array_equal(compiled, measure(predictions, labels, 3))
+    with pytest.raises(ValueError, match="predictions: 2 at place 2 is outside the 2 classes"):
+        measure(predictions, labels, 2)
+    with pytest.raises(ValueError, match="labels: -1 at place 3 is outside the 3 classes"):
+        measure(predictions, np.array([0, 2, 2, -1]), 3)
+    with pytest.raises(ValueError, match=r"\(4,\) predictions for \(4, 1\) labels"):
+        measure(predictions, labels[:, None], 3)
+    with pytest.raises(ValueError, match="give an integer class"):
+        measure(predictions / 2, labels, 3)
+
+
+def test_a_compiled_count_leaves_out_what_is_no_class():
+    predictions, labels = np.array([0, -1, 1, 9]), np.array([0, 1, -2, 1])
+    matrix = jax.jit(classification.confusion_matrix, static_argnums=2)(predictions, labels, 2)
+    np.testing.assert_array_equal(matrix, [[1, 0], [0, 0]])
+
+
+def test_accuracy_without_a_number_of_classes_takes_any():
+    assert float(classification.accuracy(np.array([3, 9]), np.array([3, 8]))) == 0.5

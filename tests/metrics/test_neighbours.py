@@ -1,0 +1,113 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxgen.metrics import neighbours
+from jaxgen.metrics.neighbours import density_coverage, precision_recall
+
+
+def features(seed, n=60, m=45, dimensions=5, mean=0.0):
+    rng = np.random.default_rng(seed)
+    real, fake = rng.normal(size=(n, dimensions)), rng.normal(0.4, 0.7, size=(m, dimensions))
+    return (mean + real).astype(np.float32), (mean + fake).astype(np.float32)
+
+
+def distances(x, y):
+    return np.sqrt(((x[:, None].astype(np.float64) - y[None]) ** 2).sum(-1))
+
+
+def radii(x, k):
+    return np.sort(distances(x, x), axis=1)[:, k]
+
+
+def density_coverage_by_definition(real, fake, k):
+    inside = distances(fake, real) < radii(real, k)
+    return inside.sum() / k / len(fake), inside.any(0).mean()
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    monkeypatch.setattr(neighbours, "CHUNK", 16)
+    jax.clear_caches()
+    yield
+    jax.clear_caches()
+
+
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("mean", [0.0, 1000.0])
+def test_precision_and_recall_agree_with_torch_fidelity(torch_fidelity, small_chunks, k, mean):
+    torch, metric = torch_fidelity("metric_prc")
+    real, fake = features(k, mean=mean)
+    theirs = metric.prc_features_to_metric(
+        *(torch.tensor(x, dtype=torch.float64) for x in (fake, real)), prc_neighborhood=k, verbose=False
+    )
+    assert 0 < theirs["recall"] < 1
+    expected = pytest.approx([theirs["precision"], theirs["recall"]], abs=1e-6)
+    assert [float(x) for x in precision_recall(real, fake, k)] == expected
+    compiled = jax.jit(precision_recall, static_argnames="neighbours")(jnp.asarray(real), jnp.asarray(fake), k)
+    assert [float(x) for x in compiled] == expected
+
+
+@pytest.mark.parametrize("k", [1, 5])
+@pytest.mark.parametrize(("n", "m"), [(60, 45), (32, 48)])
+def test_density_and_coverage_agree_with_their_definition(small_chunks, k, n, m):
+    real, fake = features(10 + k, n, m)
+    expected = pytest.approx(density_coverage_by_definition(real, fake, k), abs=1e-6)
+    assert [float(x) for x in density_coverage(real, fake, k)] == expected
+    compiled = jax.jit(density_coverage, static_argnames="neighbours")(real, fake, k)
+    assert [float(x) for x in compiled] == expected
+
+
+def test_a_large_mean_costs_nothing_also_in_double_precision():
+    real, fake = (x.astype(np.float64) for x in features(20))
+    for measure in (precision_recall, density_coverage):
+        near = [float(x) for x in measure(real, fake)]
+        assert [float(x) for x in measure(real + 1e6, fake + 1e6)] == near
+
+
+@settings(deadline=None, max_examples=10)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6))
+def test_precision_of_one_side_is_recall_of_the_other(seed, k):
+    real, fake = features(seed, 20, 20)
+    assert precision_recall(real, fake, k) == precision_recall(fake, real, k)[::-1]
+
+
+def test_a_set_against_itself_is_faithful_and_whole():
+    real, _ = features(30, 100)
+    assert [float(x) for x in precision_recall(real, real)] == [1, 1]
+    assert [float(x) for x in density_coverage(real, real)] == pytest.approx([1, 1])
+
+
+def test_a_collapsed_generator_is_precise_and_covers_little():
+    real, _ = features(31, 100)
+    fake = real[:1] + np.float32(1e-3) * np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
+    precision, recall = precision_recall(real, fake)
+    _, coverage = density_coverage(real, fake)
+    assert precision == 1 and recall <= 0.01 and coverage < 0.2
+
+
+def test_sets_far_apart_share_nothing():
+    real, fake = features(32)
+    assert [float(x) for x in precision_recall(real, fake + 100)] == [0, 0]
+    assert [float(x) for x in density_coverage(real, fake + 100)] == [0, 0]
+
+
+@pytest.mark.parametrize("measure", [precision_recall, density_coverage])
+def test_too_few_samples_and_no_neighbour_are_refused(measure):
+    real, fake = features(33)
+    with pytest.raises(ValueError, match="4 fake samples: give at least 5"):
+        measure(real, fake[:4], 4)
+    with pytest.raises(ValueError, match="the 0-th neighbour"):
+        measure(real, fake, 0)
+
+
+@pytest.mark.parametrize("measure", [precision_recall, density_coverage])
+def test_nan_is_an_error_on_the_host_and_nan_in_a_compiled_program(measure):
+    real, fake = features(34)
+    fake[7, 0] = np.nan
+    with pytest.raises(ValueError, match="1 of 45 fake samples, the first is sample 7"):
+        measure(real, fake)
+    assert np.isnan(jax.jit(measure)(real, fake)).all()
