@@ -22,7 +22,8 @@ class TrainState:
       params: parameters by player: "generator" and "discriminator", or "model".
       stats: the other variables of each player (batch statistics, spectral vectors), by player and collection.
       opt_state: optimizer state by player.
-      ema: averaged variables by player, each {"params": …, "stats": …}: pictures need both.
+      ema: averaged variables by player, each {"params": …, "stats": …}: pictures need both. Other means that a recipe
+        needs stand beside the players.
       hyper: every number that may be swept, float32[].
       key: root key of the run, never advanced: what a step draws depends on `key` and `step` alone.
     """
@@ -47,6 +48,28 @@ class Selection(NamedTuple):
         return new > old if self.largest else new < old
 
 
+class Alarm(NamedTuple):
+    """A metric that tells that training goes wrong once it stays out of its bounds, and what to try then.
+
+    Attributes:
+      metric: its name.
+      low: below which it is wrong.
+      high: above which it is wrong.
+      advice: what it means and what to try, in one line.
+      patience: how many times in a row it must be wrong, of those times that it is looked at.
+    """
+
+    metric: str
+    low: float = float("-inf")
+    high: float = float("inf")
+    advice: str = ""
+    patience: int = 3
+
+    def wrong(self, value: float) -> bool:
+        """Returns whether a value is out of bounds."""
+        return not self.low <= value <= self.high
+
+
 class Objective(NamedTuple):
     """A model's training as pure functions. Nothing in it knows files, devices or loops.
 
@@ -60,6 +83,8 @@ class Objective(NamedTuple):
         places tell something, for a person to look at.
       evaluate: (state, batch) -> metrics on images that were not trained on, named "evaluation/…".
       selection: which of the evaluation metrics tells the best checkpoint.
+      alarms: what to warn of in the metrics.
+      classes: how many classes the batch's "label" must name; 0: labels are not looked at.
       sample: (variables, key, count) -> images float32[count, h, w, c] in [0, 1] from the prior.
       reconstruct: (variables, images) -> images, through the latent code.
       restore: (variables, images, …) -> images with the damage removed.
@@ -76,6 +101,8 @@ class Objective(NamedTuple):
     pictures: Callable[[TrainState, Batch], dict[str, Array]] | None = None
     evaluate: Callable[[TrainState, Batch], Metrics] | None = None
     selection: Selection | None = None
+    alarms: tuple[Alarm, ...] = ()
+    classes: int = 0
     sample: Callable[[PyTree, Array, int], Array] | None = None
     reconstruct: Callable[[PyTree, Array], Array] | None = None
     restore: Callable[..., Array] | None = None

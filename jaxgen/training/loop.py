@@ -11,7 +11,7 @@ very step: otherwise the best checkpoint would not be the one that was measured.
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -19,7 +19,8 @@ import numpy as np
 from jax import Array
 
 from jaxgen.errors import UsageError
-from jaxgen.step.state import Metrics, TrainState
+from jaxgen.step.state import Alarm, Metrics, TrainState
+from jaxgen.training.alarms import Watch
 from jaxgen.training.progress import Progress, choose
 from jaxgen.training.run_folder import RunFolder
 from jaxgen.training.stopping import Interrupted, NonFiniteError, Signals
@@ -88,6 +89,7 @@ def train(
     images_per_step: int,
     evaluate: Callable[[TrainState], Metrics] | None = None,
     pictures: Callable[[TrainState], dict[str, Array]] | None = None,
+    alarms: Sequence[Alarm] = (),
     progress: Progress | None = None,
 ) -> TrainState:
     """Returns the state after `options.steps` steps, all that was promised on the way being in the run folder.
@@ -103,6 +105,7 @@ def train(
       images_per_step: how many images one step takes, for the rate shown.
       evaluate: state -> metrics, none of which stops a run.
       pictures: state -> images by name, float[n, h, w, c] in [0, 1].
+      alarms: what to warn of, in the metrics that are logged.
       progress: what a person sees; chosen by what standard output is unless told.
     Raises:
       NonFiniteError: if a metric or the state became NaN or infinite.
@@ -112,6 +115,7 @@ def train(
     options.check(start)
     folder.truncate(start)
     progress = progress or choose()
+    watch = Watch(alarms, progress.say)
     is_due = lambda interval: step == options.steps or (interval > 0 and step % interval == 0)
     is_late = lambda: 0 < 60 * options.checkpoint_minutes <= time.monotonic() - saved_at
 
@@ -122,7 +126,8 @@ def train(
         latest = {name: float(value[-1]) for name, value in values.items()}
         if options.log_every and step % options.log_every == 0:
             folder.log(step, latest)
-        progress.update(step, latest)
+            watch.look(step, latest)
+        progress.update(step, watch.foremost(latest))
         return latest
 
     step, unread, known = start, None, {}

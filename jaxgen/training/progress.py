@@ -3,12 +3,12 @@
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Protocol, TextIO
 
-SHOWN_METRICS = 4
+SHOWN_METRICS = 6
 WINDOW_SECONDS = 30.0
 
 
@@ -61,8 +61,16 @@ class Summary:
             left = timedelta(seconds=round((self.steps - step) / rate))
             parts += [f"{rate:.3g} steps/s", f"{rate * self.images_per_step:.0f} images/s", f"{left} left"]
         losses_first = sorted(metrics.items(), key=lambda item: not item[0].endswith("/loss"))
-        parts += [f"{name} {value:.4g}" for name, value in losses_first[:SHOWN_METRICS]]
+        shown = losses_first[:SHOWN_METRICS]
+        names = shorten([name for name, _ in shown])
+        parts += [f"{name} {value:.3g}" for name, (_, value) in zip(names, shown, strict=True)]
         return "  ".join(parts)
+
+
+def shorten(names: Sequence[str]) -> list[str]:
+    """Returns the last part of each name, the whole of it where another ends alike."""
+    last = [name.rsplit("/", 1)[-1] for name in names]
+    return [short if last.count(short) == 1 else name for name, short in zip(names, last, strict=True)]
 
 
 class Lines:

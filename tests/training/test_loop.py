@@ -9,7 +9,7 @@ import pytest
 
 from jaxgen import images
 from jaxgen.errors import UsageError
-from jaxgen.step.state import Selection
+from jaxgen.step.state import Alarm, Selection
 from jaxgen.training import loop
 from jaxgen.training.checkpoints import Checkpoints
 from jaxgen.training.digests import digest
@@ -44,7 +44,7 @@ def advances(toy):
 def go(toy, tmp_path):
     """Trains in a folder from where it stands, as an experiment does."""
 
-    def go(advance, path=tmp_path / "run", evaluate=None, pictures=None, progress=None, **options):
+    def go(advance, path=tmp_path / "run", evaluate=None, pictures=None, progress=None, alarms=(), **options):
         with (
             RunFolder.open(path, CONFIG, tensorboard=False) as folder,
             Checkpoints(path / "checkpoints", keep=2, selection=toy.SELECTION) as checkpoints,
@@ -63,9 +63,23 @@ def go(toy, tmp_path):
                 evaluate=evaluate,
                 pictures=pictures,
                 progress=progress or Recorder(),
+                alarms=alarms,
             )
 
     return go
+
+
+def test_warnings_come_while_it_runs_and_what_is_watched_is_shown_first(go, advances):
+    class Telling(Recorder):
+        def say(self, line):
+            told.append(line)
+
+    told, progress = [], Telling()
+    alarm = Alarm("model/loss", high=-1.0, advice="try another", patience=2)
+    go(advances[1], progress=progress, steps=9, log_every=2, alarms=[alarm])
+    assert [line.split(":")[0] for line in told] == ["warning at step 4"]
+    assert told[0].endswith("above -1: try another")
+    assert all(next(iter(metrics)) == "model/loss" for _, metrics in progress.seen)
 
 
 def history(path):
