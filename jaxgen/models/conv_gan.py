@@ -6,7 +6,8 @@ from flax import linen as nn
 from jax import Array
 from jax.typing import DTypeLike
 
-from jaxgen.models.layers import Conv, Dense, UpsampleConv, at_least_float32, logit
+from jaxgen.models.heads import judge
+from jaxgen.models.layers import Conv, Dense, UpsampleConv, at_least_float32
 from jaxgen.models.sizes import require_multiple
 
 
@@ -47,20 +48,29 @@ class Discriminator(nn.Module):
       width: filters of each convolution.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
+      classes: number of classes that labels name; 0: no labels.
+      kernels: of minibatch discrimination, which couples the examples of a batch; 0: none.
+      axis_name: the mapped axis over which minibatch discrimination sees the whole batch, or None.
     """
 
     width: int = 64
     dtype: DTypeLike | None = None
     param_dtype: DTypeLike = jnp.float32
+    classes: int = 0
+    kernels: int = 0
+    axis_name: str | None = None
 
     @nn.compact
-    def __call__(self, images: Array, train: bool) -> Array:
-        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1]."""
-        del train
+    def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
+        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1].
+
+        `labels` are int32[batch, images packed into one], where there are classes.
+        """
         require_multiple(*images.shape[1:3], 4, "conv_gan")
         dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = images
         for i in range(2):
             x = jax.nn.relu(Conv(self.width, 3, 2, name=f"conv_{i}", **dtypes)(x))
         x = jax.nn.relu(Dense(128, name="dense", **dtypes)(x.reshape(len(x), -1)))
-        return logit(x, param_dtype=self.param_dtype)
+        ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
+        return judge(self, x, train, labels, param_dtype=self.param_dtype, **ends)

@@ -12,7 +12,8 @@ from jax.typing import DTypeLike
 
 from jaxgen.errors import UsageError
 from jaxgen.models.dcgan import kernel_init, leaky_relu, scale_init
-from jaxgen.models.layers import BatchNorm, Conv, ConvTranspose, Dense, at_least_float32, logit, make_norm
+from jaxgen.models.heads import judge
+from jaxgen.models.layers import BatchNorm, Conv, ConvTranspose, Dense, at_least_float32, make_norm
 
 SIZE = 128
 
@@ -73,6 +74,8 @@ class Discriminator(nn.Module):
       axis_name: the mapped axis over which batch norm is synchronised, or None.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
+      classes: number of classes that labels name; 0: no labels.
+      kernels: of minibatch discrimination, which couples the examples of a batch; 0: none.
     """
 
     norm: str = "batch"
@@ -80,10 +83,15 @@ class Discriminator(nn.Module):
     axis_name: str | None = None
     dtype: DTypeLike | None = None
     param_dtype: DTypeLike = jnp.float32
+    classes: int = 0
+    kernels: int = 0
 
     @nn.compact
-    def __call__(self, images: Array, train: bool) -> Array:
-        """Returns logits, float[batch], of images float[batch, 128, 128, channel] in [-1, 1]."""
+    def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
+        """Returns logits, float[batch], of images float[batch, 128, 128, channel] in [-1, 1].
+
+        `labels` are int32[batch, images packed into one], where there are classes.
+        """
         require_size(*images.shape[1:3])
         dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         norm = make_norm(self.norm, self.axis_name, scale_init, **dtypes)
@@ -93,4 +101,5 @@ class Discriminator(nn.Module):
         for i in range(4):
             x = leaky_relu(Conv(self.width << i, 4, 2, name=f"conv_{i}", **linear, **dtypes)(x, train))
             x = norm(x, train, f"norm_{i}") if i else x
-        return logit(x, train, param_dtype=self.param_dtype, **linear)
+        ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
+        return judge(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)

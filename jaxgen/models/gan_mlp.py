@@ -13,7 +13,8 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from jaxgen.errors import unknown
-from jaxgen.models.layers import BatchNorm, Dense, at_least_float32, logit
+from jaxgen.models.heads import judge
+from jaxgen.models.layers import BatchNorm, Dense, at_least_float32
 
 
 class Variant(NamedTuple):
@@ -97,18 +98,27 @@ class Discriminator(nn.Module):
       axis_name: the mapped axis over which batch norm is synchronised, or None.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
+      classes: number of classes that labels name; 0: no labels.
+      kernels: of minibatch discrimination, which couples the examples of a batch; 0: none.
     """
 
     variant: str = "plain"
     axis_name: str | None = None
     dtype: DTypeLike | None = None
     param_dtype: DTypeLike = jnp.float32
+    classes: int = 0
+    kernels: int = 0
 
     @nn.compact
-    def __call__(self, images: Array, train: bool) -> Array:
-        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1]."""
+    def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
+        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1].
+
+        `labels` are int32[batch, images packed into one], where there are classes.
+        """
         variant = find_variant(self.variant)
         hidden = Hidden(
             variant.discriminator, variant.batch_norm, self.axis_name, self.dtype, self.param_dtype, name="hidden"
         )
-        return logit(hidden(images.reshape(len(images), -1), train), param_dtype=self.param_dtype)
+        ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
+        x = hidden(images.reshape(len(images), -1), train)
+        return judge(self, x, train, labels, param_dtype=self.param_dtype, **ends)

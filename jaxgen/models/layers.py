@@ -26,6 +26,7 @@ __all__ = [
     "ConvTranspose",
     "Dense",
     "Dropout",
+    "GroupedConv",
     "LayerNorm",
     "SpectralNorm",
     "UpsampleConv",
@@ -138,6 +139,30 @@ class Conv(SquareKernel):
     def transform(self, x: Array, kernel: Array) -> Array:
         """Returns x ∗ kernel."""
         return conv(x, kernel, self.stride, explicit_padding(self.padding, x.shape[1:3], self.kernel_size, self.stride))
+
+
+class GroupedConv(SquareKernel):
+    """A convolution of stride 1 that keeps the size, each group of channels by itself.
+
+    Every group is a convolution of its own: XLA's grouped convolution took 9 to 150 times as long on a CPU, second
+    derivatives included, and one convolution by a kernel of mostly zeros up to 8 times (64 images of 4×4×256 to
+    32×32×32 in groups of 16).
+
+    Attributes:
+      groups: into which input and output channels are cut; it divides both.
+    """
+
+    groups: int = 1
+
+    def kernel_shape(self, channels: int) -> tuple[int, ...]:
+        """Returns (height, width, channel / groups, features)."""
+        return self.kernel_size, self.kernel_size, channels // self.groups, self.features
+
+    def transform(self, x: Array, kernel: Array) -> Array:
+        """Returns the groups' convolutions side by side."""
+        padding = explicit_padding("SAME", x.shape[1:3], self.kernel_size, 1)
+        parts = zip(jnp.split(x, self.groups, -1), jnp.split(kernel, self.groups, -1), strict=True)
+        return jnp.concatenate([conv(part, w, 1, padding) for part, w in parts], -1)
 
 
 class ConvTranspose(Linear):

@@ -15,6 +15,7 @@ from jax import Array
 from jax.nn.initializers import variance_scaling
 from jax.typing import DTypeLike
 
+from jaxgen.models.heads import judge
 from jaxgen.models.layers import (
     BatchNorm,
     Conv,
@@ -22,7 +23,6 @@ from jaxgen.models.layers import (
     Dense,
     UpsampleConv,
     at_least_float32,
-    logit,
     make_norm,
 )
 from jaxgen.models.sizes import pyramid
@@ -144,6 +144,8 @@ class Critic(nn.Module):
       remat: whether the backward pass computes each block again instead of remembering its activations.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
+      classes: number of classes that labels name; 0: no labels.
+      kernels: of minibatch discrimination, which couples the examples of a batch; 0: none.
     """
 
     norm: str = "none"
@@ -152,10 +154,15 @@ class Critic(nn.Module):
     remat: bool = False
     dtype: DTypeLike | None = None
     param_dtype: DTypeLike = jnp.float32
+    classes: int = 0
+    kernels: int = 0
 
     @nn.compact
-    def __call__(self, images: Array, train: bool) -> Array:
-        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1]."""
+    def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
+        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1].
+
+        `labels` are int32[batch, images packed into one], where there are classes.
+        """
         pyramid(*images.shape[1:3], "resnet")
         halvings = max(1, math.ceil(math.log2(images.shape[1] / 8)))
         fields = {"norm": self.norm, "axis_name": self.axis_name, "dtype": self.dtype, "param_dtype": self.param_dtype}
@@ -164,4 +171,6 @@ class Critic(nn.Module):
         for i in range(halvings + 2):
             x = block(self.width, first=i == 0, down=i < halvings, name=f"block_{i}", **fields)(x, train)
         x = at_least_float32(jax.nn.relu(x)).mean((1, 2))
-        return logit(x, train, spectral=self.norm == "spectral", kernel_init=linear_init, param_dtype=self.param_dtype)
+        ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
+        linear = {"spectral": self.norm == "spectral", "kernel_init": linear_init, "param_dtype": self.param_dtype}
+        return judge(self, x, train, labels, **ends, **linear)
