@@ -7,7 +7,7 @@ import pytest
 from flax import linen as nn
 from jax import lax
 
-from jaxgen.models.layers import Conv, ConvMeanPool, ConvTranspose, Dense, Dropout, UpsampleConv, logit
+from jaxgen.models.layers import Conv, ConvMeanPool, ConvTranspose, Dense, Dropout, GroupedConv, UpsampleConv, logit
 
 
 def random(*shape, seed=0):
@@ -145,3 +145,34 @@ def test_dropout_asks_for_one_key_per_example(keys):
         drop(jnp.ones((8, 3)), None)
     with pytest.raises(ValueError, match=r"and was given keys of shape \(4,\)"):
         drop(jnp.ones((8, 3)), keys[:4])
+
+
+@pytest.fixture(scope="module")
+def grouped(draw):
+    """A grouped convolution and XLA's own of the same kernel, both as functions of (kernel, x)."""
+    module = GroupedConv(8, 3, groups=2, use_bias=False)
+    kernel = draw(module, (2, 5, 4, 6))["params"]["kernel"]
+    reference = lambda w, x: lax.conv_general_dilated(
+        x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"), feature_group_count=2
+    )
+    return lambda w, x: module.apply({"params": {"kernel": w}}, x), reference, kernel, random(2, 5, 4, 6)
+
+
+def test_grouped_conv_agrees_with_lax(grouped):
+    ours, reference, kernel, x = grouped
+    assert kernel.shape == (3, 3, 3, 8)
+    np.testing.assert_allclose(ours(kernel, x), reference(kernel, x), atol=1e-5)
+
+
+def test_its_derivatives_agree_with_lax(grouped):
+    *both, kernel, x = grouped
+    pull = random(2, 5, 4, 8, seed=3)
+
+    def derivatives(f):
+        loss = lambda w, x: (f(w, x) ** 2 * pull).sum()
+        slope = lambda w: (jax.grad(loss, 1)(w, x) ** 2).sum()
+        return jax.jit(lambda w: (jax.grad(loss, (0, 1))(w, x), jax.grad(slope)(w)))(kernel)
+
+    found, expected = (jax.tree.leaves(derivatives(f)) for f in both)
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3 * np.abs(b).max())
