@@ -11,6 +11,7 @@ from typing import NamedTuple
 from jax import Array
 from jax.nn import relu, softplus
 
+from jaxgen.errors import UsageError
 from jaxgen.losses.per_example import matched, promoted
 
 Loss = Callable[[Array, Array], Array]
@@ -73,3 +74,30 @@ relativistic = AdversarialLoss(
     generator=on_pairs(lambda real, fake: softplus(real - fake)),
 )
 """Which of a pair is real. Reference: Jolicoeur-Martineau 2019; Huang et al. 2024 (R3GAN), equation 2."""
+
+SMOOTHED: dict[Loss, Callable[[Array, Array, Array], Array]] = {
+    minimax.discriminator: lambda real, fake, target: (
+        target * softplus(-real) + (1 - target) * softplus(real) + softplus(fake)
+    ),
+    least_squares.discriminator: lambda real, fake, target: ((real - target) ** 2 + fake**2) / 2,
+}
+"""By discriminator loss: its formula with another target than 1 for real images."""
+
+
+def smooth_labels(loss: AdversarialLoss, smoothing: float | Array) -> AdversarialLoss:
+    """Returns the loss whose discriminator holds real images to the target 1 − smoothing; generated ones stay at 0.
+
+    Args:
+      loss: a pair of losses whose discriminator has targets: minimax, non_saturating or least_squares.
+      smoothing: how far from 1 the target is, in [0, 1).
+    Raises:
+      UsageError: if the loss has no targets.
+    Reference: Salimans et al. 2016, section 3.4 (one-sided label smoothing).
+    """
+    if loss.discriminator not in SMOOTHED:
+        raise UsageError(
+            "label smoothing moves the target of real images, and this loss has none: use minimax, non_saturating or "
+            "least_squares"
+        )
+    formula = SMOOTHED[loss.discriminator]
+    return AdversarialLoss(on_pairs(lambda real, fake: formula(real, fake, 1 - smoothing)), loss.generator)

@@ -5,7 +5,9 @@ from typing import Any
 from jaxgen.step.state import PyTree
 
 
-def apply(module, variables: PyTree, *inputs: Any, train: bool, method: str = "__call__") -> tuple[Any, PyTree]:
+def apply(
+    module, variables: PyTree, *inputs: Any, train: bool, method: str = "__call__", **named: Any
+) -> tuple[Any, PyTree]:
     """Returns a module's output and its updated statistics.
 
     Args:
@@ -14,10 +16,11 @@ def apply(module, variables: PyTree, *inputs: Any, train: bool, method: str = "_
       *inputs: what the method takes.
       train: whether batch statistics are computed and updated, or used as they stand.
       method: the module's method.
+      **named: what else it takes, by name.
     Returns:
       (output, stats).
     """
     stats = variables["stats"]
     return module.apply(
-        {"params": variables["params"], **stats}, *inputs, train=train, method=method, mutable=list(stats)
+        {"params": variables["params"], **stats}, *inputs, train=train, **named, method=method, mutable=list(stats)
     )

@@ -21,6 +21,8 @@ class Stream(enum.IntEnum):
     DROPOUT = 4
     EVALUATION = 5
     PICTURES = 6
+    AUGMENT_REAL = 7
+    AUGMENT_FAKE = 8
 
 
 def step_key(key: Array, step: Array) -> Array:

@@ -64,6 +64,24 @@ def make_warmup(name: str) -> Schedule:
     return schedule
 
 
+def make_half_life(images: int) -> Schedule:
+    """Returns the schedule that makes hyper["ema_decay"] halve what is averaged every hyper["ema_half_life"] images.
+
+    A half-life of 0 averages nothing. It comes last where the half-life is scheduled itself.
+
+    Args:
+      images: seen in a step.
+    """
+
+    def schedule(hyper: Hyper, step: Array) -> Hyper:
+        del step
+        half_life = hyper["ema_half_life"]
+        decay = jnp.where(half_life > 0, 0.5 ** (images / jnp.where(half_life > 0, half_life, 1)), 0)
+        return hyper | {"ema_decay": decay}
+
+    return schedule
+
+
 def compose(*schedules: Schedule) -> Schedule:
     """Returns the schedule that applies those given from left to right."""
 

@@ -84,7 +84,6 @@ class Objective(NamedTuple):
       evaluate: (state, batch) -> metrics on images that were not trained on, named "evaluation/…".
       selection: which of the evaluation metrics tells the best checkpoint.
       alarms: what to warn of in the metrics.
-      classes: how many classes the batch's "label" must name; 0: labels are not looked at.
       sample: (variables, key, count) -> images float32[count, h, w, c] in [0, 1] from the prior.
       reconstruct: (variables, images) -> images, through the latent code.
       restore: (variables, images, …) -> images with the damage removed.
@@ -102,7 +101,6 @@ class Objective(NamedTuple):
     evaluate: Callable[[TrainState, Batch], Metrics] | None = None
     selection: Selection | None = None
     alarms: tuple[Alarm, ...] = ()
-    classes: int = 0
     sample: Callable[[PyTree, Array, int], Array] | None = None
     reconstruct: Callable[[PyTree, Array], Array] | None = None
     restore: Callable[..., Array] | None = None

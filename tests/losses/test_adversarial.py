@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_expit
 
+from jaxgen.errors import UsageError
 from jaxgen.losses import adversarial, penalties
 
 # As the papers write them, in the probabilities that the logits stand for.
@@ -110,3 +111,35 @@ def test_dirac_gan_converges_under_r1():
     """Mescheder et al. 2018, section 4.1."""
     radius, _ = dirac_gan(r1_weight=1.0)
     assert radius[0] > 1 and radius[2000:].max() < 1e-6
+
+
+def test_smoothed_labels_are_soft_targets_of_torch():
+    torch = pytest.importorskip("torch")
+    real, fake = (np.random.default_rng(seed).normal(0, 3, 8).astype("float32") for seed in (0, 1))
+    cross = lambda x, target: torch.nn.functional.binary_cross_entropy_with_logits(
+        torch.tensor(x), torch.full((8,), target), reduction="none"
+    )
+    for loss in (adversarial.minimax, adversarial.non_saturating):
+        found = adversarial.smooth_labels(loss, 0.1).discriminator(real, fake)
+        np.testing.assert_allclose(found, cross(real, 0.9) + cross(fake, 0.0), rtol=1e-5)
+
+
+def test_smoothed_least_squares_by_hand():
+    smooth = adversarial.smooth_labels(adversarial.least_squares, 0.25)
+    # ½(1 − 0.75)² + ½·2² and ½(0.75 − 0.75)² + 0
+    np.testing.assert_allclose(smooth.discriminator(jnp.array([1.0, 0.75]), jnp.array([2.0, 0.0])), [2.03125, 0.0])
+
+
+def test_smoothing_by_nothing_and_the_generator_stay_as_they_were():
+    real, fake = jnp.array([3.0, -1.0]), jnp.array([0.5, 2.0])
+    for loss in (adversarial.minimax, adversarial.non_saturating, adversarial.least_squares):
+        np.testing.assert_allclose(
+            adversarial.smooth_labels(loss, 0.0).discriminator(real, fake), loss.discriminator(real, fake), rtol=1e-6
+        )
+        assert adversarial.smooth_labels(loss, 0.3).generator is loss.generator
+
+
+@pytest.mark.parametrize("name", ["wasserstein", "hinge", "relativistic"])
+def test_losses_without_targets_cannot_be_smoothed(name):
+    with pytest.raises(UsageError, match="this loss has none: use minimax, non_saturating or least_squares"):
+        adversarial.smooth_labels(getattr(adversarial, name), 0.1)

@@ -46,4 +46,6 @@ def test_the_values_of_streams_are_frozen():
         ("DROPOUT", 4),
         ("EVALUATION", 5),
         ("PICTURES", 6),
+        ("AUGMENT_REAL", 7),
+        ("AUGMENT_FAKE", 8),
     ]

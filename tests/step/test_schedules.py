@@ -47,3 +47,17 @@ def test_lengths_may_be_traced_and_differ_between_members():
 def test_any_number_can_be_scheduled():
     hyper = HYPER | {"kl_weight": jnp.float32(0), "kl_weight_final": jnp.float32(1)}
     assert float(schedules.make_linear("kl_weight")(hyper, 5)["kl_weight"]) == pytest.approx(0.5)
+
+
+def test_a_half_life_halves_after_that_many_images():
+    decay = lambda half_life: schedules.make_half_life(50)({"ema_half_life": jnp.float32(half_life)}, 0)["ema_decay"]
+    assert float(decay(1000) ** 20) == pytest.approx(0.5, rel=1e-4)
+    assert float(decay(50)) == 0.5
+    assert float(decay(0)) == 0
+
+
+def test_a_half_life_may_be_scheduled_itself():
+    hyper = HYPER | {"ema_half_life": jnp.float32(0), "ema_half_life_final": jnp.float32(100), "ema_decay": 0.7}
+    schedule = schedules.compose(schedules.make_linear("ema_half_life"), schedules.make_half_life(50))
+    found = [float(schedule(hyper, step)["ema_decay"]) for step in (0, 5, 20)]
+    assert found == pytest.approx([0, 0.5, 0.5**0.5])

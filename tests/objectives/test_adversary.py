@@ -1,0 +1,129 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from jaxgen.errors import UsageError
+from jaxgen.models.gan_mlp import Discriminator
+from jaxgen.objectives import adversary
+
+IMAGES = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (6, 4, 4, 2)), jnp.float32)
+
+
+class Silent(nn.Module):
+    @nn.compact
+    def __call__(self, images, train):
+        return nn.Dense(1)(images.reshape(len(images), -1))[:, 0]
+
+
+def variables(module, images=IMAGES, **named):
+    drawn = module.init(jax.random.key(0), images, False, **named)
+    params = drawn.pop("params")
+    return {"params": params, "stats": drawn}
+
+
+def test_packing_puts_images_in_a_row_side_by_side_in_the_channels():
+    packed = adversary.pack(IMAGES, 3)
+    assert packed.shape == (2, 4, 4, 6)
+    for first in (0, 3):
+        together = np.concatenate([IMAGES[first + i] for i in range(3)], -1)
+        np.testing.assert_array_equal(packed[first // 3], together)
+    assert adversary.pack(IMAGES, 1) is IMAGES
+
+
+def test_packing_that_does_not_come_out_even_is_refused():
+    with pytest.raises(UsageError, match="packing 4 does not divide the 6 images that one device has"):
+        adversary.pack(IMAGES, 4)
+
+
+def test_images_are_augmented_before_they_are_packed():
+    keys = jax.random.split(jax.random.key(1), 6)
+    shown = adversary.show(IMAGES, keys, ("translation",), 2)
+    np.testing.assert_array_equal(shown, adversary.pack(adversary.diff_augment(keys, IMAGES, ("translation",)), 2))
+    assert adversary.show(IMAGES, None, (), 1) is IMAGES
+
+
+def test_features_are_what_the_logit_is_made_of():
+    module = Discriminator()
+    held = variables(module)
+    told = adversary.features(module, held, IMAGES, None)
+    logits, _ = adversary.call(module, held, IMAGES, None, True)
+    last = held["params"]["logit"]
+    np.testing.assert_allclose((told @ last["kernel"])[:, 0] + last["bias"], logits, atol=1e-5)
+
+
+def test_a_discriminator_that_does_not_tell_its_features_is_named():
+    with pytest.raises(UsageError, match="needs a discriminator that sows 'features'"):
+        adversary.features(Silent(), variables(Silent()), IMAGES, None)
+
+
+def test_mean_features_differ_by_the_difference_of_their_means():
+    module, fake = Discriminator(), IMAGES[::-1] ** 2
+    held = variables(module)
+    expected = [adversary.features(module, held, images, None).mean(0) for images in (IMAGES, fake)]
+    found = adversary.mean_difference(module, held, IMAGES, fake, None, apart=True)
+    np.testing.assert_allclose(found, expected[0] - expected[1], atol=1e-6)
+
+
+def test_one_batch_norm_over_both_kinds_does_not_hide_their_difference():
+    module, fake = Discriminator("batch_norm"), IMAGES[::-1] ** 2
+    differ = lambda apart: np.abs(
+        adversary.mean_difference(module, variables(module), IMAGES, fake, None, apart=apart)
+    ).max()
+    assert differ(True) < 1e-5
+    assert differ(False) > 0.1
+
+
+def test_what_couples_the_examples_is_named():
+    for module, coupled in (
+        (Discriminator(), ""),
+        (Discriminator("batch_norm"), "batch norm"),
+        (Discriminator(kernels=2), "minibatch discrimination"),
+    ):
+        assert adversary.coupling(variables(module)) == coupled
+
+
+@pytest.mark.parametrize(
+    ("module", "named", "clip", "apart", "message"),
+    [
+        (Discriminator("batch_norm"), ("r1",), False, True, "penalties r1 are per example, and batch norm in the disc"),
+        (Discriminator(kernels=2), ("r1", "r2"), False, True, "penalties r1, r2 are per example, and minibatch discri"),
+        (Discriminator("batch_norm", kernels=2), (), False, False, "minibatch discrimination compares images of one"),
+    ],
+)
+def test_layers_that_contradict_the_options_are_refused(module, named, clip, apart, message):
+    with pytest.raises(UsageError, match=message):
+        adversary.require_sense(variables(module), named, clip, apart)
+
+
+def test_clipping_under_spectral_norm_is_refused():
+    held = {"params": {}, "stats": {"spectral": {}}}
+    with pytest.raises(UsageError, match="clip_weights bounds kernels that spectral norm then divides"):
+        adversary.require_sense(held, (), True, True)
+    adversary.require_sense(held, ("gradient_penalty",), False, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"named": ("r3",)}, "unknown penalty 'r3'"),
+        ({"named": ("r1", "r1")}, "penalty r1 is given twice: once is enough"),
+        ({"augment": ("colour",)}, "unknown augmentation 'colour': did you mean color"),
+        ({"augment": ("cutout", "cutout")}, "augmentation cutout is given twice"),
+        ({"remedies": ("feature",)}, "unknown remedy 'feature': did you mean feature_matching"),
+        ({"remedies": ("label_smoothing",) * 2}, "remedy label_smoothing is given twice"),
+        ({"packing": 0}, "packing is 0: give at least 1"),
+        ({"named": ("r1",), "every": 0}, "penalty_every is 0: give at least 1"),
+        ({"every": 4}, "penalty_every is 4 and there is no penalty"),
+    ],
+)
+def test_options_without_sense_are_refused(options, message):
+    with pytest.raises(UsageError, match=message):
+        adversary.require_options(**{"named": (), "every": 1, "augment": (), "remedies": (), "packing": 1} | options)
+
+
+def test_classes_need_labels():
+    with pytest.raises(UsageError, match="classes is 10 and the data has no labels"):
+        adversary.require_labels({"image": IMAGES}, 10)
+    adversary.require_labels({"image": IMAGES}, 0)

@@ -1,0 +1,111 @@
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.losses import adversarial
+from jaxgen.objectives.stability import ALARMS, diversity, judgement, nearest
+
+LOSSES = ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic")
+REAL = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (16, 8, 8, 1)), jnp.float32)
+spread = jax.jit(partial(diversity, axis_name=None))
+
+
+def judged(loss, real, fake):
+    found = judgement(getattr(adversarial, loss), jnp.asarray(real, jnp.float32), jnp.asarray(fake, jnp.float32), None)
+    return {name: float(value) for name, value in found.items()}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_equal_logits_saturate_nothing(loss):
+    level = 0.5 if loss == "least_squares" else 0.0
+    assert judged(loss, [level] * 4, [level] * 4)["saturation"] == 0
+
+
+@pytest.mark.parametrize(
+    ("loss", "real", "fake", "saturation"),
+    [
+        ("minimax", 20, -20, 1),
+        ("non_saturating", 20, -20, 1),
+        ("least_squares", 1, 0, 1),
+        ("hinge", 20, -20, 1),
+        ("relativistic", 20, -20, 1),
+        ("wasserstein", 20, -20, 0),
+        # The discriminator is certain and wrong: it learns.
+        ("non_saturating", -20, 20, 0),
+    ],
+)
+def test_certain_logits_saturate_where_the_loss_is_flat(loss, real, fake, saturation):
+    found = judged(loss, [real] * 3, [fake] * 3)
+    assert found["saturation"] == saturation
+
+
+def test_saturation_is_the_share_of_pairs_that_teach_nothing():
+    assert judged("non_saturating", [9, 9, 0, 9], [-9, 0, -9, -9])["saturation"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("loss", "real", "fake", "accuracy", "wrong"),
+    [
+        ("non_saturating", [1, 2, -1, 3], [-1, 1, 2, -3], 0.75, 0.5),
+        ("hinge", [1, 2, -1, 3], [-1, -1, -2, -3], 0.75, 0.0),
+        ("least_squares", [1, 0.6, 0.4, 1], [0.4, 0.1, 0.6, 0.7], 0.75, 0.5),
+        # Differences count alone: the boundary is half-way between the means, here at 10.
+        ("wasserstein", [11, 12, 9, 12], [9, 9, 9, 9], 0.75, 0.0),
+        ("relativistic", [11, 12, 9, 12], [9, 11, 8, 8], 0.75, 0.25),
+    ],
+)
+def test_what_is_called_real(loss, real, fake, accuracy, wrong):
+    found = judged(loss, real, fake)
+    assert (found["real_accuracy"], found["false_positive"]) == (accuracy, wrong)
+
+
+def test_the_distance_to_the_nearest_other():
+    points = jnp.array([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])
+    assert float(nearest(points)) == pytest.approx((1 + 18**0.5 + 1) / 3)
+    assert float(nearest(points[:1])) == 0
+
+
+def test_the_same_images_have_the_same_spread():
+    found = spread(REAL, REAL[::-1])
+    assert float(found["variance_ratio"]) == pytest.approx(1, rel=1e-5)
+    assert float(found["neighbour_ratio"]) == pytest.approx(1, rel=1e-4)
+
+
+def test_duplicates_are_told_by_their_neighbours_and_keep_their_variance():
+    found = spread(REAL, jnp.concatenate([REAL[:8], REAL[:8]]))
+    assert float(found["neighbour_ratio"]) < 0.01
+    assert float(found["variance_ratio"]) > 0.5
+
+
+def test_collapse_is_told_by_the_variance():
+    found = spread(REAL, REAL[:1] + 0.01 * REAL)
+    assert float(found["variance_ratio"]) < 1e-3
+
+
+def test_equal_real_images_give_finite_numbers():
+    assert all(np.isfinite(value) for value in spread(jnp.zeros_like(REAL), REAL).values())
+
+
+def test_the_spread_of_a_batch_does_not_depend_on_the_devices():
+    fake = REAL[::-1] ** 2
+    apart = jax.pmap(partial(diversity, axis_name="batch"), axis_name="batch")(
+        REAL.reshape(4, 4, 8, 8, 1), fake.reshape(4, 4, 8, 8, 1)
+    )
+    for name, value in spread(REAL, fake).items():
+        np.testing.assert_allclose(apart[name], np.full(4, value), rtol=1e-4)
+
+
+def test_nothing_here_has_a_gradient():
+    told = lambda x: sum(jax.tree.leaves(judgement(adversarial.hinge, x, -x, None)))
+    assert not jax.grad(told)(jnp.ones(3)).any()
+    assert not jax.jit(jax.grad(lambda x: sum(diversity(REAL, x, None).values())))(REAL * 0.5).any()
+
+
+def test_alarms_say_what_to_try():
+    assert all("--" in alarm.advice or "hyper." in alarm.advice for alarm in ALARMS)
+    wrong = {"discriminator/saturation": 1.0, "discriminator/false_positive": 1.0}
+    wrong |= {"generator/variance_ratio": 0.0, "generator/neighbour_ratio": 0.0}
+    assert all(alarm.wrong(wrong[alarm.metric]) and not alarm.wrong(0.5) for alarm in ALARMS)
