@@ -1,3 +1,4 @@
+import importlib
 from pathlib import Path
 
 import jax
@@ -23,3 +24,26 @@ def load_experiment():
 def experiments():
     """Returns the folder of the experiment scripts."""
     return ROOT / "experiments"
+
+
+@pytest.fixture(scope="session")
+def torch_with_vision():
+    """Returns torch with torchvision importable, also beside a PyTorch without torchvision's compiled operators."""
+    import torch
+
+    try:
+        importlib.import_module("torchvision")
+    except RuntimeError:
+        library = torch.library.Library("torchvision", "DEF")
+        # It asks for two of them by name.
+        for operator in ("nms", "qnms"):
+            library.define(f"{operator}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        # The operators are gone with the library that declares them.
+        importlib.import_module("torchvision").declared_operators = library
+    return torch
+
+
+@pytest.fixture(scope="session")
+def torch_fidelity(torch_with_vision):
+    """Returns a function from a module's name in torch-fidelity to torch and that module."""
+    return lambda name: (torch_with_vision, importlib.import_module(f"torch_fidelity.{name}"))

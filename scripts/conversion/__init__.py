@@ -1,0 +1,1 @@
+"""Weights that others publish, in jaxgen's names and file format."""
