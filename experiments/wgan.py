@@ -13,7 +13,7 @@ from typing import Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options, judge_options
 from jaxgen.models.dcgan import Discriminator, Generator
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.state import Objective
@@ -43,9 +43,10 @@ class Config(GanConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    shared = {"width": config.width, "axis_name": axis_name, "dtype": compute_dtype(config)}
-    generator = Generator(size=config.data.size, channels=config.data.channels, **shared)
-    return make_gan(generator, Discriminator(norm=config.norm, **shared), **gan_options(config, axis_name))
+    shared = {"width": config.width, "dtype": compute_dtype(config)}
+    generator = Generator(size=config.data.size, channels=config.data.channels, axis_name=axis_name, **shared)
+    discriminator = Discriminator(norm=config.norm, **judge_options(config, axis_name), **shared)
+    return make_gan(generator, discriminator, **gan_options(config, axis_name))
 
 
 if __name__ == "__main__":

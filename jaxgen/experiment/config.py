@@ -7,7 +7,6 @@ import jax.numpy as jnp
 
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.losses import adversarial
 from jaxgen.step.schedules import make_learning_rate
 
 
@@ -61,6 +60,8 @@ class Config:
     """Steps between evaluations on held-out images; 0: only at the end."""
     evaluate_images: int = 256
     """Held-out images in an evaluation."""
+    evaluate_with: str = ""
+    """Score generated images by an extractor, as in auto or mnist (see jaxgen evaluate); empty: by the recipe's own."""
     steps_per_dispatch: int = 1
     """Steps that one call to the accelerator runs; every interval must be a multiple of it."""
     microbatches: int = 1
@@ -94,6 +95,7 @@ CHANGEABLE = frozenset(
         "picture_every",
         "evaluate_every",
         "evaluate_images",
+        "evaluate_with",
         "steps_per_dispatch",
         "devices",
         "deterministic",
@@ -114,6 +116,9 @@ AT_LEAST_ONE = (
     "critic_steps",
     "latent",
     "width",
+    "blocks",
+    "packing",
+    "penalty_every",
 )
 
 
@@ -152,59 +157,4 @@ def objective_options(config: Config, axis_name: str | None) -> dict[str, Any]:
         "schedule": make_learning_rate(config.schedule),
         "microbatches": config.microbatches,
         "axis_name": axis_name,
-    }
-
-
-@dataclasses.dataclass(frozen=True)
-class GanHyper(Hyper):
-    """Numbers of an adversarial recipe."""
-
-    learning_rate: float = 2e-4
-    """Learning rate of the generator, before schedule and warm-up."""
-    b1: float = 0.5
-    """Decay of the gradient's mean (Adam's β₁, momentum of sgd)."""
-    discriminator_scale: float = 1.0
-    """Learning rate of the discriminator as a multiple of the generator's."""
-    penalty_weight: float = 10.0
-    """Weight λ of the gradient penalty."""
-    penalty_target: float = 1.0
-    """Slope to which the gradient penalty holds the critic."""
-    r1_weight: float = 1.0
-    """Weight γ of R1; half of it multiplies the squared slope on real images."""
-    r2_weight: float = 1.0
-    """Weight γ of R2; half of it multiplies the squared slope on generated images."""
-    clip_limit: float = 0.01
-    """Bound of the discriminator's parameters where they are clipped."""
-
-
-@dataclasses.dataclass(frozen=True)
-class GanConfig(Config):
-    """What every adversarial experiment can be told."""
-
-    loss: Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"] = (
-        "non_saturating"
-    )
-    """Adversarial loss."""
-    penalties: tuple[Literal["gradient_penalty", "r1", "r2"], ...] = ()
-    """Penalties on the discriminator's slope, summed."""
-    clip_weights: bool = False
-    """Clip the discriminator's parameters to ±hyper.clip_limit after each update."""
-    critic_steps: int = 1
-    """Discriminator updates for each generator update."""
-    share_latents: bool = True
-    """The generator's update sees the latents of the last discriminator update, which saves a pass; else fresh ones."""
-    latent: int = 100
-    """Size of the generator's input."""
-    hyper: GanHyper = GanHyper()
-
-
-def gan_options(config: GanConfig, axis_name: str | None) -> dict[str, Any]:
-    """Returns what `make_gan` takes from a configuration."""
-    return objective_options(config, axis_name) | {
-        "loss": getattr(adversarial, config.loss),
-        "penalties": config.penalties,
-        "clip_weights": config.clip_weights,
-        "critic_steps": config.critic_steps,
-        "share_latents": config.share_latents,
-        "latent": config.latent,
     }

@@ -14,8 +14,28 @@ from jaxgen.errors import UsageError
 from jaxgen.experiment.config import CHANGEABLE, Config
 from jaxgen.experiment.scripts import describe_script, from_dict, load_script, to_dict
 
-NAMES = ("conv_gan", "dcgan", "denoise", "gan_mlp", "lsgan", "vae", "wgan", "wgan_gp")
+NAMES = (
+    "conditional",
+    "conv_gan",
+    "dcgan",
+    "denoise",
+    "gan_mlp",
+    "lsgan",
+    "pacgan",
+    "r3gan",
+    "sngan",
+    "vae",
+    "wgan",
+    "wgan_gp",
+)
 REQUIRED = {"steps", "batch_size", "seed", "run", "checkpoint_every", "data.name", "data.dir", "data.seed"}
+
+
+def describe_batch(count, shape):
+    return {
+        "image": jax.ShapeDtypeStruct((count, *shape), jnp.float32),
+        "label": jax.ShapeDtypeStruct((count,), jnp.int32),
+    }
 
 
 @pytest.fixture(params=NAMES)
@@ -52,7 +72,7 @@ def test_it_builds_for_its_own_data_and_every_number_is_in_the_state(module):
     config = module.Config()
     objective = module.build(config)
     shape = data.load(config.data).image_shape
-    batch = {"image": jax.ShapeDtypeStruct((objective.chunks * config.batch_size, *shape), jnp.float32)}
+    batch = describe_batch(objective.chunks * config.batch_size, shape)
     state = jax.eval_shape(objective.init, jax.random.key(0), batch)
     assert set(state.hyper) == {field.name for field in dataclasses.fields(config.hyper)}
     after, metrics = jax.eval_shape(objective.step, state, batch)
@@ -66,7 +86,7 @@ def test_it_builds_for_its_own_data_and_every_number_is_in_the_state(module):
 def test_bfloat16_computes_in_it_and_keeps_float32(module):
     config = module.Config(dtype="bfloat16")
     objective = module.build(config)
-    batch = {"image": jax.ShapeDtypeStruct((objective.chunks * 8, *data.load(config.data).image_shape), jnp.float32)}
+    batch = describe_batch(objective.chunks * 8, data.load(config.data).image_shape)
     state = jax.eval_shape(objective.init, jax.random.key(0), batch)
     after, metrics = jax.eval_shape(objective.step, state, batch)
     kinds = {leaf.dtype for leaf in jax.tree.leaves((after.params, after.stats, after.opt_state, metrics))}

@@ -1,0 +1,45 @@
+"""PacGAN: the discriminator judges several images at once, so that a lack of variety shows.
+
+    python experiments/pacgan.py                                    # digits, 32×32
+    python experiments/pacgan.py --packing 4 --data.name mnist --data.dir DIR --data.fit pad
+
+DCGAN's networks and recipe; images are packed side by side in the discriminator's input channels and nothing else
+changes.
+Source: Lin, Khetan, Fanti, Oh 2018, section 3, on Radford, Metz, Chintala 2016.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options, judge_options
+from jaxgen.models.dcgan import Discriminator, Generator
+from jaxgen.objectives.gan import make_gan
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(GanConfig):
+    """Options of this experiment."""
+
+    packing: int = 2
+    """Images that the discriminator judges at once, side by side in their channels."""
+    norm: Literal["batch", "spectral", "none"] = "batch"
+    """Normalisation in the discriminator."""
+    width: int = 64
+    """Filters next to the image; they double with every halving of the size."""
+    data: DataConfig = DataConfig(name="digits", size=32, channels=1)
+    hyper: GanHyper = GanHyper(learning_rate=2e-4, b1=0.5)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    shared = {"width": config.width, "dtype": compute_dtype(config)}
+    generator = Generator(size=config.data.size, channels=config.data.channels, axis_name=axis_name, **shared)
+    discriminator = Discriminator(norm=config.norm, **judge_options(config, axis_name), **shared)
+    return make_gan(generator, discriminator, **gan_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

@@ -1,0 +1,100 @@
+"""R3GAN: residual networks without normalisation, a relativistic loss, R1 and R2; no other trick.
+
+    python experiments/r3gan.py                                     # digits, 32×32, small enough for two CPU cores
+    python experiments/r3gan.py --data.name mnist --data.dir DIR --data.size 28
+    python experiments/r3gan.py --width 96 --blocks 2 --batch-size 512 --data.name cifar10 --data.dir DIR \\
+        --data.channels 3 --data.flip --hyper.ema-half-life-final 5e6 --hyper.schedule-steps 200000
+
+β₂, the learning rate, the weights γ of both penalties and the half-life of the averaged generator go from their first
+to their final values along half a cosine of hyper.schedule-steps steps.
+Source: Huang, Gokaslan, Kuleshov, Tompkin 2024: β₁ 0; on CIFAR-10 β₂ 0.9 to 0.99, learning rate 2e-4 to 5e-5, γ 0.05 to
+0.005, half-life 0 to 5 million images. γ must be found for each data set.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.errors import UsageError
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options, judge_options
+from jaxgen.models.r3gan import Discriminator, Generator
+from jaxgen.objectives.gan import make_gan
+from jaxgen.step.schedules import SHAPES, compose, make_half_life
+from jaxgen.step.state import Objective
+
+SCHEDULED = ("b2", "r1_weight", "r2_weight", "ema_half_life")
+
+
+@dataclass(frozen=True)
+class R3ganHyper(GanHyper):
+    """Numbers of this recipe."""
+
+    learning_rate: float = 2e-4
+    """Learning rate of the generator at the start, before warm-up."""
+    learning_rate_final: float = 5e-5
+    """Learning rate at the end of the schedule."""
+    schedule_steps: float = 5000.0
+    """Steps that the schedules take; all stay at their ends from then on."""
+    b1: float = 0.0
+    """Decay of the gradient's mean (Adam's β₁, momentum of sgd)."""
+    b2: float = 0.9
+    """Decay of the squared gradient's mean at the start (Adam's β₂, RMSProp's decay)."""
+    b2_final: float = 0.99
+    """The same at the end of the schedule."""
+    r1_weight: float = 1.0
+    """Weight γ of R1 at the start; half of it multiplies the squared slope on real images."""
+    r1_weight_final: float = 0.1
+    """The same at the end of the schedule."""
+    r2_weight: float = 1.0
+    """Weight γ of R2 at the start; half of it multiplies the squared slope on generated images."""
+    r2_weight_final: float = 0.1
+    """The same at the end of the schedule."""
+    ema_decay: float = 0.0
+    """Stays 0: the half-life tells how the generator is averaged."""
+    ema_half_life: float = 0.0
+    """Half-life of the averaged generator at the start, images; 0: no average."""
+    ema_half_life_final: float = 20_000.0
+    """The same at the end of the schedule."""
+
+
+@dataclass(frozen=True)
+class Config(GanConfig):
+    """Options of this experiment."""
+
+    loss: Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"] = "relativistic"
+    """Adversarial loss."""
+    penalties: tuple[Literal["gradient_penalty", "r1", "r2"], ...] = ("r1", "r2")
+    """Penalties on the discriminator's slope, summed."""
+    schedule: Literal["constant", "linear", "cosine"] = "cosine"
+    """Shape of all schedules over hyper.schedule_steps."""
+    steps: int = 5000
+    """Training steps in all; a run that is resumed goes on to this number."""
+    latent: int = 64
+    """Size of the generator's input."""
+    width: int = 16
+    """Filters next to the image; they double with every halving of the size, up to eightfold."""
+    blocks: int = 1
+    """Residual blocks at each size; the paper has 2."""
+    data: DataConfig = DataConfig(name="digits", size=32, channels=1)
+    hyper: R3ganHyper = R3ganHyper()
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    if config.hyper.ema_decay:
+        raise UsageError(
+            f"hyper.ema_decay is {config.hyper.ema_decay:g} and nothing looks at it: set hyper.ema-half-life and "
+            "hyper.ema-half-life-final"
+        )
+    shared = {"width": config.width, "blocks": config.blocks, "dtype": compute_dtype(config)}
+    generator = Generator(size=config.data.size, channels=config.data.channels, **shared)
+    discriminator = Discriminator(**judge_options(config, axis_name), **shared)
+    options = gan_options(config, axis_name)
+    others = [SHAPES[config.schedule](name) for name in SCHEDULED]
+    images = make_half_life(config.batch_size)
+    return make_gan(generator, discriminator, **options | {"schedule": compose(options["schedule"], *others, images)})
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)
