@@ -21,10 +21,10 @@ def write(path: Path, variables: PyTree, about: Mapping[str, str]) -> str:
       variables: nested dicts of arrays.
       about: what the file tells of itself, words by name: what made it, its score, the terms of its data.
     """
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     flat = {name: np.ascontiguousarray(leaf) for name, leaf in flatten_dict(variables, sep="/").items()}
-    save_file(flat, path, metadata=dict(about))
+    path.write_bytes(save(flat, metadata=dict(about)))
     return digest(path)
 
 

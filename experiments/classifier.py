@@ -1,0 +1,53 @@
+"""Classifier of small images, and a feature network where ImageNet's classes mean nothing.
+
+    python experiments/classifier.py                                # digits, 28×28
+    python experiments/classifier.py --variant binary --positive 3  # is it a 3?
+
+Three convolutions and two dense layers, softmax cross-entropy from integer labels; the variant binary has one logit.
+Source: the usual small network; the three that jaxgen ships are trained by `scripts/results classifiers`, whose options
+are in their files. Accuracy on the whole test split, last step, one seed: digits 0.978 (600 steps, 90 s), MNIST 0.992
+(2,000 steps, 160 s), Fashion-MNIST 0.907 (2,400 steps, 240 s), on two CPU cores with other work on them.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import Config as BaseConfig
+from jaxgen.experiment import Hyper, compute_dtype, objective_options
+from jaxgen.models.classifier import BinaryClassifier, Classifier
+from jaxgen.objectives.classification import make_classification
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(BaseConfig):
+    """Options of this experiment."""
+
+    variant: Literal["plain", "binary"] = "plain"
+    """A logit for each class, or one logit of one class against all the others."""
+    positive: int = 1
+    """The class that the variant binary tells from the others."""
+    batch_size: int = 128
+    """Images that one gradient sees, over all devices."""
+    evaluate_images: int = 10_000
+    """Held-out images in an evaluation."""
+    data: DataConfig = DataConfig(name="digits", size=28, channels=1, classes=10)
+    hyper: Hyper = Hyper(learning_rate=1e-3)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    classes, dtype = config.data.classes, compute_dtype(config)
+    is_binary = config.variant == "binary"
+    return make_classification(
+        BinaryClassifier(dtype=dtype) if is_binary else Classifier(classes, dtype=dtype),
+        classes=classes,
+        positive=config.positive if is_binary else None,
+        **objective_options(config, axis_name),
+    )
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

@@ -1,0 +1,127 @@
+"""Feature networks that come with the installation: a small classifier for each of three data sets.
+
+Distances between their features are called cFID and cKID, never FID: they compare with no published number. The command
+that made them is `scripts/results classifiers`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgen import weights
+from jaxgen.errors import unknown
+from jaxgen.models.classifier import Classifier
+
+FOLDER = Path(__file__).parent
+STACKED = 3  # digits of an image of Stacked-MNIST, one a channel
+
+Look = Callable[[Array], tuple[Array, Array]]
+
+
+class Shipped(NamedTuple):
+    """A file of this folder and the sha256 it must have."""
+
+    file: str
+    sha256: str
+
+
+class About(NamedTuple):
+    """What a shipped classifier is.
+
+    Attributes:
+      sha256: of its file.
+      size: height and width of the images it looks at, pixels.
+      channels: of these images.
+      classes: how many it tells apart.
+      accuracy: on the whole test split of its data, in [0, 1].
+      data: what it was trained on.
+      terms: under which these data are published.
+      command: how it was trained.
+    """
+
+    sha256: str
+    size: int
+    channels: int
+    classes: int
+    accuracy: float
+    data: str
+    terms: str
+    command: str
+
+
+CLASSIFIERS = {
+    "digits": Shipped("digits.safetensors", "ec7ffe8932edc8c761973e2a7145b6762cb3768a9fea8d20e6e19a466ab0458d"),
+    "mnist": Shipped("mnist.safetensors", "e5ca1da93e67632c01cf9d5820391792acab42feba4a4fe148541158ba41b502"),
+    "fashion_mnist": Shipped(
+        "fashion_mnist.safetensors", "e260f95618b3f29aea3e35f49c00feea0606b88c6860eb6bf2a64d601080940d"
+    ),
+}
+
+
+def load_classifier(name: str) -> tuple[Look, About]:
+    """Returns a shipped classifier and what it is.
+
+    Args:
+      name: one of `CLASSIFIERS`.
+    Returns:
+      (look, about). `look` is pure: images float[b, 28, 28, 1] in [0, 1] -> (features float[b, 64], logits
+      float[b, 10]). It resizes nothing and raises ValueError for images of another size or number of channels.
+    Raises:
+      UsageError: if there is none of that name, or its file is missing or not the recorded one.
+    """
+    if name not in CLASSIFIERS:
+        raise unknown("shipped classifier", name, CLASSIFIERS)
+    file, sha256 = CLASSIFIERS[name]
+    variables, told = weights.read(FOLDER / file, sha256)
+    about = About(
+        sha256=sha256,
+        size=int(told["size"]),
+        channels=int(told["channels"]),
+        classes=int(told["classes"]),
+        accuracy=float(told["accuracy"]),
+        data=told["data"],
+        terms=told["terms"],
+        command=told["command"],
+    )
+    return make_look(variables, about), about
+
+
+def make_look(variables: Any, about: About) -> Look:
+    """Returns the function from images to (features, logits) of a classifier with these variables."""
+    module, variables = Classifier(about.classes), jax.device_put(variables)
+    wanted = (about.size, about.size, about.channels)
+
+    def look(images: Array) -> tuple[Array, Array]:
+        if jnp.ndim(images) != 4 or jnp.shape(images)[1:] != wanted:
+            raise ValueError(
+                f"images of shape {jnp.shape(images)}: the classifier of {about.data} takes [batch, "
+                f"{', '.join(map(str, wanted))}]; resize them first"
+            )
+        return module.apply(variables, images, train=False, method="look")
+
+    return look
+
+
+def read_stacked(images: Array) -> Array:
+    """Returns the class of images of Stacked-MNIST: MNIST's classifier reads each channel.
+
+    Args:
+      images: float[b, 28, 28, 3] in [0, 1].
+    Returns:
+      int32[b] in [0, 1000): 100 r + 10 g + b.
+    Raises:
+      ValueError: if the images have another shape.
+      UsageError: if the classifier's file is missing or not the recorded one.
+    """
+    look, about = load_classifier("mnist")
+    if jnp.ndim(images) != 4 or jnp.shape(images)[1:] != (about.size, about.size, STACKED):
+        raise ValueError(
+            f"images of shape {jnp.shape(images)}: stacked digits are [batch, {about.size}, {about.size}, {STACKED}]; "
+            "resize them first"
+        )
+    digits = [look(images[..., i : i + 1])[1].argmax(-1).astype(jnp.int32) for i in range(STACKED)]
+    return 100 * digits[0] + 10 * digits[1] + digits[2]

@@ -1,0 +1,119 @@
+"""Classification: a network tells which class an image is of, and its last hidden layer what it has seen."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array, lax
+
+from jaxgen.errors import UsageError
+from jaxgen.losses.classification import binary_cross_entropy, cross_entropy
+from jaxgen.metrics import classification
+from jaxgen.objectives import confusion
+from jaxgen.objectives.modules import apply
+from jaxgen.objectives.single import PLAYER, make_single
+from jaxgen.step.schedules import Hyper
+from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+
+TOGETHER = 500  # held-out images whose activations are in memory at once
+
+
+def make_classification(
+    module, *, classes: int, hyper: Mapping[str, float], positive: int | None = None, **options: Any
+) -> Objective:
+    """Returns the objective of a classifier, trained by cross-entropy from integer labels.
+
+    Args:
+      module: module (images[b, h, w, c], train) -> logits[b, classes], or logits[b] where `positive` is given.
+      classes: number of classes; labels are in [0, classes). A label outside them gives a loss that is NaN or wrong:
+        `data.Config.classes` has them checked where data are loaded.
+      hyper: what `make_single` reads.
+      positive: the class whose logit a binary classifier gives, against all the others; None: softmax over all classes.
+      **options: optimizer, schedule, microbatches, axis_name of `make_single`.
+    Returns:
+      Objective. Its batches have a label; its evaluation is of the averaged variables.
+    Raises:
+      UsageError: if `positive` is no class, or there are fewer than two.
+    """
+    if classes < 2:
+        raise UsageError(f"classes {classes}: a classifier tells at least 2 apart; set data.classes to their number")
+    if positive is not None and not 0 <= positive < classes:
+        raise UsageError(f"positive {positive} is no class: give a number from 0 to {classes - 1}")
+    told_apart = classes if positive is None else 2
+
+    def targets(batch: Batch) -> Array:
+        if "label" not in batch:
+            raise UsageError("the data have no labels: a classifier is trained on data that do, as in digits or mnist")
+        return batch["label"] if positive is None else (batch["label"] == positive).astype(jnp.int32)
+
+    def loss_of(logits: Array, labels: Array) -> Array:
+        return (cross_entropy if positive is None else binary_cross_entropy)(logits, labels)
+
+    def predicted(logits: Array) -> Array:
+        return logits.argmax(-1) if positive is None else (logits > 0).astype(jnp.int32)
+
+    def initialise(key: Array, batch: Batch) -> PyTree:
+        return module.init(key, jnp.zeros((1, *batch["image"].shape[1:])), False)
+
+    def draw(keys: Callable, batch: Batch, hyper: Hyper) -> PyTree:
+        return batch["image"], targets(batch)
+
+    def mean_loss(variables: PyTree, examples: PyTree, hyper: Hyper):
+        images, labels = examples
+        logits, stats = apply(module, variables, images, train=True)
+        value = loss_of(logits, labels).mean()
+        return value, ({"loss": value, "accuracy": (predicted(logits) == labels).mean(dtype=value.dtype)}, stats)
+
+    def logits_of(state: TrainState, images: Array) -> Array:
+        variables = averaged(state, PLAYER)
+        return in_parts(lambda part: apply(module, variables, part, train=False)[0], images, TOGETHER)
+
+    def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
+        """Returns the confusion matrix as a picture, and images that are taken for what they are not."""
+        labels, predictions = targets(batch), predicted(logits_of(state, batch["image"]))
+        matrix = classification.confusion_matrix(predictions, labels, told_apart)
+        return {
+            "confusion": confusion.heat_map(matrix),
+            "mistakes": confusion.mistakes(batch["image"], labels, predictions, told_apart),
+        }
+
+    def evaluate(state: TrainState, batch: Batch) -> Metrics:
+        labels, logits = targets(batch), logits_of(state, batch["image"])
+        predictions = predicted(logits)
+        score = lambda metric: metric(predictions, labels, told_apart)
+        return {
+            "evaluation/loss": loss_of(logits, labels).mean(),
+            "evaluation/accuracy": score(classification.accuracy),
+            "evaluation/precision": score(classification.precision).mean(),
+            "evaluation/recall": score(classification.recall).mean(),
+            "evaluation/f1": score(classification.f1).mean(),
+        }
+
+    return make_single(
+        initialise,
+        draw,
+        mean_loss,
+        hyper=hyper,
+        pictures=pictures,
+        evaluate=evaluate,
+        selection=Selection("evaluation/accuracy", largest=True),
+        **options,
+    )
+
+
+def in_parts(function: Callable[[Array], Array], images: Array, size: int) -> Array:
+    """Returns what a function of images gives for many of them, working on `size` at a time to save memory.
+
+    Args:
+      function: images[size, h, w, c] -> array[size, …], each image on its own.
+      images: [n, h, w, c].
+      size: of a part; fewer images than that are one part.
+    Returns:
+      Array [n, …].
+    """
+    count = len(images)
+    if count <= size:
+        return function(images)
+    parts = jnp.pad(images, ((0, -count % size), (0, 0), (0, 0), (0, 0))).reshape(-1, size, *images.shape[1:])
+    found = lax.map(function, parts)
+    return found.reshape(-1, *found.shape[2:])[:count]

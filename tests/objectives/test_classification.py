@@ -1,0 +1,135 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+from sklearn import metrics as sklearn
+
+from jaxgen.errors import UsageError
+from jaxgen.objectives import classification
+from jaxgen.objectives.classification import in_parts, make_classification
+
+HYPER = {"learning_rate": 0.1, "b1": 0.9, "b2": 0.999, "ema_decay": 0.0, "clip_norm": 0.0}
+CLASSES = 4
+LABELS = jnp.asarray(np.random.default_rng(0).integers(0, CLASSES, 40), jnp.int32)
+# Which class it is, is which pixel is bright.
+NOISE = np.random.default_rng(1).uniform(0, 0.8, (40, CLASSES))
+IMAGES = jnp.asarray(np.clip(NOISE + 0.6 * np.eye(CLASSES)[np.asarray(LABELS)], 0, 1).reshape(40, 2, 2, 1), jnp.float32)
+BATCH = {"image": IMAGES, "label": LABELS}
+
+
+class Linear(nn.Module):
+    outputs: int
+
+    @nn.compact
+    def __call__(self, images, train):
+        logits = nn.Dense(self.outputs, kernel_init=nn.initializers.zeros)(images.reshape(len(images), -1))
+        return logits if self.outputs > 1 else logits[:, 0]
+
+
+def make(positive=None, classes=CLASSES, **hyper):
+    return make_classification(
+        Linear(classes if positive is None else 1), classes=classes, positive=positive, hyper=HYPER | hyper
+    )
+
+
+def train(objective, steps):
+    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+    return jax.jit(lambda s: jax.lax.scan(lambda s, _: objective.step(s, BATCH), s, None, length=steps))(state)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    objective = make()
+    return objective, *train(objective, 30)
+
+
+def test_it_starts_at_chance_and_learns_what_can_be_told(trained):
+    _, _, metrics = trained
+    assert float(metrics["model/loss"][0]) == pytest.approx(np.log(CLASSES), rel=1e-5)
+    assert metrics["model/loss"][-1] < 0.6
+    assert metrics["model/accuracy"][-1] > 0.9
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained):
+    objective, state, _ = trained
+    held_out = {"image": IMAGES[::-1], "label": LABELS}  # of which most are wrong
+    return predictions_of(state, held_out["image"]), jax.jit(objective.evaluate)(state, held_out)
+
+
+def predictions_of(state, images):
+    dense = state.params["model"]["Dense_0"]
+    return np.asarray((images.reshape(len(images), -1) @ dense["kernel"] + dense["bias"]).argmax(-1))
+
+
+def test_scores_are_those_of_scikit_learn(evaluated):
+    predictions, found = evaluated
+    labels = np.asarray(LABELS)
+    assert float(found["evaluation/accuracy"]) == pytest.approx(sklearn.accuracy_score(labels, predictions))
+    options = {"average": "macro", "zero_division": 0}
+    for name, score in [("precision", sklearn.precision_score), ("recall", sklearn.recall_score)]:
+        assert float(found[f"evaluation/{name}"]) == pytest.approx(score(labels, predictions, **options), abs=1e-6)
+    assert float(found["evaluation/f1"]) == pytest.approx(sklearn.f1_score(labels, predictions, **options), abs=1e-6)
+    assert 0.1 < float(found["evaluation/accuracy"]) < 0.9
+
+
+def test_the_best_checkpoint_is_the_most_accurate(evaluated):
+    objective = make()
+    assert objective.selection.metric in evaluated[1]
+    assert objective.selection.better(0.9, 0.8)
+
+
+def test_evaluation_is_of_the_average(trained):
+    objective, state, _ = trained
+    accuracy = lambda state: float(jax.jit(objective.evaluate)(state, BATCH)["evaluation/accuracy"])
+    assert accuracy(state.replace(params=jax.tree.map(jnp.zeros_like, state.params))) > 0.9
+    assert accuracy(state.replace(ema=jax.tree.map(jnp.zeros_like, state.ema))) < 0.6
+
+
+def test_one_class_against_the_others():
+    objective = make(positive=2)
+    state, metrics = train(objective, 30)
+    assert float(metrics["model/loss"][0]) == pytest.approx(np.log(2), rel=1e-5)
+    found = jax.jit(objective.evaluate)(state, BATCH)
+    dense = state.params["model"]["Dense_0"]
+    predictions = np.asarray(IMAGES.reshape(40, -1) @ dense["kernel"] + dense["bias"])[:, 0] > 0
+    is_two = np.asarray(LABELS) == 2
+    assert float(found["evaluation/accuracy"]) == pytest.approx((predictions == is_two).mean())
+    assert float(found["evaluation/f1"]) == pytest.approx(
+        sklearn.f1_score(is_two, predictions, average="macro"), abs=1e-6
+    )
+    assert float(found["evaluation/accuracy"]) > 0.9
+    assert jax.eval_shape(objective.pictures, state, BATCH)["confusion"].shape[1] == 3 * 28
+
+
+def test_pictures_show_the_matrix_and_the_mistakes(trained):
+    objective, state, _ = trained
+    pictures = jax.jit(objective.pictures)(state, {"image": IMAGES[::-1], "label": LABELS})
+    assert pictures["confusion"].shape == (1, 5 * 28, 5 * 28, 3)
+    wrong = int((predictions_of(state, IMAGES[::-1]) != np.asarray(LABELS)).sum())
+    shown = (np.asarray(pictures["mistakes"]) < 1).any((1, 2, 3)).sum()
+    assert shown == min(wrong, 32) > 0
+
+
+def test_many_images_are_worked_on_in_parts(trained, monkeypatch):
+    objective, state, _ = trained
+    expected = objective.evaluate(state, BATCH)
+    monkeypatch.setattr(classification, "TOGETHER", 7)
+    for name, value in objective.evaluate(state, BATCH).items():
+        assert float(value) == pytest.approx(float(expected[name]), abs=1e-6)
+    sizes = []
+    in_parts(lambda part: sizes.append(len(part)) or part, IMAGES, 7)
+    assert set(sizes) == {7}
+    np.testing.assert_array_equal(in_parts(lambda part: 2 * part, IMAGES, 7), 2 * IMAGES)
+
+
+def test_what_no_classifier_can_be_trained_on():
+    with pytest.raises(UsageError, match=r"classes 0: a classifier tells at least 2 apart; set data\.classes"):
+        make(classes=0)
+    with pytest.raises(UsageError, match="positive 4 is no class: give a number from 0 to 3"):
+        make(positive=4)
+    objective = make()
+    state = objective.init(jax.random.key(0), {"image": IMAGES})
+    with pytest.raises(UsageError, match="the data have no labels"):
+        objective.step(state, {"image": IMAGES})
