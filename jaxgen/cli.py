@@ -30,6 +30,23 @@ def sample(options: argparse.Namespace) -> None:
     print(pictures.write_all(out, made))
 
 
+def evaluate(options: argparse.Namespace) -> None:
+    """Prints what a run's generated images are worth, and appends it to RUN/evaluations.jsonl."""
+    from jaxgen.evaluation import report
+    from jaxgen.experiment import measure
+
+    found = measure.evaluate_run(
+        options.run,
+        extractor=options.extractor,
+        count=options.count,
+        reference=options.reference,
+        seed=options.seed,
+        which=options.checkpoint,
+        ema=options.ema,
+    )
+    print(json.dumps(found) if options.json else report.as_text(found))
+
+
 def info(options: argparse.Namespace) -> None:
     """Prints what a run folder holds."""
     from jaxgen.experiment import facts
@@ -54,6 +71,17 @@ class OneLine(argparse.ArgumentParser):
         self.exit(2, f"jaxgen: {message}; `{self.prog} --help` lists what is allowed\n")
 
 
+def choose_variables(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that tell which of a run's variables are used."""
+    parser.add_argument("--checkpoint", choices=("last", "best"), default="last", help="which one (default: last)")
+    parser.add_argument(
+        "--ema",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="use the averaged parameters, or those of that very step (default: averaged)",
+    )
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Returns the parser of the command."""
     parser = OneLine(prog="jaxgen", description="Image generation and image restoration in JAX.")
@@ -68,14 +96,22 @@ def make_parser() -> argparse.ArgumentParser:
     new.add_argument("--count", type=count, default=64, help="how many pictures (default: 64)")
     new.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
     new.add_argument("--out", type=Path, help="folder for grid.png and the single pictures (default: in RUN/samples)")
-    new.add_argument("--checkpoint", choices=("last", "best"), default="last", help="which one (default: last)")
-    new.add_argument(
-        "--ema",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="use the averaged parameters, or those of that very step (default: averaged)",
-    )
+    choose_variables(new)
     new.set_defaults(action=sample)
+
+    new = commands.add_parser("evaluate", help="scores of a run's generated images, with protocol and floor")
+    new.add_argument("run", type=Path, help="run folder")
+    new.add_argument(
+        "--extractor",
+        default="auto",
+        help="auto (the classifier shipped for the run's data), its name, or InceptionV3's weights (default: auto)",
+    )
+    new.add_argument("--count", type=count, default=10_000, help="generated images (default: 10000)")
+    new.add_argument("--reference", choices=("test", "train"), default="test", help="real images (default: test)")
+    new.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
+    new.add_argument("--json", action="store_true", help="one JSON object")
+    choose_variables(new)
+    new.set_defaults(action=evaluate)
 
     new = commands.add_parser("info", help="configuration, parameters, step, digest, best and last metrics of a run")
     new.add_argument("run", type=Path, help="run folder")

@@ -84,6 +84,58 @@ def test_samples_depend_on_seed_checkpoint_and_average(trained, tmp_path, capsys
     draw("best", "--checkpoint", "best")
 
 
+def test_evaluation_tells_scores_floor_and_protocol_and_is_kept(trained, capsys):
+    status, out, _ = run(capsys, "evaluate", trained, "--count", 100, "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["step"] == 6
+    assert found["scores"].keys() == found["floor"].keys() >= {"cfid", "ckid", "precision", "recall", "coverage"}
+    assert found["scores"]["cfid"] > 3 * found["floor"]["cfid"]
+    protocol = found["protocol"]
+    assert protocol["extractor"] == "classifier of digits"
+    assert len(protocol["sha256"]) == 64
+    assert (protocol["reference"], protocol["real"], protocol["generated"]) == ("test", 100, 100)
+    assert (protocol["floor"], protocol["ema"], protocol["seed"]) == ("100 of train", True, 0)
+    status, out, _ = run(capsys, "evaluate", trained, "--count", 100, "--checkpoint", "best", "--no-ema", "--seed", 3)
+    assert status == 0
+    assert out.split()[:2] == ["generated", "floor"]
+    kept = [json.loads(line) for line in (trained / "evaluations.jsonl").read_text().splitlines()]
+    assert kept[0] == found
+    assert (kept[1]["checkpoint"], kept[1]["protocol"]["ema"], kept[1]["protocol"]["seed"]) == ("best", False, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--count", 64), "64 test images for 64 features: their covariance has no estimate; give at least 65"),
+        (("--extractor", "mnits"), "unknown extractor 'mnits': did you mean mnist"),
+        (("--extractor", "none.safetensors"), "no weights at none.safetensors: scripts/convert_inception writes them"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_told_in_one_line(trained, options, told, capsys):
+    status, _, err = run(capsys, "evaluate", trained, *options)
+    assert status == 2
+    assert told in err
+    assert err.count("\n") == 1
+
+
+def test_a_score_of_generated_images_may_choose_the_best_checkpoint(experiments, tmp_path, capsys):
+    words = f"train {experiments / 'gan_mlp.py'} --run {tmp_path / 'run'} --steps 4 --evaluate-every 2 --batch-size 8 "
+    words += "--checkpoint-every 2 --variant plain --no-tensorboard --evaluate-with auto --evaluate-images 80"
+    assert run(capsys, *words.split())[0] == 0
+    facts = json.loads(run(capsys, "info", tmp_path / "run", "--json")[1])
+    assert facts["metrics"]["evaluation/cfid"] > 0
+    assert facts["best"]["step"] in {2, 4}
+    assert run(capsys, "evaluate", tmp_path / "run", "--count", 80, "--checkpoint", "best")[0] == 0
+
+
+def test_restored_images_are_not_scored_as_generated_ones(experiments, tmp_path, capsys):
+    words = f"train {experiments / 'denoise.py'} --run {tmp_path / 'run'} --evaluate-with digits --width 4 --depth 2"
+    status, _, err = run(capsys, *words.split())
+    assert status == 2
+    assert "this experiment restores images and generates none; leave it empty" in err
+
+
 def test_sampling_needs_no_data(trained, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("jaxgen.data.load", None)
     assert run(capsys, "sample", trained, "--count", 1, "--out", tmp_path)[0] == 0

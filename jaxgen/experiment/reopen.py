@@ -61,7 +61,7 @@ def restore(run: Path, objective: Objective, image_shape: tuple[int, ...], which
     """
     batch = {"image": jax.ShapeDtypeStruct((1, *image_shape), "float32")}
     template = jax.eval_shape(objective.init, jax.random.key(0), batch)
-    with Checkpoints(run / "checkpoints", selection=objective.selection, say=say) as checkpoints:
+    with Checkpoints(run / "checkpoints", say=say) as checkpoints:
         restored = checkpoints.restore(template, which)
     if restored is None:
         raise UsageError(f"{run} has no {which} checkpoint yet: train it first")

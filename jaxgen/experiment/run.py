@@ -15,7 +15,7 @@ from jaxgen.errors import UsageError
 from jaxgen.experiment.config import CHANGEABLE, Config, check
 from jaxgen.experiment.scripts import describe_script, to_dict
 from jaxgen.reports import curves
-from jaxgen.step.state import Batch, Objective, TrainState
+from jaxgen.step.state import Batch, Metrics, Objective, TrainState
 from jaxgen.training import execute, loop, progress
 from jaxgen.training.checkpoints import Checkpoints
 from jaxgen.training.run_folder import RunFolder
@@ -66,6 +66,33 @@ def describe_data(dataset: data.Dataset) -> dict[str, Any]:
     return told
 
 
+def choose_evaluation(
+    config: Config, objective: Objective, kept: Batch
+) -> tuple[Callable[[TrainState], Metrics], Objective]:
+    """Returns what measures a state during training, and the objective with the selection that goes with it.
+
+    Raises:
+      UsageError: if an extractor is asked for and nothing is generated, or it does not fit the data.
+    """
+    if not config.evaluate_with:
+        evaluate = execute.once(objective.evaluate)
+        return lambda state: evaluate(state, kept), objective
+    if objective.sample is None:
+        raise UsageError(
+            f"evaluate_with {config.evaluate_with}: this experiment restores images and generates none; leave it empty"
+        )
+    from jaxgen.evaluation import extractors, online
+
+    measure, selection = online.make_online(
+        extractors.choose(config.evaluate_with, config.data.name, config.data.channels),
+        config.data,
+        objective.sample,
+        objective.player,
+        config.evaluate_images,
+    )
+    return measure, objective._replace(selection=selection)
+
+
 def run_path(config: Config, script: dict[str, str]) -> Path:
     """Returns a run's folder: the one asked for, or runs/NAME."""
     return Path(config.run or Path("runs") / script["name"])
@@ -90,6 +117,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     dataset, kept = data.load(config.data), held_out(config.data, config.evaluate_images)
     config = settle(config, dataset)
     objective = build(config, None)
+    measure, objective = choose_evaluation(config, objective, kept)
     first = dataset.batch(0, 0, 1)
     template = jax.eval_shape(objective.init, jax.random.key(0), first)
     program = execute.compile_program(
@@ -115,7 +143,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             for step in restored.damaged:
                 checkpoints.discard(step)
             say(f"{path}: going on from step {start}")
-        evaluate, pictures = execute.once(objective.evaluate), execute.once(objective.pictures)
+        pictures = execute.once(objective.pictures)
         state = loop.train(
             program.advance,
             program.place(state),
@@ -125,8 +153,9 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             checkpoints=checkpoints,
             config=plain,
             images_per_step=program.images,
-            evaluate=lambda state: evaluate(state, kept),
+            evaluate=measure,
             pictures=lambda state: pictures(state, kept),
+            alarms=objective.alarms,
         )
         curves.draw(folder.history(), path / "curves.png", say=say)
     return state
