@@ -15,6 +15,7 @@ from jaxgen.experiment.config import CHANGEABLE, Config
 from jaxgen.experiment.scripts import describe_script, from_dict, load_script, to_dict
 
 NAMES = (
+    "classifier",
     "conditional",
     "conv_gan",
     "dcgan",
@@ -24,6 +25,7 @@ NAMES = (
     "pacgan",
     "r3gan",
     "sngan",
+    "stacked_mnist",
     "vae",
     "wgan",
     "wgan_gp",
@@ -36,6 +38,13 @@ def describe_batch(count, shape):
         "image": jax.ShapeDtypeStruct((count, *shape), jnp.float32),
         "label": jax.ShapeDtypeStruct((count,), jnp.int32),
     }
+
+
+def image_shape(config):
+    """The shape of a data set's images; MNIST may not be there, and Stacked-MNIST's are told."""
+    if config.name == "stacked_mnist":
+        return config.size, config.size, config.channels
+    return data.load(config).image_shape
 
 
 @pytest.fixture(params=NAMES)
@@ -71,8 +80,7 @@ def test_its_docstring_is_a_recipe(module):
 def test_it_builds_for_its_own_data_and_every_number_is_in_the_state(module):
     config = module.Config()
     objective = module.build(config)
-    shape = data.load(config.data).image_shape
-    batch = describe_batch(objective.chunks * config.batch_size, shape)
+    batch = describe_batch(objective.chunks * config.batch_size, image_shape(config.data))
     state = jax.eval_shape(objective.init, jax.random.key(0), batch)
     assert set(state.hyper) == {field.name for field in dataclasses.fields(config.hyper)}
     after, metrics = jax.eval_shape(objective.step, state, batch)
@@ -86,7 +94,7 @@ def test_it_builds_for_its_own_data_and_every_number_is_in_the_state(module):
 def test_bfloat16_computes_in_it_and_keeps_float32(module):
     config = module.Config(dtype="bfloat16")
     objective = module.build(config)
-    batch = describe_batch(objective.chunks * 8, data.load(config.data).image_shape)
+    batch = describe_batch(objective.chunks * 8, image_shape(config.data))
     state = jax.eval_shape(objective.init, jax.random.key(0), batch)
     after, metrics = jax.eval_shape(objective.step, state, batch)
     kinds = {leaf.dtype for leaf in jax.tree.leaves((after.params, after.stats, after.opt_state, metrics))}

@@ -1,0 +1,122 @@
+"""A recipe over several seeds: every seed a run that can be interrupted and resumed, then evaluated twice.
+
+The best checkpoint is chosen during training against the training split, from latents of its own; both checkpoints are
+reported against the test split, from other latents.
+"""
+
+import json
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jaxgen.errors import UsageError
+from jaxgen.evaluation.extractors import STACKED
+from jaxgen.experiment import measure
+from studies.recipes import Recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+REPORT_SEED = 1
+
+
+def command(recipe: Recipe, source: str, seed: int, run: Path) -> list[str]:
+    """Returns the command that trains one seed of a recipe.
+
+    Args:
+      recipe: what is trained.
+      source: an .npz file of the data set, or TFDS's folder.
+      seed: of the run.
+      run: its folder.
+    """
+    is_composed = recipe.data == STACKED
+    name = "npz" if source.endswith(".npz") and not is_composed else recipe.data
+    return [
+        *(f"experiments/{recipe.experiment}.py", "--data.name", name, "--data.dir", source),
+        *("--evaluate-with", recipe.data, "--seed", str(seed), "--run", str(run)),
+        *shlex.split(recipe.options),
+    ]
+
+
+def train(words: Sequence[str]) -> float:
+    """Trains by a command, or goes on where it was interrupted, and returns the seconds that took.
+
+    Raises:
+      UsageError: if it fails; it has said why.
+    """
+    begin = time.perf_counter()
+    status = subprocess.run([sys.executable, *words], check=False, cwd=ROOT, stdout=subprocess.DEVNULL).returncode
+    if status:
+        raise UsageError(f"python {shlex.join(words)} ended with status {status}: put it right and run this again")
+    return time.perf_counter() - begin
+
+
+def study(recipe: Recipe, source: str, seeds: Sequence[int], out: Path, say: Callable[[str], None]) -> dict[str, Any]:
+    """Returns the scores of the best and of the last checkpoint for every seed, their floor, and how to get them.
+
+    Args:
+      recipe: what is trained.
+      source: see `command`.
+      seeds: one run each.
+      out: folder for the runs. A seed whose result is there already is not trained again.
+      say: takes a line for each seed.
+    """
+    results = []
+    for seed in seeds:
+        run = (out / f"seed-{seed}").absolute()
+        kept, words = run / "result.json", command(recipe, source, seed, run)
+        if not kept.is_file():
+            seconds = train(words)
+            found = {
+                which: measure.evaluate_run(
+                    run, extractor=recipe.data, which=which, count=recipe.count, reference="test", seed=REPORT_SEED
+                )
+                for which in ("last", "best")
+            }
+            kept.write_text(json.dumps({"seed": seed, "training_seconds": round(seconds), **found}) + "\n")
+        results.append(json.loads(kept.read_text()))
+        say(f"{run}: " + ", ".join(f"{score} {results[-1]['last']['scores'][score]:.4g}" for score in recipe.scores))
+    words = command(recipe, "DIR", 0, Path("RUN"))
+    return {"command": f"python {shlex.join(words)}", "scores": recipe.scores, "results": results}
+
+
+def spread(values: Sequence[float]) -> str:
+    """Returns mean ± standard deviation over seeds, in four digits; the value alone where there is one."""
+    mean = f"{statistics.mean(values):.4g}"
+    return mean if len(values) == 1 else f"{mean} ± {statistics.stdev(values):.2g}"
+
+
+def row(name: str, results: Sequence[dict[str, Any]], score: str, *, chosen: bool) -> str:
+    """Returns a table's line: a recipe's score at the end and at its best checkpoint, and that of real images.
+
+    Args:
+      name: of the recipe.
+      results: of its seeds.
+      score: its name.
+      chosen: whether the best checkpoint is the best by this score; only then has their ratio a meaning.
+    """
+    last, best = ([result[which]["scores"][score] for result in results] for which in ("last", "best"))
+    ratio = f"{max(end / top for end, top in zip(last, best, strict=True)):.3g}" if chosen else ""
+    floor = f"{results[0]['last']['floor'][score]:.4g}"
+    seconds = f"{statistics.mean(result['training_seconds'] for result in results):.0f} s"
+    return f"| {' | '.join([name, score, spread(last), spread(best), ratio, floor, str(len(results)), seconds])} |"
+
+
+HEADER = (
+    "| recipe | score | final | best checkpoint | worst final ÷ best | floor | seeds | training |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
+
+
+def table(studies: dict[str, dict[str, Any]]) -> str:
+    """Returns a Markdown table of studies by name of their recipe."""
+    lines = [
+        row(name, found["results"], score, chosen=index == 0)
+        for name, found in studies.items()
+        for index, score in enumerate(found["scores"])
+    ]
+    commands = [f"- {name}: `{found['command']}`" for name, found in studies.items()]
+    return "\n".join([HEADER, *lines, "", *commands])

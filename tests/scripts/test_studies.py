@@ -1,0 +1,79 @@
+import dataclasses
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxgen.errors import UsageError
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+EXTRA = "--steps 2 --batch-size 8 --evaluate-images 70 --variant plain --no-tensorboard --picture-every 0"
+
+
+@pytest.fixture(scope="module")
+def studies():
+    """The modules (recipes, study) of scripts/studies."""
+    sys.path.insert(0, str(SCRIPTS))
+    yield importlib.import_module("studies.recipes"), importlib.import_module("studies.study")
+    sys.path.remove(str(SCRIPTS))
+
+
+@pytest.fixture
+def recipe(studies):
+    return studies[0].Recipe("gan_mlp", f"{EXTRA} --data.size 28", "digits", count=80)
+
+
+def test_every_recipe_is_a_command_that_its_experiment_understands(studies, load_experiment):
+    from jaxgen import command
+
+    for recipe in studies[0].RECIPES.values():
+        words = studies[1].command(recipe, "DIR", 3, Path("RUN"))
+        config = command.parse(load_experiment(recipe.experiment).Config, words[1:], "", words[0])
+        assert (config.seed, config.run, config.evaluate_with) == (3, "RUN", recipe.data)
+        assert config.data.name == recipe.data
+        load_experiment(recipe.experiment).build(config)
+
+
+def test_an_npz_file_is_read_as_one_and_stacked_digits_are_composed_of_it(studies):
+    recipes, study = studies
+    words = study.command(recipes.RECIPES["mnist_dcgan"], "mnist.npz", 0, Path("RUN"))
+    assert words[1:5] == ["--data.name", "npz", "--data.dir", "mnist.npz"]
+    words = study.command(recipes.RECIPES["stacked_dcgan"], "mnist.npz", 0, Path("RUN"))
+    assert words[1:5] == ["--data.name", "stacked_mnist", "--data.dir", "mnist.npz"]
+
+
+def test_a_seed_is_trained_evaluated_and_told_once(studies, recipe, tmp_path):
+    _, study = studies
+    said = []
+    found = study.study(recipe, "", [4], tmp_path, said.append)
+    assert len(said) == len(found["results"]) == 1
+    result = found["results"][0]
+    assert result["seed"] == 4
+    assert result["last"]["protocol"]["generated"] == 80
+    assert result["best"]["checkpoint"] == "best"
+    assert "--seed 0 --run RUN" in found["command"]
+    written = (tmp_path / "seed-4" / "result.json").stat()
+    again = study.study(recipe, "", [4], tmp_path, said.append)
+    assert json.dumps(again) == json.dumps(found)
+    assert (tmp_path / "seed-4" / "result.json").stat().st_mtime_ns == written.st_mtime_ns
+
+
+def test_a_training_that_fails_is_told_with_its_command(studies, recipe, tmp_path):
+    broken = dataclasses.replace(recipe, options=recipe.options + " --latnt 3")
+    with pytest.raises(UsageError, match=r"python experiments/gan_mlp.py .* --latnt 3 ended with status 2"):
+        studies[1].study(broken, "", [0], tmp_path, print)
+
+
+def test_the_table_has_final_beside_best_ratio_and_floor(studies):
+    scores = lambda value, modes: {"scores": {"cfid": value, "modes": modes}, "floor": {"cfid": 1.0, "modes": 1000}}
+    results = [
+        {"seed": seed, "training_seconds": 60, "last": scores(last, 900 + seed), "best": scores(best, 950)}
+        for seed, (last, best) in enumerate([(12.0, 10.0), (14.0, 14.0)])
+    ]
+    found = {"command": "python x", "scores": ("cfid", "modes"), "results": results}
+    lines = studies[1].table({"tiny": found}).splitlines()
+    assert lines[2] == "| tiny | cfid | 13 ± 1.4 | 12 ± 2.8 | 1.2 | 1 | 2 | 60 s |"
+    assert lines[3] == "| tiny | modes | 900.5 ± 0.71 | 950 ± 0 |  | 1000 | 2 | 60 s |"
+    assert lines[-1] == "- tiny: `python x`"
