@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgen.data import Config as DataConfig
 from jaxgen.training import execute
 from jaxgen.training.checkpoints import Checkpoints
 from jaxgen.training.digests import digest
@@ -25,6 +26,7 @@ def recipe(script, **fields):
     return script, fields
 
 
+SMALL = DataConfig(name="digits", size=8, channels=1, classes=3)
 MORE = {
     "minimax with batch norm": recipe("gan_mlp", variant="batch_norm", loss="minimax", optimizer="sgd"),
     "relativistic with R1 and R2": recipe(
@@ -34,9 +36,34 @@ MORE = {
         "dcgan", width=4, microbatches=2, clip_norm=0.5, schedule="linear", schedule_steps=9.0
     ),
     "wgan, clipped": recipe("wgan", width=4, critic_steps=2),
+    "r3gan packed in microbatches": recipe(
+        "r3gan",
+        width=4,
+        data=SMALL,
+        penalties=("r1",),
+        batch_size=16,
+        microbatches=2,
+        packing=2,
+        augment=("translation",),
+    ),
+    "pacgan with classes and kernels": recipe(
+        "pacgan", width=4, data=SMALL, conditional=True, minibatch_kernels=2, critic_steps=2
+    ),
 }
 OBJECTIVES = {
     "wgan_gp": recipe("wgan_gp", width=4, critic_steps=2, warmup_steps=2.0),
+    # All that does not exclude one another: packs are of the same images however many devices there are.
+    "packs, classes and remedies": recipe(
+        "gan_mlp",
+        variant="plain",
+        data=SMALL,
+        penalties=("gradient_penalty",),
+        penalty_every=2,
+        augment=("color", "cutout"),
+        packing=2,
+        conditional=True,
+        remedies=("feature_matching", "label_smoothing", "historical_averaging"),
+    ),
     "vae": recipe("vae", variant="conv"),
     "denoise": recipe("denoise", depth=4, width=4, microbatches=2, batch_size=16),
 }
@@ -49,7 +76,7 @@ name_of = lambda name: name.replace(" ", "-")
 @pytest.fixture(
     scope="module",
     params=[(name, True) for name in OBJECTIVES] + [(name, False) for name in SINGLE_PRECISION],
-    ids=lambda given: f"{given[0]}-{'float64' if given[1] else 'float32'}",
+    ids=lambda given: f"{name_of(given[0])}-{'float64' if given[1] else 'float32'}",
 )
 def case(request, load_experiment):
     name, double = request.param
@@ -79,9 +106,10 @@ class Case:
         objective = self.build(None)
         size, channels = self.config.data.size, self.config.data.channels
         shape = (STEPS, objective.chunks * self.config.batch_size, size, size, channels)
-        self.batches = {"image": np.random.default_rng(0).uniform(0, 1, shape)}
-        if not double:
-            self.batches = jax.tree.map(np.float32, self.batches)
+        rng = np.random.default_rng(0)
+        self.batches = {"image": rng.uniform(0, 1, shape).astype("float64" if double else "float32")}
+        if getattr(self.config, "conditional", False):
+            self.batches["label"] = rng.integers(0, self.config.data.classes, shape[:2], "int32")
         self.tolerance = 1e-9 if double else 1e-4
         self.init = lambda key: self.cast(objective.init(key, jax.tree.map(lambda x: x[0], self.batches)), double)
         self.start = jax.jit(self.init)(jax.random.key(1))
