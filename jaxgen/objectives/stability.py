@@ -17,6 +17,9 @@ from jaxgen.step.state import Alarm, Metrics
 FLAT = 0.01
 """Slope of the loss in a logit below which an image teaches nothing: a sigmoid beyond 0.99."""
 
+SLOW_START = 8
+"""How often in a row images must be too much alike: those of an untrained generator are, for some hundred steps."""
+
 BOUNDARIES = {
     adversarial.minimax.discriminator: 0.0,
     adversarial.hinge.discriminator: 0.0,
@@ -39,13 +42,15 @@ ALARMS = (
     ),
     Alarm(
         "generator/variance_ratio",
-        low=0.1,
+        low=0.05,
+        patience=SLOW_START,
         advice="generated images hardly differ from one another: try --packing 2, --loss relativistic with --penalties "
         "r1 r2, or a lower learning rate",
     ),
     Alarm(
         "generator/neighbour_ratio",
         low=0.1,
+        patience=SLOW_START,
         advice="generated images repeat one another: try --packing 2, --minibatch-kernels 16, or --loss relativistic "
         "with --penalties r1 r2",
     ),
