@@ -1,6 +1,7 @@
 """Trained variables in a file: safetensors, which can hold numbers and nothing that runs."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jaxgen.errors import UsageError
 
 PyTree = Any
+ABOUT = "about"
 
 
 def write(path: Path, variables: PyTree, about: Mapping[str, str]) -> str:
@@ -24,7 +26,8 @@ def write(path: Path, variables: PyTree, about: Mapping[str, str]) -> str:
     from safetensors.numpy import save
 
     flat = {name: np.ascontiguousarray(leaf) for name, leaf in flatten_dict(variables, sep="/").items()}
-    path.write_bytes(save(flat, metadata=dict(about)))
+    # A single entry: the format writes several in any order, and the same weights would not be the same file.
+    path.write_bytes(save(flat, metadata={ABOUT: json.dumps(dict(about), sort_keys=True)}))
     return digest(path)
 
 
@@ -47,8 +50,8 @@ def read(path: Path, sha256: str = "") -> tuple[PyTree, dict[str, str]]:
     try:
         with safe_open(path, framework="numpy") as file:
             flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            about = dict(file.metadata() or {})
-    except SafetensorError as error:
+            about = json.loads((file.metadata() or {}).get(ABOUT, "{}"))
+    except (SafetensorError, ValueError) as error:
         raise UsageError(f"{path} is no safetensors file, or is damaged ({error}): get it again") from None
     return unflatten_dict(flat, sep="/"), about
 

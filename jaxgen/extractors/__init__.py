@@ -22,13 +22,6 @@ STACKED = 3  # digits of an image of Stacked-MNIST, one a channel
 Look = Callable[[Array], tuple[Array, Array]]
 
 
-class Shipped(NamedTuple):
-    """A file of this folder and the sha256 it must have."""
-
-    file: str
-    sha256: str
-
-
 class About(NamedTuple):
     """What a shipped classifier is.
 
@@ -54,12 +47,11 @@ class About(NamedTuple):
 
 
 CLASSIFIERS = {
-    "digits": Shipped("digits.safetensors", "ec7ffe8932edc8c761973e2a7145b6762cb3768a9fea8d20e6e19a466ab0458d"),
-    "mnist": Shipped("mnist.safetensors", "e5ca1da93e67632c01cf9d5820391792acab42feba4a4fe148541158ba41b502"),
-    "fashion_mnist": Shipped(
-        "fashion_mnist.safetensors", "e260f95618b3f29aea3e35f49c00feea0606b88c6860eb6bf2a64d601080940d"
-    ),
+    "digits": "563dc56b0ddd839043f242976ac567af4d9072df5cc2de4be3f8aa4adbe288fc",
+    "mnist": "0b4a702624ced6e841a943be0880e5605da210848b68a09fc6c570f88743c3b5",
+    "fashion_mnist": "45d5f81e9fc7ecd97cf64031c74477855e9593d2222e3ee16a8b546a376e8c68",
 }
+"""The sha256 of NAME.safetensors in this folder, by name."""
 
 
 def load_classifier(name: str) -> tuple[Look, About]:
@@ -75,8 +67,7 @@ def load_classifier(name: str) -> tuple[Look, About]:
     """
     if name not in CLASSIFIERS:
         raise unknown("shipped classifier", name, CLASSIFIERS)
-    file, sha256 = CLASSIFIERS[name]
-    variables, told = weights.read(FOLDER / file, sha256)
+    variables, told = weights.read(FOLDER / f"{name}.safetensors", CLASSIFIERS[name])
     about = About(
         sha256=sha256,
         size=int(told["size"]),

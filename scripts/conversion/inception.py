@@ -59,7 +59,6 @@ def convert(source: Path, target: Path) -> str:
     Raises:
       UsageError: if the source cannot be read, or the target not be written.
     """
-    # A single entry: the format writes several in any order, and the same weights would not be the same file.
     about = {"source": f"{URL}, batch norms folded into convolutions"}
     converted = variables(read_state(source))
     try:

@@ -23,27 +23,31 @@ class Recipe:
 
 
 SHARED = "--evaluate-images 2000 --picture-every 0 --evaluate-every 500 --checkpoint-every 500 --keep 1"
-SMALL = f"--data.size 28 --data.channels 1 --width 16 {SHARED}"
-TINY = f"--data.size 28 --data.channels 1 --width 8 {SHARED}"
+GREY = f"--data.size 28 --data.channels 1 {SHARED}"
 DCGAN = "--loss non_saturating --penalties --norm batch"
+
+
+def falling(steps: int, rate: str) -> str:
+    """Returns the options of a run whose learning rate falls linearly to 0 over all its steps."""
+    return f"--steps {steps} --schedule linear --hyper.schedule-steps {steps} --hyper.learning-rate {rate}"
 
 
 def stacked(options: str) -> Recipe:
     """Returns a recipe of Stacked-MNIST, measured as Lin et al. 2018 do: modes of 26,000 images, and reverse KL."""
-    words = f"--width 16 {SHARED} --steps 5000 {options}".strip()
+    words = f"--width 64 {SHARED} {falling(5000, '1e-3')} {options}".strip()
     return Recipe("stacked_mnist", words, "stacked_mnist", 26_000, ("cfid", "modes", "reverse_kl"))
 
 
 RECIPES = {
-    "mnist_dcgan": Recipe("dcgan", f"{SMALL} --steps 4000", "mnist"),
-    "mnist_lsgan": Recipe("lsgan", f"{SMALL} --steps 4000", "mnist"),
-    "mnist_wgan": Recipe("wgan", f"{SMALL} --steps 3000", "mnist"),
-    "mnist_wgan_gp": Recipe("wgan_gp", f"{SMALL} --steps 2000 --hyper.learning-rate 5e-4", "mnist"),
-    "mnist_r3gan": Recipe("r3gan", f"{TINY} --steps 3000", "mnist"),
-    "fashion_wgan_gp": Recipe("wgan_gp", f"{SMALL} --steps 2000 --hyper.learning-rate 5e-4", "fashion_mnist"),
-    "fashion_r3gan": Recipe("r3gan", f"{TINY} --steps 3000", "fashion_mnist"),
+    "mnist_dcgan": Recipe("dcgan", f"{GREY} --width 32 {falling(4000, '5e-4')}", "mnist"),
+    "mnist_lsgan": Recipe("lsgan", f"{GREY} --width 32 {falling(4000, '5e-4')}", "mnist"),
+    "mnist_wgan": Recipe("wgan", f"{GREY} --width 16 {falling(4000, '5e-4')}", "mnist"),
+    "mnist_wgan_gp": Recipe("wgan_gp", f"{GREY} --width 16 {falling(3000, '5e-4')}", "mnist"),
+    "mnist_r3gan": Recipe("r3gan", f"{GREY} --width 8 --steps 2000 --hyper.schedule-steps 2000", "mnist"),
+    "fashion_wgan_gp": Recipe("wgan_gp", f"{GREY} --width 16 {falling(3000, '5e-4')}", "fashion_mnist"),
+    "fashion_r3gan": Recipe("r3gan", f"{GREY} --width 8 --steps 2000 --hyper.schedule-steps 2000", "fashion_mnist"),
     "stacked_dcgan": stacked(DCGAN),
     "stacked_pacgan": stacked(f"{DCGAN} --packing 2"),
-    "stacked_gan_r1": stacked("--loss non_saturating --penalties r1"),
-    "stacked_relativistic_r1_r2": stacked(""),
+    "stacked_gan_r1": stacked("--loss non_saturating --penalties r1 --hyper.r1-weight 0.1"),
+    "stacked_relativistic_r1_r2": stacked("--hyper.r1-weight 0.1 --hyper.r2-weight 0.1"),
 }
