@@ -69,7 +69,7 @@ def load_classifier(name: str) -> tuple[Look, About]:
         raise unknown("shipped classifier", name, CLASSIFIERS)
     variables, told = weights.read(FOLDER / f"{name}.safetensors", CLASSIFIERS[name])
     about = About(
-        sha256=sha256,
+        sha256=CLASSIFIERS[name],
         size=int(told["size"]),
         channels=int(told["channels"]),
         classes=int(told["classes"]),
