@@ -34,7 +34,7 @@ def falling(steps: int, rate: str) -> str:
 
 def stacked(options: str) -> Recipe:
     """Returns a recipe of Stacked-MNIST, measured as Lin et al. 2018 do: modes of 26,000 images, and reverse KL."""
-    words = f"--width 64 {SHARED} {falling(5000, '1e-3')} {options}".strip()
+    words = f"--width 32 {SHARED} {falling(6000, '1e-3')} {options}".strip()
     return Recipe("stacked_mnist", words, "stacked_mnist", 26_000, ("cfid", "modes", "reverse_kl"))
 
 
@@ -48,6 +48,6 @@ RECIPES = {
     "fashion_r3gan": Recipe("r3gan", f"{GREY} --width 8 --steps 2000 --hyper.schedule-steps 2000", "fashion_mnist"),
     "stacked_dcgan": stacked(DCGAN),
     "stacked_pacgan": stacked(f"{DCGAN} --packing 2"),
-    "stacked_gan_r1": stacked("--loss non_saturating --penalties r1 --hyper.r1-weight 0.1"),
-    "stacked_relativistic_r1_r2": stacked("--hyper.r1-weight 0.1 --hyper.r2-weight 0.1"),
+    "stacked_gan_r1": stacked("--loss non_saturating --penalties r1 --hyper.r1-weight 0.03"),
+    "stacked_relativistic_r1_r2": stacked("--hyper.r1-weight 0.03 --hyper.r2-weight 0.03"),
 }
