@@ -24,6 +24,7 @@ class Recipe:
 
 SHARED = "--evaluate-images 2000 --picture-every 0 --evaluate-every 500 --checkpoint-every 500 --keep 1"
 GREY = f"--data.size 28 --data.channels 1 {SHARED}"
+WEIGHTS = ("--hyper.r1-weight 0.03", "--hyper.r2-weight 0.03")
 DCGAN = "--loss non_saturating --penalties --norm batch"
 
 
@@ -46,8 +47,22 @@ RECIPES = {
     "mnist_r3gan": Recipe("r3gan", f"{GREY} --width 8 --steps 2000 --hyper.schedule-steps 2000", "mnist"),
     "fashion_wgan_gp": Recipe("wgan_gp", f"{GREY} --width 16 {falling(3000, '5e-4')}", "fashion_mnist"),
     "fashion_r3gan": Recipe("r3gan", f"{GREY} --width 8 --steps 2000 --hyper.schedule-steps 2000", "fashion_mnist"),
+    "mnist_wgan_gp_bfloat16": Recipe(
+        "wgan_gp",
+        f"{GREY} --width 8 --batch-size 32 --dtype bfloat16 --steps 5000 --hyper.learning-rate 5e-4",
+        "mnist",
+    ),
     "stacked_dcgan": stacked(DCGAN),
     "stacked_pacgan": stacked(f"{DCGAN} --packing 2"),
-    "stacked_gan_r1": stacked("--loss non_saturating --penalties r1 --hyper.r1-weight 0.03"),
-    "stacked_relativistic_r1_r2": stacked("--hyper.r1-weight 0.03 --hyper.r2-weight 0.03"),
+    "stacked_spectral": stacked("--loss non_saturating --penalties --norm spectral"),
+    "stacked_augment": stacked(f"{DCGAN} --augment translation cutout"),
+    "stacked_minibatch": stacked(f"{DCGAN} --minibatch-kernels 16"),
+    **{
+        f"stacked_{remedy}": stacked(f"{DCGAN} --remedies {remedy}")
+        for remedy in ("feature_matching", "label_smoothing", "historical_averaging")
+    },
+    "stacked_gan_r1": stacked(f"--loss non_saturating --penalties r1 {WEIGHTS[0]}"),
+    "stacked_gan_r1_r2": stacked(f"--loss non_saturating {' '.join(WEIGHTS)}"),
+    "stacked_relativistic_r1": stacked(f"--penalties r1 {WEIGHTS[0]}"),
+    "stacked_relativistic_r1_r2": stacked(" ".join(WEIGHTS)),
 }

@@ -41,17 +41,52 @@ def command(recipe: Recipe, source: str, seed: int, run: Path) -> list[str]:
     ]
 
 
-def train(words: Sequence[str]) -> float:
-    """Trains by a command, or goes on where it was interrupted, and returns the seconds that took.
+def train(words: Sequence[str], kept: Path) -> float:
+    """Trains by a command, or goes on where it was interrupted, and returns the seconds that took in all.
 
+    Args:
+      words: the command.
+      kept: a file for the seconds of each attempt.
     Raises:
       UsageError: if it fails; it has said why.
     """
     begin = time.perf_counter()
-    status = subprocess.run([sys.executable, *words], check=False, cwd=ROOT, stdout=subprocess.DEVNULL).returncode
+    try:
+        status = subprocess.run([sys.executable, *words], check=False, cwd=ROOT, stdout=subprocess.DEVNULL).returncode
+    finally:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with kept.open("a") as file:
+            file.write(f"{time.perf_counter() - begin:.1f}\n")
     if status:
         raise UsageError(f"python {shlex.join(words)} ended with status {status}: put it right and run this again")
-    return time.perf_counter() - begin
+    return sum(map(float, kept.read_text().split()))
+
+
+def run_seed(recipe: Recipe, source: str, seed: int, run: Path) -> dict[str, Any]:
+    """Returns what a seed of a recipe reaches, after training it unless that was done already.
+
+    Raises:
+      UsageError: if the training fails, or the folder holds the result of another command.
+    """
+    result, words = run.with_suffix(".json"), command(recipe, source, seed, run)
+    wanted = shlex.join(command(recipe, "DIR", seed, Path("RUN")))
+    if result.is_file():
+        found = json.loads(result.read_text())
+        if found["command"] != wanted:
+            raise UsageError(f"{result} is of `{found['command']}`, and now it is `{wanted}`: choose another --out")
+        return found
+    seconds = train(words, run.with_suffix(".seconds"))
+    scores = {
+        which: measure.evaluate_run(
+            run, extractor=recipe.data, which=which, count=recipe.count, reference="test", seed=REPORT_SEED
+        )
+        for which in ("last", "best")
+    }
+    found = {"command": wanted, "seed": seed, "training_seconds": round(seconds), **scores}
+    temporary = result.with_suffix(".part")
+    temporary.write_text(json.dumps(found) + "\n")
+    temporary.replace(result)
+    return found
 
 
 def study(recipe: Recipe, source: str, seeds: Sequence[int], out: Path, say: Callable[[str], None]) -> dict[str, Any]:
@@ -66,19 +101,9 @@ def study(recipe: Recipe, source: str, seeds: Sequence[int], out: Path, say: Cal
     """
     results = []
     for seed in seeds:
-        run = (out / f"seed-{seed}").absolute()
-        kept, words = run / "result.json", command(recipe, source, seed, run)
-        if not kept.is_file():
-            seconds = train(words)
-            found = {
-                which: measure.evaluate_run(
-                    run, extractor=recipe.data, which=which, count=recipe.count, reference="test", seed=REPORT_SEED
-                )
-                for which in ("last", "best")
-            }
-            kept.write_text(json.dumps({"seed": seed, "training_seconds": round(seconds), **found}) + "\n")
-        results.append(json.loads(kept.read_text()))
-        say(f"{run}: " + ", ".join(f"{score} {results[-1]['last']['scores'][score]:.4g}" for score in recipe.scores))
+        results.append(run_seed(recipe, source, seed, (out / f"seed-{seed}").absolute()))
+        scores = results[-1]["last"]["scores"]
+        say(f"{out.name}, seed {seed}: " + ", ".join(f"{score} {scores[score]:.4g}" for score in recipe.scores))
     words = command(recipe, "DIR", 0, Path("RUN"))
     return {"command": f"python {shlex.join(words)}", "scores": recipe.scores, "results": results}
 

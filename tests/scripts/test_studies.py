@@ -54,16 +54,22 @@ def test_a_seed_is_trained_evaluated_and_told_once(studies, recipe, tmp_path):
     assert result["last"]["protocol"]["generated"] == 80
     assert result["best"]["checkpoint"] == "best"
     assert "--seed 0 --run RUN" in found["command"]
-    written = (tmp_path / "seed-4" / "result.json").stat()
+    assert 0 < result["training_seconds"] < 600
+    written = (tmp_path / "seed-4.json").stat()
     again = study.study(recipe, "", [4], tmp_path, said.append)
     assert json.dumps(again) == json.dumps(found)
-    assert (tmp_path / "seed-4" / "result.json").stat().st_mtime_ns == written.st_mtime_ns
+    assert (tmp_path / "seed-4.json").stat().st_mtime_ns == written.st_mtime_ns
+    other = dataclasses.replace(recipe, options=recipe.options + " --latent 3")
+    with pytest.raises(UsageError, match=r"seed-4.json is of `.*`, and now it is `.* --latent 3`: choose another"):
+        study.study(other, "", [4], tmp_path, said.append)
 
 
 def test_a_training_that_fails_is_told_with_its_command(studies, recipe, tmp_path):
     broken = dataclasses.replace(recipe, options=recipe.options + " --latnt 3")
     with pytest.raises(UsageError, match=r"python experiments/gan_mlp.py .* --latnt 3 ended with status 2"):
         studies[1].study(broken, "", [0], tmp_path, print)
+    assert len((tmp_path / "seed-0.seconds").read_text().split()) == 1
+    assert not (tmp_path / "seed-0.json").exists()
 
 
 def test_the_table_has_final_beside_best_ratio_and_floor(studies):
