@@ -26,7 +26,8 @@ Build = Callable[..., Objective]
 def prepare_devices(config: Config) -> int:
     """Returns over how many devices to run, after making as many CPU devices as were asked for.
 
-    Where it is left open, that is as many accelerators as a batch divides over, or one CPU device.
+    Where it is left open, that is as many accelerators as a batch divides over, in whole packs where images are packed,
+    or one CPU device.
 
     Works as long as nothing has touched a device; afterwards those that are there must do.
     """
@@ -40,7 +41,7 @@ def prepare_devices(config: Config) -> int:
             return config.devices
     if config.devices or jax.default_backend() == "cpu":
         return config.devices or 1
-    share = config.batch_size // config.microbatches
+    share = config.batch_size // config.microbatches // getattr(config, "packing", 1)
     return max(count for count in range(1, jax.local_device_count() + 1) if share % count == 0)
 
 

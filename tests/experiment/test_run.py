@@ -15,8 +15,8 @@ import pytest
 
 from jaxgen import data
 from jaxgen.errors import UsageError
-from jaxgen.experiment import facts
-from jaxgen.experiment.run import train
+from jaxgen.experiment import GanConfig, facts
+from jaxgen.experiment.run import prepare_devices, train
 from jaxgen.training import execute
 
 STEPS = 40
@@ -189,6 +189,17 @@ def test_one_compilation_a_run(small, steps_per_dispatch, devices, monkeypatch):
     assert not any(compilations[1:])
 
 
+@pytest.mark.parametrize(
+    ("batch_size", "microbatches", "packing", "devices"),
+    [(24, 1, 1, 4), (24, 1, 2, 4), (24, 1, 4, 3), (24, 2, 4, 3), (6, 1, 2, 3), (8, 2, 4, 1)],
+)
+def test_as_many_accelerators_as_hold_whole_packs(monkeypatch, batch_size, microbatches, packing, devices):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(jax, "local_device_count", lambda: 4)
+    config = GanConfig(batch_size=batch_size, microbatches=microbatches, packing=packing)
+    assert prepare_devices(config) == devices
+
+
 def test_fewer_examples_than_devices_is_told_before_anything_is_written(small, tmp_path):
     config, build, _ = small
     with pytest.raises(UsageError, match=r"6 images for each gradient do not divide over 4 devices"):
@@ -219,7 +230,7 @@ import sys
 for name in "tyro PIL matplotlib tensorboardX tensorflow_datasets grain skimage sklearn optuna".split():
     sys.modules[name] = None
 from jaxgen.data import Config as Data
-from jaxgen.experiment.run import train
+from jaxgen.experiment.run import prepare_devices, train
 from jaxgen.experiment.scripts import load_script
 
 module = load_script(sys.argv[1])
