@@ -65,7 +65,7 @@ class Config:
     steps_per_dispatch: int = 1
     """Steps that one call to the accelerator runs; every interval must be a multiple of it."""
     microbatches: int = 1
-    """Parts of a batch whose gradients are computed one after the other and averaged, to save memory."""
+    """Parts of a batch differentiated one after the other, to save memory; batch norm's statistics are of one part."""
     devices: int = 0
     """Devices over which a batch is spread; 0: every accelerator, or one CPU device. A CPU simulates any number."""
     dtype: Literal["float32", "bfloat16"] = "float32"

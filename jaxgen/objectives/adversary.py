@@ -110,7 +110,9 @@ def coupling(variables: PyTree) -> str:
     return "minibatch discrimination" if MINIBATCH in variables["params"] else ""
 
 
-def require_sense(variables: PyTree, named: Collection[str], clip_weights: bool, judge_apart: bool) -> None:
+def require_sense(
+    variables: PyTree, named: Collection[str], clip_weights: bool, judge_apart: bool, microbatches: int
+) -> None:
     """Raises UsageError where a discriminator's layers contradict what is asked of it.
 
     Args:
@@ -118,6 +120,7 @@ def require_sense(variables: PyTree, named: Collection[str], clip_weights: bool,
       named: the penalties on it.
       clip_weights: whether its parameters are clipped.
       judge_apart: see `make_gan`.
+      microbatches: parts of a batch that are differentiated one after the other.
     """
     coupled = coupling(variables)
     if named and coupled:
@@ -135,12 +138,22 @@ def require_sense(variables: PyTree, named: Collection[str], clip_weights: bool,
             "minibatch discrimination compares images of one kind, and this network's batch norm must see both kinds "
             "in one batch: choose one of the two, or another network"
         )
+    if MINIBATCH in variables["params"] and microbatches > 1:
+        raise UsageError(
+            f"minibatch discrimination compares the images of a batch, and {microbatches} microbatches would hide each "
+            "part from the others: set microbatches to 1, or leave the minibatch kernels out"
+        )
 
 
 def require_options(
-    named: tuple[str, ...], every: int, augment: tuple[str, ...], remedies: tuple[str, ...], packing: int
+    named: tuple[str, ...],
+    every: int,
+    augment: tuple[str, ...],
+    remedies: tuple[str, ...],
+    packing: int,
+    microbatches: int,
 ) -> None:
-    """Raises UsageError for options that are unknown, told twice, out of range or without effect."""
+    """Raises UsageError for options that are unknown, told twice, out of range, without effect or contradictory."""
     kinds = (
         ("penalty", named, PENALTIES),
         ("augmentation", augment, CHANGES),
@@ -157,6 +170,11 @@ def require_options(
             raise UsageError(f"{name} is {value}: give at least 1")
     if every > 1 and not named:
         raise UsageError(f"penalty_every is {every} and there is no penalty: add one to penalties, or leave it at 1")
+    if "feature_matching" in remedies and microbatches > 1:
+        raise UsageError(
+            f"feature_matching compares the means of a batch, and {microbatches} microbatches would compare those of "
+            "each part, which is another loss: set microbatches to 1, or leave the remedy out"
+        )
 
 
 def require_labels(batch: dict[str, Array], classes: int) -> None:

@@ -31,7 +31,8 @@ def make_classification(
       positive: the class whose logit a binary classifier gives, against all the others; None: softmax over all classes.
       **options: optimizer, schedule, microbatches, axis_name of `make_single`.
     Returns:
-      Objective. Its batches have a label; its evaluation is of the averaged variables.
+      Objective. Its batches have a label; its evaluation is of the averaged variables. Precision, recall and F1 are
+      those of the positive class, and without one the mean over all classes (macro average).
     Raises:
       UsageError: if `positive` is no class, or there are fewer than two.
     """
@@ -80,13 +81,19 @@ def make_classification(
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         labels, logits = targets(batch), logits_of(state, batch["image"])
         predictions = predicted(logits)
-        score = lambda metric: metric(predictions, labels, told_apart)
+        by_class = {
+            name: metric(predictions, labels, told_apart)
+            for name, metric in (
+                ("precision", classification.precision),
+                ("recall", classification.recall),
+                ("f1", classification.f1),
+            )
+        }
         return {
             "evaluation/loss": loss_of(logits, labels).mean(),
-            "evaluation/accuracy": score(classification.accuracy),
-            "evaluation/precision": score(classification.precision).mean(),
-            "evaluation/recall": score(classification.recall).mean(),
-            "evaluation/f1": score(classification.f1).mean(),
+            "evaluation/accuracy": classification.accuracy(predictions, labels, told_apart),
+        } | {
+            f"evaluation/{name}": values.mean() if positive is None else values[1] for name, values in by_class.items()
         }
 
     return make_single(

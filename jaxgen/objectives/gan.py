@@ -249,7 +249,9 @@ class Gan:
 
     def require_sense(self, state: TrainState) -> None:
         """Raises where the discriminator's layers contradict what is asked of it."""
-        require_sense(current(state, "discriminator"), self.penalties, self.clip_weights, self.judge_apart)
+        require_sense(
+            current(state, "discriminator"), self.penalties, self.clip_weights, self.judge_apart, self.microbatches
+        )
 
     def init(self, key: Array, batch: Batch) -> TrainState:
         """Returns the state before the first step."""
@@ -347,7 +349,8 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
         batch norm stands right before the logit they must share one: each kind's mean logit would be the bias.
       optimizer: a name in `OPTIMIZERS`, for both players.
       schedule: evaluated first in every step.
-      microbatches: see `gradients.gradient`.
+      microbatches: see `gradients.gradient`; batch norm's statistics are then of one part. What compares a batch's
+        images (feature matching, minibatch discrimination) excludes more than 1.
       axis_name: the mapped axis over which a batch is spread, or None.
     Returns:
       Objective with `sample`.
@@ -357,7 +360,7 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
     Reference: Goodfellow et al. 2014, algorithm 1; Gulrajani et al. 2017, algorithm 1.
     """
     gan = Gan(generator, discriminator, **options)
-    require_options(gan.penalties, gan.penalty_every, gan.augment, gan.remedies, gan.packing)
+    require_options(gan.penalties, gan.penalty_every, gan.augment, gan.remedies, gan.packing, gan.microbatches)
     if "label_smoothing" in gan.remedies:
         smooth_labels(gan.loss, 0.0)
     return Objective(

@@ -86,6 +86,8 @@ REFUSED = {
     "dcgan --penalty-every 4": "penalty_every is 4 and there is no penalty",
     "conditional --network mlp --width 8": "width 8: dense layers have their own widths",
     "conv_gan --augment color color": "augmentation color is given twice",
+    "conv_gan --remedies feature_matching --microbatches 2": "feature_matching compares the means of a batch",
+    "conv_gan --minibatch-kernels 4 --microbatches 2": "minibatch discrimination compares the images of a batch",
 }
 
 

@@ -94,14 +94,24 @@ def test_what_couples_the_examples_is_named():
 )
 def test_layers_that_contradict_the_options_are_refused(module, named, clip, apart, message):
     with pytest.raises(UsageError, match=message):
-        adversary.require_sense(variables(module), named, clip, apart)
+        adversary.require_sense(variables(module), named, clip, apart, 1)
 
 
 def test_clipping_under_spectral_norm_is_refused():
     held = {"params": {}, "stats": {"spectral": {}}}
     with pytest.raises(UsageError, match="clip_weights bounds kernels that spectral norm then divides"):
-        adversary.require_sense(held, (), True, True)
-    adversary.require_sense(held, ("gradient_penalty",), False, True)
+        adversary.require_sense(held, (), True, True, 1)
+    adversary.require_sense(held, ("gradient_penalty",), False, True, 1)
+
+
+def test_minibatch_discrimination_in_parts_is_refused():
+    held = variables(Discriminator(kernels=2))
+    with pytest.raises(UsageError, match="minibatch discrimination compares the images of a batch, and 2 microbatches"):
+        adversary.require_sense(held, (), False, True, 2)
+    adversary.require_sense(variables(Discriminator()), (), False, True, 2)
+
+
+WITHOUT = {"named": (), "every": 1, "augment": (), "remedies": (), "packing": 1, "microbatches": 1}
 
 
 @pytest.mark.parametrize(
@@ -116,11 +126,12 @@ def test_clipping_under_spectral_norm_is_refused():
         ({"packing": 0}, "packing is 0: give at least 1"),
         ({"named": ("r1",), "every": 0}, "penalty_every is 0: give at least 1"),
         ({"every": 4}, "penalty_every is 4 and there is no penalty"),
+        ({"remedies": ("feature_matching",), "microbatches": 4}, "compares the means of a batch, and 4 microbatches"),
     ],
 )
 def test_options_without_sense_are_refused(options, message):
     with pytest.raises(UsageError, match=message):
-        adversary.require_options(**{"named": (), "every": 1, "augment": (), "remedies": (), "packing": 1} | options)
+        adversary.require_options(**WITHOUT | options)
 
 
 def test_classes_need_labels():
