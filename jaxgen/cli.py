@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jaxgen.command import exit_status, run_script
+from jaxgen.evaluation import LARGEST_SEED
 
 TRAIN_HELP = "train an experiment script; its own options follow, and `jaxgen train EXPERIMENT --help` lists them"
 
@@ -25,8 +26,9 @@ def sample(options: argparse.Namespace) -> None:
     from jaxgen.reports import pictures
 
     opened = reopen.open_run(options.run, which=options.checkpoint, ema=options.ema)
-    made = reopen.sample(opened, options.count, options.seed)
-    out = options.out or options.run / "samples" / f"step-{opened.step:08d}-seed-{options.seed}"
+    made = reopen.sample(opened, options.count, options.seed, options.label)
+    chosen = "" if options.label is None else f"-label-{options.label}"
+    out = options.out or options.run / "samples" / f"step-{opened.step:08d}-seed-{options.seed}{chosen}"
     print(pictures.write_all(out, made))
 
 
@@ -63,6 +65,14 @@ def count(text: str) -> int:
     return value
 
 
+def seed(text: str) -> int:
+    """Returns a whole number from 0 to `LARGEST_SEED`."""
+    value = int(text)
+    if not 0 <= value <= LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"{value} is not from 0 to 2**32 - 2")
+    return value
+
+
 class OneLine(argparse.ArgumentParser):
     """A parser whose errors are one line and exit status 2."""
 
@@ -94,7 +104,8 @@ def make_parser() -> argparse.ArgumentParser:
     new = commands.add_parser("sample", help="pictures from a run's checkpoint")
     new.add_argument("run", type=Path, help="run folder")
     new.add_argument("--count", type=count, default=64, help="how many pictures (default: 64)")
-    new.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
+    new.add_argument("--seed", type=seed, default=0, help="seed of the latents (default: 0)")
+    new.add_argument("--label", type=int, help="class of all pictures, of a conditional run (default: every class)")
     new.add_argument("--out", type=Path, help="folder for grid.png and the single pictures (default: in RUN/samples)")
     choose_variables(new)
     new.set_defaults(action=sample)
@@ -106,9 +117,11 @@ def make_parser() -> argparse.ArgumentParser:
         default="auto",
         help="auto (the classifier shipped for the run's data), its name, or InceptionV3's weights (default: auto)",
     )
-    new.add_argument("--count", type=count, default=10_000, help="generated images (default: 10000)")
+    new.add_argument(
+        "--count", type=count, default=10_000, help="generated images, no more than the floor has (default: 10000)"
+    )
     new.add_argument("--reference", choices=("test", "train"), default="test", help="real images (default: test)")
-    new.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
+    new.add_argument("--seed", type=seed, default=0, help="seed of the latents (default: 0)")
     new.add_argument("--json", action="store_true", help="one JSON object")
     choose_variables(new)
     new.set_defaults(action=evaluate)

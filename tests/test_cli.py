@@ -3,8 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from jaxgen import cli, images
+from jaxgen import cli, data, images
+from jaxgen.experiment import GanConfig, reopen
 from jaxgen.experiment.scripts import load_script
+from jaxgen.step.state import Objective
 
 
 def run(capsys, *words):
@@ -84,6 +86,26 @@ def test_samples_depend_on_seed_checkpoint_and_average(trained, tmp_path, capsys
     draw("best", "--checkpoint", "best")
 
 
+def test_a_label_is_for_conditional_runs_alone(trained, tmp_path, capsys):
+    status, _, err = run(capsys, "sample", trained, "--label", 3, "--out", tmp_path)
+    assert status == 2
+    assert err == "jaxgen: label 3: this run's generator is told no classes; leave --label out\n"
+
+
+def test_pictures_of_one_class_have_a_folder_of_their_own(tmp_path, capsys, monkeypatch):
+    def draw(variables, key, count, labels):
+        return np.ones((count, 2, 2, 1)) * labels[:, None, None, None] / 4
+
+    config = GanConfig(conditional=True, data=data.Config(classes=4))
+    opened = reopen.Opened(config, Objective(None, None, "generator", sample=draw), {}, 7)
+    monkeypatch.setattr(reopen, "open_run", lambda *arguments, **options: opened)
+    status, out, _ = run(capsys, "sample", tmp_path, "--label", 2, "--count", 2)
+    assert status == 0
+    folder = tmp_path / "samples" / "step-00000007-seed-0-label-2"
+    assert out.strip() == str(folder / "grid.png")
+    np.testing.assert_allclose(images.read(folder / "0001.png"), 0.5, atol=0.01)
+
+
 def test_evaluation_tells_scores_floor_and_protocol_and_is_kept(trained, capsys):
     status, out, _ = run(capsys, "evaluate", trained, "--count", 100, "--json")
     found = json.loads(out)
@@ -107,7 +129,10 @@ def test_evaluation_tells_scores_floor_and_protocol_and_is_kept(trained, capsys)
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--count", 64), "64 test images for 64 features: their covariance has no estimate; give at least 65"),
+        (
+            ("--count", 64),
+            "64 test images for 64 features: their covariance has no estimate; raise --count to at least 65",
+        ),
         (("--extractor", "mnits"), "unknown extractor 'mnits': did you mean mnist"),
         (("--extractor", "none.safetensors"), "no weights at none.safetensors: scripts/convert_inception writes them"),
     ],
@@ -133,7 +158,7 @@ def test_restored_images_are_not_scored_as_generated_ones(experiments, tmp_path,
     words = f"train {experiments / 'denoise.py'} --run {tmp_path / 'run'} --evaluate-with digits --width 4 --depth 2"
     status, _, err = run(capsys, *words.split())
     assert status == 2
-    assert "this experiment restores images and generates none; leave it empty" in err
+    assert "this experiment generates no images; leave it empty" in err
 
 
 def test_sampling_needs_no_data(trained, tmp_path, capsys, monkeypatch):
@@ -147,6 +172,10 @@ def test_sampling_needs_no_data(trained, tmp_path, capsys, monkeypatch):
         ("info nowhere", "nowhere is no run folder: it has no config.json"),
         ("sample nowhere", "nowhere is no run folder"),
         ("sample nowhere --count 0", "0 is not at least 1"),
+        ("sample nowhere --seed -1", "argument --seed: -1 is not from 0 to 2**32 - 2"),
+        ("sample nowhere --seed x", "argument --seed: invalid seed value: 'x'"),
+        ("evaluate nowhere --seed 4294967295", "argument --seed: 4294967295 is not from 0 to 2**32 - 2"),
+        ("sample nowhere --label x", "argument --label: invalid int value: 'x'"),
         ("sample nowhere --grid", "unrecognized arguments: --grid"),
         ("train --steps 3", "unrecognized arguments: --steps"),
         ("train", "EXPERIMENT"),
@@ -187,12 +216,11 @@ def test_a_changed_script_is_said(trained, capsys, tmp_path):
 
 def test_a_restorer_does_not_sample(experiments):
     from jaxgen.errors import UsageError
-    from jaxgen.experiment import reopen
 
     module = load_script(str(experiments / "denoise.py"))
     config = module.Config()
     opened = reopen.Opened(config, module.build(config), None, 0)
-    with pytest.raises(UsageError, match="does not sample"):
+    with pytest.raises(UsageError, match="this run generates no images"):
         reopen.sample(opened, 1, 0)
 
 

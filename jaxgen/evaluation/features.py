@@ -1,18 +1,27 @@
 """Features of many images, a batch at a time: the distances need them all, and memory holds only a batch of images."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from jaxgen.data.dataset import Dataset
+from jaxgen.data.transforms import GREY_LEVEL
+from jaxgen.errors import UsageError
 from jaxgen.metrics.distribution import require_finite
-from jaxgen.step.state import PyTree
+from jaxgen.step.state import Batch, PyTree
 from jaxgen.training import execute
 
 BATCH = 500
+GREY_LEVELS = 256
+# Of the order in which real images are taken, whatever the order of training: every run is held against the same ones.
+ORDER_SEED = 0
+
+Sample = Callable[..., Array]
+"""An objective's: (variables, key, count) -> images, and with classes (variables, key, count, labels)."""
 
 
 class Extractor(NamedTuple):
@@ -22,19 +31,20 @@ class Extractor(NamedTuple):
       name: as in "classifier of mnist" or "InceptionV3".
       prefix: of the scores' names: "c" where the network is a classifier of our own, so that nobody takes cFID for FID.
       sha256: of its weights.
-      features: images float[b, h, w, c] in [0, 1] -> (features float[b, d], class probabilities float[b, k]).
+      variables: its weights, on the device.
+      features: (variables, images float[b, h, w, c] in [0, 1]) -> (features float[b, d], class probabilities
+        float[b, k]).
       resize: how images come to the network's size, in words.
-      read: images -> class numbers int[b], where coverage of modes is asked for; `modes` says how many there are.
-      modes: how many classes `read` knows; 0 where there is no `read`.
+      modes: how many modes of the data its classes are; 0 where they are none.
       batch: images at a time.
     """
 
     name: str
     prefix: str
     sha256: str
-    features: Callable[[Array], tuple[Array, Array]]
+    variables: PyTree
+    features: Callable[[PyTree, Array], tuple[Array, Array]]
     resize: str
-    read: Callable[[Array], Array] | None = None
     modes: int = 0
     batch: int = BATCH
 
@@ -45,43 +55,68 @@ class Features(NamedTuple):
     Attributes:
       features: float32[n, d].
       probabilities: float32[n, classes].
-      modes: int[n], or None.
+      labels: int32[n], what the data set says of them; None where it says nothing, as of generated images.
     """
 
     features: np.ndarray
     probabilities: np.ndarray
-    modes: np.ndarray | None
+    labels: np.ndarray | None
 
 
-def dataset_batches(dataset: Dataset, count: int, batch: int) -> Iterator[Array]:
-    """Yields the first `count` images of a data set's own order, in batches, none of them twice."""
+def dataset_batches(dataset: Dataset, count: int, batch: int) -> Iterator[Batch]:
+    """Yields the first `count` examples of a data set in a fixed order, in batches, none of them twice."""
     for step in range(-(-count // batch)):
-        yield dataset.batch(0, step, batch)["image"][: count - step * batch]
+        whole = dataset.batch(ORDER_SEED, step, batch)
+        yield {name: x[: count - step * batch] for name, x in whole.items()}
+
+
+def quantised(images: Array) -> Array:
+    """Returns images at the nearest of 256 grey levels, as real ones are stored and as pictures are written."""
+    return jnp.rint(images * (GREY_LEVELS - 1)) * GREY_LEVEL
 
 
 def sample_batches(
-    sample: Callable[[PyTree, Array, int], Array], variables: PyTree, seed: int, count: int, batch: int
-) -> Iterator[Array]:
-    """Yields `count` generated images in batches, each batch from a key of its own."""
+    sample: Sample, variables: PyTree, seed: int, count: int, batch: int, labels: np.ndarray | None = None
+) -> Iterator[Batch]:
+    """Yields `count` generated images in batches, each batch from a key of its own, in 256 grey levels.
+
+    Args:
+      sample: the objective's.
+      variables: of the generator.
+      seed: of the latents.
+      count: how many images.
+      batch: how many at a time.
+      labels: int32[n], the classes of a conditional generator's images, one after the other and then from the first
+        again; None where there are no classes.
+    """
     draw = execute.once(sample, static_argnums=2)
     for step in range(-(-count // batch)):
         key = jax.random.fold_in(jax.random.key(seed), step)
-        yield draw(variables, key, batch)[: count - step * batch]
+        told = () if labels is None else (np.take(labels, range(step * batch, (step + 1) * batch), mode="wrap"),)
+        yield {"image": quantised(draw(variables, key, batch, *told))[: count - step * batch]}
 
 
-def extract(extractor: Extractor, batches: Iterator[Array]) -> Features:
+def extract(extractor: Extractor, batches: Iterable[Batch], what: str) -> Features:
     """Returns the features of all images of the batches.
 
+    The network is compiled once for an extractor and a shape of batches, however often this is called.
+
+    Args:
+      extractor: the network.
+      batches: of images, and of labels where there are any.
+      what: which images these are, in words, for the error.
     Raises:
-      ValueError: if a batch's features are not finite; it says which.
+      UsageError: if a batch's features are not finite; it says which.
     """
-
-    @jax.jit
-    def look(images: Array) -> tuple:
-        return (*extractor.features(images), extractor.read(images) if extractor.read else None)
-
-    parts = [jax.device_get(look(images)) for images in batches]
-    features, probabilities, modes = zip(*parts, strict=True)
-    joined = np.concatenate(features)
-    require_finite(joined, len(features[0]))
-    return Features(joined, np.concatenate(probabilities), np.concatenate(modes) if extractor.read else None)
+    # Compiled programs are known by their function: the extractor's own, never one that is made here.
+    look = execute.once(extractor.features)
+    found, labels = [], []
+    for batch in batches:
+        found.append(jax.device_get(look(extractor.variables, batch["image"])))
+        labels.append(jax.device_get(batch.get("label")))
+    features, probabilities = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    try:
+        require_finite(features, len(found[0][0]))
+    except ValueError as error:
+        raise UsageError(f"{what} images: {error}") from None
+    return Features(features, probabilities, None if labels[0] is None else np.concatenate(labels))

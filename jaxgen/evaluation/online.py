@@ -5,18 +5,21 @@ from collections.abc import Callable
 import jax
 
 from jaxgen import data
-from jaxgen.evaluation.features import Extractor, extract, sample_batches
-from jaxgen.evaluation.report import Sample, real_features
+from jaxgen.errors import UsageError
+from jaxgen.evaluation import LARGEST_SEED
+from jaxgen.evaluation.features import Extractor, Sample, extract, sample_batches
+from jaxgen.evaluation.report import labels_of, load_split, real_features
 from jaxgen.evaluation.scores import frechet, require_enough
 from jaxgen.step.state import Metrics, Selection, TrainState, averaged
 from jaxgen.training import execute
 
 # Of the latents: a report draws its own from the seed that it is given.
-SEED = 2**32 - 1
+SEED = LARGEST_SEED + 1
+SPLIT = "train"
 
 
 def make_online(
-    extractor: Extractor, config: data.Config, sample: Sample, player: str, count: int
+    extractor: Extractor, config: data.Config, sample: Sample, player: str, count: int, conditional: bool = False
 ) -> tuple[Callable[[TrainState], Metrics], Selection]:
     """Returns what measures a state by its generated images, and how to choose among checkpoints by that.
 
@@ -28,16 +31,21 @@ def make_online(
       sample: the objective's.
       player: whose averaged variables are measured.
       count: generated images, and at most as many real ones.
+      conditional: whether the generator is told a label for each image.
     Raises:
-      UsageError: if there are too few images.
+      UsageError: if there are too few images; from the measurement, if features are not finite.
     """
-    real = real_features(extractor, config, "train", count)
-    require_enough(min(count, len(real.features)), real.features.shape[1], "")
-    name = f"evaluation/{extractor.prefix}fid"
+    real = real_features(extractor, load_split(config, SPLIT), count)
+    require_enough(len(real.features), real.features.shape[1], SPLIT, count, "--evaluate-images")
+    labels, name = labels_of(real, conditional), f"evaluation/{extractor.prefix}fid"
 
     def evaluate(state: TrainState) -> Metrics:
         variables = jax.device_get(execute.whole(averaged(state, player)))
-        fake = extract(extractor, sample_batches(sample, variables, SEED, count, extractor.batch))
+        made = sample_batches(sample, variables, SEED, count, extractor.batch, labels)
+        try:
+            fake = extract(extractor, made, "generated")
+        except UsageError as error:
+            raise UsageError(f"evaluation at step {int(state.step)}: {error}") from None
         return {name: frechet(real, fake)}
 
     return evaluate, Selection(name, largest=False)

@@ -2,18 +2,28 @@
 
 import dataclasses
 import time
-from collections.abc import Callable
 from typing import Any
 
-from jax import Array
+import numpy as np
 
 from jaxgen import data
-from jaxgen.evaluation.features import Extractor, Features, dataset_batches, extract, sample_batches
-from jaxgen.evaluation.scores import Scores, all_scores, mode_scores, require_enough
+from jaxgen.data.dataset import Dataset
+from jaxgen.errors import UsageError
+from jaxgen.evaluation import LARGEST_SEED, scores
+from jaxgen.evaluation.features import (
+    GREY_LEVELS,
+    ORDER_SEED,
+    Extractor,
+    Features,
+    Sample,
+    dataset_batches,
+    extract,
+    sample_batches,
+)
 from jaxgen.step.state import PyTree
 
-Sample = Callable[[PyTree, Array, int], Array]
 OTHER = {"test": "train", "train": "test"}
+OPTION = "--count"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +33,21 @@ class Protocol:
     Attributes:
       extractor: the network, in words.
       sha256: of its weights.
-      resize: how images came to its size.
+      resize: how images come to its size.
+      batch: images that it looks at, and that are generated, at a time.
       data: the data set.
+      size: height and width of its images in pixels; 0: as stored.
+      fit: how they come to that size.
+      data_seed: of the order in which they are taken, of their crops and of what is composed of them.
       reference: the split of it that generated images are compared with.
       real: how many images of that split.
       generated: how many generated images.
+      grey_levels: to which generated images are rounded, as real ones are.
+      labels: of generated images: "none", or "as in the reference" where the generator is told classes.
       floor: the split, and how many images of it, that stand in for generated ones in the floor.
+      precision_recall_neighbours: the neighbour that a ball of precision and recall reaches to.
+      density_coverage_neighbours: the same of density and coverage.
+      inception_score_splits: parts whose Inception Scores are averaged.
       ema: whether the generator's averaged parameters were used.
       seed: of the latents.
     """
@@ -36,24 +55,44 @@ class Protocol:
     extractor: str
     sha256: str
     resize: str
+    batch: int
     data: str
+    size: int
+    fit: str
+    data_seed: int
     reference: str
     real: int
     generated: int
+    grey_levels: int
+    labels: str
     floor: str
+    precision_recall_neighbours: int
+    density_coverage_neighbours: int
+    inception_score_splits: int
     ema: bool
     seed: int
 
 
-def real_features(extractor: Extractor, config: data.Config, split: str, count: int) -> Features:
-    """Returns the features of up to `count` images of a split, as stored: neither flipped nor with noise."""
-    dataset = data.load(dataclasses.replace(config, split=split, flip=False, dequantise=False))
-    return extract(extractor, dataset_batches(dataset, min(count, len(dataset)), extractor.batch))
+def load_split(config: data.Config, split: str) -> Dataset:
+    """Returns a split as it is stored: neither flipped nor with noise."""
+    return data.load(dataclasses.replace(config, split=split, flip=False, dequantise=False))
 
 
-def with_modes(scores: Scores, extractor: Extractor, found: Features) -> Scores:
-    """Returns the scores, with the coverage of modes where the extractor reads them."""
-    return scores | (mode_scores(found.modes, extractor.modes) if extractor.modes else {})
+def real_features(extractor: Extractor, dataset: Dataset, count: int) -> Features:
+    """Returns the features and labels of up to `count` images of a data set."""
+    batches = dataset_batches(dataset, min(count, len(dataset)), extractor.batch)
+    return extract(extractor, batches, f"real {dataset.config.split}")
+
+
+def labels_of(real: Features, conditional: bool) -> np.ndarray | None:
+    """Returns the labels that a conditional generator is told: those of the reference, so that classes are as frequent.
+
+    Raises:
+      UsageError: if the reference has none.
+    """
+    if conditional and real.labels is None:
+        raise UsageError("a conditional generator is judged by classes as frequent as the data's, and it has no labels")
+    return real.labels if conditional else None
 
 
 def evaluate(
@@ -62,6 +101,7 @@ def evaluate(
     sample: Sample,
     variables: PyTree,
     *,
+    conditional: bool = False,
     count: int = 10_000,
     reference: str = "test",
     seed: int = 0,
@@ -69,47 +109,63 @@ def evaluate(
 ) -> dict[str, Any]:
     """Returns the scores of generated images, the floor and the protocol, as plain values.
 
+    As many images are generated as stand in for them in the floor: distances of other numbers do not compare.
+
     Args:
       extractor: the network that looks at them.
       config: the run's data.
       sample: the objective's.
       variables: of the generator.
-      count: generated images, and at most as many real ones.
+      conditional: whether the generator is told a label for each image.
+      count: generated images, at most as many as the other split has, and at most as many real ones.
       reference: "test" or "train", the split to compare with.
-      seed: of the latents.
+      seed: of the latents, at most `LARGEST_SEED`.
       ema: whether the variables are averaged ones, for the protocol.
     Returns:
-      {"scores", "floor", "protocol", "seconds"}.
+      {"scores", "floor", "protocol", "seconds" (without reading the data, and without the floor)}.
     Raises:
-      UsageError: if there are too few images.
+      UsageError: if there are too few images, their features are not finite, or the seed is out of range.
     """
-    begin = time.perf_counter()
-    real = real_features(extractor, config, reference, count)
-    require_enough(len(real.features), real.features.shape[1], f"{reference} ")
-    require_enough(count, real.features.shape[1], "generated ")
-    fake = extract(extractor, sample_batches(sample, variables, seed, count, extractor.batch))
-    scores = with_modes(all_scores(real, fake, extractor.prefix), extractor, fake)
+    if not 0 <= seed <= LARGEST_SEED:
+        raise UsageError(f"seed {seed}: give a whole number from 0 to 2**32 - 2")
+    dataset, others = load_split(config, reference), load_split(config, OTHER[reference])
+    begin, generated = time.perf_counter(), min(count, len(others))
+    real = real_features(extractor, dataset, count)
+    width = real.features.shape[1]
+    scores.require_enough(len(real.features), width, reference, count, OPTION)
+    scores.require_enough(generated, width, f"generated or {OTHER[reference]}", count, OPTION)
+    labels = labels_of(real, conditional)
+    made = sample_batches(sample, variables, seed, generated, extractor.batch, labels)
+    found = scores.all_scores(real, extract(extractor, made, "generated"), extractor.prefix, extractor.modes)
     seconds = time.perf_counter() - begin
-    other = real_features(extractor, config, OTHER[reference], count)
-    floor = with_modes(all_scores(real, other, extractor.prefix), extractor, other)
+    floor = scores.all_scores(real, real_features(extractor, others, generated), extractor.prefix, extractor.modes)
     protocol = Protocol(
         extractor=extractor.name,
         sha256=extractor.sha256,
         resize=extractor.resize,
+        batch=extractor.batch,
         data=config.name,
+        size=config.size,
+        fit=config.fit,
+        data_seed=ORDER_SEED,
         reference=reference,
         real=len(real.features),
-        generated=count,
-        floor=f"{len(other.features)} of {OTHER[reference]}",
+        generated=generated,
+        grey_levels=GREY_LEVELS,
+        labels="as in the reference" if conditional else "none",
+        floor=f"{generated} of {OTHER[reference]}",
+        precision_recall_neighbours=scores.PRECISION_RECALL_NEIGHBOURS,
+        density_coverage_neighbours=scores.DENSITY_COVERAGE_NEIGHBOURS,
+        inception_score_splits=scores.INCEPTION_SCORE_SPLITS,
         ema=ema,
         seed=seed,
     )
-    return {"scores": scores, "floor": floor, "protocol": dataclasses.asdict(protocol), "seconds": round(seconds, 2)}
+    return {"scores": found, "floor": floor, "protocol": dataclasses.asdict(protocol), "seconds": round(seconds, 2)}
 
 
 def as_text(found: dict[str, Any]) -> str:
     """Returns an evaluation as lines for a person: each score beside its floor, then the protocol."""
-    lines = [f"{'':20} {'generated':>12} {'floor':>12}"]
-    lines += [f"{name:20} {value:12.5g} {found['floor'][name]:12.5g}" for name, value in found["scores"].items()]
-    lines += [f"{name:20} {value}" for name, value in found["protocol"].items()]
-    return "\n".join([*lines, f"{'seconds':20} {found['seconds']} (without the floor)"])
+    lines = [f"{'':28} {'generated':>12} {'floor':>12}"]
+    lines += [f"{name:28} {value:12.5g} {found['floor'][name]:12.5g}" for name, value in found["scores"].items()]
+    lines += [f"{name:28} {value}" for name, value in found["protocol"].items()]
+    return "\n".join([*lines, f"{'seconds':28} {found['seconds']} (without the floor)"])

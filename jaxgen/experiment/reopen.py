@@ -1,18 +1,35 @@
 """From a run folder back to what it trained."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
 from jaxgen.errors import UsageError
+from jaxgen.experiment.adversarial import GanConfig, classes
 from jaxgen.experiment.config import Config
 from jaxgen.experiment.scripts import FOLDER, describe_script, from_dict, load_script
 from jaxgen.step.state import Objective, PyTree, averaged, current
 from jaxgen.training import execute, progress
 from jaxgen.training.checkpoints import Checkpoints, Restored
 from jaxgen.training.run_folder import RunFolder
+
+NOTHING_GENERATED = "this run generates no images"
+
+
+class Built(NamedTuple):
+    """A run's parts, without anything that was trained.
+
+    Attributes:
+      config: its configuration.
+      objective: what it trains.
+      image_shape: (height, width, channels) of its images.
+    """
+
+    config: Config
+    objective: Objective
+    image_shape: tuple[int, ...]
 
 
 class Opened(NamedTuple):
@@ -68,6 +85,41 @@ def restore(run: Path, objective: Objective, image_shape: tuple[int, ...], which
     return restored
 
 
+def build(run: Path, say=progress.say) -> Built:
+    """Returns the parts of a run from its folder; no checkpoint is read.
+
+    Args:
+      run: the folder.
+      say: takes warnings.
+    Raises:
+      UsageError: if the folder or its script is missing, or they do not fit together.
+    """
+    plain = read_config(run)
+    module = find_script(plain["experiment"])
+    if describe_script(module.build)["sha256"] != plain["experiment"]["sha256"]:
+        say(f"warning: {plain['experiment']['name']}.py has changed since {run} was last trained")
+    config = from_dict(module.Config, plain["config"])
+    return Built(config, module.build(config, None), tuple(plain["image_shape"]))
+
+
+def open_built(run: Path, built: Built, *, which: str = "last", ema: bool = True, say=progress.say) -> Opened:
+    """Returns a run whose parts are built already, ready to make pictures.
+
+    Args:
+      run: the folder.
+      built: its parts.
+      which: "last" or "best" checkpoint.
+      ema: whether the averaged variables are wanted, or those of that very step.
+      say: takes warnings.
+    Raises:
+      UsageError: if its checkpoint is missing or damaged.
+    """
+    config, objective, image_shape = built
+    restored = restore(run, objective, image_shape, which, say)
+    pick = averaged if ema else current
+    return Opened(config, objective, pick(restored.state, objective.player), restored.step)
+
+
 def open_run(run: Path, *, which: str = "last", ema: bool = True, say=progress.say) -> Opened:
     """Returns what a run folder holds, ready to make pictures.
 
@@ -79,26 +131,32 @@ def open_run(run: Path, *, which: str = "last", ema: bool = True, say=progress.s
     Raises:
       UsageError: if the folder, its script or its checkpoint is missing or damaged.
     """
-    plain = read_config(run)
-    module = find_script(plain["experiment"])
-    if describe_script(module.build)["sha256"] != plain["experiment"]["sha256"]:
-        say(f"warning: {plain['experiment']['name']}.py has changed since {run} was last trained")
-    config = from_dict(module.Config, plain["config"])
-    objective = module.build(config, None)
-    restored = restore(run, objective, tuple(plain["image_shape"]), which, say)
-    pick = averaged if ema else current
-    return Opened(config, objective, pick(restored.state, objective.player), restored.step)
+    return open_built(run, build(run, say), which=which, ema=ema, say=say)
 
 
-def sample(opened: Opened, count: int, seed: int) -> Any:
+def told_classes(config: Config) -> int:
+    """Returns how many classes the generator of a run is told of; 0 where it is told none."""
+    return classes(config) if isinstance(config, GanConfig) else 0
+
+
+def sample(opened: Opened, count: int, seed: int, label: int | None = None) -> Any:
     """Returns images from the prior, float32[count, h, w, c] in [0, 1].
 
+    Args:
+      opened: the run.
+      count: how many images.
+      seed: of the latents.
+      label: the class of all of them, where the generator is told one; None: one class after the other.
     Raises:
-      UsageError: if what was trained makes no pictures from nothing.
+      UsageError: if what was trained makes no pictures from nothing, or none of that class.
     """
     if opened.objective.sample is None:
-        raise UsageError(
-            "this run's objective does not sample: it restores images; see the pictures in its samples folder"
-        )
-    draw = execute.once(partial(opened.objective.sample, count=count))
-    return draw(opened.variables, jax.random.key(seed))
+        raise UsageError(f"{NOTHING_GENERATED}; see the pictures in its samples folder")
+    known = told_classes(opened.config)
+    if label is not None and not known:
+        raise UsageError(f"label {label}: this run's generator is told no classes; leave --label out")
+    if label is not None and not 0 <= label < known:
+        raise UsageError(f"label {label}: this run has {known} classes; give one from 0 to {known - 1}")
+    draw = execute.once(opened.objective.sample, static_argnums=2)
+    told = () if label is None else (np.full(count, label, np.int32),)
+    return draw(opened.variables, jax.random.key(seed), count, *told)

@@ -45,9 +45,15 @@ def prepare_devices(config: Config) -> int:
     return max(count for count in range(1, jax.local_device_count() + 1) if share % count == 0)
 
 
-def held_out(config: data.Config, images: int) -> Batch:
-    """Returns the images that a run is evaluated on, always the same: a batch of the data set's test split."""
-    kept = data.load(dataclasses.replace(config, split="test", flip=False, dequantise=False))
+def evaluation_images(config: data.Config, images: int, objective: Objective) -> Batch:
+    """Returns the images that a run is evaluated on, always the same: a batch of the data set's test split.
+
+    What does nothing but generate is measured by its own images' distance from these, and the best checkpoint chosen by
+    it. They are training images then, so that a report against the test split judges what was chosen by others.
+    """
+    generates_only = objective.sample is not None and objective.reconstruct is None
+    split = config.split if generates_only else "test"
+    kept = data.load(dataclasses.replace(config, split=split, flip=False, dequantise=False))
     return kept.batch(0, 0, min(images, len(kept)))
 
 
@@ -79,17 +85,17 @@ def choose_evaluation(
         evaluate = execute.once(objective.evaluate)
         return lambda state: evaluate(state, kept), objective
     if objective.sample is None:
-        raise UsageError(
-            f"evaluate_with {config.evaluate_with}: this experiment restores images and generates none; leave it empty"
-        )
-    from jaxgen.evaluation import extractors, online
+        raise UsageError(f"evaluate_with {config.evaluate_with}: this experiment generates no images; leave it empty")
+    from jaxgen.evaluation import networks, online
+    from jaxgen.experiment.reopen import told_classes
 
     measure, selection = online.make_online(
-        extractors.choose(config.evaluate_with, config.data.name, config.data.channels),
+        networks.choose(config.evaluate_with, config.data.name, config.data.channels),
         config.data,
         objective.sample,
         objective.player,
         config.evaluate_images,
+        conditional=told_classes(config) > 0,
     )
     return measure, objective._replace(selection=selection)
 
@@ -115,9 +121,10 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     options = loop.Options(**{field.name: getattr(config, field.name) for field in dataclasses.fields(loop.Options)})
     options.check(0)
     script, devices = describe_script(build), prepare_devices(config)
-    dataset, kept = data.load(config.data), held_out(config.data, config.evaluate_images)
+    dataset = data.load(config.data)
     config = settle(config, dataset)
     objective = build(config, None)
+    kept = evaluation_images(config.data, config.evaluate_images, objective)
     measure, objective = choose_evaluation(config, objective, kept)
     first = dataset.batch(0, 0, 1)
     template = jax.eval_shape(objective.init, jax.random.key(0), first)

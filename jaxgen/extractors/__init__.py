@@ -17,9 +17,9 @@ from jaxgen.errors import unknown
 from jaxgen.models.classifier import Classifier
 
 FOLDER = Path(__file__).parent
-STACKED = 3  # digits of an image of Stacked-MNIST, one a channel
 
-Look = Callable[[Array], tuple[Array, Array]]
+PyTree = Any
+Look = Callable[[PyTree, Array], tuple[Array, Array]]
 
 
 class About(NamedTuple):
@@ -54,14 +54,15 @@ CLASSIFIERS = {
 """The sha256 of NAME.safetensors in this folder, by name."""
 
 
-def load_classifier(name: str) -> tuple[Look, About]:
-    """Returns a shipped classifier and what it is.
+def load_classifier(name: str) -> tuple[Look, PyTree, About]:
+    """Returns a shipped classifier, its variables and what it is.
 
     Args:
       name: one of `CLASSIFIERS`.
     Returns:
-      (look, about). `look` is pure: images float[b, 28, 28, 1] in [0, 1] -> (features float[b, 64], logits
-      float[b, 10]). It resizes nothing and raises ValueError for images of another size or number of channels.
+      (look, variables, about). `look` is pure: (variables, images float[b, 28, 28, 1] in [0, 1]) -> (features
+      float[b, 64], logits float[b, 10]). It resizes nothing and raises ValueError for images of another size or number
+      of channels.
     Raises:
       UsageError: if there is none of that name, or its file is missing or not the recorded one.
     """
@@ -78,15 +79,14 @@ def load_classifier(name: str) -> tuple[Look, About]:
         terms=told["terms"],
         command=told["command"],
     )
-    return make_look(variables, about), about
+    return make_look(about), jax.device_put(variables), about
 
 
-def make_look(variables: Any, about: About) -> Look:
-    """Returns the function from images to (features, logits) of a classifier with these variables."""
-    module, variables = Classifier(about.classes), jax.device_put(variables)
-    wanted = (about.size, about.size, about.channels)
+def make_look(about: About) -> Look:
+    """Returns the function from variables and images to (features, logits) of a classifier."""
+    module, wanted = Classifier(about.classes), (about.size, about.size, about.channels)
 
-    def look(images: Array) -> tuple[Array, Array]:
+    def look(variables: PyTree, images: Array) -> tuple[Array, Array]:
         if jnp.ndim(images) != 4 or jnp.shape(images)[1:] != wanted:
             raise ValueError(
                 f"images of shape {jnp.shape(images)}: the classifier of {about.data} takes [batch, "
@@ -95,24 +95,3 @@ def make_look(variables: Any, about: About) -> Look:
         return module.apply(variables, images, train=False, method="look")
 
     return look
-
-
-def read_stacked(images: Array) -> Array:
-    """Returns the class of images of Stacked-MNIST: MNIST's classifier reads each channel.
-
-    Args:
-      images: float[b, 28, 28, 3] in [0, 1].
-    Returns:
-      int32[b] in [0, 1000): 100 r + 10 g + b.
-    Raises:
-      ValueError: if the images have another shape.
-      UsageError: if the classifier's file is missing or not the recorded one.
-    """
-    look, about = load_classifier("mnist")
-    if jnp.ndim(images) != 4 or jnp.shape(images)[1:] != (about.size, about.size, STACKED):
-        raise ValueError(
-            f"images of shape {jnp.shape(images)}: stacked digits are [batch, {about.size}, {about.size}, {STACKED}]; "
-            "resize them first"
-        )
-    digits = [look(images[..., i : i + 1])[1].argmax(-1).astype(jnp.int32) for i in range(STACKED)]
-    return 100 * digits[0] + 10 * digits[1] + digits[2]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxgen.errors import UsageError
-from jaxgen.evaluation.extractors import STACKED
+from jaxgen.evaluation.networks import STACKED
 from jaxgen.experiment import measure
 from studies.recipes import Recipe
 

@@ -1,22 +1,23 @@
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from jaxgen import data
 from jaxgen.errors import UsageError
-from jaxgen.evaluation import online
+from jaxgen.evaluation import LARGEST_SEED, online
 from jaxgen.evaluation.features import Extractor
 from jaxgen.step.state import TrainState
 
 DIGITS = data.Config(name="digits", size=8, channels=1)
 
 
-def look(images):
+def look(variables, images):
     small = images.reshape(len(images), 4, 2, 4, 2).mean((2, 4)).reshape(len(images), -1)
     return small, jnp.full((len(images), 2), 0.5)
 
 
-EXTRACTOR = Extractor("means", "c", "0" * 64, look, "none", batch=100)
+EXTRACTOR = Extractor("means", "c", "0" * 64, {}, look, "none", batch=100)
 
 
 def state(scale):
@@ -46,5 +47,29 @@ def test_the_averaged_player_is_measured_and_less_is_better():
 
 
 def test_too_few_images_are_refused_before_training():
-    with pytest.raises(UsageError, match=r"16 images for 16 features: .* at least 17"):
+    with pytest.raises(UsageError, match=r"16 train images for 16 features: .* raise --evaluate-images to at least 17"):
         online.make_online(EXTRACTOR, DIGITS, sample, "generator", 16)
+
+
+def test_images_that_are_not_finite_stop_the_run_in_one_line():
+    measure, _ = online.make_online(EXTRACTOR, DIGITS, sample, "generator", 200)
+    with pytest.raises(UsageError, match=r"evaluation at step 0: generated images: NaN or infinite .* batch 0") as told:
+        measure(state(jnp.nan))
+    assert "\n" not in str(told.value)
+
+
+def test_a_conditional_generator_is_told_the_labels_of_the_training_images():
+    seen = []
+
+    def conditional(variables, key, count, labels):
+        jax.debug.callback(lambda x: seen.extend(np.asarray(x)), labels)
+        return sample(variables, key, count)
+
+    measure, _ = online.make_online(EXTRACTOR, DIGITS, conditional, "generator", 200, conditional=True)
+    measure(state(1.0))
+    train = data.load(DIGITS).batch(0, 0, 200)
+    np.testing.assert_array_equal(seen, train["label"])
+
+
+def test_no_report_has_the_latents_by_which_a_checkpoint_was_chosen():
+    assert online.SEED == LARGEST_SEED + 1

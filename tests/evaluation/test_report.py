@@ -5,21 +5,19 @@ import pytest
 
 from jaxgen import data
 from jaxgen.errors import UsageError
-from jaxgen.evaluation import report
+from jaxgen.evaluation import online, report
 from jaxgen.evaluation.features import Extractor, dataset_batches, extract, sample_batches
 
 DIGITS = data.Config(name="digits", size=8, channels=1)
 
 
-def look(images):
+def look(variables, images):
     """Returns 4×4 averages as features, and three shares of ink as probabilities."""
     features = images.reshape(len(images), 4, 2, 4, 2).mean((2, 4)).reshape(len(images), 16)
     return features, jax.nn.softmax(4 * features[:, :3])
 
 
-EXTRACTOR = Extractor(
-    name="averages", prefix="c", sha256="00", features=look, resize="none", batch=100, modes=0, read=None
-)
+EXTRACTOR = Extractor(name="averages", prefix="c", sha256="00", variables={}, features=look, resize="none", batch=100)
 REAL = np.asarray(data.load(DIGITS).batch(0, 0, 1437)["image"])
 
 
@@ -57,11 +55,20 @@ def test_the_protocol_tells_what_two_scores_must_share(found):
         "extractor": "averages",
         "sha256": "00",
         "resize": "none",
+        "batch": 100,
         "data": "digits",
+        "size": 8,
+        "fit": "resize",
+        "data_seed": 0,
         "reference": "test",
         "real": 300,
         "generated": 300,
+        "grey_levels": 256,
+        "labels": "none",
         "floor": "300 of train",
+        "precision_recall_neighbours": 3,
+        "density_coverage_neighbours": 5,
+        "inception_score_splits": 10,
         "ema": True,
         "seed": 3,
     }
@@ -81,26 +88,102 @@ def test_a_person_reads_every_score_beside_its_floor(found):
     assert all(name in text for name in (*found["scores"], *found["protocol"]))
 
 
-def test_fewer_images_than_features_are_refused():
-    with pytest.raises(UsageError, match=r"16 test images for 16 features: .* at least 17"):
+def test_fewer_images_than_features_are_refused_and_what_to_raise_is_told():
+    with pytest.raises(UsageError, match=r"16 test images for 16 features: .*; raise --count to at least 17"):
         report.evaluate(EXTRACTOR, DIGITS, sample_noise, {}, count=16)
 
 
-def test_features_that_are_not_finite_name_their_batch():
-    broken = iter([jnp.zeros((5, 8, 8, 1)), jnp.full((5, 8, 8, 1), jnp.nan)])
-    with pytest.raises(ValueError, match="batch 1"):
-        extract(EXTRACTOR, broken)
+def test_fewer_images_than_features_for_want_of_data_are_told_as_that(tmp_path):
+    np.savez(tmp_path / "few.npz", image=np.zeros((100, 8, 8, 1), np.uint8))
+    few = data.Config(name="npz", dir=str(tmp_path / "few.npz"))
+    with pytest.raises(UsageError, match=r"10 test images for 16 .* 500 were asked for and there are no more"):
+        report.evaluate(EXTRACTOR, few, sample_noise, {}, count=500)
+    with pytest.raises(UsageError, match=r"10 generated or test images for 16 .* there are no more"):
+        report.evaluate(EXTRACTOR, few, sample_noise, {}, count=500, reference="train")
+
+
+@pytest.mark.parametrize(("reference", "real", "other"), [("test", 359, 1438), ("train", 1438, 359)])
+def test_scores_and_floor_are_of_the_same_numbers_of_images(monkeypatch, reference, real, other):
+    sizes = lambda real, fake, *more: {"sizes": (len(real.features), len(fake.features))}
+    monkeypatch.setattr(report.scores, "all_scores", sizes)
+    found = report.evaluate(EXTRACTOR, DIGITS, sample_noise, {}, count=10_000, reference=reference)
+    assert found["scores"] == found["floor"] == {"sizes": (real, other)}
+    protocol = found["protocol"]
+    assert (protocol["real"], protocol["generated"]) == (real, other)
+    assert protocol["floor"] == f"{other} of {report.OTHER[reference]}"
+
+
+@pytest.mark.parametrize("seed", [-1, online.SEED, 2**32])
+def test_a_seed_out_of_range_is_refused(seed):
+    with pytest.raises(UsageError, match=rf"seed {seed}: give a whole number from 0 to 2\*\*32 - 2"):
+        report.evaluate(EXTRACTOR, DIGITS, sample_noise, {}, count=300, seed=seed)
+
+
+def test_features_that_are_not_finite_name_their_images_and_their_batch():
+    broken = [{"image": jnp.zeros((5, 8, 8, 1))}, {"image": jnp.full((5, 8, 8, 1), jnp.nan)}]
+    with pytest.raises(UsageError, match=r"^generated images: NaN or infinite features in batch 1"):
+        extract(EXTRACTOR, broken, "generated")
+    blind = EXTRACTOR._replace(features=lambda variables, images: (images[:, 0, 0] / 0, images[:, 0, 0]))
+    with pytest.raises(UsageError, match=r"^real test images: NaN or infinite features in batch 0"):
+        report.evaluate(blind, DIGITS, sample_noise, {}, count=300)
 
 
 def test_batches_are_the_images_once_each_whatever_their_size():
     dataset = data.load(DIGITS)
     for batch in (100, 64):
-        images = np.concatenate(list(dataset_batches(dataset, 1437, batch)))
+        images = np.concatenate([found["image"] for found in dataset_batches(dataset, 1437, batch)])
         ours = np.sort(images.reshape(len(images), -1), axis=0)
         np.testing.assert_array_equal(ours, np.sort(REAL.reshape(len(REAL), -1), axis=0))
 
 
 def test_as_many_images_are_generated_as_are_asked_for():
-    images = np.concatenate(list(sample_batches(sample_noise, {}, 0, 250, 100)))
+    images = np.concatenate([found["image"] for found in sample_batches(sample_noise, {}, 0, 250, 100)])
     assert images.shape == (250, 8, 8, 1)
-    assert len(np.unique(images[:, 0, 0, 0])) == 250
+    assert len(np.unique(images.reshape(250, -1), axis=0)) == 250
+
+
+def test_generated_images_have_the_grey_levels_that_real_ones_have():
+    ((found),) = sample_batches(sample_noise, {}, 0, 100, 100)
+    levels = np.asarray(found["image"]) * 255
+    assert np.abs(levels - np.rint(levels)).max() < 1e-4
+    assert len(np.unique(levels.round())) == 256
+    ((copied),) = sample_batches(lambda variables, key, count: variables[:count], jnp.asarray(REAL), 0, 100, 100)
+    np.testing.assert_array_equal(copied["image"], REAL[:100])
+
+
+def sample_labelled(variables, key, count, labels):
+    """A generator whose images tell their label: its digits as three of 64 grey pixels."""
+    digits = jnp.stack([labels // 100, labels // 10 % 10, labels % 10], -1) / 9
+    return jnp.concatenate([digits, jax.random.uniform(key, (count, 61))], -1).reshape(count, 8, 8, 1)
+
+
+def read_labels(images):
+    """Returns the labels that such images tell."""
+    digits = np.rint(9 * np.asarray(images).reshape(len(images), 64)[:, :3]).astype(int)
+    return digits @ [100, 10, 1]
+
+
+def test_a_thousand_classes_are_generated_as_often_as_the_reference_has_them(tmp_path, monkeypatch):
+    count, compared = 20_000, []
+    labels = np.where(np.arange(count) % 3 == 0, 7, np.arange(count) // 10 % 1000)
+    np.savez(tmp_path / "set.npz", image=np.zeros((count, 8, 8, 1), np.uint8), label=labels)
+    config = data.Config(name="npz", dir=str(tmp_path / "set.npz"), classes=1000)
+    pixels = EXTRACTOR._replace(features=lambda variables, images: (images.reshape(-1, 64), images[:, 0, 0]))
+    monkeypatch.setattr(report.scores, "all_scores", lambda real, fake, *more: compared.append(fake.features) or {})
+    found = report.evaluate(pixels, config, sample_labelled, {}, conditional=True, count=2000)
+    assert found["protocol"]["labels"] == "as in the reference"
+    generated, held_out = read_labels(compared[0]), labels[9::10]
+    np.testing.assert_array_equal(np.bincount(generated, minlength=1000), np.bincount(held_out, minlength=1000))
+
+
+def test_labels_begin_anew_where_more_images_are_generated_than_the_reference_has():
+    labels = np.arange(70)
+    made = sample_batches(sample_labelled, {}, 0, 250, 100, labels)
+    np.testing.assert_array_equal(read_labels(np.concatenate([found["image"] for found in made])), np.arange(250) % 70)
+
+
+def test_a_conditional_generator_needs_labels(tmp_path):
+    np.savez(tmp_path / "set.npz", image=np.zeros((500, 8, 8, 1), np.uint8))
+    config = data.Config(name="npz", dir=str(tmp_path / "set.npz"))
+    with pytest.raises(UsageError, match=r"conditional generator .* has no labels"):
+        report.evaluate(EXTRACTOR, config, sample_labelled, {}, conditional=True, count=40)

@@ -16,7 +16,7 @@ import pytest
 from jaxgen import data
 from jaxgen.errors import UsageError
 from jaxgen.experiment import GanConfig, facts
-from jaxgen.experiment.run import prepare_devices, train
+from jaxgen.experiment.run import evaluation_images, prepare_devices, train
 from jaxgen.training import execute
 
 STEPS = 40
@@ -230,7 +230,7 @@ import sys
 for name in "tyro PIL matplotlib tensorboardX tensorflow_datasets grain skimage sklearn optuna".split():
     sys.modules[name] = None
 from jaxgen.data import Config as Data
-from jaxgen.experiment.run import prepare_devices, train
+from jaxgen.experiment.run import train
 from jaxgen.experiment.scripts import load_script
 
 module = load_script(sys.argv[1])
@@ -279,3 +279,12 @@ def test_numbers_that_cannot_be_are_told_before_anything_is_written(small, tmp_p
     with pytest.raises(UsageError, match=told):
         train(config(**fields), build, say=lambda line: None)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("name", "split"), [("gan_mlp", "train"), ("vae", "test"), ("denoise", "test")])
+def test_what_only_generates_is_chosen_by_training_images_and_all_else_by_images_held_out(load_experiment, name, split):
+    module, digits = load_experiment(name), data.Config(name="digits", size=28, channels=1)
+    objective = module.build(module.Config(data=digits))
+    kept = evaluation_images(digits, 40, objective)["image"]
+    wanted = data.load(data.Config(name="digits", size=28, split=split)).batch(0, 0, 40)["image"]
+    np.testing.assert_array_equal(kept, wanted)

@@ -1,0 +1,79 @@
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from jaxgen import data
+from jaxgen.errors import UsageError
+from jaxgen.experiment import GanConfig, measure, reopen
+from jaxgen.step.state import Objective
+
+DIGITS = data.Config(name="digits", size=28, channels=1)
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """Returns a function that lets any folder be a run of a configuration and a sampler."""
+
+    def be(config, sample, variables=None):
+        objective = Objective(None, None, "generator", sample=sample)
+        monkeypatch.setattr(reopen, "build", lambda run, say: reopen.Built(config, objective, (28, 28, 1)))
+
+        def open_built(run, built, **options):
+            if variables is None:
+                raise AssertionError("the checkpoint was read")
+            return reopen.Opened(config, objective, variables, 9)
+
+        monkeypatch.setattr(reopen, "open_built", open_built)
+
+    return be
+
+
+def noise(variables, key, count):
+    return jax.random.uniform(key, (count, 28, 28, 1)) * variables["scale"]
+
+
+def test_what_generates_nothing_is_told_so_whatever_it_does_instead(pretend, tmp_path):
+    pretend(GanConfig(data=DIGITS), None)
+    with pytest.raises(UsageError, match="this run generates no images; there is nothing to evaluate"):
+        measure.evaluate_run(tmp_path)
+
+
+def test_an_extractor_that_does_not_fit_is_told_before_a_checkpoint_is_read(pretend, tmp_path):
+    pretend(GanConfig(data=DIGITS), noise)
+    with pytest.raises(UsageError, match=r"^unknown extractor 'mnits'"):
+        measure.evaluate_run(tmp_path, extractor="mnits")
+
+
+def test_images_that_are_not_finite_name_run_step_and_batch(pretend, tmp_path):
+    pretend(GanConfig(data=DIGITS), noise, {"scale": np.nan})
+    with pytest.raises(UsageError, match=r"run at step 9: generated images: NaN or infinite features in batch 0"):
+        measure.evaluate_run(tmp_path / "run", count=70)
+
+
+def test_a_conditional_run_is_measured_by_the_labels_of_the_reference(pretend, tmp_path):
+    seen = []
+
+    def sample(variables, key, count, labels):
+        jax.debug.callback(lambda x: seen.extend(np.asarray(x)), labels)
+        return noise(variables, key, count)
+
+    pretend(GanConfig(conditional=True, data=dataclasses.replace(DIGITS, classes=10)), sample, {"scale": np.float32(1)})
+    found = measure.evaluate_run(tmp_path, count=70)
+    assert found["protocol"]["labels"] == "as in the reference"
+    held_out = data.load(data.Config(size=28, split="test")).batch(0, 0, 70)["label"]
+    np.testing.assert_array_equal(seen[:70], held_out)
+    assert json.loads((tmp_path / "evaluations.jsonl").read_text()) == found
+
+
+def test_fewer_images_than_were_asked_for_are_said_in_one_line(pretend, tmp_path, monkeypatch):
+    pretend(GanConfig(data=DIGITS), noise, {"scale": np.float32(1)})
+    protocol = {"generated": 1438, "floor": "1438 of train"}
+    monkeypatch.setattr(measure.report, "evaluate", lambda *arguments, **options: {"protocol": protocol})
+    said = []
+    measure.evaluate_run(tmp_path, count=10_000, say=said.append)
+    assert said == ["1438 images are generated and not 10000: the floor has no more, 1438 of train"]
+    measure.evaluate_run(tmp_path, count=1438, say=said.append)
+    assert len(said) == 1
