@@ -58,7 +58,7 @@ def evaluate_run(
             seed=seed,
             ema=ema,
         )
-    except UsageError as error:
+    except ValueError as error:  # Metrics raise it for images that cannot be measured.
         raise UsageError(f"{run} at step {opened.step}: {error}") from error
     if (generated := found["protocol"]["generated"]) < count:
         say(f"{generated} images are generated and not {count}: the floor has no more, {found['protocol']['floor']}")

@@ -77,3 +77,13 @@ def test_fewer_images_than_were_asked_for_are_said_in_one_line(pretend, tmp_path
     assert said == ["1438 images are generated and not 10000: the floor has no more, 1438 of train"]
     measure.evaluate_run(tmp_path, count=1438, say=said.append)
     assert len(said) == 1
+
+
+def test_what_a_metric_refuses_names_run_and_step(pretend, tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise ValueError("row 3 is no probabilities")
+
+    pretend(GanConfig(data=DIGITS), noise, {"scale": np.float32(1)})
+    monkeypatch.setattr(measure.report, "evaluate", refuse)
+    with pytest.raises(UsageError, match=r"run at step 9: row 3 is no probabilities"):
+        measure.evaluate_run(tmp_path / "run")
