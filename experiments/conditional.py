@@ -17,7 +17,7 @@ from typing import Literal
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options, judge_options
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
 from jaxgen.models import dcgan, gan_mlp, r3gan, resnet
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.state import Objective
@@ -46,19 +46,19 @@ class Config(GanConfig):
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     image = {"size": config.data.size, "channels": config.data.channels, "dtype": compute_dtype(config)}
-    judge = judge_options(config, axis_name) | {"dtype": image["dtype"]}
+    discriminator = discriminator_options(config, axis_name) | {"dtype": image["dtype"]}
     if config.network == "mlp" and config.width != Config.width:
         raise UsageError(f"width {config.width}: dense layers have their own widths; leave it out, or change network")
     if config.network == "mlp":
-        players = gan_mlp.Generator(**image), gan_mlp.Discriminator(**judge)
+        players = gan_mlp.Generator(**image), gan_mlp.Discriminator(**discriminator)
     elif config.network == "r3gan":
-        players = r3gan.Generator(width=config.width, **image), r3gan.Discriminator(width=config.width, **judge)
+        players = r3gan.Generator(width=config.width, **image), r3gan.Discriminator(width=config.width, **discriminator)
     else:
         shared = {"width": config.width}
         model = {"dcgan": dcgan, "resnet": resnet}[config.network]
         make_discriminator = dcgan.Discriminator if config.network == "dcgan" else resnet.Critic
         generator = model.Generator(axis_name=axis_name, **image, **shared)
-        players = generator, make_discriminator(norm="spectral", **judge, **shared)
+        players = generator, make_discriminator(norm="spectral", **discriminator, **shared)
     return make_gan(*players, **gan_options(config, axis_name))
 
 

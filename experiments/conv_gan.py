@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options, judge_options
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
 from jaxgen.models.conv_gan import Discriminator, Generator
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.state import Objective
@@ -30,7 +30,7 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     shared = {"width": config.width, "dtype": compute_dtype(config)}
     generator = Generator(size=config.data.size, channels=config.data.channels, **shared)
-    discriminator = Discriminator(**judge_options(config, axis_name), **shared)
+    discriminator = Discriminator(**discriminator_options(config, axis_name), **shared)
     return make_gan(generator, discriminator, **gan_options(config, axis_name))
 
 

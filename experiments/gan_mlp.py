@@ -13,7 +13,7 @@ from typing import Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options, judge_options
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
 from jaxgen.models.gan_mlp import Discriminator, Generator
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.state import Objective
@@ -35,9 +35,9 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     shared = {"variant": config.variant, "dtype": compute_dtype(config)}
     generator = Generator(size=config.data.size, channels=config.data.channels, axis_name=axis_name, **shared)
-    discriminator = Discriminator(**judge_options(config, axis_name), **shared)
+    discriminator = Discriminator(**discriminator_options(config, axis_name), **shared)
     together = config.variant == "batch_norm"
-    return make_gan(generator, discriminator, judge_apart=not together, **gan_options(config, axis_name))
+    return make_gan(generator, discriminator, separate_batches=not together, **gan_options(config, axis_name))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""PacGAN: the discriminator judges several images at once, so that a lack of variety shows.
+"""PacGAN: the discriminator sees several images at once, so that a lack of variety shows.
 
     python experiments/pacgan.py                                    # digits, 32×32
     python experiments/pacgan.py --packing 4 --data.name mnist --data.dir DIR --data.fit pad
@@ -13,7 +13,7 @@ from typing import Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options, judge_options
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
 from jaxgen.models.dcgan import Discriminator, Generator
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.state import Objective
@@ -24,7 +24,7 @@ class Config(GanConfig):
     """Options of this experiment."""
 
     packing: int = 2
-    """Images that the discriminator judges at once, side by side in their channels."""
+    """Images that the discriminator sees at once, side by side in their channels."""
     norm: Literal["batch", "spectral", "none"] = "batch"
     """Normalisation in the discriminator."""
     width: int = 64
@@ -37,7 +37,7 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     shared = {"width": config.width, "dtype": compute_dtype(config)}
     generator = Generator(size=config.data.size, channels=config.data.channels, axis_name=axis_name, **shared)
-    discriminator = Discriminator(norm=config.norm, **judge_options(config, axis_name), **shared)
+    discriminator = Discriminator(norm=config.norm, **discriminator_options(config, axis_name), **shared)
     return make_gan(generator, discriminator, **gan_options(config, axis_name))
 
 

@@ -17,7 +17,7 @@ from typing import Literal
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options, judge_options
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
 from jaxgen.models.r3gan import Discriminator, Generator
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.schedules import SHAPES, compose, make_half_life
@@ -89,7 +89,7 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
         )
     shared = {"width": config.width, "blocks": config.blocks, "dtype": compute_dtype(config)}
     generator = Generator(size=config.data.size, channels=config.data.channels, **shared)
-    discriminator = Discriminator(**judge_options(config, axis_name), **shared)
+    discriminator = Discriminator(**discriminator_options(config, axis_name), **shared)
     options = gan_options(config, axis_name)
     others = [SHAPES[config.schedule](name) for name in SCHEDULED]
     images = make_half_life(config.batch_size)

@@ -14,7 +14,7 @@ from typing import Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options, judge_options
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
 from jaxgen.models import dcgan, resnet
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.state import Objective
@@ -45,7 +45,7 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     make_generator, make_discriminator = NETWORKS[config.network]
     shared = {"width": config.width, "dtype": compute_dtype(config)}
     generator = make_generator(size=config.data.size, channels=config.data.channels, axis_name=axis_name, **shared)
-    discriminator = make_discriminator(norm="spectral", **judge_options(config, axis_name), **shared)
+    discriminator = make_discriminator(norm="spectral", **discriminator_options(config, axis_name), **shared)
     return make_gan(generator, discriminator, **gan_options(config, axis_name))
 
 

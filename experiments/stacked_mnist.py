@@ -18,7 +18,7 @@ from typing import Literal
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options, judge_options
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
 from jaxgen.models import dcgan, r3gan
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.state import Objective
@@ -48,14 +48,14 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     shared = {"width": config.width, "dtype": compute_dtype(config)}
     image = {"size": config.data.size, "channels": config.data.channels}
-    judge = judge_options(config, axis_name)
+    discriminator = discriminator_options(config, axis_name)
     if config.network == "r3gan":
         if config.norm != "none":
             raise UsageError(f"norm {config.norm}: network r3gan has no normalisation; leave norm at none")
-        players = r3gan.Generator(**image, **shared), r3gan.Discriminator(**judge, **shared)
+        players = r3gan.Generator(**image, **shared), r3gan.Discriminator(**discriminator, **shared)
     else:
         generator = dcgan.Generator(axis_name=axis_name, **image, **shared)
-        players = generator, dcgan.Discriminator(norm=config.norm, **judge, **shared)
+        players = generator, dcgan.Discriminator(norm=config.norm, **discriminator, **shared)
     return make_gan(*players, **gan_options(config, axis_name))
 
 

@@ -16,7 +16,7 @@ from typing import Literal
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, gan_options, judge_options
+from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
 from jaxgen.models import dcgan, resnet
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.state import Objective
@@ -54,12 +54,14 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     shared = {"width": config.width, "dtype": compute_dtype(config)}
     if config.network == "resnet":
         generator = resnet.Generator(remat=config.remat, axis_name=axis_name, **image, **shared)
-        critic = resnet.Critic(norm=config.norm, remat=config.remat, **judge_options(config, axis_name), **shared)
+        critic = resnet.Critic(
+            norm=config.norm, remat=config.remat, **discriminator_options(config, axis_name), **shared
+        )
     else:
         if config.remat:
             raise UsageError("remat is for --network resnet: DCGAN's networks are too shallow to gain by it")
         generator = dcgan.Generator(axis_name=axis_name, **image, **shared)
-        critic = dcgan.Discriminator(norm=config.norm, **judge_options(config, axis_name), **shared)
+        critic = dcgan.Discriminator(norm=config.norm, **discriminator_options(config, axis_name), **shared)
     return make_gan(generator, critic, **gan_options(config, axis_name))
 
 

@@ -51,7 +51,7 @@ class GanConfig(Config):
     augment: tuple[Literal["color", "translation", "cutout"], ...] = ()
     """DiffAugment: random changes of all images that the discriminator sees, which the generator sees through."""
     packing: int = 1
-    """Images that the discriminator judges at once, side by side in their channels (PacGAN)."""
+    """Images that the discriminator sees at once, side by side in their channels (PacGAN)."""
     conditional: bool = False
     """Condition both networks on the images' labels, of which data.classes gives the number."""
     remedies: tuple[Literal["feature_matching", "label_smoothing", "historical_averaging"], ...] = ()
@@ -130,6 +130,6 @@ def gan_options(config: GanConfig, axis_name: str | None) -> dict[str, Any]:
     }
 
 
-def judge_options(config: GanConfig, axis_name: str | None) -> dict[str, Any]:
+def discriminator_options(config: GanConfig, axis_name: str | None) -> dict[str, Any]:
     """Returns what every discriminator takes from a configuration."""
     return {"classes": classes(config), "kernels": config.minibatch_kernels, "axis_name": axis_name}

@@ -6,7 +6,7 @@ from flax import linen as nn
 from jax import Array
 from jax.typing import DTypeLike
 
-from jaxgen.models.heads import judge
+from jaxgen.models.heads import discriminator_head
 from jaxgen.models.layers import Conv, Dense, UpsampleConv, at_least_float32
 from jaxgen.models.sizes import require_multiple
 
@@ -73,4 +73,4 @@ class Discriminator(nn.Module):
             x = jax.nn.relu(Conv(self.width, 3, 2, name=f"conv_{i}", **dtypes)(x))
         x = jax.nn.relu(Dense(128, name="dense", **dtypes)(x.reshape(len(x), -1)))
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
-        return judge(self, x, train, labels, param_dtype=self.param_dtype, **ends)
+        return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends)

@@ -13,7 +13,7 @@ from jax import Array
 from jax.nn.initializers import normal
 from jax.typing import DTypeLike
 
-from jaxgen.models.heads import judge
+from jaxgen.models.heads import discriminator_head
 from jaxgen.models.layers import BatchNorm, Conv, ConvTranspose, Dense, at_least_float32, make_norm
 from jaxgen.models.sizes import pyramid
 
@@ -100,4 +100,4 @@ class Discriminator(nn.Module):
             x = Conv(self.width << i, 4, 2, name=f"conv_{i}", **linear, **dtypes)(x, train)
             x = leaky_relu(norm(x, train, f"norm_{i}") if i else x)
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
-        return judge(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)
+        return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)

@@ -12,7 +12,7 @@ from jax.typing import DTypeLike
 
 from jaxgen.errors import UsageError
 from jaxgen.models.dcgan import kernel_init, leaky_relu, scale_init
-from jaxgen.models.heads import judge
+from jaxgen.models.heads import discriminator_head
 from jaxgen.models.layers import BatchNorm, Conv, ConvTranspose, Dense, at_least_float32, make_norm
 
 SIZE = 128
@@ -102,4 +102,4 @@ class Discriminator(nn.Module):
             x = leaky_relu(Conv(self.width << i, 4, 2, name=f"conv_{i}", **linear, **dtypes)(x, train))
             x = norm(x, train, f"norm_{i}") if i else x
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
-        return judge(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)
+        return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)

@@ -13,7 +13,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from jaxgen.errors import unknown
-from jaxgen.models.heads import judge
+from jaxgen.models.heads import discriminator_head
 from jaxgen.models.layers import BatchNorm, Dense, at_least_float32
 
 
@@ -121,4 +121,4 @@ class Discriminator(nn.Module):
         )
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
         x = hidden(images.reshape(len(images), -1), train)
-        return judge(self, x, train, labels, param_dtype=self.param_dtype, **ends)
+        return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends)

@@ -44,7 +44,7 @@ def one_hot(labels: Array, classes: int, dtype) -> Array:
     return jnp.where(valid[..., None], jax.nn.one_hot(labels, classes, dtype=dtype), jnp.nan)
 
 
-def judge(
+def discriminator_head(
     module: nn.Module,
     x: Array,
     train: bool,

@@ -15,7 +15,7 @@ from jax import Array
 from jax.nn.initializers import normal, variance_scaling, zeros
 from jax.typing import DTypeLike
 
-from jaxgen.models.heads import judge
+from jaxgen.models.heads import discriminator_head
 from jaxgen.models.layers import Conv, Dense, GroupedConv, at_least_float32
 from jaxgen.models.sizes import pyramid
 
@@ -168,4 +168,4 @@ class Discriminator(nn.Module):
         basis = self.param("basis", normal(1 / base), (base, base, channels[-1]), self.param_dtype)
         x = (at_least_float32(x) * basis.astype(jnp.promote_types(basis.dtype, jnp.float32))).sum((1, 2))
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
-        return judge(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)
+        return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)

@@ -15,7 +15,7 @@ from jax import Array
 from jax.nn.initializers import variance_scaling
 from jax.typing import DTypeLike
 
-from jaxgen.models.heads import judge
+from jaxgen.models.heads import discriminator_head
 from jaxgen.models.layers import (
     BatchNorm,
     Conv,
@@ -173,4 +173,4 @@ class Critic(nn.Module):
         x = at_least_float32(jax.nn.relu(x)).mean((1, 2))
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
         linear = {"spectral": self.norm == "spectral", "kernel_init": linear_init, "param_dtype": self.param_dtype}
-        return judge(self, x, train, labels, **ends, **linear)
+        return discriminator_head(self, x, train, labels, **ends, **linear)

@@ -52,15 +52,15 @@ def call(discriminator: Any, variables: PyTree, images: Array, labels: Array | N
     return apply(discriminator, variables, images, train=train, **named)
 
 
-def judge(
-    discriminator: Any, variables: PyTree, real: Array, fake: Array, labels: Array | None, apart: bool
+def logits_of_both(
+    discriminator: Any, variables: PyTree, real: Array, fake: Array, labels: Array | None, separate: bool
 ) -> tuple[Array, Array, PyTree]:
     """Returns the logits of real and of generated images, and the discriminator's updated statistics.
 
     Where nothing couples the examples of a batch, one pass over both does the same work in fewer and larger operations;
-    else `apart` tells whether each kind is a batch by itself (Radford et al. 2016) or both together.
+    else `separate` tells whether each kind is a batch by itself (Radford et al. 2016) or both together.
     """
-    if apart and coupling(variables):
+    if separate and coupling(variables):
         real_logits, stats = call(discriminator, variables, real, labels, True)
         fake_logits, stats = call(discriminator, variables | {"stats": stats}, fake, labels, True)
         return real_logits, fake_logits, stats
@@ -74,15 +74,15 @@ def in_one_batch(real: Array, fake: Array, labels: Array | None) -> tuple[Array,
 
 
 def mean_difference(
-    discriminator: Any, variables: PyTree, real: Array, fake: Array, labels: Array | None, apart: bool
+    discriminator: Any, variables: PyTree, real: Array, fake: Array, labels: Array | None, separate: bool
 ) -> Array:
-    """Returns the mean features of real images less those of generated ones, float[features]; see `judge` on `apart`.
+    """Returns the mean features of real images less those of generated ones, float[features].
 
-    Where one batch norm sees both kinds, it does here too: after a batch norm of its own either kind would have the
-    same means.
+    `separate` is that of `logits_of_both`. Where one batch norm sees both kinds, it does here too: after a batch norm
+    of its own either kind would have the same means.
     Reference: Salimans et al. 2016, section 3.1.
     """
-    if apart and coupling(variables):
+    if separate and coupling(variables):
         told = [features(discriminator, variables, images, labels) for images in (real, fake)]
     else:
         told = jnp.split(features(discriminator, variables, *in_one_batch(real, fake, labels)), 2)
@@ -111,7 +111,7 @@ def coupling(variables: PyTree) -> str:
 
 
 def require_sense(
-    variables: PyTree, named: Collection[str], clip_weights: bool, judge_apart: bool, microbatches: int
+    variables: PyTree, named: Collection[str], clip_weights: bool, separate_batches: bool, microbatches: int
 ) -> None:
     """Raises UsageError where a discriminator's layers contradict what is asked of it.
 
@@ -119,7 +119,7 @@ def require_sense(
       variables: the discriminator's.
       named: the penalties on it.
       clip_weights: whether its parameters are clipped.
-      judge_apart: see `make_gan`.
+      separate_batches: see `make_gan`.
       microbatches: parts of a batch that are differentiated one after the other.
     """
     coupled = coupling(variables)
@@ -133,7 +133,7 @@ def require_sense(
             "clip_weights bounds kernels that spectral norm then divides by their largest singular value, which undoes "
             "it: choose one of the two"
         )
-    if MINIBATCH in variables["params"] and coupled == "batch norm" and not judge_apart:
+    if MINIBATCH in variables["params"] and coupled == "batch norm" and not separate_batches:
         raise UsageError(
             "minibatch discrimination compares images of one kind, and this network's batch norm must see both kinds "
             "in one batch: choose one of the two, or another network"

@@ -1,11 +1,11 @@
 """Adversarial generation: any adversarial loss, any penalties, any number of critic steps, as one pure step.
 
-Generator and discriminator work on images in [-1, 1], as the papers do; this file is the only place that converts.
+Generator and discriminator work on images in [-1, 1], as the papers do; the objective alone converts.
 Reference: Goodfellow et al. 2014, algorithm 1; Gulrajani et al. 2017, algorithm 1.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -16,54 +16,16 @@ from jax import Array, lax
 from jaxgen.errors import UsageError
 from jaxgen.losses.adversarial import AdversarialLoss, smooth_labels
 from jaxgen.losses.penalties import clip_weights
-from jaxgen.metrics.distribution import frechet_distance
-from jaxgen.models.heads import one_hot
-from jaxgen.objectives.adversary import (
-    PENALTIES,
-    call,
-    coupling,
-    judge,
-    mean_difference,
-    require_labels,
-    require_options,
-    require_sense,
-    show,
-)
-from jaxgen.objectives.modules import apply
-from jaxgen.objectives.stability import ALARMS, diversity, judgement, pixel_features
+from jaxgen.objectives.adversary import require_labels, require_options, require_sense
+from jaxgen.objectives.gan_losses import PlayerLosses
+from jaxgen.objectives.gan_samples import Maker, draw_latents
+from jaxgen.objectives.stability import ALARMS, diversity
 from jaxgen.step.averages import average, decay, running_mean, squared_distance
-from jaxgen.step.gradients import Descent, descend, mean_over_devices
+from jaxgen.step.gradients import Descent, descend
 from jaxgen.step.optimizers import OPTIMIZERS, hyper_arrays
 from jaxgen.step.randomness import Stream, example_keys, step_key, stream
 from jaxgen.step.schedules import Hyper, Schedule, constant
-from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged, current
-
-PICTURES = 64
-COLUMNS = 16
-
-
-def draw_latents(keys: Array, latent: int) -> Array:
-    """Returns standard normal latents, float[batch, latent], each from its own key."""
-    return jax.vmap(lambda key: jax.random.normal(key, (latent,)))(keys)
-
-
-def with_class(latents: Array, labels: Array | None, classes: int) -> Array:
-    """Returns what the generator sees: latents, and beside them the class as a vector of mean square 1.
-
-    The first layer's kernel makes an embedding of it, in whatever network; the layers need not know of classes.
-    Reference: Mirza and Osindero 2014, section 3.2.
-    """
-    if not classes:
-        return latents
-    return jnp.concatenate([latents, classes**0.5 * one_hot(labels, classes, latents.dtype)], -1)
-
-
-def pixel_frechet(real: Array, fake: Array) -> Array:
-    """Returns the Fréchet distance of two sets of images in 8×8 gray pixels. It ranks a run's checkpoints; not FID."""
-    real, fake = pixel_features(real), pixel_features(fake)
-    # A difference of large traces: an accelerator's shortened products would drown it.
-    with jax.default_matmul_precision("highest"):
-        return frechet_distance(real.mean(0), jnp.cov(real.T), fake.mean(0), jnp.cov(fake.T))
+from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, current
 
 
 @dataclass(frozen=True)
@@ -84,11 +46,22 @@ class Gan:
     remedies: tuple[str, ...] = ()
     critic_steps: int = 1
     share_latents: bool = True
-    judge_apart: bool = True
+    separate_batches: bool = True
     optimizer: str = "adam"
     schedule: Schedule = constant
     microbatches: int = 1
     axis_name: str | None = None
+
+    @property
+    def maker(self) -> Maker:
+        """Returns the generator with what its input is made of."""
+        return Maker(self.generator, self.latent, self.classes)
+
+    @property
+    def losses(self) -> PlayerLosses:
+        """Returns the losses of both players under these options."""
+        named = (field.name for field in fields(PlayerLosses) if field.name != "maker")
+        return PlayerLosses(self.maker, **{name: getattr(self, name) for name in named})
 
     def keys(self, key: Array, name: Stream, index: Array | int, count: int) -> Array:
         """Returns one key for each of this device's examples in the index-th update of a step."""
@@ -98,18 +71,6 @@ class Gan:
         """Returns the keys by which real and generated images are augmented in the index-th update; {} without."""
         streams = {"real_keys": Stream.AUGMENT_REAL, "fake_keys": Stream.AUGMENT_FAKE} if self.augment else {}
         return {name: self.keys(key, which, index, count) for name, which in streams.items()}
-
-    def shown(self, examples: dict[str, Array], fake: Array) -> tuple[Array, Array, Array | None]:
-        """Returns real images, generated ones and their labels as the discriminator sees them."""
-        real, fake = (
-            show(images, examples.get(keys), self.augment, self.packing)
-            for images, keys in ((examples["real"], "real_keys"), (fake, "fake_keys"))
-        )
-        return real, fake, examples["label"].reshape(len(real), -1) if self.classes else None
-
-    def make(self, variables: PyTree, latents: Array, labels: Array | None, train: bool) -> tuple[Array, PyTree]:
-        """Returns generated images in [-1, 1], and the generator's updated statistics."""
-        return apply(self.generator, variables, with_class(latents, labels, self.classes), train=train)
 
     def descend(
         self, loss: Callable, variables: PyTree, opt_state: PyTree, examples: PyTree, hyper: Hyper, past: PyTree
@@ -134,51 +95,6 @@ class Gan:
             clip_norm=hyper["clip_norm"],
         )
 
-    def penalty(self, name: str, critic: Callable, real: Array, fake: Array, keys: Array, hyper: Hyper, due) -> Array:
-        """Returns the mean of a penalty; every k-th update alone, there k times as much, and 0 between."""
-        value = lambda: PENALTIES[name](critic, real, fake, keys, hyper).mean()
-        if self.penalty_every == 1:
-            return value()
-        return lax.cond(due, lambda: self.penalty_every * value(), lambda: jnp.zeros_like(jax.eval_shape(value)))
-
-    def discriminator_loss(
-        self, params: PyTree, examples: dict, stats: PyTree, hyper: Hyper, due: Array
-    ) -> tuple[Array, Any]:
-        """Returns (loss, (metrics, statistics)) on examples: real and generated images, a key each, labels.
-
-        The penalties are taken where the discriminator looks: at augmented and packed images.
-        """
-        real, fake, labels = self.shown(examples, examples["fake"])
-        variables, keys = {"params": params, "stats": stats}, examples["keys"][:: self.packing]
-        loss = self.loss
-        if "label_smoothing" in self.remedies:
-            loss = smooth_labels(loss, hyper["label_smoothing"])
-        judged = judge(self.discriminator, variables, real, fake, labels, self.judge_apart)
-        real_logits, fake_logits, new_stats = judged
-        critic = lambda images: call(self.discriminator, variables, images, labels, False)[0]
-        terms = {name: self.penalty(name, critic, real, fake, keys, hyper, due) for name in self.penalties}
-        total = loss.discriminator(real_logits, fake_logits).mean() + sum(terms.values())
-        told = {"loss": total, "real_logit": real_logits.mean(), "fake_logit": fake_logits.mean()}
-        told |= judgement(self.loss, real_logits, fake_logits, self.axis_name)
-        return total, (told | terms, new_stats)
-
-    def generator_loss(self, params: PyTree, examples: dict, stats: PyTree, judged_by: PyTree) -> tuple[Array, Any]:
-        """Returns (loss, (metrics, statistics)) on latents, real images and labels; the discriminator is held."""
-        variables = {"params": params, "stats": stats}
-        fake, new_stats = self.make(variables, examples["latents"], examples.get("label"), train=True)
-        real, fake, labels = self.shown(examples, fake)
-        if "feature_matching" in self.remedies:
-            difference = mean_difference(self.discriminator, judged_by, real, fake, labels, self.judge_apart)
-            value = jnp.sum(mean_over_devices(difference, self.axis_name) ** 2)
-            return value, ({"loss": value}, new_stats)
-        if self.judge_apart or not coupling(judged_by):
-            # The pass over real images is dropped by the compiler where the loss does not look at it.
-            real_logits, fake_logits = (call(self.discriminator, judged_by, x, labels, True)[0] for x in (real, fake))
-        else:
-            real_logits, fake_logits, _ = judge(self.discriminator, judged_by, real, fake, labels, apart=False)
-        value = self.loss.generator(real_logits, fake_logits).mean()
-        return value, ({"loss": value}, new_stats)
-
     def update_discriminator(
         self, carry: tuple, chunk: tuple, generator: PyTree, key: Array, hyper: Hyper, step: Array, past: PyTree
     ) -> tuple[tuple, Metrics]:
@@ -188,14 +104,14 @@ class Gan:
         real = examples["real"]
         latents = draw_latents(self.keys(key, Stream.LATENT, index, len(real)), self.latent)
         # The generated images are data here: no gradient goes from this loss to the generator.
-        fake, _ = self.make(generator, latents, examples.get("label"), train=True)
+        fake, _ = self.maker.make(generator, latents, examples.get("label"), train=True)
         spread = diversity(real, fake, self.axis_name)
         examples |= {"fake": fake, "keys": self.keys(key, Stream.INTERPOLATION, index, len(real))}
         examples |= self.augment_keys(key, index, len(real))
         rate = {"learning_rate": hyper["learning_rate"] * hyper["discriminator_scale"]}
         # The last of every k updates, so that those which are logged show the penalty where k divides the interval.
         due = (step * self.critic_steps + index + 1) % self.penalty_every == 0
-        loss = partial(self.discriminator_loss, hyper=hyper, due=due)
+        loss = partial(self.losses.of_discriminator, hyper=hyper, due=due)
         new = self.descend(loss, variables, opt_state, examples, hyper | rate, past)
         params = clip_weights(new.params, hyper["clip_limit"]) if self.clip_weights else new.params
         told, stats = new.aux
@@ -217,7 +133,7 @@ class Gan:
 
         # A single update is inlined, and XLA then finds that both players share one pass through the generator.
         update = partial(self.update_discriminator, generator=generator, key=key, hyper=hyper, step=state.step)
-        (judged_by, judge_opt), judge_told = lax.scan(
+        (discriminator, discriminator_opt), discriminator_told = lax.scan(
             partial(update, past=past.get("discriminator")),
             (current(state, "discriminator"), state.opt_state["discriminator"]),
             (chunks, jnp.arange(self.critic_steps)),
@@ -227,30 +143,30 @@ class Gan:
         index = self.critic_steps - self.share_latents
         examples["latents"] = draw_latents(self.keys(key, Stream.LATENT, index, count), self.latent)
         examples |= self.augment_keys(key, self.critic_steps, count)
-        loss = partial(self.generator_loss, judged_by=judged_by)
+        loss = partial(self.losses.of_generator, held=discriminator)
         new = self.descend(loss, generator, state.opt_state["generator"], examples, hyper, past.get("generator"))
         told, stats = new.aux
         made = {"params": new.params, "stats": stats}
-        params = {"generator": new.params, "discriminator": judged_by["params"]}
+        params = {"generator": new.params, "discriminator": discriminator["params"]}
         ema = {"generator": average(state.ema["generator"], made, decay(hyper["ema_decay"], state.step))}
         if past:
             ema["history"] = running_mean(past, params, state.step)
 
-        metrics = {name: value.mean() for name, value in judge_told.items()}
+        metrics = {name: value.mean() for name, value in discriminator_told.items()}
         metrics |= {f"generator/{name}": value for name, value in told.items()}
         metrics |= {"generator/gradient_norm": new.gradient_norm, "learning_rate": hyper["learning_rate"]}
         return state.replace(
             step=state.step + 1,
             params=params,
-            stats={"generator": stats, "discriminator": judged_by["stats"]},
-            opt_state={"generator": new.opt_state, "discriminator": judge_opt},
+            stats={"generator": stats, "discriminator": discriminator["stats"]},
+            opt_state={"generator": new.opt_state, "discriminator": discriminator_opt},
             ema=ema,
         ), metrics
 
     def require_sense(self, state: TrainState) -> None:
         """Raises where the discriminator's layers contradict what is asked of it."""
         require_sense(
-            current(state, "discriminator"), self.penalties, self.clip_weights, self.judge_apart, self.microbatches
+            current(state, "discriminator"), self.penalties, self.clip_weights, self.separate_batches, self.microbatches
         )
 
     def init(self, key: Array, batch: Batch) -> TrainState:
@@ -284,40 +200,6 @@ class Gan:
         self.require_sense(state)
         return state
 
-    def sample(self, variables: PyTree, key: Array, count: int, labels: Array | None = None) -> Array:
-        """Returns images from the prior, float[count, h, w, c] in [0, 1].
-
-        Args:
-          variables: the generator's.
-          key: of the latents.
-          count: how many.
-          labels: int32[count], their classes; one class after the other, over and over, unless told.
-        """
-        latents = draw_latents(example_keys(key, count), self.latent)
-        if self.classes and labels is None:
-            labels = jnp.arange(count) % self.classes
-        return jnp.clip((self.make(variables, latents, labels, train=False)[0] + 1) / 2, 0, 1)
-
-    def pictures(self, state: TrainState, batch: Batch) -> dict[str, Array]:
-        """Returns samples from latents that stay the same throughout a run; with classes, one class in each column.
-
-        Of more classes than there are columns, the first ones are shown.
-        """
-        del batch
-        generator, key = averaged(state, "generator"), stream(state.key, Stream.PICTURES)
-        if not self.classes:
-            return {"samples": self.sample(generator, key, PICTURES)}
-        columns = min(self.classes, COLUMNS)
-        rows = PICTURES // columns
-        made = self.sample(generator, key, rows * columns, jnp.tile(jnp.arange(columns), rows))
-        return {"samples": made.reshape(rows, columns, *made.shape[1:])}
-
-    def evaluate(self, state: TrainState, batch: Batch) -> Metrics:
-        """Returns how far as many samples, of the same classes, are from the batch."""
-        real, key = batch["image"], stream(state.key, Stream.EVALUATION)
-        fake = self.sample(averaged(state, "generator"), key, len(real), batch["label"] if self.classes else None)
-        return {"evaluation/pixel_frechet": pixel_frechet(real, fake)}
-
 
 def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
     """Returns the objective of a generator against a discriminator.
@@ -336,7 +218,7 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
       clip_weights: whether the discriminator's parameters are clipped to ±hyper["clip_limit"] after each update.
       augment: names in `diff_augment.CHANGES`: how real and generated images are changed before the discriminator sees
         them.
-      packing: how many images the discriminator judges at once, side by side in their channels (Lin et al. 2018).
+      packing: how many images the discriminator sees at once, side by side in their channels (Lin et al. 2018).
       classes: number of classes; the batch's labels go to both networks, a generated image having that of its real
         partner. The generator sees them beside the latent. 0: no labels.
       remedies: of Salimans et al. 2016: "feature_matching" (the generator's loss becomes the squared distance of the
@@ -345,8 +227,8 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
       critic_steps: discriminator updates for each generator update, each on its own chunk of the batch.
       share_latents: whether the generator's update sees the latents of the last critic update, as in Radford et al.'s
         code, which saves a forward pass where critic_steps is 1; else fresh ones, as in Goodfellow et al. 2014.
-      judge_apart: whether a discriminator with batch norm sees real and generated images in batches of their own. Where
-        batch norm stands right before the logit they must share one: each kind's mean logit would be the bias.
+      separate_batches: whether a discriminator with batch norm sees real and generated images in batches of their own.
+        Where batch norm stands right before the logit they must share one: each kind's mean logit would be the bias.
       optimizer: a name in `OPTIMIZERS`, for both players.
       schedule: evaluated first in every step.
       microbatches: see `gradients.gradient`; batch norm's statistics are then of one part. What compares a batch's
@@ -369,9 +251,9 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
         player="generator",
         chunks=gan.critic_steps,
         microbatches=gan.microbatches,
-        pictures=gan.pictures,
-        evaluate=gan.evaluate,
+        pictures=gan.maker.pictures,
+        evaluate=gan.maker.evaluate,
         selection=Selection("evaluation/pixel_frechet", largest=False),
         alarms=ALARMS,
-        sample=gan.sample,
+        sample=gan.maker.sample,
     )

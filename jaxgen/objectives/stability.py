@@ -74,7 +74,7 @@ def boundary(loss: AdversarialLoss, real: Array, fake: Array, axis_name: str | N
     return mean_over_devices((real.mean() + fake.mean()) / 2, axis_name)
 
 
-def judgement(loss: AdversarialLoss, real: Array, fake: Array, axis_name: str | None) -> Metrics:
+def discriminator_metrics(loss: AdversarialLoss, real: Array, fake: Array, axis_name: str | None) -> Metrics:
     """Returns how sure and how right a discriminator is, without a gradient.
 
     Args:

@@ -5,7 +5,7 @@ import pytest
 
 from jaxgen import command
 from jaxgen.errors import UsageError
-from jaxgen.experiment import GanConfig, GanHyper, gan_options, judge_options
+from jaxgen.experiment import GanConfig, GanHyper, discriminator_options, gan_options
 from jaxgen.experiment.run import train
 
 TINY = "--steps 2 --batch-size 4 --data.size 28 --checkpoint-every 2 --evaluate-images 8 --log-every 1 --no-tensorboard"
@@ -70,7 +70,7 @@ def test_both_players_are_told_the_same_classes():
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, classes=10))
     for conditional, classes in ((True, 10), (False, 0)):
         asked = dataclasses.replace(config, conditional=conditional)
-        assert gan_options(asked, None)["classes"] == judge_options(asked, None)["classes"] == classes
+        assert gan_options(asked, None)["classes"] == discriminator_options(asked, None)["classes"] == classes
 
 
 def parsed(module, words):

@@ -9,14 +9,16 @@ from flax import linen as nn
 from jaxgen.models import conv_gan, dcgan, dcgan_deep_stem, gan_mlp, heads, r3gan, resnet
 
 
-class Judge(nn.Module):
+class Head(nn.Module):
     classes: int = 0
     kernels: int = 0
     axis_name: str | None = None
 
     @nn.compact
     def __call__(self, x, train, labels=None):
-        return heads.judge(self, x, train, labels, classes=self.classes, kernels=self.kernels, axis_name=self.axis_name)
+        return heads.discriminator_head(
+            self, x, train, labels, classes=self.classes, kernels=self.kernels, axis_name=self.axis_name
+        )
 
 
 def random(*shape, seed=0):
@@ -45,7 +47,7 @@ def test_similarities_see_the_examples_on_all_devices():
 
 def test_a_class_adds_the_product_of_its_embedding_and_the_features():
     x, labels = random(3, 2, 4), np.array([[2], [0], [2]])
-    plain, projecting = Judge(), Judge(classes=3)
+    plain, projecting = Head(), Head(classes=3)
     params = projecting.init(jax.random.key(0), x, True, labels)["params"]
     assert params["class"]["kernel"].shape == (3, 8)
     assert set(params["class"]) == {"kernel"}
@@ -57,11 +59,11 @@ def test_a_class_adds_the_product_of_its_embedding_and_the_features():
 
 def test_packed_images_have_a_class_each():
     x, labels = random(2, 5), np.array([[0, 1], [1, 1]])
-    params = Judge(classes=2).init(jax.random.key(0), x, True, labels)["params"]
+    params = Head(classes=2).init(jax.random.key(0), x, True, labels)["params"]
     kernel = np.array(params["class"]["kernel"]).reshape(2, 2, 5)
     embedded = np.stack([kernel[0, a] + kernel[1, b] for a, b in labels])
-    gain = Judge(classes=2).apply({"params": params}, x, True, labels)
-    gain -= Judge().apply({"params": {"logit": params["logit"]}}, x, True)
+    gain = Head(classes=2).apply({"params": params}, x, True, labels)
+    gain -= Head().apply({"params": {"logit": params["logit"]}}, x, True)
     np.testing.assert_allclose(gain, (embedded * x).sum(-1), rtol=1e-4, atol=1e-6)
 
 
@@ -77,11 +79,11 @@ def test_one_hot_is_nan_outside_the_classes():
 )
 def test_labels_and_classes_go_together(classes, labels, message):
     with pytest.raises(ValueError, match=message):
-        jax.eval_shape(lambda: Judge(classes).init_with_output(jax.random.key(0), jnp.ones((2, 4)), True, labels))
+        jax.eval_shape(lambda: Head(classes).init_with_output(jax.random.key(0), jnp.ones((2, 4)), True, labels))
 
 
 def test_with_kernels_the_logit_sees_the_other_examples():
-    x, module = random(4, 6), Judge(kernels=2)
+    x, module = random(4, 6), Head(kernels=2)
     params = module.init(jax.random.key(0), x, True)["params"]
     assert params["minibatch"]["kernel"].shape == (6, 2 * heads.DIMENSIONS)
     assert params["logit"]["kernel"].shape == (8, 1)
@@ -91,9 +93,9 @@ def test_with_kernels_the_logit_sees_the_other_examples():
 
 def test_features_are_told_to_those_who_ask_alone():
     x = random(2, 3, 2)
-    variables = Judge(kernels=2).init(jax.random.key(0), x, True)
+    variables = Head(kernels=2).init(jax.random.key(0), x, True)
     assert set(variables) == {"params"}
-    _, told = Judge(kernels=2).apply(variables, x, True, mutable=["intermediates"])
+    _, told = Head(kernels=2).apply(variables, x, True, mutable=["intermediates"])
     np.testing.assert_array_equal(told["intermediates"][heads.FEATURES][0], x.reshape(2, 6))
 
 

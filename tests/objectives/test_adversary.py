@@ -62,14 +62,14 @@ def test_mean_features_differ_by_the_difference_of_their_means():
     module, fake = Discriminator(), IMAGES[::-1] ** 2
     held = variables(module)
     expected = [adversary.features(module, held, images, None).mean(0) for images in (IMAGES, fake)]
-    found = adversary.mean_difference(module, held, IMAGES, fake, None, apart=True)
+    found = adversary.mean_difference(module, held, IMAGES, fake, None, separate=True)
     np.testing.assert_allclose(found, expected[0] - expected[1], atol=1e-6)
 
 
 def test_one_batch_norm_over_both_kinds_does_not_hide_their_difference():
     module, fake = Discriminator("batch_norm"), IMAGES[::-1] ** 2
-    differ = lambda apart: np.abs(
-        adversary.mean_difference(module, variables(module), IMAGES, fake, None, apart=apart)
+    differ = lambda separate: np.abs(
+        adversary.mean_difference(module, variables(module), IMAGES, fake, None, separate=separate)
     ).max()
     assert differ(True) < 1e-5
     assert differ(False) > 0.1

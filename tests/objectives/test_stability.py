@@ -6,22 +6,24 @@ import numpy as np
 import pytest
 
 from jaxgen.losses import adversarial
-from jaxgen.objectives.stability import ALARMS, diversity, judgement, nearest
+from jaxgen.objectives.stability import ALARMS, discriminator_metrics, diversity, nearest
 
 LOSSES = ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic")
 REAL = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (16, 8, 8, 1)), jnp.float32)
 spread = jax.jit(partial(diversity, axis_name=None))
 
 
-def judged(loss, real, fake):
-    found = judgement(getattr(adversarial, loss), jnp.asarray(real, jnp.float32), jnp.asarray(fake, jnp.float32), None)
+def metrics_of(loss, real, fake):
+    found = discriminator_metrics(
+        getattr(adversarial, loss), jnp.asarray(real, jnp.float32), jnp.asarray(fake, jnp.float32), None
+    )
     return {name: float(value) for name, value in found.items()}
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_equal_logits_saturate_nothing(loss):
     level = 0.5 if loss == "least_squares" else 0.0
-    assert judged(loss, [level] * 4, [level] * 4)["saturation"] == 0
+    assert metrics_of(loss, [level] * 4, [level] * 4)["saturation"] == 0
 
 
 @pytest.mark.parametrize(
@@ -38,12 +40,12 @@ def test_equal_logits_saturate_nothing(loss):
     ],
 )
 def test_certain_logits_saturate_where_the_loss_is_flat(loss, real, fake, saturation):
-    found = judged(loss, [real] * 3, [fake] * 3)
+    found = metrics_of(loss, [real] * 3, [fake] * 3)
     assert found["saturation"] == saturation
 
 
 def test_saturation_is_the_share_of_pairs_that_teach_nothing():
-    assert judged("non_saturating", [9, 9, 0, 9], [-9, 0, -9, -9])["saturation"] == 0.5
+    assert metrics_of("non_saturating", [9, 9, 0, 9], [-9, 0, -9, -9])["saturation"] == 0.5
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_saturation_is_the_share_of_pairs_that_teach_nothing():
     ],
 )
 def test_what_is_called_real(loss, real, fake, accuracy, wrong):
-    found = judged(loss, real, fake)
+    found = metrics_of(loss, real, fake)
     assert (found["real_accuracy"], found["false_positive"]) == (accuracy, wrong)
 
 
@@ -99,7 +101,7 @@ def test_the_spread_of_a_batch_does_not_depend_on_the_devices():
 
 
 def test_nothing_here_has_a_gradient():
-    told = lambda x: sum(jax.tree.leaves(judgement(adversarial.hinge, x, -x, None)))
+    told = lambda x: sum(jax.tree.leaves(discriminator_metrics(adversarial.hinge, x, -x, None)))
     assert not jax.grad(told)(jnp.ones(3)).any()
     assert not jax.jit(jax.grad(lambda x: sum(diversity(REAL, x, None).values())))(REAL * 0.5).any()
 

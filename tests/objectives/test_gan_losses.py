@@ -1,0 +1,100 @@
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+
+from jaxgen.models.gan_mlp import Discriminator as Telling
+from jaxgen.objectives import gan_samples
+from jaxgen.objectives.adversary import features, show
+from jaxgen.step.randomness import Stream, example_keys, step_key, stream
+
+
+def test_one_discriminator_update_sees_real_and_generated_images(tiny):
+    objective = tiny.make(hyper={"learning_rate": 0.0})
+    state = jax.jit(objective.init)(jax.random.key(0), tiny.BATCH)
+    _, metrics = jax.jit(objective.step)(state, tiny.BATCH)
+    held = lambda x: tiny.Discriminator().apply({"params": state.params["discriminator"]}, x, True)
+    real = held(2 * tiny.BATCH["image"] - 1)
+    np.testing.assert_allclose(metrics["discriminator/real_logit"], real.mean(), rtol=1e-5)
+    assert metrics["discriminator/fake_logit"] != metrics["discriminator/real_logit"]
+
+
+def test_penalties_are_metrics_and_are_weighted_by_hyper(tiny):
+    weights = {"gradient_penalty": "penalty_weight", "r1": "r1_weight", "r2": "r2_weight"}
+    objective = tiny.make(penalties=tuple(weights))
+    state, step = jax.jit(objective.init)(jax.random.key(0), tiny.BATCH), jax.jit(objective.step)
+    told = step(state, tiny.BATCH)[1]
+    for doubled, weight in weights.items():
+        found = step(state.replace(hyper=state.hyper | {weight: 2 * state.hyper[weight]}), tiny.BATCH)[1]
+        for penalty in weights:
+            assert found[f"discriminator/{penalty}"] > 0
+            expected = told[f"discriminator/{penalty}"] * (2 if penalty == doubled else 1)
+            assert float(found[f"discriminator/{penalty}"]) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_penalties_of_every_kth_step_weigh_the_same_in_the_mean(tiny):
+    told = {}
+    for every in (1, 4):
+        objective = tiny.make(penalties=("r1",), penalty_every=every, hyper={"learning_rate": 0.0})
+        state = jax.jit(objective.init)(jax.random.key(0), tiny.BATCH)
+        steps = jax.jit(
+            lambda s, step=objective.step: jax.lax.scan(lambda s, _: step(s, tiny.BATCH), s, None, length=8)
+        )
+        told[every] = np.array(steps(state)[1]["discriminator/r1"])
+    np.testing.assert_array_equal(told[4] > 0, [False, False, False, True] * 2)
+    np.testing.assert_allclose(told[4].reshape(2, 4).mean(1), told[1][:2], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("apart", "told"), [(True, False), (False, True)])
+def test_batch_norm_before_the_logit_hides_the_kind_unless_both_share_a_batch(tiny, apart, told):
+    objective = tiny.make(discriminator=tiny.NormBeforeLogit(), separate_batches=apart)
+    state = jax.jit(objective.init)(jax.random.key(0), tiny.BATCH)
+    _, metrics = jax.jit(objective.step)(state, tiny.BATCH)
+    gap = abs(float(metrics["discriminator/real_logit"] - metrics["discriminator/fake_logit"]))
+    assert (gap > 1e-2) == told
+
+
+def test_smoothed_labels_change_the_discriminators_loss_alone(remedied):
+    _, after = remedied
+    told = [after(label_smoothing=smoothing, learning_rate=0.0)[1] for smoothing in (0.0, 0.25)]
+    changed = {name for name in told[0] if told[0][name] != told[1][name]}
+    assert changed == {"discriminator/loss", "discriminator/gradient_norm"}
+
+
+def test_feature_matching_moves_the_generator_down_the_distance_of_mean_features(tiny, remedied):
+    state, after = remedied
+    new, told = after(historical_weight=0.0)
+    keys = example_keys(stream(step_key(state.key, 0), Stream.LATENT, 0), 16)
+    latents = gan_samples.draw_latents(keys, 3)
+    held = {"params": new.params["discriminator"], "stats": {}}
+
+    @jax.jit
+    @jax.value_and_grad
+    def distance(params):
+        images = 2 * tiny.BATCH["image"] - 1, tiny.Generator().apply({"params": params}, latents, True)
+        real, fake = (features(Telling(), held, x, None).mean(0) for x in images)
+        return ((real - fake) ** 2).sum()
+
+    value, slope = distance(state.params["generator"])
+    assert float(told["generator/loss"]) == pytest.approx(float(value), rel=1e-4)
+    moved = jax.tree.map(lambda a, b: (a - b) / tiny.RATE, state.params["generator"], new.params["generator"])
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), moved, slope)
+
+
+def test_the_discriminator_is_shown_augmented_packed_and_labelled_images(tiny, conditional):
+    _, state, step = conditional
+    _, told = step(state, tiny.LABELLED)
+    key, labels = step_key(state.key, 0), tiny.LABELLED["label"]
+    keys = lambda name: example_keys(stream(key, name, 0), 16)
+    latents = gan_samples.with_class(gan_samples.draw_latents(keys(Stream.LATENT), 3), labels, tiny.CLASSES)
+    fake = tiny.Generator().apply({"params": state.params["generator"]}, latents, True)
+    for kind, images, name in (
+        ("real", 2 * tiny.BATCH["image"] - 1, Stream.AUGMENT_REAL),
+        ("fake", fake, Stream.AUGMENT_FAKE),
+    ):
+        shown = show(images, keys(name), ("color", "translation"), 2)
+        logits = Telling(classes=tiny.CLASSES).apply(
+            {"params": state.params["discriminator"]}, shown, True, labels.reshape(8, 2)
+        )
+        assert float(told[f"discriminator/{kind}_logit"]) == pytest.approx(float(logits.mean()), rel=1e-3, abs=1e-5)

@@ -1,0 +1,40 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.objectives import gan_samples
+
+
+def test_samples_are_pictures_of_the_averaged_generator(tiny):
+    objective = tiny.make()
+    state = jax.jit(objective.init)(jax.random.key(0), tiny.BATCH)
+    state, _ = jax.jit(objective.step)(state, tiny.BATCH)
+    pictures = objective.pictures(state, tiny.BATCH)["samples"]
+    assert pictures.shape == (64, 4, 4, 1)
+    assert 0 <= float(pictures.min()) < float(pictures.max()) <= 1
+    other = objective.pictures(
+        state.replace(ema={"generator": jax.tree.map(jnp.zeros_like, state.ema["generator"])}), tiny.BATCH
+    )
+    assert tiny.differs(pictures, other["samples"])
+
+
+def test_samples_have_the_classes_asked_for_and_else_each_in_turn(tiny, conditional):
+    objective, state, _ = conditional
+    draw = jax.jit(objective.sample, static_argnums=2)
+    turns = draw(state.ema["generator"], jax.random.key(1), 7)
+    asked = draw(state.ema["generator"], jax.random.key(1), 7, jnp.arange(7) % tiny.CLASSES)
+    np.testing.assert_array_equal(turns, asked)
+    assert tiny.differs(turns, draw(state.ema["generator"], jax.random.key(1), 7, jnp.zeros(7, int)))
+    assert jax.eval_shape(objective.pictures, state, tiny.LABELLED)["samples"].shape == (21, tiny.CLASSES, 4, 4, 1)
+
+
+def test_the_class_beside_a_latent_has_mean_square_one():
+    told = gan_samples.with_class(jnp.zeros((4, 2)), jnp.arange(4), 4)[:, 2:]
+    np.testing.assert_allclose((told**2).mean(1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(told.argmax(1), range(4))
+
+
+def test_pixel_frechet_ranks_near_before_far(tiny):
+    real = tiny.BATCH["image"]
+    near, far = jnp.clip(real + 0.01, 0, 1), 1 - real**4
+    assert float(gan_samples.pixel_frechet(real, near)) < float(gan_samples.pixel_frechet(real, far))
