@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxgen.metrics import neighbours
-from jaxgen.metrics.neighbours import density_coverage, precision_recall
+from jaxgen.metrics.neighbours import density_coverage, precision_recall, smallest
 
 
 def features(seed, n=60, m=45, dimensions=5, mean=0.0):
@@ -111,3 +111,11 @@ def test_nan_is_an_error_on_the_host_and_nan_in_a_compiled_program(measure):
     with pytest.raises(ValueError, match="1 of 45 fake samples, the first is sample 7"):
         measure(real, fake)
     assert np.isnan(jax.jit(measure)(real, fake)).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(0, 2**31), st.integers(1, 6), st.integers(2, 9))
+def test_the_smallest_of_a_row_counts_equal_ones(seed, rank, values):
+    distances = np.random.default_rng(seed).integers(0, values, size=(5, 8)).astype(np.float32)
+    distances[:, 0] = np.inf
+    np.testing.assert_array_equal(smallest(distances, rank), np.sort(distances, 1)[:, rank - 1])
