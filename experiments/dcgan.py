@@ -14,8 +14,7 @@ from typing import Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
-from jaxgen.models import dcgan, dcgan_deep_stem
+from jaxgen.experiment import GanConfig, GanHyper, Norm, gan_options, players
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.state import Objective
 
@@ -26,7 +25,7 @@ class Config(GanConfig):
 
     variant: Literal["radford", "deep_stem"] = "radford"
     """The paper's generator, or the one with a stem of dense layers."""
-    norm: Literal["batch", "spectral", "none"] = "batch"
+    norm: Norm = "batch"
     """Normalisation in the discriminator."""
     width: int = 64
     """Filters next to the image; they double with every halving of the size."""
@@ -36,11 +35,9 @@ class Config(GanConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    model = {"radford": dcgan, "deep_stem": dcgan_deep_stem}[config.variant]
-    shared = {"width": config.width, "dtype": compute_dtype(config)}
-    generator = model.Generator(size=config.data.size, channels=config.data.channels, axis_name=axis_name, **shared)
-    discriminator = model.Discriminator(norm=config.norm, **discriminator_options(config, axis_name), **shared)
-    return make_gan(generator, discriminator, **gan_options(config, axis_name))
+    network = {"radford": "dcgan", "deep_stem": "dcgan_deep_stem"}[config.variant]
+    networks = players(network, config.norm, config, axis_name, width=config.width)
+    return make_gan(**networks, **gan_options(config, axis_name))
 
 
 if __name__ == "__main__":

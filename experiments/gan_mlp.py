@@ -13,8 +13,7 @@ from typing import Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
-from jaxgen.models.gan_mlp import Discriminator, Generator
+from jaxgen.experiment import GanConfig, GanHyper, Norm, gan_options, players
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.state import Objective
 
@@ -25,6 +24,8 @@ class Config(GanConfig):
 
     variant: Literal["plain", "batch_norm"] = "batch_norm"
     """Which of the two networks."""
+    norm: Norm | Literal["auto"] = "auto"
+    """Normalisation in the discriminator; auto: batch in the variant batch_norm, none in plain."""
     batch_size: int = 128
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="digits", size=28, channels=1)
@@ -33,11 +34,9 @@ class Config(GanConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    shared = {"variant": config.variant, "dtype": compute_dtype(config)}
-    generator = Generator(size=config.data.size, channels=config.data.channels, axis_name=axis_name, **shared)
-    discriminator = Discriminator(**discriminator_options(config, axis_name), **shared)
-    together = config.variant == "batch_norm"
-    return make_gan(generator, discriminator, separate_batches=not together, **gan_options(config, axis_name))
+    norm = {"plain": "none", "batch_norm": "batch"}[config.variant] if config.norm == "auto" else config.norm
+    networks = players("mlp", norm, config, axis_name, variant=config.variant)
+    return make_gan(**networks, **gan_options(config, axis_name))
 
 
 if __name__ == "__main__":

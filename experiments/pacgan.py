@@ -9,12 +9,10 @@ Source: Lin, Khetan, Fanti, Oh 2018, section 3, on Radford, Metz, Chintala 2016.
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
-from jaxgen.models.dcgan import Discriminator, Generator
+from jaxgen.experiment import GanConfig, GanHyper, Norm, gan_options, players
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.state import Objective
 
@@ -25,7 +23,7 @@ class Config(GanConfig):
 
     packing: int = 2
     """Images that the discriminator sees at once, side by side in their channels."""
-    norm: Literal["batch", "spectral", "none"] = "batch"
+    norm: Norm = "batch"
     """Normalisation in the discriminator."""
     width: int = 64
     """Filters next to the image; they double with every halving of the size."""
@@ -35,10 +33,8 @@ class Config(GanConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    shared = {"width": config.width, "dtype": compute_dtype(config)}
-    generator = Generator(size=config.data.size, channels=config.data.channels, axis_name=axis_name, **shared)
-    discriminator = Discriminator(norm=config.norm, **discriminator_options(config, axis_name), **shared)
-    return make_gan(generator, discriminator, **gan_options(config, axis_name))
+    networks = players("dcgan", config.norm, config, axis_name, width=config.width)
+    return make_gan(**networks, **gan_options(config, axis_name))
 
 
 if __name__ == "__main__":

@@ -12,13 +12,11 @@ Source: Huang, Gokaslan, Kuleshov, Tompkin 2024: β₁ 0; on CIFAR-10 β₂ 0.9 
 """
 
 from dataclasses import dataclass
-from typing import Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
-from jaxgen.models.r3gan import Discriminator, Generator
+from jaxgen.experiment import GanConfig, GanHyper, Loss, Penalty, Shape, gan_options, players
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.schedules import SHAPES, compose, make_half_life
 from jaxgen.step.state import Objective
@@ -62,11 +60,11 @@ class R3ganHyper(GanHyper):
 class Config(GanConfig):
     """Options of this experiment."""
 
-    loss: Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"] = "relativistic"
+    loss: Loss = "relativistic"
     """Adversarial loss."""
-    penalties: tuple[Literal["gradient_penalty", "r1", "r2"], ...] = ("r1", "r2")
+    penalties: tuple[Penalty, ...] = ("r1", "r2")
     """Penalties on the discriminator's slope, summed."""
-    schedule: Literal["constant", "linear", "cosine"] = "cosine"
+    schedule: Shape = "cosine"
     """Shape of all schedules over hyper.schedule_steps."""
     steps: int = 5000
     """Training steps in all; a run that is resumed goes on to this number."""
@@ -87,13 +85,11 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
             f"hyper.ema_decay is {config.hyper.ema_decay:g} and nothing looks at it: set hyper.ema-half-life and "
             "hyper.ema-half-life-final"
         )
-    shared = {"width": config.width, "blocks": config.blocks, "dtype": compute_dtype(config)}
-    generator = Generator(size=config.data.size, channels=config.data.channels, **shared)
-    discriminator = Discriminator(**discriminator_options(config, axis_name), **shared)
+    networks = players("r3gan", "none", config, axis_name, width=config.width, blocks=config.blocks)
     options = gan_options(config, axis_name)
     others = [SHAPES[config.schedule](name) for name in SCHEDULED]
     images = make_half_life(config.batch_size)
-    return make_gan(generator, discriminator, **options | {"schedule": compose(options["schedule"], *others, images)})
+    return make_gan(**networks, **options | {"schedule": compose(options["schedule"], *others, images)})
 
 
 if __name__ == "__main__":

@@ -17,9 +17,7 @@ from typing import Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.errors import UsageError
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
-from jaxgen.models import dcgan, r3gan
+from jaxgen.experiment import GanConfig, GanHyper, Loss, Norm, Penalty, gan_options, players
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.state import Objective
 
@@ -28,13 +26,13 @@ from jaxgen.step.state import Objective
 class Config(GanConfig):
     """Options of this experiment."""
 
-    loss: Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"] = "relativistic"
+    loss: Loss = "relativistic"
     """Adversarial loss."""
-    penalties: tuple[Literal["gradient_penalty", "r1", "r2"], ...] = ("r1", "r2")
+    penalties: tuple[Penalty, ...] = ("r1", "r2")
     """Penalties on the discriminator's slope, summed."""
     network: Literal["dcgan", "r3gan"] = "dcgan"
     """Radford's networks, or residual ones without normalisation."""
-    norm: Literal["batch", "spectral", "none"] = "none"
+    norm: Norm = "none"
     """Normalisation in the discriminator of dcgan."""
     width: int = 32
     """Filters next to the image; they double with every halving of the size."""
@@ -46,17 +44,8 @@ class Config(GanConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    shared = {"width": config.width, "dtype": compute_dtype(config)}
-    image = {"size": config.data.size, "channels": config.data.channels}
-    discriminator = discriminator_options(config, axis_name)
-    if config.network == "r3gan":
-        if config.norm != "none":
-            raise UsageError(f"norm {config.norm}: network r3gan has no normalisation; leave norm at none")
-        players = r3gan.Generator(**image, **shared), r3gan.Discriminator(**discriminator, **shared)
-    else:
-        generator = dcgan.Generator(axis_name=axis_name, **image, **shared)
-        players = generator, dcgan.Discriminator(norm=config.norm, **discriminator, **shared)
-    return make_gan(*players, **gan_options(config, axis_name))
+    networks = players(config.network, config.norm, config, axis_name, width=config.width)
+    return make_gan(**networks, **gan_options(config, axis_name))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,7 @@ from typing import Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
-from jaxgen.models.dcgan import Discriminator, Generator
+from jaxgen.experiment import GanConfig, GanHyper, Norm, Optimizer, gan_options, players
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.state import Objective
 
@@ -31,9 +30,9 @@ class Config(GanConfig):
     """Discriminator updates for each generator update."""
     share_latents: bool = False
     """The generator's update sees the latents of the last discriminator update; else fresh ones."""
-    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "rmsprop"
+    optimizer: Optimizer = "rmsprop"
     """Optimizer of every network."""
-    norm: Literal["batch", "spectral", "none"] = "batch"
+    norm: Norm = "batch"
     """Normalisation in the discriminator."""
     width: int = 64
     """Filters next to the image; they double with every halving of the size."""
@@ -43,10 +42,8 @@ class Config(GanConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    shared = {"width": config.width, "dtype": compute_dtype(config)}
-    generator = Generator(size=config.data.size, channels=config.data.channels, axis_name=axis_name, **shared)
-    discriminator = Discriminator(norm=config.norm, **discriminator_options(config, axis_name), **shared)
-    return make_gan(generator, discriminator, **gan_options(config, axis_name))
+    networks = players("dcgan", config.norm, config, axis_name, width=config.width)
+    return make_gan(**networks, **gan_options(config, axis_name))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,7 @@ from typing import Literal
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
-from jaxgen.models import dcgan, resnet
+from jaxgen.experiment import GanConfig, GanHyper, Penalty, gan_options, players
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.state import Objective
 
@@ -28,7 +27,7 @@ class Config(GanConfig):
 
     loss: Literal["wasserstein"] = "wasserstein"
     """Adversarial loss."""
-    penalties: tuple[Literal["gradient_penalty", "r1", "r2"], ...] = ("gradient_penalty",)
+    penalties: tuple[Penalty, ...] = ("gradient_penalty",)
     """Penalties on the critic's slope, summed."""
     critic_steps: int = 5
     """Critic updates for each generator update."""
@@ -50,19 +49,13 @@ class Config(GanConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    image = {"size": config.data.size, "channels": config.data.channels}
-    shared = {"width": config.width, "dtype": compute_dtype(config)}
+    fields = {"width": config.width}
     if config.network == "resnet":
-        generator = resnet.Generator(remat=config.remat, axis_name=axis_name, **image, **shared)
-        critic = resnet.Critic(
-            norm=config.norm, remat=config.remat, **discriminator_options(config, axis_name), **shared
-        )
-    else:
-        if config.remat:
-            raise UsageError("remat is for --network resnet: DCGAN's networks are too shallow to gain by it")
-        generator = dcgan.Generator(axis_name=axis_name, **image, **shared)
-        critic = dcgan.Discriminator(norm=config.norm, **discriminator_options(config, axis_name), **shared)
-    return make_gan(generator, critic, **gan_options(config, axis_name))
+        fields["remat"] = config.remat
+    elif config.remat:
+        raise UsageError("remat is for --network resnet: DCGAN's networks are too shallow to gain by it")
+    networks = players(config.network, config.norm, config, axis_name, **fields)
+    return make_gan(**networks, **gan_options(config, axis_name))
 
 
 if __name__ == "__main__":

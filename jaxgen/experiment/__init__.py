@@ -1,15 +1,33 @@
 """What all experiments share: their configuration, from a script to a run, and from a run folder back to its script."""
 
-from jaxgen.experiment.adversarial import GanConfig, GanHyper, discriminator_options, gan_options
-from jaxgen.experiment.config import Config, Hyper, compute_dtype, objective_options
+from jaxgen.experiment.adversarial import (
+    Augmentation,
+    GanConfig,
+    GanHyper,
+    Loss,
+    Penalty,
+    Remedy,
+    discriminator_options,
+    gan_options,
+)
+from jaxgen.experiment.config import Config, Hyper, Optimizer, Shape, compute_dtype, objective_options
+from jaxgen.experiment.networks import Norm, players
 
 __all__ = [
+    "Augmentation",
     "Config",
     "GanConfig",
     "GanHyper",
     "Hyper",
+    "Loss",
+    "Norm",
+    "Optimizer",
+    "Penalty",
+    "Remedy",
+    "Shape",
     "compute_dtype",
     "discriminator_options",
     "gan_options",
     "objective_options",
+    "players",
 ]

@@ -7,6 +7,11 @@ from jaxgen.errors import UsageError
 from jaxgen.experiment.config import Config, Hyper, objective_options
 from jaxgen.losses import adversarial
 
+Loss = Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"]
+Penalty = Literal["gradient_penalty", "r1", "r2"]
+Augmentation = Literal["color", "translation", "cutout"]
+Remedy = Literal["feature_matching", "label_smoothing", "historical_averaging"]
+
 
 @dataclasses.dataclass(frozen=True)
 class GanHyper(Hyper):
@@ -38,23 +43,21 @@ class GanHyper(Hyper):
 class GanConfig(Config):
     """What every adversarial experiment can be told."""
 
-    loss: Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"] = (
-        "non_saturating"
-    )
+    loss: Loss = "non_saturating"
     """Adversarial loss."""
-    penalties: tuple[Literal["gradient_penalty", "r1", "r2"], ...] = ()
+    penalties: tuple[Penalty, ...] = ()
     """Penalties on the discriminator's slope, summed."""
     penalty_every: int = 1
     """Take the penalties in every so many discriminator updates only, and that many times as heavily."""
     clip_weights: bool = False
     """Clip the discriminator's parameters to ±hyper.clip_limit after each update."""
-    augment: tuple[Literal["color", "translation", "cutout"], ...] = ()
+    augment: tuple[Augmentation, ...] = ()
     """DiffAugment: random changes of all images that the discriminator sees, which the generator sees through."""
     packing: int = 1
     """Images that the discriminator sees at once, side by side in their channels (PacGAN)."""
     conditional: bool = False
     """Condition both networks on the images' labels, of which data.classes gives the number."""
-    remedies: tuple[Literal["feature_matching", "label_smoothing", "historical_averaging"], ...] = ()
+    remedies: tuple[Remedy, ...] = ()
     """What steadies training: match mean features, soften the target of real images, stay near past parameters."""
     minibatch_kernels: int = 0
     """Kernels of minibatch discrimination, by which the discriminator compares a batch's images; 0: none."""

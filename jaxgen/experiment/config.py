@@ -9,6 +9,9 @@ from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
 from jaxgen.step.schedules import make_learning_rate
 
+Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
+Shape = Literal["constant", "linear", "cosine"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Hyper:
@@ -70,9 +73,9 @@ class Config:
     """Devices over which a batch is spread; 0: every accelerator, or one CPU device. A CPU simulates any number."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the networks. Parameters, losses, penalties and statistics stay float32."""
-    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    optimizer: Optimizer = "adam"
     """Optimizer of every network."""
-    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    schedule: Shape = "constant"
     """Shape of the learning rate over hyper.schedule_steps."""
     deterministic: bool = False
     """Hold a GPU to the same bits in every run, at some cost in speed; a CPU gives them anyway."""

@@ -14,28 +14,28 @@ from jax.typing import DTypeLike
 
 from jaxgen.errors import unknown
 from jaxgen.models.heads import discriminator_head
-from jaxgen.models.layers import BatchNorm, Dense, at_least_float32
+from jaxgen.models.layers import Dense, at_least_float32, make_norm
 
 
 class Variant(NamedTuple):
-    """Widths of the hidden layers of both players, and whether those are normalised."""
+    """Widths of the hidden layers of both players, and what normalises those."""
 
     generator: tuple[int, ...]
     discriminator: tuple[int, ...]
-    batch_norm: bool
+    norm: str
 
 
 VARIANTS = {
-    "plain": Variant(generator=(128, 128), discriminator=(128, 128), batch_norm=False),
-    "batch_norm": Variant(generator=(256, 512, 1024), discriminator=(512, 256), batch_norm=True),
+    "plain": Variant(generator=(128, 128), discriminator=(128, 128), norm="none"),
+    "batch_norm": Variant(generator=(256, 512, 1024), discriminator=(512, 256), norm="batch"),
 }
 
 
 class Hidden(nn.Module):
-    """Dense layers with ReLU, each followed by batch norm where asked for."""
+    """Dense layers with ReLU, each normalised as asked for: a norm of activations comes after the ReLU."""
 
     widths: tuple[int, ...]
-    batch_norm: bool
+    norm: str
     axis_name: str | None
     dtype: DTypeLike | None
     param_dtype: DTypeLike
@@ -44,10 +44,10 @@ class Hidden(nn.Module):
     def __call__(self, x: Array, train: bool) -> Array:
         """Returns float[batch, widths[-1]]."""
         dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        norm = make_norm(self.norm, self.axis_name, **dtypes)
         for i, width in enumerate(self.widths):
-            x = jax.nn.relu(Dense(width, name=f"dense_{i}", **dtypes)(x))
-            if self.batch_norm:
-                x = BatchNorm(self.axis_name, name=f"norm_{i}", **dtypes)(x, train)
+            x = jax.nn.relu(Dense(width, spectral=self.norm == "spectral", name=f"dense_{i}", **dtypes)(x, train))
+            x = norm(x, train, f"norm_{i}")
         return x
 
 
@@ -81,13 +81,11 @@ class Generator(nn.Module):
     def __call__(self, latent: Array, train: bool) -> Array:
         """Returns float[batch, size, size, channels] in [-1, 1] from float[batch, latent]."""
         variant, shape = find_variant(self.variant), (self.size, self.size, self.channels)
-        hidden = Hidden(
-            variant.generator, variant.batch_norm, self.axis_name, self.dtype, self.param_dtype, name="hidden"
-        )
+        hidden = Hidden(variant.generator, variant.norm, self.axis_name, self.dtype, self.param_dtype, name="hidden")
         pixels = self.size * self.size * self.channels
         x = Dense(pixels, dtype=self.dtype, param_dtype=self.param_dtype, name="image")(hidden(latent, train))
         x = at_least_float32(x).reshape(-1, *shape)
-        return jnp.tanh(x) if variant.batch_norm else 2 * jax.nn.sigmoid(x) - 1
+        return jnp.tanh(x) if variant.norm == "batch" else 2 * jax.nn.sigmoid(x) - 1
 
 
 class Discriminator(nn.Module):
@@ -95,6 +93,7 @@ class Discriminator(nn.Module):
 
     Attributes:
       variant: a name in `VARIANTS`.
+      norm: "batch", "layer", "spectral" or "none"; None: the variant's. Batch norm stands right before the logit.
       axis_name: the mapped axis over which batch norm is synchronised, or None.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
@@ -103,6 +102,7 @@ class Discriminator(nn.Module):
     """
 
     variant: str = "plain"
+    norm: str | None = None
     axis_name: str | None = None
     dtype: DTypeLike | None = None
     param_dtype: DTypeLike = jnp.float32
@@ -116,9 +116,9 @@ class Discriminator(nn.Module):
         `labels` are int32[batch, images packed into one], where there are classes.
         """
         variant = find_variant(self.variant)
-        hidden = Hidden(
-            variant.discriminator, variant.batch_norm, self.axis_name, self.dtype, self.param_dtype, name="hidden"
-        )
+        norm = self.norm or variant.norm
+        hidden = Hidden(variant.discriminator, norm, self.axis_name, self.dtype, self.param_dtype, name="hidden")
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
         x = hidden(images.reshape(len(images), -1), train)
-        return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends)
+        linear = {"spectral": norm == "spectral", "param_dtype": self.param_dtype}
+        return discriminator_head(self, x, train, labels, **ends, **linear)

@@ -85,6 +85,8 @@ REFUSED = {
     "sngan --remedies label_smoothing": "label smoothing moves the target of real images, and this loss has none",
     "dcgan --penalty-every 4": "penalty_every is 4 and there is no penalty",
     "conditional --network mlp --width 8": "width 8: dense layers have their own widths",
+    "conditional --network r3gan --norm spectral": "norm spectral: network r3gan has no normalisation",
+    "conditional --network mlp --norm batch --minibatch-kernels 4": "minibatch discrimination compares images of one",
     "conv_gan --augment color color": "augmentation color is given twice",
     "conv_gan --remedies feature_matching --microbatches 2": "feature_matching compares the means of a batch",
     "conv_gan --minibatch-kernels 4 --microbatches 2": "minibatch discrimination compares the images of a batch",
@@ -100,6 +102,33 @@ def test_combinations_without_sense_are_refused_with_the_reason(load_experiment,
         size, channels = config.data.size, config.data.channels
         batch = {"image": jax.ShapeDtypeStruct((config.batch_size, size, size, channels), "float32")}
         jax.eval_shape(objective.init, jax.random.key(0), batch)
+
+
+ACCEPTED = {
+    "sngan --norm none --penalties r1": {"params"},
+    "sngan --norm batch": {"params", "batch_stats"},
+    "sngan": {"params", "spectral"},
+    "conditional": {"params", "spectral"},
+    "conditional --norm batch": {"params", "batch_stats"},
+    "conditional --network dcgan --norm none --penalties r1 r2": {"params"},
+    "conditional --network mlp": {"params"},
+    "conditional --network mlp --norm spectral --penalties gradient_penalty": {"params", "spectral"},
+    "gan_mlp": {"params", "batch_stats"},
+    "gan_mlp --variant plain": {"params"},
+    "gan_mlp --norm spectral --penalties r1": {"params", "spectral"},
+    "stacked_mnist --network r3gan": {"params"},
+}
+
+
+@pytest.mark.parametrize("words", ACCEPTED)
+def test_every_norm_goes_with_every_network_that_has_it(load_experiment, words):
+    name, _, options = words.partition(" ")
+    module = load_experiment(name)
+    objective = module.build(config := parsed(module, options))
+    size, channels = config.data.size, config.data.channels
+    batch = {"image": jax.ShapeDtypeStruct((config.batch_size, size, size, channels), "float32")}
+    state = jax.eval_shape(objective.init, jax.random.key(0), batch)
+    assert {"params", *state.stats["discriminator"]} == ACCEPTED[words]
 
 
 TWO_STEPS = {

@@ -1,3 +1,4 @@
+import jax
 import numpy as np
 import pytest
 
@@ -24,6 +25,24 @@ def test_batch_norm_is_the_network_asked_for(describe):
     assert discriminator.parameters == (784 * 512 + 512) + (512 * 256 + 256) + (256 + 1) + 2 * (512 + 256)
     assert discriminator.output == (5,)
     assert set(discriminator.variables["batch_stats"]["hidden"]) == {"norm_0", "norm_1"}
+
+
+@pytest.mark.parametrize(("norm", "collection"), [("spectral", "spectral"), ("batch", "batch_stats")])
+def test_a_discriminator_of_either_variant_takes_another_norm(describe, norm, collection):
+    plain = describe(Discriminator("plain", norm), (5, 28, 28, 1)).variables
+    assert set(plain) == {"params", collection}
+    bare = describe(Discriminator("batch_norm", "none"), (5, 28, 28, 1)).variables
+    assert set(bare) == {"params"}
+    assert set(bare["params"]["hidden"]) == {"dense_0", "dense_1"}
+
+
+def test_spectral_norm_divides_every_kernel(draw):
+    network = Discriminator("plain", "spectral")
+    variables = draw(network, (3, 4, 4, 1))
+    images = np.random.default_rng(0).normal(size=(3, 4, 4, 1)).astype("float32")
+    trained = lambda params: network.apply(variables | {"params": params}, images, True, mutable=["spectral"])[0]
+    scaled = jax.tree.map(lambda x: 8 * x if x.ndim > 1 else x, variables["params"])
+    np.testing.assert_allclose(trained(scaled), trained(variables["params"]), rtol=1e-4)
 
 
 def test_any_image_shape(describe):
