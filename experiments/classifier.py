@@ -10,12 +10,12 @@ are in their files. Accuracy on the whole test split, last step, one seed: digit
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
 from jaxgen.experiment import Config as BaseConfig
-from jaxgen.experiment import Hyper, compute_dtype, objective_options
+from jaxgen.experiment import Effect, Hyper, compute_dtype, objective_options
 from jaxgen.models.classifier import BinaryClassifier, Classifier
 from jaxgen.objectives.classification import make_classification
 from jaxgen.step.state import Objective
@@ -35,6 +35,11 @@ class Config(BaseConfig):
     """Held-out images in an evaluation."""
     data: DataConfig = DataConfig(name="digits", size=28, channels=1, classes=10)
     hyper: Hyper = Hyper(learning_rate=1e-3)
+
+    effects: ClassVar[tuple[Effect, ...]] = (
+        *BaseConfig.effects,
+        Effect(("positive",), "set variant to binary", lambda config: config.variant == "binary"),
+    )
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:

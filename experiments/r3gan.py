@@ -12,11 +12,11 @@ Source: Huang, Gokaslan, Kuleshov, Tompkin 2024: β₁ 0; on CIFAR-10 β₂ 0.9 
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.errors import UsageError
-from jaxgen.experiment import GanConfig, GanHyper, Loss, Penalty, Shape, gan_options, players
+from jaxgen.experiment import Effect, GanConfig, GanHyper, Loss, Penalty, Shape, gan_options, players
 from jaxgen.objectives.gan import make_gan
 from jaxgen.step.schedules import SHAPES, compose, make_half_life
 from jaxgen.step.state import Objective
@@ -77,14 +77,21 @@ class Config(GanConfig):
     data: DataConfig = DataConfig(name="digits", size=32, channels=1)
     hyper: R3ganHyper = R3ganHyper()
 
+    effects: ClassVar[tuple[Effect, ...]] = (
+        *GanConfig.effects,
+        Effect(("hyper.r1_weight_final",), "add r1 to penalties", lambda config: "r1" in config.penalties),
+        Effect(("hyper.r2_weight_final",), "add r2 to penalties", lambda config: "r2" in config.penalties),
+        Effect(
+            tuple(f"hyper.{name}_final" for name in SCHEDULED),
+            "set schedule to linear or cosine",
+            lambda config: config.schedule != "constant",
+        ),
+        Effect(("hyper.ema_decay",), "set hyper.ema-half-life and hyper.ema-half-life-final", lambda config: False),
+    )
+
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    if config.hyper.ema_decay:
-        raise UsageError(
-            f"hyper.ema_decay is {config.hyper.ema_decay:g} and nothing looks at it: set hyper.ema-half-life and "
-            "hyper.ema-half-life-final"
-        )
     networks = players("r3gan", "none", config, axis_name, width=config.width, blocks=config.blocks)
     options = gan_options(config, axis_name)
     others = [SHAPES[config.schedule](name) for name in SCHEDULED]

@@ -9,13 +9,13 @@ Source: Kingma and Welling 2014; sizes of Flax's example (hidden 500, latent 20,
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
 from jaxgen.experiment import Config as BaseConfig
+from jaxgen.experiment import Effect, compute_dtype, objective_options
 from jaxgen.experiment import Hyper as BaseHyper
-from jaxgen.experiment import compute_dtype, objective_options
 from jaxgen.models.vae import ConvVAE, DenseVAE
 from jaxgen.objectives.vae import make_vae
 from jaxgen.step.state import Objective
@@ -45,6 +45,15 @@ class Config(BaseConfig):
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="digits", size=28, channels=1)
     hyper: Hyper = Hyper(learning_rate=1e-3)
+
+    effects: ClassVar[tuple[Effect, ...]] = (
+        *BaseConfig.effects,
+        Effect(
+            ("hyper.likelihood_scale",),
+            "set likelihood to gaussian",
+            lambda config: config.likelihood == "gaussian",
+        ),
+    )
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:

@@ -10,12 +10,13 @@ from jaxgen.experiment.adversarial import (
     discriminator_options,
     gan_options,
 )
-from jaxgen.experiment.config import Config, Hyper, Optimizer, Shape, compute_dtype, objective_options
+from jaxgen.experiment.config import Config, Effect, Hyper, Optimizer, Shape, compute_dtype, objective_options
 from jaxgen.experiment.networks import Norm, players
 
 __all__ = [
     "Augmentation",
     "Config",
+    "Effect",
     "GanConfig",
     "GanHyper",
     "Hyper",

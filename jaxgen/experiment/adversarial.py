@@ -1,10 +1,10 @@
 """What an adversarial experiment can be told, and what its networks and its objective take from that."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from jaxgen.errors import UsageError
-from jaxgen.experiment.config import Config, Hyper, objective_options
+from jaxgen.experiment.config import Config, Effect, Hyper, objective_options
 from jaxgen.losses import adversarial
 
 Loss = Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"]
@@ -69,20 +69,27 @@ class GanConfig(Config):
     """Size of the generator's input."""
     hyper: GanHyper = GanHyper()
 
-
-EFFECTS = {
-    "penalty_weight": ("gradient_penalty to penalties", lambda config: "gradient_penalty" in config.penalties),
-    "penalty_target": ("gradient_penalty to penalties", lambda config: "gradient_penalty" in config.penalties),
-    "r1_weight": ("r1 to penalties", lambda config: "r1" in config.penalties),
-    "r2_weight": ("r2 to penalties", lambda config: "r2" in config.penalties),
-    "clip_limit": ("clip_weights", lambda config: config.clip_weights),
-    "label_smoothing": ("label_smoothing to remedies", lambda config: "label_smoothing" in config.remedies),
-    "historical_weight": (
-        "historical_averaging to remedies",
-        lambda config: "historical_averaging" in config.remedies,
-    ),
-}
-"""By number of `GanHyper`: what looks at it, and whether a configuration has that."""
+    effects: ClassVar[tuple[Effect, ...]] = (
+        *Config.effects,
+        Effect(
+            ("hyper.penalty_weight", "hyper.penalty_target"),
+            "add gradient_penalty to penalties",
+            lambda config: "gradient_penalty" in config.penalties,
+        ),
+        Effect(("hyper.r1_weight",), "add r1 to penalties", lambda config: "r1" in config.penalties),
+        Effect(("hyper.r2_weight",), "add r2 to penalties", lambda config: "r2" in config.penalties),
+        Effect(("hyper.clip_limit",), "set clip_weights", lambda config: config.clip_weights),
+        Effect(
+            ("hyper.label_smoothing",),
+            "add label_smoothing to remedies",
+            lambda config: "label_smoothing" in config.remedies,
+        ),
+        Effect(
+            ("hyper.historical_weight",),
+            "add historical_averaging to remedies",
+            lambda config: "historical_averaging" in config.remedies,
+        ),
+    )
 
 
 def classes(config: GanConfig) -> int:
@@ -90,27 +97,14 @@ def classes(config: GanConfig) -> int:
     return config.data.classes if config.conditional else 0
 
 
-def require_effect(config: GanConfig) -> None:
-    """Raises UsageError for a number that was set and that nothing in the configuration looks at."""
-    usual = type(config)().hyper
-    for name, (needs, counts) in EFFECTS.items():
-        for field in (name, f"{name}_final"):
-            value = getattr(config.hyper, field, None)
-            if value != getattr(usual, field, None) and not counts(config):
-                raise UsageError(f"hyper.{field} is {value:g} and nothing looks at it: add {needs}, or leave it out")
-
-
 def gan_options(config: GanConfig, axis_name: str | None) -> dict[str, Any]:
     """Returns what `make_gan` takes from a configuration.
 
     Raises:
-      UsageError: if an option is out of range or without effect.
+      UsageError: if an option is out of range.
     """
-    require_effect(config)
     if config.minibatch_kernels < 0:
         raise UsageError(f"minibatch_kernels is {config.minibatch_kernels}: give 0 for none, or more")
-    if not 0 <= config.hyper.label_smoothing < 1:
-        raise UsageError(f"hyper.label_smoothing is {config.hyper.label_smoothing:g}: give at least 0 and less than 1")
     if config.conditional and config.data.classes < 1:
         raise UsageError("conditional needs the number of classes: set data.classes, as in 10 for the ten digits")
     if config.batch_size // config.microbatches % config.packing:

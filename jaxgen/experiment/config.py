@@ -1,7 +1,10 @@
 """What an experiment can be told, as frozen dataclasses whose field docstrings are the help."""
 
 import dataclasses
-from typing import Any, Literal
+import functools
+import math
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import jax.numpy as jnp
 
@@ -11,6 +14,20 @@ from jaxgen.step.schedules import make_learning_rate
 
 Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
 Shape = Literal["constant", "linear", "cosine"]
+
+
+class Effect(NamedTuple):
+    """Options that only some configurations look at.
+
+    Attributes:
+      options: their dotted names.
+      needs: what to do that something looks at them.
+      counts: whether a configuration looks at them.
+    """
+
+    options: tuple[str, ...]
+    needs: str
+    counts: Callable[[Any], bool]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +103,17 @@ class Config:
     data: DataConfig = DataConfig()
     hyper: Hyper = Hyper()
 
+    effects: ClassVar[tuple[Effect, ...]] = (
+        Effect(
+            ("hyper.learning_rate_final", "hyper.schedule_steps"),
+            "set schedule to linear or cosine",
+            lambda config: config.schedule != "constant",
+        ),
+        Effect(("hyper.weight_decay",), "set optimizer to adamw", lambda config: config.optimizer == "adamw"),
+        Effect(("hyper.b1",), "set optimizer to adam, adamw or sgd", lambda config: config.optimizer != "rmsprop"),
+        Effect(("hyper.b2",), "set optimizer to adam, adamw or rmsprop", lambda config: config.optimizer != "sgd"),
+    )
+
 
 CHANGEABLE = frozenset(
     {
@@ -123,10 +151,12 @@ AT_LEAST_ONE = (
     "packing",
     "penalty_every",
 )
+BELOW_ONE = ("b1", "b2", "ema_decay", "label_smoothing")
+"""Numbers of `Hyper` of which 1 is too much, at the start of a schedule and at its end; none may be negative."""
 
 
 def check(config: Config) -> None:
-    """Raises UsageError where a number of a configuration cannot be what it stands for."""
+    """Raises UsageError where a number cannot be what it stands for, or was set and nothing looks at it."""
     for name in AT_LEAST_ONE:
         if getattr(config, name, 1) < 1:
             raise UsageError(f"{name} is {getattr(config, name)}: give at least 1")
@@ -136,6 +166,32 @@ def check(config: Config) -> None:
         raise UsageError(f"seed is {config.seed}: give a whole number from 0 to 2³² − 1")
     if config.batch_size % config.microbatches:
         raise UsageError(f"batch_size {config.batch_size} does not divide into {config.microbatches} microbatches")
+    check_hyper(config.hyper)
+    check_effects(config)
+
+
+def check_hyper(hyper: Hyper) -> None:
+    """Raises UsageError where a number of a recipe is out of its range."""
+    for name, value in dataclasses.asdict(hyper).items():
+        if not (math.isfinite(value) and value >= 0):
+            raise UsageError(f"hyper.{name} is {value:g}: give a finite number of at least 0")
+        if name.removesuffix("_final") in BELOW_ONE and value >= 1:
+            raise UsageError(f"hyper.{name} is {value:g}: give at least 0 and less than 1")
+
+
+def check_effects(config: Config) -> None:
+    """Raises UsageError for an option that differs from the experiment's own and that nothing looks at."""
+    usual = type(config)()
+    for effect in config.effects:
+        for option in effect.options:
+            value = look_up(config, option)
+            if value != look_up(usual, option) and not effect.counts(config):
+                raise UsageError(f"{option} is {value:g} and nothing looks at it: {effect.needs}, or leave it out")
+
+
+def look_up(config: Config, option: str) -> Any:
+    """Returns the value of an option by its dotted name."""
+    return functools.reduce(getattr, option.split("."), config)
 
 
 def compute_dtype(config: Config) -> Any:
