@@ -19,7 +19,7 @@ from jaxgen.losses.penalties import clip_weights
 from jaxgen.objectives.adversary import require_labels, require_options, require_sense
 from jaxgen.objectives.gan_losses import PlayerLosses
 from jaxgen.objectives.gan_samples import Maker, draw_latents
-from jaxgen.objectives.stability import ALARMS, diversity
+from jaxgen.objectives.stability import diversity, make_alarms
 from jaxgen.step.averages import average, decay, running_mean, squared_distance
 from jaxgen.step.gradients import Descent, descend
 from jaxgen.step.optimizers import OPTIMIZERS, hyper_arrays
@@ -254,6 +254,6 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
         pictures=gan.maker.pictures,
         evaluate=gan.maker.evaluate,
         selection=Selection("evaluation/pixel_frechet", largest=False),
-        alarms=ALARMS,
+        alarms=make_alarms(gan.loss, gan.penalties, gan.augment, gan.packing),
         sample=gan.maker.sample,
     )

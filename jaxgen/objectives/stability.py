@@ -2,7 +2,7 @@
 
 All are means or moments over the batch on all devices, so that they do not depend on how it is spread, and need no word
 from the host. Reference: Salimans et al. 2016, section 3 (collapse and its remedies); Arjovsky and Bottou 2017, section
-2 (a discriminator that is certain gives no gradient).
+2 (what a discriminator that is certain does to the generator's gradient).
 """
 
 import jax
@@ -15,7 +15,10 @@ from jaxgen.step.gradients import mean_over_devices
 from jaxgen.step.state import Alarm, Metrics
 
 FLAT = 0.01
-"""Slope of the loss in a logit below which an image teaches nothing: a sigmoid beyond 0.99."""
+"""Slope of the loss in a logit below which the discriminator learns nothing from an image.
+
+With logarithms that is a sigmoid beyond 0.99, with the hinge beyond its margin, with least squares at its target.
+"""
 
 SLOW_START = 8
 """How often in a row images must be too much alike: those of an untrained generator are, for some hundred steps."""
@@ -27,34 +30,11 @@ BOUNDARIES = {
 }
 """The logit above which an image is called real, by discriminator loss; the others know only differences of logits."""
 
-ALARMS = (
-    Alarm(
-        "discriminator/saturation",
-        high=0.95,
-        advice="the discriminator is certain of nearly every image and teaches nothing: add --penalties r1 r2 (in "
-        "place of batch norm) or --augment color translation cutout, or lower hyper.discriminator_scale",
-    ),
-    Alarm(
-        "discriminator/false_positive",
-        high=0.95,
-        advice="the discriminator calls nearly every generated image real: raise critic_steps or "
-        "hyper.discriminator_scale, or lower the penalties' weights",
-    ),
-    Alarm(
-        "generator/variance_ratio",
-        low=0.05,
-        patience=SLOW_START,
-        advice="generated images hardly differ from one another: try --packing 2, --loss relativistic with --penalties "
-        "r1 r2, or a lower learning rate",
-    ),
-    Alarm(
-        "generator/neighbour_ratio",
-        low=0.1,
-        patience=SLOW_START,
-        advice="generated images repeat one another: try --packing 2, --minibatch-kernels 16, or --loss relativistic "
-        "with --penalties r1 r2",
-    ),
-)
+CONSTANT_SLOPE = (adversarial.wasserstein.discriminator,)
+"""Discriminator losses that are flat nowhere, so that saturation cannot be seen in them."""
+
+WEIGHTS = {"gradient_penalty": "--hyper.penalty-weight", "r1": "--hyper.r1-weight", "r2": "--hyper.r2-weight"}
+"""By penalty: the option by which it is weighted."""
 
 
 def pixel_features(images: Array) -> Array:
@@ -84,23 +64,25 @@ def discriminator_metrics(loss: AdversarialLoss, real: Array, fake: Array, axis_
       axis_name: the mapped axis over which the batch is spread, or None.
     Returns:
       `real_accuracy`, the share of real images called real; `false_positive`, that of generated ones called real;
-      `saturation`, the share of pairs in both of whose logits the discriminator's loss is flat.
+      `saturation`, the share of pairs in both of whose logits the discriminator's loss is flat: it is certain of them
+      and learns no more from them. What the generator learns there depends on its own loss. A loss of constant slope
+      (Wasserstein's) shows no saturation, and the metric is left out.
     """
     real, fake = lax.stop_gradient((real, fake))
     limit = boundary(loss, real, fake, axis_name)
-    slopes = jax.grad(lambda pair: loss.discriminator(*pair).sum())((real, fake))
-    flat = (jnp.abs(slopes[0]) < FLAT) & (jnp.abs(slopes[1]) < FLAT)
-    return {
+    told = {
         "real_accuracy": (real > limit).mean(dtype=real.dtype),
         "false_positive": (fake > limit).mean(dtype=real.dtype),
-        "saturation": flat.mean(dtype=real.dtype),
     }
+    if loss.discriminator in CONSTANT_SLOPE:
+        return told
+    slopes = jax.grad(lambda pair: loss.discriminator(*pair).sum())((real, fake))
+    flat = (jnp.abs(slopes[0]) < FLAT) & (jnp.abs(slopes[1]) < FLAT)
+    return told | {"saturation": flat.mean(dtype=real.dtype)}
 
 
 def nearest(points: Array) -> Array:
-    """Returns the mean distance of each point, float[n, d], to the nearest of the others; 0 where it is alone."""
-    if len(points) == 1:
-        return jnp.zeros((), points.dtype)
+    """Returns the mean distance of each point, float[n, d], to the nearest of the others; n is at least 2."""
     squares = (points * points).sum(-1)
     with jax.default_matmul_precision("highest"):
         distances = squares[:, None] + squares - 2 * points @ points.T
@@ -119,11 +101,13 @@ def diversity(real: Array, fake: Array, axis_name: str | None) -> Metrics:
       axis_name: the mapped axis over which the batch is spread, or None.
     Returns:
       `variance_ratio`, the ratio of the variances; `neighbour_ratio`, that of the mean distances to the nearest other
-      image, which repetition brings to 0.
+      image, which repetition brings to 0. One image alone differs from none, and both are 1.
     """
     points = pixel_features(lax.stop_gradient(jnp.concatenate([real, fake]))).reshape(2, len(real), -1)
     if axis_name is not None:
         points = lax.all_gather(points, axis_name, axis=1, tiled=True)
+    if points.shape[1] == 1:
+        return dict.fromkeys(("variance_ratio", "neighbour_ratio"), jnp.ones((), points.dtype))
     variances = points.var(1).mean(-1)
     distances = [nearest(kind) for kind in points]
     # Real images that are all the same must not stop a run by a ratio that is not finite.
@@ -132,3 +116,46 @@ def diversity(real: Array, fake: Array, axis_name: str | None) -> Metrics:
         "variance_ratio": variances[1] / jnp.maximum(variances[0], least),
         "neighbour_ratio": distances[1] / jnp.maximum(distances[0], least),
     }
+
+
+def make_alarms(
+    loss: AdversarialLoss, penalties: tuple[str, ...], augment: tuple[str, ...], packing: int
+) -> tuple[Alarm, ...]:
+    """Returns what to warn of under these options of `make_gan`, with advice that fits them.
+
+    Advice names options of the command line, and only such as every adversarial experiment accepts beside these: it
+    knows neither the network nor whether the experiment is about its loss.
+    """
+    weights = " and ".join(WEIGHTS[name] for name in penalties)
+    change_weights = lambda verb: [f"{verb} {weights}"] if weights else []
+    hide = [] if augment else ["add --augment color translation cutout"]
+    pack = f"try --packing {2 * packing} with a --batch-size that it divides"
+    other = [] if loss is adversarial.relativistic else ["train the recipe r3gan instead"]
+    saturation = Alarm(
+        "discriminator/saturation",
+        high=0.95,
+        advice="the discriminator is certain of nearly every image and learns no more: "
+        + ", or ".join(["lower --hyper.discriminator-scale", *hide, *change_weights("raise")]),
+    )
+    others = (
+        Alarm(
+            "discriminator/false_positive",
+            high=0.95,
+            advice="the discriminator calls nearly every generated image real: "
+            + ", or ".join(["raise --critic-steps or --hyper.discriminator-scale", *change_weights("lower")]),
+        ),
+        Alarm(
+            "generator/variance_ratio",
+            low=0.05,
+            patience=SLOW_START,
+            advice="generated images hardly differ from one another: "
+            + ", or ".join(["lower --hyper.learning-rate", pack, *other]),
+        ),
+        Alarm(
+            "generator/neighbour_ratio",
+            low=0.1,
+            patience=SLOW_START,
+            advice="generated images repeat one another: " + ", or ".join([pack, *hide, *other]),
+        ),
+    )
+    return others if loss.discriminator in CONSTANT_SLOPE else (saturation, *others)

@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import jax
 import pytest
@@ -123,6 +124,37 @@ def test_every_norm_goes_with_every_network_that_has_it(load_experiment, words):
     batch = {"image": jax.ShapeDtypeStruct((config.batch_size, size, size, channels), "float32")}
     state = jax.eval_shape(objective.init, jax.random.key(0), batch)
     assert {"params", *state.stats["discriminator"]} == ACCEPTED[words]
+
+
+ADVISED = (
+    "dcgan",
+    "lsgan",
+    "wgan",
+    "wgan_gp --batch-size 48",
+    "pacgan",
+    "r3gan",
+    "sngan --augment color",
+    "conditional --penalties r1",
+    "conv_gan --minibatch-kernels 4",
+    "gan_mlp",
+    "stacked_mnist",
+)
+
+
+@pytest.mark.parametrize("words", ADVISED)
+def test_what_a_run_is_advised_its_command_line_accepts(load_experiment, words):
+    name, *given = words.split()
+    module = load_experiment(name)
+    for alarm in module.build(parsed(module, " ".join(given))).alarms:
+        assert "--" in alarm.advice
+        known = {"--" + field.replace("_", "-") for field in command.field_names(module.Config)}
+        assert set(re.findall(r"--[a-z][a-z0-9.-]*", alarm.advice)) <= known
+        for option in re.findall(r"--packing \d+|--augment [a-z ]+cutout", alarm.advice):
+            objective = module.build(config := parsed(module, " ".join([*given, option])))
+            check(config)
+            size, channels = config.data.size, config.data.channels
+            batch = {"image": jax.ShapeDtypeStruct((4, size, size, channels), "float32")}
+            jax.eval_shape(objective.init, jax.random.key(0), batch)
 
 
 TWO_STEPS = {

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from jaxgen.errors import UsageError
-from jaxgen.objectives.stability import ALARMS
 from jaxgen.step.randomness import Stream, example_keys, step_key, stream
 
 
@@ -134,12 +133,13 @@ def test_data_without_labels_are_refused(tiny, conditional):
         jax.eval_shape(objective.step, state, tiny.BATCH)
 
 
-def test_alarms_watch_metrics_that_a_step_tells(tiny):
-    objective = tiny.make()
+@pytest.mark.parametrize("loss", ["non_saturating", "wasserstein"])
+def test_alarms_watch_metrics_that_a_step_tells(tiny, loss):
+    objective = tiny.make(loss=loss)
     state = jax.eval_shape(objective.init, jax.random.key(0), tiny.BATCH)
     _, told = jax.eval_shape(objective.step, state, tiny.BATCH)
-    assert objective.alarms == ALARMS
-    assert {alarm.metric for alarm in ALARMS} <= set(told)
+    assert {alarm.metric for alarm in objective.alarms} <= set(told)
+    assert len(objective.alarms) == (3 if loss == "wasserstein" else 4)
 
 
 @pytest.mark.parametrize(
