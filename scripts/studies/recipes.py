@@ -51,6 +51,7 @@ RECIPES = {
         f"{GREY} --width 8 --batch-size 32 --dtype bfloat16 --steps 5000 --hyper.learning-rate 5e-4",
         "mnist",
     ),
+    "stacked_gan": stacked("--loss non_saturating --penalties"),
     "stacked_dcgan": stacked(DCGAN),
     "stacked_pacgan": stacked(f"{DCGAN} --packing 2"),
     "stacked_spectral": stacked("--loss non_saturating --penalties --norm spectral"),
