@@ -12,9 +12,9 @@ from jaxgen import command
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
 DOCUMENTS = [TEXT, *(path.read_text() for path in sorted((ROOT / "experiments").glob("*.py")))]
-TYPED = re.compile(r"^\s*(?:python experiments/(\w+)\.py|jaxgen train (\w+))((?:\\\n|[^#\n])*)", re.MULTILINE)
+TYPED = re.compile(r"^\s*(?:python experiments/(\w+)\.py|jaxgen train (\w+))((?:\\+\n|[^#\n])*)", re.MULTILINE)
 COMMANDS = sorted(
-    {(a or b, " ".join(rest.replace("\\\n", " ").split())) for d in DOCUMENTS for a, b, rest in TYPED.findall(d)}
+    {(a or b, " ".join(re.sub(r"\\+\n", " ", rest).split())) for d in DOCUMENTS for a, b, rest in TYPED.findall(d)}
 )
 
 

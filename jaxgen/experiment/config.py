@@ -79,8 +79,8 @@ class Config:
     evaluate_every: int = 1000
     """Steps between evaluations; 0: only at the end."""
     evaluate_images: int = 256
-    """Images in an evaluation: held-out ones; training images where a run only generates, so that its best checkpoint is
-    chosen by others than it is reported on."""
+    """Images in an evaluation: held-out ones; training images where a run only generates, so that its best checkpoint
+    is chosen by others than it is reported on."""
     evaluate_with: str = ""
     """Score generated images by an extractor, as in auto or mnist (see jaxgen evaluate); empty: by the recipe's own."""
     steps_per_dispatch: int = 1

@@ -12,7 +12,6 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from benchmarks import coordinator, machine, systems, table  # noqa: E402
-from benchmarks import systems  # noqa: E402
 from benchmarks.cases import CASES  # noqa: E402
 
 TINY = {
