@@ -10,7 +10,7 @@ from jaxgen.experiment import GanConfig, GanHyper, discriminator_options, gan_op
 from jaxgen.experiment.config import check
 from jaxgen.experiment.run import train
 
-TINY = "--steps 2 --batch-size 4 --data.size 28 --checkpoint-every 2 --evaluate-images 8 --log-every 1 --no-tensorboard"
+TINY = "--steps 2 --batch-size 4 --data.size 16 --checkpoint-every 2 --evaluate-images 8 --log-every 1 --no-tensorboard"
 
 
 @pytest.mark.parametrize(

@@ -27,31 +27,33 @@ def recipe(script, **fields):
 
 
 SMALL = DataConfig(name="digits", size=8, channels=1, classes=3)
+# The smallest at which a discriminator of convolutions has a norm.
+MIDDLE = DataConfig(name="digits", size=16, channels=1)
 MORE = {
     "minimax with batch norm": recipe("gan_mlp", variant="batch_norm", loss="minimax", optimizer="sgd"),
-    "relativistic with R1 and R2": recipe(
-        "gan_mlp", variant="plain", loss="relativistic", penalties=("r1", "r2"), schedule="cosine", schedule_steps=4.0
-    ),
-    "dcgan in microbatches": recipe(
-        "dcgan", width=4, microbatches=2, clip_norm=0.5, schedule="linear", schedule_steps=9.0
-    ),
-    "wgan, clipped": recipe("wgan", width=4, critic_steps=2),
-    "r3gan packed in microbatches": recipe(
-        "r3gan",
-        width=4,
+    "relativistic with R1 and R2, packed in microbatches": recipe(
+        "gan_mlp",
+        variant="plain",
         data=SMALL,
-        penalties=("r1",),
+        loss="relativistic",
+        penalties=("r1", "r2"),
         batch_size=16,
         microbatches=2,
         packing=2,
         augment=("translation",),
+        schedule="cosine",
+        schedule_steps=4.0,
     ),
+    "dcgan in microbatches": recipe(
+        "dcgan", width=4, data=MIDDLE, microbatches=2, clip_norm=0.5, schedule="linear", schedule_steps=9.0
+    ),
+    "wgan, clipped": recipe("wgan", width=4, data=MIDDLE, critic_steps=2),
     "pacgan with classes and kernels": recipe(
         "pacgan", width=4, data=SMALL, conditional=True, minibatch_kernels=2, critic_steps=2
     ),
 }
 OBJECTIVES = {
-    "wgan_gp": recipe("wgan_gp", width=4, critic_steps=2, warmup_steps=2.0),
+    "wgan_gp": recipe("wgan_gp", width=4, data=MIDDLE, critic_steps=2, warmup_steps=2.0),
     # All that does not exclude one another: packs are of the same images however many devices there are.
     "packs, classes and remedies": recipe(
         "gan_mlp",
@@ -64,11 +66,13 @@ OBJECTIVES = {
         conditional=True,
         remedies=("feature_matching", "label_smoothing", "historical_averaging"),
     ),
-    "vae": recipe("vae", variant="conv"),
-    "denoise": recipe("denoise", depth=4, width=4, microbatches=2, batch_size=16),
+    "vae": recipe("vae", variant="conv", data=SMALL),
+    "denoise": recipe("denoise", depth=4, width=4, data=MIDDLE, microbatches=2, batch_size=16),
 }
 # By plain descent: Adam turns round-off in a small gradient into a step of full size.
-SINGLE_PRECISION = {"descent": recipe("wgan_gp", width=4, critic_steps=2, optimizer="sgd", learning_rate=0.05)}
+SINGLE_PRECISION = {
+    "descent": recipe("wgan_gp", width=4, data=MIDDLE, critic_steps=2, optimizer="sgd", learning_rate=0.05)
+}
 POPULATION = 3
 name_of = lambda name: name.replace(" ", "-")
 
