@@ -32,9 +32,9 @@ R3GAN = (
 DCGAN = "--loss non_saturating --penalties --norm batch"
 
 
-def stacked(options: str) -> Recipe:
+def stacked(options: str, steps: int = 6000) -> Recipe:
     """Returns a recipe of Stacked-MNIST, measured as Lin et al. 2018 do: modes of 26,000 images, and reverse KL."""
-    words = f"--width 32 {SHARED} --steps 6000 --hyper.learning-rate 1e-3 {options}".strip()
+    words = f"--width 32 {SHARED} --steps {steps} --hyper.learning-rate 1e-3 {options}".strip()
     return Recipe("stacked_mnist", words, "stacked_mnist", 26_000, ("cfid", "modes", "reverse_kl"))
 
 
@@ -65,4 +65,5 @@ RECIPES = {
     "stacked_gan_r1_r2": stacked(f"--loss non_saturating {' '.join(WEIGHTS)}"),
     "stacked_relativistic_r1": stacked(f"--penalties r1 {WEIGHTS[0]}"),
     "stacked_relativistic_r1_r2": stacked(" ".join(WEIGHTS)),
+    "stacked_relativistic_r1_r2_long": stacked(" ".join(WEIGHTS), steps=12_000),
 }
