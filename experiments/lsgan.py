@@ -6,6 +6,8 @@
 ½(D(x) − 1)² + ½D(G(z))² for the discriminator, ½(D(G(z)) − 1)² for the generator: gradients do not vanish for images
 that are on the right side and far from the boundary.
 Source: Mao et al. 2017, equation 9.
+Score: MNIST at 28×28 with --width 32 --steps 4000 --hyper.learning-rate 5e-4 (`scripts/results study mnist_lsgan`):
+cFID 34.0, floor 0.9, the last checkpoint being the best; 200 s on two CPU cores with other work on them, one seed.
 """
 
 from dataclasses import dataclass
