@@ -92,9 +92,9 @@ class GanConfig(Config):
     )
 
 
-def classes(config: GanConfig) -> int:
-    """Returns the number of classes on which the networks are conditioned, 0 where they are not."""
-    return config.data.classes if config.conditional else 0
+def classes(config: Config) -> int:
+    """Returns the number of classes that a generator is told of, 0 where it is told none or there is no generator."""
+    return config.data.classes if isinstance(config, GanConfig) and config.conditional else 0
 
 
 def gan_options(config: GanConfig, axis_name: str | None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import networks, report
 from jaxgen.experiment import reopen
+from jaxgen.experiment.adversarial import classes
 from jaxgen.training import progress
 
 FILE = "evaluations.jsonl"
@@ -52,7 +53,7 @@ def evaluate_run(
             built.config.data,
             built.objective.sample,
             opened.variables,
-            conditional=reopen.told_classes(built.config) > 0,
+            conditional=classes(built.config) > 0,
             count=count,
             reference=reference,
             seed=seed,

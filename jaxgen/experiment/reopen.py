@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxgen.errors import UsageError
-from jaxgen.experiment.adversarial import GanConfig, classes
+from jaxgen.experiment.adversarial import classes
 from jaxgen.experiment.config import Config
 from jaxgen.experiment.scripts import FOLDER, describe_script, from_dict, load_script
 from jaxgen.step.state import Objective, PyTree, averaged, current
@@ -134,11 +134,6 @@ def open_run(run: Path, *, which: str = "last", ema: bool = True, say=progress.s
     return open_built(run, build(run, say), which=which, ema=ema, say=say)
 
 
-def told_classes(config: Config) -> int:
-    """Returns how many classes the generator of a run is told of; 0 where it is told none."""
-    return classes(config) if isinstance(config, GanConfig) else 0
-
-
 def sample(opened: Opened, count: int, seed: int, label: int | None = None) -> Any:
     """Returns images from the prior, float32[count, h, w, c] in [0, 1].
 
@@ -152,7 +147,7 @@ def sample(opened: Opened, count: int, seed: int, label: int | None = None) -> A
     """
     if opened.objective.sample is None:
         raise UsageError(f"{NOTHING_GENERATED}; see the pictures in its samples folder")
-    known = told_classes(opened.config)
+    known = classes(opened.config)
     if label is not None and not known:
         raise UsageError(f"label {label}: this run's generator is told no classes; leave --label out")
     if label is not None and not 0 <= label < known:

@@ -12,6 +12,7 @@ import jax
 
 from jaxgen import data
 from jaxgen.errors import UsageError
+from jaxgen.experiment.adversarial import classes
 from jaxgen.experiment.config import CHANGEABLE, Config, check
 from jaxgen.experiment.scripts import describe_script, to_dict
 from jaxgen.reports import curves
@@ -87,7 +88,6 @@ def choose_evaluation(
     if objective.sample is None:
         raise UsageError(f"evaluate_with {config.evaluate_with}: this experiment generates no images; leave it empty")
     from jaxgen.evaluation import networks, online
-    from jaxgen.experiment.reopen import told_classes
 
     measure, selection = online.make_online(
         networks.choose(config.evaluate_with, config.data.name, config.data.channels),
@@ -95,7 +95,7 @@ def choose_evaluation(
         objective.sample,
         objective.player,
         config.evaluate_images,
-        conditional=told_classes(config) > 0,
+        conditional=classes(config) > 0,
     )
     return measure, objective._replace(selection=selection)
 

@@ -25,6 +25,7 @@ class Recipe:
 SHARED = "--evaluate-images 2000 --picture-every 0 --evaluate-every 500 --checkpoint-every 500 --keep 1"
 GREY = f"--data.size 28 --data.channels 1 {SHARED}"
 WEIGHTS = ("--hyper.r1-weight 0.03", "--hyper.r2-weight 0.03")
+CRITIC = "--network dcgan --width 16 --steps 2000 --hyper.learning-rate 5e-4"
 R3GAN = (
     "--width 8 --steps 2000 --hyper.schedule-steps 2000 --hyper.learning-rate 1e-3 --hyper.learning-rate-final 2e-4 "
     "--hyper.r1-weight 0.1 --hyper.r1-weight-final 0.01 --hyper.r2-weight 0.1 --hyper.r2-weight-final 0.01"
@@ -43,6 +44,9 @@ RECIPES = {
     "mnist_lsgan": Recipe("lsgan", f"{GREY} --width 32 --steps 4000 --hyper.learning-rate 5e-4", "mnist"),
     "mnist_wgan": Recipe("wgan", f"{GREY} --width 16 --steps 4000 --hyper.learning-rate 5e-4", "mnist"),
     "mnist_wgan_gp": Recipe("wgan_gp", f"{GREY} --width 16 --steps 3000 --hyper.learning-rate 5e-4", "mnist"),
+    "mnist_sngan": Recipe("sngan", f"{GREY} {CRITIC}", "mnist"),
+    "mnist_conditional": Recipe("conditional", f"{GREY} {CRITIC} --data.classes 10", "mnist"),
+    "mnist_pacgan": Recipe("pacgan", f"{GREY} --width 32 --steps 4000 --hyper.learning-rate 5e-4", "mnist"),
     "mnist_r3gan": Recipe("r3gan", f"{GREY} {R3GAN}", "mnist"),
     "fashion_wgan_gp": Recipe("wgan_gp", f"{GREY} --width 16 --steps 3000 --hyper.learning-rate 5e-4", "fashion_mnist"),
     "fashion_r3gan": Recipe("r3gan", f"{GREY} {R3GAN}", "fashion_mnist"),

@@ -1,4 +1,4 @@
-"""A recipe over several seeds: every seed a run that can be interrupted and resumed, then evaluated twice.
+"""A recipe over several seeds: every seed a run that can be interrupted and resumed, then evaluated.
 
 The best checkpoint is chosen during training against the training split, from latents of its own; both checkpoints are
 reported against the test split, from other latents.
@@ -16,7 +16,7 @@ from typing import Any
 
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.networks import STACKED
-from jaxgen.experiment import measure
+from jaxgen.experiment import facts, measure
 from studies.recipes import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,6 +62,19 @@ def train(words: Sequence[str], kept: Path) -> float:
     return sum(map(float, kept.read_text().split()))
 
 
+def evaluate(recipe: Recipe, run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns what the last and the best checkpoint of a run are worth; where they are one, it is measured once."""
+
+    def measured(which: str) -> dict[str, Any]:
+        return measure.evaluate_run(
+            run, extractor=recipe.data, which=which, count=recipe.count, reference="test", seed=REPORT_SEED
+        )
+
+    last = measured("last")
+    is_best = facts.describe(run)["best"]["step"] == last["step"]
+    return last, last if is_best else measured("best")
+
+
 def run_seed(recipe: Recipe, source: str, seed: int, run: Path) -> dict[str, Any]:
     """Returns what a seed of a recipe reaches, after training it unless that was done already.
 
@@ -76,13 +89,8 @@ def run_seed(recipe: Recipe, source: str, seed: int, run: Path) -> dict[str, Any
             raise UsageError(f"{result} is of `{found['command']}`, and now it is `{wanted}`: choose another --out")
         return found
     seconds = train(words, run.with_suffix(".seconds"))
-    scores = {
-        which: measure.evaluate_run(
-            run, extractor=recipe.data, which=which, count=recipe.count, reference="test", seed=REPORT_SEED
-        )
-        for which in ("last", "best")
-    }
-    found = {"command": wanted, "seed": seed, "training_seconds": round(seconds), **scores}
+    last, best = evaluate(recipe, run)
+    found = {"command": wanted, "seed": seed, "training_seconds": round(seconds), "last": last, "best": best}
     temporary = result.with_suffix(".part")
     temporary.write_text(json.dumps(found) + "\n")
     temporary.replace(result)

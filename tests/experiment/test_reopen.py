@@ -5,6 +5,7 @@ import pytest
 
 from jaxgen.errors import UsageError
 from jaxgen.experiment import reopen
+from jaxgen.experiment.adversarial import classes
 from jaxgen.step.state import averaged
 
 
@@ -47,6 +48,6 @@ def test_a_label_without_classes_is_told(load_experiment, name):
     module = load_experiment(name)
     config = module.Config()
     run = reopen.Opened(config, module.build(config, None), None, 0)
-    assert reopen.told_classes(config) == 0
+    assert classes(config) == 0
     with pytest.raises(UsageError, match="label 0: this run's generator is told no classes"):
         reopen.sample(run, 1, 0, label=0)

@@ -52,7 +52,8 @@ def test_a_seed_is_trained_evaluated_and_told_once(studies, recipe, tmp_path):
     result = found["results"][0]
     assert result["seed"] == 4
     assert result["last"]["protocol"]["generated"] == 80
-    assert result["best"]["checkpoint"] == "best"
+    assert result["best"] == result["last"]
+    assert len((tmp_path / "seed-4" / "evaluations.jsonl").read_text().splitlines()) == 1
     assert "--seed 0 --run RUN" in found["command"]
     assert 0 < result["training_seconds"] < 600
     written = (tmp_path / "seed-4.json").stat()
@@ -62,6 +63,14 @@ def test_a_seed_is_trained_evaluated_and_told_once(studies, recipe, tmp_path):
     other = dataclasses.replace(recipe, options=recipe.options + " --latent 3")
     with pytest.raises(UsageError, match=r"seed-4.json is of `.*`, and now it is `.* --latent 3`: choose another"):
         study.study(other, "", [4], tmp_path, said.append)
+
+
+def test_a_best_checkpoint_that_is_not_the_last_is_measured_too(studies, recipe, monkeypatch):
+    _, study = studies
+    monkeypatch.setattr(study.measure, "evaluate_run", lambda run, which, **_: {"step": {"last": 9, "best": 6}[which]})
+    for step, found in ((6, ({"step": 9}, {"step": 6})), (9, ({"step": 9}, {"step": 9}))):
+        monkeypatch.setattr(study.facts, "describe", lambda run, step=step: {"best": {"step": step}})
+        assert study.evaluate(recipe, Path("RUN")) == found
 
 
 def test_a_training_that_fails_is_told_with_its_command(studies, recipe, tmp_path):
