@@ -1,7 +1,9 @@
 import dataclasses
 import importlib
 import json
+import os
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -47,22 +49,22 @@ def test_an_npz_file_is_read_as_one_and_stacked_digits_are_composed_of_it(studie
 def test_a_seed_is_trained_evaluated_and_told_once(studies, recipe, tmp_path):
     _, study = studies
     said = []
-    found = study.study(recipe, "", [4], tmp_path, said.append)
-    assert len(said) == len(found["results"]) == 1
-    result = found["results"][0]
+    found = study.study({"tiny": recipe}, "", [4], tmp_path, said.append)
+    assert len(said) == len(found["tiny"]["results"]) == 1
+    result = found["tiny"]["results"][0]
     assert result["seed"] == 4
     assert result["last"]["protocol"]["generated"] == 80
     assert result["best"] == result["last"]
-    assert len((tmp_path / "seed-4" / "evaluations.jsonl").read_text().splitlines()) == 1
-    assert "--seed 0 --run RUN" in found["command"]
+    assert len((tmp_path / "tiny" / "seed-4" / "evaluations.jsonl").read_text().splitlines()) == 1
+    assert "--seed 0 --run RUN" in found["tiny"]["command"]
     assert 0 < result["training_seconds"] < 600
-    written = (tmp_path / "seed-4.json").stat()
-    again = study.study(recipe, "", [4], tmp_path, said.append)
+    written = (tmp_path / "tiny" / "seed-4.json").stat()
+    again = study.study({"tiny": recipe}, "", [4], tmp_path, said.append)
     assert json.dumps(again) == json.dumps(found)
-    assert (tmp_path / "seed-4.json").stat().st_mtime_ns == written.st_mtime_ns
+    assert (tmp_path / "tiny" / "seed-4.json").stat().st_mtime_ns == written.st_mtime_ns
     other = dataclasses.replace(recipe, options=recipe.options + " --latent 3")
     with pytest.raises(UsageError, match=r"seed-4.json is of `.*`, and now it is `.* --latent 3`: choose another"):
-        study.study(other, "", [4], tmp_path, said.append)
+        study.study({"tiny": other}, "", [4], tmp_path, said.append)
 
 
 def test_a_best_checkpoint_that_is_not_the_last_is_measured_too(studies, recipe, monkeypatch):
@@ -73,12 +75,39 @@ def test_a_best_checkpoint_that_is_not_the_last_is_measured_too(studies, recipe,
         assert study.evaluate(recipe, Path("RUN")) == found
 
 
+def test_seeds_at_once_share_the_cores_and_are_told_in_order(studies, recipe, monkeypatch, tmp_path):
+    _, study = studies
+    used, both = {}, threading.Barrier(2, timeout=30)
+
+    def train(words, kept):
+        both.wait()
+        used[threading.get_ident()] = os.sched_getaffinity(0)
+        kept.parent.mkdir(exist_ok=True)
+        return 1.0
+
+    monkeypatch.setattr(study, "train", train)
+    monkeypatch.setattr(study, "evaluate", lambda recipe, run: ({"scores": {"cfid": 2.0}},) * 2)
+    before, said = os.sched_getaffinity(0), []
+    found = study.study({"a": recipe, "b": recipe}, "", [0, 1], tmp_path, said.append, processes=2)
+    assert [line.split(":")[0] for line in said] == ["a, seed 0", "a, seed 1", "b, seed 0", "b, seed 1"]
+    assert [result["seed"] for result in found["b"]["results"]] == [0, 1]
+    assert sorted(map(sorted, used.values())) == sorted(map(sorted, study.shares(2)))
+    assert os.sched_getaffinity(0) == before
+
+
+def test_no_core_is_idle_and_none_is_shared_where_there_are_enough(studies, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 4, 5, 6, 7})
+    assert studies[1].shares(2) == [{3, 5, 7}, {4, 6}]
+    assert studies[1].shares(1) == [set()]
+    assert studies[1].shares(6) == [{3}, {4}, {5}, {6}, {7}, {3}]
+
+
 def test_a_training_that_fails_is_told_with_its_command(studies, recipe, tmp_path):
     broken = dataclasses.replace(recipe, options=recipe.options + " --latnt 3")
     with pytest.raises(UsageError, match=r"python experiments/gan_mlp.py .* --latnt 3 ended with status 2"):
-        studies[1].study(broken, "", [0], tmp_path, print)
-    assert len((tmp_path / "seed-0.seconds").read_text().split()) == 1
-    assert not (tmp_path / "seed-0.json").exists()
+        studies[1].study({"tiny": broken}, "", [0], tmp_path, print)
+    assert len((tmp_path / "tiny" / "seed-0.seconds").read_text().split()) == 1
+    assert not (tmp_path / "tiny" / "seed-0.json").exists()
 
 
 def test_the_table_has_final_beside_best_ratio_and_floor(studies):
