@@ -1,0 +1,1 @@
+"""The classical baselines, as pure jitted functions of images."""
