@@ -1,6 +1,6 @@
 """R3GAN: residual networks without normalisation, a relativistic loss, R1 and R2; no other trick.
 
-    python experiments/r3gan.py                                     # digits, 32×32, small enough for two CPU cores
+    python experiments/r3gan.py                                                                       # digits, 32×32
     python experiments/r3gan.py --data.name mnist --data.dir DIR --data.size 28
     python experiments/r3gan.py --width 96 --blocks 2 --batch-size 512 --data.name cifar10 --data.dir DIR \\
         --data.channels 3 --data.flip --hyper.ema-half-life-final 5e6 --hyper.schedule-steps 200000
@@ -32,7 +32,7 @@ class R3ganHyper(GanHyper):
     """Learning rate of the generator at the start, before warm-up."""
     learning_rate_final: float = 5e-5
     """Learning rate at the end of the schedule."""
-    schedule_steps: float = 5000.0
+    schedule_steps: float = 3000.0
     """Steps that the schedules take; all stay at their ends from then on."""
     b1: float = 0.0
     """Decay of the gradient's mean (Adam's β₁, momentum of sgd)."""
@@ -66,11 +66,11 @@ class Config(GanConfig):
     """Penalties on the discriminator's slope, summed."""
     schedule: Shape = "cosine"
     """Shape of all schedules over hyper.schedule_steps."""
-    steps: int = 5000
+    steps: int = 3000
     """Training steps in all; a run that is resumed goes on to this number."""
     latent: int = 64
     """Size of the generator's input."""
-    width: int = 16
+    width: int = 8
     """Filters next to the image; they double with every halving of the size, up to eightfold."""
     blocks: int = 1
     """Residual blocks at each size; the paper has 2."""
