@@ -3,8 +3,8 @@
     python experiments/denoise.py                                   # photographs that come with the installation, σ 25
     python experiments/denoise.py --data.name folder --data.dir DIR --hyper.sigma 50
 
-Gaussian noise is added without clipping, as in the published tables. PSNR is told on photographs
-held out from training.
+Gaussian noise is added without clipping, as in the published tables. PSNR and SSIM are told
+on photographs held out from training, beside those of the damaged ones.
 Source: Zhang et al. 2017: depth 17, width 64, patches of 40×40, batch 128, Adam 1e-3, squared error.
 """
 
@@ -18,7 +18,7 @@ from jaxgen.experiment import Hyper as BaseHyper
 from jaxgen.experiment import compute_dtype, objective_options
 from jaxgen.losses.reconstruction import mse
 from jaxgen.models.dncnn import DnCNN
-from jaxgen.objectives.restoration import make_restoration
+from jaxgen.objectives.restoration import Damage, make_restoration
 from jaxgen.step.state import Objective
 
 
@@ -57,7 +57,7 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     )
     return make_restoration(
         module,
-        degrade=lambda keys, images, hyper: gaussian_noise(keys, images, hyper["sigma"] / 255),
+        degrade=lambda keys, images, hyper: Damage(gaussian_noise(keys, images, hyper["sigma"] / 255)),
         loss=mse,
         **objective_options(config, axis_name),
     )

@@ -1,20 +1,50 @@
 """Restoration: a network sees the damaged image and is held to the clean one."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.metrics.image import psnr
+from jaxgen.losses.similarity import WINDOW
+from jaxgen.metrics.image import psnr, ssim
 from jaxgen.objectives.modules import apply
 from jaxgen.objectives.single import PLAYER, make_single
+from jaxgen.step.optimizers import hyper_arrays
 from jaxgen.step.randomness import Stream, example_keys, stream
 from jaxgen.step.schedules import Hyper
 from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 ROWS = 8
-Degrade = Callable[[Array, Array, Hyper], Array]
+
+
+class Damage(NamedTuple):
+    """Damaged images, and what the network is told of the damage.
+
+    Attributes:
+      images: float[batch, height, width, channel].
+      guide: float[batch, height, width, k], further channels of the network's input: a map of the noise level, a mask;
+        None where it is told nothing.
+    """
+
+    images: Array
+    guide: Array | None = None
+
+
+Degrade = Callable[[Array, Array, Hyper], Damage]
+
+
+def told(images: Array, guide: Array | None) -> Array:
+    """Returns what a network sees: the images, and the guide as further channels."""
+    return images if guide is None else jnp.concatenate([images, guide.astype(images.dtype)], -1)
+
+
+def quality(clean: Array, image: Array, suffix: str = "") -> Metrics:
+    """Returns the mean PSNR in dB, and the mean SSIM where the images hold its window, as evaluation metrics."""
+    means = {"psnr": psnr(clean, image).mean()}
+    if min(clean.shape[1:3]) >= WINDOW:
+        means["ssim"] = ssim(clean, image).mean()
+    return {f"evaluation/{name}{suffix}": value for name, value in means.items()}
 
 
 def make_restoration(
@@ -28,46 +58,46 @@ def make_restoration(
     """Returns the objective of a network that undoes a degradation.
 
     Args:
-      module: module (images[b, h, w, c], train) -> images of the same shape.
-      degrade: (key[b], images, hyper) -> damaged images of the same shape, y = H(x) + n.
+      module: module (inputs[b, h, w, c + k], train) -> images[b, h, w, c], the input's last k channels being the guide.
+      degrade: (key[b], images, hyper) -> Damage, y = H(x) + n.
       loss: (clean, restored) -> float[b].
       hyper: what `degrade` and `make_single` read.
       **options: optimizer, schedule, microbatches, axis_name of `make_single`.
     Returns:
-      Objective with `restore`. Its evaluation is the mean PSNR in dB, of the damaged and of the restored images.
+      Objective with `restore(variables, images, guide=None)`. Its evaluation is the mean PSNR in dB and the mean SSIM,
+      of the damaged images ("…_input") and of the restored ones.
     """
 
     def initialise(key: Array, batch: Batch) -> PyTree:
-        return module.init(key, jnp.zeros((1, *batch["image"].shape[1:])), False)
+        return module.init(key, told(*damage(key, batch["image"][:1], hyper_arrays(hyper))), False)
 
     def draw(keys: Callable, batch: Batch, hyper: Hyper) -> PyTree:
         return degrade(keys(Stream.DEGRADATION), batch["image"], hyper), batch["image"]
 
     def mean_loss(variables: PyTree, examples: PyTree, hyper: Hyper):
         damaged, clean = examples
-        restored, stats = apply(module, variables, damaged, train=True)
+        restored, stats = apply(module, variables, told(*damaged), train=True)
         value = loss(clean, restored).mean()
         return value, ({"loss": value, "psnr": psnr(clean, restored).mean()}, stats)
 
-    def restore(variables: PyTree, images: Array) -> Array:
-        return apply(module, variables, images, train=False)[0]
+    def restore(variables: PyTree, images: Array, guide: Array | None = None) -> Array:
+        return apply(module, variables, told(images, guide), train=False)[0]
 
-    def damage(state: TrainState, images: Array) -> Array:
-        keys = example_keys(stream(state.key, Stream.EVALUATION), len(images))
-        return degrade(keys, images, state.hyper)
+    def damage(key: Array, images: Array, hyper: Hyper) -> Damage:
+        return degrade(example_keys(stream(key, Stream.EVALUATION), len(images)), images, hyper)
 
     def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns rows of damaged, restored and clean."""
         clean = batch["image"][:ROWS]
-        damaged = damage(state, clean)
-        restored = restore(averaged(state, PLAYER), damaged)
-        return {"before-after": jnp.stack([damaged, restored, clean], 1)}
+        damaged = damage(state.key, clean, state.hyper)
+        restored = restore(averaged(state, PLAYER), *damaged)
+        return {"before-after": jnp.stack([damaged.images, restored, clean], 1)}
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         clean = batch["image"]
-        damaged = damage(state, clean)
-        before, after = psnr(clean, damaged).mean(), psnr(clean, restore(averaged(state, PLAYER), damaged)).mean()
-        return {"evaluation/psnr_input": before, "evaluation/psnr": after, "evaluation/gain": after - before}
+        damaged = damage(state.key, clean, state.hyper)
+        found = quality(clean, damaged.images, "_input") | quality(clean, restore(averaged(state, PLAYER), *damaged))
+        return found | {"evaluation/gain": found["evaluation/psnr"] - found["evaluation/psnr_input"]}
 
     return make_single(
         initialise,

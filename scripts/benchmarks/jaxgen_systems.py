@@ -17,7 +17,7 @@ from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.losses import adversarial, reconstruction
 from jaxgen.models import dcgan, dncnn, vae
 from jaxgen.objectives.gan import make_gan
-from jaxgen.objectives.restoration import make_restoration
+from jaxgen.objectives.restoration import Damage, make_restoration
 from jaxgen.objectives.vae import make_vae
 from jaxgen.step.state import Batch, Metrics, Objective, TrainState
 from jaxgen.training import execute
@@ -64,7 +64,7 @@ def build_dncnn(case: Case, dtype: Any) -> Objective:
     """Returns the objective of a denoiser."""
     return make_restoration(
         dncnn.DnCNN(case.depth, case.width, dtype=dtype),
-        degrade=lambda keys, images, hyper: gaussian_noise(keys, images, hyper["noise_scale"]),
+        degrade=lambda keys, images, hyper: Damage(gaussian_noise(keys, images, hyper["noise_scale"])),
         loss=reconstruction.mse,
         hyper=hyper(case, noise_scale=NOISE_SCALE),
     )

@@ -6,7 +6,7 @@ from flax import linen as nn
 
 from jaxgen.degradations import noise
 from jaxgen.losses import reconstruction
-from jaxgen.objectives.restoration import make_restoration
+from jaxgen.objectives.restoration import Damage, make_restoration
 
 HYPER = {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.999, "ema_decay": 0.0, "clip_norm": 0.0, "sigma": 0.1}
 BATCH = {"image": jnp.full((32, 8, 8, 1), 0.25) + 0.5 * (jnp.arange(32) % 2)[:, None, None, None]}
@@ -26,7 +26,7 @@ class Mean(nn.Module):
 def trained():
     objective = make_restoration(
         Mean(),
-        degrade=lambda keys, images, hyper: noise.gaussian_noise(keys, images, hyper["sigma"]),
+        degrade=lambda keys, images, hyper: Damage(noise.gaussian_noise(keys, images, hyper["sigma"])),
         loss=reconstruction.mse,
         hyper=HYPER,
     )
@@ -49,6 +49,37 @@ def test_evaluation_tells_the_input_the_result_and_the_gain(trained):
         float(found["evaluation/psnr"] - found["evaluation/psnr_input"]), abs=1e-4
     )
     assert float(found["evaluation/gain"]) > 14
+
+
+def test_ssim_is_told_where_the_images_hold_its_window(trained):
+    objective, state, _ = trained
+    assert "evaluation/ssim" not in objective.evaluate(state, BATCH)
+    larger = {"image": jnp.tile(BATCH["image"], (1, 2, 2, 1))}
+    found = objective.evaluate(state, larger)
+    assert 0 < float(found["evaluation/ssim_input"]) < float(found["evaluation/ssim"]) < 1
+
+
+def test_the_network_is_told_the_guide():
+    class Reveal(nn.Module):
+        """Adds what the second channel tells."""
+
+        @nn.compact
+        def __call__(self, inputs, train):
+            weight = self.param("weight", nn.initializers.ones, ())
+            return inputs[..., :1] + weight * inputs[..., 1:]
+
+    objective = make_restoration(
+        Reveal(),
+        degrade=lambda keys, x, hyper: Damage(x - 0.5, jnp.full_like(x, 0.5)),
+        loss=reconstruction.mse,
+        hyper=HYPER,
+    )
+    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+    variables = {"params": state.params["model"], "stats": {}}
+    restored = objective.restore(variables, BATCH["image"], jnp.full_like(BATCH["image"], 0.25))
+    np.testing.assert_allclose(restored, BATCH["image"] + 0.25, rtol=1e-6)
+    assert float(objective.step(state, BATCH)[1]["model/loss"]) == 0
+    np.testing.assert_allclose(objective.pictures(state, BATCH)["before-after"][:, 1], BATCH["image"][:8], rtol=1e-6)
 
 
 def test_every_step_draws_new_noise_and_evaluation_always_the_same(trained):
