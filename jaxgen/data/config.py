@@ -31,6 +31,8 @@ class Config:
     """How images come to their size: resize (the middle square, antialiased), pad (with black), crop (at random)."""
     flip: bool = False
     """Flips left and right half of the time."""
+    turn: bool = False
+    """Turns square images by 0, 90, 180 or 270 degrees, each a quarter of the time."""
     dequantise: bool = False
     """Adds uniform noise of one grey level, so that a continuous density can be fitted."""
     memory: float = 1.0

@@ -4,6 +4,7 @@ import pytest
 
 from jaxgen import data
 from jaxgen.data import transforms
+from jaxgen.errors import UsageError
 
 N = 4096
 DRAWS = transforms.example_draws(jnp.uint32(0), jnp.zeros(N, jnp.uint32), jnp.arange(N, dtype=jnp.uint32))
@@ -28,6 +29,27 @@ def test_half_of_the_images_are_flipped():
     flipped = (out == image[:, :, ::-1]).all((1, 2, 3))
     assert ((out == image).all((1, 2, 3)) ^ flipped).all()
     assert abs(flipped.sum() - N / 2) < 5 * np.sqrt(N / 4)
+
+
+def test_every_quarter_turn_is_as_likely():
+    image = np.arange(9, dtype=np.uint8).reshape(1, 3, 3, 1)
+    out = np.rint(apply(np.repeat(image, N, 0), turn=True) * 255)
+    turned = np.stack([(out == np.rot90(image, k, (1, 2))).all((1, 2, 3)) for k in range(4)])
+    assert (turned.sum(0) == 1).all()
+    assert (abs(turned.sum(1) - N / 4) < 5 * np.sqrt(N / 4)).all()
+
+
+def test_flips_and_turns_are_drawn_apart():
+    image = np.arange(9, dtype=np.uint8).reshape(1, 3, 3, 1)
+    out = np.rint(apply(np.repeat(image, N, 0), turn=True, flip=True) * 255)
+    counts = np.unique(out.reshape(N, 9), axis=0, return_counts=True)[1]
+    assert len(counts) == 8
+    assert (abs(counts - N / 8) < 5 * np.sqrt(N / 8)).all()
+
+
+def test_only_square_images_can_be_turned():
+    with pytest.raises(UsageError, match=r"data\.turn on images of 2x3: it needs square ones, give data.size"):
+        apply(np.zeros((1, 2, 3, 1), np.uint8), turn=True)
 
 
 def test_every_window_is_as_likely():
