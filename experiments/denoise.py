@@ -2,6 +2,7 @@
 
     python experiments/denoise.py                                   # photographs that come with the installation, σ 25
     python experiments/denoise.py --data.name folder --data.dir DIR --hyper.sigma 50
+    python experiments/denoise.py --data.name folder --data.dir DIR --hyper.sigma 55 --hyper.blind 1 --depth 20
 
 Gaussian noise is added without clipping, as in the published tables. PSNR and SSIM are told
 on photographs held out from training, beside those of the damaged ones.
@@ -12,22 +13,12 @@ from dataclasses import dataclass
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.experiment import Config as BaseConfig
-from jaxgen.experiment import Hyper as BaseHyper
-from jaxgen.experiment import compute_dtype, objective_options
+from jaxgen.experiment import NoiseHyper, compute_dtype, objective_options, unguided
 from jaxgen.losses.reconstruction import mse
 from jaxgen.models.dncnn import DnCNN
-from jaxgen.objectives.restoration import Damage, make_restoration
+from jaxgen.objectives.restoration import make_restoration
 from jaxgen.step.state import Objective
-
-
-@dataclass(frozen=True)
-class Hyper(BaseHyper):
-    """Numbers of a denoising recipe."""
-
-    sigma: float = 25.0
-    """Standard deviation of the noise, in grey levels of 255."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +34,7 @@ class Config(BaseConfig):
     batch_size: int = 128
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=40, channels=1, fit="crop", flip=True)
-    hyper: Hyper = Hyper(learning_rate=1e-3)
+    hyper: NoiseHyper = NoiseHyper(learning_rate=1e-3)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
@@ -57,7 +48,7 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     )
     return make_restoration(
         module,
-        degrade=lambda keys, images, hyper: Damage(gaussian_noise(keys, images, hyper["sigma"] / 255)),
+        degrade=unguided,
         loss=mse,
         **objective_options(config, axis_name),
     )

@@ -12,6 +12,7 @@ from jaxgen.experiment.adversarial import (
 )
 from jaxgen.experiment.config import Config, Effect, Hyper, Optimizer, Shape, compute_dtype, objective_options
 from jaxgen.experiment.networks import Norm, players
+from jaxgen.experiment.noise import NoiseHyper, guided, noisy, unguided
 
 __all__ = [
     "Augmentation",
@@ -21,6 +22,7 @@ __all__ = [
     "GanHyper",
     "Hyper",
     "Loss",
+    "NoiseHyper",
     "Norm",
     "Optimizer",
     "Penalty",
@@ -29,6 +31,9 @@ __all__ = [
     "compute_dtype",
     "discriminator_options",
     "gan_options",
+    "guided",
+    "noisy",
     "objective_options",
     "players",
+    "unguided",
 ]

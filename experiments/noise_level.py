@@ -1,0 +1,41 @@
+"""How strong is the noise? A small network that tells its standard deviation, which a denoiser is then told.
+
+    python experiments/noise_level.py                                # photographs that come with the installation
+    python experiments/noise_level.py --data.name folder --data.dir DIR
+
+Trained on one channel; of a colour picture it is asked for each. Every level from 0 to hyper.sigma is as likely.
+"""
+
+from dataclasses import dataclass
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import Config as BaseConfig
+from jaxgen.experiment import NoiseHyper, compute_dtype, noisy, objective_options
+from jaxgen.models.noise_level import NoiseLevel
+from jaxgen.objectives.noise_level import make_noise_level
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(BaseConfig):
+    """Options of this experiment."""
+
+    depth: int = 5
+    """Convolutions in the network."""
+    width: int = 32
+    """Filters of each."""
+    batch_size: int = 32
+    """Images that one gradient sees, over all devices."""
+    data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)
+    hyper: NoiseHyper = NoiseHyper(learning_rate=1e-3, sigma=75.0, blind=1.0)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    module = NoiseLevel(depth=config.depth, width=config.width, dtype=compute_dtype(config))
+    return make_noise_level(module, degrade=noisy, **objective_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)
