@@ -20,6 +20,7 @@ def test_counts_and_shapes(describe, channels, depth):
 def test_the_papers_size(describe):
     # The published 555 k count batch norm folded into its convolution, as one bias for each channel.
     assert describe(DnCNN(), (1, 40, 40, 1)).parameters - 15 * 64 == 555_137
+    assert describe(DnCNN(batch_norm=False), (1, 40, 40, 1)).parameters == 555_137
 
 
 def test_what_is_predicted_is_the_noise(draw):

@@ -42,6 +42,21 @@ def test_winograd_equals_a_direct_convolution(size, padding):
     close(partial(lowerings.winograd, padding=padding), direct, x, w)
 
 
+@SETTINGS
+@given(size=sizes, kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)), padding=paddings)
+def test_a_mirrored_kernel_gradient_equals_a_direct_one(size, kernel, padding):
+    x, g = draw(2, *size, 3), draw(2, *output_size(size, kernel, 1, padding), 2)
+    direct = partial(lowerings.direct_kernel_gradient, stride=1, padding=padding, kernel=kernel)
+    close(partial(lowerings.mirrored_kernel_gradient, padding=padding, kernel=kernel), direct, x, g)
+
+
+@pytest.mark.parametrize(("outputs", "platform", "mirrored"), [(6, "cpu", True), (7, "cpu", False), (6, "cuda", False)])
+def test_few_outputs_mirror_the_kernels_gradient_on_a_cpu(outputs, platform, mirrored):
+    shapes = (2, 8, 8, 24), (2, 8, 8, outputs)
+    lowered = program((partial(lowerings.kernel_gradient, stride=1, padding=ONE, kernel=(3, 3)), *shapes), platform)
+    assert ("stablehlo.reverse" in lowered) == mirrored
+
+
 def test_winograd_is_as_accurate_as_a_direct_convolution():
     x, w = draw(4, 8, 8, 64), draw(3, 3, 64, 64)
     with jax.enable_x64(True):

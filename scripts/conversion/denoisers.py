@@ -1,0 +1,204 @@
+"""Published weights of DnCNN and FFDNet: from PyTorch's or MatConvNet's files to variables of `jaxgen.models`.
+
+PyTorch's are state dicts of KAIR (github.com/cszn/KAIR): model.N.weight and model.N.bias of each convolution in order,
+and of batch norms where a network was trained with them. MatConvNet's (github.com/cszn/DnCNN, github.com/cszn/FFDNet)
+are a struct `net` whose layers hold their weights.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError
+
+from jaxgen import weights
+from jaxgen.errors import UsageError
+
+# Of both sources' batch norms; a state dict does not tell it.
+EPSILON = 1e-4
+BLOCK = 4
+
+
+class Layer(NamedTuple):
+    """A convolution.
+
+    Attributes:
+      kernel: float64[height, width, input channel, output channel].
+      bias: float64[output channel].
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+
+
+def read_torch(path: Path) -> list[Layer]:
+    """Returns the convolutions of a state dict that PyTorch wrote; nothing in the file is run."""
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{path} is read by PyTorch ({error}): pip install torch, which is needed only here") from None
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        arrays = {name: value.numpy() for name, value in state.items()}
+    except (UnpicklingError, RuntimeError, AttributeError) as error:
+        first, *_ = str(error).splitlines()
+        raise UsageError(f"{path} is no file of tensors by name ({first}): give a state dict") from None
+    return of_state_dict(arrays, path)
+
+
+def read_safetensors(path: Path) -> list[Layer]:
+    """Returns the convolutions of a state dict in a safetensors file."""
+    return of_state_dict(weights.read(path)[0], path)
+
+
+def of_state_dict(state: Mapping[str, np.ndarray], path: Path) -> list[Layer]:
+    """Returns the convolutions of a state dict, each batch norm folded into the one before it."""
+    layers: list[Layer] = []
+    for prefix in sorted({name.rpartition(".")[0] for name in state}, key=place):
+        part = lambda name, prefix=prefix: np.asarray(state[f"{prefix}.{name}"], np.float64)
+        if part("weight").ndim == 4:
+            kernel = part("weight").transpose(2, 3, 1, 0)
+            layers.append(Layer(kernel, part("bias") if f"{prefix}.bias" in state else np.zeros(kernel.shape[3])))
+        elif f"{prefix}.running_var" in state and layers:
+            scale = part("weight") / np.sqrt(part("running_var") + EPSILON)
+            layers.append(folded(layers.pop(), scale, part("bias"), part("running_mean")))
+        else:
+            raise UsageError(f"{path}: {prefix} is no convolution and no batch norm: give weights of DnCNN or FFDNet")
+    return layers
+
+
+def place(prefix: str) -> int:
+    """Returns the place of a layer in the network by its name, model.4: the numbers are no words."""
+    number = prefix.rpartition(".")[2]
+    return int(number) if number.isdecimal() else -1
+
+
+def folded(layer: Layer, scale: np.ndarray, shift: np.ndarray, mean: np.ndarray) -> Layer:
+    """Returns a convolution followed by (x − mean) · scale + shift, as one."""
+    return Layer(layer.kernel * scale, (layer.bias - mean) * scale + shift)
+
+
+def read_mat(path: Path) -> list[Layer]:
+    """Returns the convolutions of a MatConvNet network in a .mat file of MATLAB up to version 7."""
+    from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
+
+    try:
+        net = loadmat(path, simplify_cells=True, variable_names=["net"])["net"]
+        found = [dict(layer) for layer in net["layers"]]
+    except NotImplementedError:
+        raise UsageError(f"{path} is of MATLAB 7.3, which is HDF5: save it there with -v7") from None
+    except (MatReadError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} holds no struct `net` with layers ({error}): give a MatConvNet network") from None
+    layers: list[Layer] = []
+    for layer in found:
+        values = [np.asarray(value, np.float64) for value in layer.get("weights", ())]
+        if layer["type"] == "conv":
+            layers.append(convolution(*values))
+        elif layer["type"] == "bnorm" and layers:
+            # MatConvNet keeps mean and standard deviation, epsilon included.
+            mean, deviation = values[2].reshape(-1, 2).T
+            layers.append(folded(layers.pop(), values[0].ravel() / deviation, values[1].ravel(), mean))
+        elif layer["type"] not in ("relu", "loss", "SubP", "concat"):
+            raise UsageError(f"{path} has a layer {layer['type']}: give a network of DnCNN or FFDNet")
+    return in_rows(layers) if any(layer["type"] == "SubP" for layer in found) else layers
+
+
+def convolution(kernel: np.ndarray, bias: np.ndarray) -> Layer:
+    """Returns a convolution of MATLAB's arrays, which lose axes of length one at their end (here: anywhere)."""
+    bias = bias.ravel()
+    return Layer(kernel.reshape(*kernel.shape[:2], -1, bias.size), bias)
+
+
+def in_rows(layers: list[Layer]) -> list[Layer]:
+    """Returns FFDNet's layers for blocks of pixels that are read row by row: MATLAB reads them column by column."""
+    first, last = layers[0], layers[-1]
+    channels = last.kernel.shape[3]
+    order = np.arange(channels).reshape(-1, 2, 2).swapaxes(1, 2).ravel()
+    inputs = np.concatenate([order, np.arange(channels, first.kernel.shape[2])])
+    layers = [Layer(first.kernel[:, :, inputs], first.bias), *layers[1:]]
+    return [*layers[:-1], Layer(layers[-1].kernel[..., order], layers[-1].bias[order])]
+
+
+READERS = {".pth": read_torch, ".pt": read_torch, ".safetensors": read_safetensors, ".mat": read_mat}
+
+
+class Network(NamedTuple):
+    """A denoiser of `jaxgen.models`.
+
+    Attributes:
+      name: "dncnn" (without batch norm) or "ffdnet".
+      channels: of its images.
+      layers: its convolutions.
+    """
+
+    name: str
+    channels: int
+    layers: Sequence[Layer]
+
+    def variables(self) -> dict:
+        """Returns {"params": nested dicts of float32 arrays}."""
+        last = len(self.layers) - 1
+        params: dict = {}
+        for i, (kernel, bias) in enumerate(self.layers):
+            leaves = {"kernel": kernel.astype(np.float32), "bias": bias.astype(np.float32)}
+            if self.name == "ffdnet":
+                params[f"conv_{i}"] = leaves
+            elif i in (0, last):
+                params["first" if i == 0 else "last"] = leaves
+            else:
+                params[f"block_{i - 1}"] = {"conv": leaves}
+        return {"params": params}
+
+    def about(self, source: Path) -> dict[str, str]:
+        """Returns what the file tells of itself: the module's fields, and where its weights come from."""
+        return {
+            "network": self.name,
+            "depth": str(len(self.layers)),
+            "width": str(self.layers[0].bias.size),
+            "channels": str(self.channels),
+            "source": f"{source.name}, sha256 {weights.digest(source)}",
+        }
+
+
+def recognise(layers: Sequence[Layer], path: Path) -> Network:
+    """Returns the network that convolutions make, by the channels that go in and come out.
+
+    Raises:
+      UsageError: if they are neither DnCNN's nor FFDNet's.
+    """
+    shapes = [layer.kernel.shape for layer in layers]
+    joined = all(a[3] == b[2] for a, b in pairwise(shapes))
+    if len(layers) > 2 and joined and all(shape[:2] == (3, 3) for shape in shapes):
+        inputs, outputs = shapes[0][2], shapes[-1][3]
+        if inputs == outputs:
+            return Network("dncnn", inputs, layers)
+        if outputs % BLOCK == 0 and inputs == outputs + 1:
+            return Network("ffdnet", outputs // BLOCK, layers)
+    raise UsageError(
+        f"{path} has convolutions {', '.join('x'.join(map(str, shape)) for shape in shapes) or 'none'}: "
+        "give the weights of DnCNN or FFDNet, which are 3x3 in a chain"
+    )
+
+
+def convert(source: Path, target: Path) -> str:
+    """Writes published weights as safetensors and returns the new file's sha256.
+
+    Args:
+      source: a state dict (.pth, .pt or .safetensors) or a MatConvNet network (.mat).
+      target: the file to write.
+    Raises:
+      UsageError: if the source cannot be read or is another network, or the target cannot be written.
+    """
+    if not source.is_file():
+        raise UsageError(f"no file {source}: give the published weights")
+    if source.suffix not in READERS:
+        raise UsageError(f"{source} ends in {source.suffix or 'nothing'}: weights end in {', '.join(READERS)}")
+    network = recognise(READERS[source.suffix](source), source)
+    try:
+        return weights.write(target, network.variables(), network.about(source))
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"cannot write {target} ({error}): name a file in a folder that is there") from None

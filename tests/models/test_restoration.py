@@ -1,0 +1,78 @@
+"""What every restoration network promises: any size, guides behind the image, the same under jit, finite gradients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxgen.models.dncnn import DnCNN
+from jaxgen.models.ffdnet import FFDNet
+from jaxgen.models.nafnet import NAFNet
+from jaxgen.models.residual_unet import ResidualUNet
+from jaxgen.models.unet import UNet
+
+NETWORKS = {
+    "dncnn": DnCNN(3, 2),
+    "dncnn without batch norm": DnCNN(3, 2, batch_norm=False),
+    "ffdnet": FFDNet(3, 2),
+    "unet": UNet((4, 4)),
+    "residual unet": ResidualUNet((4, 4), 1),
+    "nafnet": NAFNet(2, (1,), 0, (1,)),
+}
+side = st.integers(1, 40)
+
+
+@pytest.fixture(params=NETWORKS)
+def network(request):
+    return NETWORKS[request.param]
+
+
+def inputs(*shape):
+    return np.random.default_rng(0).uniform(size=shape).astype("float32")
+
+
+@settings(deadline=None, max_examples=15, derandomize=True)
+@given(
+    name=st.sampled_from(list(NETWORKS)),
+    height=side,
+    width=side,
+    channels=st.sampled_from([1, 3]),
+    guides=st.integers(0, 2),
+)
+def test_any_size_and_any_guides(describe, name, height, width, channels, guides):
+    network = NETWORKS[name].clone(channels=channels if guides else None)
+    assert describe(network, (1, height, width, channels + guides)).output == (1, height, width, channels)
+
+
+def test_compiled_or_not_odd_sizes_are_computed(network, draw):
+    images = inputs(1, 1, 7, 2)
+    network = network.clone(channels=1)
+    variables = draw(network, images.shape)
+    eager = network.apply(variables, images, False)
+    np.testing.assert_allclose(jax.jit(network.apply, static_argnums=2)(variables, images, False), eager, atol=1e-5)
+    assert np.isfinite(eager).all()
+
+
+def test_gradients_are_finite_and_reach_every_parameter_in_both_precisions(network, draw):
+    images = inputs(2, 9, 6, 2)
+    network = network.clone(channels=1)
+    variables = draw(network, images.shape)
+
+    def loss(params, network):
+        restored, _ = network.apply(variables | {"params": params}, images, True, mutable=["batch_stats"])
+        return ((restored - images[..., :1]) ** 2).mean()
+
+    grad = jax.jit(
+        lambda params: [jax.grad(loss)(params, network.clone(dtype=dtype)) for dtype in (None, jnp.bfloat16)]
+    )
+    for gradients in grad(variables["params"]):
+        assert all(np.isfinite(leaf).all() and np.abs(leaf).max() > 0 for leaf in jax.tree.leaves(gradients))
+
+
+def test_a_guide_changes_the_result(network, draw):
+    images = inputs(1, 8, 8, 2)
+    network = network.clone(channels=1)
+    variables, call = draw(network, images.shape), jax.jit(network.apply, static_argnums=2)
+    assert np.abs(call(variables, images, False) - call(variables, images * [1, 0.5], False)).max() > 0
