@@ -1,0 +1,88 @@
+"""Rust: flaking patches, specks around them and drips below, composited over the picture."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from jaxgen import keys
+from jaxgen.degradations import layers, procedural
+
+# From a thin film at a patch's border to the crust in its middle.
+COLORS = np.array(
+    [
+        [0.74, 0.57, 0.41],
+        [0.66, 0.41, 0.23],
+        [0.53, 0.28, 0.15],
+        [0.40, 0.21, 0.13],
+        [0.28, 0.16, 0.12],
+        [0.16, 0.11, 0.10],
+    ],
+    np.float32,
+)
+
+
+def rust(
+    key: Array, images: Array, coverage: float | Array = 0.25, strength: float | Array = 1.0
+) -> tuple[Array, Array]:
+    """Returns the images under procedural rust, x(1 − α) + α · texture, and the mask α.
+
+    Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, 1 or 3] in [0, 1]; grey ones get the rust's luma.
+      coverage: the share of the picture under closed patches, in [0, 1], one or float[batch]; specks and drips come
+        to it. More grows from the same places: α rises everywhere.
+      strength: opacity of the closed patches in [0, 1], one or float[batch].
+    Returns:
+      (float[batch, height, width, channel] in the images' dtype, float32[batch, height, width, 1]: 1 is hidden).
+    Raises:
+      ValueError: if a strength belongs to no image.
+    """
+    images = layers.pictures(images)
+    count, height, width, _ = images.shape
+    texture, alpha = jax.vmap(partial(rust_layer, height=height, width=width))(
+        keys.per_example(key, count),
+        layers.for_each("coverage", coverage, count),
+        layers.for_each("strength", strength, count),
+    )
+    return layers.composite(images, texture, alpha), alpha
+
+
+def rust_layer(key: Array, coverage: Array, strength: Array, *, height: int, width: int) -> tuple[Array, Array]:
+    """Returns the rust of one picture: its colours, float32[height, width, 3], and α, float32[height, width, 1]."""
+    shape, grain, mottle, streaks, dust = jax.random.split(key, 5)
+    rise = procedural.rise_above(procedural.fractal_noise(shape, height, width, 2.5, 7, 0.6), coverage)
+    fine = procedural.fractal_noise(grain, height, width, 64, 2, 0.8)
+    patch = jnp.clip(4 * rise + 0.8 * fine + 0.5, 0, 1)
+    # Ever fewer grains stand alone the farther they are from a patch.
+    specks = 0.9 * jnp.clip(2 * (fine - 1.3 + 1.4 * jnp.minimum(rise, 0)), 0, 1)
+    film = 0.35 * jnp.clip(1 + 1.6 * rise, 0, 1) ** 2
+    alpha = jnp.maximum(jnp.maximum(patch, specks), jnp.maximum(film, drips(streaks, patch)))
+
+    clouds = procedural.fractal_noise(mottle, height, width, 5, 6, 0.8)
+    # Crust in the middle, but also old dark and young light patches of every size within.
+    powder = procedural.value_noise(dust, height, width, 256)
+    color = layers.ramp(0.32 + 0.13 * jnp.clip(rise, -1, 2) + 0.13 * clouds + 0.07 * fine + 0.06 * powder, COLORS)
+    bumps = 0.6 * clouds + 0.4 * fine + 0.8 * jnp.clip(rise, -0.3, 0.6)
+    color = color * (1 + 0.25 * light(bumps) + 0.05 * powder)[..., None]
+    return jnp.clip(color, 0, 1), (strength * alpha)[..., None]
+
+
+def light(bumps: Array) -> Array:
+    """Returns how much brighter or darker a rough surface is under light from the upper left, in [-1, 1]."""
+    slope = bumps - jnp.pad(bumps, ((1, 0), (1, 0)), mode="edge")[:-1, :-1]
+    return jnp.clip(slope, -1, 1)
+
+
+def drips(key: Array, patch: Array) -> Array:
+    """Returns streaks that run down from patches and fade with a length of their own, float32[height, width]."""
+    height, width = patch.shape
+    which, reach = jax.random.split(key)
+    streak = procedural.fractal_noise(which, height, width, (2, 40), 2)
+    length = 0.15 * jnp.exp(0.7 * procedural.value_noise(reach, 1, width, 30)) * min(height, width)
+    source = 0.55 * patch * jnp.clip(1.5 * (streak - 0.5), 0, 1)
+    fall = jnp.arange(height, dtype=jnp.float32)[:, None] / length
+    # max over all pixels above of (source − distance / length), as one running maximum.
+    return jnp.clip(lax.cummax(source + fall) - fall, 0, 1)

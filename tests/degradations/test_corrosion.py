@@ -1,0 +1,50 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen import keys
+from jaxgen.degradations import corrosion
+
+KEY = jax.random.key(0)
+COVERAGE = np.array([0.0, 0.1, 0.3, 0.6, 1.0], np.float32)
+IMAGES = jnp.broadcast_to(jax.random.uniform(KEY, (1, 40, 48, 3)), (5, 40, 48, 3))
+
+
+@pytest.fixture(scope="module")
+def rusty():
+    """Returns one rust at growing coverage."""
+    same = jnp.broadcast_to(KEY, (5,))
+    return jax.jit(corrosion.rust)(same, IMAGES, COVERAGE, jnp.ones(5))
+
+
+def test_rust_grows_with_the_coverage_and_never_shrinks(rusty):
+    _, mask = rusty
+    assert (np.diff(mask, axis=0) >= 0).all()
+    np.testing.assert_allclose(mask.mean((1, 2, 3)), COVERAGE, atol=0.12)
+
+
+def test_no_coverage_leaves_every_bit_and_full_coverage_none_of_the_image(rusty):
+    damaged, mask = rusty
+    np.testing.assert_array_equal(damaged[0], IMAGES[0])
+    np.testing.assert_array_equal(mask[-1], 1)
+
+
+def test_rust_is_brown(rusty):
+    red, green, blue = np.asarray(rusty[0][-1]).reshape(-1, 3).T
+    assert ((red > green) & (green >= blue)).mean() > 0.99
+    assert 0.35 < red.mean() < 0.65 and blue.mean() < 0.25
+    assert red.std() > 0.05
+
+
+def test_strength_is_opacity():
+    same = jnp.broadcast_to(KEY, (5,))
+    _, mask = jax.jit(corrosion.rust)(same, IMAGES, jnp.full(5, 0.3), jnp.array([0.0, 0.25, 0.5, 0.75, 1.0]))
+    np.testing.assert_allclose(mask, np.arange(5)[:, None, None, None] / 4 * mask[-1], atol=1e-6)
+
+
+def test_drips_run_down_and_fade():
+    patch = jnp.zeros((60, 40)).at[10:14].set(1.0)
+    drips = np.mean([corrosion.drips(k, patch) for k in keys.per_example(KEY, 4)], 0)
+    assert not drips[:10].any() and drips[14:].any()
+    assert (np.diff(drips[14:], axis=0) <= 0).all()

@@ -1,0 +1,70 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.interpolate
+import scipy.ndimage
+import scipy.stats
+
+from jaxgen.degradations import procedural
+
+KEY = jax.random.key(0)
+
+
+@pytest.mark.parametrize("octaves", [1, 3])
+def test_every_pixel_of_the_noise_is_standard_normal(octaves):
+    fields = jax.vmap(lambda k: procedural.fractal_noise(k, 7, 9, (2, 3.5), octaves, 0.7))(jax.random.split(KEY, 4000))
+    fields = np.asarray(fields)
+    np.testing.assert_allclose(fields.mean(0), 0, atol=0.08)
+    np.testing.assert_allclose(fields.std(0), 1, atol=0.06)
+    assert scipy.stats.kstest(fields[:, 3, 4], "norm").pvalue > 1e-3
+
+
+def test_the_weights_are_cubic_b_splines_of_unit_length():
+    weights = np.asarray(procedural.spline_weights(jnp.float32(0.3), 20, 0.37))
+    spline = scipy.interpolate.BSpline.basis_element([-2, -1, 0, 1, 2], extrapolate=False)
+    expected = np.nan_to_num(spline(np.arange(20)[:, None] * 0.37 + 0.3 + 1 - np.arange(weights.shape[1])))
+    np.testing.assert_allclose(expected.sum(1), 1)
+    np.testing.assert_allclose(weights, expected / np.linalg.norm(expected, axis=1, keepdims=True), atol=1e-5)
+
+
+def test_the_lattice_reaches_every_point_wherever_it_begins():
+    for length, step in ((1, 0.1), (16, 0.25), (17, 0.25), (9, 1.0)):
+        weights = procedural.spline_weights(jnp.float32(0.9999), length, step)
+        inner = jnp.arange(length) * step + 0.9999
+        sums = jnp.square(weights).sum(1)
+        np.testing.assert_allclose(sums, 1, atol=1e-5)
+        assert inner[-1] + 1 + 2 <= weights.shape[1] + 1e-3
+
+
+def test_noise_of_more_cells_is_rougher():
+    rough = [
+        float(jnp.abs(jnp.diff(procedural.value_noise(KEY, 64, 64, cells), axis=1)).mean()) for cells in (2, 8, 32)
+    ]
+    assert rough[0] < rough[1] / 2 < rough[2] / 4
+
+
+def test_the_rise_is_above_0_on_about_the_coverage_and_grows_with_it():
+    field = procedural.fractal_noise(KEY, 96, 96, 12, 3)
+    shares = jnp.array([0.0, 0.1, 0.3, 0.7, 1.0])
+    rises = jax.vmap(lambda c: procedural.rise_above(field, c))(shares)
+    np.testing.assert_allclose((rises > 0).mean((1, 2)), shares, atol=0.05)
+    assert (rises[0] < 0).all() and (rises[-1] > 0).all()
+    assert (jnp.diff(rises, axis=0) >= 0).all()
+
+
+def test_spots_are_cones_as_dense_and_as_wide_as_asked():
+    draw = jax.jit(lambda density: procedural.spots(KEY, 120, 160, 12, density, (0.4, 0.4)))
+    none, some, every = (np.asarray(draw(d)) for d in (0.0, 0.1, 1.0))
+    assert not none.any() and some.min() >= 0 and every.max() <= 1
+    assert (every >= some).all()
+    # 12 × 16 cells of 10 pixels; a cone of radius 4 pixels falls by 1/4 a pixel and covers 16π.
+    assert scipy.ndimage.label(some)[1] == pytest.approx(19, abs=10)
+    slopes = np.hypot(*np.gradient(some))[1:-1, 1:-1]
+    assert np.median(slopes[some[1:-1, 1:-1] > 0.3]) == pytest.approx(0.25, abs=0.03)
+    assert (some > 0).sum() / scipy.ndimage.label(some)[1] == pytest.approx(16 * np.pi, rel=0.3)
+
+
+def test_spots_beyond_the_cells_that_are_searched_are_refused():
+    with pytest.raises(ValueError, match="at most one cell"):
+        procedural.spots(KEY, 8, 8, 2, 0.5, (0.5, 1.5))
