@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jaxgen.command import exit_status, run_script
+from jaxgen.command import exit_status, run_script, use_compilation_cache
 from jaxgen.evaluation import LARGEST_SEED
 
 TRAIN_HELP = "train an experiment script; its own options follow, and `jaxgen train EXPERIMENT --help` lists them"
@@ -33,10 +33,13 @@ def sample(options: argparse.Namespace) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    """Prints what a run's generated images are worth, and appends it to RUN/evaluations.jsonl."""
+    """Prints what a run's generated images, or a restorer, are worth, and appends it to RUN/evaluations.jsonl."""
     from jaxgen.evaluation import report
     from jaxgen.experiment import measure
 
+    if options.on:
+        evaluate_restorer(options)
+        return
     found = measure.evaluate_run(
         options.run,
         extractor=options.extractor,
@@ -47,6 +50,48 @@ def evaluate(options: argparse.Namespace) -> None:
         ema=options.ema,
     )
     print(json.dumps(found) if options.json else report.as_text(found))
+
+
+def evaluate_restorer(options: argparse.Namespace) -> None:
+    """Prints what a run or a shipped restorer reaches on folders of pictures."""
+    from jaxgen.evaluation import restoration
+    from jaxgen.experiment import measure_restorer
+
+    use_compilation_cache()
+    found = measure_restorer.evaluate(
+        options.run,
+        options.on,
+        sigmas=options.sigma,
+        protocol=options.protocol,
+        seed=options.seed,
+        which=options.checkpoint,
+        ema=options.ema,
+    )
+    print(json.dumps(found) if options.json else restoration.as_text(found))
+
+
+def restore(options: argparse.Namespace) -> None:
+    """Writes a restored photograph beside each original."""
+    from functools import partial
+
+    from jaxgen.restoring import files, tasks
+
+    settings = tasks.Settings(options.sigma, options.strength, options.ensemble, options.tile)
+    act = tasks.choose(options.task, settings)
+    found = [path for given in options.photographs for path in files.photographs_in(given, list(tasks.TASKS))]
+    use_compilation_cache()
+    one = partial(
+        files.restore_file,
+        task=options.task,
+        act=act,
+        settings=settings,
+        folder=options.out,
+        compare=options.compare,
+        overwrite=options.overwrite,
+        megapixels=options.megapixels,
+        progress=files.tile_progress(sys.stderr),
+    )
+    files.restore_all(found, one, print)
 
 
 def info(options: argparse.Namespace) -> None:
@@ -110,8 +155,13 @@ def make_parser() -> argparse.ArgumentParser:
     choose_variables(new)
     new.set_defaults(action=sample)
 
-    new = commands.add_parser("evaluate", help="scores of a run's generated images, with protocol and floor")
-    new.add_argument("run", type=Path, help="run folder")
+    new = commands.add_parser("evaluate", help="what a run's generated images are worth, or a restorer on pictures")
+    new.add_argument("run", type=Path, help="run folder, or the name of a shipped restorer, as in denoise_gray")
+    new.add_argument("--on", nargs="+", metavar="FOLDER", help="folders of pictures, for a restorer")
+    new.add_argument(
+        "--sigma", type=float, nargs="+", default=[15.0, 25.0, 50.0], help="noise for a restorer, in grey levels of 255"
+    )
+    new.add_argument("--protocol", help="gray8, rgb8 or y601-shave4 (default: gray8 or rgb8, by the restorer)")
     new.add_argument(
         "--extractor",
         default="auto",
@@ -121,10 +171,23 @@ def make_parser() -> argparse.ArgumentParser:
         "--count", type=count, default=10_000, help="generated images, no more than the floor has (default: 10000)"
     )
     new.add_argument("--reference", choices=("test", "train"), default="test", help="real images (default: test)")
-    new.add_argument("--seed", type=seed, default=0, help="seed of the latents (default: 0)")
+    new.add_argument("--seed", type=seed, default=0, help="seed of latents or damage (default: 0)")
     new.add_argument("--json", action="store_true", help="one JSON object")
     choose_variables(new)
     new.set_defaults(action=evaluate)
+
+    new = commands.add_parser("restore", help="photographs without their damage, beside the originals")
+    new.add_argument("photographs", type=Path, nargs="+", metavar="PHOTO_OR_FOLDER", help="what is restored")
+    new.add_argument("--task", required=True, help="denoise")
+    new.add_argument("--sigma", type=float, help="noise in grey levels of 255 (default: estimated)")
+    new.add_argument("--strength", type=float, default=1.0, help="share of the change, 0 to 1 (default: 1)")
+    new.add_argument("--ensemble", action="store_true", help="mean over eight views: better, and 8 times as long")
+    new.add_argument("--compare", action="store_true", help="write original and result side by side too")
+    new.add_argument("--out", type=Path, help="folder for the results (default: beside the originals)")
+    new.add_argument("--overwrite", action="store_true", help="make results again that are there already")
+    new.add_argument("--tile", type=count, default=1024, help="largest tile in pixels, less memory if smaller")
+    new.add_argument("--megapixels", type=float, default=100.0, help="the largest picture that is read (default: 100)")
+    new.set_defaults(action=restore)
 
     new = commands.add_parser("info", help="configuration, parameters, step, digest, best and last metrics of a run")
     new.add_argument("run", type=Path, help="run folder")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_type_hints
 
 from jaxgen.allocator import keep_freed_memory
-from jaxgen.errors import UsageError, unknown
+from jaxgen.errors import UnfinishedError, UsageError, unknown
 
 USAGE, FAILED, SIGNALLED = 2, 1, 128
 OUT_OF_MEMORY = "the device's memory is full, lower batch_size or width, or raise microbatches"
@@ -78,8 +78,9 @@ def use_compilation_cache() -> None:
 def exit_status(action: Callable[[], Any]) -> int:
     """Runs an action and returns the exit status; what a person can put right is told in one line.
 
-    0: done. 1: training went wrong (something is not finite, or the device's memory is full). 2: something given must
-    be put right. 128 + the signal's number: stopped by it, after a checkpoint if there was anything to save.
+    0: done. 1: training went wrong (something is not finite, or the device's memory is full), or some files failed.
+    2: something given must be put right. 128 + the signal's number: stopped by it, after a checkpoint if there was
+    anything to save.
     """
     try:
         action()
@@ -101,7 +102,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     match error:
         case UsageError():
             return str(error), USAGE
-        case NonFiniteError():
+        case NonFiniteError() | UnfinishedError():
             return str(error), FAILED
         case Interrupted():
             return str(error), SIGNALLED + error.signal

@@ -10,6 +10,10 @@ class UsageError(ValueError):
     """What was given, what is allowed and what to do, in one line. Commands print it and exit with status 2."""
 
 
+class UnfinishedError(Exception):
+    """Some of what was asked for failed, and the rest is done; the message, one line, says what."""
+
+
 def unknown(kind: str, given: str, allowed: Iterable[str]) -> UsageError:
     """Returns the error for a name that is not one of those allowed, with the nearest of them first.
 

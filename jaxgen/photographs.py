@@ -13,8 +13,15 @@ from jaxgen.errors import UsageError
 from jaxgen.images import ORIENTATION, is_grey, unreadable
 
 MEGAPIXELS = 100.0
-SUFFIX = {"PNG": ".png", "JPEG": ".jpg", "TIFF": ".tif", "WEBP": ".webp", "BMP": ".bmp", "PPM": ".ppm"}
-"""What is written as it was read; all else is written as PNG."""
+SUFFIXES = {
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg"),
+    "TIFF": (".tif", ".tiff"),
+    "WEBP": (".webp",),
+    "BMP": (".bmp",),
+    "PPM": (".ppm", ".pgm"),
+}
+"""What is written as it was read, with the suffixes that name it; all else is written as PNG."""
 QUALITY = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
 EXIF_HEADER = b"Exif\0\0"
 DEPTH_IN_PNG = 24  # where the bits for each value stand
@@ -91,7 +98,7 @@ def load(path: Path, picture) -> Photograph:
     """Returns an opened picture as a Photograph."""
     profile, exif = picture.info.get("icc_profile"), told(picture)
     kind = "JPEG" if picture.format == "MPO" else picture.format
-    kind = kind if kind in SUFFIX else "PNG"
+    kind = kind if kind in SUFFIXES else "PNG"
     if is_deep(path, picture):
         turn = 1 if picture.format == "PNG" and "exif" not in picture.info else picture.getexif().get(ORIENTATION, 1)
         values = deep_colour.read_png(path.read_bytes()) if kind == "PNG" else deep_colour.read_tiff(path)

@@ -19,7 +19,7 @@ CHANNELS = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4}
 def again(path, tmp_path):
     """The photograph of a file, and the same after it was written and read."""
     first = photographs.read(path)
-    copy = tmp_path / f"copy{photographs.SUFFIX[first.kind]}"
+    copy = tmp_path / f"copy{photographs.SUFFIXES[first.kind][0]}"
     photographs.write(copy, first)
     return first, photographs.read(copy), copy
 

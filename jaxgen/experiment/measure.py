@@ -43,7 +43,7 @@ def evaluate_run(
     """
     built = reopen.build(run, say)
     if built.objective.sample is None:
-        raise UsageError(f"{run}: {reopen.NOTHING_GENERATED}; there is nothing to evaluate")
+        raise UsageError(f"{run}: {reopen.NOTHING_GENERATED}; a restorer is evaluated with --on FOLDER")
     # Before the checkpoint is read: that takes long, and what does not fit is known already.
     network = networks.choose(extractor, built.config.data.name, built.config.data.channels)
     opened = reopen.open_built(run, built, which=which, ema=ema, say=say)
@@ -64,9 +64,14 @@ def evaluate_run(
     if (generated := found["protocol"]["generated"]) < count:
         say(f"{generated} images are generated and not {count}: the floor has no more, {found['protocol']['floor']}")
     found = {"step": opened.step, "checkpoint": which, **found}
+    keep(run, found)
+    return found
+
+
+def keep(run: Path, found: dict[str, Any]) -> None:
+    """Appends an evaluation to RUN/evaluations.jsonl, or raises UsageError where that cannot be written."""
     try:
         with (run / FILE).open("a") as file:
             file.write(json.dumps(found) + "\n")
     except OSError as error:
         raise UsageError(f"cannot write {run / FILE}: {error.strerror}") from error
-    return found

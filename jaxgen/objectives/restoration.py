@@ -64,7 +64,7 @@ def make_restoration(
       hyper: what `degrade` and `make_single` read.
       **options: optimizer, schedule, microbatches, axis_name of `make_single`.
     Returns:
-      Objective with `restore(variables, images, guide=None)`. Its evaluation is the mean PSNR in dB and the mean SSIM,
+      Objective with `restore`, `damage` and `module`. Its evaluation is the mean PSNR in dB and the mean SSIM,
       of the damaged images ("…_input") and of the restored ones.
     """
 
@@ -108,5 +108,7 @@ def make_restoration(
         evaluate=evaluate,
         selection=Selection("evaluation/psnr", largest=True),
         restore=restore,
+        damage=degrade,
+        module=module,
         **options,
     )

@@ -86,7 +86,9 @@ class Objective(NamedTuple):
       alarms: what to warn of in the metrics.
       sample: (variables, key, count) -> images float32[count, h, w, c] in [0, 1] from the prior.
       reconstruct: (variables, images) -> images, through the latent code.
-      restore: (variables, images, …) -> images with the damage removed.
+      restore: (variables, images, guide=None) -> images with the damage removed.
+      damage: (key[b], images, hyper) -> (images, guide), what `restore` is for, the guide None where it takes none.
+      module: of `restore`, for what depends on its architecture: how far it sees, what it costs.
 
     `variables` is {"params": …, "stats": …} of the player that makes pictures; `averaged` and `current` return it.
       player: the name of the player that makes pictures.
@@ -104,6 +106,8 @@ class Objective(NamedTuple):
     sample: Callable[[PyTree, Array, int], Array] | None = None
     reconstruct: Callable[[PyTree, Array], Array] | None = None
     restore: Callable[..., Array] | None = None
+    damage: Callable[[Array, Array, dict[str, Array]], tuple[Array, Array | None]] | None = None
+    module: Any = None
 
 
 def averaged(state: TrainState, player: str) -> PyTree:

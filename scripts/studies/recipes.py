@@ -27,8 +27,9 @@ GREY = f"--data.size 28 --data.channels 1 {SHARED}"
 WEIGHTS = ("--hyper.r1-weight 0.03", "--hyper.r2-weight 0.03")
 CRITIC = "--network dcgan --width 16 --steps 2000 --hyper.learning-rate 5e-4"
 R3GAN = (
-    "--width 8 --steps 2000 --hyper.schedule-steps 2000 --hyper.learning-rate 1e-3 --hyper.learning-rate-final 2e-4 "
-    "--hyper.r1-weight 0.1 --hyper.r1-weight-final 0.01 --hyper.r2-weight 0.1 --hyper.r2-weight-final 0.01"
+    "--width 8 --batch-size 32 --steps 4000 --hyper.schedule-steps 4000 --hyper.learning-rate 3e-3 "
+    "--hyper.learning-rate-final 3e-4 --hyper.r1-weight 0.5 --hyper.r1-weight-final 0.05 "
+    "--hyper.r2-weight 0.5 --hyper.r2-weight-final 0.05"
 )
 DCGAN = "--loss non_saturating --penalties --norm batch"
 

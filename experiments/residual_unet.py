@@ -1,0 +1,51 @@
+"""Gray or colour denoising at any level by a residual U-Net on half the size, which is told the level as a map.
+
+    python experiments/residual_unet.py                              # photographs that come with the installation
+    python experiments/residual_unet.py --data.name folder --data.dir DIR --data.channels 3 --hyper.sigma 55
+
+Every level from 0 to hyper.sigma is as likely; noise is added without clipping, as in the published tables. PSNR and
+SSIM are told on photographs held out from training, beside those of the damaged ones.
+Source: Zhang et al. 2022 (DRUNet: the U-Net of residual blocks without normalisation, and the map); Zhang, Zuo, Zhang
+2018 (FFDNet: half the size, and σ from 0 to 75).
+"""
+
+from dataclasses import dataclass
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import Config as BaseConfig
+from jaxgen.experiment import NoiseHyper, Shape, compute_dtype, guided, objective_options
+from jaxgen.losses.reconstruction import l1
+from jaxgen.models.residual_unet import ResidualUNet
+from jaxgen.objectives.restoration import make_restoration
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(BaseConfig):
+    """Options of this experiment."""
+
+    widths: tuple[int, ...] = (24, 48, 96)
+    """Filters at each size, from half the picture's down."""
+    blocks: int = 2
+    """Residual blocks at each size, on the way down and on the way up."""
+    steps: int = 20_000
+    """Training steps in all; a run that is resumed goes on to this number."""
+    batch_size: int = 16
+    """Images that one gradient sees, over all devices."""
+    schedule: Shape = "cosine"
+    """Shape of the learning rate over hyper.schedule_steps."""
+    data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)
+    hyper: NoiseHyper = NoiseHyper(learning_rate=1e-3, schedule_steps=20_000, sigma=55.0, blind=1.0)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    module = ResidualUNet(
+        widths=config.widths, blocks=config.blocks, channels=config.data.channels, dtype=compute_dtype(config)
+    )
+    return make_restoration(module, degrade=guided, loss=l1, **objective_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

@@ -1,0 +1,45 @@
+"""Gray or colour denoising by the plain U-Net of two convolutions a level, for one level of noise or for all.
+
+    python experiments/unet.py                                       # photographs that come with the installation, σ 25
+    python experiments/unet.py --data.name folder --data.dir DIR --hyper.sigma 55 --hyper.blind 1
+    python experiments/unet.py --widths 64 128 256 512 1024 --data.size 128 --data.name folder --data.dir DIR
+
+Noise is added without clipping, as in the published tables. PSNR and SSIM are told on photographs held out from
+training, beside those of the damaged ones.
+Source: Ronneberger, Fischer, Brox 2015: widths 64 to 1024; here padded so that sizes stay, and added to its input.
+"""
+
+from dataclasses import dataclass
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import Config as BaseConfig
+from jaxgen.experiment import NoiseHyper, compute_dtype, objective_options, unguided
+from jaxgen.losses.reconstruction import mse
+from jaxgen.models.unet import UNet
+from jaxgen.objectives.restoration import make_restoration
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(BaseConfig):
+    """Options of this experiment."""
+
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    """Filters at each size, from the picture's own down."""
+    residual: bool = True
+    """Add the network's output to the picture instead of taking it for the restored one."""
+    batch_size: int = 16
+    """Images that one gradient sees, over all devices."""
+    data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)
+    hyper: NoiseHyper = NoiseHyper(learning_rate=1e-3)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    module = UNet(widths=config.widths, residual=config.residual, dtype=compute_dtype(config))
+    return make_restoration(module, degrade=unguided, loss=mse, **objective_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

@@ -1,0 +1,169 @@
+"""What a restorer is worth on folders of pictures: tables, with the damaged input and classical filters beside it."""
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxgen import filters, images
+from jaxgen.data.folder import picture_paths
+from jaxgen.data.resample import LUMA
+from jaxgen.errors import UsageError, unknown
+from jaxgen.inference.restorer import Restorer, restore
+from jaxgen.metrics.protocols import PROTOCOLS, compare
+
+INPUT, RESTORED = "damaged input", "network"
+BASELINES: dict[str, Callable[[Array], Array]] = {
+    "mean 3×3": lambda x: filters.mean(x, 3),
+    "median 3×3": lambda x: filters.median(x, 3),
+    "median 5×5": lambda x: filters.median(x, 5),
+    "Gaussian σ 1": lambda x: filters.gaussian(x, 1.0, 7),
+    "Wiener 5×5": lambda x: filters.wiener(x, 5),
+}
+"""Classical filters with fixed settings, for every damage the same."""
+
+Damage = Callable[[Array, Array], tuple[Array, Array | None]]
+
+
+class Row(NamedTuple):
+    """What one way to restore reaches on one set of pictures.
+
+    Attributes:
+      name: of the way.
+      psnr: mean over the pictures in dB.
+      ssim: mean over the pictures.
+    """
+
+    name: str
+    psnr: float
+    ssim: float
+
+
+def read_pictures(folder: str, protocol: str) -> list[np.ndarray]:
+    """Returns the pictures of a folder with the channels that a protocol compares, float32[height, width, channel].
+
+    Raises:
+      UsageError: if there are none, the protocol is unknown, or it compares colours and a picture has none.
+    """
+    if protocol not in PROTOCOLS:
+        raise unknown("protocol", protocol, PROTOCOLS)
+    found = []
+    for path in picture_paths(folder):
+        picture = images.read(path)
+        if picture.shape[-1] < PROTOCOLS[protocol].channels:
+            raise UsageError(f"{path} is gray, and protocol {protocol} compares colours; choose gray8")
+        if picture.shape[-1] > PROTOCOLS[protocol].channels:
+            picture = np.rint((picture * LUMA).sum(-1, keepdims=True) * 255) / np.float32(255)
+        found.append(picture)
+    return found
+
+
+def measure(
+    restorer: Restorer, damage: Damage, pictures: Sequence[np.ndarray], protocol: str, *, seed: int = 0
+) -> list[Row]:
+    """Returns what the damaged pictures, the classical filters and the restorer reach.
+
+    Args:
+      restorer: the network.
+      damage: (key[1], images float32[1, h, w, c]) -> (damaged images, guide or None).
+      pictures: undamaged, float32[height, width, channel].
+      protocol: how results are compared, one of `PROTOCOLS`.
+      seed: of the damage; a picture meets the same one whatever the restorer.
+    Raises:
+      UsageError: if the restorer takes other channels than the protocol compares.
+    """
+    if restorer.channels != PROTOCOLS[protocol].channels:
+        wanted = PROTOCOLS[protocol].channels
+        raise UsageError(f"a restorer of {restorer.channels} channels, and protocol {protocol} compares {wanted}")
+    ways = {INPUT: lambda x: x} | BASELINES
+    compiled = {name: jax.jit(way) for name, way in ways.items()}
+    ruin, score = jax.jit(damage), jax.jit(lambda reference, image: compare(protocol, reference, image))
+    reached: dict[str, list[tuple[float, float]]] = {name: [] for name in (*ways, RESTORED)}
+    for index, picture in enumerate(pictures):
+        key = jax.random.fold_in(jax.random.key(seed), index)
+        damaged, guide = ruin(key[None], picture[None])
+        made = {name: way(damaged) for name, way in compiled.items()}
+        told = None if guide is None else np.asarray(guide[0])
+        made[RESTORED] = jnp.asarray(restore(restorer, np.asarray(damaged[0]), told))[None]
+        for name, image in made.items():
+            found = score(picture[None], image)
+            reached[name].append((float(found["psnr"][0]), float(found["ssim"][0])))
+    return [Row(name, *np.mean(values, 0).tolist()) for name, values in reached.items()]
+
+
+def seconds_per_megapixel(restorer: Restorer, side: int = 1000, repeats: int = 3) -> float:
+    """Returns the seconds that a restorer takes for a megapixel once it is compiled, the median of some."""
+    picture = np.full((side, side, restorer.channels), 0.5, np.float32)
+    guide = 0.1 if restorer.guides else None
+    taken = []
+    for _ in range(repeats + 1):
+        begin = time.perf_counter()
+        restore(restorer, picture, guide)
+        taken.append(time.perf_counter() - begin)
+    return float(np.median(taken[1:])) * 1e6 / side**2
+
+
+def evaluate(
+    restorer: Restorer,
+    damages: dict[str, Damage],
+    folders: Sequence[str],
+    protocol: str,
+    *,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Returns a table of what a restorer reaches, with its protocol and its cost.
+
+    Args:
+      restorer: the network.
+      damages: by name, as in "σ 25"; see `measure`.
+      folders: of undamaged pictures.
+      protocol: one of `PROTOCOLS`.
+      seed: of the damage.
+    Returns:
+      {"protocol", "sets": {folder: {"pictures", "damages": {name: {way: {"psnr", "ssim"}}}}}, "parameters",
+      "multiply_adds_per_pixel", "seconds_per_megapixel"}.
+    Raises:
+      UsageError: if a folder holds no pictures for the protocol, or the restorer does not fit it.
+    """
+    sets = {}
+    for folder in folders:
+        pictures = read_pictures(folder, protocol)
+        reached = {name: measure(restorer, damage, pictures, protocol, seed=seed) for name, damage in damages.items()}
+        sets[Path(folder).name] = {
+            "pictures": len(pictures),
+            "damages": {
+                name: {row.name: {"psnr": row.psnr, "ssim": row.ssim} for row in rows} for name, rows in reached.items()
+            },
+        }
+    return {
+        "protocol": f"{protocol}: {PROTOCOLS[protocol].about}; noise added unclipped, seed {seed}",
+        "sets": sets,
+        "parameters": restorer.parameters,
+        "multiply_adds_per_pixel": restorer.multiply_adds,
+        "seconds_per_megapixel": seconds_per_megapixel(restorer),
+    }
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """Returns an evaluation as tables for a person to read."""
+    lines = [found["protocol"]]
+    for name, told in found["sets"].items():
+        damages = told["damages"]
+        head = f"{name} ({told['pictures']})"
+        ways = list(next(iter(damages.values())))
+        width = max(map(len, (head, *ways)))
+        lines += ["", "  ".join([head.ljust(width), *(f"{damage:>15}" for damage in damages)])]
+        for way in ways:
+            cells = (f"{rows[way]['psnr']:7.2f} {rows[way]['ssim']:7.4f}" for rows in damages.values())
+            lines.append("  ".join([way.ljust(width), *cells]))
+    lines += [
+        "",
+        f"network: {found['parameters']:,} parameters, {found['multiply_adds_per_pixel']:,.0f} multiply-adds a pixel, "
+        f"{found['seconds_per_megapixel']:.2f} s a megapixel",
+    ]
+    return "\n".join(lines)

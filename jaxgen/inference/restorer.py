@@ -1,0 +1,96 @@
+"""A trained network that restores pictures of any size, with all that applying it needs to know."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxgen.inference import tiles
+from jaxgen.inference.ensemble import self_ensemble
+from jaxgen.models.cost import multiply_adds_per_pixel, parameters
+from jaxgen.models.reach import reach
+
+PyTree = Any
+Progress = Callable[[int, int], None]
+
+
+class Restorer(NamedTuple):
+    """A network with its variables.
+
+    Attributes:
+      network: float32[b, h, w, channels + guides] -> float32[b, h, w, channels], compiled for each size.
+      channels: of the pictures.
+      guides: further channels of its input: 1 where it is told a map of the noise's level.
+      reach: how far it sees in pixels; None: everywhere, and it cannot be applied tile by tile.
+      multiple: to a multiple of how many pixels it pads.
+      multiply_adds: for each pixel.
+      parameters: trained numbers.
+    """
+
+    network: Callable[[np.ndarray], np.ndarray]
+    channels: int
+    guides: int
+    reach: int | None
+    multiple: int
+    multiply_adds: float
+    parameters: int
+
+
+def make_restorer(module, variables: PyTree, channels: int, guides: int) -> Restorer:
+    """Returns the restorer of a module (inputs, train) with `multiple`, and of its variables."""
+    placed = jax.device_put(variables)
+    compiled = jax.jit(lambda variables, inputs: module.apply(variables, inputs, False))
+    return Restorer(
+        network=lambda inputs: np.asarray(compiled(placed, inputs)),
+        channels=channels,
+        guides=guides,
+        reach=reach(module, channels + guides),
+        multiple=module.multiple,
+        multiply_adds=multiply_adds_per_pixel(module, channels + guides),
+        parameters=parameters(variables),
+    )
+
+
+def restore(
+    restorer: Restorer,
+    image: np.ndarray,
+    guide: float | np.ndarray | None = None,
+    *,
+    ensemble: bool = False,
+    largest: int = tiles.SIDES[-1],
+    progress: Progress = lambda done, total: None,
+) -> np.ndarray:
+    """Returns what a restorer makes of a picture of any size.
+
+    Args:
+      restorer: the network.
+      image: float32[height, width, channels] in [0, 1].
+      guide: what it is told besides: a number for the whole picture, or float32[height, width, guides].
+      ensemble: whether the mean over the picture's eight views is taken, at eight times the cost.
+      largest: side of the largest tile in pixels; see `tiles.tiled`. A network that sees everywhere has no tiles.
+      progress: takes the number of tiles done and that of all, for each view.
+    Returns:
+      float32[height, width, channels]; values may leave [0, 1].
+    Raises:
+      ValueError: if the picture has not the restorer's channels, or the guide is missing or not asked for.
+    """
+    if image.ndim != 3 or image.shape[-1] != restorer.channels:
+        raise ValueError(f"a picture of shape {image.shape}: give [height, width, {restorer.channels}]")
+    if (guide is None) != (restorer.guides == 0):
+        raise ValueError(f"a restorer with {restorer.guides} guides: {'give one' if restorer.guides else 'give none'}")
+    if guide is not None:
+        told = np.broadcast_to(np.asarray(guide, np.float32), (*image.shape[:2], restorer.guides))
+        image = np.concatenate([image, told], -1)
+    if restorer.reach is None:
+        apply = lambda view: restorer.network(view[None])[0]
+    else:
+        apply = lambda view: tiles.tiled(
+            restorer.network,
+            view,
+            reach=restorer.reach,
+            multiple=restorer.multiple,
+            largest=largest,
+            progress=progress,
+        )
+    return self_ensemble(apply, image) if ensemble else apply(image)

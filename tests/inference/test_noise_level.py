@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+
+from jaxgen.inference import noise_level
+
+GENERATOR = np.random.default_rng(0)
+spread = lambda images: images.std((1, 2, 3))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (128, 128, 1), (129, 40, 3), (1000, 300, 3)])
+def test_windows_cover_the_ends_and_are_of_one_size(shape):
+    image = GENERATOR.random(shape, np.float32)
+    found = noise_level.windows(image)
+    assert found.shape[1:] == (noise_level.SIDE, noise_level.SIDE, shape[-1])
+    assert len(found) <= noise_level.MOST**2
+    np.testing.assert_array_equal(found[0, 0, 0], image[0, 0])
+    if min(shape[:2]) >= noise_level.SIDE:
+        np.testing.assert_array_equal(found[-1, -1, -1], image[-1, -1])
+
+
+def test_the_level_is_that_of_most_windows_and_channels():
+    image = np.full((600, 500, 3), 0.5, np.float32) + 0.1 * GENERATOR.standard_normal((600, 500, 3), np.float32)
+    image[:150] = GENERATOR.random((150, 500, 3))
+    assert noise_level.estimate(spread, image) == pytest.approx(0.1, rel=0.02)

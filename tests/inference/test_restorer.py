@@ -1,0 +1,73 @@
+import jax
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from jaxgen.inference.restorer import make_restorer, restore
+from jaxgen.models.residual_unet import ResidualUNet
+
+MODULE = ResidualUNet(widths=(4, 6), blocks=1, channels=3)
+IMAGE = np.random.default_rng(0).random((70, 45, 3), np.float32)
+
+
+def random_variables(module, channels):
+    variables = module.init(jax.random.key(0), np.zeros((1, 8, 8, channels), np.float32), False)
+    leaves, structure = jax.tree.flatten(variables)
+    keys = jax.random.split(jax.random.key(1), len(leaves))
+    return structure.unflatten(
+        [0.3 * jax.random.normal(key, leaf.shape) for key, leaf in zip(keys, leaves, strict=True)]
+    )
+
+
+@pytest.fixture(scope="module")
+def restorer():
+    return make_restorer(MODULE, random_variables(MODULE, 4), 3, 1)
+
+
+def test_it_knows_the_network(restorer):
+    assert restorer.multiple == 4
+    assert restorer.parameters == sum(leaf.size for leaf in jax.tree.leaves(random_variables(MODULE, 4)))
+    assert restorer.multiply_adds > 0
+    assert 10 < restorer.reach < 30
+
+
+def test_tiles_make_what_one_makes(restorer):
+    whole, parts = (restore(restorer, IMAGE, 0.1, largest=largest) for largest in (1024, 64))
+    assert abs(whole - parts).max() * 255 < 0.01
+    assert abs(whole - IMAGE).max() > 0.1
+
+
+def test_a_number_is_a_map_of_it(restorer):
+    level = np.full((70, 45, 1), 0.1, np.float32)
+    np.testing.assert_array_equal(restore(restorer, IMAGE, 0.1), restore(restorer, IMAGE, level))
+
+
+def test_the_ensemble_treats_all_views_alike(restorer):
+    found = restore(restorer, IMAGE, 0.1, ensemble=True)
+    turned = restore(restorer, np.rot90(IMAGE), 0.1, ensemble=True)
+    np.testing.assert_allclose(np.rot90(found), turned, atol=1e-4)
+
+
+class Mean(nn.Module):
+    """Takes the mean of the whole picture away."""
+
+    multiple: int = 1
+    dtype: None = None
+    param_dtype: None = None
+
+    @nn.compact
+    def __call__(self, inputs, train):
+        return inputs - self.param("weight", nn.initializers.ones, ()) * inputs.mean((1, 2), keepdims=True)
+
+
+def test_a_network_that_sees_everything_is_given_everything():
+    restorer = make_restorer(Mean(), {"params": {"weight": np.float32(1)}}, 3, 0)
+    assert restorer.reach is None
+    np.testing.assert_allclose(restore(restorer, IMAGE, largest=64), IMAGE - IMAGE.mean((0, 1)), atol=1e-5)
+
+
+def test_what_does_not_fit_is_told(restorer):
+    with pytest.raises(ValueError, match=r"give \[height, width, 3\]"):
+        restore(restorer, IMAGE[..., :1], 0.1)
+    with pytest.raises(ValueError, match="a restorer with 1 guides: give one"):
+        restore(restorer, IMAGE)

@@ -1,0 +1,115 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgen import photographs
+from jaxgen.errors import UnfinishedError, UsageError
+from jaxgen.restoring import files
+from jaxgen.restoring.tasks import Result, Settings
+
+GENERATOR = np.random.default_rng(0)
+
+
+def invert(pixels, settings, progress):
+    return Result(1 - pixels, "turned over")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, channels in (("b.jpg", 3), ("a.png", 4), ("c.gif", 1)):
+        values = GENERATOR.integers(0, 256, (9, 7, channels)).astype(np.uint8)
+        Image.fromarray(values[..., 0] if channels == 1 else values).save(tmp_path / name)
+    return tmp_path
+
+
+def restore(path, **options):
+    return files.restore_file(path, "denoise", invert, Settings(), **options)
+
+
+def test_the_result_lies_beside_the_original_which_stays(folder):
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    told = restore(folder / "a.png")
+    assert told.startswith(f"{folder / 'a-denoise.png'}  turned over, 0.0 megapixels in ")
+    assert {path: path.read_bytes() for path in before} == before
+    original, result = (photographs.read(folder / name) for name in ("a.png", "a-denoise.png"))
+    np.testing.assert_allclose(result.pixels, 1 - original.pixels, atol=1e-6)
+    np.testing.assert_array_equal(result.alpha, original.alpha)
+    assert len(list(folder.iterdir())) == len(before) + 1
+
+
+def test_an_earlier_result_stays_unless_told(folder):
+    restore(folder / "b.jpg")
+    first = (folder / "b-denoise.jpg").stat().st_mtime_ns
+    assert restore(folder / "b.jpg").endswith("b-denoise.jpg is there already; --overwrite makes it again")
+    assert (folder / "b-denoise.jpg").stat().st_mtime_ns == first
+    restore(folder / "b.jpg", overwrite=True)
+    assert (folder / "b-denoise.jpg").stat().st_mtime_ns > first
+
+
+def test_a_comparison_has_the_original_on_the_left(folder):
+    restore(folder / "c.gif", compare=True, folder=folder / "out")
+    assert sorted(path.name for path in (folder / "out").iterdir()) == [
+        "c.gif-denoise-before-after.png",
+        "c.gif-denoise.png",
+    ]
+    seen = np.asarray(Image.open(folder / "out" / "c.gif-denoise-before-after.png"))
+    assert seen.shape[:2] == (9, 14)
+    np.testing.assert_array_equal(seen[:, 7:], 255 - seen[:, :7])
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "expected"),
+    [
+        ("a.JPG", "JPEG", "a-denoise.JPG"),
+        ("a.jpeg", "JPEG", "a-denoise.jpeg"),
+        ("a.tiff", "TIFF", "a-denoise.tiff"),
+        ("a.png", "JPEG", "a.png-denoise.jpg"),
+        ("a.b.gif", "PNG", "a.b.gif-denoise.png"),
+    ],
+)
+def test_a_result_has_a_suffix_that_names_its_format(name, kind, expected, tmp_path):
+    assert files.outputs(tmp_path / name, "denoise", kind, None)[0] == tmp_path / expected
+
+
+def test_a_folder_is_its_pictures_without_earlier_results(folder):
+    (folder / "words.txt").touch()
+    (folder / ".hidden.png").touch()
+    restore(folder / "b.jpg", compare=True)
+    assert [path.name for path in files.photographs_in(folder, ["denoise"])] == ["a.png", "b.jpg", "c.gif"]
+
+
+def test_nothing_to_restore_is_told(tmp_path):
+    with pytest.raises(UsageError, match="no pictures in "):
+        files.photographs_in(tmp_path, ["denoise"])
+    with pytest.raises(UsageError, match=r"no file or folder .*missing\.png"):
+        files.photographs_in(tmp_path / "missing.png", ["denoise"])
+
+
+def test_a_bad_file_is_told_and_the_others_are_done(folder):
+    (folder / "bad.png").write_text("no picture")
+    said = []
+    with pytest.raises(UnfinishedError, match=r"^1 of 4 failed, the others are done: bad\.png$"):
+        files.restore_all(files.photographs_in(folder, ["denoise"]), restore, said.append)
+    assert [line[:5] for line in said] == [f"[{i}/4]" for i in range(1, 5)]
+    assert "FAILED cannot read the picture" in said[2 - 0]
+    assert (folder / "c.gif-denoise.png").exists()
+
+
+def test_a_single_bad_file_is_a_mistake_of_its_own(tmp_path):
+    (tmp_path / "bad.png").write_text("no picture")
+    with pytest.raises(UsageError, match=r"cannot read the picture .*bad\.png"):
+        files.restore_all([tmp_path / "bad.png"], restore, print)
+
+
+def test_tiles_are_shown_on_a_terminal_alone():
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    for stream, expected in ((Terminal(), "\rtile 1/2\r\x1b[K"), (io.StringIO(), "")):
+        show = files.tile_progress(stream)
+        for done, total in ((1, 2), (2, 2), (1, 1)):
+            show(done, total)
+        assert stream.getvalue() == expected

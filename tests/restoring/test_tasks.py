@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from jaxgen.errors import UsageError
+from jaxgen.inference.restorer import Restorer
+from jaxgen.restoring import tasks
+from jaxgen.restoring.tasks import Settings
+
+PIXELS = np.random.default_rng(0).random((20, 30, 3), np.float32)
+nothing = lambda done, total: None
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What the network was told, of a network that subtracts the level from every pixel."""
+    seen = {}
+
+    def network(inputs):
+        seen["level"] = float(inputs[0, 0, 0, -1])
+        return inputs[..., :-1] - inputs[..., -1:]
+
+    def load(name):
+        seen["name"] = name
+        channels = 1 if name == "denoise_gray" else 3
+        return Restorer(network, channels, 1, reach=0, multiple=2, multiply_adds=0.0, parameters=0)
+
+    monkeypatch.setattr(tasks, "load_restorer", load)
+    monkeypatch.setattr(tasks, "load_noise_level", lambda: lambda images: np.full(len(images), 0.1))
+    return seen
+
+
+def test_the_level_is_estimated_or_given(told):
+    result = tasks.denoise(PIXELS, Settings(), nothing)
+    assert told == {"level": pytest.approx(0.1), "name": "denoise_color"}
+    assert result.told == "noise σ 25.5 estimated"
+    result = tasks.denoise(PIXELS[..., :1], Settings(sigma=51), nothing)
+    assert told == {"level": pytest.approx(0.2), "name": "denoise_gray"}
+    assert result.told == "noise σ 51.0 as given"
+    np.testing.assert_allclose(result.pixels, np.clip(PIXELS[..., :1] - 0.2, 0, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
+def test_strength_is_the_share_of_the_change(told, strength):
+    found = tasks.denoise(PIXELS, Settings(sigma=51, strength=strength), nothing).pixels
+    np.testing.assert_allclose(found, np.clip(PIXELS - 0.2 * strength, 0, 1), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("task", "settings", "message"),
+    [
+        ("denois", Settings(), "unknown task 'denois': did you mean denoise"),
+        ("denoise", Settings(sigma=-1), "sigma -1: give grey levels from 0 to 255"),
+        ("denoise", Settings(sigma=256), "sigma 256: give grey levels from 0 to 255"),
+        ("denoise", Settings(strength=1.5), "strength 1.5: give 0 "),
+    ],
+)
+def test_what_cannot_be_is_told(task, settings, message):
+    with pytest.raises(UsageError, match=message):
+        tasks.choose(task, settings)
