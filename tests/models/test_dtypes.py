@@ -4,7 +4,19 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxgen.models import conv_gan, dcgan, dcgan_deep_stem, dncnn, gan_mlp, resnet, vae
+from jaxgen.models import (
+    conv_gan,
+    dcgan,
+    dcgan_deep_stem,
+    dncnn,
+    ffdnet,
+    gan_mlp,
+    nafnet,
+    residual_unet,
+    resnet,
+    unet,
+    vae,
+)
 
 IMAGES = {size: (2, size, size, 1) for size in (8, 128)}
 NETWORKS = {
@@ -24,6 +36,10 @@ NETWORKS = {
     "dense vae": (vae.DenseVAE, {"size": 8}, [IMAGES[8], (2, 20)]),
     "convolutional vae": (vae.ConvVAE, {"size": 8}, [IMAGES[8], (2, 20)]),
     "dncnn": (dncnn.DnCNN, {"depth": 4}, [IMAGES[8]]),
+    "ffdnet": (ffdnet.FFDNet, {"depth": 3}, [IMAGES[8]]),
+    "unet": (unet.UNet, {"widths": (4, 8)}, [IMAGES[8]]),
+    "residual unet": (residual_unet.ResidualUNet, {"blocks": 1}, [IMAGES[8]]),
+    "nafnet": (nafnet.NAFNet, {"width": 4, "encoder": (1,), "middle": 1, "decoder": (1,)}, [IMAGES[8]]),
 }
 
 
