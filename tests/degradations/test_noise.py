@@ -48,3 +48,93 @@ def test_a_sigma_that_belongs_to_no_image_is_refused():
 def test_images_of_bytes_are_refused():
     with pytest.raises(ValueError, match="uint8"):
         noise.gaussian_noise(KEY, jnp.zeros((2, 4, 4, 3), jnp.uint8), 0.1)
+
+
+def flat(values, side=100):
+    return jnp.broadcast_to(jnp.asarray(values, jnp.float32)[:, None, None, None], (len(values), side, side, 1))
+
+
+def test_blind_noise_has_the_level_it_tells():
+    images = jnp.zeros((4, 40, 40, 3))
+    noisy, sigma = noise.blind_gaussian_noise(KEY, images, 0.1, 0.5)
+    assert np.all((sigma >= 0.1) & (sigma < 0.5))
+    assert len(np.unique(sigma)) == 4
+    np.testing.assert_allclose(noisy.std((1, 2, 3)), sigma, rtol=0.05)
+
+
+@pytest.mark.parametrize("peak", [2.0, 40.0, 3000.0])
+def test_poisson_noise_has_the_mean_and_the_variance_of_light(peak):
+    values = np.array([0, 0.1, 0.5, 1])
+    noisy = np.asarray(jax.jit(noise.poisson_noise)(KEY, flat(values), peak), np.float64)
+    deviation = np.sqrt(values / peak)
+    assert np.all(abs(noisy.mean((1, 2, 3)) - values) <= 4 * deviation / 100)
+    np.testing.assert_allclose(noisy.var((1, 2, 3)), values / peak, rtol=0.08)
+    np.testing.assert_allclose(noisy * peak, np.rint(noisy * peak), atol=1e-3)
+
+
+def test_darkness_below_zero_sends_no_photons():
+    np.testing.assert_array_equal(noise.poisson_noise(KEY, -jnp.ones((1, 4, 4, 1)), 100.0), 0)
+
+
+def test_speckle_grows_with_the_light():
+    values = np.array([0, 0.2, 1])
+    noisy = noise.speckle(KEY, flat(values), 0.3)
+    np.testing.assert_allclose(noisy.std((1, 2, 3)), 0.3 * values, rtol=0.05)
+    np.testing.assert_allclose(noisy.mean((1, 2, 3)), values, atol=0.015)
+
+
+def test_salt_and_pepper_strike_whole_pixels_in_their_shares():
+    images = jnp.full((3, 100, 100, 3), 0.5)
+    noisy = np.asarray(noise.salt_and_pepper(KEY, images, jnp.array([0.0, 0.2, 1.0]), jnp.array([0.5, 0.25, 1.0])))
+    assert np.all(noisy == noisy[..., :1])
+    np.testing.assert_allclose((noisy == 1).mean((1, 2, 3)), [0, 0.05, 1], atol=0.01)
+    np.testing.assert_allclose((noisy == 0).mean((1, 2, 3)), [0, 0.15, 0], atol=0.015)
+    assert set(np.unique(noisy)) == {0, 0.5, 1}
+
+
+def test_rician_noise_is_rices_distribution():
+    values = [0.0, 0.1, 0.8]
+    noisy = np.asarray(noise.rician_noise(KEY, flat(values), 0.2))
+    for x, sample in zip(values, noisy, strict=True):
+        rice = scipy.stats.rice(x / 0.2, scale=0.2)
+        assert scipy.stats.kstest(sample.ravel(), rice.cdf).pvalue > 1e-3
+        assert sample.mean() == pytest.approx(rice.mean(), abs=4 * rice.std() / 100)
+
+
+def test_the_gradient_of_a_magnitude_is_finite_at_zero():
+    gradient = jax.grad(lambda x: noise.rician_noise(KEY, x, 0.0).sum())(jnp.zeros((1, 2, 2, 1)))
+    np.testing.assert_array_equal(gradient, 0)
+
+
+NOISES = {
+    "poisson_noise": 30.0,
+    "speckle": 0.2,
+    "salt_and_pepper": 0.3,
+    "rician_noise": 0.2,
+}
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_every_noise_depends_on_the_key_and_the_strength_of_its_image_alone(name):
+    degrade, keys = jax.jit(getattr(noise, name)), jax.random.split(KEY, 5)
+    images = jax.random.uniform(jax.random.key(1), (5, 7, 9, 3))
+    strengths = NOISES[name] * jnp.arange(1, 6) / 5
+    whole = degrade(keys, images, strengths)
+    np.testing.assert_array_equal(whole, degrade(keys, images, strengths))
+    np.testing.assert_allclose(whole[3:], degrade(keys[3:], images[3:], strengths[3:]), rtol=1e-6)
+    assert abs(whole[4] - degrade(keys, images, NOISES[name])[4]).max() < 1e-6
+    assert not np.allclose(whole, degrade(keys[::-1], images, strengths))
+
+
+@pytest.mark.parametrize("name", NOISES)
+def test_split_keys_give_uncorrelated_noise(name):
+    images = jnp.full((2, 64, 64, 1), 0.5)
+    added = np.asarray(getattr(noise, name)(jax.random.split(KEY), images, NOISES[name]) - images)
+    assert abs(np.corrcoef(added.reshape(2, -1))[0, 1]) < 4 / 64
+
+
+@pytest.mark.parametrize("name", NOISES)
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+def test_every_noise_keeps_the_dtype(name, dtype):
+    images = jnp.full((1, 4, 4, 1), 0.5, dtype)
+    assert getattr(noise, name)(KEY, images, jnp.float32(NOISES[name])).dtype == dtype

@@ -1,0 +1,87 @@
+"""What degradations share: strengths given once or for each image, and draws by each image's own key."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgen import keys
+
+
+def floating(images: Array) -> Array:
+    """Returns the images as an array.
+
+    Raises:
+      ValueError: if they are not float[batch, height, width, channel].
+    """
+    images = jnp.asarray(images)
+    if images.ndim != 4 or not jnp.issubdtype(images.dtype, jnp.floating):
+        raise ValueError(
+            f"images of {images.dtype}{list(images.shape)}: give float[batch, height, width, channel] in [0, 1]"
+        )
+    return images
+
+
+def strength(name: str, value: float | Array, images: Array) -> Array:
+    """Returns a strength in the images' dtype, in a shape that multiplies them.
+
+    Args:
+      name: of the strength, for the error.
+      value: one number, or float[batch]; may be traced.
+      images: float[batch, height, width, channel].
+    Returns:
+      float[batch or 1, 1, 1, 1].
+    Raises:
+      ValueError: if there is not one value, and not one for each image.
+    """
+    value = jnp.asarray(value, images.dtype)
+    if value.shape not in ((), (len(images),)):
+        raise ValueError(f"{name} of shape {value.shape} for {len(images)} images: give one, or one for each image")
+    return value.reshape(-1, 1, 1, 1)
+
+
+def streams(key: Array, count: int, parts: int) -> tuple[Array, ...]:
+    """Returns independent keys for the parts of one degradation.
+
+    Args:
+      key: one key, or key[count], one for each example.
+      count: number of examples.
+      parts: number of things that are drawn.
+    Returns:
+      `parts` arrays key[count].
+    """
+    split = jax.vmap(lambda k: jax.random.split(k, parts))(keys.per_example(key, count))
+    return tuple(split[:, i] for i in range(parts))
+
+
+def uniform(key: Array, count: int, low: float | Array = 0.0, high: float | Array = 1.0) -> Array:
+    """Returns one uniform number for each example, such as the noise level of blind denoising.
+
+    Args:
+      key: one key, or key[count].
+      count: number of examples.
+      low: smallest value; one, or float[count].
+      high: above the largest value; one, or float[count].
+    Returns:
+      float32[count].
+    """
+    return low + (high - low) * jax.vmap(jax.random.uniform)(keys.per_example(key, count))
+
+
+def choice(key: Array, probabilities: tuple[float, ...], count: int) -> Array:
+    """Returns one of several alternatives for each example.
+
+    Args:
+      key: one key, or key[count].
+      probabilities: of each alternative; they add up to 1.
+      count: number of examples.
+    Returns:
+      int32[count] in [0, len(probabilities)).
+    """
+    above = uniform(key, count)[:, None] >= jnp.cumsum(jnp.asarray(probabilities))[:-1]
+    return above.sum(1).astype(jnp.int32)
+
+
+def normal(key: Array, images: Array) -> Array:
+    """Returns standard normal numbers in the images' shape and dtype, those of an image drawn by its own key."""
+    draw = jax.vmap(lambda k: jax.random.normal(k, images.shape[1:], images.dtype))
+    return draw(keys.per_example(key, len(images)))
