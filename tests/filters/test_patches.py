@@ -33,28 +33,45 @@ def test_a_texture_is_continued_exactly(texture, mask):
 
 
 def test_an_edge_is_continued_into_the_hole():
-    edge = np.where(np.arange(40)[:, None] < 18, 0.2, 0.8) * np.ones((40, 40))
-    mask = np.zeros((1, 40, 40, 1))
-    mask[:, 11:27, 14:26] = 1
-    image = edge[None, ..., None].astype(np.float32)
+    image = np.where(np.arange(36)[:, None, None] < 18, 0.2, 0.8) * np.ones((2, 36, 40, 3), np.float32)
+    mask = np.zeros((2, 36, 40, 1))
+    mask[:, 11:25, 14:26] = 1
+    image = image.astype(np.float32)
     np.testing.assert_array_equal(filters.inpaint_patches(image, mask, 7), image)
 
 
-def test_only_what_is_missing_changes_and_comes_from_the_picture(photograph):
-    mask = np.zeros((1, *photograph.shape[:2], 1), bool)
-    mask[:, 20:27, 24:31] = True
-    filled = np.asarray(filters.inpaint_patches(photograph[None], mask, 5))
-    np.testing.assert_array_equal(np.where(mask, 0, filled), np.where(mask, 0, photograph))
-    known = {tuple(colour) for colour in photograph[~mask[0, ..., 0]]}
-    assert all(tuple(colour) in known for colour in filled[mask[..., 0]])
+def test_only_what_is_missing_changes_and_comes_from_the_picture(photograph, mask):
+    images = np.stack([photograph[:36, :40], photograph[8:44, 12:]])
+    filled = np.asarray(filters.inpaint_patches(images, mask, 7))
+    np.testing.assert_array_equal(np.where(mask, 0, filled), np.where(mask, 0, images))
+    for image, result, hole in zip(images, filled, mask[..., 0], strict=True):
+        known = {tuple(colour) for colour in image[~hole]}
+        assert all(tuple(colour) in known for colour in result[hole])
 
 
 def test_the_mismatch_is_the_squared_difference_of_the_known_part(photograph):
     patch, known = photograph[3:8, 4:9], np.random.default_rng(0).uniform(size=(5, 5)) > 0.5
     windows = np.lib.stride_tricks.sliding_window_view(photograph, (5, 5), axis=(0, 1))
     difference = ((windows - np.moveaxis(patch, -1, 0)) ** 2 * known).sum((-3, -2, -1))
-    found = patches.mismatch(photograph, patches.transformed(jnp.asarray(photograph)), patch, known)
+    found = patches.mismatch(patches.transformed(jnp.asarray(photograph)), photograph.shape[:2], patch, known)
     np.testing.assert_allclose(found + (patch**2)[known].sum(), difference, atol=1e-4)
+
+
+def test_priorities_near_a_filled_patch_are_those_of_the_whole_picture(photograph):
+    hole = np.zeros((44, 52), bool)
+    hole[12:30, 15:40] = True
+    inside, size = np.ones_like(hole), 5
+    known = (~hole).astype(np.float32)
+    whole = jax.jit(patches.priorities, static_argnums=4)
+    before = whole(photograph, hole, inside, known, size)
+    later = hole.copy()
+    later[10:15, 20:25] = False
+    after = whole(photograph, later, inside, np.where(later != hole, 0.5, known), size)
+    changed = np.argwhere(np.asarray(before != after))
+    reach = size // 2 + 2
+    assert changed.min(0)[1] >= 20 - reach
+    assert changed.max(0)[1] < 25 + reach
+    assert changed.max(0)[0] < 15 + reach
 
 
 def test_the_data_term_is_that_of_the_edge_that_runs_into_the_hole():
@@ -62,10 +79,11 @@ def test_the_data_term_is_that_of_the_edge_that_runs_into_the_hole():
     grey[8:] = 1
     hole = np.zeros((16, 16), bool)
     hole[:, 9:] = True
-    term = np.asarray(patches.data_term(grey, hole, 3))
+    inside, data_term = np.ones_like(hole), jax.jit(patches.data_term, static_argnums=3)
+    term = np.asarray(data_term(grey, hole, inside, 3))
     np.testing.assert_allclose(term[7:9, 9], 0.5)  # half of a step of 1: a central difference
     np.testing.assert_array_equal(term[1:6, 9], 0)
-    along = np.asarray(patches.data_term(grey.T, hole, 3))
+    along = np.asarray(data_term(grey.T, hole, inside, 3))
     np.testing.assert_array_equal(along[1:-1, 9], 0)
 
 
