@@ -1,0 +1,97 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.degradations import composition
+
+KEY = jax.random.key(0)
+IMAGES = jnp.linspace(0, 1, 6 * 4).reshape(6, 2, 2, 1)
+
+
+def noise(key, images):
+    return images + jax.vmap(lambda k: jax.random.normal(k, images.shape[1:]))(key)
+
+
+def doubled(key, images):
+    return 2 * images
+
+
+def raised(key, images):
+    return images + 1
+
+
+def test_stages_come_one_after_the_other_with_keys_of_their_own():
+    np.testing.assert_array_equal(composition.compose(doubled, raised)(KEY, IMAGES), 2 * IMAGES + 1)
+    once = composition.compose(noise)(KEY, IMAGES) - IMAGES
+    twice = composition.compose(noise, noise)(KEY, IMAGES) - IMAGES
+    assert len(np.unique(jnp.concatenate([once, twice - once]))) == 2 * IMAGES.size
+    np.testing.assert_array_equal(composition.compose()(KEY, IMAGES), IMAGES)
+
+
+def test_a_function_without_randomness_joins():
+    halved = composition.fixed(lambda images, step, shift=0: images[:, ::step] + shift, 2, shift=3)
+    assert composition.compose(noise, halved)(KEY, IMAGES).shape == (6, 1, 2, 1)
+    np.testing.assert_array_equal(halved(KEY, IMAGES), IMAGES[:, ::2] + 3)
+
+
+@pytest.mark.parametrize(
+    "degradation",
+    [
+        composition.compose(noise, doubled),
+        composition.shuffled(noise, doubled, raised),
+        composition.apply_if(0.5, noise),
+    ],
+)
+def test_what_an_image_meets_depends_on_its_key_alone(degradation):
+    degrade, keys = jax.jit(degradation), jax.random.split(KEY, 6)
+    whole = degrade(keys, IMAGES)
+    np.testing.assert_array_equal(whole, degrade(keys, IMAGES))
+    np.testing.assert_allclose(whole[4:], degrade(keys[4:], IMAGES[4:]), rtol=1e-6)
+    assert not np.allclose(whole, degrade(keys[::-1], IMAGES))
+
+
+def test_every_order_comes_and_each_as_often():
+    shuffled = composition.shuffled(doubled, raised, composition.fixed(jnp.square))
+    reached = np.asarray(jax.jit(shuffled)(KEY, jnp.full((1200, 1, 1, 1), 3.0))).ravel()
+    # By hand from 3: the six orders of doubling, adding one, squaring.
+    expected = [(2 * 3 + 1) ** 2, (2 * 3) ** 2 + 1, (2 * (3 + 1)) ** 2, 2 * (3 + 1) ** 2, 2 * 9 + 1, 2 * (9 + 1)]
+    values, counts = np.unique(reached, return_counts=True)
+    assert sorted(expected) == values.tolist()
+    assert abs(counts - 200).max() < 60
+
+
+def test_some_may_keep_their_order():
+    orders = jax.vmap(lambda k: composition.random_order(k, 5, (3, 1)))(jax.random.split(KEY, 300))
+    places = np.argsort(orders, 1)
+    assert np.all(places[:, 3] < places[:, 1])
+    np.testing.assert_array_equal(np.sort(orders, 1), [range(5)] * 300)
+    assert len(np.unique(orders, axis=0)) == 60
+
+
+def test_a_stage_draws_the_same_wherever_it_comes():
+    draw = composition.shuffled(noise)(KEY, IMAGES) - IMAGES
+    reached = composition.shuffled(noise, lambda key, images: -images)(KEY, IMAGES)
+    before, after = (abs(reached - x).max((1, 2, 3)) < 1e-6 for x in (-(IMAGES + draw), -IMAGES + draw))
+    assert np.all(before ^ after)
+    assert before.any()
+    assert after.any()
+
+
+def test_chance_befalls_its_share():
+    images = jnp.zeros((2000, 1, 1, 1))
+    struck = composition.apply_if(jnp.array([0.0, 0.3] * 1000), raised)(KEY, images).ravel()
+    assert set(np.unique(struck)) == {0, 1}
+    np.testing.assert_allclose([struck[::2].mean(), struck[1::2].mean()], [0, 0.3], atol=0.05)
+
+
+def test_trees_are_degraded_whole():
+    tree = {"a": IMAGES, "b": jnp.arange(6)}
+    degradation = composition.shuffled(lambda key, t: {"a": t["a"] + 1, "b": t["b"] * 2})
+    np.testing.assert_array_equal(degradation(KEY, tree)["b"], 2 * np.arange(6))
+
+
+@pytest.mark.parametrize("wrap", [composition.shuffled, lambda inner: composition.apply_if(0.5, inner)])
+def test_a_change_of_shape_is_refused_where_it_cannot_be(wrap):
+    with pytest.raises(ValueError, match=r"made float32\[6, 1, 2, 1\] of float32\[6, 2, 2, 1\]: shapes and dtypes"):
+        wrap(lambda key, images: images[:, :1])(KEY, IMAGES)
