@@ -34,9 +34,9 @@ R3GAN = (
 DCGAN = "--loss non_saturating --penalties --norm batch"
 
 
-def stacked(options: str, steps: int = 6000) -> Recipe:
+def stacked(options: str, steps: int = 6000, rate: str = "1e-3") -> Recipe:
     """Returns a recipe of Stacked-MNIST, measured as Lin et al. 2018 do: modes of 26,000 images, and reverse KL."""
-    words = f"--width 32 {SHARED} --steps {steps} --hyper.learning-rate 1e-3 {options}".strip()
+    words = f"--width 32 {SHARED} --steps {steps} --hyper.learning-rate {rate} {options}".strip()
     return Recipe("stacked_mnist", words, "stacked_mnist", 26_000, ("cfid", "modes", "reverse_kl"))
 
 
@@ -56,6 +56,10 @@ RECIPES = {
         f"{GREY} --width 8 --batch-size 32 --dtype bfloat16 --steps 5000 --hyper.learning-rate 5e-4",
         "mnist",
     ),
+    # What goes wrong: Adam's usual momentum, and a loss that is flat where the discriminator is sure.
+    "stacked_minimax": stacked("--loss minimax --penalties --norm batch --hyper.b1 0.9", rate="2e-3"),
+    # What holds there.
+    "stacked_minimax_mended": stacked(f"{' '.join(WEIGHTS)} --hyper.b1 0.9", rate="2e-3"),
     "stacked_gan": stacked("--loss non_saturating --penalties"),
     "stacked_dcgan": stacked(DCGAN),
     "stacked_pacgan": stacked(f"{DCGAN} --packing 2"),
@@ -70,5 +74,6 @@ RECIPES = {
     "stacked_gan_r1_r2": stacked(f"--loss non_saturating {' '.join(WEIGHTS)}"),
     "stacked_relativistic_r1": stacked(f"--penalties r1 {WEIGHTS[0]}"),
     "stacked_relativistic_r1_r2": stacked(" ".join(WEIGHTS)),
-    "stacked_relativistic_r1_r2_long": stacked(" ".join(WEIGHTS), steps=12_000),
+    "stacked_relativistic_r1_r2_long": stacked(" ".join(WEIGHTS), steps=16_000),
+    "stacked_pacgan_long": stacked(f"{DCGAN} --packing 2", steps=16_000),
 }
