@@ -77,9 +77,11 @@ def measure(
     Raises:
       UsageError: if the restorer takes other channels than the protocol compares.
     """
-    if restorer.channels != PROTOCOLS[protocol].channels:
+    if restorer.traits.channels != PROTOCOLS[protocol].channels:
         wanted = PROTOCOLS[protocol].channels
-        raise UsageError(f"a restorer of {restorer.channels} channels, and protocol {protocol} compares {wanted}")
+        raise UsageError(
+            f"a restorer of {restorer.traits.channels} channels, and protocol {protocol} compares {wanted}"
+        )
     ways = {INPUT: lambda x: x} | BASELINES
     compiled = {name: jax.jit(way) for name, way in ways.items()}
     ruin, score = jax.jit(damage), jax.jit(lambda reference, image: compare(protocol, reference, image))
@@ -98,8 +100,8 @@ def measure(
 
 def seconds_per_megapixel(restorer: Restorer, side: int = 1000, repeats: int = 3) -> float:
     """Returns the seconds that a restorer takes for a megapixel once it is compiled, the median of some."""
-    picture = np.full((side, side, restorer.channels), 0.5, np.float32)
-    guide = 0.1 if restorer.guides else None
+    picture = np.full((side, side, restorer.traits.channels), 0.5, np.float32)
+    guide = 0.1 if restorer.traits.guides else None
     taken = []
     for _ in range(repeats + 1):
         begin = time.perf_counter()
@@ -143,8 +145,8 @@ def evaluate(
     return {
         "protocol": f"{protocol}: {PROTOCOLS[protocol].about}; noise added unclipped, seed {seed}",
         "sets": sets,
-        "parameters": restorer.parameters,
-        "multiply_adds_per_pixel": restorer.multiply_adds,
+        "parameters": restorer.traits.parameters,
+        "multiply_adds_per_pixel": restorer.traits.multiply_adds,
         "seconds_per_megapixel": seconds_per_megapixel(restorer),
     }
 

@@ -13,7 +13,7 @@ from jaxgen.errors import UsageError
 from jaxgen.evaluation import restoration
 from jaxgen.experiment import measure, reopen
 from jaxgen.experiment.noise import guided
-from jaxgen.inference.restorer import Restorer, make_restorer
+from jaxgen.inference.restorer import Restorer, examine, make_restorer
 from jaxgen.step.optimizers import hyper_arrays
 from jaxgen.training import progress
 
@@ -53,7 +53,7 @@ def evaluate(
         restorer,
         {f"σ {sigma:g}": partial(ruin, sigma=sigma) for sigma in sigmas},
         folders,
-        protocol or ("gray8" if restorer.channels == 1 else "rgb8"),
+        protocol or ("gray8" if restorer.traits.channels == 1 else "rgb8"),
         seed=seed,
     )
     if not is_shipped:
@@ -86,5 +86,9 @@ def of_run(run: Path, **choice: Any) -> tuple[Restorer, Ruin, dict[str, Any]]:
     image = jax.ShapeDtypeStruct((1, 8, 8, channels), "float32")
     guide = jax.eval_shape(lambda image: ruin(jax.random.split(jax.random.key(0), 1), image, 1.0)[1], image)
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
-    restorer = make_restorer(objective.module, variables, channels, 0 if guide is None else guide.shape[-1])
-    return restorer, ruin, {"step": opened.step, "checkpoint": choice["which"]}
+    traits = examine(objective.module, variables, channels, 0 if guide is None else guide.shape[-1])
+    return (
+        make_restorer(objective.module, variables, traits),
+        ruin,
+        {"step": opened.step, "checkpoint": choice["which"]},
+    )

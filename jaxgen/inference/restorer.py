@@ -15,11 +15,10 @@ PyTree = Any
 Progress = Callable[[int, int], None]
 
 
-class Restorer(NamedTuple):
-    """A network with its variables.
+class Traits(NamedTuple):
+    """What applying a network, and judging it, needs to know of it.
 
     Attributes:
-      network: float32[b, h, w, channels + guides] -> float32[b, h, w, channels], compiled for each size.
       channels: of the pictures.
       guides: further channels of its input: 1 where it is told a map of the noise's level.
       reach: how far it sees in pixels; None: everywhere, and it cannot be applied tile by tile.
@@ -28,7 +27,6 @@ class Restorer(NamedTuple):
       parameters: trained numbers.
     """
 
-    network: Callable[[np.ndarray], np.ndarray]
     channels: int
     guides: int
     reach: int | None
@@ -37,12 +35,21 @@ class Restorer(NamedTuple):
     parameters: int
 
 
-def make_restorer(module, variables: PyTree, channels: int, guides: int) -> Restorer:
-    """Returns the restorer of a module (inputs, train) with `multiple`, and of its variables."""
-    placed = jax.device_put(variables)
-    compiled = jax.jit(lambda variables, inputs: module.apply(variables, inputs, False))
-    return Restorer(
-        network=lambda inputs: np.asarray(compiled(placed, inputs)),
+class Restorer(NamedTuple):
+    """A network with its variables.
+
+    Attributes:
+      network: float32[b, h, w, channels + guides] -> float32[b, h, w, channels], compiled for each size.
+      traits: of the network.
+    """
+
+    network: Callable[[np.ndarray], np.ndarray]
+    traits: Traits
+
+
+def examine(module, variables: PyTree, channels: int, guides: int) -> Traits:
+    """Returns the traits of a module (inputs, train) with `multiple`, found by trying it, which takes seconds."""
+    return Traits(
         channels=channels,
         guides=guides,
         reach=reach(module, channels + guides),
@@ -50,6 +57,13 @@ def make_restorer(module, variables: PyTree, channels: int, guides: int) -> Rest
         multiply_adds=multiply_adds_per_pixel(module, channels + guides),
         parameters=parameters(variables),
     )
+
+
+def make_restorer(module, variables: PyTree, traits: Traits) -> Restorer:
+    """Returns the restorer of a module (inputs, train) and of its variables."""
+    placed = jax.device_put(variables)
+    compiled = jax.jit(lambda variables, inputs: module.apply(variables, inputs, False))
+    return Restorer(lambda inputs: np.asarray(compiled(placed, inputs)), traits)
 
 
 def restore(
@@ -75,22 +89,25 @@ def restore(
     Raises:
       ValueError: if the picture has not the restorer's channels, or the guide is missing or not asked for.
     """
-    if image.ndim != 3 or image.shape[-1] != restorer.channels:
-        raise ValueError(f"a picture of shape {image.shape}: give [height, width, {restorer.channels}]")
-    if (guide is None) != (restorer.guides == 0):
-        raise ValueError(f"a restorer with {restorer.guides} guides: {'give one' if restorer.guides else 'give none'}")
+    traits = restorer.traits
+    if image.ndim != 3 or image.shape[-1] != traits.channels:
+        raise ValueError(f"a picture of shape {image.shape}: give [height, width, {traits.channels}]")
+    if (guide is None) != (traits.guides == 0):
+        raise ValueError(f"a restorer with {traits.guides} guides: {'give one' if traits.guides else 'give none'}")
     if guide is not None:
-        told = np.broadcast_to(np.asarray(guide, np.float32), (*image.shape[:2], restorer.guides))
+        told = np.broadcast_to(np.asarray(guide, np.float32), (*image.shape[:2], traits.guides))
         image = np.concatenate([image, told], -1)
-    if restorer.reach is None:
-        apply = lambda view: restorer.network(view[None])[0]
-    else:
-        apply = lambda view: tiles.tiled(
+
+    def apply(view: np.ndarray) -> np.ndarray:
+        if traits.reach is None:
+            return restorer.network(view[None])[0]
+        return tiles.tiled(
             restorer.network,
             view,
-            reach=restorer.reach,
-            multiple=restorer.multiple,
+            reach=traits.reach,
+            multiple=traits.multiple,
             largest=largest,
             progress=progress,
         )
+
     return self_ensemble(apply, image) if ensemble else apply(image)

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxgen import weights
 from jaxgen.errors import unknown
-from jaxgen.inference.restorer import Restorer, make_restorer
+from jaxgen.inference.restorer import Restorer, Traits, make_restorer
 from jaxgen.models.noise_level import NoiseLevel
 from jaxgen.models.residual_unet import ResidualUNet
 
@@ -28,8 +28,7 @@ class Card(NamedTuple):
       sha256: of its file.
       network: name of its module, one of `NETWORKS`.
       fields: of the module.
-      channels: of the pictures that it takes.
-      guides: further channels of its input.
+      traits: of a restorer, None of what restores nothing.
       command: how it was trained.
       trained: on what machine, and for how long.
       data: what it was trained on.
@@ -40,8 +39,7 @@ class Card(NamedTuple):
     sha256: str
     network: str
     fields: dict[str, Any]
-    channels: int
-    guides: int
+    traits: Traits | None
     command: str
     trained: str
     data: str
@@ -62,8 +60,7 @@ def read(name: str) -> tuple[Any, Card]:
         sha256=FILES[name],
         network=told["network"],
         fields={field: tuple(v) if isinstance(v, list) else v for field, v in json.loads(told["fields"]).items()},
-        channels=int(told["channels"]),
-        guides=int(told["guides"]),
+        traits=Traits(**json.loads(told["traits"])) if "traits" in told else None,
         command=told["command"],
         trained=told["trained"],
         data=told["data"],
@@ -75,7 +72,7 @@ def read(name: str) -> tuple[Any, Card]:
 def load_restorer(name: str) -> Restorer:
     """Returns a shipped network that restores pictures; see `read` for what it raises."""
     variables, card = read(name)
-    return make_restorer(NETWORKS[card.network](**card.fields), variables, card.channels, card.guides)
+    return make_restorer(NETWORKS[card.network](**card.fields), variables, card.traits)
 
 
 def load_noise_level() -> Callable[[np.ndarray], np.ndarray]:

@@ -12,6 +12,7 @@ from jaxgen.experiment import facts, measure_restorer
 from jaxgen.experiment.reopen import open_run
 from jaxgen.experiment.run import train
 from jaxgen.experiment.scripts import load_script
+from jaxgen.inference.restorer import examine
 
 ROOT = Path(__file__).resolve().parents[2]
 BSDS = "Berkeley's BSDS500, its training and test pictures"
@@ -26,7 +27,7 @@ class Recipe(NamedTuple):
       words: what is added to its own defaults; DIR stands for a folder that holds the pictures.
       network: its module, one of `jaxgen.restorers.NETWORKS`.
       fields: of the configuration that the module has too.
-      guides: further channels of its input.
+      guides: further channels of its input; 0 for what restores nothing.
       sets: folders under DIR on which it is evaluated.
     """
 
@@ -91,11 +92,12 @@ def make(name: str, folder: str, runs: Path, out: Path, trained: str) -> str:
         "terms": TERMS,
         "network": recipe.network,
         "fields": json.dumps(fields(recipe, opened.config)),
-        "channels": str(opened.config.data.channels),
-        "guides": str(recipe.guides),
         "scores": json.dumps(scores(recipe, runs / name, folder)),
     }
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
+    if recipe.guides:
+        traits = examine(opened.objective.module, variables, opened.config.data.channels, recipe.guides)
+        about["traits"] = json.dumps(traits._asdict())
     return weights.write(out / f"{name}.safetensors", variables, about)
 
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from jaxgen.inference.restorer import make_restorer, restore
+from jaxgen.inference.restorer import examine, make_restorer, restore
 from jaxgen.models.residual_unet import ResidualUNet
 
 MODULE = ResidualUNet(widths=(4, 6), blocks=1, channels=3)
@@ -21,14 +21,16 @@ def random_variables(module, channels):
 
 @pytest.fixture(scope="module")
 def restorer():
-    return make_restorer(MODULE, random_variables(MODULE, 4), 3, 1)
+    variables = random_variables(MODULE, 4)
+    return make_restorer(MODULE, variables, examine(MODULE, variables, 3, 1))
 
 
 def test_it_knows_the_network(restorer):
-    assert restorer.multiple == 4
-    assert restorer.parameters == sum(leaf.size for leaf in jax.tree.leaves(random_variables(MODULE, 4)))
-    assert restorer.multiply_adds > 0
-    assert 10 < restorer.reach < 30
+    traits = restorer.traits
+    assert (traits.channels, traits.guides, traits.multiple) == (3, 1, 4)
+    assert traits.parameters == sum(leaf.size for leaf in jax.tree.leaves(random_variables(MODULE, 4)))
+    assert traits.multiply_adds > 0
+    assert 10 < traits.reach < 30
 
 
 def test_tiles_make_what_one_makes(restorer):
@@ -61,8 +63,9 @@ class Mean(nn.Module):
 
 
 def test_a_network_that_sees_everything_is_given_everything():
-    restorer = make_restorer(Mean(), {"params": {"weight": np.float32(1)}}, 3, 0)
-    assert restorer.reach is None
+    variables = {"params": {"weight": np.float32(1)}}
+    restorer = make_restorer(Mean(), variables, examine(Mean(), variables, 3, 0))
+    assert restorer.traits.reach is None
     np.testing.assert_allclose(restore(restorer, IMAGE, largest=64), IMAGE - IMAGE.mean((0, 1)), atol=1e-5)
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jaxgen.errors import UsageError
-from jaxgen.inference.restorer import Restorer
+from jaxgen.inference.restorer import Restorer, Traits
 from jaxgen.restoring import tasks
 from jaxgen.restoring.tasks import Settings
 
@@ -22,7 +22,7 @@ def told(monkeypatch):
     def load(name):
         seen["name"] = name
         channels = 1 if name == "denoise_gray" else 3
-        return Restorer(network, channels, 1, reach=0, multiple=2, multiply_adds=0.0, parameters=0)
+        return Restorer(network, Traits(channels, 1, reach=0, multiple=2, multiply_adds=0.0, parameters=0))
 
     monkeypatch.setattr(tasks, "load_restorer", load)
     monkeypatch.setattr(tasks, "load_noise_level", lambda: lambda images: np.full(len(images), 0.1))

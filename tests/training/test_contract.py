@@ -48,6 +48,8 @@ MORE = {
         "dcgan", width=4, data=MIDDLE, microbatches=2, clip_norm=0.5, schedule="linear", schedule_steps=9.0
     ),
     "wgan, clipped": recipe("wgan", width=4, data=MIDDLE, critic_steps=2),
+    "a guided restorer": recipe("residual_unet", widths=(4,), blocks=1, data=MIDDLE),
+    "the level of noise": recipe("noise_level", depth=2, width=4, data=MIDDLE),
     "pacgan with classes and kernels": recipe(
         "pacgan", width=4, data=SMALL, conditional=True, minibatch_kernels=2, critic_steps=2
     ),
