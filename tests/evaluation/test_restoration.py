@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio
+
+from jaxgen.degradations.noise import gaussian_noise
+from jaxgen.errors import UsageError
+from jaxgen.evaluation import restoration
+from jaxgen.inference.restorer import Restorer, Traits
+
+GENERATOR = np.random.default_rng(0)
+TRAITS = Traits(channels=1, guides=1, reach=0, multiple=2, multiply_adds=7.0, parameters=9)
+# The network takes the guide for what was added.
+RESTORER = Restorer(lambda inputs: inputs[..., :-1] - inputs[..., -1:], TRAITS)
+
+
+def lifted(key, images):
+    """Everything lighter by a tenth, of which the network is told."""
+    return images + 0.1, images[..., :1] * 0 + 0.1
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for index, channels in enumerate((1, 3)):
+        values = GENERATOR.integers(30, 200, (24, 20 + index, 3)).astype(np.uint8)
+        Image.fromarray(values[..., 0] if channels == 1 else values).save(tmp_path / f"{index}.png")
+    return tmp_path
+
+
+def test_pictures_come_with_the_channels_of_the_protocol(folder):
+    first, second = restoration.read_pictures(str(folder), "gray8")
+    assert (first.shape, second.shape) == ((24, 20, 1), (24, 21, 1))
+    np.testing.assert_allclose(second * 255, np.rint(second * 255), atol=1e-4)
+    with pytest.raises(UsageError, match=r"0\.png is gray, and protocol rgb8 compares colours; choose gray8"):
+        restoration.read_pictures(str(folder), "rgb8")
+    with pytest.raises(UsageError, match="unknown protocol 'gray9'"):
+        restoration.read_pictures(str(folder), "gray9")
+
+
+def test_rows_are_means_over_the_pictures(folder):
+    pictures = restoration.read_pictures(str(folder), "gray8")
+    rows = {row.name: row for row in restoration.measure(RESTORER, lifted, pictures, "gray8")}
+    assert list(rows) == [restoration.INPUT, *restoration.BASELINES, restoration.RESTORED]
+    stored = [np.rint(picture * 255).astype(np.uint8) for picture in pictures]
+    changed = [np.rint((picture + 0.1) * 255).clip(0, 255).astype(np.uint8) for picture in pictures]
+    expected = np.mean([peak_signal_noise_ratio(*pair) for pair in zip(stored, changed, strict=True)])
+    assert rows[restoration.INPUT].psnr == pytest.approx(expected, abs=1e-3)
+    assert rows[restoration.RESTORED].psnr == np.inf
+    assert rows[restoration.RESTORED].ssim == pytest.approx(1, abs=1e-6)
+    assert rows["mean 3×3"].psnr < expected
+
+
+def test_every_picture_meets_its_own_noise_and_always_the_same(folder):
+    pictures = [np.full((24, 24, 1), 0.5, np.float32)] * 2
+    seen = []
+    spy = Restorer(lambda inputs: seen.append(inputs.copy()) or inputs, TRAITS._replace(guides=0))
+    damage = lambda key, images: (gaussian_noise(key, images, 0.1), None)
+    for seed in (0, 0, 1):
+        restoration.measure(spy, damage, pictures, "gray8", seed=seed)
+    first, second, again, _, other, _ = seen
+    np.testing.assert_array_equal(first, again)
+    assert abs(first - second).max() > 0.1
+    assert abs(first - other).max() > 0.1
+
+
+def test_a_restorer_of_other_channels_is_told():
+    with pytest.raises(UsageError, match="a restorer of 1 channels, and protocol rgb8 compares 3"):
+        restoration.measure(RESTORER, lifted, [], "rgb8")
+
+
+def test_the_evaluation_is_a_table_with_protocol_and_cost(folder):
+    found = restoration.evaluate(RESTORER, {"lifted": lifted}, [str(folder)], "gray8", seed=3)
+    assert found["protocol"] == "gray8: gray, results rounded to 8 bits; noise added unclipped, seed 3"
+    assert (found["parameters"], found["multiply_adds_per_pixel"]) == (9, 7.0)
+    assert found["seconds_per_megapixel"] > 0
+    told = found["sets"][folder.name]
+    assert told["pictures"] == 2
+    assert set(told["damages"]["lifted"]["network"]) == {"psnr", "ssim"}
+    lines = restoration.as_text(found).splitlines()
+    assert lines[0] == found["protocol"]
+    assert lines[2].split() == [folder.name, "(2)", "lifted"]
+    assert lines[3].startswith("damaged input")
+    assert lines[-1].startswith("network: 9 parameters, 7 multiply-adds a pixel, ")
