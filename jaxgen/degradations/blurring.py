@@ -2,7 +2,7 @@
 
 The spectrum takes kernels that differ from image to image as easily as one for all. With a kernel of 21×21 for each of
 16 images of 64×64×3, on two CPU cores: 2.3 ms, against 3.8 ms for shifted additions row by row, 56 ms for products with
-banded matrices and 76 ms for the grouped convolution; for a kernel that separates, two passes of shifts are no faster.
+banded matrices and 76 ms for the grouped convolution; where a kernel separates, two passes of shifts take 2.1 ms.
 """
 
 import jax.numpy as jnp

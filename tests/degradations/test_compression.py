@@ -64,9 +64,8 @@ def test_what_comes_back_are_grey_levels():
 
 
 @pytest.mark.parametrize("rounding", compression.ROUNDINGS)
-@pytest.mark.parametrize("channels", [1, 3])
-def test_gradients_reach_every_pixel(rounding, channels):
-    images = jnp.asarray(PHOTOGRAPH[None, :20, :24, :channels] / np.float32(255) * 0.8 + 0.1)
+def test_gradients_reach_every_pixel(rounding):
+    images = jnp.asarray(PHOTOGRAPH[None, :20, :24] / np.float32(255) * 0.8 + 0.1)
     weights = RANDOM.standard_normal(images.shape, np.float32)
     gradient = jax.grad(lambda x: (weights * JPEG(x, 60.0, rounding=rounding)).sum())(images)
     assert np.isfinite(gradient).all()

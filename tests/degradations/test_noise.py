@@ -136,5 +136,6 @@ def test_split_keys_give_uncorrelated_noise(name):
 @pytest.mark.parametrize("name", NOISES)
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 def test_every_noise_keeps_the_dtype(name, dtype):
-    images = jnp.full((1, 4, 4, 1), 0.5, dtype)
-    assert getattr(noise, name)(KEY, images, jnp.float32(NOISES[name])).dtype == dtype
+    images = jax.ShapeDtypeStruct((1, 4, 4, 1), dtype)
+    degraded = jax.eval_shape(lambda x: getattr(noise, name)(KEY, x, jnp.float32(NOISES[name])), images)
+    assert (degraded.shape, degraded.dtype) == (images.shape, images.dtype)
