@@ -95,9 +95,14 @@ def restore(options: argparse.Namespace) -> None:
 
 
 def info(options: argparse.Namespace) -> None:
-    """Prints what a run folder holds."""
+    """Prints what a run folder holds, or the card of a shipped restorer."""
+    from jaxgen import restorers
     from jaxgen.experiment import facts
 
+    if str(options.run) in restorers.FILES and not options.run.exists():
+        card = restorers.read(str(options.run))[1]
+        print(json.dumps(card._asdict()) if options.json else restorers.as_text(card))
+        return
     found = facts.describe(options.run)
     print(json.dumps(found, allow_nan=False) if options.json else facts.as_text(found))
 
@@ -190,7 +195,7 @@ def make_parser() -> argparse.ArgumentParser:
     new.set_defaults(action=restore)
 
     new = commands.add_parser("info", help="configuration, parameters, step, digest, best and last metrics of a run")
-    new.add_argument("run", type=Path, help="run folder")
+    new.add_argument("run", type=Path, help="run folder, or the name of a shipped restorer for its model card")
     new.add_argument("--json", action="store_true", help="one JSON object")
     new.set_defaults(action=info)
     return parser

@@ -69,6 +69,16 @@ def read(name: str) -> tuple[Any, Card]:
     )
 
 
+def as_text(card: Card) -> str:
+    """Returns a card as lines for a person."""
+    told = card._asdict() | (card.traits._asdict() if card.traits else {})
+    scores = [f"  {name}: {score}" for name, score in card.scores.items()]
+    return "\n".join(
+        [f"{name.replace('_', ' '):14} {value}" for name, value in told.items() if name not in {"traits", "scores"}]
+        + ["scores", *scores]
+    )
+
+
 def load_restorer(name: str) -> Restorer:
     """Returns a shipped network that restores pictures; see `read` for what it raises."""
     variables, card = read(name)

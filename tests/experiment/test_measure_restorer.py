@@ -1,0 +1,83 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgen import restorers
+from jaxgen.errors import UsageError
+from jaxgen.experiment import measure_restorer
+from jaxgen.experiment.run import train
+
+QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "picture_every": 0, "evaluate_images": 2}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pictures")
+    values = np.random.default_rng(0).integers(0, 256, (20, 24)).astype(np.uint8)
+    Image.fromarray(values).save(path / "a.png")
+    return str(path)
+
+
+def small(module, path):
+    config = module.Config(**QUIET, widths=(4,), blocks=1, run=str(path))
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, name="digits", size=8, fit="resize"))
+
+
+@pytest.fixture(scope="module")
+def run(load_experiment, tmp_path_factory):
+    module = load_experiment("residual_unet")
+    path = tmp_path_factory.mktemp("runs") / "run"
+    train(small(module, path), module.build, say=lambda line: None)
+    return path
+
+
+def test_a_run_is_measured_and_the_result_kept(run, folder):
+    found = measure_restorer.evaluate(run, [folder], sigmas=(10.0, 50.0))
+    assert (found["step"], found["checkpoint"]) == (1, "last")
+    assert found["protocol"].startswith("gray8: ")
+    told = found["sets"][Path(folder).name]["damages"]
+    assert list(told) == ["σ 10", "σ 50"]
+    for sigma, rows in zip((10, 50), told.values(), strict=True):
+        # 480 pixels: the mean square is known to √(2/480).
+        assert rows["damaged input"]["psnr"] == pytest.approx(20 * np.log10(255 / sigma), abs=1.5)
+    assert json.loads((run / "evaluations.jsonl").read_text().splitlines()[-1]) == found
+
+
+def test_the_network_is_told_the_level_that_is_asked_for(run, folder, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        measure_restorer,
+        "make_restorer",
+        lambda module, variables, traits: measure_restorer.Restorer(
+            lambda inputs: seen.append(inputs[..., -1]) or inputs[..., :-1], traits
+        ),
+    )
+    measure_restorer.evaluate(run, [folder], sigmas=(51.0,))
+    np.testing.assert_allclose(seen[0], 51 / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("sigma", "message"), [(0.0, "sigma 0: give grey levels above 0"), (300.0, "sigma 300")])
+def test_levels_that_cannot_be_are_told(run, folder, sigma, message):
+    with pytest.raises(UsageError, match=message):
+        measure_restorer.evaluate(run, [folder], sigmas=(25.0, sigma))
+
+
+def test_what_is_no_restorer_of_noise_is_told(run, folder, monkeypatch, tmp_path):
+    with pytest.raises(UsageError, match=r"missing"):
+        measure_restorer.evaluate(tmp_path / "missing", [folder], sigmas=(25.0,))
+    opened = measure_restorer.reopen.open_run(run)
+    other = opened._replace(objective=opened.objective._replace(restore=None))
+    monkeypatch.setattr(measure_restorer.reopen, "open_run", lambda *_, **__: other)
+    with pytest.raises(UsageError, match="this run restores nothing; leave --on out"):
+        measure_restorer.evaluate(run, [folder], sigmas=(25.0,))
+
+
+def test_every_shipped_restorer_is_measured_by_its_name(folder):
+    for name in restorers.FILES:
+        if restorers.read(name)[1].traits is not None and restorers.read(name)[1].traits.channels == 1:
+            found = measure_restorer.evaluate(Path(name), [folder], sigmas=(25.0,))
+            assert found["sha256"] == restorers.FILES[name]

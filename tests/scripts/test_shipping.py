@@ -1,0 +1,80 @@
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgen import restorers
+from jaxgen.errors import UsageError
+from jaxgen.experiment.reopen import open_run
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+TINY = (
+    "--data.name digits --data.size 16 --data.fit resize --steps 1 --batch-size 2 --evaluate-images 2 --no-tensorboard"
+)
+
+
+@pytest.fixture(scope="module")
+def shipping():
+    """The module scripts/shipping/restorers.py."""
+    sys.path.insert(0, str(SCRIPTS))
+    yield importlib.import_module("shipping.restorers")
+    sys.path.remove(str(SCRIPTS))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "set").mkdir()
+    values = np.random.default_rng(0).integers(0, 256, (20, 24)).astype(np.uint8)
+    Image.fromarray(values).save(tmp_path / "set" / "a.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["noise_level", "denoise_gray"])
+def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch, name):
+    small = {
+        "noise_level": ("--depth 2 --width 4", ()),
+        "denoise_gray": ("--widths 4 --blocks 1", ("set",)),
+    }[name]
+    recipe = shipping.RECIPES[name]._replace(words=f"{TINY} {small[0]}", sets=small[1])
+    monkeypatch.setitem(shipping.RECIPES, name, recipe)
+    sha256 = shipping.make(name, str(folder), folder / "runs", folder, "a test")
+    monkeypatch.setattr(restorers, "FOLDER", folder)
+    monkeypatch.setitem(restorers.FILES, name, sha256)
+    card = restorers.read(name)[1]
+    assert card.command == f"python experiments/{recipe.experiment}.py {recipe.words}"
+    assert (card.trained, card.sha256) == ("a test", sha256)
+    opened = open_run(folder / "runs" / name)
+    image = np.random.default_rng(1).random((1, 16, 16, 1), np.float32)
+    if name == "noise_level":
+        found = restorers.load_noise_level()(image)
+        assert list(card.scores) == ["held-out pictures"]
+    else:
+        level = np.full_like(image, 0.1)
+        found = restorers.load_restorer(name).network(np.concatenate([image, level], -1))
+        np.testing.assert_allclose(found, opened.objective.restore(opened.variables, image, level), atol=1e-6)
+        assert set(card.scores) == {"protocol", "set, σ 15", "set, σ 25", "set, σ 50"}
+        assert card.traits.guides == 1
+    assert np.isfinite(found).all()
+    assert restorers.as_text(card).splitlines()[0].split() == ["sha256", sha256]
+    json.dumps(card._asdict())
+
+
+def test_every_recipe_is_a_command_that_its_experiment_understands(shipping, load_experiment):
+    from jaxgen import command
+
+    for recipe in shipping.RECIPES.values():
+        module = load_experiment(recipe.experiment)
+        config = command.parse(module.Config, recipe.words.split(), "", recipe.experiment)
+        module.build(config)
+        assert set(shipping.fields(recipe, config)) <= set(restorers.NETWORKS[recipe.network].__dataclass_fields__)
+
+
+def test_what_cannot_be_shipped_is_told(shipping, tmp_path):
+    with pytest.raises(UsageError, match="unknown shipped restorer 'denoise_grey': did you mean denoise_gray"):
+        shipping.make("denoise_grey", "", tmp_path, tmp_path, "")
+    with pytest.raises(UsageError, match=r"no folder .*missing: make it first"):
+        shipping.make("denoise_gray", "", tmp_path, tmp_path / "missing", "")
