@@ -1,14 +1,15 @@
-"""What is measured: the trained networks and their sizes, the same for every library."""
+"""What is measured: networks and their sizes, the same for every library where they are trained."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One network, one batch, one kind of training step.
+    """One network, one batch, one kind of step.
 
     Attributes:
-      recipe: "dcgan", "wgan_gp", "vae" or "dncnn"; the libraries know how to train each.
+      recipe: "dcgan", "wgan_gp", "vae" or "dncnn", that libraries know how to train; "restore", a denoiser at work:
+        jaxgen's shipped one, and DnCNN elsewhere.
       step: what one step is, for the table.
       batch: images in a batch.
       size: height and width, pixels.
@@ -35,6 +36,7 @@ CASES = {
     "wgan_gp": Case("wgan_gp", "critic update with gradient penalty", 64, 32, 3, 64, latent=100),
     "vae": Case("vae", "update", 128, 28, 1, 32, latent=20, hidden=256),
     "dncnn": Case("dncnn", "update", 16, 40, 1, 64, depth=17),
+    "restore": Case("restore", "one megapixel denoised", 1, 1000, 1, 64, depth=17),
 }
 
 # The recipes' numbers, which every library trains with.

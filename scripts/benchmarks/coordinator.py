@@ -182,7 +182,7 @@ def measure(
       torch_python: the interpreter that has torch.
       tell: takes the lines that say what happens.
     Raises:
-      RuntimeError: if the libraries do not train equally many parameters.
+      RuntimeError: if the libraries train, and not equally many parameters.
     """
     with contextlib.ExitStack() as stack:
 
@@ -199,7 +199,8 @@ def measure(
                 tell(f"{name}: {row[0].name}: {error}")
                 entrants.append(Result(name, case.batch, row[0].name, failed=str(error)))
         workers = [entrant for entrant in entrants if isinstance(entrant, Worker)]
-        agree(name, workers)
+        if case.recipe != "restore":
+            agree(name, workers)
         tell(f"{name}: {rounds} rounds")
         alternate(workers, rounds)
         return [

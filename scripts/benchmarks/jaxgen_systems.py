@@ -8,17 +8,20 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from benchmarks.cases import ADAM, NOISE_SCALE, PENALTY_WEIGHT, Case
 from benchmarks.jax_program import count, make_program
 from benchmarks.program import Program
 from jaxgen.degradations.noise import gaussian_noise
+from jaxgen.inference.restorer import restore
 from jaxgen.losses import adversarial, reconstruction
 from jaxgen.models import dcgan, dncnn, vae
 from jaxgen.objectives.gan import make_gan
 from jaxgen.objectives.restoration import Damage, make_restoration
 from jaxgen.objectives.vae import make_vae
+from jaxgen.restorers import load_restorer
 from jaxgen.step.state import Batch, Metrics, Objective, TrainState
 from jaxgen.training import execute
 
@@ -88,6 +91,17 @@ def critic_only(step: execute.Step) -> execute.Step:
     return update
 
 
+def make_restore(case: Case) -> Program:
+    """Returns the shipped denoiser on single pictures, as `jaxgen restore` applies it: tiles, margins and all."""
+    restorer = load_restorer("denoise_gray")
+
+    def advance(state: Array, images: Array) -> Array:
+        restore(restorer, np.asarray(images[0, 0]), NOISE_SCALE)
+        return state
+
+    return make_program(case, advance, jnp.zeros(()), restorer.traits.parameters)
+
+
 def make(case: Case, *, fused: int = 1, members: int = 0, bfloat16: bool = False) -> Program:
     """Returns a case's training in jaxgen.
 
@@ -97,6 +111,8 @@ def make(case: Case, *, fused: int = 1, members: int = 0, bfloat16: bool = False
       members: of a population under vmap; 0 trains one model without.
       bfloat16: whether the networks compute in bfloat16, with float32 parameters and losses.
     """
+    if case.recipe == "restore":
+        return make_restore(case)
     objective = RECIPES[case.recipe](case, jnp.bfloat16 if bfloat16 else None)
     init = partial(objective.init, batch={"image": jnp.zeros((1, case.size, case.size, case.channels))})
     parameters = count(jax.eval_shape(init, jax.random.key(0)).params)

@@ -57,14 +57,17 @@ def torch_row(name: str, platform: str, threads: int, **options: Any) -> Row:
     return either_memory(row) if platform == "cpu" else row
 
 
-def rows(platform: str, threads: int) -> list[Row]:
+def rows(recipe: str, platform: str, threads: int) -> list[Row]:
     """Returns the rows of the table, each the alternatives of which the fastest is measured.
 
     Args:
+      recipe: of the case.
       platform: "cpu" or "gpu".
       threads: cores that each system may use.
     """
     jaxgen = (System("jaxgen", "jaxgen", keeps_memory=True),)
+    if recipe == "restore":
+        return [jaxgen, torch_row(REFERENCE, platform, threads)]
     stock = (System("stock Flax", "stock"),)
     table = [jaxgen, either_memory(stock) if platform == "cpu" else stock, torch_row(REFERENCE, platform, threads)]
     if platform == "cpu":

@@ -1,4 +1,4 @@
-"""Training steps in PyTorch, written as a careful user writes them. Only torch is imported."""
+"""Steps in PyTorch, written as a careful user writes them. Only torch is imported."""
 
 from collections.abc import Callable
 from functools import partial
@@ -115,7 +115,25 @@ def make_dncnn(case: Case, place: Prepare, compiled: Prepare, adam: MakeAdam) ->
     return step, [model]
 
 
-RECIPES = {"dcgan": make_dcgan, "wgan_gp": make_wgan_gp, "vae": make_vae, "dncnn": make_dncnn}
+def make_restore(case: Case, place: Prepare, compiled: Prepare, adam: MakeAdam) -> tuple[Step, list[nn.Module]]:
+    """Returns a denoiser's forward pass, batch norm as in use."""
+    model = place(DnCNN(case.depth, case.width, case.channels)).eval()
+    run = compiled(model)
+
+    def step(images: Tensor) -> None:
+        with torch.inference_mode():
+            run(images)
+
+    return step, [model]
+
+
+RECIPES = {
+    "dcgan": make_dcgan,
+    "wgan_gp": make_wgan_gp,
+    "vae": make_vae,
+    "dncnn": make_dncnn,
+    "restore": make_restore,
+}
 
 
 def make(
@@ -149,7 +167,7 @@ def make(
         torch.backends.cudnn.benchmark = True
     device = torch.device("cuda" if on_gpu else "cpu")
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    rate, *betas = ADAM[case.recipe]
+    rate, *betas = ADAM.get(case.recipe, (0.0, 0.0, 0.0))
     step, models = RECIPES[case.recipe](
         case,
         lambda model: model.to(device, memory_format=layout),
