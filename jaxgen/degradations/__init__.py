@@ -13,6 +13,7 @@ from jaxgen.degradations.noise import (
     salt_and_pepper,
     speckle,
 )
+from jaxgen.degradations.old_photo import old_photo
 from jaxgen.degradations.recipes import bsrgan, real_esrgan
 from jaxgen.degradations.scattering import haze
 from jaxgen.degradations.scratches import scratches, tears
@@ -31,6 +32,7 @@ __all__ = [
     "holes",
     "jpeg",
     "motion_blur",
+    "old_photo",
     "poisson_noise",
     "real_esrgan",
     "rician_noise",
