@@ -74,6 +74,6 @@ RECIPES = {
     "stacked_gan_r1_r2": stacked(f"--loss non_saturating {' '.join(WEIGHTS)}"),
     "stacked_relativistic_r1": stacked(f"--penalties r1 {WEIGHTS[0]}"),
     "stacked_relativistic_r1_r2": stacked(" ".join(WEIGHTS)),
-    "stacked_relativistic_r1_r2_long": stacked(" ".join(WEIGHTS), steps=16_000),
-    "stacked_pacgan_long": stacked(f"{DCGAN} --packing 2", steps=16_000),
+    "stacked_relativistic_r1_r2_long": stacked(" ".join(WEIGHTS), steps=18_000),
+    "stacked_pacgan_long": stacked(f"{DCGAN} --packing 2", steps=24_000),
 }
