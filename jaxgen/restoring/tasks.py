@@ -75,15 +75,22 @@ def denoise(pixels: np.ndarray, settings: Settings, progress: Progress) -> Resul
 TASKS: dict[str, Task] = {"denoise": denoise}
 """What each task does."""
 
+NETWORKS = {"denoise": ("noise_level", "denoise_gray", "denoise_color")}
+"""The shipped networks that each task needs."""
+
 
 def choose(task: str, settings: Settings) -> Task:
     """Returns a task by name.
 
     Raises:
-      UsageError: if there is none, or a setting is out of its range.
+      UsageError: if there is none, its networks are missing, or a setting is out of its range.
     """
     if task not in TASKS:
         raise unknown("task", task, TASKS)
+    if missing := [name for name in NETWORKS[task] if name not in restorers.FILES]:
+        raise UsageError(
+            f"task {task}: networks are missing here: {', '.join(missing)}; `scripts/results restorers` makes them"
+        )
     if settings.sigma is not None and not 0 <= settings.sigma <= GREY_LEVELS:
         raise UsageError(
             f"sigma {settings.sigma:g}: give grey levels from 0 to 255, or leave it out to have it estimated"

@@ -54,6 +54,19 @@ def test_strength_is_the_share_of_the_change(told, strength):
         ("denoise", Settings(strength=1.5), "strength 1.5: give 0 "),
     ],
 )
-def test_what_cannot_be_is_told(task, settings, message):
+def test_what_cannot_be_is_told(task, settings, message, monkeypatch):
+    monkeypatch.setattr(tasks.restorers, "FILES", dict.fromkeys(tasks.NETWORKS["denoise"], ""))
     with pytest.raises(UsageError, match=message):
         tasks.choose(task, settings)
+
+
+def test_a_task_without_its_networks_is_told(monkeypatch):
+    monkeypatch.setattr(tasks.restorers, "FILES", {"noise_level": ""})
+    with pytest.raises(
+        UsageError, match="task denoise: networks are missing here: denoise_gray, denoise_color;"
+    ):
+        tasks.choose("denoise", Settings())
+
+
+def test_every_task_names_its_networks():
+    assert set(tasks.NETWORKS) == set(tasks.TASKS)
