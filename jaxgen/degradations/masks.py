@@ -39,10 +39,10 @@ def holes(
     """
     images = layers.pictures(images)
     count, height, width, _ = images.shape
+    fill = layers.for_each("fill", fill, count).astype(images.dtype)
     layers.at_most("strokes", strokes), layers.at_most("rectangles", rectangles)
     draw = partial(hole_mask, height=height, width=width, strokes=strokes, rectangles=rectangles)
     mask = jax.vmap(draw)(keys.per_example(key, count))
-    fill = layers.for_each("fill", fill, count).astype(images.dtype)
     return jnp.where(mask > 0, fill[:, None, None, None], images), mask
 
 

@@ -59,8 +59,8 @@ def lattice(length: int, step: float) -> int:
 
 def spline_weights(corner: Array, length: int, step: float) -> Array:
     """Returns the weights of cubic B-splines at points `step` cells apart, float32[length, nodes], unit rows."""
-    points = jnp.arange(length) * step + corner
-    distance = abs(points[:, None] + 1 - jnp.arange(lattice(length, step)))
+    points = jnp.arange(length, dtype=jnp.float32) * step + corner
+    distance = abs(points[:, None] + 1 - jnp.arange(lattice(length, step), dtype=jnp.float32))
     weights = jnp.maximum(2 - distance, 0) ** 3 - 4 * jnp.maximum(1 - distance, 0) ** 3
     return weights / jnp.linalg.norm(weights, axis=1, keepdims=True)
 
@@ -118,7 +118,9 @@ def spots(key: Array, height: int, width: int, cells: float, density: Array, rad
     for dy in range(3):
         for dx in range(3):
             # Each pixel's cell as a product with ones and zeros: faster than gathering.
-            rows, columns = jax.nn.one_hot(row + dy, grid[0]), jax.nn.one_hot(column + dx, grid[1])
+            rows, columns = (
+                jax.nn.one_hot(i, n, dtype=jnp.float32) for i, n in zip((row + dy, column + dx), grid, strict=True)
+            )
             down, right, reach = (between_nodes(rows, one, columns) for one in (center[..., 0], center[..., 1], size))
             down, right = down + (row + dy - 1 - y)[:, None], right + (column + dx - 1 - x)
             cone = 1 - jnp.sqrt(down**2 + right**2) / jnp.maximum(reach, 1e-6)

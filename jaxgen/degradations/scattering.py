@@ -69,9 +69,9 @@ def random_haze(
     """
     images = layers.pictures(images)
     scene, thickness, brightness = jax.vmap(lambda k: jax.random.split(k, 3))(keys.per_example(key, len(images))).T
+    beta, airlight = layers.between("beta", beta, thickness), layers.between("airlight", airlight, brightness)
     if depth is None:
         depth = procedural_depth(scene, images.shape[:3])
-    beta, airlight = layers.between("beta", beta, thickness), layers.between("airlight", airlight, brightness)
     return scatter(images, depth, beta, airlight)
 
 

@@ -15,7 +15,7 @@ IMAGES = jnp.broadcast_to(jax.random.uniform(KEY, (1, 40, 48, 3)), (5, 40, 48, 3
 def rusty():
     """Returns one rust at growing coverage."""
     same = jnp.broadcast_to(KEY, (5,))
-    return jax.jit(corrosion.rust)(same, IMAGES, COVERAGE, jnp.ones(5))
+    return jax.jit(corrosion.rust)(same, IMAGES, COVERAGE, np.ones(5, np.float32))
 
 
 def test_rust_grows_with_the_coverage_and_never_shrinks(rusty):
@@ -39,12 +39,12 @@ def test_rust_is_brown(rusty):
 
 def test_strength_is_opacity():
     same = jnp.broadcast_to(KEY, (5,))
-    _, mask = jax.jit(corrosion.rust)(same, IMAGES, jnp.full(5, 0.3), jnp.array([0.0, 0.25, 0.5, 0.75, 1.0]))
+    _, mask = jax.jit(corrosion.rust)(same, IMAGES, np.full(5, 0.3, np.float32), np.linspace(0, 1, 5, dtype=np.float32))
     np.testing.assert_allclose(mask, np.arange(5)[:, None, None, None] / 4 * mask[-1], atol=1e-6)
 
 
 def test_drips_run_down_and_fade():
     patch = jnp.zeros((60, 40)).at[10:14].set(1.0)
-    drips = np.mean([corrosion.drips(k, patch) for k in keys.per_example(KEY, 4)], 0)
+    drips = jax.jit(jax.vmap(lambda k: corrosion.drips(k, patch)))(keys.per_example(KEY, 4)).mean(0)
     assert not drips[:10].any() and drips[14:].any()
     assert (np.diff(drips[14:], axis=0) <= 0).all()

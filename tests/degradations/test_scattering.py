@@ -42,7 +42,7 @@ def test_random_air_is_drawn_from_its_limits():
 
 
 def test_random_scenes_recede_towards_the_top():
-    depth = np.asarray(scattering.procedural_depth(KEY, (40, 24, 30)))
+    depth = np.asarray(jax.jit(lambda k: scattering.procedural_depth(k, (40, 24, 30)))(KEY))
     assert depth.shape == (40, 24, 30, 1) and depth.min() > 0 and depth.max() <= 1
     rows = depth.mean((0, 2, 3))
     assert rows[0] > 0.75 and rows[-1] < 0.25

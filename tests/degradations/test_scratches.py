@@ -3,23 +3,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.degradations import scratches
+from jaxgen.degradations.scratches import scratches, tears
 
 KEY = jax.random.key(0)
 COUNT = 8
 GREY = jnp.full((COUNT, 64, 72, 1), 0.5)
 SAME = jnp.broadcast_to(KEY, (COUNT,))
+full = lambda value: jnp.full(COUNT, value, jnp.float32)
 
 
 @pytest.fixture(scope="module")
 def torn():
     """Returns one torn grey picture as a function of the width and the strength."""
-    tear = lambda keys, width, strength: scratches.tears(keys, GREY, (1, 1), (width, width), strength)
+    tear = lambda keys, width, strength: tears(keys, GREY, (1, 1), (width, width), strength)
     return jax.jit(tear)
 
 
 def test_a_tear_is_bright_paper_with_a_shadow(torn):
-    damaged, mask = (np.asarray(x) for x in torn(jax.random.split(KEY, COUNT), jnp.full(COUNT, 16.0), jnp.ones(COUNT)))
+    damaged, mask = (np.asarray(x) for x in torn(jax.random.split(KEY, COUNT), full(16), full(1)))
     bare = damaged[mask == 1]
     assert bare.min() > 0.65 and bare.mean() > 0.75
     shadow = damaged[(mask > 0.2) & (mask < 0.46) & (damaged < 0.5)]
@@ -29,7 +30,7 @@ def test_a_tear_is_bright_paper_with_a_shadow(torn):
 
 
 def test_a_tear_starts_at_the_border(torn):
-    _, mask = torn(jax.random.split(KEY, COUNT), jnp.full(COUNT, 16.0), jnp.ones(COUNT))
+    _, mask = torn(jax.random.split(KEY, COUNT), full(16), full(1))
     mask = np.asarray(mask)[..., 0]
     border = np.concatenate([mask[:, 0], mask[:, -1], mask[:, :, 0], mask[:, :, -1]], 1)
     assert (border.max(1) > 0.9).mean() >= 0.75
@@ -37,28 +38,26 @@ def test_a_tear_starts_at_the_border(torn):
 
 def test_wider_tears_bare_more_paper(torn):
     width = jnp.linspace(2, 30, COUNT)
-    _, mask = torn(SAME, width, jnp.ones(COUNT))
+    _, mask = torn(SAME, width, full(1))
     bare = (np.asarray(mask) == 1).sum((1, 2, 3))
     assert (np.diff(bare) >= 0).all() and bare[-1] > 4 * max(bare[1], 1)
 
 
 def test_strength_is_opacity(torn):
     strength = jnp.linspace(0, 1, COUNT)
-    _, mask = torn(SAME, jnp.full(COUNT, 10.0), strength)
+    _, mask = torn(SAME, full(10), strength)
     np.testing.assert_allclose(mask, strength[:, None, None, None] * mask[-1], atol=1e-6)
 
 
 def test_no_tear_no_scratch_and_no_dust_change_nothing():
-    for damaged, mask in (
-        scratches.tears(KEY, GREY, (0, 0)),
-        scratches.scratches(KEY, GREY, (0, 0), dust=0.0),
-    ):
+    nothing = lambda k: (tears(k, GREY, (0, 0)), scratches(k, GREY, (0, 0), dust=0.0))
+    for damaged, mask in jax.jit(nothing)(KEY):
         np.testing.assert_array_equal(damaged, GREY)
         assert not mask.any()
 
 
 def test_scratches_are_thin_and_long_and_bright_or_dark():
-    draw = jax.jit(lambda k: scratches.scratches(k, GREY, (1, 1), (4.0, 4.0), dust=0.0, strength=1.0))
+    draw = jax.jit(lambda k: scratches(k, GREY, (1, 1), (4.0, 4.0), dust=0.0, strength=1.0))
     damaged, mask = (np.asarray(x) for x in draw(KEY))
     touched = mask[..., 0] > 0
     # Four pixels of 256 are one of 64.
@@ -69,11 +68,11 @@ def test_scratches_are_thin_and_long_and_bright_or_dark():
 
 
 def test_dust_covers_the_share_asked_for():
-    draw = jax.jit(lambda dust: scratches.scratches(KEY, GREY, (0, 0), dust=dust)[1])
+    draw = jax.jit(lambda dust: scratches(KEY, GREY, (0, 0), dust=dust)[1])
     share = np.asarray(draw(jnp.linspace(0, 0.07, COUNT)) > 0).mean((1, 2, 3))
     np.testing.assert_allclose(share, np.linspace(0, 0.07, COUNT), atol=0.02)
 
 
 def test_widths_that_belong_to_no_image_are_refused():
     with pytest.raises(ValueError, match="width of shape"):
-        scratches.tears(KEY, GREY, width=(1.0, jnp.ones(3)))
+        tears(KEY, GREY, width=(1.0, jnp.ones(3)))
