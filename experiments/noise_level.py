@@ -4,8 +4,8 @@
     python experiments/noise_level.py --data.name folder --data.dir DIR
 
 Trained on one channel; of a colour picture it is asked for each. Every level from 0 to hyper.sigma is as likely.
-Source: Guo, Yan, Zhang, Zuo, Zhang 2019 (CBDNet: the level by five convolutions of width 32); here on half the size, and
-one number by a weighted mean instead of a map.
+Source: Guo, Yan, Zhang, Zuo, Zhang 2019 (CBDNet: the level by five convolutions of width 32); here on half the size,
+and one number by a weighted mean instead of a map.
 """
 
 from dataclasses import dataclass

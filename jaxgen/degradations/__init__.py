@@ -16,8 +16,8 @@ from jaxgen.degradations.noise import (
 from jaxgen.degradations.old_photo import old_photo
 from jaxgen.degradations.recipes import bsrgan, real_esrgan
 from jaxgen.degradations.scattering import haze
-from jaxgen.degradations.scratches import scratches, tears
 from jaxgen.degradations.stains import foxing, stain
+from jaxgen.degradations.wear import scratches, tears
 
 __all__ = [
     "apply_if",

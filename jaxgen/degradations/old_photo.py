@@ -7,8 +7,8 @@ from jax import Array
 from jaxgen.degradations import blurring, compression, layers
 from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.degradations.parameters import streams, uniform
-from jaxgen.degradations.scratches import scratches, tears
 from jaxgen.degradations.stains import foxing, stain
+from jaxgen.degradations.wear import scratches, tears
 
 SEPIA = np.array([1.0, 0.87, 0.68], np.float32)
 KERNEL = 9

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jaxgen import keys
 from jaxgen.degradations import corrosion, geometry, layers, masks, scattering, stains
-from jaxgen.degradations.scratches import scratches, tears
+from jaxgen.degradations.wear import scratches, tears
 
 KEY = jax.random.key(0)
 COUNT, HEIGHT, WIDTH = 24, 15, 22

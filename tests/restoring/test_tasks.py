@@ -62,9 +62,7 @@ def test_what_cannot_be_is_told(task, settings, message, monkeypatch):
 
 def test_a_task_without_its_networks_is_told(monkeypatch):
     monkeypatch.setattr(tasks.restorers, "FILES", {"noise_level": ""})
-    with pytest.raises(
-        UsageError, match="task denoise: networks are missing here: denoise_gray, denoise_color;"
-    ):
+    with pytest.raises(UsageError, match="task denoise: networks are missing here: denoise_gray, denoise_color;"):
         tasks.choose("denoise", Settings())
 
 
