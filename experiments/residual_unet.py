@@ -5,7 +5,7 @@
 
 Every level from 0 to hyper.sigma is as likely; noise is added without clipping, as in the published tables. PSNR and
 SSIM are told on photographs held out from training, beside those of the damaged ones.
-Source: Zhang et al. 2022 (DRUNet: the U-Net of residual blocks without normalisation, and the map); Zhang, Zuo, Zhang
+Source: Zhang et al. 2021 (DRUNet: the U-Net of residual blocks without normalisation, and the map); Zhang, Zuo, Zhang
 2018 (FFDNet: half the size, and σ from 0 to 75).
 """
 

@@ -6,7 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jaxgen.allocator import keep_freed_memory
 from jaxgen.command import exit_status, run_script, use_compilation_cache
+from jaxgen.errors import UsageError
 from jaxgen.evaluation import LARGEST_SEED
 
 TRAIN_HELP = "train an experiment script; its own options follow, and `jaxgen train EXPERIMENT --help` lists them"
@@ -38,13 +40,15 @@ def evaluate(options: argparse.Namespace) -> None:
     from jaxgen.experiment import measure
 
     if options.on:
+        refuse(options, ("extractor", "count", "reference"), "leave it out with --on, which evaluates a restorer")
         evaluate_restorer(options)
         return
+    refuse(options, ("sigma", "protocol"), "it is for a restorer, which --on FOLDER evaluates")
     found = measure.evaluate_run(
         options.run,
-        extractor=options.extractor,
-        count=options.count,
-        reference=options.reference,
+        extractor=options.extractor or "auto",
+        count=options.count or 10_000,
+        reference=options.reference or "test",
         seed=options.seed,
         which=options.checkpoint,
         ema=options.ema,
@@ -52,16 +56,24 @@ def evaluate(options: argparse.Namespace) -> None:
     print(json.dumps(found) if options.json else report.as_text(found))
 
 
+def refuse(options: argparse.Namespace, names: Sequence[str], reason: str) -> None:
+    """Raises UsageError for an option that was given and has no effect."""
+    for name in names:
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name}: {reason}")
+
+
 def evaluate_restorer(options: argparse.Namespace) -> None:
     """Prints what a run or a shipped restorer reaches on folders of pictures."""
     from jaxgen.evaluation import restoration
     from jaxgen.experiment import measure_restorer
 
+    keep_freed_memory()
     use_compilation_cache()
     found = measure_restorer.evaluate(
         options.run,
         options.on,
-        sigmas=options.sigma,
+        sigmas=options.sigma or (15.0, 25.0, 50.0),
         protocol=options.protocol,
         seed=options.seed,
         which=options.checkpoint,
@@ -78,7 +90,8 @@ def restore(options: argparse.Namespace) -> None:
 
     settings = tasks.Settings(options.sigma, options.strength, options.ensemble, options.tile)
     act = tasks.choose(options.task, settings)
-    found = [path for given in options.photographs for path in files.photographs_in(given, list(tasks.TASKS))]
+    found = files.gather(options.photographs, options.task, options.out)
+    keep_freed_memory()
     use_compilation_cache()
     one = partial(
         files.restore_file,
@@ -91,7 +104,7 @@ def restore(options: argparse.Namespace) -> None:
         megapixels=options.megapixels,
         progress=files.tile_progress(sys.stderr),
     )
-    files.restore_all(found, one, print)
+    files.restore_all(found, one, partial(print, flush=True))
 
 
 def info(options: argparse.Namespace) -> None:
@@ -101,7 +114,7 @@ def info(options: argparse.Namespace) -> None:
 
     if str(options.run) in restorers.FILES and not options.run.exists():
         card = restorers.read(str(options.run))[1]
-        print(json.dumps(card._asdict()) if options.json else restorers.as_text(card))
+        print(json.dumps(restorers.as_json(card)) if options.json else restorers.as_text(card))
         return
     found = facts.describe(options.run)
     print(json.dumps(found, allow_nan=False) if options.json else facts.as_text(found))
@@ -164,18 +177,15 @@ def make_parser() -> argparse.ArgumentParser:
     new.add_argument("run", type=Path, help="run folder, or the name of a shipped restorer, as in denoise_gray")
     new.add_argument("--on", nargs="+", metavar="FOLDER", help="folders of pictures, for a restorer")
     new.add_argument(
-        "--sigma", type=float, nargs="+", default=[15.0, 25.0, 50.0], help="noise for a restorer, in grey levels of 255"
+        "--sigma", type=float, nargs="+", help="noise for a restorer, in grey levels of 255 (default: 15 25 50)"
     )
     new.add_argument("--protocol", help="gray8, rgb8 or y601-shave4 (default: gray8 or rgb8, by the restorer)")
     new.add_argument(
         "--extractor",
-        default="auto",
         help="auto (the classifier shipped for the run's data), its name, or InceptionV3's weights (default: auto)",
     )
-    new.add_argument(
-        "--count", type=count, default=10_000, help="generated images, no more than the floor has (default: 10000)"
-    )
-    new.add_argument("--reference", choices=("test", "train"), default="test", help="real images (default: test)")
+    new.add_argument("--count", type=count, help="generated images, no more than the floor has (default: 10000)")
+    new.add_argument("--reference", choices=("test", "train"), help="real images (default: test)")
     new.add_argument("--seed", type=seed, default=0, help="seed of latents or damage (default: 0)")
     new.add_argument("--json", action="store_true", help="one JSON object")
     choose_variables(new)
@@ -190,7 +200,7 @@ def make_parser() -> argparse.ArgumentParser:
     new.add_argument("--compare", action="store_true", help="write original and result side by side too")
     new.add_argument("--out", type=Path, help="folder for the results (default: beside the originals)")
     new.add_argument("--overwrite", action="store_true", help="make results again that are there already")
-    new.add_argument("--tile", type=count, default=1024, help="largest tile in pixels, less memory if smaller")
+    new.add_argument("--tile", type=count, default=1024, help="largest tile, 64 to 1024 pixels (default: 1024)")
     new.add_argument("--megapixels", type=float, default=100.0, help="the largest picture that is read (default: 100)")
     new.set_defaults(action=restore)
 

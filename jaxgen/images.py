@@ -1,4 +1,4 @@
-"""Pictures on disk and pictures in rows: read, write, grid. The only code that imports Pillow."""
+"""Pictures on disk and pictures in rows: read, write, grid. Pillow is imported here and in `photographs` alone."""
 
 import contextlib
 import math

@@ -173,15 +173,20 @@ def write(path: str | os.PathLike, photograph: Photograph) -> None:
       UsageError: if it cannot be written.
     """
     path = Path(path)
+    try:
+        file = encoded(photograph)
+    except (OSError, ValueError) as error:  # too large for the format, or more EXIF data than it holds
+        raise UsageError(f"cannot write {path} as {photograph.kind}: {error}") from error
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(encoded(photograph))
+        temporary.write_bytes(file)
         temporary.replace(path)
     except OSError as error:
+        raise UsageError(f"cannot write the picture {path}: {error.strerror or error}") from error
+    finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise UsageError(f"cannot write the picture {path}: {error.strerror or error}") from error
 
 
 def encoded(photograph: Photograph) -> bytes:

@@ -173,7 +173,7 @@ def test_what_is_no_single_picture_is_told(tmp_path):
         "pages.tif": "it holds 3 pictures; give a file for each",
         "empty.png": "it is empty",
         "words.png": "cannot identify image file",
-        "half.png": "",
+        "half.png": "truncated|broken",
         "missing.png": "No such file",
         "real.tif": "its values are floating point: give 8 or 16 bits",
     }.items():
@@ -192,6 +192,35 @@ def test_the_limit_of_pixels_is_ours(tmp_path):
         assert Image.MAX_IMAGE_PIXELS == 1000
     finally:
         Image.MAX_IMAGE_PIXELS = kept
+
+
+def test_what_a_format_does_not_hold_is_told(tmp_path):
+    wide = photographs.Photograph(np.zeros((1, 20_000, 3), np.float32), kind="WEBP")
+    with pytest.raises(UsageError, match=r"cannot write .*a\.webp as WEBP: "):
+        photographs.write(tmp_path / "a.webp", wide)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_jpeg_keeps_profile_and_exif(tmp_path):
+    exif = Image.Exif()
+    exif[ARTIST], exif[ORIENTATION] = "a person", 6
+    values = np.kron(SHALLOW[..., :3], np.ones((8, 8, 1), np.uint8))
+    Image.fromarray(values).save(tmp_path / "a.jpg", icc_profile=PROFILE, exif=exif)
+    first, second, copy = again(tmp_path / "a.jpg", tmp_path)
+    assert first.pixels.shape == (56, 40, 3)
+    assert (first.kind, first.profile) == ("JPEG", PROFILE)
+    assert second[2:] == first[2:]
+    written = Image.open(copy).getexif()
+    assert written[ARTIST] == "a person"
+    assert ORIENTATION not in written
+
+
+def test_of_a_cameras_several_views_the_first_counts(tmp_path):
+    first, second = (Image.fromarray(np.full((16, 16, 3), value, np.uint8)) for value in (50, 200))
+    first.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[second])
+    found = photographs.read(tmp_path / "a.jpg")
+    assert found.kind == "JPEG"
+    np.testing.assert_allclose(found.pixels * 255, 50, atol=2)
 
 
 def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path):

@@ -28,17 +28,6 @@ def stage_keys(key: Array, examples: int, stage: int) -> Array:
     return jax.vmap(lambda k: jax.random.fold_in(k, stage))(keys.per_example(key, examples))
 
 
-def fixed(function: Callable[..., Any], *arguments: Any, **options: Any) -> Degradation:
-    """Returns the degradation that a function without randomness is, to be composed with others.
-
-    Args:
-      function: (images, …) -> images, such as `jpeg` or `downsample`.
-      *arguments: what follows the images.
-      **options: by name.
-    """
-    return lambda key, images: function(images, *arguments, **options)
-
-
 def compose(*degradations: Degradation) -> Degradation:
     """Returns the degradation that applies several, the first first, each with random numbers of its own.
 

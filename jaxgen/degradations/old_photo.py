@@ -6,7 +6,7 @@ from jax import Array
 
 from jaxgen.degradations import blurring, compression, layers
 from jaxgen.degradations.noise import gaussian_noise
-from jaxgen.degradations.parameters import streams, uniform
+from jaxgen.degradations.parameters import streams, uniform, wide
 from jaxgen.degradations.stains import foxing, stain
 from jaxgen.degradations.wear import scratches, tears
 
@@ -50,9 +50,9 @@ def old_photo(key: Array, images: Array) -> tuple[Array, Array]:
       (float[batch, height, width, channel] in [0, 1], float32[batch, height, width, 1]: 1 is hidden).
     """
     images = layers.pictures(images)
-    count = len(images)
+    count, dtype = len(images), images.dtype
     soft, faded, brown, fox, water, scratched, torn, level, noise, file = streams(key, count, 10)
-    images = blurring.gaussian_blur(images, uniform(soft, count, 0.2, 1.5), KERNEL)
+    images = blurring.gaussian_blur(wide(images), uniform(soft, count, 0.2, 1.5), KERNEL)
     images = fade(images, uniform(faded, count, 0.0, 0.5), uniform(brown, count))
     visible = jnp.ones((*images.shape[:-1], 1), jnp.float32)
     for damage in (
@@ -64,4 +64,4 @@ def old_photo(key: Array, images: Array) -> tuple[Array, Array]:
         images, alpha = damage(images)
         visible = visible * (1 - alpha)
     images = gaussian_noise(noise, images, uniform(level, count, 0.0, 15 / 255))
-    return compression.jpeg(images, uniform(file, count, 50, 95)), 1 - visible
+    return compression.jpeg(images, uniform(file, count, 50, 95)).astype(dtype), 1 - visible

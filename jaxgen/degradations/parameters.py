@@ -81,7 +81,13 @@ def choice(key: Array, probabilities: tuple[float, ...], count: int) -> Array:
     return above.sum(1).astype(jnp.int32)
 
 
+def wide(images: Array) -> Array:
+    """Returns the images in float32 or wider: bfloat16 has some hundred normal numbers, and none beyond 3."""
+    return images.astype(jnp.promote_types(images.dtype, jnp.float32))
+
+
 def normal(key: Array, images: Array) -> Array:
-    """Returns standard normal numbers in the images' shape and dtype, those of an image drawn by its own key."""
-    draw = jax.vmap(lambda k: jax.random.normal(k, images.shape[1:], images.dtype))
+    """Returns standard normal numbers in the images' shape, float32 or wider, an image's drawn by its own key."""
+    dtype = jnp.promote_types(images.dtype, jnp.float32)
+    draw = jax.vmap(lambda k: jax.random.normal(k, images.shape[1:], dtype))
     return draw(keys.per_example(key, len(images)))

@@ -16,7 +16,7 @@ from jaxgen.degradations.composition import apply_if, select, shuffled
 from jaxgen.degradations.compression import jpeg
 from jaxgen.degradations.kernels import gaussian_kernel, plateau_kernel, sinc_kernel, windowed
 from jaxgen.degradations.noise import poisson_noise
-from jaxgen.degradations.parameters import choice, floating, normal, streams, uniform
+from jaxgen.degradations.parameters import choice, floating, normal, streams, uniform, wide
 
 INTERPOLATIONS = (1 / 3, 1 / 3, 1 / 3)
 GAUSSIAN = canvases.METHODS.index("gaussian")
@@ -83,12 +83,12 @@ def bsrgan(key: Array, images: Array, scale: int) -> Array:
       images: float[batch, height, width, channel] in [0, 1], the channels 1 or 3.
       scale: of super-resolution; it divides height and width.
     Returns:
-      float[batch, height / scale, width / scale, channel] in [0, 1].
+      float[batch, height / scale, width / scale, channel] in [0, 1], in the images' dtype.
     Raises:
       ValueError: if the scale does not divide the sides.
     Reference: Zhang et al. 2021, "Designing a practical degradation model for deep blind image super-resolution".
     """
-    images = floating(images)
+    dtype, images = floating(images).dtype, wide(floating(images))
     height, width = divided(images, scale)
     shape = images.shape[1:3]
 
@@ -96,10 +96,10 @@ def bsrgan(key: Array, images: Array, scale: int) -> Array:
         n = len(canvas.images)
         chance, first, second, angle, side = streams(key, n, 5)
         isotropic = uniform(chance, n) < 0.5
-        wide = (2 + 0.2 * scale) * uniform(first, n)
+        round_ = (2 + 0.2 * scale) * uniform(first, n)
         # The two variances, not the deviations, are uniform.
         along, across = (jnp.sqrt((4 + scale) * uniform(k, n)) for k in (first, second))
-        sigmas = (jnp.where(isotropic, wide, sigma) for sigma in (along, across))
+        sigmas = (jnp.where(isotropic, round_, sigma) for sigma in (along, across))
         kernels = gaussian_kernel(*sigmas, uniform(angle, n, 0, math.pi), 25)
         return canvases.blur(canvas, windowed(kernels, odd_sides(side, n, 25)))
 
@@ -128,7 +128,7 @@ def bsrgan(key: Array, images: Array, scale: int) -> Array:
     stages = shuffled(blurred, blurred, downsampled, finished, noisy, apply_if(0.9, compressed), in_order=(2, 3))
     order, last = streams(key, len(images), 2)
     small = stages(order, canvases.whole(images)).images[:, :height, :width]
-    return jpeg(small, uniform(last, len(images), *QUALITIES))
+    return jpeg(small, uniform(last, len(images), *QUALITIES)).astype(dtype)
 
 
 def random_kernels(key: Array, examples: int, widest: float) -> Array:
@@ -215,12 +215,12 @@ def real_esrgan(key: Array, images: Array, scale: int) -> Array:
       images: float[batch, height, width, channel] in [0, 1], the channels 1 or 3.
       scale: of super-resolution; it divides height and width.
     Returns:
-      float[batch, height / scale, width / scale, channel] in [0, 1], multiples of 1 / 255.
+      float[batch, height / scale, width / scale, channel] in [0, 1], in the images' dtype, multiples of 1 / 255.
     Raises:
       ValueError: if the scale does not divide the sides.
     Reference: Wang et al. 2021, "Real-ESRGAN: training real-world blind super-resolution with pure synthetic data".
     """
-    images = floating(images)
+    dtype, images = floating(images).dtype, wide(floating(images))
     n, small = len(images), divided(images, scale)
     first, second, last = streams(key, n, 3)
     kernel, size, noise, quality = streams(first, n, 4)
@@ -240,4 +240,4 @@ def real_esrgan(key: Array, images: Array, scale: int) -> Array:
     ringing = windowed(sinc_kernel(uniform(cutoff, n, math.pi / 3, math.pi), 21), odd_sides(side, n, 21))
     filtered = jnp.clip(select(uniform(chance, n) < 0.8, blur(canvas.images, ringing), canvas.images), 0, 1)
     after = jpeg(filtered, uniform(quality, n, *QUALITIES))
-    return select(before, jnp.round(filtered * 255) / 255, after)
+    return select(before, jnp.round(filtered * 255) / 255, after).astype(dtype)

@@ -36,7 +36,8 @@ KERNELS = {"bicubic": (cubic, 2.0), "bilinear": (linear, 1.0)}
 METHODS = (*KERNELS, "area", "nearest")
 
 
-@functools.cache
+# A matrix for each size met: as many as a training has, without end for pictures of any size.
+@functools.lru_cache(32)
 def matrix(length: int, target: int, scale: float, method: str, antialias: bool) -> np.ndarray:
     """Returns what share each sample of a line has in each new one.
 

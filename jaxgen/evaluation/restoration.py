@@ -1,12 +1,10 @@
 """What a restorer is worth on folders of pictures: tables, with the damaged input and classical filters beside it."""
 
 import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -16,19 +14,27 @@ from jaxgen.data.resample import LUMA
 from jaxgen.errors import UsageError, unknown
 from jaxgen.inference.restorer import Restorer, restore
 from jaxgen.metrics.protocols import PROTOCOLS, compare
+from jaxgen.training.run_folder import to_json
 
-INPUT, RESTORED = "damaged input", "network"
+INPUT = "damaged input"
 BASELINES: dict[str, Callable[[Array], Array]] = {
-    "mean 3×3": lambda x: filters.mean(x, 3),
-    "median 3×3": lambda x: filters.median(x, 3),
-    "median 5×5": lambda x: filters.median(x, 5),
-    "Gaussian σ 0.9": lambda x: filters.gaussian(x, 0.9, 7),
-    "Wiener 5×5": lambda x: filters.wiener(x, 5),
-    "bilateral 9×9": lambda x: filters.bilateral(x, 9, 0.25, 1.5),
+    name: jax.jit(filtered)
+    for name, filtered in {
+        "mean 3×3": lambda x: filters.mean(x, 3),
+        "median 3×3": lambda x: filters.median(x, 3),
+        "median 5×5": lambda x: filters.median(x, 5),
+        "Gaussian σ 0.9": lambda x: filters.gaussian(x, 0.9, 7),
+        "Wiener 5×5": lambda x: filters.wiener(x, 5),
+        "bilateral 9×9": lambda x: filters.bilateral(x, 9, 0.25, 1.5),
+    }.items()
 }
 """Classical filters, with the settings that are best for noise of σ 25 on 20 of BSD68."""
+SMALLEST = 19  # SSIM's window, and what y601-shave4 cuts
 
-Damage = Callable[[Array, Array], tuple[Array, Array | None]]
+Damage = Callable[[Array, Array, float], tuple[Array, Array | None]]
+Way = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+
+score = jax.jit(compare, static_argnums=0)
 
 
 class Row(NamedTuple):
@@ -49,13 +55,16 @@ def read_pictures(folder: str, protocol: str) -> list[np.ndarray]:
     """Returns the pictures of a folder with the channels that a protocol compares, float32[height, width, channel].
 
     Raises:
-      UsageError: if there are none, the protocol is unknown, or it compares colours and a picture has none.
+      UsageError: if there are none, the protocol is unknown, or a picture is too small or has no colours to compare.
     """
     if protocol not in PROTOCOLS:
         raise unknown("protocol", protocol, PROTOCOLS)
     found = []
     for path in picture_paths(folder):
         picture = images.read(path)
+        if min(picture.shape[:2]) < SMALLEST:
+            size = f"{picture.shape[0]}×{picture.shape[1]}"
+            raise UsageError(f"{path} is {size}: pictures of at least {SMALLEST}×{SMALLEST} pixels are compared")
         if picture.shape[-1] < PROTOCOLS[protocol].channels:
             raise UsageError(f"{path} is gray, and protocol {protocol} compares colours; choose gray8")
         if picture.shape[-1] > PROTOCOLS[protocol].channels:
@@ -65,36 +74,33 @@ def read_pictures(folder: str, protocol: str) -> list[np.ndarray]:
 
 
 def measure(
-    restorer: Restorer, damage: Damage, pictures: Sequence[np.ndarray], protocol: str, *, seed: int = 0
+    ways: Mapping[str, Way],
+    damage: Damage,
+    strength: float,
+    pictures: Sequence[np.ndarray],
+    protocol: str,
+    *,
+    seed: int = 0,
 ) -> list[Row]:
-    """Returns what the damaged pictures, the classical filters and the restorer reach.
+    """Returns what the damaged pictures, the classical filters and other ways to restore reach.
 
     Args:
-      restorer: the network.
-      damage: (key[1], images float32[1, h, w, c]) -> (damaged images, guide or None).
+      ways: by name, (damaged float32[h, w, c], guide float32[h, w, k] or None) -> restored.
+      damage: compiled (key[1], images float32[1, h, w, c], strength) -> (damaged images, guide or None).
+      strength: of the damage.
       pictures: undamaged, float32[height, width, channel].
       protocol: how results are compared, one of `PROTOCOLS`.
-      seed: of the damage; a picture meets the same one whatever the restorer.
-    Raises:
-      UsageError: if the restorer takes other channels than the protocol compares.
+      seed: of the damage; a picture meets the same one whatever restores it.
     """
-    if restorer.traits.channels != PROTOCOLS[protocol].channels:
-        wanted = PROTOCOLS[protocol].channels
-        raise UsageError(
-            f"a restorer of {restorer.traits.channels} channels, and protocol {protocol} compares {wanted}"
-        )
-    ways = {INPUT: lambda x: x} | BASELINES
-    compiled = {name: jax.jit(way) for name, way in ways.items()}
-    ruin, score = jax.jit(damage), jax.jit(lambda reference, image: compare(protocol, reference, image))
-    reached: dict[str, list[tuple[float, float]]] = {name: [] for name in (*ways, RESTORED)}
+    reached: dict[str, list[tuple[float, float]]] = {name: [] for name in (INPUT, *BASELINES, *ways)}
     for index, picture in enumerate(pictures):
         key = jax.random.fold_in(jax.random.key(seed), index)
-        damaged, guide = ruin(key[None], picture[None])
-        made = {name: way(damaged) for name, way in compiled.items()}
-        told = None if guide is None else np.asarray(guide[0])
-        made[RESTORED] = jnp.asarray(restore(restorer, np.asarray(damaged[0]), told))[None]
+        damaged, guide = damage(key[None], picture[None], strength)
+        plain, told = np.asarray(damaged[0]), None if guide is None else np.asarray(guide[0])
+        made = {INPUT: damaged} | {name: filtered(damaged) for name, filtered in BASELINES.items()}
+        made |= {name: way(plain, told)[None] for name, way in ways.items()}
         for name, image in made.items():
-            found = score(picture[None], image)
+            found = score(protocol, picture[None], image)
             reached[name].append((float(found["psnr"][0]), float(found["ssim"][0])))
     return [Row(name, *np.mean(values, 0).tolist()) for name, values in reached.items()]
 
@@ -113,7 +119,9 @@ def seconds_per_megapixel(restorer: Restorer, side: int = 1000, repeats: int = 3
 
 def evaluate(
     restorer: Restorer,
-    damages: dict[str, Damage],
+    ways: Mapping[str, Way],
+    damage: Damage,
+    strengths: Mapping[str, float],
     folders: Sequence[str],
     protocol: str,
     *,
@@ -123,7 +131,9 @@ def evaluate(
 
     Args:
       restorer: the network.
-      damages: by name, as in "σ 25"; see `measure`.
+      ways: in which it is applied, by name; see `measure`.
+      damage: see `measure`; compiled here.
+      strengths: of the damage, by name, as in {"σ 25": 25.0}.
       folders: of undamaged pictures.
       protocol: one of `PROTOCOLS`.
       seed: of the damage.
@@ -133,15 +143,23 @@ def evaluate(
     Raises:
       UsageError: if a folder holds no pictures for the protocol, or the restorer does not fit it.
     """
-    sets = {}
+    if protocol not in PROTOCOLS:
+        raise unknown("protocol", protocol, PROTOCOLS)
+    if restorer.traits.channels != PROTOCOLS[protocol].channels:
+        wanted = PROTOCOLS[protocol].channels
+        raise UsageError(
+            f"a restorer of {restorer.traits.channels} channels, and protocol {protocol} compares {wanted}"
+        )
+    sets, compiled = {}, jax.jit(damage)
     for folder in folders:
         pictures = read_pictures(folder, protocol)
-        reached = {name: measure(restorer, damage, pictures, protocol, seed=seed) for name, damage in damages.items()}
-        sets[Path(folder).name] = {
+        damages = {
+            name: measure(ways, compiled, strength, pictures, protocol, seed=seed)
+            for name, strength in strengths.items()
+        }
+        sets[folder] = {
             "pictures": len(pictures),
-            "damages": {
-                name: {row.name: {"psnr": row.psnr, "ssim": row.ssim} for row in rows} for name, rows in reached.items()
-            },
+            "damages": {name: {row.name: as_json(row) for row in rows} for name, rows in damages.items()},
         }
     return {
         "protocol": f"{protocol}: {PROTOCOLS[protocol].about}; noise added unclipped, seed {seed}",
@@ -150,6 +168,11 @@ def evaluate(
         "multiply_adds_per_pixel": restorer.traits.multiply_adds,
         "seconds_per_megapixel": seconds_per_megapixel(restorer),
     }
+
+
+def as_json(row: Row) -> dict[str, float | str]:
+    """Returns a row's numbers as JSON can hold them: where nothing was damaged, PSNR is infinite."""
+    return {"psnr": to_json(row.psnr), "ssim": to_json(row.ssim)}
 
 
 def as_text(found: dict[str, Any]) -> str:
@@ -162,7 +185,7 @@ def as_text(found: dict[str, Any]) -> str:
         width = max(map(len, (head, *ways)))
         lines += ["", "  ".join([head.ljust(width), *(f"{damage:>15}" for damage in damages)])]
         for way in ways:
-            cells = (f"{rows[way]['psnr']:7.2f} {rows[way]['ssim']:7.4f}" for rows in damages.values())
+            cells = (f"{float(rows[way]['psnr']):7.2f} {float(rows[way]['ssim']):7.4f}" for rows in damages.values())
             lines.append("  ".join([way.ljust(width), *cells]))
     lines += [
         "",

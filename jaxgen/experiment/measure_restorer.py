@@ -1,19 +1,18 @@
 """What a restorer is worth on folders of pictures: one of a run folder, or one that comes with the installation."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
-from jax import Array
 
 from jaxgen import restorers
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import restoration
 from jaxgen.experiment import measure, reopen
 from jaxgen.experiment.noise import guided
-from jaxgen.inference.restorer import Restorer, examine, make_restorer
+from jaxgen.inference.noise_level import estimate
+from jaxgen.inference.restorer import Restorer, examine, make_restorer, restore
 from jaxgen.step.optimizers import hyper_arrays
 from jaxgen.training import progress
 
@@ -45,13 +44,15 @@ def evaluate(
     Raises:
       UsageError: if there is no such run or restorer, it is not trained on noise, or a folder does not fit.
     """
-    if bad := [sigma for sigma in sigmas if not 0 < sigma <= LEVELS]:
-        raise UsageError(f"sigma {bad[0]:g}: give grey levels above 0 and up to 255")
+    if bad := [sigma for sigma in sigmas if not 0 <= sigma <= LEVELS]:
+        raise UsageError(f"sigma {bad[0]:g}: give grey levels from 0 to 255")
     is_shipped = str(source) in restorers.FILES and not source.exists()
-    restorer, ruin, about = shipped(str(source)) if is_shipped else of_run(source, which=which, ema=ema, say=say)
+    restorer, damage, about = shipped(str(source)) if is_shipped else of_run(source, which=which, ema=ema, say=say)
     found = about | restoration.evaluate(
         restorer,
-        {f"σ {sigma:g}": partial(ruin, sigma=sigma) for sigma in sigmas},
+        ways(restorer),
+        damage,
+        {f"σ {sigma:g}": sigma for sigma in sigmas},
         folders,
         protocol or ("gray8" if restorer.traits.channels == 1 else "rgb8"),
         seed=seed,
@@ -61,17 +62,27 @@ def evaluate(
     return found
 
 
-Ruin = Callable[..., tuple[Array, Array | None]]
+def ways(restorer: Restorer) -> dict[str, restoration.Way]:
+    """Returns the ways in which a restorer is measured: told the level of the noise, and as a person applies it."""
+    if not restorer.traits.guides:
+        return {"network": lambda damaged, guide: restore(restorer, damaged)}
+    given = {"network, σ given": lambda damaged, guide: restore(restorer, damaged, guide)}
+    if "noise_level" not in restorers.FILES:
+        return given
+    level = restorers.load_noise_level()
+    return given | {
+        "network, σ estimated": lambda damaged, guide: restore(restorer, damaged, estimate(level, damaged)),
+    }
 
 
-def shipped(name: str) -> tuple[Restorer, Ruin, dict[str, Any]]:
+def shipped(name: str) -> tuple[Restorer, restoration.Damage, dict[str, Any]]:
     """Returns a shipped restorer, how pictures are damaged for it, and what it is."""
     restorer = restorers.load_restorer(name)
-    ruin = lambda key, images, sigma: guided(key, images, {"sigma": sigma, "blind": 0.0})
-    return restorer, ruin, {"restorer": name, "sha256": restorers.FILES[name]}
+    damage = lambda key, images, sigma: guided(key, images, {"sigma": sigma, "blind": 0.0})
+    return restorer, damage, {"restorer": name, "sha256": restorers.FILES[name]}
 
 
-def of_run(run: Path, **choice: Any) -> tuple[Restorer, Ruin, dict[str, Any]]:
+def of_run(run: Path, **choice: Any) -> tuple[Restorer, restoration.Damage, dict[str, Any]]:
     """Returns a run's restorer, how pictures are damaged for it, and which step it is of."""
     opened = reopen.open_run(run, **choice)
     objective, hyper = opened.objective, vars(opened.config.hyper)
@@ -80,15 +91,12 @@ def of_run(run: Path, **choice: Any) -> tuple[Restorer, Ruin, dict[str, Any]]:
     if "sigma" not in hyper:
         raise UsageError(f"{run}: this run is not trained on noise of a level sigma")
     channels = opened.config.data.channels
-    ruin = lambda key, images, sigma: objective.damage(
+    damage = lambda key, images, sigma: objective.damage(
         key, images, hyper_arrays(hyper) | {"sigma": sigma, "blind": 0.0}
     )
     image = jax.ShapeDtypeStruct((1, 8, 8, channels), "float32")
-    guide = jax.eval_shape(lambda image: ruin(jax.random.split(jax.random.key(0), 1), image, 1.0)[1], image)
+    guide = jax.eval_shape(lambda image: damage(jax.random.split(jax.random.key(0), 1), image, 1.0)[1], image)
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
     traits = examine(objective.module, variables, channels, 0 if guide is None else guide.shape[-1])
-    return (
-        make_restorer(objective.module, variables, traits),
-        ruin,
-        {"step": opened.step, "checkpoint": choice["which"]},
-    )
+    restorer = make_restorer(objective.module, variables, traits)
+    return restorer, damage, {"step": opened.step, "checkpoint": choice["which"]}

@@ -1,9 +1,10 @@
-"""Pictures of any size by tiles of few sizes: the same values, whatever the tiles, in memory that does not grow.
+"""Pictures of any size by tiles of few sizes: the same values to round-off whatever the tiles, in bounded memory.
 
 A network's output near a tile's edge depends on what the network takes to be beyond it. Every tile therefore carries as
 many pixels more as the network reaches, and loses them again; beyond the picture's own border its reflection goes on.
 So all tiles agree, with each other and with one that holds the whole picture, and any size can be cut into tiles of a
-few sizes, each of which is compiled once.
+few sizes, each of which is compiled once. Within the network's reach of the border that is not what the network makes
+of the picture alone, around which it takes zeros to be.
 """
 
 from collections.abc import Callable, Iterator

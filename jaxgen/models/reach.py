@@ -32,12 +32,20 @@ def reach(module: nn.Module, channels: int) -> int | None:
     return None if across is None else max(down, across)
 
 
+def on_host() -> jax.Device | None:
+    """Returns the CPU, on which a convolution is no transform that spreads NaN; None where JAX was not given it."""
+    try:
+        return jax.local_devices(backend="cpu")[0]
+    except RuntimeError:
+        return None
+
+
 def distance_along(module: nn.Module, channels: int, axis: int) -> int | None:
     """Returns the reach along the height (axis 1) or the width (axis 2)."""
     stride = module.multiple
     image = jax.ShapeDtypeStruct((1, stride, stride, channels), jnp.bfloat16)
     shapes = jax.eval_shape(lambda image: module.init(jax.random.key(0), image, False), image)
-    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+    with jax.default_device(on_host()):
         variables = jax.tree.map(lambda leaf: jnp.ones(leaf.shape, leaf.dtype), shapes)
         length = FIRST * stride
         while length <= max(LARGEST, FIRST * stride):

@@ -1,4 +1,4 @@
-"""A U-Net of residual blocks on pixels moved into channels: the denoiser with the most PSNR for a CPU second.
+"""A U-Net of residual blocks on pixels moved into channels.
 
 No convolution has a bias and nothing is normalised, so the network is homogeneous: an image and its noise level map
 scaled together give the same result scaled, and a denoiser holds at noise levels that it was not trained for.

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxgen import weights
-from jaxgen.errors import unknown
+from jaxgen.errors import UsageError, unknown
 from jaxgen.inference.restorer import Restorer, Traits, make_restorer
 from jaxgen.models.noise_level import NoiseLevel
 from jaxgen.models.residual_unet import ResidualUNet
@@ -69,6 +69,11 @@ def read(name: str) -> tuple[Any, Card]:
     )
 
 
+def as_json(card: Card) -> dict[str, Any]:
+    """Returns a card as JSON can hold it."""
+    return card._asdict() | {"traits": card.traits and card.traits._asdict()}
+
+
 def as_text(card: Card) -> str:
     """Returns a card as lines for a person."""
     told = card._asdict() | (card.traits._asdict() if card.traits else {})
@@ -80,8 +85,10 @@ def as_text(card: Card) -> str:
 
 
 def load_restorer(name: str) -> Restorer:
-    """Returns a shipped network that restores pictures; see `read` for what it raises."""
+    """Returns a shipped network that restores pictures, or raises UsageError where it does not; see `read` too."""
     variables, card = read(name)
+    if card.traits is None:
+        raise UsageError(f"{name} restores nothing: it tells the level of noise")
     return make_restorer(NETWORKS[card.network](**card.fields), variables, card.traits)
 
 

@@ -1,5 +1,6 @@
 """From files to files: each photograph beside its original, the original never touched, one bad file no end."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from jaxgen.errors import UnfinishedError, UsageError
 from jaxgen.restoring.tasks import Settings, Task
 
 COMPARED = "before-after"
+LONGEST = 200  # characters of an error that are told
 
 
 def outputs(path: Path, task: str, kind: str, folder: Path | None) -> tuple[Path, Path]:
@@ -28,15 +30,16 @@ def outputs(path: Path, task: str, kind: str, folder: Path | None) -> tuple[Path
     keeps = path.suffix.lower() in known
     name = f"{path.stem if keeps else path.name}-{task}"
     place = folder or path.parent
-    return place / f"{name}{path.suffix if keeps else known[0]}", place / f"{name}-{COMPARED}.png"
+    out = place / f"{name}{path.suffix if keeps else known[0]}"
+    return out, out.with_name(f"{out.name}-{COMPARED}.png")
 
 
-def is_result(path: Path, tasks: Sequence[str]) -> bool:
-    """Returns whether a file was written by `outputs`."""
-    return any(path.stem.endswith((f"-{task}", f"-{task}-{COMPARED}")) for task in tasks)
+def is_result(path: Path, task: str) -> bool:
+    """Returns whether a file is named as a result of a task is."""
+    return path.stem.endswith(f"-{task}") or path.name.endswith(f"-{COMPARED}.png")
 
 
-def photographs_in(path: Path, tasks: Sequence[str]) -> list[Path]:
+def photographs_in(path: Path, task: str) -> list[Path]:
     """Returns a file alone, or the pictures of a folder in the order of their names, without earlier results.
 
     Raises:
@@ -49,11 +52,32 @@ def photographs_in(path: Path, tasks: Sequence[str]) -> list[Path]:
     found = sorted(
         file
         for file in path.iterdir()
-        if file.suffix.lower() in images.SUFFIXES and not file.name.startswith(".") and not is_result(file, tasks)
+        if file.suffix.lower() in images.SUFFIXES
+        and file.is_file()
+        and not file.name.startswith(".")
+        and not is_result(file, task)
     )
     if not found:
         raise UsageError(f"no pictures in {path}: looked for {', '.join(sorted(images.SUFFIXES))}")
     return found
+
+
+def gather(paths: Sequence[Path], task: str, folder: Path | None) -> list[Path]:
+    """Returns the photographs under several paths, each once.
+
+    Args:
+      paths: of files and folders.
+      task: its name.
+      folder: for all results; None: each beside its original.
+    Raises:
+      UsageError: if there is nothing at a path, or two photographs would have one result.
+    """
+    found = {file.resolve(): file for path in paths for file in photographs_in(path, task)}
+    by_name: dict[str, Path] = {}
+    for file in found.values() if folder else ():
+        if (other := by_name.setdefault(file.name, file)) is not file:
+            raise UsageError(f"{other} and {file} would have one result in {folder}: restore them into two folders")
+    return list(found.values())
 
 
 def restore_file(
@@ -86,14 +110,25 @@ def restore_file(
     begin = time.perf_counter()
     photograph = photographs.read(path, megapixels)
     out, compared = outputs(path, task, photograph.kind, folder)
-    if out.exists() and not overwrite:
+    if not overwrite and out.exists() and (compared.exists() or not compare):
         return f"{out} is there already; --overwrite makes it again"
+    check_folder(out.parent)
     result = act(photograph.pixels, settings, progress)
     photographs.write(out, photograph._replace(pixels=result.pixels))
     if compare:
         images.write(compared, np.concatenate([photograph.pixels, result.pixels], 1))
     size = photograph.pixels.shape[0] * photograph.pixels.shape[1] / 1e6
     return f"{out}  {result.told}, {size:.1f} megapixels in {time.perf_counter() - begin:.1f} s"
+
+
+def check_folder(folder: Path) -> None:
+    """Makes a folder, or raises UsageError where nothing can be written into it, before the work and not after it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot make the folder {folder}: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"cannot write into {folder}: permission denied; choose another folder with --out")
 
 
 def tile_progress(stream: TextIO) -> Callable[[int, int], None]:
@@ -115,7 +150,7 @@ def restore_all(paths: Sequence[Path], restore: Callable[[Path], str], say: Call
       restore: restores one and returns what happened.
       say: takes a line for each.
     Raises:
-      UnfinishedError: if some failed, with their names; UsageError if there is only one and it failed.
+      UnfinishedError: if some failed, with their names; UsageError if there is only one and it cannot be read.
     """
     failed = []
     for index, path in enumerate(paths):
@@ -127,6 +162,9 @@ def restore_all(paths: Sequence[Path], restore: Callable[[Path], str], say: Call
                 raise
             failed.append(path)
             say(f"{count}FAILED {error}")
+        except Exception as error:  # of whatever kind: the other photographs are not to wait for it
+            failed.append(path)
+            say(f"{count}FAILED {path}: {type(error).__name__}: {' '.join(str(error).split())[:LONGEST]}")
     if failed:
         raise UnfinishedError(
             f"{len(failed)} of {len(paths)} failed, the others are done: {', '.join(path.name for path in failed)}"

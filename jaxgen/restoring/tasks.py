@@ -10,6 +10,7 @@ from jaxgen import restorers
 from jaxgen.errors import UsageError, unknown
 from jaxgen.inference.noise_level import estimate
 from jaxgen.inference.restorer import Progress, restore
+from jaxgen.inference.tiles import SIDES
 
 GREY_LEVELS = 255
 
@@ -27,7 +28,7 @@ class Settings(NamedTuple):
     sigma: float | None = None
     strength: float = 1.0
     ensemble: bool = False
-    tile: int = 1024
+    tile: int = SIDES[-1]
 
 
 class Result(NamedTuple):
@@ -95,6 +96,8 @@ def choose(task: str, settings: Settings) -> Task:
         raise UsageError(
             f"sigma {settings.sigma:g}: give grey levels from 0 to 255, or leave it out to have it estimated"
         )
+    if not SIDES[0] <= settings.tile <= SIDES[-1]:
+        raise UsageError(f"tile {settings.tile}: give {SIDES[0]} to {SIDES[-1]} pixels")
     if not 0 <= settings.strength <= 1:
         raise UsageError(f"strength {settings.strength:g}: give 0 (nothing changes) to 1 (all of it)")
     return TASKS[task]

@@ -115,7 +115,11 @@ def scores(recipe: Recipe, run: Path, folder: str) -> dict[str, str]:
     sigmas = (15.0, 25.0, 50.0)
     found = measure_restorer.evaluate(run, [f"{folder}/{name}" for name in recipe.sets], sigmas=sigmas)
     told = {"protocol": found["protocol"]}
-    for name, reached in found["sets"].items():
-        for damage, rows in reached["damages"].items():
-            told[f"{name}, {damage}"] = f"{rows['network']['psnr']:.2f} dB, SSIM {rows['network']['ssim']:.4f}"
+    for name, measured in found["sets"].items():
+        for damage, rows in measured["damages"].items():
+            for way, reached in rows.items():
+                if way.startswith("network"):
+                    told[f"{Path(name).name}, {damage}, {way}"] = (
+                        f"{reached['psnr']:.2f} dB, SSIM {reached['ssim']:.4f}"
+                    )
     return told

@@ -139,3 +139,12 @@ def test_every_noise_keeps_the_dtype(name, dtype):
     images = jax.ShapeDtypeStruct((1, 4, 4, 1), dtype)
     degraded = jax.eval_shape(lambda x: getattr(noise, name)(KEY, x, jnp.float32(NOISES[name])), images)
     assert (degraded.shape, degraded.dtype) == (images.shape, images.dtype)
+
+
+@pytest.mark.parametrize("damage", [noise.gaussian_noise, noise.speckle])
+def test_bfloat16_has_the_tails_too(damage):
+    images = jnp.ones((1, 200, 200, 1), jnp.bfloat16)
+    found = np.asarray(damage(jax.random.key(0), images, 0.5).astype(jnp.float32)) - 1
+    assert abs(found.mean()) < 5 * 0.5 / 200
+    assert found.std() == pytest.approx(0.5, rel=0.02)
+    assert abs(found).max() > 3.5 * 0.5

@@ -60,3 +60,10 @@ def test_random_kernels_are_of_all_kinds_and_odd_sides():
     assert 0.04 < (kernels.min((1, 2)) < -1e-4).mean() < 0.2
     sides = np.asarray(recipes.odd_sides(KEY, 800, 21))
     assert set(sides) == {7, 9, 11, 13, 15, 17, 19, 21}
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
+@pytest.mark.parametrize("recipe", [recipes.bsrgan, recipes.real_esrgan])
+def test_the_images_dtype_is_kept(recipe, dtype):
+    images = jax.ShapeDtypeStruct((2, 16, 16, 3), dtype)
+    assert jax.eval_shape(lambda x: recipe(jax.random.key(0), x, 2), images).dtype == dtype

@@ -39,7 +39,7 @@ def test_a_run_is_measured_and_the_result_kept(run, folder):
     found = measure_restorer.evaluate(run, [folder], sigmas=(10.0, 50.0))
     assert (found["step"], found["checkpoint"]) == (1, "last")
     assert found["protocol"].startswith("gray8: ")
-    told = found["sets"][Path(folder).name]["damages"]
+    told = found["sets"][folder]["damages"]
     assert list(told) == ["σ 10", "σ 50"]
     for sigma, rows in zip((10, 50), told.values(), strict=True):
         # 480 pixels: the mean square is known to √(2/480).
@@ -60,7 +60,7 @@ def test_the_network_is_told_the_level_that_is_asked_for(run, folder, monkeypatc
     np.testing.assert_allclose(seen[0], 51 / 255, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("sigma", "message"), [(0.0, "sigma 0: give grey levels above 0"), (300.0, "sigma 300")])
+@pytest.mark.parametrize(("sigma", "message"), [(-1.0, "sigma -1: give grey levels"), (300.0, "sigma 300")])
 def test_levels_that_cannot_be_are_told(run, folder, sigma, message):
     with pytest.raises(UsageError, match=message):
         measure_restorer.evaluate(run, [folder], sigmas=(25.0, sigma))

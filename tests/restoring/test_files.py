@@ -1,4 +1,6 @@
 import io
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,10 +53,10 @@ def test_an_earlier_result_stays_unless_told(folder):
 def test_a_comparison_has_the_original_on_the_left(folder):
     restore(folder / "c.gif", compare=True, folder=folder / "out")
     assert sorted(path.name for path in (folder / "out").iterdir()) == [
-        "c.gif-denoise-before-after.png",
         "c.gif-denoise.png",
+        "c.gif-denoise.png-before-after.png",
     ]
-    seen = np.asarray(Image.open(folder / "out" / "c.gif-denoise-before-after.png"))
+    seen = np.asarray(Image.open(folder / "out" / "c.gif-denoise.png-before-after.png"))
     assert seen.shape[:2] == (9, 14)
     np.testing.assert_array_equal(seen[:, 7:], 255 - seen[:, :7])
 
@@ -77,24 +79,72 @@ def test_a_folder_is_its_pictures_without_earlier_results(folder):
     (folder / "words.txt").touch()
     (folder / ".hidden.png").touch()
     restore(folder / "b.jpg", compare=True)
-    assert [path.name for path in files.photographs_in(folder, ["denoise"])] == ["a.png", "b.jpg", "c.gif"]
+    assert [path.name for path in files.photographs_in(folder, "denoise")] == ["a.png", "b.jpg", "c.gif"]
 
 
 def test_nothing_to_restore_is_told(tmp_path):
     with pytest.raises(UsageError, match="no pictures in "):
-        files.photographs_in(tmp_path, ["denoise"])
+        files.photographs_in(tmp_path, "denoise")
     with pytest.raises(UsageError, match=r"no file or folder .*missing\.png"):
-        files.photographs_in(tmp_path / "missing.png", ["denoise"])
+        files.photographs_in(tmp_path / "missing.png", "denoise")
 
 
 def test_a_bad_file_is_told_and_the_others_are_done(folder):
     (folder / "bad.png").write_text("no picture")
     said = []
     with pytest.raises(UnfinishedError, match=r"^1 of 4 failed, the others are done: bad\.png$"):
-        files.restore_all(files.photographs_in(folder, ["denoise"]), restore, said.append)
+        files.restore_all(files.photographs_in(folder, "denoise"), restore, said.append)
     assert [line[:5] for line in said] == [f"[{i}/4]" for i in range(1, 5)]
-    assert "FAILED cannot read the picture" in said[2 - 0]
+    assert "FAILED cannot read the picture" in said[2]
     assert (folder / "c.gif-denoise.png").exists()
+
+
+def test_whatever_goes_wrong_with_one_the_others_are_done(folder):
+    said = []
+
+    def act(pixels, settings, progress):
+        if len(said) == 2:
+            raise MemoryError("no room\nfor it")
+        return invert(pixels, settings, progress)
+
+    one = lambda path: files.restore_file(path, "denoise", act, Settings())
+    with pytest.raises(UnfinishedError, match=r"^1 of 3 failed, the others are done: c\.gif$"):
+        files.restore_all(files.gather([folder], "denoise", None), one, said.append)
+    assert said[2] == f"[3/3] FAILED {folder / 'c.gif'}: MemoryError: no room for it"
+
+
+def test_a_photograph_named_twice_is_restored_once(folder):
+    found = files.gather([folder / "a.png", folder, folder / "a.png"], "denoise", None)
+    assert [path.name for path in found] == ["a.png", "b.jpg", "c.gif"]
+
+
+def test_two_photographs_never_have_one_result(folder):
+    (folder / "deeper").mkdir()
+    (folder / "deeper" / "a.png").write_bytes((folder / "a.png").read_bytes())
+    paths = [folder / "a.png", folder / "deeper" / "a.png"]
+    assert len(files.gather(paths, "denoise", None)) == 2
+    with pytest.raises(UsageError, match=r"a\.png and .*deeper/a\.png would have one result in out: restore them"):
+        files.gather(paths, "denoise", Path("out"))
+
+
+def test_a_comparison_that_is_missing_is_made(folder):
+    restore(folder / "a.png")
+    restore(folder / "a.png", compare=True)
+    assert (folder / "a-denoise.png-before-after.png").exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_is_told_before_the_work(folder):
+    folder.chmod(0o555)
+    with pytest.raises(UsageError, match=r"cannot write into .*: permission denied; choose another folder with --out"):
+        files.restore_file(folder / "a.png", "denoise", lambda *_: pytest.fail("it worked"), Settings())
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_work(folder):
+    with pytest.raises(UsageError, match=r"cannot make the folder .*b\.jpg"):
+        files.restore_file(
+            folder / "a.png", "denoise", lambda *_: pytest.fail("it worked"), Settings(), folder=folder / "b.jpg"
+        )
 
 
 def test_a_single_bad_file_is_a_mistake_of_its_own(tmp_path):

@@ -52,6 +52,8 @@ def test_strength_is_the_share_of_the_change(told, strength):
         ("denoise", Settings(sigma=-1), "sigma -1: give grey levels from 0 to 255"),
         ("denoise", Settings(sigma=256), "sigma 256: give grey levels from 0 to 255"),
         ("denoise", Settings(strength=1.5), "strength 1.5: give 0 "),
+        ("denoise", Settings(tile=32), "tile 32: give 64 to 1024 pixels"),
+        ("denoise", Settings(tile=2048), "tile 2048: give 64 to 1024 pixels"),
     ],
 )
 def test_what_cannot_be_is_told(task, settings, message, monkeypatch):
