@@ -15,7 +15,7 @@ from jaxgen.allocator import keep_freed_memory
 from jaxgen.errors import UnfinishedError, UsageError, unknown
 
 USAGE, FAILED, SIGNALLED = 2, 1, 128
-OUT_OF_MEMORY = "the device's memory is full, lower batch_size or width, or raise microbatches"
+OUT_OF_MEMORY = "the device's memory is full, lower batch_size, width or tile, or raise microbatches"
 
 
 def field_names(kind: type, prefix: str = "") -> Iterator[str]:
@@ -107,7 +107,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         case Interrupted():
             return str(error), SIGNALLED + error.signal
         case KeyboardInterrupt():
-            return "stopped before there was anything to save", SIGNALLED + signal.SIGINT
+            return "stopped; what was saved or written before stays", SIGNALLED + signal.SIGINT
         case JaxRuntimeError() if "RESOURCE_EXHAUSTED" in str(error):
             return f"{OUT_OF_MEMORY}: {str(error).splitlines()[0]}", FAILED
     return None

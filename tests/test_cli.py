@@ -232,3 +232,55 @@ def test_help_at_every_level(words, told, capsys, monkeypatch, experiments):
     status, out, _ = run(capsys, *words.split())
     assert not status
     assert told in out
+
+
+@pytest.fixture
+def photographs_to_restore(tmp_path, monkeypatch):
+    """A folder with two photographs and a file that is none; the task inverts."""
+    from jaxgen.restoring import tasks
+
+    invert = lambda pixels, settings, progress: tasks.Result(1 - pixels, f"strength {settings.strength:g}")
+    monkeypatch.setitem(tasks.TASKS, "denoise", invert)
+    monkeypatch.setattr(tasks.restorers, "FILES", dict.fromkeys(tasks.NETWORKS["denoise"], ""))
+    for name in ("a.png", "b.png"):
+        images.write(tmp_path / name, np.full((5, 4, 3), 0.25, np.float32))
+    (tmp_path / "bad.png").write_text("no picture")
+    return tmp_path
+
+
+def test_restore_goes_on_after_a_bad_file_and_tells_it(photographs_to_restore, capsys):
+    folder = photographs_to_restore
+    status, out, err = run(capsys, "restore", folder, "--task", "denoise", "--strength", 0.5, "--compare")
+    assert status == 1
+    assert err == "jaxgen: 1 of 3 failed, the others are done: bad.png\n"
+    lines = out.splitlines()
+    assert lines[0].startswith(f"[1/3] {folder / 'a-denoise.png'}  strength 0.5, 0.0 megapixels in ")
+    assert lines[2].startswith("[3/3] FAILED cannot read the picture")
+    np.testing.assert_allclose(images.read(folder / "b-denoise.png"), 191 / 255, atol=1e-6)
+    assert images.read(folder / "b-denoise.png-before-after.png").shape == (5, 8, 3)
+    assert images.read(folder / "a.png").max() < 0.26
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--task", "denoize"], "unknown task 'denoize': did you mean denoise"),
+        (["--task", "denoise", "--tile", "10"], "tile 10: give 64 to 1024 pixels"),
+        ([], "the following arguments are required: --task"),
+    ],
+)
+def test_restore_tells_what_it_cannot_do(photographs_to_restore, capsys, words, message):
+    status, _, err = run(capsys, "restore", photographs_to_restore / "a.png", *words)
+    assert status == 2
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_options_without_effect_are_refused(trained, capsys):
+    for words, message in {
+        ("--sigma", "25"): "--sigma: it is for a restorer, which --on FOLDER evaluates",
+        ("--on", "somewhere", "--count", "5"): "--count: leave it out with --on",
+    }.items():
+        status, _, err = run(capsys, "evaluate", trained, *words)
+        assert status == 2
+        assert message in err
