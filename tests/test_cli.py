@@ -239,7 +239,9 @@ def photographs_to_restore(tmp_path, monkeypatch):
     """A folder with two photographs and a file that is none; the task inverts."""
     from jaxgen.restoring import tasks
 
-    invert = lambda pixels, settings, progress: tasks.Result(1 - pixels, f"strength {settings.strength:g}")
+    invert = lambda photograph, settings, progress: tasks.Result(
+        1 - photograph.pixels, f"strength {settings.strength:g}"
+    )
     monkeypatch.setitem(tasks.TASKS, "denoise", invert)
     monkeypatch.setattr(tasks.restorers, "FILES", dict.fromkeys(tasks.NETWORKS["denoise"], ""))
     for name in ("a.png", "b.png"):

@@ -8,6 +8,7 @@ from jaxgen.inference.tiles import reflected
 
 SIDE = 128
 MOST = 4
+MOST_CUT = 0.2
 
 
 def windows(image: np.ndarray) -> np.ndarray:
@@ -33,13 +34,25 @@ def windows(image: np.ndarray) -> np.ndarray:
     )
 
 
-def estimate(network: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> float:
+def is_telling(seen: np.ndarray) -> np.ndarray:
+    """Returns bool[n], whether windows float32[n, h, w] show noise: it is lost where values are cut."""
+    return ((seen <= 0) | (seen >= 1)).mean((1, 2)) <= MOST_CUT
+
+
+def estimate(network: Callable[[np.ndarray], np.ndarray], image: np.ndarray, alpha: np.ndarray | None = None) -> float:
     """Returns the standard deviation of white noise in a picture, the median over its windows and channels.
+
+    Windows in which much is black, white or transparent, as in margins and night skies, are left out where others show
+    more.
 
     Args:
       network: (float32[n, SIDE, SIDE, 1]) -> float32[n], standard deviation; see `models.noise_level`.
       image: float32[height, width, channel] in [0, 1].
+      alpha: float32[height, width, 1] in [0, 1], the picture's opacity, or None.
     """
-    seen = windows(image).transpose(0, 3, 1, 2).reshape(-1, SIDE, SIDE, 1)
+    visible = image if alpha is None else np.where(alpha > 0, image, 0)
+    seen = windows(visible).transpose(0, 3, 1, 2).reshape(-1, SIDE, SIDE)
+    telling = is_telling(seen)
+    chosen = seen[telling] if telling.any() else seen
     # One window at a time: the number of windows is another for every size, and each would be compiled.
-    return float(np.median([network(window[None])[0] for window in seen]))
+    return float(np.median([network(window[None, :, :, None])[0] for window in chosen]))

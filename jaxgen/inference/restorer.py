@@ -100,7 +100,7 @@ def restore(
 
     def apply(view: np.ndarray) -> np.ndarray:
         if traits.reach is None:
-            return restorer.network(view[None])[0]
+            return np.array(restorer.network(view[None])[0])
         return tiles.tiled(
             restorer.network,
             view,

@@ -113,7 +113,7 @@ def restore_file(
     if not overwrite and out.exists() and (compared.exists() or not compare):
         return f"{out} is there already; --overwrite makes it again"
     check_folder(out.parent)
-    result = act(photograph.pixels, settings, progress)
+    result = act(photograph, settings, progress)
     photographs.write(out, photograph._replace(pixels=result.pixels))
     if compare:
         images.write(compared, np.concatenate([photograph.pixels, result.pixels], 1))

@@ -11,6 +11,7 @@ from jaxgen.errors import UsageError, unknown
 from jaxgen.inference.noise_level import estimate
 from jaxgen.inference.restorer import Progress, restore
 from jaxgen.inference.tiles import SIDES
+from jaxgen.photographs import Photograph
 
 GREY_LEVELS = 255
 
@@ -43,23 +44,24 @@ class Result(NamedTuple):
     told: str
 
 
-Task = Callable[[np.ndarray, Settings, Progress], Result]
+Task = Callable[[Photograph, Settings, Progress], Result]
 
 load_restorer = functools.cache(restorers.load_restorer)
 load_noise_level = functools.cache(restorers.load_noise_level)
 
 
-def denoise(pixels: np.ndarray, settings: Settings, progress: Progress) -> Result:
+def denoise(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
     """Returns a photograph without its noise.
 
     Args:
-      pixels: float32[height, width, 1 or 3] in [0, 1].
+      photograph: its pixels and its alpha count.
       settings: all of them count.
       progress: takes the number of tiles done and that of all.
     """
+    pixels = photograph.pixels
     sigma, how = settings.sigma, "as given"
     if sigma is None:
-        sigma, how = GREY_LEVELS * estimate(load_noise_level(), pixels), "estimated"
+        sigma, how = GREY_LEVELS * estimate(load_noise_level(), pixels, photograph.alpha), "estimated"
     network = load_restorer("denoise_gray" if pixels.shape[-1] == 1 else "denoise_color")
     restored = restore(
         network,
@@ -69,8 +71,11 @@ def denoise(pixels: np.ndarray, settings: Settings, progress: Progress) -> Resul
         largest=settings.tile,
         progress=progress,
     )
-    mixed = pixels + settings.strength * (restored - pixels)
-    return Result(np.clip(mixed, 0, 1), f"noise σ {sigma:.1f} {how}")
+    # In place: a photograph of 24 megapixels has 0.3 GB.
+    restored -= pixels
+    restored *= np.float32(settings.strength)
+    restored += pixels
+    return Result(np.clip(restored, 0, 1, out=restored), f"noise σ {sigma:.1f} {how}")
 
 
 TASKS: dict[str, Task] = {"denoise": denoise}

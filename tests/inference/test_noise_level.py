@@ -22,3 +22,24 @@ def test_the_level_is_that_of_most_windows_and_channels():
     image = np.full((600, 500, 3), 0.5, np.float32) + 0.1 * GENERATOR.standard_normal((600, 500, 3), np.float32)
     image[:150] = GENERATOR.random((150, 500, 3))
     assert noise_level.estimate(spread, image) == pytest.approx(0.1, rel=0.02)
+
+
+def noisy(height, width):
+    return np.clip(0.5 + 0.1 * GENERATOR.standard_normal((height, width, 1), np.float32), 0, 1)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_margins_tell_nothing(value):
+    image = np.full((900, 700, 1), value, np.float32)
+    image[:300] = noisy(300, 700)
+    assert noise_level.estimate(spread, image) == pytest.approx(0.1, rel=0.03)
+
+
+def test_what_is_transparent_tells_nothing():
+    image, alpha = np.full((900, 700, 1), 0.3, np.float32), np.zeros((900, 700, 1), np.float32)
+    image[:300], alpha[:300] = noisy(300, 700), 1
+    assert noise_level.estimate(spread, image, alpha) == pytest.approx(0.1, rel=0.03)
+
+
+def test_a_picture_of_black_and_white_alone_is_estimated_all_the_same():
+    assert noise_level.estimate(spread, np.zeros((200, 200, 1), np.float32)) == 0

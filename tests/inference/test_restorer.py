@@ -66,7 +66,9 @@ def test_a_network_that_sees_everything_is_given_everything():
     variables = {"params": {"weight": np.float32(1)}}
     restorer = make_restorer(Mean(), variables, examine(Mean(), variables, 3, 0))
     assert restorer.traits.reach is None
-    np.testing.assert_allclose(restore(restorer, IMAGE, largest=64), IMAGE - IMAGE.mean((0, 1)), atol=1e-5)
+    found = restore(restorer, IMAGE, largest=64)
+    np.testing.assert_allclose(found, IMAGE - IMAGE.mean((0, 1)), atol=1e-5)
+    assert found.flags.writeable
 
 
 def test_what_does_not_fit_is_told(restorer):

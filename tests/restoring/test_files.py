@@ -14,8 +14,8 @@ from jaxgen.restoring.tasks import Result, Settings
 GENERATOR = np.random.default_rng(0)
 
 
-def invert(pixels, settings, progress):
-    return Result(1 - pixels, "turned over")
+def invert(photograph, settings, progress):
+    return Result(1 - photograph.pixels, "turned over")
 
 
 @pytest.fixture
@@ -102,10 +102,10 @@ def test_a_bad_file_is_told_and_the_others_are_done(folder):
 def test_whatever_goes_wrong_with_one_the_others_are_done(folder):
     said = []
 
-    def act(pixels, settings, progress):
+    def act(photograph, settings, progress):
         if len(said) == 2:
             raise MemoryError("no room\nfor it")
-        return invert(pixels, settings, progress)
+        return invert(photograph, settings, progress)
 
     one = lambda path: files.restore_file(path, "denoise", act, Settings())
     with pytest.raises(UnfinishedError, match=r"^1 of 3 failed, the others are done: c\.gif$"):

@@ -3,6 +3,7 @@ import pytest
 
 from jaxgen.errors import UsageError
 from jaxgen.inference.restorer import Restorer, Traits
+from jaxgen.photographs import Photograph
 from jaxgen.restoring import tasks
 from jaxgen.restoring.tasks import Settings
 
@@ -30,18 +31,24 @@ def told(monkeypatch):
 
 
 def test_the_level_is_estimated_or_given(told):
-    result = tasks.denoise(PIXELS, Settings(), nothing)
+    result = tasks.denoise(Photograph(PIXELS), Settings(), nothing)
     assert told == {"level": pytest.approx(0.1), "name": "denoise_color"}
     assert result.told == "noise σ 25.5 estimated"
-    result = tasks.denoise(PIXELS[..., :1], Settings(sigma=51), nothing)
+    result = tasks.denoise(Photograph(PIXELS[..., :1]), Settings(sigma=51), nothing)
     assert told == {"level": pytest.approx(0.2), "name": "denoise_gray"}
     assert result.told == "noise σ 51.0 as given"
     np.testing.assert_allclose(result.pixels, np.clip(PIXELS[..., :1] - 0.2, 0, 1), atol=1e-6)
 
 
+def test_the_original_stays_as_it_is_in_memory_too(told):
+    kept = PIXELS.copy()
+    tasks.denoise(Photograph(PIXELS), Settings(sigma=51), nothing)
+    np.testing.assert_array_equal(PIXELS, kept)
+
+
 @pytest.mark.parametrize("strength", [0.0, 0.3, 1.0])
 def test_strength_is_the_share_of_the_change(told, strength):
-    found = tasks.denoise(PIXELS, Settings(sigma=51, strength=strength), nothing).pixels
+    found = tasks.denoise(Photograph(PIXELS), Settings(sigma=51, strength=strength), nothing).pixels
     np.testing.assert_allclose(found, np.clip(PIXELS - 0.2 * strength, 0, 1), atol=1e-6)
 
 
