@@ -112,7 +112,7 @@ def info(options: argparse.Namespace) -> None:
     from jaxgen import restorers
     from jaxgen.experiment import facts
 
-    if str(options.run) in restorers.FILES and not options.run.exists():
+    if restorers.is_known(str(options.run)):
         card = restorers.read(str(options.run))[1]
         print(json.dumps(restorers.as_json(card)) if options.json else restorers.as_text(card))
         return
@@ -174,7 +174,7 @@ def make_parser() -> argparse.ArgumentParser:
     new.set_defaults(action=sample)
 
     new = commands.add_parser("evaluate", help="what a run's generated images are worth, or a restorer on pictures")
-    new.add_argument("run", type=Path, help="run folder, or the name of a shipped restorer, as in denoise_gray")
+    new.add_argument("run", type=Path, help="run folder, name of a shipped restorer, or a .safetensors file of one")
     new.add_argument("--on", nargs="+", metavar="FOLDER", help="folders of pictures, for a restorer")
     new.add_argument(
         "--sigma", type=float, nargs="+", help="noise for a restorer, in grey levels of 255 (default: 15 25 50)"
@@ -205,7 +205,7 @@ def make_parser() -> argparse.ArgumentParser:
     new.set_defaults(action=restore)
 
     new = commands.add_parser("info", help="configuration, parameters, step, digest, best and last metrics of a run")
-    new.add_argument("run", type=Path, help="run folder, or the name of a shipped restorer for its model card")
+    new.add_argument("run", type=Path, help="run folder; a shipped restorer or a file of one for its model card")
     new.add_argument("--json", action="store_true", help="one JSON object")
     new.set_defaults(action=info)
     return parser

@@ -1,4 +1,4 @@
-"""What a restorer is worth on folders of pictures: one of a run folder, or one that comes with the installation."""
+"""What a restorer is worth on folders of pictures: one of a run folder, of a file, or of the installation."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from jaxgen import restorers
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import restoration
 from jaxgen.experiment import measure, reopen
-from jaxgen.experiment.noise import guided
+from jaxgen.experiment.noise import guided, unguided
 from jaxgen.inference.noise_level import estimate
 from jaxgen.inference.restorer import Restorer, examine, make_restorer, restore
 from jaxgen.step.optimizers import hyper_arrays
@@ -33,7 +33,7 @@ def evaluate(
     """Returns what a restorer reaches, and appends it to RUN/evaluations.jsonl where it is a run's.
 
     Args:
-      source: a run folder, or the name of a shipped restorer.
+      source: a run folder, the name of a shipped restorer, or a file of weights with its card.
       folders: of undamaged pictures.
       sigmas: noise in grey levels of 255, a column each.
       protocol: one of `metrics.protocols`; None: gray8 or rgb8, as the restorer's channels say.
@@ -46,8 +46,8 @@ def evaluate(
     """
     if bad := [sigma for sigma in sigmas if not 0 <= sigma <= LEVELS]:
         raise UsageError(f"sigma {bad[0]:g}: give grey levels from 0 to 255")
-    is_shipped = str(source) in restorers.FILES and not source.exists()
-    restorer, damage, about = shipped(str(source)) if is_shipped else of_run(source, which=which, ema=ema, say=say)
+    is_file = restorers.is_known(str(source))
+    restorer, damage, about = of_file(str(source)) if is_file else of_run(source, which=which, ema=ema, say=say)
     found = about | restoration.evaluate(
         restorer,
         ways(restorer),
@@ -57,7 +57,7 @@ def evaluate(
         protocol or ("gray8" if restorer.traits.channels == 1 else "rgb8"),
         seed=seed,
     )
-    if not is_shipped:
+    if not is_file:
         measure.keep(source, found)
     return found
 
@@ -75,11 +75,12 @@ def ways(restorer: Restorer) -> dict[str, restoration.Way]:
     }
 
 
-def shipped(name: str) -> tuple[Restorer, restoration.Damage, dict[str, Any]]:
-    """Returns a shipped restorer, how pictures are damaged for it, and what it is."""
-    restorer = restorers.load_restorer(name)
-    damage = lambda key, images, sigma: guided(key, images, {"sigma": sigma, "blind": 0.0})
-    return restorer, damage, {"restorer": name, "sha256": restorers.FILES[name]}
+def of_file(source: str) -> tuple[Restorer, restoration.Damage, dict[str, Any]]:
+    """Returns a restorer that is shipped or in a file, how pictures are damaged for it, and what it is."""
+    restorer = restorers.load_restorer(source)
+    tell = guided if restorer.traits.guides else unguided
+    damage = lambda key, images, sigma: tell(key, images, {"sigma": sigma, "blind": 0.0})
+    return restorer, damage, {"restorer": source, "sha256": restorers.read(source)[1].sha256}
 
 
 def of_run(run: Path, **choice: Any) -> tuple[Restorer, restoration.Damage, dict[str, Any]]:

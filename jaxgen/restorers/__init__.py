@@ -11,29 +11,32 @@ import numpy as np
 from jaxgen import weights
 from jaxgen.errors import UsageError, unknown
 from jaxgen.inference.restorer import Restorer, Traits, make_restorer
+from jaxgen.models.dncnn import DnCNN
+from jaxgen.models.ffdnet import FFDNet
 from jaxgen.models.noise_level import NoiseLevel
 from jaxgen.models.residual_unet import ResidualUNet
 
 FOLDER = Path(__file__).parent
-NETWORKS = {"ResidualUNet": ResidualUNet, "NoiseLevel": NoiseLevel}
+SUFFIX = ".safetensors"
+NETWORKS = {"ResidualUNet": ResidualUNet, "DnCNN": DnCNN, "FFDNet": FFDNet, "NoiseLevel": NoiseLevel}
 
 FILES: dict[str, str] = {}
 """The sha256 of NAME.safetensors in this folder, by name."""
 
 
 class Card(NamedTuple):
-    """What a shipped network is.
+    """What a network in a file is.
 
     Attributes:
       sha256: of its file.
       network: name of its module, one of `NETWORKS`.
       fields: of the module.
       traits: of a restorer, None of what restores nothing.
-      command: how it was trained.
-      trained: on what machine, and for how long.
+      command: what made the file.
+      trained: on what machine, and for how long; or by whom.
       data: what it was trained on.
       terms: under which these data are published.
-      scores: what it reaches, by test set and protocol.
+      scores: what it reaches, by test set and damage.
     """
 
     sha256: str
@@ -47,26 +50,58 @@ class Card(NamedTuple):
     scores: dict[str, str]
 
 
-def read(name: str) -> tuple[Any, Card]:
-    """Returns the variables and the card of a shipped network.
+def about(module, traits: Traits | None, **told: Any) -> dict[str, str]:
+    """Returns a card as words by name, as it is kept in a file of weights.
 
-    Raises:
-      UsageError: if there is none of that name, or its file is missing or not the recorded one.
+    Args:
+      module: of the network; its class is one of `NETWORKS`.
+      traits: of a restorer, None of what restores nothing.
+      **told: command, trained, data, terms, scores.
     """
-    if name not in FILES:
-        raise unknown("shipped network", name, FILES)
-    variables, told = weights.read(FOLDER / f"{name}.safetensors", FILES[name])
+    kept = set(NETWORKS[type(module).__name__].__dataclass_fields__) - {"parent", "name", "dtype", "param_dtype"}
+    fields = {field: getattr(module, field) for field in sorted(kept)}
+    return told | {
+        "network": type(module).__name__,
+        "fields": json.dumps(fields),
+        "traits": json.dumps(traits and traits._asdict()),
+        "scores": json.dumps(told["scores"]),
+    }
+
+
+def read(source: str) -> tuple[Any, Card]:
+    """Returns the variables and the card of a network.
+
+    Args:
+      source: name of a shipped one, or the path of a file that `about` describes.
+    Raises:
+      UsageError: if there is none, or its file is missing, not the recorded one, or without a card.
+    """
+    if source in FILES:
+        path = FOLDER / f"{source}.safetensors"
+    elif source.endswith(SUFFIX):
+        path = Path(source)
+    else:
+        raise unknown("shipped network", source, FILES)
+    variables, told = weights.read(path, FILES.get(source, ""))
+    if told.get("network") not in NETWORKS:
+        raise UsageError(f"{path} does not tell which of {', '.join(NETWORKS)} it holds: convert it, or train one")
+    fields, traits = json.loads(told["fields"]), json.loads(told["traits"])
     return variables, Card(
-        sha256=FILES[name],
+        sha256=FILES.get(source) or weights.digest(path),
         network=told["network"],
-        fields={field: tuple(v) if isinstance(v, list) else v for field, v in json.loads(told["fields"]).items()},
-        traits=Traits(**json.loads(told["traits"])) if "traits" in told else None,
+        fields={field: tuple(value) if isinstance(value, list) else value for field, value in fields.items()},
+        traits=traits and Traits(**traits),
         command=told["command"],
         trained=told["trained"],
         data=told["data"],
         terms=told["terms"],
         scores=json.loads(told["scores"]),
     )
+
+
+def is_known(source: str) -> bool:
+    """Returns whether `read` would look for a network of that name or path."""
+    return (source in FILES and not Path(source).exists()) or source.endswith(SUFFIX)
 
 
 def as_json(card: Card) -> dict[str, Any]:
@@ -84,11 +119,11 @@ def as_text(card: Card) -> str:
     )
 
 
-def load_restorer(name: str) -> Restorer:
-    """Returns a shipped network that restores pictures, or raises UsageError where it does not; see `read` too."""
-    variables, card = read(name)
+def load_restorer(source: str) -> Restorer:
+    """Returns a network that restores pictures, or raises UsageError where it does not; see `read`."""
+    variables, card = read(source)
     if card.traits is None:
-        raise UsageError(f"{name} restores nothing: it tells the level of noise")
+        raise UsageError(f"{source} restores nothing: it tells the level of noise")
     return make_restorer(NETWORKS[card.network](**card.fields), variables, card.traits)
 
 

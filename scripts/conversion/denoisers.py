@@ -8,14 +8,16 @@ are a struct `net` whose layers hold their weights.
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import NamedTuple
 
 import numpy as np
 from safetensors import SafetensorError
 
-from jaxgen import weights
+from jaxgen import restorers, weights
 from jaxgen.errors import UsageError
+from jaxgen.inference.restorer import examine
+from jaxgen.models.dncnn import DnCNN
+from jaxgen.models.ffdnet import FFDNet
 
 # Of both sources' batch norms; a state dict does not tell it.
 EPSILON = 1e-4
@@ -42,9 +44,9 @@ def read_torch(path: Path) -> list[Layer]:
         raise UsageError(f"{path} is read by PyTorch ({error}): pip install torch, which is needed only here") from None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        arrays = {name: value.numpy() for name, value in state.items()}
-    except (UnpicklingError, RuntimeError, AttributeError) as error:
-        first, *_ = str(error).splitlines()
+        arrays = {name: value.float().numpy() for name, value in state.items()}
+    except Exception as error:  # a damaged file, or one of something else, leads torch's readers to many kinds
+        first = next(iter(str(error).splitlines()), type(error).__name__)
         raise UsageError(f"{path} is no file of tensors by name ({first}): give a state dict") from None
     return of_state_dict(arrays, path)
 
@@ -59,6 +61,9 @@ def of_state_dict(state: Mapping[str, np.ndarray], path: Path) -> list[Layer]:
     layers: list[Layer] = []
     for prefix in sorted({name.rpartition(".")[0] for name in state}, key=place):
         part = lambda name, prefix=prefix: np.asarray(state[f"{prefix}.{name}"], np.float64)
+        if f"{prefix}.weight" not in state:
+            named = prefix or "a tensor without a layer"
+            raise UsageError(f"{path}: {named} has no weight: give weights of DnCNN or FFDNet")
         if part("weight").ndim == 4:
             kernel = part("weight").transpose(2, 3, 1, 0)
             layers.append(Layer(kernel, part("bias") if f"{prefix}.bias" in state else np.zeros(kernel.shape[3])))
@@ -153,15 +158,24 @@ class Network(NamedTuple):
                 params[f"block_{i - 1}"] = {"conv": leaves}
         return {"params": params}
 
+    def module(self) -> DnCNN | FFDNet:
+        """Returns the module that the variables are of."""
+        fields = {"depth": len(self.layers), "width": self.layers[0].bias.size, "channels": self.channels}
+        return FFDNet(**fields) if self.name == "ffdnet" else DnCNN(**fields, batch_norm=False)
+
     def about(self, source: Path) -> dict[str, str]:
-        """Returns what the file tells of itself: the module's fields, and where its weights come from."""
-        return {
-            "network": self.name,
-            "depth": str(len(self.layers)),
-            "width": str(self.layers[0].bias.size),
-            "channels": str(self.channels),
-            "source": f"{source.name}, sha256 {weights.digest(source)}",
-        }
+        """Returns the card of the file."""
+        module = self.module()
+        traits = examine(module, self.variables(), self.channels, guides=int(self.name == "ffdnet"))
+        return restorers.about(
+            module,
+            traits,
+            command="scripts/convert_denoiser",
+            trained=f"by those who published {source.name}, sha256 {weights.digest(source)}",
+            data="see the publication",
+            terms="see the publication",
+            scores={},
+        )
 
 
 def recognise(layers: Sequence[Layer], path: Path) -> Network:

@@ -1,12 +1,11 @@
 """The shipped restorers: trained by experiments of their own, their averages written with a model card."""
 
 import dataclasses
-import json
 import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxgen import command, weights
+from jaxgen import command, restorers, weights
 from jaxgen.errors import UsageError, unknown
 from jaxgen.experiment import facts, measure_restorer
 from jaxgen.experiment.reopen import open_run
@@ -85,19 +84,17 @@ def make(name: str, folder: str, runs: Path, out: Path, trained: str) -> str:
     config = command.parse(script.Config, shlex.split(words), "", path.name)
     train(dataclasses.replace(config, run=str(runs / name), picture_every=0), script.build)
     opened = open_run(runs / name)
-    about = {
-        "command": f"python experiments/{path.name} {recipe.words}",
-        "trained": trained,
-        "data": BSDS,
-        "terms": TERMS,
-        "network": recipe.network,
-        "fields": json.dumps(fields(recipe, opened.config)),
-        "scores": json.dumps(scores(recipe, runs / name, folder)),
-    }
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
-    if recipe.guides:
-        traits = examine(opened.objective.module, variables, opened.config.data.channels, recipe.guides)
-        about["traits"] = json.dumps(traits._asdict())
+    module = restorers.NETWORKS[recipe.network](**fields(recipe, opened.config))
+    about = restorers.about(
+        module,
+        examine(module, variables, opened.config.data.channels, recipe.guides) if recipe.guides else None,
+        command=f"python experiments/{path.name} {recipe.words}",
+        trained=trained,
+        data=BSDS,
+        terms=TERMS,
+        scores=scores(recipe, runs / name, folder),
+    )
     return weights.write(out / f"{name}.safetensors", variables, about)
 
 

@@ -5,14 +5,11 @@ from importlib.util import module_from_spec, spec_from_loader
 from itertools import pairwise
 from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 
-from jaxgen import weights
+from jaxgen import restorers, weights
 from jaxgen.errors import UsageError
-from jaxgen.models.dncnn import DnCNN
-from jaxgen.models.ffdnet import FFDNet
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "convert_denoiser"
 sys.path.insert(0, str(SCRIPT.parent))
@@ -71,11 +68,8 @@ def ffdnet(network, noisy, sigma):
 
 
 def rebuilt(path):
-    """Returns the network that a file tells of, and what it makes of images."""
-    variables, about = weights.read(path)
-    fields = {name: int(about[name]) for name in ("depth", "width", "channels")}
-    module = DnCNN(**fields, batch_norm=False) if about["network"] == "dncnn" else FFDNet(**fields)
-    return jax.jit(lambda images: module.apply(variables, images, False))
+    """Returns what the network in a file makes of images."""
+    return restorers.load_restorer(str(path)).network
 
 
 def save(state, path):
@@ -173,13 +167,13 @@ def test_the_file_tells_what_it_holds_and_is_the_same_every_time(tmp_path):
     save(stack(1, 1).state_dict(), source)
     digests = {denoisers.convert(source, tmp_path / f"{i}.safetensors") for i in range(2)}
     assert len(digests) == 1
-    assert weights.read(tmp_path / "0.safetensors")[1] == {
-        "network": "dncnn",
-        "depth": str(DEPTH),
-        "width": str(WIDTH),
-        "channels": "1",
-        "source": f"published.safetensors, sha256 {weights.digest(source)}",
-    }
+    card = restorers.read(str(tmp_path / "0.safetensors"))[1]
+    assert (card.network, card.command) == ("DnCNN", "scripts/convert_denoiser")
+    assert card.fields["depth"] == DEPTH
+    assert card.fields["width"] == WIDTH
+    assert card.fields["batch_norm"] is False
+    assert (card.traits.channels, card.traits.guides, card.traits.reach) == (1, 0, DEPTH)
+    assert card.trained == f"by those who published published.safetensors, sha256 {weights.digest(source)}"
 
 
 def test_more_than_ten_layers_are_in_the_order_of_their_numbers():
@@ -206,6 +200,10 @@ def test_other_networks_and_other_files_are_refused(tmp_path):
     refused(tmp_path / "empty.mat", tmp_path, "holds no struct `net` with layers")
     savemat(tmp_path / "pool.mat", matlab([{"type": "pool"}, {"type": "relu"}]))
     refused(tmp_path / "pool.mat", tmp_path, "has a layer pool")
+    save({"alone": torch.zeros(2, 2)}, tmp_path / "alone.pth")
+    refused(tmp_path / "alone.pth", tmp_path, "a tensor without a layer has no weight")
+    (tmp_path / "nothing.pth").touch()
+    refused(tmp_path / "nothing.pth", tmp_path, r"nothing\.pth is no file of tensors by name")
     (tmp_path / "damaged.pth").write_bytes(b"no weights")
     refused(tmp_path / "damaged.pth", tmp_path, r"damaged\.pth is no file of tensors by name")
     (tmp_path / "damaged.mat").write_bytes(b"no weights")
