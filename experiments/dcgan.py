@@ -8,7 +8,8 @@
 transposed convolution and makes 128×128.
 Source: Radford, Metz, Chintala 2016: batch 64, Adam 2e-4 with β₁ 0.5, weights from N(0, 0.02), LeakyReLU 0.2.
 Score: MNIST at 28×28 with --width 32 --steps 4000 --hyper.learning-rate 5e-4 (`scripts/results study mnist_dcgan`):
-cFID 41.0, floor 0.9, the last checkpoint being the best; 200 s on two CPU cores with other work on them, one seed.
+cFID 39.4 ± 1.5 over 3 seeds, floor 0.9, the last checkpoint always being the best; 240 s on two CPU cores with other
+work on them.
 """
 
 from dataclasses import dataclass

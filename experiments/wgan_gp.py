@@ -9,8 +9,8 @@
 Five critic updates for each of the generator's, λ 10, one interpolation weight per image, no batch norm in the critic.
 Source: Gulrajani et al. 2017, algorithm 1: Adam 1e-4 with β (0.5, 0.9), batch 50 on MNIST.
 Score: at 28×28 with --width 16 --steps 3000 --hyper.learning-rate 5e-4 (`scripts/results study mnist_wgan_gp
-fashion_wgan_gp`): cFID 27.5 on MNIST (floor 0.9; 200 s), 17.5 on Fashion-MNIST (floor 0.2; 270 s), the last checkpoints
-being the best; two CPU cores with other work on them, one seed.
+fashion_wgan_gp`): cFID 33.3 ± 6.1 on MNIST (floor 0.9), 17.8 ± 0.4 on Fashion-MNIST (floor 0.2), 3 seeds each, the last
+checkpoints always being the best; 270 s on two CPU cores with other work on them.
 """
 
 from dataclasses import dataclass
