@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 
 LARGEST = 65535
+# Of TIFF 6.0, sections 8 and 18.
+PLANES_APART = 2
+ALPHA_MULTIPLIED_IN = 1
 
 
 def read_png(file: bytes) -> np.ndarray:
@@ -42,13 +45,27 @@ def write_png(values: np.ndarray, profile: bytes | None, exif: bytes | None) -> 
 
 
 def read_tiff(path: Path) -> np.ndarray:
-    """Returns uint16[height, width, 3 or 4] of a TIFF file of 16 bits, however its planes lie; not turned upright."""
+    """Returns uint16[height, width, 3 or 4] of a TIFF file of 16 bits, however its planes lie; not turned upright.
+
+    Raises:
+      ValueError: if it has further channels than alpha.
+    """
     import tifffile
 
     with tifffile.TiffFile(path) as file:
         page = file.pages[0]
         values = page.asarray()
-        return np.moveaxis(values, 0, -1) if page.planarconfig == 2 else values
+        values = np.moveaxis(values, 0, -1) if page.planarconfig == PLANES_APART else values
+        if values.shape[-1] > 4:
+            raise ValueError(f"it has {values.shape[-1]} channels: colours and alpha are at most 4")
+        return straight(values) if tuple(page.extrasamples) == (ALPHA_MULTIPLIED_IN,) else values
+
+
+def straight(values: np.ndarray) -> np.ndarray:
+    """Returns uint16[height, width, 4] whose colours alpha is not multiplied into, of one whose it is."""
+    alpha = values[..., -1:].astype(np.float32)
+    colours = values[..., :-1] * (LARGEST / np.maximum(alpha, 1))
+    return np.concatenate([np.rint(np.minimum(colours, LARGEST)).astype(np.uint16), values[..., -1:]], -1)
 
 
 def write_tiff(values: np.ndarray, profile: bytes | None) -> bytes:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ QUALITY = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
 EXIF_HEADER = b"Exif\0\0"
 DEPTH_IN_PNG = 24  # where the bits for each value stand
 BITS_IN_TIFF = 258
+HEADER_OF_PPM = 4096
 
 
 class Photograph(NamedTuple):
@@ -99,6 +101,8 @@ def load(path: Path, picture) -> Photograph:
     profile, exif = picture.info.get("icc_profile"), told(picture)
     kind = "JPEG" if picture.format == "MPO" else picture.format
     kind = kind if kind in SUFFIXES else "PNG"
+    if picture.format == "PPM" and picture.mode == "RGB" and is_deep_ppm(path):
+        raise ValueError("it has 16 bits for each colour, of which this format's reader keeps 8: save it as PNG")
     if is_deep(path, picture):
         turn = 1 if picture.format == "PNG" and "exif" not in picture.info else picture.getexif().get(ORIENTATION, 1)
         values = deep_colour.read_png(path.read_bytes()) if kind == "PNG" else deep_colour.read_tiff(path)
@@ -120,6 +124,13 @@ def is_deep(path: Path, picture) -> bool:
         and picture.mode in {"RGB", "RGBA"}
         and max(picture.tag_v2.get(BITS_IN_TIFF, (8,))) == 16
     )
+
+
+def is_deep_ppm(path: Path) -> bool:
+    """Returns whether a PPM file's largest value needs more than 8 bits."""
+    with path.open("rb") as file:
+        words = re.sub(rb"#[^\n]*", b"", file.read(HEADER_OF_PPM)).split(maxsplit=4)
+    return int(words[3]) > 255
 
 
 def told(picture) -> bytes | None:

@@ -3,6 +3,7 @@ import importlib.util
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image, ImageCms
 
 from jaxgen import photographs
@@ -80,6 +81,23 @@ def test_a_compressed_tiff_of_16_bits_names_what_reads_it(tmp_path):
     cv2.imwrite(str(tmp_path / "a.tif"), DEEP[..., :3], [cv2.IMWRITE_TIFF_COMPRESSION, 5])
     with pytest.raises(UsageError, match=r"a\.tif: .*LZW.* requires the 'imagecodecs' package"):
         photographs.read(tmp_path / "a.tif")
+
+
+def test_alpha_that_is_multiplied_into_the_colours_is_taken_out(tmp_path):
+    alpha = np.full((5, 7, 1), 0.5)
+    straight = DEEP[..., :3] / 65535
+    stored = np.rint(np.concatenate([straight * alpha, alpha], -1) * 65535).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", stored, photometric="rgb", extrasamples=["assocalpha"])
+    found = photographs.read(tmp_path / "a.tif")
+    np.testing.assert_allclose(found.pixels, straight, atol=2 / 65535)
+    np.testing.assert_allclose(found.alpha, alpha, atol=1 / 65535)
+
+
+def test_deep_ppm_is_refused_rather_than_cut(tmp_path):
+    header = b"P6\n# a comment 9\n7 5\n65535\n"
+    (tmp_path / "a.ppm").write_bytes(header + DEEP[..., :3].astype(">u2").tobytes())
+    with pytest.raises(UsageError, match=r"a\.ppm: it has 16 bits for each colour.*save it as PNG"):
+        photographs.read(tmp_path / "a.ppm")
 
 
 def test_sixteen_bit_colour_keeps_profile_and_exif(tmp_path):

@@ -9,18 +9,11 @@ import numpy as np
 
 from jaxgen.data.config import Config
 from jaxgen.errors import UsageError
+from jaxgen.sampling import cubic
 
 # Values that are resampled together, as many as stay in the cache.
 SLAB = 2**18
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-
-
-def cubic(distance: np.ndarray) -> np.ndarray:
-    """Returns the cubic convolution kernel with a = -1/2 (Keys 1981, equation 15), at a distance in samples."""
-    x = np.abs(distance)
-    near = (1.5 * x - 2.5) * x * x + 1
-    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
-    return np.where(x <= 1, near, np.where(x < 2, far, 0.0))
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxgen.degradations import blurring, compression
-from jaxgen.degradations.resampling import cubic, linear
+from jaxgen.sampling import cubic, linear, mirrored
 
 METHODS = ("bilinear", "bicubic", "area", "gaussian")
 # Of the bicubic interpolation in OpenCV and PyTorch, with which the published recipes resize.
@@ -42,13 +42,6 @@ def take(images: Array, rows: Array, columns: Array) -> Array:
     return jnp.take_along_axis(images, columns[:, None, :, None], 2)
 
 
-def mirror(index: Array, length: Array) -> Array:
-    """Returns indices int[n] led back into lines of length int[batch] at the centres of their ends, int[batch, n]."""
-    period = jnp.maximum(2 * (length - 1), 1)[:, None]
-    index = index % period
-    return jnp.minimum(index, period - index)
-
-
 def blur(canvas: Canvas, kernels: Array) -> Canvas:
     """Returns the images convolved with a kernel each, mirrored beyond their own borders as in `blurring.blur`.
 
@@ -60,8 +53,8 @@ def blur(canvas: Canvas, kernels: Array) -> Canvas:
     radius = kernels.shape[-1] // 2
     padded = take(
         canvas.images,
-        mirror(jnp.arange(-radius, rows + radius), canvas.height),
-        mirror(jnp.arange(-radius, columns + radius), canvas.width),
+        mirrored(jnp.arange(-radius, rows + radius), canvas.height[:, None]),
+        mirrored(jnp.arange(-radius, columns + radius), canvas.width[:, None]),
     )
     return canvas._replace(images=blurring.convolve_inside(padded, kernels))
 

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from jaxgen.degradations.parameters import floating, strength
+from jaxgen.degradations.parameters import floating
 from jaxgen.errors import unknown
+from jaxgen.filters.checks import per_image
 
 BLOCK = 8
 # ITU-T T.81, annex K, tables K.1 and K.2.
@@ -186,7 +187,7 @@ def jpeg(
     if channels not in (1, 3):
         raise ValueError(f"images of {channels} channels: JPEG takes one, grey, or three, red, green and blue")
     wide = images.astype(jnp.promote_types(images.dtype, jnp.float32))
-    quality = jnp.broadcast_to(strength("quality", quality, wide), (n, 1, 1, 1))
+    quality = jnp.broadcast_to(per_image("quality", quality, wide), (n, 1, 1, 1))
     luminance, rounds = steps(LUMINANCE, quality), ROUNDINGS[rounding]
     pixels = straight_through(255 * jnp.clip(wide, 0, 1))
     if channels == 1:

@@ -1,13 +1,10 @@
 """Rust: flaking patches, specks around them and drips below, composited over the picture."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from jaxgen import keys
 from jaxgen.degradations import layers, procedural
 
 # From a thin film at a patch's border to the crust in its middle.
@@ -40,14 +37,7 @@ def rust(
     Raises:
       ValueError: if a strength belongs to no image.
     """
-    images = layers.pictures(images)
-    count, height, width, _ = images.shape
-    texture, alpha = jax.vmap(partial(rust_layer, height=height, width=width))(
-        keys.per_example(key, count),
-        layers.for_each("coverage", coverage, count),
-        layers.for_each("strength", strength, count),
-    )
-    return layers.composite(images, texture, alpha), alpha
+    return layers.cover(key, images, rust_layer, [("coverage", coverage), ("strength", strength)])
 
 
 def rust_layer(key: Array, coverage: Array, strength: Array, *, height: int, width: int) -> tuple[Array, Array]:

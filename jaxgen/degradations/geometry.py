@@ -10,6 +10,7 @@ from jax import Array
 
 from jaxgen import keys
 from jaxgen.degradations import layers
+from jaxgen.sampling import mirrored
 
 NEWTON_STEPS = 8
 
@@ -173,10 +174,6 @@ def sample(images: Array, places: Array) -> Array:
       float[batch, height, width, channel], in the images' dtype.
     """
     _, height, width, _ = images.shape
-
-    def mirrored(index: Array, length: int) -> Array:
-        index = jnp.abs(index) % max(2 * (length - 1), 1)
-        return jnp.where(index < length, index, 2 * (length - 1) - index)
 
     def one(image: Array, places: Array) -> Array:
         low = jnp.floor(places)

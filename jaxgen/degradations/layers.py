@@ -1,25 +1,24 @@
 """Damage as a layer over the picture: what it shows, where it lies, and the checks that every such layer shares."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxgen.degradations.parameters import floating, uniform
+from jaxgen.filters.checks import one_or_each
+from jaxgen.keys import per_example
+
 BT601 = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def pictures(images: Array) -> Array:
-    """Returns the images as an array.
-
-    Raises:
-      ValueError: if they are not floating numbers of shape [batch, height, width, 1 or 3].
-    """
-    images = jnp.asarray(images)
-    if images.ndim != 4 or images.shape[-1] not in (1, 3) or not jnp.issubdtype(images.dtype, jnp.floating):
-        raise ValueError(
-            f"images of {images.dtype}{list(images.shape)}: give float[batch, height, width, 1 or 3] in [0, 1]"
-        )
-    return images
+    """Returns the images as an array, or raises ValueError where they are not float[batch, height, width, 1 or 3]."""
+    return floating(images, (1, 3))
 
 
 def for_each(name: str, value: float | Array, count: int) -> Array:
@@ -28,10 +27,7 @@ def for_each(name: str, value: float | Array, count: int) -> Array:
     Raises:
       ValueError: if it is neither.
     """
-    value = jnp.asarray(value, jnp.float32)
-    if value.shape not in ((), (count,)):
-        raise ValueError(f"{name} of shape {value.shape} for {count} images: give one, or one for each image")
-    return jnp.broadcast_to(value, (count,))
+    return jnp.broadcast_to(one_or_each(name, value, count, jnp.float32), (count,))
 
 
 def between(name: str, limits: tuple[float | Array, float | Array], keys: Array) -> Array:
@@ -46,8 +42,7 @@ def between(name: str, limits: tuple[float | Array, float | Array], keys: Array)
     """
     if not isinstance(limits, tuple | list) or len(limits) != 2:
         raise ValueError(f"{name} = {limits!r}: give (low, high)")
-    low, high = (for_each(name, limit, len(keys)) for limit in limits)
-    return low + (high - low) * jax.vmap(lambda key: jax.random.uniform(key, dtype=jnp.float32))(keys)
+    return uniform(keys, len(keys), *(for_each(name, limit, len(keys)) for limit in limits))
 
 
 def at_most(name: str, limits: tuple[int, int]) -> int:
@@ -76,6 +71,34 @@ def composite(images: Array, texture: Array, alpha: Array) -> Array:
         texture = (texture * BT601).sum(-1, keepdims=True)
     alpha = alpha.astype(images.dtype)
     return images * (1 - alpha) + alpha * texture.astype(images.dtype)
+
+
+def cover(
+    key: Array,
+    images: Array,
+    layer: Callable[..., tuple[Array, Array]],
+    strengths: Sequence[tuple[str, float | Array]],
+    **static: Any,
+) -> tuple[Array, Array]:
+    """Returns the images under a layer of damage drawn for each of them, x(1 − α) + α · texture, and α.
+
+    Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, 1 or 3] in [0, 1].
+      layer: (key, *strengths, height, width, **static) -> (texture float[h, w, 3], α float[h, w, 1]) of one picture.
+      strengths: (name, value), in the order in which `layer` takes them; a value is one number or float[batch].
+      **static: what is the same for all and decides shapes, as counts do.
+    Returns:
+      (float[batch, height, width, channel] in the images' dtype, float32[batch, height, width, 1]: 1 is hidden).
+    Raises:
+      ValueError: if the images are none, or a strength belongs to no image.
+    """
+    images = pictures(images)
+    count, height, width, _ = images.shape
+    numbers = [for_each(name, value, count) for name, value in strengths]
+    draw = partial(layer, height=height, width=width, **static)
+    texture, alpha = jax.vmap(draw)(per_example(key, count), *numbers)
+    return composite(images, texture, alpha), alpha
 
 
 def ramp(place: Array, colors: np.ndarray) -> Array:

@@ -6,7 +6,8 @@ from jax import Array, lax
 
 from jaxgen import keys
 from jaxgen.degradations import counting
-from jaxgen.degradations.parameters import floating, normal, streams, strength, uniform, wide
+from jaxgen.degradations.parameters import floating, normal, streams, uniform, wide
+from jaxgen.filters.checks import per_image
 
 
 def gaussian_noise(key: Array, images: Array, sigma: float | Array) -> Array:
@@ -22,7 +23,7 @@ def gaussian_noise(key: Array, images: Array, sigma: float | Array) -> Array:
       ValueError: if there is not one key or not one sigma, and not one for each example.
     """
     images = floating(images)
-    noise = strength("sigma", sigma, wide(images)) * normal(key, images)
+    noise = per_image("sigma", sigma, wide(images)) * normal(key, images)
     return (wide(images) + noise).astype(images.dtype)
 
 
@@ -61,7 +62,7 @@ def poisson_noise(key: Array, images: Array, peak: float | Array) -> Array:
     """
     images = floating(images)
     light = jnp.maximum(wide(images), 0)
-    peak = strength("peak", peak, light)
+    peak = per_image("peak", peak, light)
     # One loop with the normal draw would not be vectorised on a CPU: 45 ms instead of 12 for 16 images of 64×64×3,
     # where `jax.random.poisson` takes 270.
     counts = lax.map(lambda image: counting.poisson(*image), (light * peak, normal(key, light)))
@@ -81,7 +82,7 @@ def speckle(key: Array, images: Array, sigma: float | Array) -> Array:
       ValueError: if there is not one key or not one sigma, and not one for each example.
     """
     images = floating(images)
-    factor = 1 + strength("sigma", sigma, wide(images)) * normal(key, images)
+    factor = 1 + per_image("sigma", sigma, wide(images)) * normal(key, images)
     return (wide(images) * factor).astype(images.dtype)
 
 
@@ -101,8 +102,8 @@ def salt_and_pepper(key: Array, images: Array, amount: float | Array, salt: floa
     images = floating(images)
     # Drawn and compared in float32: bfloat16 has few values between 0 and 1.
     single = images.astype(jnp.float32)
-    amount = strength("amount", amount, single)
-    white = amount * strength("salt", salt, single)
+    amount = per_image("amount", amount, single)
+    white = amount * per_image("salt", salt, single)
     draw = jax.vmap(lambda k: jax.random.uniform(k, (*images.shape[1:3], 1)))(keys.per_example(key, len(images)))
     return jnp.where(draw < white, 1, jnp.where(draw < amount, 0, images)).astype(images.dtype)
 
@@ -122,7 +123,7 @@ def rician_noise(key: Array, images: Array, sigma: float | Array) -> Array:
     Reference: Gudbjartsson, Patz 1995.
     """
     images = floating(images)
-    sigma = strength("sigma", sigma, wide(images))
+    sigma = per_image("sigma", sigma, wide(images))
     real, imaginary = (sigma * normal(k, images) for k in streams(key, len(images), 2))
     square = (wide(images) + real) ** 2 + imaginary**2
     # The gradient of √0 would be infinite, and 0 times it not a number.

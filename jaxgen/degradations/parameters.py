@@ -1,4 +1,4 @@
-"""What degradations share: strengths given once or for each image, and draws by each image's own key."""
+"""What degradations share: images that are floating, and draws by each image's own key."""
 
 import jax
 import jax.numpy as jnp
@@ -7,36 +7,23 @@ from jax import Array
 from jaxgen import keys
 
 
-def floating(images: Array) -> Array:
+def floating(images: Array, channels: tuple[int, ...] = ()) -> Array:
     """Returns the images as an array.
 
+    Args:
+      images: float[batch, height, width, channel].
+      channels: how many there may be; empty: any number.
     Raises:
-      ValueError: if they are not float[batch, height, width, channel].
+      ValueError: if they are not that.
     """
     images = jnp.asarray(images)
-    if images.ndim != 4 or not jnp.issubdtype(images.dtype, jnp.floating):
+    is_batch = images.ndim == 4 and jnp.issubdtype(images.dtype, jnp.floating)
+    if not is_batch or (channels and images.shape[-1] not in channels):
+        allowed = " or ".join(map(str, channels)) or "channel"
         raise ValueError(
-            f"images of {images.dtype}{list(images.shape)}: give float[batch, height, width, channel] in [0, 1]"
+            f"images of {images.dtype}{list(images.shape)}: give float[batch, height, width, {allowed}] in [0, 1]"
         )
     return images
-
-
-def strength(name: str, value: float | Array, images: Array) -> Array:
-    """Returns a strength in the images' dtype, in a shape that multiplies them.
-
-    Args:
-      name: of the strength, for the error.
-      value: one number, or float[batch]; may be traced.
-      images: float[batch, height, width, channel].
-    Returns:
-      float[batch or 1, 1, 1, 1].
-    Raises:
-      ValueError: if there is not one value, and not one for each image.
-    """
-    value = jnp.asarray(value, images.dtype)
-    if value.shape not in ((), (len(images),)):
-        raise ValueError(f"{name} of shape {value.shape} for {len(images)} images: give one, or one for each image")
-    return value.reshape(-1, 1, 1, 1)
 
 
 def streams(key: Array, count: int, parts: int) -> tuple[Array, ...]:
@@ -64,7 +51,9 @@ def uniform(key: Array, count: int, low: float | Array = 0.0, high: float | Arra
     Returns:
       float32[count].
     """
-    return low + (high - low) * jax.vmap(jax.random.uniform)(keys.per_example(key, count))
+    return low + (high - low) * jax.vmap(lambda k: jax.random.uniform(k, dtype=jnp.float32))(
+        keys.per_example(key, count)
+    )
 
 
 def choice(key: Array, probabilities: tuple[float, ...], count: int) -> Array:

@@ -13,24 +13,7 @@ from jax import Array, lax
 
 from jaxgen.degradations.parameters import floating
 from jaxgen.errors import unknown
-
-
-def cubic(distance: np.ndarray, a: float = -0.5) -> np.ndarray:
-    """Returns the cubic convolution kernel at distances in samples, of NumPy's arrays or of JAX's.
-
-    Reference: Keys 1981, who shows that a = −1/2 is the best.
-    """
-    x = abs(distance)
-    near = ((a + 2) * x - (a + 3)) * x * x + 1
-    far = a * (((x - 5) * x + 8) * x - 4)
-    return near * (x <= 1) + far * ((x > 1) & (x < 2))
-
-
-def linear(distance: np.ndarray) -> np.ndarray:
-    """Returns the triangle that interpolates linearly, of NumPy's arrays or of JAX's."""
-    x = abs(distance)
-    return (1 - x) * (x < 1)
-
+from jaxgen.sampling import cubic, linear
 
 KERNELS = {"bicubic": (cubic, 2.0), "bilinear": (linear, 1.0)}
 METHODS = (*KERNELS, "area", "nearest")

@@ -94,12 +94,12 @@ def one_depth(key: Array, height: int, width: int) -> Array:
     On flat ground under a level camera depth is inversely proportional to the distance below the horizon. An object is
     an outline roughened by noise, as deep as the ground at its foot; nearer ones hide farther ones.
     """
-    level, slope, shapes, rough, relief = jax.random.split(key, 5)
+    level, slope, near, shapes, rough, relief = jax.random.split(key, 6)
     horizon = jax.random.uniform(level, minval=0.15, maxval=0.6)
     y = (jnp.arange(height, dtype=jnp.float32) + 0.5)[:, None] / height
     x = (jnp.arange(width, dtype=jnp.float32) + 0.5) / width
     tilt = jax.random.uniform(slope, minval=-0.1, maxval=0.1) * (x - 0.5)
-    nearest = jax.random.uniform(jax.random.fold_in(slope, 1), minval=0.05, maxval=0.15)
+    nearest = jax.random.uniform(near, minval=0.05, maxval=0.15)
     outline = 0.25 * procedural.fractal_noise(rough, height, width, 6, 4, 0.6)
 
     def ground(below: Array) -> Array:

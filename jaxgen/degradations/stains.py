@@ -1,13 +1,10 @@
 """Stains of old paper: foxing, the brownish spots of age, and the tide marks that water leaves when it dries."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from jaxgen import keys
 from jaxgen.degradations import layers, procedural
 
 # From a spot's pale margin to its centre; from a wet area's tint to its tide mark.
@@ -31,14 +28,7 @@ def foxing(
     Raises:
       ValueError: if a strength belongs to no image.
     """
-    images = layers.pictures(images)
-    count, height, width, _ = images.shape
-    texture, alpha = jax.vmap(partial(foxing_layer, height=height, width=width))(
-        keys.per_example(key, count),
-        layers.for_each("density", density, count),
-        layers.for_each("strength", strength, count),
-    )
-    return layers.composite(images, texture, alpha), alpha
+    return layers.cover(key, images, foxing_layer, [("density", density), ("strength", strength)])
 
 
 def foxing_layer(key: Array, density: Array, strength: Array, *, height: int, width: int) -> tuple[Array, Array]:
@@ -71,13 +61,7 @@ def stain(
     Raises:
       ValueError: if the counts are not in order, or the strength belongs to no image.
     """
-    images = layers.pictures(images)
-    layers.at_most("count", count)
-    number, height, width, _ = images.shape
-    texture, alpha = jax.vmap(partial(water_layer, count=count, height=height, width=width))(
-        keys.per_example(key, number), layers.for_each("strength", strength, number)
-    )
-    return layers.composite(images, texture, alpha), alpha
+    return layers.cover(key, images, water_layer, [("strength", strength)], count=count)
 
 
 def water_layer(key: Array, strength: Array, *, count: tuple[int, int], height: int, width: int) -> tuple[Array, Array]:

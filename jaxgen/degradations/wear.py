@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from jaxgen import keys
 from jaxgen.degradations import layers, polylines, procedural
 
 SEGMENTS = 6
@@ -40,15 +39,8 @@ def tears(
     Raises:
       ValueError: if the counts are not in order, or a strength belongs to no image.
     """
-    images = layers.pictures(images)
-    number, rows, columns, _ = images.shape
-    layers.at_most("count", count)
-    each = keys.per_example(key, number)
-    limits = [layers.for_each("width", limit, number) for limit in width]
-    texture, alpha = jax.vmap(partial(tear_layer, count=count, height=rows, width=columns))(
-        each, *limits, layers.for_each("strength", strength, number)
-    )
-    return layers.composite(images, texture, alpha), alpha
+    given = [*(("width", limit) for limit in width), ("strength", strength)]
+    return layers.cover(key, images, tear_layer, given, count=count)
 
 
 def tear_layer(
@@ -132,15 +124,8 @@ def scratches(
     Raises:
       ValueError: if the counts are not in order, or a strength belongs to no image.
     """
-    images = layers.pictures(images)
-    number, rows, columns, _ = images.shape
-    layers.at_most("count", count)
-    each = keys.per_example(key, number)
-    given = [("width", limit) for limit in width] + [("dust", dust), ("strength", strength)]
-    texture, alpha = jax.vmap(partial(scratch_layer, count=count, height=rows, width=columns))(
-        each, *(layers.for_each(*one, number) for one in given)
-    )
-    return layers.composite(images, texture, alpha), alpha
+    given = [*(("width", limit) for limit in width), ("dust", dust), ("strength", strength)]
+    return layers.cover(key, images, scratch_layer, given, count=count)
 
 
 def scratch_layer(

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.typing import DTypeLike
 
 
 def checked(images: Array) -> Array:
@@ -31,16 +32,25 @@ def odd(size: int) -> int:
     return int(size)
 
 
-def per_image(name: str, value: float | Array, images: Array) -> Array:
-    """Returns a number, or one for each image, in a shape that broadcasts over the images.
+def one_or_each(name: str, value: float | Array, count: int, dtype: DTypeLike) -> Array:
+    """Returns a number for all images, dtype[], or one for each, dtype[count].
 
     Raises:
       ValueError: if there is not one and not one for each image.
     """
-    value = jnp.asarray(value, images.dtype)
-    if value.shape not in ((), (len(images),)):
-        raise ValueError(f"{name} of shape {value.shape} for {len(images)} images: give one, or one for each image")
-    return value.reshape(-1, 1, 1, 1)
+    value = jnp.asarray(value, dtype)
+    if value.shape not in ((), (count,)):
+        raise ValueError(f"{name} of shape {value.shape} for {count} images: give one, or one for each image")
+    return value
+
+
+def per_image(name: str, value: float | Array, images: Array) -> Array:
+    """Returns a number, or one for each image, in the images' dtype and in a shape that broadcasts over them.
+
+    Raises:
+      ValueError: if there is not one and not one for each image.
+    """
+    return one_or_each(name, value, len(images), images.dtype).reshape(-1, 1, 1, 1)
 
 
 def checked_mask(mask: Array, images: Array) -> Array:

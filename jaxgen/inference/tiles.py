@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from jaxgen.sampling import mirrored
+
 SIDES = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
 """Sides of tiles without their margins, in pixels: a line of 64 or more takes at most half as much again."""
 
@@ -18,13 +20,8 @@ Network = Callable[[np.ndarray], np.ndarray]
 
 
 def reflected(begin: int, end: int, length: int) -> np.ndarray:
-    """Returns int64[end − begin], the pixel of a line that stands for each place, which may lie beyond its ends.
-
-    Beyond an end the line is reflected without its outermost pixel, as often as it takes.
-    """
-    period = max(2 * (length - 1), 1)
-    places = np.arange(begin, end) % period
-    return np.where(places < length, places, period - places)
+    """Returns int64[end − begin], the pixel of a line that stands for each place, which may lie beyond its ends."""
+    return mirrored(np.arange(begin, end), length)
 
 
 def side(length: int, largest: int) -> int:
