@@ -3,7 +3,7 @@
 from jaxgen.degradations.composition import apply_if, compose, shuffled
 from jaxgen.degradations.corrosion import rust
 from jaxgen.degradations.geometry import warp
-from jaxgen.degradations.keyed import blur, downsample, jpeg, motion_blur
+from jaxgen.degradations.keyed import anisotropic_blur, blur, downsample, jpeg, motion_blur
 from jaxgen.degradations.masks import holes
 from jaxgen.degradations.noise import (
     blind_gaussian_noise,
@@ -20,6 +20,7 @@ from jaxgen.degradations.stains import foxing, stain
 from jaxgen.degradations.wear import scratches, tears
 
 __all__ = [
+    "anisotropic_blur",
     "apply_if",
     "blind_gaussian_noise",
     "blur",

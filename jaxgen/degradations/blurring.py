@@ -83,6 +83,25 @@ def gaussian_blur(images: Array, sigma: float | Array, size: int = 21) -> Array:
     return blur(images, gaussian_kernel(sigma, sigma, 0.0, size))
 
 
+def anisotropic_blur(
+    images: Array, sigma_x: float | Array, sigma_y: float | Array, angle: float | Array, size: int = 21
+) -> Array:
+    """Returns the images blurred by a Gaussian that is wider in one direction than across it.
+
+    Args:
+      images: float[batch, height, width, channel] in [0, 1].
+      sigma_x: deviation along the first axis in pixels, one or float[batch]; 0 leaves that direction sharp.
+      sigma_y: the same along the second axis, a right angle further.
+      angle: of the first axis in radians from the horizontal one, counter-clockwise, one or float[batch].
+      size: odd side of the kernel in pixels; what lies outside is cut, so take at least 6 σ + 1.
+    Returns:
+      float[batch, height, width, channel], in the images' dtype and, up to round-off, range.
+    Raises:
+      ValueError: if the size is not odd, or there is not one of each and not one for each image.
+    """
+    return blur(images, gaussian_kernel(sigma_x, sigma_y, angle, size))
+
+
 def motion_blur(images: Array, length: float | Array, angle: float | Array, size: int = 21) -> Array:
     """Returns the images as a camera sees them that moves along a straight line.
 

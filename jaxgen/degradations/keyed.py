@@ -15,6 +15,13 @@ def blur(key: Array, images: Array, sigma: float | Array, size: int = 21) -> Arr
     return blurring.gaussian_blur(images, sigma, size)
 
 
+def anisotropic_blur(
+    key: Array, images: Array, sigma_x: float | Array, sigma_y: float | Array, angle: float | Array, size: int = 21
+) -> Array:
+    """Returns the images blurred by a rotated Gaussian of two deviations; see `blurring.anisotropic_blur`."""
+    return blurring.anisotropic_blur(images, sigma_x, sigma_y, angle, size)
+
+
 def motion_blur(key: Array, images: Array, length: float | Array, angle: float | Array, size: int = 21) -> Array:
     """Returns the images blurred along a line of `length` pixels; see `blurring.motion_blur`."""
     return blurring.motion_blur(images, length, angle, size)

@@ -6,10 +6,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxgen.errors import UsageError
 from jaxgen.inference import tiles
 from jaxgen.inference.ensemble import self_ensemble
 from jaxgen.models.cost import multiply_adds_per_pixel, parameters
 from jaxgen.models.reach import reach
+
+WHOLE = 4_194_304
+"""Pixels of the largest picture that goes whole through a network that sees everywhere, whose memory grows with it."""
 
 PyTree = Any
 Progress = Callable[[int, int], None]
@@ -88,14 +92,21 @@ def restore(
       float32[height, width, channels]; values may leave [0, 1].
     Raises:
       ValueError: if the picture has not the restorer's channels, or the guide is missing or not asked for.
+      UsageError: if the network sees everywhere and the picture has more than `WHOLE` pixels.
     """
     traits = restorer.traits
     if image.ndim != 3 or image.shape[-1] != traits.channels:
         raise ValueError(f"a picture of shape {image.shape}: give [height, width, {traits.channels}]")
     if (guide is None) != (traits.guides == 0):
         raise ValueError(f"a restorer with {traits.guides} guides: {'give one' if traits.guides else 'give none'}")
+    height, width = image.shape[:2]
+    if traits.reach is None and height * width > WHOLE:
+        raise UsageError(
+            f"a picture of {width}×{height} pixels: this network averages over all of it and cannot go tile by tile; "
+            f"give at most {WHOLE / 1e6:.1f} megapixels, or a network without such an average"
+        )
     if guide is not None:
-        told = np.broadcast_to(np.asarray(guide, np.float32), (*image.shape[:2], traits.guides))
+        told = np.broadcast_to(np.asarray(guide, np.float32), (height, width, traits.guides))
         image = np.concatenate([image, told], -1)
 
     def apply(view: np.ndarray) -> np.ndarray:

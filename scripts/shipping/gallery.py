@@ -26,6 +26,7 @@ SHOWN: dict[str, Damage] = {
     "salt_and_pepper": partial(d.salt_and_pepper, amount=0.08),
     "rician_noise": partial(d.rician_noise, sigma=0.15),
     "blur": partial(d.blur, sigma=2.0),
+    "anisotropic_blur": partial(d.anisotropic_blur, sigma_x=3.5, sigma_y=0.7, angle=0.5),
     "motion_blur": partial(d.motion_blur, length=13.0, angle=0.5),
     "downsample": lambda key, images: np.repeat(np.repeat(d.downsample(key, images, 4), 4, 1), 4, 2),
     "jpeg": partial(d.jpeg, quality=8),

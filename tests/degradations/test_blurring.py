@@ -49,6 +49,14 @@ def test_gaussian_blur_is_scipys_with_a_sigma_for_each_image():
     np.testing.assert_allclose(blurred[1, ..., 0], smooth, atol=1e-6)
 
 
+def test_anisotropic_blur_is_scipys_along_each_axis_and_turns_with_its_angle():
+    images = RANDOM.random((1, 24, 30, 1), np.float32)
+    turned = jax.jit(blurring.anisotropic_blur, static_argnums=4)(images, 1.0, 2.0, np.pi / 2, 21)
+    smooth = scipy.ndimage.gaussian_filter(images[0, ..., 0].astype(np.float64), (1, 2), mode="mirror", radius=10)
+    np.testing.assert_allclose(blurring.anisotropic_blur(images, 2.0, 1.0, 0.0)[0, ..., 0], smooth, atol=1e-6)
+    np.testing.assert_allclose(turned[0, ..., 0], smooth, atol=1e-6)
+
+
 def test_motion_blur_upwards_to_the_right():
     images = np.zeros((1, 11, 11, 1), np.float32)
     images[0, 5, 5] = 1

@@ -10,6 +10,7 @@ from jaxgen.degradations import blurring, compression, resampling
 
 IMAGES = jax.random.uniform(jax.random.key(0), (2, 16, 20, 3))
 STRENGTHS = {
+    "anisotropic_blur": (3.0, 0.5, 0.3),
     "blind_gaussian_noise": (0.1, 0.2),
     "blur": (1.5,),
     "bsrgan": (2,),
@@ -37,14 +38,15 @@ def test_the_key_decides_the_bits_under_jit(name):
     first, again, other = (jax.tree.leaves(damage(jax.random.key(k), IMAGES)) for k in (1, 1, 2))
     for a, b in zip(first, again, strict=True):
         np.testing.assert_array_equal(a, b)
-    without_chance = {"blur", "downsample", "jpeg", "motion_blur"}
+    without_chance = {"anisotropic_blur", "blur", "downsample", "jpeg", "motion_blur"}
     assert (abs(first[0] - other[0]).max() == 0) == (name in without_chance)
 
 
 def test_those_without_chance_are_what_they_name():
-    key = jax.random.key(0)
+    key, wide = jax.random.key(0), (3.0, 0.5, 0.3, 9)
     for found, expected in (
         (degradations.blur(key, IMAGES, 1.5, 9), blurring.gaussian_blur(IMAGES, 1.5, 9)),
+        (degradations.anisotropic_blur(key, IMAGES, *wide), blurring.anisotropic_blur(IMAGES, *wide)),
         (degradations.motion_blur(key, IMAGES, 5.0, 0.3, 9), blurring.motion_blur(IMAGES, 5.0, 0.3, 9)),
         (degradations.downsample(key, IMAGES, 2), resampling.downsample(IMAGES, 2)),
         (degradations.jpeg(key, IMAGES, 50, subsampling="4:4:4"), compression.jpeg(IMAGES, 50, subsampling="4:4:4")),

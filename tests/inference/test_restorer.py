@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
+from jaxgen.errors import UsageError
 from jaxgen.inference.restorer import examine, make_restorer, restore
 from jaxgen.models.residual_unet import ResidualUNet
 
@@ -69,6 +70,9 @@ def test_a_network_that_sees_everything_is_given_everything():
     found = restore(restorer, IMAGE, largest=64)
     np.testing.assert_allclose(found, IMAGE - IMAGE.mean((0, 1)), atol=1e-5)
     assert found.flags.writeable
+    large = np.broadcast_to(np.float32(0), (3000, 3000, 3))
+    with pytest.raises(UsageError, match=r"3000×3000 pixels: this network averages over all of it .*4.2 megapixels"):
+        restore(restorer, large)
 
 
 def test_what_does_not_fit_is_told(restorer):
