@@ -65,7 +65,6 @@ def refuse(options: argparse.Namespace, names: Sequence[str], reason: str) -> No
 
 def evaluate_restorer(options: argparse.Namespace) -> None:
     """Prints what a run or a shipped restorer reaches on folders of pictures."""
-    from jaxgen.evaluation import restoration
     from jaxgen.experiment import measure_restorer
 
     keep_freed_memory()
@@ -79,7 +78,7 @@ def evaluate_restorer(options: argparse.Namespace) -> None:
         which=options.checkpoint,
         ema=options.ema,
     )
-    print(json.dumps(found) if options.json else restoration.as_text(found))
+    print(json.dumps(found) if options.json else measure_restorer.as_text(found))
 
 
 def restore(options: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ import jax
 
 from jaxgen import restorers
 from jaxgen.errors import UsageError
-from jaxgen.evaluation import restoration
+from jaxgen.evaluation import levels, restoration
 from jaxgen.experiment import measure, reopen
 from jaxgen.experiment.noise import guided, unguided
 from jaxgen.inference.noise_level import estimate
@@ -32,8 +32,10 @@ def evaluate(
 ) -> dict[str, Any]:
     """Returns what a restorer reaches, and appends it to RUN/evaluations.jsonl where it is a run's.
 
+    Of a network that tells the level of noise, its error is returned; see `evaluation.levels`.
+
     Args:
-      source: a run folder, the name of a shipped restorer, or a file of weights with its card.
+      source: a run folder, the name of a shipped network, or a file of weights with its card.
       folders: of undamaged pictures.
       sigmas: noise in grey levels of 255, a column each.
       protocol: one of `metrics.protocols`; None: gray8 or rgb8, as the restorer's channels say.
@@ -47,6 +49,10 @@ def evaluate(
     if bad := [sigma for sigma in sigmas if not 0 <= sigma <= LEVELS]:
         raise UsageError(f"sigma {bad[0]:g}: give grey levels from 0 to 255")
     is_file = restorers.is_known(str(source))
+    if is_file and (card := restorers.read(str(source))[1]).traits is None:
+        network = restorers.load_noise_level(str(source))
+        about = {"network": str(source), "sha256": card.sha256}
+        return about | levels.evaluate(network, sigmas, folders, protocol or "gray8", seed=seed)
     restorer, damage, about = of_file(str(source)) if is_file else of_run(source, which=which, ema=ema, say=say)
     found = about | restoration.evaluate(
         restorer,
@@ -101,3 +107,8 @@ def of_run(run: Path, **choice: Any) -> tuple[Restorer, restoration.Damage, dict
     traits = examine(objective.module, variables, channels, 0 if guide is None else guide.shape[-1])
     restorer = make_restorer(objective.module, variables, traits)
     return restorer, damage, {"step": opened.step, "checkpoint": choice["which"]}
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """Returns what `evaluate` found as tables for a person to read."""
+    return levels.as_text(found) if "levels" in found else restoration.as_text(found)

@@ -127,9 +127,9 @@ def load_restorer(source: str) -> Restorer:
     return make_restorer(NETWORKS[card.network](**card.fields), variables, card.traits)
 
 
-def load_noise_level() -> Callable[[np.ndarray], np.ndarray]:
-    """Returns the shipped network that tells the level of noise, (float32[b, h, w, 1]) -> float32[b]."""
-    variables, card = read("noise_level")
+def load_noise_level(source: str = "noise_level") -> Callable[[np.ndarray], np.ndarray]:
+    """Returns a network that tells the level of noise, (float32[b, h, w, 1]) -> float32[b]; see `read`."""
+    variables, card = read(source)
     module, placed = NETWORKS[card.network](**card.fields), jax.device_put(variables)
     compiled = jax.jit(lambda variables, images: module.apply(variables, images, False))
     return lambda images: np.asarray(compiled(placed, images))

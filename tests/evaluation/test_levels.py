@@ -1,0 +1,58 @@
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgen import restorers, weights
+from jaxgen.errors import UsageError
+from jaxgen.evaluation import levels
+from jaxgen.experiment import measure_restorer
+from jaxgen.models.noise_level import NoiseLevel
+
+
+def spread(windows):
+    """The deviation of flat pictures' noise, as a network would tell it."""
+    return windows.std((1, 2, 3))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("flat")
+    for index in range(2):
+        Image.fromarray(np.full((128, 130), 120 + index, np.uint8)).save(path / f"{index}.png")
+    return str(path)
+
+
+def test_errors_are_in_grey_levels(folder):
+    found = levels.evaluate(spread, (5.0, 30.0), [folder], "gray8")
+    told = found["levels"][folder]
+    assert told["pictures"] == 2
+    for sigma in (5, 30):
+        # The deviation of 128² values is known to 1/√(2·128²) of itself.
+        assert told["sigmas"][f"σ {sigma}"]["worst"] < sigma * 0.025
+
+
+def test_a_wrong_estimate_is_told_with_its_sign(folder):
+    pictures = levels.read_pictures(folder, "gray8")
+    low = levels.measure(lambda windows: np.full(len(windows), 20 / 255), 25.0, pictures)
+    assert low == pytest.approx((-5, 5, 5), abs=1e-4)
+    shown = levels.as_text({"protocol": "p", "levels": {"f": {"pictures": 2, "sigmas": {"σ 25": low._asdict()}}}})
+    assert shown.splitlines()[2:] == [
+        "f (2)            σ 25",
+        "bias            -5.00",
+        "mean |error|     5.00",
+        "worst            5.00",
+    ]
+
+
+def test_a_file_of_such_a_network_is_measured(folder, tmp_path):
+    module = NoiseLevel(depth=2, width=4)
+    variables = module.init(jax.random.key(0), np.zeros((1, 16, 16, 1), np.float32), False)
+    told = dict(command="c", trained="t", data="d", terms="t", scores={})
+    path = tmp_path / "level.safetensors"
+    weights.write(path, variables, restorers.about(module, None, **told))
+    found = measure_restorer.evaluate(path, [folder], sigmas=(5.0,))
+    assert found["network"] == str(path)
+    assert "mean |error|" in measure_restorer.as_text(found)
+    with pytest.raises(UsageError, match="compares colours"):
+        measure_restorer.evaluate(path, [folder], sigmas=(5.0,), protocol="rgb8")
