@@ -5,15 +5,21 @@ import jax.numpy as jnp
 import pytest
 
 from jaxgen.models import (
+    aod_net,
     conv_gan,
+    crnn,
     dcgan,
     dcgan_deep_stem,
     dncnn,
+    encoder_decoder,
     ffdnet,
     gan_mlp,
     nafnet,
+    partial_unet,
     residual_unet,
     resnet,
+    rnn,
+    srresnet,
     unet,
     vae,
 )
@@ -40,6 +46,13 @@ NETWORKS = {
     "unet": (unet.UNet, {"widths": (4, 8)}, [IMAGES[8]]),
     "residual unet": (residual_unet.ResidualUNet, {"blocks": 1}, [IMAGES[8]]),
     "nafnet": (nafnet.NAFNet, {"width": 4, "encoder": (1,), "middle": 1, "decoder": (1,)}, [IMAGES[8]]),
+    "aod-net": (aod_net.AODNet, {}, [IMAGES[8]]),
+    "srresnet": (srresnet.SRResNet, {"width": 4, "blocks": 1, "residual": True}, [IMAGES[8]]),
+    "encoder-decoder": (encoder_decoder.EncoderDecoder, {"size": 8, "widths": (2, 3), "hidden": 4}, [IMAGES[8]]),
+    "crnn": (crnn.CRNN, {"turns": 2, "dropout": 0.0}, [IMAGES[8]]),
+    "rnn": (rnn.RNN, {"hidden": 4, "layers": 1}, [IMAGES[8]]),
+    "gru": (rnn.RNN, {"hidden": 4, "layers": 1, "cell": "gru"}, [IMAGES[8]]),
+    "partial unet": (partial_unet.PartialUNet, {"widths": (4, 4)}, [(2, 8, 8, 2)]),
 }
 
 

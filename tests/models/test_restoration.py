@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jaxgen.models.crnn import CRNN
 from jaxgen.models.dncnn import DnCNN
+from jaxgen.models.encoder_decoder import EncoderDecoder
 from jaxgen.models.ffdnet import FFDNet
 from jaxgen.models.nafnet import NAFNet
 from jaxgen.models.residual_unet import ResidualUNet
+from jaxgen.models.rnn import RNN
 from jaxgen.models.unet import UNet
 
 NETWORKS = {
@@ -20,6 +23,11 @@ NETWORKS = {
     "unet": UNet((4, 4)),
     "residual unet": ResidualUNet((4, 4), 1),
     "nafnet": NAFNet(2, (1,), 0, (1,)),
+    "crnn": CRNN(1, (2, 2), 0.0),
+    "recurrent crnn": CRNN(2, (2, 2), 0.0),
+    "rnn": RNN(2, 1),
+    "gru": RNN(2, 1, "gru"),
+    "encoder-decoder": EncoderDecoder(8, (2, 2), 3),
 }
 side = st.integers(1, 40)
 
