@@ -13,16 +13,14 @@ from dataclasses import dataclass
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import Config as BaseConfig
-from jaxgen.experiment import NoiseHyper, compute_dtype, objective_options, unguided
-from jaxgen.losses.reconstruction import mse
+from jaxgen.experiment import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
 from jaxgen.models.dncnn import DnCNN
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.step.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(BaseConfig):
+class Config(RestorationConfig):
     """Options of this experiment."""
 
     depth: int = 17
@@ -34,7 +32,7 @@ class Config(BaseConfig):
     batch_size: int = 128
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=40, channels=1, fit="crop", flip=True)
-    hyper: NoiseHyper = NoiseHyper(learning_rate=1e-3)
+    hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
@@ -44,14 +42,10 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
         width=config.width,
         remat=config.remat,
         axis_name=axis_name,
+        channels=image_channels(config),
         dtype=compute_dtype(config),
     )
-    return make_restoration(
-        module,
-        degrade=unguided,
-        loss=mse,
-        **objective_options(config, axis_name),
-    )
+    return make_restoration(module, **restoration_options(config, axis_name))
 
 
 if __name__ == "__main__":

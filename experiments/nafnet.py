@@ -13,16 +13,22 @@ from dataclasses import dataclass
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import Config as BaseConfig
-from jaxgen.experiment import NoiseHyper, Optimizer, Shape, compute_dtype, objective_options, unguided
-from jaxgen.losses.reconstruction import mse
+from jaxgen.experiment import (
+    Optimizer,
+    RestorationConfig,
+    RestorationHyper,
+    Shape,
+    compute_dtype,
+    image_channels,
+    restoration_options,
+)
 from jaxgen.models.nafnet import NAFNet
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.step.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(BaseConfig):
+class Config(RestorationConfig):
     """Options of this experiment."""
 
     width: int = 16
@@ -40,7 +46,7 @@ class Config(BaseConfig):
     schedule: Shape = "cosine"
     """Shape of the learning rate over hyper.schedule_steps."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True, turn=True)
-    hyper: NoiseHyper = NoiseHyper(
+    hyper: RestorationHyper = RestorationHyper(
         learning_rate=1e-3, learning_rate_final=1e-7, schedule_steps=10_000, b1=0.9, b2=0.9, weight_decay=0.0
     )
 
@@ -52,9 +58,10 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
         encoder=config.encoder,
         middle=config.middle,
         decoder=config.decoder,
+        channels=image_channels(config),
         dtype=compute_dtype(config),
     )
-    return make_restoration(module, degrade=unguided, loss=mse, **objective_options(config, axis_name))
+    return make_restoration(module, **restoration_options(config, axis_name))
 
 
 if __name__ == "__main__":

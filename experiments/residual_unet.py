@@ -13,16 +13,22 @@ from dataclasses import dataclass
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import Config as BaseConfig
-from jaxgen.experiment import NoiseHyper, Shape, compute_dtype, guided, objective_options
-from jaxgen.losses.reconstruction import l1
+from jaxgen.experiment import (
+    ReconstructionLoss,
+    RestorationConfig,
+    RestorationHyper,
+    Shape,
+    compute_dtype,
+    image_channels,
+    restoration_options,
+)
 from jaxgen.models.residual_unet import ResidualUNet
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.step.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(BaseConfig):
+class Config(RestorationConfig):
     """Options of this experiment."""
 
     widths: tuple[int, ...] = (24, 48, 96)
@@ -33,18 +39,22 @@ class Config(BaseConfig):
     """Training steps in all; a run that is resumed goes on to this number."""
     batch_size: int = 16
     """Images that one gradient sees, over all devices."""
+    told: bool = True
+    """Tell the network the level of noise, or the mask of what is hidden, by a further channel."""
+    losses: tuple[ReconstructionLoss, ...] = ("l1",)
+    """What the network is held to, summed; weights in hyper."""
     schedule: Shape = "cosine"
     """Shape of the learning rate over hyper.schedule_steps."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)
-    hyper: NoiseHyper = NoiseHyper(learning_rate=1e-3, schedule_steps=20_000, sigma=55.0, blind=1.0)
+    hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, schedule_steps=20_000, sigma=55.0, blind=1.0)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     module = ResidualUNet(
-        widths=config.widths, blocks=config.blocks, channels=config.data.channels, dtype=compute_dtype(config)
+        widths=config.widths, blocks=config.blocks, channels=image_channels(config), dtype=compute_dtype(config)
     )
-    return make_restoration(module, degrade=guided, loss=l1, **objective_options(config, axis_name))
+    return make_restoration(module, **restoration_options(config, axis_name))
 
 
 if __name__ == "__main__":

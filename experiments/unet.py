@@ -13,16 +13,14 @@ from dataclasses import dataclass
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import Config as BaseConfig
-from jaxgen.experiment import NoiseHyper, compute_dtype, objective_options, unguided
-from jaxgen.losses.reconstruction import mse
+from jaxgen.experiment import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
 from jaxgen.models.unet import UNet
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.step.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(BaseConfig):
+class Config(RestorationConfig):
     """Options of this experiment."""
 
     widths: tuple[int, ...] = (16, 32, 64, 128)
@@ -32,13 +30,18 @@ class Config(BaseConfig):
     batch_size: int = 16
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)
-    hyper: NoiseHyper = NoiseHyper(learning_rate=1e-3)
+    hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    module = UNet(widths=config.widths, residual=config.residual, dtype=compute_dtype(config))
-    return make_restoration(module, degrade=unguided, loss=mse, **objective_options(config, axis_name))
+    module = UNet(
+        widths=config.widths,
+        residual=config.residual,
+        channels=image_channels(config),
+        dtype=compute_dtype(config),
+    )
+    return make_restoration(module, **restoration_options(config, axis_name))
 
 
 if __name__ == "__main__":

@@ -11,29 +11,42 @@ from jaxgen.experiment.adversarial import (
     gan_options,
 )
 from jaxgen.experiment.config import Config, Effect, Hyper, Optimizer, Shape, compute_dtype, objective_options
+from jaxgen.experiment.damage import HIDING, Kind
 from jaxgen.experiment.networks import Norm, players
-from jaxgen.experiment.noise import NoiseHyper, guided, noisy, unguided
+from jaxgen.experiment.noise import NoiseHyper, noisy
+from jaxgen.experiment.restoration import (
+    ReconstructionLoss,
+    RestorationConfig,
+    RestorationHyper,
+    image_channels,
+    restoration_options,
+)
 
 __all__ = [
+    "HIDING",
     "Augmentation",
     "Config",
     "Effect",
     "GanConfig",
     "GanHyper",
     "Hyper",
+    "Kind",
     "Loss",
     "NoiseHyper",
     "Norm",
     "Optimizer",
     "Penalty",
+    "ReconstructionLoss",
     "Remedy",
+    "RestorationConfig",
+    "RestorationHyper",
     "Shape",
     "compute_dtype",
     "discriminator_options",
     "gan_options",
-    "guided",
+    "image_channels",
     "noisy",
     "objective_options",
     "players",
-    "unguided",
+    "restoration_options",
 ]

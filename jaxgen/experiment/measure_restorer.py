@@ -10,7 +10,7 @@ from jaxgen import restorers
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import levels, restoration
 from jaxgen.experiment import measure, reopen
-from jaxgen.experiment.noise import guided, unguided
+from jaxgen.experiment.damage import make_degrade
 from jaxgen.inference.noise_level import estimate
 from jaxgen.inference.restorer import Restorer, examine, make_restorer, restore
 from jaxgen.step.optimizers import hyper_arrays
@@ -84,8 +84,8 @@ def ways(restorer: Restorer) -> dict[str, restoration.Way]:
 def of_file(source: str) -> tuple[Restorer, restoration.Damage, dict[str, Any]]:
     """Returns a restorer that is shipped or in a file, how pictures are damaged for it, and what it is."""
     restorer = restorers.load_restorer(source)
-    tell = guided if restorer.traits.guides else unguided
-    damage = lambda key, images, sigma: tell(key, images, {"sigma": sigma, "blind": 0.0})
+    degrade = make_degrade("noise", told=restorer.traits.guides > 0)
+    damage = lambda key, images, sigma: degrade(key, images, {"sigma": sigma, "blind": 0.0})[:2]
     return restorer, damage, {"restorer": source, "sha256": restorers.read(source)[1].sha256}
 
 
@@ -95,12 +95,12 @@ def of_run(run: Path, **choice: Any) -> tuple[Restorer, restoration.Damage, dict
     objective, hyper = opened.objective, vars(opened.config.hyper)
     if objective.restore is None:
         raise UsageError(f"{run}: this run restores nothing; leave --on out")
-    if "sigma" not in hyper:
+    if getattr(opened.config, "damage", "") != "noise":
         raise UsageError(f"{run}: this run is not trained on noise of a level sigma")
     channels = opened.config.data.channels
     damage = lambda key, images, sigma: objective.damage(
         key, images, hyper_arrays(hyper) | {"sigma": sigma, "blind": 0.0}
-    )
+    )[:2]
     image = jax.ShapeDtypeStruct((1, 8, 8, channels), "float32")
     guide = jax.eval_shape(lambda image: damage(jax.random.split(jax.random.key(0), 1), image, 1.0)[1], image)
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}

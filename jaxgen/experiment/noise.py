@@ -1,13 +1,11 @@
-"""What experiments with Gaussian noise share: its level, one or blind, and whether a network is told of it."""
+"""What experiments with Gaussian noise share: its level, one or blind."""
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.degradations.noise import blind_gaussian_noise
 from jaxgen.experiment.config import Hyper
-from jaxgen.objectives.restoration import Damage
 from jaxgen.step.schedules import Hyper as Numbers
 
 
@@ -25,14 +23,3 @@ def noisy(keys: Array, images: Array, hyper: Numbers) -> tuple[Array, Array]:
     """Returns the images with noise of the configured levels, not clipped, and the level of each, float[batch]."""
     high = hyper["sigma"] / 255
     return blind_gaussian_noise(keys, images, (1 - hyper["blind"]) * high, high)
-
-
-def unguided(keys: Array, images: Array, hyper: Numbers) -> Damage:
-    """Returns noisy images of which a network is told nothing more."""
-    return Damage(noisy(keys, images, hyper)[0])
-
-
-def guided(keys: Array, images: Array, hyper: Numbers) -> Damage:
-    """Returns noisy images with a map of their level, [batch, height, width, 1], as further channel."""
-    made, sigma = noisy(keys, images, hyper)
-    return Damage(made, jnp.broadcast_to(sigma[:, None, None, None], (*made.shape[:-1], 1)).astype(made.dtype))

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgen.degradations.resampling import resize
 from jaxgen.losses.similarity import WINDOW
 from jaxgen.metrics.image import psnr, ssim
+from jaxgen.metrics.masks import masked_psnr
 from jaxgen.objectives.modules import apply
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.step.optimizers import hyper_arrays
@@ -22,13 +24,15 @@ class Damage(NamedTuple):
     """Damaged images, and what the network is told of the damage.
 
     Attributes:
-      images: float[batch, height, width, channel].
+      images: float[batch, height, width, channel]; smaller than the clean ones where that is the damage.
       guide: float[batch, height, width, k], further channels of the network's input: a map of the noise level, a mask;
         None where it is told nothing.
+      mask: float[batch, height, width, 1], 1 where the picture is hidden; None where the damage is everywhere.
     """
 
     images: Array
     guide: Array | None = None
+    mask: Array | None = None
 
 
 Degrade = Callable[[Array, Array, Hyper], Damage]
@@ -39,11 +43,21 @@ def told(images: Array, guide: Array | None) -> Array:
     return images if guide is None else jnp.concatenate([images, guide.astype(images.dtype)], -1)
 
 
-def quality(clean: Array, image: Array, suffix: str = "") -> Metrics:
-    """Returns the mean PSNR in dB, and the mean SSIM where the images hold its window, as evaluation metrics."""
+def enlarged(images: Array, like: Array) -> Array:
+    """Returns small images by bicubic interpolation in the size of others, to be shown and measured beside them."""
+    return images if images.shape == like.shape else resize(images, *like.shape[1:3])
+
+
+def quality(clean: Array, image: Array, mask: Array | None, suffix: str = "") -> Metrics:
+    """Returns the mean PSNR in dB, and the mean SSIM where the images hold its window, as evaluation metrics.
+
+    Where there is a mask, the PSNR of what it hides is told too, over the images of which it hides anything.
+    """
     means = {"psnr": psnr(clean, image).mean()}
     if min(clean.shape[1:3]) >= WINDOW:
         means["ssim"] = ssim(clean, image).mean()
+    if mask is not None:
+        means["masked_psnr"] = jnp.nanmean(masked_psnr(clean, image, mask))
     return {f"evaluation/{name}{suffix}": value for name, value in means.items()}
 
 
@@ -51,8 +65,9 @@ def make_restoration(
     module,
     *,
     degrade: Degrade,
-    loss: Callable[[Array, Array], Array],
+    loss: Callable[[Array, Array, Hyper], Array],
     hyper: Mapping[str, float],
+    dropout: bool = False,
     **options: Any,
 ) -> Objective:
     """Returns the objective of a network that undoes a degradation.
@@ -60,24 +75,27 @@ def make_restoration(
     Args:
       module: module (inputs[b, h, w, c + k], train) -> images[b, h, w, c], the input's last k channels being the guide.
       degrade: (key[b], images, hyper) -> Damage, y = H(x) + n.
-      loss: (clean, restored) -> float[b].
-      hyper: what `degrade` and `make_single` read.
+      loss: (clean, restored, hyper) -> float[b]; see `reconstruction_losses.weighted_sum`.
+      hyper: what `degrade`, `loss` and `make_single` read.
+      dropout: whether the module takes `keys`, one for each example, in training.
       **options: optimizer, schedule, microbatches, axis_name of `make_single`.
     Returns:
       Objective with `restore`, `damage` and `module`. Its evaluation is the mean PSNR in dB and the mean SSIM,
-      of the damaged images ("…_input") and of the restored ones.
+      of the damaged images ("…_input") and of the restored ones; with a mask, the PSNR of what is hidden too.
     """
 
     def initialise(key: Array, batch: Batch) -> PyTree:
-        return module.init(key, told(*damage(key, batch["image"][:1], hyper_arrays(hyper))), False)
+        damaged = damage(key, batch["image"][:1], hyper_arrays(hyper))
+        return module.init(key, told(damaged.images, damaged.guide), False)
 
     def draw(keys: Callable, batch: Batch, hyper: Hyper) -> PyTree:
-        return degrade(keys(Stream.DEGRADATION), batch["image"], hyper), batch["image"]
+        named = {"keys": keys(Stream.DROPOUT)} if dropout else {}
+        return degrade(keys(Stream.DEGRADATION), batch["image"], hyper), batch["image"], named
 
     def mean_loss(variables: PyTree, examples: PyTree, hyper: Hyper):
-        damaged, clean = examples
-        restored, stats = apply(module, variables, told(*damaged), train=True)
-        value = loss(clean, restored).mean()
+        damaged, clean, named = examples
+        restored, stats = apply(module, variables, told(damaged.images, damaged.guide), train=True, **named)
+        value = loss(clean, restored, hyper).mean()
         return value, ({"loss": value, "psnr": psnr(clean, restored).mean()}, stats)
 
     def restore(variables: PyTree, images: Array, guide: Array | None = None) -> Array:
@@ -90,13 +108,15 @@ def make_restoration(
         """Returns rows of damaged, restored and clean."""
         clean = batch["image"][:ROWS]
         damaged = damage(state.key, clean, state.hyper)
-        restored = restore(averaged(state, PLAYER), *damaged)
-        return {"before-after": jnp.stack([damaged.images, restored, clean], 1)}
+        restored = restore(averaged(state, PLAYER), damaged.images, damaged.guide)
+        return {"before-after": jnp.stack([enlarged(damaged.images, clean), restored, clean], 1)}
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         clean = batch["image"]
         damaged = damage(state.key, clean, state.hyper)
-        found = quality(clean, damaged.images, "_input") | quality(clean, restore(averaged(state, PLAYER), *damaged))
+        restored = restore(averaged(state, PLAYER), damaged.images, damaged.guide)
+        found = quality(clean, enlarged(damaged.images, clean), damaged.mask, "_input")
+        found |= quality(clean, restored, damaged.mask)
         return found | {"evaluation/gain": found["evaluation/psnr"] - found["evaluation/psnr_input"]}
 
     return make_single(

@@ -68,7 +68,7 @@ def build_dncnn(case: Case, dtype: Any) -> Objective:
     return make_restoration(
         dncnn.DnCNN(case.depth, case.width, dtype=dtype),
         degrade=lambda keys, images, hyper: Damage(gaussian_noise(keys, images, hyper["noise_scale"])),
-        loss=reconstruction.mse,
+        loss=lambda clean, restored, hyper: reconstruction.mse(clean, restored),
         hyper=hyper(case, noise_scale=NOISE_SCALE),
     )
 

@@ -5,11 +5,21 @@ import pytest
 from flax import linen as nn
 
 from jaxgen.degradations import noise
-from jaxgen.losses import reconstruction
+from jaxgen.objectives.reconstruction_losses import weighted_sum
 from jaxgen.objectives.restoration import Damage, make_restoration
 
-HYPER = {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.999, "ema_decay": 0.0, "clip_norm": 0.0, "sigma": 0.1}
+HYPER = {
+    "learning_rate": 1e-2,
+    "b1": 0.9,
+    "b2": 0.999,
+    "ema_decay": 0.0,
+    "clip_norm": 0.0,
+    "sigma": 0.1,
+    "mse_weight": 1.0,
+}
 BATCH = {"image": jnp.full((32, 8, 8, 1), 0.25) + 0.5 * (jnp.arange(32) % 2)[:, None, None, None]}
+
+mse = weighted_sum(("mse",))
 
 
 class Mean(nn.Module):
@@ -27,7 +37,7 @@ def trained():
     objective = make_restoration(
         Mean(),
         degrade=lambda keys, images, hyper: Damage(noise.gaussian_noise(keys, images, hyper["sigma"])),
-        loss=reconstruction.mse,
+        loss=mse,
         hyper=HYPER,
     )
     state = jax.jit(objective.init)(jax.random.key(0), BATCH)
@@ -71,7 +81,7 @@ def test_the_network_is_told_the_guide():
     objective = make_restoration(
         Reveal(),
         degrade=lambda keys, x, hyper: Damage(x - 0.5, jnp.full_like(x, 0.5)),
-        loss=reconstruction.mse,
+        loss=mse,
         hyper=HYPER,
     )
     state = jax.jit(objective.init)(jax.random.key(0), BATCH)

@@ -51,6 +51,10 @@ MORE = {
     "a guided restorer": recipe("residual_unet", widths=(4,), blocks=1, data=MIDDLE),
     "a U-Net": recipe("unet", widths=(4, 8), data=MIDDLE, microbatches=2, batch_size=16),
     "nafnet": recipe("nafnet", width=4, encoder=(1,), middle=1, decoder=(1,), data=MIDDLE, warmup_steps=2.0),
+    "dropout and batch norm, fed back": recipe("crnn", turns=2, widths=(4, 4), data=MIDDLE),
+    "partial convolutions over worn pictures": recipe(
+        "partial_unet", widths=(4, 4), data=MIDDLE, damage="worn", losses=("l1", "ssim", "total_variation")
+    ),
     "the level of noise": recipe("noise_level", depth=2, width=4, data=MIDDLE),
     "pacgan with classes and kernels": recipe(
         "pacgan", width=4, data=SMALL, conditional=True, minibatch_kernels=2, critic_steps=2

@@ -1,0 +1,54 @@
+"""Haze taken away by AOD-Net, whose 1,761 parameters estimate one map for transmission and airlight together.
+
+    python experiments/aod_net.py                                    # procedural haze over photographs
+    python experiments/aod_net.py --width 16 --data.name folder --data.dir DIR
+
+PSNR and SSIM are told on photographs held out from training, beside those of the hazy ones.
+Source: Li et al. 2017: J = K · I − K + 1, squared error, weight decay, gradients clipped.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import (
+    Effect,
+    Kind,
+    RestorationConfig,
+    RestorationHyper,
+    compute_dtype,
+    restoration_options,
+)
+from jaxgen.models.aod_net import AODNet
+from jaxgen.objectives.restoration import make_restoration
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(RestorationConfig):
+    """Options of this experiment."""
+
+    width: int = 3
+    """Channels of the first four convolutions."""
+    damage: Kind = "haze"
+    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance."""
+    batch_size: int = 8
+    """Images that one gradient sees, over all devices."""
+    data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True)
+    hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, clip_norm=0.1)
+
+    effects: ClassVar[tuple[Effect, ...]] = (
+        *RestorationConfig.effects,
+        Effect(("told",), "choose another network: this one takes no further channel", lambda config: False),
+    )
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    module = AODNet(features=config.width, dtype=compute_dtype(config))
+    return make_restoration(module, **restoration_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

@@ -1,0 +1,56 @@
+"""Pictures through a dense code: an encoder and a decoder of 84 million parameters for 64×64 pixels.
+
+    python experiments/encoder_decoder.py --widths 16 32 64 128 256 --hidden 512   # a small one, for a CPU
+    python experiments/encoder_decoder.py --damage holes --told                    # filling holes, as asked for
+    python experiments/encoder_decoder.py --damage worn --data.name folder --data.dir DIR
+
+The whole square goes through a vector of 4096 numbers, so that fine detail is lost: it is the baseline of what follows.
+Larger pictures are restored square by square. PSNR and SSIM are told on photographs held out from training, beside
+those of the damaged ones.
+Source: Hinton, Salakhutdinov 2006 (the code); Vincent et al. 2010 (damaged in, clean out, squared error).
+"""
+
+from dataclasses import dataclass
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import (
+    RestorationConfig,
+    RestorationHyper,
+    compute_dtype,
+    image_channels,
+    restoration_options,
+)
+from jaxgen.models.encoder_decoder import EncoderDecoder
+from jaxgen.objectives.restoration import make_restoration
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(RestorationConfig):
+    """Options of this experiment."""
+
+    widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
+    """Filters of the convolutions, each of which halves the picture, down to 2 pixels."""
+    hidden: int = 4096
+    """Units of each dense layer; the second one is the code."""
+    batch_size: int = 32
+    """Images that one gradient sees, over all devices."""
+    data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True)
+    hyper: RestorationHyper = RestorationHyper(learning_rate=2e-4)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    module = EncoderDecoder(
+        size=config.data.size,
+        widths=config.widths,
+        hidden=config.hidden,
+        channels=image_channels(config),
+        dtype=compute_dtype(config),
+    )
+    return make_restoration(module, **restoration_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

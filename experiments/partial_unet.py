@@ -1,0 +1,70 @@
+"""Holes filled by a U-Net of partial convolutions, which look at known pixels alone.
+
+    python experiments/partial_unet.py --widths 32 64 128 128 --no-norm            # a small one, for a CPU
+    python experiments/partial_unet.py --data.name folder --data.dir DIR --data.size 256
+    python experiments/partial_unet.py --damage scratches
+
+The network is told the mask; what is known stays as it is. PSNR and SSIM are told on photographs held out from
+training, beside those of the damaged ones, and the PSNR of what was hidden.
+Source: Liu et al. 2018: seven levels, batch norm, L1 (the paper adds feature, style and smoothness losses).
+"""
+
+from dataclasses import dataclass
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.errors import UsageError
+from jaxgen.experiment import (
+    HIDING,
+    Kind,
+    ReconstructionLoss,
+    RestorationConfig,
+    RestorationHyper,
+    compute_dtype,
+    image_channels,
+    restoration_options,
+)
+from jaxgen.models.partial_unet import PartialUNet
+from jaxgen.objectives.restoration import make_restoration
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(RestorationConfig):
+    """Options of this experiment."""
+
+    widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)
+    """Filters of each level, from half the picture's size down."""
+    norm: bool = True
+    """Follow the convolutions by batch norm."""
+    damage: Kind = "holes"
+    """What befalls the pictures: one of those that hide places."""
+    told: bool = True
+    """Tell the network the mask of what is hidden, by a further channel; this network needs it."""
+    losses: tuple[ReconstructionLoss, ...] = ("l1",)
+    """What the network is held to, summed; weights in hyper."""
+    batch_size: int = 16
+    """Images that one gradient sees, over all devices."""
+    data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True)
+    hyper: RestorationHyper = RestorationHyper(learning_rate=2e-4)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    if not config.told or config.damage not in HIDING:
+        raise UsageError(
+            f"damage {config.damage}, told {config.told}: partial convolutions need a mask; set damage to one of "
+            f"{', '.join(HIDING)}, and told"
+        )
+    module = PartialUNet(
+        widths=config.widths,
+        norm=config.norm,
+        channels=image_channels(config),
+        axis_name=axis_name,
+        dtype=compute_dtype(config),
+    )
+    return make_restoration(module, **restoration_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

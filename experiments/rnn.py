@@ -1,0 +1,59 @@
+"""A recurrent network that reads a picture along its rows and columns, in both directions.
+
+    python experiments/rnn.py                                        # Elman's cell against noise
+    python experiments/rnn.py --cell gru --hidden 96
+    python experiments/rnn.py --damage scratches --told --data.name folder --data.dir DIR
+
+PSNR and SSIM are told on photographs held out from training, beside those of the damaged ones.
+Source: Elman 1990; Cho et al. 2014 (GRU); Visin et al. 2015 (ReNet: sweeps over rows and columns).
+"""
+
+from dataclasses import dataclass
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import (
+    RestorationConfig,
+    RestorationHyper,
+    compute_dtype,
+    image_channels,
+    restoration_options,
+)
+from jaxgen.models.rnn import RNN, Cell
+from jaxgen.objectives.restoration import make_restoration
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(RestorationConfig):
+    """Options of this experiment."""
+
+    hidden: int = 64
+    """Size of each state; a sweep has two, one for each direction."""
+    layers: int = 2
+    """Pairs of sweeps, along rows and then along columns."""
+    cell: Cell = "elman"
+    """Cell of the recurrence."""
+    patch: int = 2
+    """Side of the squares of pixels that are one element of a sequence."""
+    batch_size: int = 16
+    """Images that one gradient sees, over all devices."""
+    data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True)
+    hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, clip_norm=1.0)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    module = RNN(
+        hidden=config.hidden,
+        layers=config.layers,
+        cell=config.cell,
+        patch=config.patch,
+        channels=image_channels(config),
+        dtype=compute_dtype(config),
+    )
+    return make_restoration(module, **restoration_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

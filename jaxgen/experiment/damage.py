@@ -1,0 +1,128 @@
+"""What an experiment in restoration can damage its pictures with, by name."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgen import degradations
+from jaxgen.degradations.parameters import streams, uniform
+from jaxgen.experiment.noise import noisy
+from jaxgen.objectives.restoration import Damage, Degrade
+from jaxgen.step.schedules import Hyper as Numbers
+
+Kind = Literal[
+    "noise",
+    "blur",
+    "jpeg",
+    "haze",
+    "downsample",
+    "warp",
+    "rust",
+    "stain",
+    "foxing",
+    "holes",
+    "tears",
+    "scratches",
+    "worn",
+]
+LEVELS = 255
+VISIBLE = 0.1
+"""Opacity from which on damage counts as hiding the picture, in the mask that a network is told and judged by."""
+OFTEN = 0.4
+LAYERS = {name: getattr(degradations, name) for name in ("rust", "stain", "foxing", "tears", "scratches")}
+"""What lies over a picture, each (key, images) -> (images, opacity)."""
+HIDING = (*LAYERS, "holes", "worn")
+"""Damage that hides some places, of which there is a mask."""
+
+Images = Callable[[Array, Array, Numbers], Array]
+Layer = Callable[[Array, Array], tuple[Array, Array]]
+
+
+def noise(keys: Array, images: Array, hyper: Numbers) -> Damage:
+    """Returns images with Gaussian noise, guided by a map of its level."""
+    made, sigma = noisy(keys, images, hyper)
+    return Damage(made, jnp.broadcast_to(sigma[:, None, None, None], (*made.shape[:-1], 1)).astype(made.dtype))
+
+
+def blurred(keys: Array, images: Array, hyper: Numbers) -> Array:
+    """Returns images blurred by Gaussians of random width, alike in all directions."""
+    return degradations.blur(keys, images, uniform(keys, len(images), hyper["blur_low"], hyper["blur_high"]))
+
+
+def compressed(keys: Array, images: Array, hyper: Numbers) -> Array:
+    """Returns images as JPEG files of random quality show them."""
+    return degradations.jpeg(keys, images, uniform(keys, len(images), hyper["quality_low"], hyper["quality_high"]))
+
+
+def hazy(keys: Array, images: Array, hyper: Numbers) -> Array:
+    """Returns images through haze of random thickness."""
+    return degradations.haze(keys, images, beta=(hyper["haze_low"], hyper["haze_high"]))
+
+
+def warped(keys: Array, images: Array, hyper: Numbers) -> Array:
+    """Returns images bent out of shape."""
+    return degradations.warp(keys, images)
+
+
+def everywhere(change: Images, keys: Array, images: Array, hyper: Numbers) -> Damage:
+    """Returns images changed in all places, with grain."""
+    first, second = streams(keys, len(images), 2)
+    return Damage(grainy(second, change(first, images, hyper), hyper))
+
+
+def hidden(layer: Layer, keys: Array, images: Array, hyper: Numbers) -> Damage:
+    """Returns images some places of which are hidden, with grain, guided by the mask of these places."""
+    first, second = streams(keys, len(images), 2)
+    made, opacity = layer(first, images)
+    mask = (opacity >= VISIBLE).astype(images.dtype)
+    return Damage(grainy(second, made, hyper), mask, mask)
+
+
+def worn(keys: Array, images: Array) -> tuple[Array, Array]:
+    """Returns images under rust, stains, foxing, tears and scratches, each by chance, and the largest opacity."""
+
+    def over(layer: Layer, key: Array, pair: tuple[Array, Array]) -> tuple[Array, Array]:
+        made, opacity = layer(key, pair[0])
+        return made, jnp.maximum(pair[1], opacity.astype(images.dtype))
+
+    perhaps = [degradations.apply_if(OFTEN, partial(over, layer)) for layer in LAYERS.values()]
+    return degradations.compose(*perhaps)(keys, (images, jnp.zeros((*images.shape[:-1], 1), images.dtype)))
+
+
+def small(keys: Array, images: Array, hyper: Numbers, scale: int) -> Damage:
+    """Returns images made smaller, cut and rounded to 8 bits as those of the published tables."""
+    return Damage(jnp.round(jnp.clip(degradations.downsample(keys, images, scale), 0, 1) * LEVELS) / LEVELS)
+
+
+def grainy(keys: Array, images: Array, hyper: Numbers) -> Array:
+    """Returns images with noise of any level up to `grain`."""
+    level, draw = streams(keys, len(images), 2)
+    return degradations.gaussian_noise(draw, images, uniform(level, len(images), 0.0, hyper["grain"]) / LEVELS)
+
+
+def make_degrade(kind: Kind, *, told: bool, scale: int = 1) -> Degrade:
+    """Returns the damage of an experiment.
+
+    Args:
+      kind: of the damage.
+      told: whether the network is guided by the level of noise, or by the mask of what is hidden.
+      scale: by how much `downsample` makes images smaller.
+    """
+    changes = {"blur": blurred, "jpeg": compressed, "haze": hazy, "warp": warped}
+    layers = LAYERS | {"holes": degradations.holes, "worn": worn}
+    damages = {
+        "noise": noise,
+        "downsample": partial(small, scale=scale),
+        **{name: partial(everywhere, change) for name, change in changes.items()},
+        **{name: partial(hidden, layer) for name, layer in layers.items()},
+    }
+    damage = damages[kind]
+
+    def degrade(keys: Array, images: Array, hyper: Numbers) -> Damage:
+        made = damage(keys, images, hyper)
+        return made if told else made._replace(guide=None)
+
+    return degrade

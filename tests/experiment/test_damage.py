@@ -1,0 +1,66 @@
+import functools
+import typing
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.degradations.resampling import downsample
+from jaxgen.experiment import RestorationHyper
+from jaxgen.experiment.damage import HIDING, VISIBLE, Kind, make_degrade
+
+IMAGES = jax.random.uniform(jax.random.key(0), (3, 24, 32, 3))
+KEYS = jax.random.split(jax.random.key(1), 3)
+HYPER = vars(RestorationHyper())
+
+
+@functools.cache
+def compiled(kind, scale=1):
+    return jax.jit(make_degrade(kind, told=True, scale=scale))
+
+
+def damaged(kind, images=IMAGES, keys=KEYS, scale=1, **numbers):
+    return compiled(kind, scale)(keys, images, HYPER | numbers)
+
+
+@pytest.mark.parametrize("kind", ["noise", "blur", "jpeg", "haze", "warp", "rust", "holes", "worn"])
+def test_each_example_is_damaged_by_its_own_key_and_told_what_there_is_to_tell(kind):
+    found = damaged(kind)
+    assert found.images.shape == IMAGES.shape
+    assert abs(found.images - IMAGES).max() > 0.01
+    assert (found.mask is not None) == (kind in HIDING)
+    assert (found.guide is not None) == (kind in (*HIDING, "noise"))
+    turned = damaged(kind, IMAGES[::-1], KEYS[::-1])
+    np.testing.assert_allclose(found.images, turned.images[::-1], atol=2e-5)
+    untold = jax.eval_shape(make_degrade(kind, told=False), KEYS, IMAGES, HYPER)
+    assert untold.guide is None
+    assert (untold.mask is not None) == (kind in HIDING)
+
+
+@pytest.mark.parametrize("kind", ["rust", "holes", "worn"])
+def test_beyond_the_mask_a_picture_is_hardly_changed(kind):
+    found = damaged(kind, jnp.full_like(IMAGES, 0.5))
+    np.testing.assert_array_equal(found.mask, found.guide)
+    assert set(np.unique(found.mask)) == {0, 1}
+    # Several layers may each stay below the opacity from which on it counts.
+    layers = 5 if kind == "worn" else 1
+    assert float(abs(jnp.where(found.mask == 0, found.images - 0.5, 0)).max()) <= 0.5 * (1 - (1 - VISIBLE) ** layers)
+
+
+def test_every_kind_can_be_made():
+    for kind in typing.get_args(Kind):
+        make_degrade(kind, told=False)
+
+
+def test_small_pictures_are_those_of_the_published_tables():
+    found = damaged("downsample", scale=4)
+    np.testing.assert_allclose(found.images, np.rint(np.clip(downsample(IMAGES, 4), 0, 1) * 255) / 255, atol=1e-6)
+
+
+def test_ranges_are_numbers_of_the_recipe():
+    sharp, soft = (damaged("blur", blur_low=s, blur_high=s).images for s in (0.0, 3.0))
+    np.testing.assert_allclose(sharp, IMAGES, atol=1e-5)
+    assert soft.std() < sharp.std() / 2
+    rough = damaged("haze", haze_low=0.0, haze_high=0.0, grain=20.0).images - IMAGES
+    assert 0 < float(rough.std()) < 20 / 255

@@ -1,0 +1,62 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxgen.data import Config as DataConfig
+from jaxgen.errors import UsageError
+from jaxgen.experiment import config as checks
+from jaxgen.experiment.restoration import (
+    RestorationConfig,
+    RestorationHyper,
+    feature_function,
+    image_channels,
+    restoration_options,
+)
+
+PHOTOS = DataConfig(name="photos", size=32, channels=3)
+
+
+def test_a_network_is_told_the_channels_where_a_guide_follows_them():
+    assert image_channels(RestorationConfig(data=PHOTOS)) is None
+    assert image_channels(RestorationConfig(data=PHOTOS, told=True)) == 3
+    assert image_channels(RestorationConfig(data=PHOTOS, told=True, damage="blur")) is None
+    with pytest.raises(UsageError, match=r"set data\.channels to 1 or 3"):
+        image_channels(RestorationConfig(told=True))
+
+
+@pytest.mark.parametrize(
+    ("fields", "scale", "message"),
+    [
+        ({"hyper": RestorationHyper(blur_low=3.0, blur_high=1.0)}, 1, r"blur_low is 3 and hyper\.blur_high is 1"),
+        ({"damage": "downsample"}, 1, "choose another damage"),
+        ({}, 4, "4 times as large: set damage to downsample"),
+        ({"losses": ("feature",)}, 1, "set features to digits"),
+        ({"losses": ("feature",), "features": "mnist", "data": PHOTOS}, 1, "looks at images of 1 channel"),
+    ],
+)
+def test_what_does_not_fit_is_told(fields, scale, message):
+    with pytest.raises(UsageError, match=message):
+        restoration_options(RestorationConfig(**fields), None, scale=scale)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"told": True, "damage": "haze"}, "told is 1 and nothing looks at it: set damage to noise, rust"),
+        ({"hyper": RestorationHyper(ssim_weight=2.0)}, "add ssim to losses"),
+        ({"hyper": RestorationHyper(sigma=2.0), "damage": "rust"}, "set damage to noise"),
+        ({"hyper": RestorationHyper(grain=2.0)}, "set damage to another than noise"),
+        ({"hyper": RestorationHyper(quality_low=2.0)}, "set damage to jpeg"),
+    ],
+)
+def test_options_that_nothing_looks_at_are_told(fields, message):
+    with pytest.raises(UsageError, match=message):
+        checks.check(dataclasses.replace(RestorationConfig(), **fields))
+
+
+def test_features_of_a_shipped_classifier():
+    found = jax.jit(feature_function("digits", 1))(jnp.zeros((2, 8, 8, 1)))
+    assert found.shape[0] == 2
+    assert found.ndim == 2

@@ -1,0 +1,43 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.errors import UsageError
+from jaxgen.losses import reconstruction
+from jaxgen.objectives.reconstruction_losses import LOSSES, weighted_sum
+
+RANDOM = np.random.default_rng(0)
+CLEAN, RESTORED = RANDOM.random((2, 3, 12, 14, 1), np.float32)
+WEIGHTS = {f"{name}_weight": 0.5 + i for i, name in enumerate((*LOSSES, "feature"))}
+
+
+def test_it_is_the_sum_of_weighted_losses():
+    found = weighted_sum(tuple(LOSSES))(CLEAN, RESTORED, WEIGHTS)
+    parts = [
+        0.5 * reconstruction.mse(CLEAN, RESTORED),
+        1.5 * reconstruction.l1(CLEAN, RESTORED),
+        2.5 * reconstruction.charbonnier(CLEAN, RESTORED),
+        3.5 * reconstruction.ssim(CLEAN, RESTORED),
+        4.5 * reconstruction.total_variation(RESTORED) / (12 * 14),
+    ]
+    np.testing.assert_allclose(found, sum(parts), rtol=1e-6)
+
+
+def test_features_are_compared_by_the_function_given():
+    means = lambda images: images.mean((1, 2))
+    found = weighted_sum(("feature",), means)(CLEAN, RESTORED, {"feature_weight": 2.0})
+    np.testing.assert_allclose(found, 2 * jnp.square(means(CLEAN) - means(RESTORED)).mean(1), rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("names", "features", "message"),
+    [
+        ((), None, "no loss: give at least one of mse, l1"),
+        (("mae",), None, "loss 'mae'"),
+        (("feature",), None, "name a feature network"),
+        (("mse",), jnp.mean, "add it to the losses"),
+    ],
+)
+def test_what_makes_no_sum_is_told(names, features, message):
+    with pytest.raises(UsageError, match=message):
+        weighted_sum(names, features)
