@@ -11,10 +11,11 @@ from jaxgen.experiment.adversarial import (
     gan_options,
 )
 from jaxgen.experiment.config import Config, Effect, Hyper, Optimizer, Shape, compute_dtype, objective_options
-from jaxgen.experiment.damage import HIDING, Kind
+from jaxgen.experiment.damage import HIDING, Kind, make_degrade
 from jaxgen.experiment.networks import Norm, players
 from jaxgen.experiment.noise import NoiseHyper, noisy
 from jaxgen.experiment.restoration import (
+    DetectionHyper,
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
@@ -26,6 +27,7 @@ __all__ = [
     "HIDING",
     "Augmentation",
     "Config",
+    "DetectionHyper",
     "Effect",
     "GanConfig",
     "GanHyper",
@@ -45,6 +47,7 @@ __all__ = [
     "discriminator_options",
     "gan_options",
     "image_channels",
+    "make_degrade",
     "noisy",
     "objective_options",
     "players",

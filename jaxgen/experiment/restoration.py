@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import networks
-from jaxgen.experiment.config import Config, Effect, objective_options
+from jaxgen.experiment.config import Config, Effect, Hyper, objective_options
 from jaxgen.experiment.damage import HIDING, Kind, make_degrade
 from jaxgen.experiment.noise import NoiseHyper
 from jaxgen.objectives.reconstruction_losses import FEATURE, weighted_sum
@@ -43,6 +43,18 @@ class RestorationHyper(NoiseHyper):
     """Weight of the restored picture's total variation, for each value."""
     feature_weight: float = 1.0
     """Weight of the mean squared difference between features."""
+
+
+@dataclasses.dataclass(frozen=True)
+class DetectionHyper(Hyper):
+    """Numbers of a recipe that finds damage."""
+
+    grain: float = 8.0
+    """Largest standard deviation of noise that comes to the damage, in grey levels of 255."""
+    cross_entropy_weight: float = 1.0
+    """Weight of the cross-entropy, the mean over pixels in nats."""
+    dice_weight: float = 1.0
+    """Weight of the Dice loss."""
 
 
 def with_damage(*kinds: Kind):

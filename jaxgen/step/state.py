@@ -87,8 +87,9 @@ class Objective(NamedTuple):
       sample: (variables, key, count) -> images float32[count, h, w, c] in [0, 1] from the prior.
       reconstruct: (variables, images) -> images, through the latent code.
       restore: (variables, images, guide=None) -> images with the damage removed.
-      damage: (key[b], images, hyper) -> (images, guide), what `restore` is for, the guide None where it takes none.
-      module: of `restore`, for what depends on its architecture: how far it sees, what it costs.
+      detect: (variables, images) -> float[b, h, w, 1], how likely each pixel is to be hidden by damage.
+      damage: (key[b], images, hyper) -> (images, guide, mask), what `restore` or `detect` is for, None what it has not.
+      module: of `restore` or `detect`, for what depends on its architecture: how far it sees, what it costs.
 
     `variables` is {"params": …, "stats": …} of the player that makes pictures; `averaged` and `current` return it.
       player: the name of the player that makes pictures.
@@ -106,7 +107,8 @@ class Objective(NamedTuple):
     sample: Callable[[PyTree, Array, int], Array] | None = None
     reconstruct: Callable[[PyTree, Array], Array] | None = None
     restore: Callable[..., Array] | None = None
-    damage: Callable[[Array, Array, dict[str, Array]], tuple[Array, Array | None]] | None = None
+    detect: Callable[[PyTree, Array], Array] | None = None
+    damage: Callable[[Array, Array, dict[str, Array]], tuple[Array, Array | None, Array | None]] | None = None
     module: Any = None
 
 

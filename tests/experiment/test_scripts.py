@@ -20,6 +20,7 @@ NAMES = (
     "conditional",
     "conv_gan",
     "crnn",
+    "damage_detector",
     "dcgan",
     "denoise",
     "encoder_decoder",

@@ -55,6 +55,7 @@ MORE = {
     "partial convolutions over worn pictures": recipe(
         "partial_unet", widths=(4, 4), data=MIDDLE, damage="worn", losses=("l1", "ssim", "total_variation")
     ),
+    "a detector of scratches": recipe("damage_detector", widths=(4, 8), data=MIDDLE, damage="scratches"),
     "the level of noise": recipe("noise_level", depth=2, width=4, data=MIDDLE),
     "pacgan with classes and kernels": recipe(
         "pacgan", width=4, data=SMALL, conditional=True, minibatch_kernels=2, critic_steps=2

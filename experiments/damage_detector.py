@@ -1,0 +1,45 @@
+"""Where a picture is damaged: a U-Net finds rust, stains, foxing, tears and scratches, pixel by pixel.
+
+    python experiments/damage_detector.py                            # photographs that come with the installation
+    python experiments/damage_detector.py --damage scratches --data.channels 1 --data.name folder --data.dir DIR
+
+A pixel counts as damaged where a tenth of it or more is hidden. Intersection over union, precision and recall are told
+on photographs held out from training.
+Source: Ronneberger, Fischer, Brox 2015 (U-Net); Milletari, Navab, Ahmadi 2016 (Dice loss).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import Config as BaseConfig
+from jaxgen.experiment import DetectionHyper, compute_dtype, make_degrade, objective_options
+from jaxgen.models.unet import UNet
+from jaxgen.objectives.detection import make_detection
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(BaseConfig):
+    """Options of this experiment."""
+
+    damage: Literal["rust", "stain", "foxing", "holes", "tears", "scratches", "worn"] = "worn"
+    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance."""
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    """Filters at each size, from the picture's own down."""
+    batch_size: int = 16
+    """Images that one gradient sees, over all devices."""
+    data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, turn=True)
+    hyper: DetectionHyper = DetectionHyper(learning_rate=1e-3)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    module = UNet(widths=config.widths, channels=1, residual=False, dtype=compute_dtype(config))
+    degrade = make_degrade(config.damage, told=False)
+    return make_detection(module, degrade=degrade, **objective_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

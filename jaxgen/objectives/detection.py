@@ -1,0 +1,99 @@
+"""Detection of damage: a network sees the damaged image and is held to the mask of what is hidden."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgen.losses.segmentation import dice
+from jaxgen.losses.variational import bernoulli_nll
+from jaxgen.metrics.masks import mask_iou
+from jaxgen.objectives.modules import apply
+from jaxgen.objectives.restoration import ROWS, Damage, Degrade
+from jaxgen.objectives.single import PLAYER, make_single
+from jaxgen.step.optimizers import hyper_arrays
+from jaxgen.step.randomness import Stream, example_keys, stream
+from jaxgen.step.schedules import Hyper
+from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+
+THRESHOLD = 0.5
+
+
+def cross_entropy(logits: Array, mask: Array) -> Array:
+    """Returns −log p of the mask in nats, the mean over its pixels, float[batch]."""
+    return bernoulli_nll(logits, mask) / mask[0].size
+
+
+def agreement(found: Array, mask: Array) -> Metrics:
+    """Returns how well masks were found, as evaluation metrics; precision and recall are of all pixels together.
+
+    Args:
+      found: float[batch, height, width, 1], probabilities.
+      mask: [batch, height, width, 1] of 0 and 1.
+    """
+    hit = ((found > THRESHOLD) & (mask > THRESHOLD)).sum()
+    return {
+        "evaluation/iou": mask_iou(mask, found, THRESHOLD).mean(),
+        "evaluation/precision": hit / jnp.maximum((found > THRESHOLD).sum(), 1),
+        "evaluation/recall": hit / jnp.maximum((mask > THRESHOLD).sum(), 1),
+    }
+
+
+def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **options: Any) -> Objective:
+    """Returns the objective of a network that finds what is hidden, by cross-entropy and Dice loss.
+
+    Args:
+      module: module (images[b, h, w, c], train) -> logits[b, h, w, 1].
+      degrade: (key[b], images, hyper) -> Damage with a mask.
+      hyper: cross_entropy_weight, dice_weight, and what `degrade` and `make_single` read.
+      **options: optimizer, schedule, microbatches, axis_name of `make_single`.
+    Returns:
+      Objective with `detect`. Its evaluation is of the averaged variables: intersection over union, the mean over
+      images, and the precision and the recall of pixels.
+    """
+
+    def damage(key: Array, images: Array, hyper: Hyper) -> Damage:
+        return degrade(example_keys(stream(key, Stream.EVALUATION), len(images)), images, hyper)
+
+    def initialise(key: Array, batch: Batch) -> PyTree:
+        return module.init(key, damage(key, batch["image"][:1], hyper_arrays(hyper)).images, False)
+
+    def draw(keys, batch: Batch, hyper: Hyper) -> PyTree:
+        made = degrade(keys(Stream.DEGRADATION), batch["image"], hyper)
+        return made.images, made.mask
+
+    def mean_loss(variables: PyTree, examples: PyTree, hyper: Hyper):
+        images, mask = examples
+        logits, stats = apply(module, variables, images, train=True)
+        parts = {"cross_entropy": cross_entropy(logits, mask).mean(), "dice": dice(logits, mask).mean()}
+        value = sum(hyper[f"{name}_weight"] * part for name, part in parts.items())
+        return value, ({"loss": value} | parts, stats)
+
+    def detect(variables: PyTree, images: Array) -> Array:
+        return jax.nn.sigmoid(apply(module, variables, images, train=False)[0])
+
+    def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
+        """Returns rows of damaged, mask found and true mask."""
+        made = damage(state.key, batch["image"][:ROWS], state.hyper)
+        masks = (detect(averaged(state, PLAYER), made.images), made.mask)
+        return {"masks": jnp.stack([made.images, *(jnp.broadcast_to(m, made.images.shape) for m in masks)], 1)}
+
+    def evaluate(state: TrainState, batch: Batch) -> Metrics:
+        made = damage(state.key, batch["image"], state.hyper)
+        return agreement(detect(averaged(state, PLAYER), made.images), made.mask)
+
+    return make_single(
+        initialise,
+        draw,
+        mean_loss,
+        hyper=hyper,
+        pictures=pictures,
+        evaluate=evaluate,
+        selection=Selection("evaluation/iou", largest=True),
+        detect=detect,
+        damage=degrade,
+        module=module,
+        **options,
+    )
