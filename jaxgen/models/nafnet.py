@@ -7,13 +7,14 @@ Reference: Chen, Chu, Zhang, Sun 2022, sections 3 and 4.
 
 import jax.numpy as jnp
 from flax import linen as nn
-from flax.linen.dtypes import canonicalize_dtype, promote_dtype
-from jax import Array, lax
-from jax.nn.initializers import lecun_normal, ones, zeros
+from flax.linen.dtypes import promote_dtype
+from jax import Array
+from jax.nn.initializers import lecun_normal, zeros
 from jax.typing import DTypeLike
 
 from jaxgen.models.depthwise import depthwise_conv
 from jaxgen.models.layers import Conv, at_least_float32
+from jaxgen.models.normalization import normalised
 from jaxgen.models.padding import crop, pad_to_multiple
 from jaxgen.models.shuffle import depth_to_space
 
@@ -26,21 +27,18 @@ class ChannelNorm(nn.Module):
     Attributes:
       dtype: of the result; None promotes the input's and the parameters'.
       param_dtype: of scale and bias.
+      epsilon: added to the variance.
     Reference: Ba, Kiros, Hinton 2016, equation 3, the layer being the channels of a pixel.
     """
 
     dtype: DTypeLike | None
     param_dtype: DTypeLike
+    epsilon: float = EPSILON
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Returns float[batch, height, width, channel], each pixel with mean 0 and variance 1 before scale and bias."""
-        scale = self.param("scale", ones, x.shape[-1:], self.param_dtype)
-        bias = self.param("bias", zeros, x.shape[-1:], self.param_dtype)
-        dtype = canonicalize_dtype(x, scale, bias, dtype=self.dtype)
-        x = at_least_float32(x)
-        x = x - x.mean(-1, keepdims=True)
-        return (x * lax.rsqrt((x * x).mean(-1, keepdims=True) + EPSILON) * scale + bias).astype(dtype)
+        return normalised(self, x, (-1,))
 
 
 class DepthwiseConv(nn.Module):

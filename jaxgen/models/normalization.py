@@ -1,4 +1,4 @@
-"""Normalisation of activations (batch, layer) and of kernels (spectral). Statistics are at least float32."""
+"""Normalisation of activations (batch, layer, instance) and of kernels (spectral). Statistics are at least float32."""
 
 from collections.abc import Callable
 from functools import partial
@@ -83,6 +83,23 @@ class BatchNorm(nn.Module):
         running.value = moved.astype(running.value.dtype)
 
 
+def normalised(module: nn.Module, x: Array, axes: tuple[int, ...]) -> Array:
+    """Returns x with mean 0 and variance 1 over some axes of each example, times a scale plus a bias per channel.
+
+    Args:
+      module: whose parameters scale and bias are, with `epsilon`, `dtype` and `param_dtype`.
+      x: float[batch, ..., channel].
+      axes: over which mean and variance are taken.
+    """
+    scale = module.param("scale", ones, x.shape[-1:], module.param_dtype)
+    bias = module.param("bias", zeros, x.shape[-1:], module.param_dtype)
+    dtype = canonicalize_dtype(x, scale, bias, dtype=module.dtype)
+    x = at_least_float32(x)
+    x = x - x.mean(axes, keepdims=True)
+    var = (x * x).mean(axes, keepdims=True)
+    return (x * lax.rsqrt(var + module.epsilon) * scale + bias).astype(dtype)
+
+
 class LayerNorm(nn.Module):
     """Normalisation of each example over all its axes, with one scale and one bias per channel.
 
@@ -102,13 +119,29 @@ class LayerNorm(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Returns float[batch, ..., channel], every example with mean 0 and variance 1 before scale and bias."""
-        scale = self.param("scale", ones, x.shape[-1:], self.param_dtype)
-        bias = self.param("bias", zeros, x.shape[-1:], self.param_dtype)
-        dtype = canonicalize_dtype(x, scale, bias, dtype=self.dtype)
-        x, axes = at_least_float32(x), tuple(range(1, x.ndim))
-        x = x - x.mean(axes, keepdims=True)
-        var = (x * x).mean(axes, keepdims=True)
-        return (x * lax.rsqrt(var + self.epsilon) * scale + bias).astype(dtype)
+        return normalised(self, x, tuple(range(1, x.ndim)))
+
+
+class InstanceNorm(nn.Module):
+    """Normalisation of each channel of each example over its pixels, with one scale and one bias per channel.
+
+    Where a map has a single pixel nothing but the bias would be left of it.
+
+    Attributes:
+      epsilon: added to the variance.
+      dtype: of the result; None promotes the input's and the parameters'.
+      param_dtype: of scale and bias.
+    Reference: Ulyanov, Vedaldi, Lempitsky 2016.
+    """
+
+    epsilon: float = 1e-5
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Returns float[batch, height, width, channel], every map with mean 0 and variance 1 before scale and bias."""
+        return normalised(self, x, (1, 2))
 
 
 class SpectralNorm(nn.Module):
@@ -158,14 +191,14 @@ class SpectralNorm(nn.Module):
         return vector / jnp.maximum(jnp.linalg.norm(vector), self.epsilon)
 
 
-NORMS = ("batch", "layer", "spectral", "none")
+NORMS = ("batch", "layer", "instance", "spectral", "none")
 
 
 def make_norm(kind: str, axis_name: str | None, scale_init: Initializer = ones, **dtypes: DTypeLike) -> Callable:
     """Returns what normalises activations under a discriminator's `norm`: (x, train, name) -> x.
 
     Args:
-      kind: "batch", "layer", "spectral" (which normalises kernels and leaves activations alone) or "none".
+      kind: "batch", "layer", "instance", "spectral" (which normalises kernels and leaves activations alone) or "none".
       axis_name: see `BatchNorm`.
       scale_init: initial value of batch norm's scale.
       **dtypes: dtype and param_dtype.
@@ -177,11 +210,11 @@ def make_norm(kind: str, axis_name: str | None, scale_init: Initializer = ones, 
     if kind not in NORMS:
         raise unknown("norm", kind, NORMS)
     batch = partial(BatchNorm, axis_name=axis_name, scale_init=scale_init, **dtypes)
-    layer = partial(LayerNorm, **dtypes)
+    alone = {"layer": partial(LayerNorm, **dtypes), "instance": partial(InstanceNorm, **dtypes)}
 
     def norm(x: Array, train: bool, name: str) -> Array:
         if kind == "batch":
             return batch(name=name)(x, train)
-        return layer(name=name)(x) if kind == "layer" else x
+        return alone[kind](name=name)(x) if kind in alone else x
 
     return norm

@@ -11,10 +11,10 @@ from jaxgen.losses.segmentation import dice
 from jaxgen.losses.variational import bernoulli_nll
 from jaxgen.metrics.masks import mask_iou
 from jaxgen.objectives.modules import apply
-from jaxgen.objectives.restoration import ROWS, Damage, Degrade
+from jaxgen.objectives.restoration import ROWS, Degrade, damage
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.step.optimizers import hyper_arrays
-from jaxgen.step.randomness import Stream, example_keys, stream
+from jaxgen.step.randomness import Stream
 from jaxgen.step.schedules import Hyper
 from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
@@ -54,11 +54,8 @@ def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **op
       images, and the precision and the recall of pixels.
     """
 
-    def damage(key: Array, images: Array, hyper: Hyper) -> Damage:
-        return degrade(example_keys(stream(key, Stream.EVALUATION), len(images)), images, hyper)
-
     def initialise(key: Array, batch: Batch) -> PyTree:
-        return module.init(key, damage(key, batch["image"][:1], hyper_arrays(hyper)).images, False)
+        return module.init(key, damage(degrade, key, batch["image"][:1], hyper_arrays(hyper)).images, False)
 
     def draw(keys, batch: Batch, hyper: Hyper) -> PyTree:
         made = degrade(keys(Stream.DEGRADATION), batch["image"], hyper)
@@ -76,12 +73,12 @@ def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **op
 
     def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns rows of damaged, mask found and true mask."""
-        made = damage(state.key, batch["image"][:ROWS], state.hyper)
+        made = damage(degrade, state.key, batch["image"][:ROWS], state.hyper)
         masks = (detect(averaged(state, PLAYER), made.images), made.mask)
         return {"masks": jnp.stack([made.images, *(jnp.broadcast_to(m, made.images.shape) for m in masks)], 1)}
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
-        made = damage(state.key, batch["image"], state.hyper)
+        made = damage(degrade, state.key, batch["image"], state.hyper)
         return agreement(detect(averaged(state, PLAYER), made.images), made.mask)
 
     return make_single(

@@ -61,6 +61,50 @@ def quality(clean: Array, image: Array, mask: Array | None, suffix: str = "") ->
     return {f"evaluation/{name}{suffix}": value for name, value in means.items()}
 
 
+def judged(module, degrade: Degrade, player: str) -> dict[str, Any]:
+    """Returns what every objective that restores has beside its training: Objective's other fields.
+
+    Args:
+      module: of the restorer; see `make_restoration`.
+      degrade: (key[b], images, hyper) -> Damage.
+      player: the restorer's name in the state.
+    """
+
+    def restore(variables: PyTree, images: Array, guide: Array | None = None) -> Array:
+        return apply(module, variables, told(images, guide), train=False)[0]
+
+    def both(state: TrainState, clean: Array) -> tuple[Array, Array, Array | None]:
+        """Returns damaged images in the size of the clean ones, restored ones, and the mask."""
+        made = damage(degrade, state.key, clean, state.hyper)
+        return enlarged(made.images, clean), restore(averaged(state, player), made.images, made.guide), made.mask
+
+    def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
+        """Returns rows of damaged, restored and clean."""
+        clean = batch["image"][:ROWS]
+        damaged, restored, _ = both(state, clean)
+        return {"before-after": jnp.stack([damaged, restored, clean], 1)}
+
+    def evaluate(state: TrainState, batch: Batch) -> Metrics:
+        clean = batch["image"]
+        damaged, restored, mask = both(state, clean)
+        found = quality(clean, damaged, mask, "_input") | quality(clean, restored, mask)
+        return found | {"evaluation/gain": found["evaluation/psnr"] - found["evaluation/psnr_input"]}
+
+    return {
+        "pictures": pictures,
+        "evaluate": evaluate,
+        "selection": Selection("evaluation/psnr", largest=True),
+        "restore": restore,
+        "damage": degrade,
+        "module": module,
+    }
+
+
+def damage(degrade: Degrade, key: Array, images: Array, hyper: Hyper) -> Damage:
+    """Returns held-out images damaged by a run's root key, the same at every evaluation."""
+    return degrade(example_keys(stream(key, Stream.EVALUATION), len(images)), images, hyper)
+
+
 def make_restoration(
     module,
     *,
@@ -85,8 +129,8 @@ def make_restoration(
     """
 
     def initialise(key: Array, batch: Batch) -> PyTree:
-        damaged = damage(key, batch["image"][:1], hyper_arrays(hyper))
-        return module.init(key, told(damaged.images, damaged.guide), False)
+        made = damage(degrade, key, batch["image"][:1], hyper_arrays(hyper))
+        return module.init(key, told(made.images, made.guide), False)
 
     def draw(keys: Callable, batch: Batch, hyper: Hyper) -> PyTree:
         named = {"keys": keys(Stream.DROPOUT)} if dropout else {}
@@ -98,37 +142,4 @@ def make_restoration(
         value = loss(clean, restored, hyper).mean()
         return value, ({"loss": value, "psnr": psnr(clean, restored).mean()}, stats)
 
-    def restore(variables: PyTree, images: Array, guide: Array | None = None) -> Array:
-        return apply(module, variables, told(images, guide), train=False)[0]
-
-    def damage(key: Array, images: Array, hyper: Hyper) -> Damage:
-        return degrade(example_keys(stream(key, Stream.EVALUATION), len(images)), images, hyper)
-
-    def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
-        """Returns rows of damaged, restored and clean."""
-        clean = batch["image"][:ROWS]
-        damaged = damage(state.key, clean, state.hyper)
-        restored = restore(averaged(state, PLAYER), damaged.images, damaged.guide)
-        return {"before-after": jnp.stack([enlarged(damaged.images, clean), restored, clean], 1)}
-
-    def evaluate(state: TrainState, batch: Batch) -> Metrics:
-        clean = batch["image"]
-        damaged = damage(state.key, clean, state.hyper)
-        restored = restore(averaged(state, PLAYER), damaged.images, damaged.guide)
-        found = quality(clean, enlarged(damaged.images, clean), damaged.mask, "_input")
-        found |= quality(clean, restored, damaged.mask)
-        return found | {"evaluation/gain": found["evaluation/psnr"] - found["evaluation/psnr_input"]}
-
-    return make_single(
-        initialise,
-        draw,
-        mean_loss,
-        hyper=hyper,
-        pictures=pictures,
-        evaluate=evaluate,
-        selection=Selection("evaluation/psnr", largest=True),
-        restore=restore,
-        damage=degrade,
-        module=module,
-        **options,
-    )
+    return make_single(initialise, draw, mean_loss, hyper=hyper, **judged(module, degrade, PLAYER), **options)

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.models.normalization import BatchNorm, LayerNorm, SpectralNorm
+from jaxgen.models.normalization import BatchNorm, InstanceNorm, LayerNorm, SpectralNorm
 
 
 def batches(count, shape, seed=0):
@@ -162,3 +162,14 @@ def test_a_kernel_of_zeros_stays_zero():
     kernel = jnp.zeros((4, 3))
     variables = SpectralNorm().init(jax.random.key(0), kernel, False)
     assert not SpectralNorm().apply(variables, kernel, True, mutable=["spectral"])[0].any()
+
+
+def test_instance_norm_agrees_with_torch():
+    torch = pytest.importorskip("torch")
+    (x,) = batches(1, (3, 4, 5, 2))
+    params = {"scale": np.array([0.5, 2.0], np.float32), "bias": np.array([1.0, -1.0], np.float32)}
+    there = torch.nn.functional.instance_norm(
+        torch.tensor(x).permute(0, 3, 1, 2), weight=torch.tensor(params["scale"]), bias=torch.tensor(params["bias"])
+    )
+    found = InstanceNorm().apply({"params": params}, x)
+    np.testing.assert_allclose(found, there.permute(0, 2, 3, 1), atol=1e-5)

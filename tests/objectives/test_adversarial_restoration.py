@@ -1,0 +1,96 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from jaxgen.degradations import noise
+from jaxgen.losses import adversarial
+from jaxgen.objectives.adversarial_restoration import make_adversarial_restoration
+from jaxgen.objectives.reconstruction_losses import weighted_sum
+from jaxgen.objectives.restoration import Damage
+
+HYPER = {"learning_rate": 1e-2, "b1": 0.5, "b2": 0.999, "ema_decay": 0.5, "clip_norm": 0.0, "mse_weight": 1.0}
+HYPER |= {"adversarial_weight": 0.25, "discriminator_scale": 2.0, "sigma": 0.1}
+BATCH = {"image": jax.random.uniform(jax.random.key(5), (4, 6, 6, 1))}
+
+
+class Scale(nn.Module):
+    """The image times a number."""
+
+    @nn.compact
+    def __call__(self, images, train):
+        return images * self.param("scale", nn.initializers.constant(0.5), ())
+
+
+class Judge(nn.Module):
+    """A logit for each image, or for each pixel: a number times the mean, or times the pixel, of all channels."""
+
+    patches: bool = False
+
+    @nn.compact
+    def __call__(self, images, train):
+        slope = self.param("slope", nn.initializers.constant(1.0), (images.shape[-1],))
+        logits = images @ slope
+        return logits if self.patches else logits.mean((1, 2))
+
+
+def degrade(keys, images, hyper):
+    return Damage(noise.gaussian_noise(keys, images, hyper["sigma"]))
+
+
+def make(judge=None, **options):
+    options = {"loss": adversarial.minimax, "degrade": degrade, "content": weighted_sum(("mse",))} | options
+    return make_adversarial_restoration(Scale(), judge or Judge(), hyper=HYPER, **options)
+
+
+def begun(objective):
+    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+    return state, *jax.jit(objective.step)(state, BATCH)
+
+
+@pytest.mark.parametrize("name", ["minimax", "relativistic"])
+def test_the_generators_loss_is_content_and_a_share_of_the_adversarial_one(name):
+    loss = getattr(adversarial, name)
+    _state, after, metrics = begun(make(loss=loss))
+    clean = BATCH["image"]
+    assert float(metrics["generator/loss"]) == pytest.approx(
+        float(metrics["generator/content"] + 0.25 * metrics["generator/adversarial"]), rel=1e-5
+    )
+    slope = float(after.params["discriminator"]["slope"][0])
+    real = slope * (2 * clean - 1).mean((1, 2, 3))
+    restored = clean * 0.5
+    fake = slope * (2 * restored - 1).mean((1, 2, 3))
+    # Noise of σ 0.1 moves an image's mean by 0.1 / 6 · 0.5.
+    assert float(metrics["generator/adversarial"]) == pytest.approx(float(loss.generator(real, fake).mean()), abs=0.02)
+    assert float(metrics["generator/content"]) == pytest.approx(float(((clean - restored) ** 2).mean()), abs=0.01)
+
+
+def test_each_player_goes_down_its_own_loss():
+    _state, after, _ = begun(make())
+    # Adam's first step has the length of the rate, the discriminator's twice that.
+    assert float(after.params["discriminator"]["slope"][0]) == pytest.approx(1 + 2e-2, abs=1e-5)
+    assert float(after.params["generator"]["scale"]) == pytest.approx(0.5 + 1e-2, abs=1e-5)
+    assert float(after.ema["generator"]["params"]["scale"]) > 0.5
+
+
+def test_patches_are_judged_one_by_one():
+    _state, _, metrics = begun(make(Judge(patches=True)))
+    assert metrics["discriminator/loss"].shape == ()
+    clean = 2 * BATCH["image"] - 1
+    assert float(metrics["discriminator/real_logit"]) == pytest.approx(float(clean.mean()), abs=1e-5)
+
+
+def test_a_conditional_discriminator_sees_the_damaged_image_too():
+    state, _, _ = begun(make(conditional=True))
+    assert state.params["discriminator"]["slope"].shape == (2,)
+
+
+def test_it_restores_and_is_judged_as_every_restorer():
+    objective = make()
+    _state, after, _ = begun(objective)
+    found = objective.evaluate(after, BATCH)
+    assert {"evaluation/psnr", "evaluation/psnr_input", "evaluation/gain"} <= set(found)
+    variables = {"params": {"scale": jnp.float32(0.25)}, "stats": {}}
+    np.testing.assert_allclose(objective.restore(variables, BATCH["image"]), BATCH["image"] / 4)
+    assert objective.pictures(after, BATCH)["before-after"].shape == (4, 3, 6, 6, 1)
