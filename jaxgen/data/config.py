@@ -13,10 +13,12 @@ class Config:
     """Which images, and how they come into a batch."""
 
     name: str = "digits"
-    """digits or photos (both come with the installation), npz, folder, stacked_mnist, or any of TFDS, as in mnist."""
+    """digits or photos (both come with the installation), npz, folder, pairs, stacked_mnist, or any of TFDS."""
     dir: str = ""
     """The data folder of TFDS (empty: its own default), the .npz file, or the folder of images; either of the first two
     for stacked_mnist, whose digits come from TFDS's mnist or from an .npz file of it."""
+    target_dir: str = ""
+    """For pairs: the folder of pictures as they should be; dir has them as they are, by the same names."""
     seed: int = 0
     """Seed of the order of images, of flips, crops and dequantisation; the run's seed does not touch it."""
     split: str = "train"
@@ -49,6 +51,8 @@ def check(config: Config) -> None:
         raise UsageError(f"classes {config.classes}: give their number, or 0 for any labels, or none")
     if config.fit not in get_args(Fit):
         raise unknown("fit", config.fit, get_args(Fit))
+    if config.target_dir and config.name != "pairs":
+        raise UsageError(f"target_dir is the second folder of pairs, and the data set is {config.name}: leave it out")
     if not 0 <= config.seed < 2**32:
         raise UsageError(f"data seed {config.seed}: give a whole number from 0 to 2**32 - 1")
     if not config.memory >= 0:

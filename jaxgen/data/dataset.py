@@ -12,7 +12,7 @@ from jax import Array
 
 from jaxgen.data import order, transforms
 from jaxgen.data.config import Config
-from jaxgen.data.records import Records
+from jaxgen.data.records import PICTURES, Records
 from jaxgen.data.stacked import compose, draw_indices
 from jaxgen.data.streaming import Steps, Stream
 from jaxgen.errors import UsageError
@@ -59,7 +59,8 @@ class Selection:
         else:
             stored = take(k if self.streamed else order.indices(place, seed, epoch, self.count))
         draws = transforms.example_draws(seed, epoch, place)
-        return stored | {"image": transforms.apply(stored["image"], draws, self.config)}
+        pictures = {name: stored[name] for name in PICTURES if name in stored}
+        return stored | {name: transforms.apply(x, draws, self.config) for name, x in pictures.items()}
 
 
 compiled_selection = jax.jit(Selection.__call__, static_argnums=0)
@@ -71,7 +72,8 @@ class Dataset:
 
     Attributes:
       config: how they come into a batch.
-      arrays: "image" uint8[n, height, width, channel], "label" int32[n] where there are labels; empty when streamed.
+      arrays: "image" uint8[n, height, width, channel], "label" int32[n] where there are labels, "target" of the
+        image's shape where there are pairs; empty when streamed.
       records: what a streamed set is read from; None when it is in memory.
       stack: how many of the stored one-channel images make one image of a batch, as its channels; see `data.stacked`.
     """
@@ -104,7 +106,8 @@ class Dataset:
           step: from 0 to 2³¹ - 1.
           size: images in the batch; it may be larger than the set.
         Returns:
-          {"image": float32[size, height, width, channel] in [0, 1], "label": int32[size] where there are labels}.
+          {"image": float32[size, height, width, channel] in [0, 1], "label": int32[size] where there are labels,
+          "target" where there are pairs: the image as it should be}.
         """
         positions = jnp.arange(size, dtype=jnp.int32)
         if self.records is None:

@@ -12,13 +12,15 @@ from jaxgen.data.config import Config
 from jaxgen.errors import UsageError
 
 Example = dict[str, np.ndarray]
+PICTURES = ("image", "target")
 
 # Records that one thread reads at a time: long enough to hide the hand-over, short enough to spread evenly.
 CHUNK = 256
 
 
 class Records(Protocol):
-    """Random access to examples: "image" uint8[height, width, channel], and "label" int32[] where there are labels."""
+    """Random access to examples: "image" uint8[height, width, channel], "label" int32[] where there are labels, and of
+    pairs "target", the image as it should be."""
 
     def __len__(self) -> int: ...
 
@@ -60,18 +62,20 @@ class Fitted:
         examples = [self.fit(index, example) for index, example in zip(stored, self.records.read(stored), strict=True)]
         wanted = self.first["image"].shape
         for index, example in zip(indices, examples, strict=True):
-            if example["image"].shape != wanted:
-                raise UsageError(
-                    f"{self.describe(index)} is {dimensions(example['image'].shape)} and {self.describe(0)} is "
-                    f"{dimensions(wanted)}: give a size, and channels 1 or 3, that all images are brought to"
-                )
+            for shape in (example[name].shape for name in PICTURES if name in example):
+                if shape != wanted:
+                    raise UsageError(
+                        f"{self.describe(index)} is {dimensions(shape)} and {self.describe(0)} is "
+                        f"{dimensions(wanted)}: give a size, and channels 1 or 3, that all images are brought to"
+                    )
             labels.check(example.get("label"), self.config, self.describe(index))
         return examples
 
     def fit(self, stored: int, example: Example) -> Example:
         """Returns one record in the configuration's size and channels."""
         try:
-            return example | {"image": resample.fit(example["image"][None], self.config)[0]}
+            pictures = {name: example[name] for name in PICTURES if name in example}
+            return example | {name: resample.fit(x[None], self.config)[0] for name, x in pictures.items()}
         except UsageError as error:
             raise UsageError(f"{self.records.describe(stored)}: {error}") from None
 

@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from jaxgen.data import embedded, folder, labels, npz, resample, stacked, tfds
+from jaxgen.data import embedded, folder, labels, npz, pairs, resample, stacked, tfds
 from jaxgen.data.config import Config, check
 from jaxgen.data.dataset import Dataset
 from jaxgen.data.records import Fitted, Records, gather_all
 from jaxgen.errors import UsageError
 
 GIB = 2**30
+FOLDERS = {"folder": folder.open_folder, "pairs": pairs.open_pairs}
 
 
 def load(config: Config) -> Dataset:
@@ -27,8 +28,8 @@ def load(config: Config) -> Dataset:
             return from_arrays(embedded.photos(config), None, config)
         case "npz":
             return from_arrays(*npz.load(config.dir, config.split), config)
-        case "folder":
-            return from_records(*folder.open_folder(config), config)
+        case "folder" | "pairs":
+            return from_records(*FOLDERS[config.name](config), config)
         case "stacked_mnist":
             return load_stacked(config)
     return from_records(*tfds.open_tfds(config), config)

@@ -134,6 +134,7 @@ CHANGEABLE = frozenset(
         "tensorboard",
         "wandb",
         "data.dir",
+        "data.target_dir",
         "data.memory",
     }
 )

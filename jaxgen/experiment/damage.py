@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen import degradations
+from jaxgen.data.resample import LUMA
 from jaxgen.degradations.parameters import streams, uniform
 from jaxgen.experiment.noise import noisy
 from jaxgen.objectives.restoration import Damage, Degrade
@@ -27,6 +28,8 @@ Kind = Literal[
     "tears",
     "scratches",
     "worn",
+    "grey",
+    "given",
 ]
 LEVELS = 255
 VISIBLE = 0.1
@@ -65,6 +68,16 @@ def hazy(keys: Array, images: Array, hyper: Numbers) -> Array:
 def warped(keys: Array, images: Array, hyper: Numbers) -> Array:
     """Returns images bent out of shape."""
     return degradations.warp(keys, images)
+
+
+def grey(keys: Array, images: Array, hyper: Numbers) -> Damage:
+    """Returns images without their colours, in as many channels."""
+    return Damage(jnp.broadcast_to((images * LUMA).sum(-1, keepdims=True), images.shape))
+
+
+def given(keys: Array, images: Array, hyper: Numbers) -> Damage:
+    """Returns images as they are: of pairs, those that come damaged."""
+    return Damage(images)
 
 
 def everywhere(change: Images, keys: Array, images: Array, hyper: Numbers) -> Damage:
@@ -115,6 +128,8 @@ def make_degrade(kind: Kind, *, told: bool, scale: int = 1) -> Degrade:
     layers = LAYERS | {"holes": degradations.holes, "worn": worn}
     damages = {
         "noise": noise,
+        "grey": grey,
+        "given": given,
         "downsample": partial(small, scale=scale),
         **{name: partial(everywhere, change) for name, change in changes.items()},
         **{name: partial(hidden, layer) for name, layer in layers.items()},

@@ -72,7 +72,8 @@ class RestorationConfig(Config):
     """What every experiment in restoration can be told."""
 
     damage: Kind = "noise"
-    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance."""
+    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance; given: what befell the
+    pictures of data.name pairs."""
     told: bool = False
     """Tell the network the level of noise, or the mask of what is hidden, by a further channel."""
     losses: tuple[ReconstructionLoss, ...] = ("mse",)
@@ -86,8 +87,8 @@ class RestorationConfig(Config):
         Effect(("hyper.sigma", "hyper.blind"), "set damage to noise", with_damage("noise")),
         Effect(
             ("hyper.grain",),
-            "set damage to another than noise and downsample",
-            lambda config: config.damage not in ("noise", "downsample"),
+            "set damage to one that noise may come to",
+            lambda config: config.damage not in ("noise", "downsample", "grey", "given"),
         ),
         Effect(("hyper.blur_low", "hyper.blur_high"), "set damage to blur", with_damage("blur")),
         Effect(("hyper.quality_low", "hyper.quality_high"), "set damage to jpeg", with_damage("jpeg")),
@@ -135,6 +136,8 @@ def restoration_options(config: RestorationConfig, axis_name: str | None, *, sca
     if (config.damage == "downsample") != (scale > 1):
         wanted = "choose another damage" if scale == 1 else "set damage to downsample"
         raise UsageError(f"damage {config.damage}, and this network makes pictures {scale} times as large: {wanted}")
+    if (config.damage == "given") != (config.data.name == "pairs"):
+        raise UsageError(f"damage {config.damage} and data {config.data.name}: damage given belongs to data.name pairs")
     features = feature_function(config.features, config.data.channels) if FEATURE in config.losses else None
     return objective_options(config, axis_name) | {
         "degrade": make_degrade(config.damage, told=config.told, scale=scale),

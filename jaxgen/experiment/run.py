@@ -11,6 +11,7 @@ from typing import Any
 import jax
 
 from jaxgen import data
+from jaxgen.data.records import PICTURES
 from jaxgen.errors import UsageError
 from jaxgen.experiment.adversarial import classes
 from jaxgen.experiment.config import CHANGEABLE, Config, check
@@ -70,7 +71,8 @@ def describe_data(dataset: data.Dataset) -> dict[str, Any]:
     """Returns what tells one set of images from another: shape, number and, where they are in memory, their sha256."""
     told = {"image_shape": list(dataset.image_shape), "images": len(dataset)}
     if dataset.arrays:
-        told["images_sha256"] = hashlib.sha256(dataset.arrays["image"].tobytes()).hexdigest()
+        stored = b"".join(dataset.arrays[name].tobytes() for name in PICTURES if name in dataset.arrays)
+        told["images_sha256"] = hashlib.sha256(stored).hexdigest()
     return told
 
 

@@ -17,7 +17,7 @@ from jaxgen.losses.adversarial import AdversarialLoss
 from jaxgen.metrics.image import psnr
 from jaxgen.objectives.adversary import call, logits_of_both
 from jaxgen.objectives.modules import apply
-from jaxgen.objectives.restoration import Degrade, damage, enlarged, judged, told
+from jaxgen.objectives.restoration import Degrade, enlarged, held_out, judged, pair, told
 from jaxgen.step.averages import average, decay
 from jaxgen.step.gradients import Descent, descend
 from jaxgen.step.optimizers import OPTIMIZERS, hyper_arrays
@@ -99,8 +99,8 @@ class Game:
         """Returns clean and damaged images with what else the generator is given."""
         key, count = step_key(state.key, state.step), len(batch["image"])
         keys = lambda name: example_keys(stream(key, name), count, self.axis_name, self.microbatches)
-        made = self.degrade(keys(Stream.DEGRADATION), batch["image"], hyper)
-        found = {"clean": batch["image"], "damaged": made.images}
+        made, clean = pair(self.degrade, keys(Stream.DEGRADATION), batch, hyper)
+        found = {"clean": clean, "damaged": made.images}
         found |= {} if made.guide is None else {"guide": made.guide}
         return found | ({"dropout": keys(Stream.DROPOUT)} if self.dropout else {})
 
@@ -150,8 +150,8 @@ class Game:
     def init(self, key: Array, batch: Batch) -> TrainState:
         """Returns the state before the first step."""
         generator_key, discriminator_key, root = jax.random.split(key, 3)
-        clean, hyper = batch["image"][:1], hyper_arrays(self.hyper)
-        made = damage(self.degrade, generator_key, clean, hyper)
+        hyper = hyper_arrays(self.hyper)
+        made, clean = held_out(self.degrade, generator_key, {"image": batch["image"][:1]}, hyper)
         variables = {
             GENERATOR: dict(self.generator.init(generator_key, told(made.images, made.guide), False)),
             DISCRIMINATOR: dict(self.discriminator.init(discriminator_key, self.shown(clean, made.images), False)),

@@ -11,7 +11,7 @@ from jaxgen.losses.segmentation import dice
 from jaxgen.losses.variational import bernoulli_nll
 from jaxgen.metrics.masks import mask_iou
 from jaxgen.objectives.modules import apply
-from jaxgen.objectives.restoration import ROWS, Degrade, damage
+from jaxgen.objectives.restoration import ROWS, Degrade, held_out
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.step.optimizers import hyper_arrays
 from jaxgen.step.randomness import Stream
@@ -55,7 +55,8 @@ def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **op
     """
 
     def initialise(key: Array, batch: Batch) -> PyTree:
-        return module.init(key, damage(degrade, key, batch["image"][:1], hyper_arrays(hyper)).images, False)
+        made, _ = held_out(degrade, key, {"image": batch["image"][:1]}, hyper_arrays(hyper))
+        return module.init(key, made.images, False)
 
     def draw(keys, batch: Batch, hyper: Hyper) -> PyTree:
         made = degrade(keys(Stream.DEGRADATION), batch["image"], hyper)
@@ -73,12 +74,12 @@ def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **op
 
     def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns rows of damaged, mask found and true mask."""
-        made = damage(degrade, state.key, batch["image"][:ROWS], state.hyper)
+        made, _ = held_out(degrade, state.key, {"image": batch["image"][:ROWS]}, state.hyper)
         masks = (detect(averaged(state, PLAYER), made.images), made.mask)
         return {"masks": jnp.stack([made.images, *(jnp.broadcast_to(m, made.images.shape) for m in masks)], 1)}
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
-        made = damage(degrade, state.key, batch["image"], state.hyper)
+        made, _ = held_out(degrade, state.key, batch, state.hyper)
         return agreement(detect(averaged(state, PLAYER), made.images), made.mask)
 
     return make_single(

@@ -73,20 +73,19 @@ def judged(module, degrade: Degrade, player: str) -> dict[str, Any]:
     def restore(variables: PyTree, images: Array, guide: Array | None = None) -> Array:
         return apply(module, variables, told(images, guide), train=False)[0]
 
-    def both(state: TrainState, clean: Array) -> tuple[Array, Array, Array | None]:
-        """Returns damaged images in the size of the clean ones, restored ones, and the mask."""
-        made = damage(degrade, state.key, clean, state.hyper)
-        return enlarged(made.images, clean), restore(averaged(state, player), made.images, made.guide), made.mask
+    def triples(state: TrainState, batch: Batch) -> tuple[Array, Array, Array, Array | None]:
+        """Returns damaged images in the size of the clean ones, restored ones, clean ones, and the mask."""
+        made, clean = held_out(degrade, state.key, batch, state.hyper)
+        restored = restore(averaged(state, player), made.images, made.guide)
+        return enlarged(made.images, clean), restored, clean, made.mask
 
     def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns rows of damaged, restored and clean."""
-        clean = batch["image"][:ROWS]
-        damaged, restored, _ = both(state, clean)
-        return {"before-after": jnp.stack([damaged, restored, clean], 1)}
+        first = {name: values[:ROWS] for name, values in batch.items()}
+        return {"before-after": jnp.stack(triples(state, first)[:3], 1)}
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
-        clean = batch["image"]
-        damaged, restored, mask = both(state, clean)
+        damaged, restored, clean, mask = triples(state, batch)
         found = quality(clean, damaged, mask, "_input") | quality(clean, restored, mask)
         return found | {"evaluation/gain": found["evaluation/psnr"] - found["evaluation/psnr_input"]}
 
@@ -100,9 +99,16 @@ def judged(module, degrade: Degrade, player: str) -> dict[str, Any]:
     }
 
 
-def damage(degrade: Degrade, key: Array, images: Array, hyper: Hyper) -> Damage:
-    """Returns held-out images damaged by a run's root key, the same at every evaluation."""
-    return degrade(example_keys(stream(key, Stream.EVALUATION), len(images)), images, hyper)
+def pair(degrade: Degrade, keys: Array, batch: Batch, hyper: Hyper) -> tuple[Damage, Array]:
+    """Returns damaged and clean images: those of the data where these are pairs, else made by `degrade`."""
+    if "target" in batch:
+        return Damage(batch["image"]), batch["target"]
+    return degrade(keys, batch["image"], hyper), batch["image"]
+
+
+def held_out(degrade: Degrade, key: Array, batch: Batch, hyper: Hyper) -> tuple[Damage, Array]:
+    """Returns damaged and clean held-out images, damaged by a run's root key: the same at every evaluation."""
+    return pair(degrade, example_keys(stream(key, Stream.EVALUATION), len(batch["image"])), batch, hyper)
 
 
 def make_restoration(
@@ -129,12 +135,12 @@ def make_restoration(
     """
 
     def initialise(key: Array, batch: Batch) -> PyTree:
-        made = damage(degrade, key, batch["image"][:1], hyper_arrays(hyper))
+        made, _ = held_out(degrade, key, {"image": batch["image"][:1]}, hyper_arrays(hyper))
         return module.init(key, told(made.images, made.guide), False)
 
     def draw(keys: Callable, batch: Batch, hyper: Hyper) -> PyTree:
         named = {"keys": keys(Stream.DROPOUT)} if dropout else {}
-        return degrade(keys(Stream.DEGRADATION), batch["image"], hyper), batch["image"], named
+        return *pair(degrade, keys(Stream.DEGRADATION), batch, hyper), named
 
     def mean_loss(variables: PyTree, examples: PyTree, hyper: Hyper):
         damaged, clean, named = examples

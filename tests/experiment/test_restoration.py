@@ -47,7 +47,7 @@ def test_what_does_not_fit_is_told(fields, scale, message):
         ({"told": True, "damage": "haze"}, "told is 1 and nothing looks at it: set damage to noise, rust"),
         ({"hyper": RestorationHyper(ssim_weight=2.0)}, "add ssim to losses"),
         ({"hyper": RestorationHyper(sigma=2.0), "damage": "rust"}, "set damage to noise"),
-        ({"hyper": RestorationHyper(grain=2.0)}, "set damage to another than noise"),
+        ({"hyper": RestorationHyper(grain=2.0)}, "set damage to one that noise may come to"),
         ({"hyper": RestorationHyper(quality_low=2.0)}, "set damage to jpeg"),
     ],
 )

@@ -105,3 +105,35 @@ def test_pictures_are_damaged_restored_clean(trained):
     assert rows.shape == (8, 3, 8, 8, 1)
     np.testing.assert_array_equal(rows[:, 2], BATCH["image"][:8])
     assert float(jnp.abs(rows[:, 1] - rows[:, 2]).mean()) < float(jnp.abs(rows[:, 0] - rows[:, 2]).mean()) / 3
+
+
+def test_pairs_come_damaged(trained):
+    objective, state, _ = trained
+    batch = {"image": BATCH["image"], "target": BATCH["image"] + 0.25}
+    found = objective.evaluate(state, batch)
+    assert float(found["evaluation/psnr_input"]) == pytest.approx(20 * np.log10(4), rel=1e-5)
+    rows = objective.pictures(state, batch)["before-after"]
+    np.testing.assert_array_equal(rows[:, 0], batch["image"][:8])
+    np.testing.assert_array_equal(rows[:, 2], batch["target"][:8])
+    assert float(objective.step(state, batch)[1]["model/loss"]) == pytest.approx(0.25**2, rel=1e-3)
+
+
+def test_what_is_hidden_is_judged_by_itself_and_small_images_in_the_size_of_the_clean():
+    class Same(nn.Module):
+        """Makes an image twice as large, pixel by pixel."""
+
+        @nn.compact
+        def __call__(self, images, train):
+            weight = self.param("weight", nn.initializers.ones, ())
+            return weight * images.repeat(2, 1).repeat(2, 2)
+
+    def degrade(keys, images, hyper):
+        mask = jnp.zeros_like(images).at[:, :2, :2].set(1)
+        return Damage((images - 0.1 * mask)[:, ::2, ::2], None, mask)
+
+    objective = make_restoration(Same(), degrade=degrade, loss=mse, hyper=HYPER)
+    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+    found = objective.evaluate(state, BATCH)
+    assert float(found["evaluation/masked_psnr"]) == pytest.approx(20, abs=1e-3)
+    assert float(found["evaluation/psnr"]) == pytest.approx(20 + 10 * np.log10(16), abs=1e-3)
+    assert objective.pictures(state, BATCH)["before-after"].shape == (8, 3, 8, 8, 1)

@@ -1,0 +1,80 @@
+"""Pictures in two folders, pair by pair: as they are and as they should be."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxgen.data.config import Config
+from jaxgen.data.folder import FolderRecords, Window, picture_paths, tile
+from jaxgen.data.records import Example
+from jaxgen.data.splits import held_out
+from jaxgen.errors import UsageError
+
+
+class PairRecords:
+    """Pairs of pictures, or of the same window of both, by number."""
+
+    def __init__(self, images: FolderRecords, targets: FolderRecords):
+        self.images, self.targets = images, targets
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def describe(self, index: int) -> str:
+        """Returns the paths of both pictures."""
+        return f"{self.images.describe(index)} with {self.targets.describe(index)}"
+
+    def read(self, indices: Sequence[int]) -> list[Example]:
+        """Returns the pairs at these indices.
+
+        Raises:
+          UsageError: if the pictures of a pair differ in size.
+        """
+        pairs = list(zip(self.images.read(indices), self.targets.read(indices), strict=True))
+        for index, (image, target) in zip(indices, pairs, strict=True):
+            sizes = [f"{x['image'].shape[0]}x{x['image'].shape[1]}" for x in (image, target)]
+            if sizes[0] != sizes[1]:
+                raise UsageError(
+                    f"{self.describe(index)}: {sizes[0]} and {sizes[1]} pixels; a pair must be of one size"
+                )
+        return [{"image": image["image"], "target": target["image"]} for image, target in pairs]
+
+
+def open_pairs(config: Config) -> tuple[PairRecords, np.ndarray]:
+    """Returns the pictures of two folders that have the same path within them, up to the suffix.
+
+    Args:
+      config: `dir` (the pictures as they are), `target_dir` (as they should be), `split` (every tenth pair is test),
+        `fit` and `size` count.
+    Returns:
+      (records, int64[n]).
+    Raises:
+      UsageError: if a folder or a picture's partner is missing, or one is smaller than the crop or unreadable.
+    """
+    if not config.target_dir:
+        raise UsageError("pairs need two folders: give the pictures as they should be as target_dir")
+    found = {folder: by_name(folder) for folder in (config.dir, config.target_dir)}
+    for folder, other in ((config.dir, config.target_dir), (config.target_dir, config.dir)):
+        if alone := sorted(found[folder].keys() - found[other].keys()):
+            raise UsageError(f"{found[folder][alone[0]]} has no partner in {other}: pairs have the same name in both")
+    names = sorted(found[config.dir])
+    kept = [names[index] for index in held_out(len(names), config.split)]
+    images, targets = ([found[folder][name] for name in kept] for folder in (config.dir, config.target_dir))
+    windows = tile(images, config.size) if config.fit == "crop" and config.size else [Window(path) for path in images]
+    partner = dict(zip(images, targets, strict=True))
+    records = PairRecords(
+        FolderRecords(windows), FolderRecords([window._replace(path=partner[window.path]) for window in windows])
+    )
+    return records, np.arange(len(windows))
+
+
+def by_name(folder: str) -> dict[str, Path]:
+    """Returns the pictures of a folder by their path in it without suffix, or raises UsageError where two share it."""
+    named: dict[str, Path] = {}
+    for path in picture_paths(folder):
+        name = str(path.relative_to(folder).with_suffix(""))
+        if name in named:
+            raise UsageError(f"{named[name]} and {path} have one name: a pair must be unmistakable")
+        named[name] = path
+    return named
