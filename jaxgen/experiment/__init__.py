@@ -15,16 +15,19 @@ from jaxgen.experiment.damage import HIDING, Kind, make_degrade
 from jaxgen.experiment.networks import Norm, players
 from jaxgen.experiment.noise import NoiseHyper, noisy
 from jaxgen.experiment.restoration import (
+    AdversarialHyper,
     DetectionHyper,
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
+    adversarial_options,
     image_channels,
     restoration_options,
 )
 
 __all__ = [
     "HIDING",
+    "AdversarialHyper",
     "Augmentation",
     "Config",
     "DetectionHyper",
@@ -43,6 +46,7 @@ __all__ = [
     "RestorationConfig",
     "RestorationHyper",
     "Shape",
+    "adversarial_options",
     "compute_dtype",
     "discriminator_options",
     "gan_options",

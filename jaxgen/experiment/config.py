@@ -66,6 +66,9 @@ class Config:
     """Seed of the initial parameters and of all noise."""
     run: str = ""
     """Run folder; empty: runs/NAME. A folder that holds a run is resumed."""
+    start: str = ""
+    """What the network that makes pictures starts from: another run's folder, a shipped network, a .safetensors file;
+    empty: random numbers."""
     checkpoint_every: int = 1000
     """Steps between checkpoints."""
     checkpoint_minutes: float = 0.0

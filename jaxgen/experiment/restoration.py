@@ -8,6 +8,7 @@ from jaxgen.evaluation import networks
 from jaxgen.experiment.config import Config, Effect, Hyper, objective_options
 from jaxgen.experiment.damage import HIDING, Kind, make_degrade
 from jaxgen.experiment.noise import NoiseHyper
+from jaxgen.losses import adversarial
 from jaxgen.objectives.reconstruction_losses import FEATURE, weighted_sum
 
 ReconstructionLoss = Literal["mse", "l1", "charbonnier", "ssim", "total_variation", "feature"]
@@ -72,8 +73,8 @@ class RestorationConfig(Config):
     """What every experiment in restoration can be told."""
 
     damage: Kind = "noise"
-    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance; given: what befell the
-    pictures of data.name pairs."""
+    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance; given: that of
+    data.name pairs."""
     told: bool = False
     """Tell the network the level of noise, or the mask of what is hidden, by a further channel."""
     losses: tuple[ReconstructionLoss, ...] = ("mse",)
@@ -100,6 +101,16 @@ class RestorationConfig(Config):
             for name in ("mse", "l1", "charbonnier", "ssim", "total_variation", "feature")
         ),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class AdversarialHyper(RestorationHyper):
+    """Numbers of a recipe that restores against a discriminator."""
+
+    adversarial_weight: float = 1e-3
+    """Weight of the adversarial loss beside the reconstruction losses."""
+    discriminator_scale: float = 1.0
+    """Learning rate of the discriminator as a multiple of the generator's."""
 
 
 def image_channels(config: RestorationConfig) -> int | None:
@@ -143,6 +154,16 @@ def restoration_options(config: RestorationConfig, axis_name: str | None, *, sca
         "degrade": make_degrade(config.damage, told=config.told, scale=scale),
         "loss": weighted_sum(config.losses, features),
     }
+
+
+def adversarial_options(config: RestorationConfig, axis_name: str | None, *, scale: int = 1) -> dict[str, Any]:
+    """Returns what `make_adversarial_restoration` takes from a configuration with `adversary`, the adversarial loss.
+
+    Args, Raises: those of `restoration_options`.
+    """
+    options = restoration_options(config, axis_name, scale=scale)
+    content = options.pop("loss")
+    return options | {"content": content, "loss": getattr(adversarial, config.adversary)}
 
 
 def feature_function(name: str, channels: int):

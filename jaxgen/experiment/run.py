@@ -16,6 +16,7 @@ from jaxgen.errors import UsageError
 from jaxgen.experiment.adversarial import classes
 from jaxgen.experiment.config import CHANGEABLE, Config, check
 from jaxgen.experiment.scripts import describe_script, to_dict
+from jaxgen.experiment.start import start_from
 from jaxgen.reports import curves
 from jaxgen.step.state import Batch, Metrics, Objective, TrainState
 from jaxgen.training import execute, loop, progress
@@ -148,6 +149,8 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
         restored = checkpoints.restore(template)
         if restored is None:
             start, state = 0, execute.once(objective.init)(jax.random.key(config.seed), first)
+            if config.start:
+                state = start_from(state, objective.player, config.start)
         else:
             start, state = restored.step, restored.state
             for step in restored.damaged:

@@ -15,10 +15,11 @@ from jaxgen.models.dncnn import DnCNN
 from jaxgen.models.ffdnet import FFDNet
 from jaxgen.models.noise_level import NoiseLevel
 from jaxgen.models.residual_unet import ResidualUNet
+from jaxgen.models.srresnet import SRResNet
 
 FOLDER = Path(__file__).parent
 SUFFIX = ".safetensors"
-NETWORKS = {"ResidualUNet": ResidualUNet, "DnCNN": DnCNN, "FFDNet": FFDNet, "NoiseLevel": NoiseLevel}
+NETWORKS = {network.__name__: network for network in (ResidualUNet, DnCNN, FFDNet, NoiseLevel, SRResNet)}
 
 FILES: dict[str, str] = {}
 """The sha256 of NAME.safetensors in this folder, by name."""

@@ -55,6 +55,12 @@ MORE = {
     "partial convolutions over worn pictures": recipe(
         "partial_unet", widths=(4, 4), data=MIDDLE, damage="worn", losses=("l1", "ssim", "total_variation")
     ),
+    "super-resolution against a discriminator": recipe(
+        "srgan", width=4, blocks=1, scale=2, judge_widths=(4,), judge_hidden=4, data=MIDDLE, adversary="relativistic"
+    ),
+    "pictures of pictures": recipe(
+        "pix2pix", widths=(4, 4), judge_widths=(4,), data=MIDDLE, damage="noise", told=True, batch_size=8
+    ),
     "a detector of scratches": recipe("damage_detector", widths=(4, 8), data=MIDDLE, damage="scratches"),
     "the level of noise": recipe("noise_level", depth=2, width=4, data=MIDDLE),
     "pacgan with classes and kernels": recipe(
