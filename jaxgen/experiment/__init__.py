@@ -17,6 +17,7 @@ from jaxgen.experiment.noise import NoiseHyper, noisy
 from jaxgen.experiment.restoration import (
     AdversarialHyper,
     DetectionHyper,
+    NeighbourHyper,
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
@@ -37,6 +38,7 @@ __all__ = [
     "Hyper",
     "Kind",
     "Loss",
+    "NeighbourHyper",
     "NoiseHyper",
     "Norm",
     "Optimizer",

@@ -104,6 +104,14 @@ class RestorationConfig(Config):
 
 
 @dataclasses.dataclass(frozen=True)
+class NeighbourHyper(RestorationHyper):
+    """Numbers of a recipe that denoises without clean pictures."""
+
+    consistency_weight: float = 1.0
+    """Weight of what holds the restored neighbours to differ as those of the restored picture do."""
+
+
+@dataclasses.dataclass(frozen=True)
 class AdversarialHyper(RestorationHyper):
     """Numbers of a recipe that restores against a discriminator."""
 
@@ -126,13 +134,16 @@ def image_channels(config: RestorationConfig) -> int | None:
     return config.data.channels
 
 
-def restoration_options(config: RestorationConfig, axis_name: str | None, *, scale: int = 1) -> dict[str, Any]:
+def restoration_options(
+    config: RestorationConfig, axis_name: str | None, *, scale: int = 1, needs_clean: bool = True
+) -> dict[str, Any]:
     """Returns what `make_restoration` takes from a configuration.
 
     Args:
       config: of the experiment.
       axis_name: the mapped axis over which a batch is spread, or None.
       scale: by how much the network makes images larger, and `downsample` smaller.
+      needs_clean: whether the objective is trained on clean pictures.
     Raises:
       UsageError: if an option is out of range.
     """
@@ -147,7 +158,7 @@ def restoration_options(config: RestorationConfig, axis_name: str | None, *, sca
     if (config.damage == "downsample") != (scale > 1):
         wanted = "choose another damage" if scale == 1 else "set damage to downsample"
         raise UsageError(f"damage {config.damage}, and this network makes pictures {scale} times as large: {wanted}")
-    if (config.damage == "given") != (config.data.name == "pairs"):
+    if (config.damage == "given") != (config.data.name == "pairs") and (needs_clean or config.damage != "given"):
         raise UsageError(f"damage {config.damage} and data {config.data.name}: damage given belongs to data.name pairs")
     features = feature_function(config.features, config.data.channels) if FEATURE in config.losses else None
     return objective_options(config, axis_name) | {

@@ -23,6 +23,7 @@ class Stream(enum.IntEnum):
     PICTURES = 6
     AUGMENT_REAL = 7
     AUGMENT_FAKE = 8
+    SUBSAMPLE = 9
 
 
 def step_key(key: Array, step: Array) -> Array:

@@ -27,6 +27,7 @@ NAMES = (
     "gan_mlp",
     "lsgan",
     "nafnet",
+    "neighbor2neighbor",
     "noise_level",
     "pacgan",
     "partial_unet",

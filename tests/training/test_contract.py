@@ -61,6 +61,7 @@ MORE = {
     "pictures of pictures": recipe(
         "pix2pix", widths=(4, 4), judge_widths=(4,), data=MIDDLE, damage="noise", told=True, batch_size=8
     ),
+    "denoising without clean pictures": recipe("neighbor2neighbor", widths=(4,), blocks=1, data=MIDDLE),
     "a detector of scratches": recipe("damage_detector", widths=(4, 8), data=MIDDLE, damage="scratches"),
     "the level of noise": recipe("noise_level", depth=2, width=4, data=MIDDLE),
     "pacgan with classes and kernels": recipe(

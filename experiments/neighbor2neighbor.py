@@ -1,0 +1,51 @@
+"""Denoising without clean pictures by Neighbor2Neighbor: each pixel's target is its neighbour.
+
+    python experiments/neighbor2neighbor.py                      # photographs that come along, σ 25, never seen clean
+    python experiments/neighbor2neighbor.py --data.name folder --data.dir NOISY --damage given    # your own
+    python experiments/neighbor2neighbor.py --hyper.sigma 55 --hyper.blind 1 --steps 20000
+
+The noise must be independent from pixel to pixel, as a sensor's is before a camera's software has touched it. PSNR and
+SSIM are told on photographs held out from training where clean ones are there; the best checkpoint is chosen by the
+loss, which needs none.
+Source: Huang et al. 2021: U-Net, Adam 3e-4, consistency weight 1 to 2, crops of 256, batch 4.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import Effect, NeighbourHyper, RestorationConfig, compute_dtype, restoration_options
+from jaxgen.models.residual_unet import ResidualUNet
+from jaxgen.objectives.neighbours import make_neighbours
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(RestorationConfig):
+    """Options of this experiment."""
+
+    widths: tuple[int, ...] = (24, 48, 96)
+    """Filters at each size, from half the picture's down."""
+    blocks: int = 1
+    """Residual blocks at each size, on the way down and on the way up."""
+    batch_size: int = 8
+    """Images that one gradient sees, over all devices."""
+    data: DataConfig = DataConfig(name="photos", size=96, channels=1, fit="crop", flip=True, turn=True)
+    hyper: NeighbourHyper = NeighbourHyper(learning_rate=3e-4)
+
+    effects: ClassVar[tuple[Effect, ...]] = (
+        *RestorationConfig.effects,
+        Effect(("told",), "leave it out: this objective knows nothing of the damage", lambda config: False),
+    )
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    module = ResidualUNet(widths=config.widths, blocks=config.blocks, dtype=compute_dtype(config))
+    options = restoration_options(config, axis_name, needs_clean=False)
+    return make_neighbours(module, clean=config.damage != "given" or config.data.name == "pairs", **options)
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

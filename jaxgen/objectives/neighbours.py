@@ -1,0 +1,107 @@
+"""Denoising without clean pictures: one pixel of a noisy picture is the target of its neighbour.
+
+Noise that is independent from pixel to pixel cannot be told from a neighbour, and what is left is the picture.
+Reference: Huang, Li, Jia, Lu, Liu 2021 (Neighbor2Neighbor), sections 3.3 and 3.4.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from jaxgen.losses.reconstruction import mse
+from jaxgen.models.shuffle import space_to_depth
+from jaxgen.objectives.modules import apply
+from jaxgen.objectives.restoration import Degrade, held_out, judged, pair
+from jaxgen.objectives.single import PLAYER, make_single
+from jaxgen.step.optimizers import hyper_arrays
+from jaxgen.step.randomness import Stream, example_keys, stream
+from jaxgen.step.schedules import Hyper
+from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+
+# Two pixels of a cell of four, 0 1 over 2 3, side by side or one above the other, in either order.
+PAIRS = np.array([(0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2)], np.int32)
+
+
+def draw_pairs(keys: Array, height: int, width: int) -> Array:
+    """Returns which two neighbours are taken of each cell, int32[batch, height / 2, width / 2, 2].
+
+    Args:
+      keys: key[batch].
+      height: of the images in pixels.
+      width: of the images in pixels.
+    """
+    draw = lambda key: jax.random.randint(key, (height // 2, width // 2), 0, len(PAIRS))
+    return jnp.asarray(PAIRS)[jax.vmap(draw)(keys)]
+
+
+def neighbours(images: Array, pairs: Array) -> tuple[Array, Array]:
+    """Returns two images of half the size, each pixel of one being a neighbour of the same pixel of the other.
+
+    Args:
+      images: float[batch, height, width, channel] of even sides.
+      pairs: int32[batch, height / 2, width / 2, 2], of `draw_pairs`.
+    """
+    batch, height, width, channels = images.shape
+    cells = space_to_depth(images, 2).reshape(batch, height // 2, width // 2, channels, 4)
+    taken = jnp.take_along_axis(cells, pairs[..., None, :], axis=-1)
+    return taken[..., 0], taken[..., 1]
+
+
+def make_neighbours(
+    module,
+    *,
+    degrade: Degrade,
+    loss: Callable[[Array, Array, Hyper], Array],
+    hyper: Mapping[str, float],
+    clean: bool = True,
+    **options: Any,
+) -> Objective:
+    """Returns the objective of a denoiser that never sees a clean picture.
+
+    Args:
+      module: module (images[b, h, w, c], train) -> images[b, h, w, c], of any even size.
+      degrade: (key[b], images, hyper) -> Damage; its images alone are trained on.
+      loss: (neighbour, restored, hyper) -> float[b].
+      hyper: consistency_weight, and what `degrade`, `loss` and `make_single` read.
+      clean: whether there are clean pictures to be judged by; else the loss itself on held-out ones is what is told.
+      **options: optimizer, schedule, microbatches, axis_name of `make_single`.
+    Returns:
+      Objective with `restore`, `damage` and `module`; the best checkpoint is that of least loss on held-out pictures.
+    Reference: Huang et al. 2021, equation 9.
+    """
+
+    def initialise(key: Array, batch: Batch) -> PyTree:
+        made, _ = held_out(degrade, key, {"image": batch["image"][:1]}, hyper_arrays(hyper))
+        return module.init(key, made.images, False)
+
+    def examples(keys: Callable, batch: Batch, hyper: Hyper) -> PyTree:
+        noisy = pair(degrade, keys(Stream.DEGRADATION), batch, hyper)[0].images
+        return noisy, draw_pairs(keys(Stream.SUBSAMPLE), *noisy.shape[1:3])
+
+    def mean_loss(variables: PyTree, drawn: PyTree, hyper: Hyper):
+        noisy, pairs = drawn
+        one, other = neighbours(noisy, pairs)
+        restored, stats = apply(module, variables, one, train=True)
+        # What the network makes of the whole picture differs between neighbours where the picture itself does.
+        whole = lax.stop_gradient(apply(module, variables, noisy, train=True)[0])
+        differs = jnp.subtract(*neighbours(whole, pairs))
+        parts = {
+            "neighbour": loss(other, restored, hyper).mean(),
+            "consistency": mse(differs, restored - other).mean(),
+        }
+        value = parts["neighbour"] + hyper["consistency_weight"] * parts["consistency"]
+        return value, (parts | {"loss": value}, stats)
+
+    parts = judged(module, degrade, PLAYER)
+
+    def evaluate(state: TrainState, batch: Batch) -> Metrics:
+        keys = lambda name: example_keys(stream(state.key, Stream.EVALUATION, int(name)), len(batch["image"]))
+        value, _ = mean_loss(averaged(state, PLAYER), examples(keys, batch, state.hyper), state.hyper)
+        return {"evaluation/loss": value} | (parts["evaluate"](state, batch) if clean else {})
+
+    chosen = {"evaluate": evaluate, "selection": Selection("evaluation/loss", largest=False)}
+    return make_single(initialise, examples, mean_loss, hyper=hyper, **(parts | chosen), **options)

@@ -1,0 +1,76 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from jaxgen.degradations import noise
+from jaxgen.objectives.neighbours import draw_pairs, make_neighbours, neighbours
+from jaxgen.objectives.reconstruction_losses import weighted_sum
+from jaxgen.objectives.restoration import Damage
+
+HYPER = {"learning_rate": 3e-2, "b1": 0.9, "b2": 0.999, "ema_decay": 0.0, "clip_norm": 0.0, "sigma": 0.1}
+HYPER |= {"mse_weight": 1.0, "consistency_weight": 1.0}
+BATCH = {"image": jnp.full((32, 8, 8, 1), 0.25) + 0.5 * (jnp.arange(32) % 2)[:, None, None, None]}
+
+
+class Mean(nn.Module):
+    """A learned mixture of the pixel and of its image's mean: the best one is the mean."""
+
+    @nn.compact
+    def __call__(self, images, train):
+        weight = self.param("weight", nn.initializers.zeros, ())
+        return (1 - weight) * images + weight * images.mean((1, 2), keepdims=True)
+
+
+def test_neighbours_are_two_pixels_of_each_cell_that_touch():
+    keys = jax.random.split(jax.random.key(0), 3)
+    places = jnp.stack(jnp.meshgrid(jnp.arange(6.0), jnp.arange(8.0), indexing="ij"), -1)
+    images = jnp.broadcast_to(places, (3, 6, 8, 2))
+    one, other = neighbours(images, draw_pairs(keys, 6, 8))
+    np.testing.assert_array_equal(abs(one - other).sum(-1), 1)
+    for found in (one, other):
+        np.testing.assert_array_equal(found // 2, jnp.broadcast_to(places[::2, ::2] // 2, found.shape))
+
+
+def test_every_ordered_pair_is_as_likely():
+    pairs = np.asarray(draw_pairs(jax.random.split(jax.random.key(1), 4), 128, 128)).reshape(-1, 2)
+    kinds, counts = np.unique(pairs, axis=0, return_counts=True)
+    assert len(kinds) == 8
+    np.testing.assert_allclose(counts / len(pairs), 1 / 8, atol=0.01)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    objective = make_neighbours(
+        Mean(),
+        degrade=lambda keys, images, hyper: Damage(noise.gaussian_noise(keys, images, hyper["sigma"])),
+        loss=weighted_sum(("mse",)),
+        hyper=HYPER,
+    )
+    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+    run = jax.jit(lambda state: jax.lax.scan(lambda s, _: objective.step(s, BATCH), state, None, length=200))
+    return objective, *run(state)
+
+
+def test_the_noise_is_gone_though_nothing_clean_was_seen(trained):
+    objective, state, metrics = trained
+    assert float(state.params["model"]["weight"]) == pytest.approx(1, abs=0.05)
+    found = objective.evaluate(state, BATCH)
+    assert float(found["evaluation/gain"]) > 12
+    # A neighbour's own noise is all that is left.
+    assert float(metrics["model/neighbour"][-1]) == pytest.approx(0.01, rel=0.15)
+    expected = metrics["model/neighbour"] + metrics["model/consistency"]
+    np.testing.assert_allclose(metrics["model/loss"], expected, rtol=1e-6)
+
+
+def test_without_clean_pictures_the_loss_alone_is_told():
+    objective = make_neighbours(
+        Mean(),
+        degrade=lambda keys, images, hyper: Damage(images),
+        loss=weighted_sum(("mse",)),
+        hyper=HYPER,
+        clean=False,
+    )
+    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+    assert set(objective.evaluate(state, BATCH)) == {objective.selection.metric} == {"evaluation/loss"}
