@@ -13,10 +13,11 @@ class Config:
     """Which images, and how they come into a batch."""
 
     name: str = "digits"
-    """digits or photos (both come with the installation), npz, folder, pairs, stacked_mnist, or any of TFDS."""
+    """digits or photos (both come with the installation), npz, folder, pairs, picture (a single one), stacked_mnist,
+    or any of TFDS."""
     dir: str = ""
-    """The data folder of TFDS (empty: its own default), the .npz file, or the folder of images; either of the first two
-    for stacked_mnist, whose digits come from TFDS's mnist or from an .npz file of it."""
+    """The data folder of TFDS (empty: its own default), the .npz file, the folder of images, or the picture (empty: one
+    that comes along); either of the first two for stacked_mnist, whose digits come from MNIST there."""
     target_dir: str = ""
     """For pairs: the folder of pictures as they should be; dir has them as they are, by the same names."""
     seed: int = 0

@@ -14,11 +14,12 @@ from jaxgen.errors import UsageError, unknown
 
 DIGITS = "sklearn/datasets/data/digits.csv.gz"
 # Whole photographs are held out. Drawings, pages and pictures taken by instruments are left out.
+ASTRONAUT = "skimage/data/astronaut.png"
 COLOUR_PHOTOS = {
     "train": (
         "sklearn/datasets/images/china.jpg",
         "sklearn/datasets/images/flower.jpg",
-        "skimage/data/astronaut.png",
+        ASTRONAUT,
         "skimage/data/motorcycle_left.png",
         "skimage/data/rocket.jpg",
     ),
@@ -78,6 +79,15 @@ def photos(config: Config) -> np.ndarray:
             for top, left in corners(*picture.shape[:2], side, min(size, side))
         ]
     )
+
+
+def picture(path: str) -> np.ndarray:
+    """Returns one picture, uint8[height, width, channel], of every split: scikit-image's astronaut where none is named.
+
+    Raises:
+      UsageError: if there is none, or it cannot be read.
+    """
+    return resample.to_uint8(images.read(path or packaged(ASTRONAUT)) * 255)
 
 
 def files(photos: dict[str, tuple[str, ...]], split: str) -> tuple[str, ...]:

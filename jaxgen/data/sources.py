@@ -9,6 +9,12 @@ from jaxgen.data.records import Fitted, Records, gather_all
 from jaxgen.errors import UsageError
 
 GIB = 2**30
+ARRAYS = {
+    "digits": lambda config: embedded.digits(config.split),
+    "photos": lambda config: (embedded.photos(config), None),
+    "picture": lambda config: (embedded.picture(config.dir)[None], None),
+    "npz": lambda config: npz.load(config.dir, config.split),
+}
 FOLDERS = {"folder": folder.open_folder, "pairs": pairs.open_pairs}
 
 
@@ -22,12 +28,8 @@ def load(config: Config) -> Dataset:
     """
     check(config)
     match config.name:
-        case "digits":
-            return from_arrays(*embedded.digits(config.split), config)
-        case "photos":
-            return from_arrays(embedded.photos(config), None, config)
-        case "npz":
-            return from_arrays(*npz.load(config.dir, config.split), config)
+        case "digits" | "photos" | "picture" | "npz":
+            return from_arrays(*ARRAYS[config.name](config), config)
         case "folder" | "pairs":
             return from_records(*FOLDERS[config.name](config), config)
         case "stacked_mnist":

@@ -112,6 +112,24 @@ class NeighbourHyper(RestorationHyper):
 
 
 @dataclasses.dataclass(frozen=True)
+class PriorHyper(RestorationHyper):
+    """Numbers of a recipe that fits a network to one picture."""
+
+    learning_rate: float = 0.01
+    """Learning rate, before schedule and warm-up."""
+    ema_decay: float = 0.0
+    """Decay of the parameters' moving average for each step; the outputs are averaged instead."""
+    input_noise: float = 1 / 30
+    """Standard deviation of what changes in the network's input from step to step."""
+    variance_decay: float = 0.9
+    """Share of the past, at each step, in the variance of the outputs."""
+    smooth_decay: float = 0.99
+    """Share of the past, at each step, in the averaged output."""
+    patience: float = 500.0
+    """Steps without a calmer output after which training ends."""
+
+
+@dataclasses.dataclass(frozen=True)
 class AdversarialHyper(RestorationHyper):
     """Numbers of a recipe that restores against a discriminator."""
 

@@ -63,6 +63,8 @@ def evaluation_images(config: data.Config, images: int, objective: Objective) ->
 def settle(config: Config, dataset: data.Dataset) -> Config:
     """Returns the configuration with the images' size and channels in place of "as stored"."""
     height, width, channels = dataset.image_shape
+    if config.data.name == "picture":
+        return dataclasses.replace(config, data=dataclasses.replace(config.data, channels=channels))
     if height != width:
         raise UsageError(f"the images are {height}x{width}: set data.size, to train on square ones of that size")
     return dataclasses.replace(config, data=dataclasses.replace(config.data, size=height, channels=channels))
@@ -169,6 +171,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             evaluate=measure,
             pictures=lambda state: pictures(state, kept),
             alarms=objective.alarms,
+            finished=objective.finished,
         )
         curves.draw(folder.history(), path / "curves.png", say=say)
     return state

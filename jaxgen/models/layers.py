@@ -17,7 +17,7 @@ from jax.nn.initializers import Initializer, lecun_normal, zeros
 from jax.typing import DTypeLike
 
 from jaxgen.models.convolution import conv, conv_input_gradient, conv_kernel_gradient
-from jaxgen.models.normalization import BatchNorm, LayerNorm, SpectralNorm, at_least_float32, make_norm
+from jaxgen.models.normalization import BatchNorm, InstanceNorm, LayerNorm, SpectralNorm, at_least_float32, make_norm
 
 __all__ = [
     "BatchNorm",
@@ -27,6 +27,7 @@ __all__ = [
     "Dense",
     "Dropout",
     "GroupedConv",
+    "InstanceNorm",
     "LayerNorm",
     "SpectralNorm",
     "UpsampleConv",

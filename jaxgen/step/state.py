@@ -84,6 +84,7 @@ class Objective(NamedTuple):
       evaluate: (state, batch) -> metrics on images that were not trained on, named "evaluation/…".
       selection: which of the evaluation metrics tells the best checkpoint.
       alarms: what to warn of in the metrics.
+      finished: name of a metric of the step that is 1 once there is nothing more to train; empty: there always is.
       sample: (variables, key, count) -> images float32[count, h, w, c] in [0, 1] from the prior.
       reconstruct: (variables, images) -> images, through the latent code.
       restore: (variables, images, guide=None) -> images with the damage removed.
@@ -104,6 +105,7 @@ class Objective(NamedTuple):
     evaluate: Callable[[TrainState, Batch], Metrics] | None = None
     selection: Selection | None = None
     alarms: tuple[Alarm, ...] = ()
+    finished: str = ""
     sample: Callable[[PyTree, Array, int], Array] | None = None
     reconstruct: Callable[[PyTree, Array], Array] | None = None
     restore: Callable[..., Array] | None = None

@@ -23,7 +23,7 @@ from jaxgen.step.state import Alarm, Metrics, TrainState
 from jaxgen.training.alarms import Watch
 from jaxgen.training.progress import Progress, choose
 from jaxgen.training.run_folder import RunFolder
-from jaxgen.training.stopping import Interrupted, NonFiniteError, Signals
+from jaxgen.training.stopping import End, Interrupted, NonFiniteError, Signals
 
 if TYPE_CHECKING:  # Orbax takes long to import, and those who only want this module's errors need not wait for it.
     from jaxgen.training.checkpoints import Checkpoints
@@ -90,9 +90,11 @@ def train(
     evaluate: Callable[[TrainState], Metrics] | None = None,
     pictures: Callable[[TrainState], dict[str, Array]] | None = None,
     alarms: Sequence[Alarm] = (),
+    finished: str = "",
     progress: Progress | None = None,
 ) -> TrainState:
-    """Returns the state after `options.steps` steps, all that was promised on the way being in the run folder.
+    """Returns the state after `options.steps` steps, or once it is finished, all that was promised on the way being in
+    the run folder.
 
     Args:
       advance: (state, step) -> (state, metrics[steps_per_dispatch]), compiled; may donate the state.
@@ -106,6 +108,7 @@ def train(
       evaluate: state -> metrics, none of which stops a run.
       pictures: state -> images by name, float[n, h, w, c] in [0, 1].
       alarms: what to warn of, in the metrics that are logged.
+      finished: the metric that ends the training once it is 1, one dispatch later; empty: none does.
       progress: what a person sees; chosen by what standard output is unless told.
     Raises:
       NonFiniteError: if a metric or the state became NaN or infinite.
@@ -116,7 +119,8 @@ def train(
     folder.truncate(start)
     progress = progress or choose()
     watch = Watch(alarms, progress.say)
-    is_due = lambda interval: step == options.steps or (interval > 0 and step % interval == 0)
+    end = End(options.steps, options.steps_per_dispatch, finished, progress.say)
+    is_due = lambda interval: step == end.step or (interval > 0 and step % interval == 0)
     is_late = lambda: 0 < 60 * options.checkpoint_minutes <= time.monotonic() - saved_at
 
     def read(step: int, metrics: Metrics) -> dict[str, float]:
@@ -128,12 +132,13 @@ def train(
             folder.log(step, latest)
             watch.look(step, latest)
         progress.update(step, watch.foremost(latest))
+        end.look(step, latest)
         return latest
 
     step, unread, known = start, None, {}
     saved, saved_at = start if start in checkpoints.steps() else None, time.monotonic()
     with Signals() as signals, progress.running(start, options.steps, images_per_step):
-        while step < options.steps and signals.received is None:
+        while step < end.step and signals.received is None:
             state, metrics = advance(state, step)
             if unread is not None:
                 read(step, unread)
@@ -160,6 +165,6 @@ def train(
         if saved != step:
             checkpoints.save(step, state, known, config)
         checkpoints.wait()
-    if signals.received is not None and step < options.steps:
+    if signals.received is not None and step < end.step:
         raise Interrupted(signals.received, step)
     return state

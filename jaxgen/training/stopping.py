@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Self
 
@@ -22,6 +23,25 @@ class Interrupted(Exception):
         name = signal.Signals(signum).name
         super().__init__(f"{name}: step {step} is saved; the same command goes on from there")
         self.signal, self.step = signum, step
+
+
+class End:
+    """The step at which a run ends: the last one it was asked for, or sooner once a metric says that it is finished.
+
+    Attributes:
+      step: that step.
+    """
+
+    def __init__(self, steps: int, dispatch: int, metric: str, say: Callable[[str], None]) -> None:
+        """Takes the steps asked for, those of one dispatch, the metric that is 1 at the end ("": none), and `say`."""
+        self.step, self._steps, self._dispatch, self._metric, self._say = steps, steps, dispatch, metric, say
+
+    def look(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Notes whether the metrics of a step say that the run is finished."""
+        if metrics.get(self._metric, 0) >= 1 and self.step == self._steps:
+            # The next dispatch is mostly on its way when this becomes known.
+            self.step = min(self._steps, step + self._dispatch)
+            self._say(f"finished by {self._metric}, at step {self.step}")
 
 
 class Signals:

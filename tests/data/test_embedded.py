@@ -2,6 +2,7 @@ import socket
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_digits
 
 from jaxgen import data
@@ -78,3 +79,15 @@ def test_a_package_that_lacks_the_file(monkeypatch):
     monkeypatch.setattr(embedded, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"digits\.csv\.gz should come with scikit-learn"):
         embedded.digits("train")
+
+
+def test_a_single_picture_is_every_split(tmp_path):
+    astronaut = data.load(data.Config(name="picture"))
+    assert astronaut.image_shape == (512, 512, 3)
+    path = tmp_path / "one.png"
+    Image.fromarray(np.full((5, 7), 9, np.uint8)).save(path)
+    for split in ("train", "test"):
+        found = data.load(data.Config(name="picture", dir=str(path), split=split)).batch(0, 3, 1)["image"]
+        np.testing.assert_allclose(found, np.full((1, 5, 7, 1), 9 / 255), rtol=1e-6)
+    with pytest.raises(UsageError, match="missing"):
+        data.load(data.Config(name="picture", dir=str(tmp_path / "missing.png")))

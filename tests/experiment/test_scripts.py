@@ -22,6 +22,7 @@ NAMES = (
     "crnn",
     "damage_detector",
     "dcgan",
+    "deep_image_prior",
     "denoise",
     "encoder_decoder",
     "gan_mlp",
@@ -108,7 +109,7 @@ def test_it_builds_for_its_own_data_and_every_number_is_in_the_state(module):
 def test_bfloat16_computes_in_it_and_keeps_float32(module):
     config = module.Config(dtype="bfloat16")
     objective = module.build(config)
-    batch = describe_batch(objective.chunks * 8, image_shape(config.data))
+    batch = describe_batch(objective.chunks * min(8, config.batch_size), image_shape(config.data))
     state = jax.eval_shape(objective.init, jax.random.key(0), batch)
     after, metrics = jax.eval_shape(objective.step, state, batch)
     kinds = {leaf.dtype for leaf in jax.tree.leaves((after.params, after.stats, after.opt_state, metrics))}

@@ -44,7 +44,9 @@ def advances(toy):
 def go(toy, tmp_path):
     """Trains in a folder from where it stands, as an experiment does."""
 
-    def go(advance, path=tmp_path / "run", evaluate=None, pictures=None, progress=None, alarms=(), **options):
+    def go(
+        advance, path=tmp_path / "run", evaluate=None, pictures=None, progress=None, alarms=(), finished="", **options
+    ):
         with (
             RunFolder.open(path, CONFIG, tensorboard=False) as folder,
             Checkpoints(path / "checkpoints", keep=2, selection=toy.SELECTION) as checkpoints,
@@ -64,6 +66,7 @@ def go(toy, tmp_path):
                 pictures=pictures,
                 progress=progress or Recorder(),
                 alarms=alarms,
+                finished=finished,
             )
 
     return go
@@ -125,6 +128,20 @@ def test_everything_happens_when_it_should(go, advances, toy, tmp_path):
     assert [step for step, _ in progress.seen] == list(range(1, 11))
     assert images.read(tmp_path / "run" / "samples" / "samples-00000010.png").shape[-1] == 1
     assert Checkpoints(tmp_path / "run" / "checkpoints").steps() == [10]
+
+
+@pytest.mark.parametrize(("every", "end"), [(0, 6), (5, 6), (1, 6)])
+def test_a_metric_may_end_a_run_and_all_that_belongs_to_the_end_happens(go, advances, tmp_path, every, end):
+    def advance(state, step):
+        state, metrics = advances[1](state, step)
+        return state, metrics | {"model/stopped": np.array([float(step + 1 >= 5)])}
+
+    seen = []
+    evaluate = lambda state: seen.append(int(state.step)) or {"evaluation/loss": np.float32(1)}
+    state = go(advance, evaluate=evaluate, steps=20, log_every=1, finished="model/stopped", checkpoint_every=every)
+    assert int(state.step) == seen[-1] == end
+    with Checkpoints(tmp_path / "run" / "checkpoints") as checkpoints:
+        assert checkpoints.steps()[-1] == end
 
 
 def test_a_finished_run_is_left_as_it_is(go, advances, toy, tmp_path):
