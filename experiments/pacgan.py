@@ -6,6 +6,8 @@
 DCGAN's networks and recipe; images are packed side by side in the discriminator's input channels and nothing else
 changes.
 Source: Lin, Khetan, Fanti, Oh 2018, section 3, on Radford, Metz, Chintala 2016.
+Score: `scripts/results study mnist_pacgan`, width 32 at 28×28, 4,000 steps at 5e-4: cFID 39.9 (floor 0.9), as dcgan's
+39.4 ± 1.5; the last checkpoint is the best; 152 s on one core of two, one seed. On Stacked-MNIST: stacked_mnist.
 """
 
 from dataclasses import dataclass

@@ -9,6 +9,8 @@ The last has the schedule of the paper's setting for CIFAR-10 and the 128 filter
 generator has 256, and here both networks are of one width.
 Source: Miyato, Kataoka, Koyama, Yoshida 2018: Adam 2e-4 with β (0, 0.9), five discriminator updates for each of the
 generator's, batch 64.
+Score: `scripts/results study mnist_sngan`, DCGAN's networks of width 16 at 28×28, 2,000 steps: cFID 42.1 (floor 0.9),
+the last checkpoint being the best; 218 s on one core of two, one seed.
 """
 
 from dataclasses import dataclass

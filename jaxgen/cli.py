@@ -11,6 +11,8 @@ from jaxgen.command import exit_status, run_script, use_compilation_cache
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import LARGEST_SEED
 
+OWN = "restored"
+"""What the results of a network of one's own are named by."""
 TRAIN_HELP = "train an experiment script; its own options follow, and `jaxgen train EXPERIMENT --help` lists them"
 
 
@@ -88,13 +90,19 @@ def restore(options: argparse.Namespace) -> None:
     from jaxgen.restoring import files, tasks
 
     settings = tasks.Settings(options.sigma, options.strength, options.ensemble, options.tile)
-    act = tasks.choose(options.task, settings)
-    found = files.gather(options.photographs, options.task, options.out)
+    name = options.task or OWN
+    found = files.gather(options.photographs, name, options.out)
     keep_freed_memory()
     use_compilation_cache()
+    if options.network:
+        from jaxgen.experiment.open_restorer import open_restorer
+
+        act = tasks.by_network(open_restorer(options.network), settings)
+    else:
+        act = tasks.choose(options.task, settings)
     one = partial(
         files.restore_file,
-        task=options.task,
+        task=name,
         act=act,
         settings=settings,
         folder=options.out,
@@ -192,7 +200,9 @@ def make_parser() -> argparse.ArgumentParser:
 
     new = commands.add_parser("restore", help="photographs without their damage, beside the originals")
     new.add_argument("photographs", type=Path, nargs="+", metavar="PHOTO_OR_FOLDER", help="what is restored")
-    new.add_argument("--task", required=True, help="denoise")
+    what = new.add_mutually_exclusive_group(required=True)
+    what.add_argument("--task", help="denoise")
+    what.add_argument("--network", metavar="RUN_OR_FILE", help="a network of your own: a run, or a .safetensors file")
     new.add_argument("--sigma", type=float, help="noise in grey levels of 255 (default: estimated)")
     new.add_argument("--strength", type=float, default=1.0, help="share of the change, 0 to 1 (default: 1)")
     new.add_argument("--ensemble", action="store_true", help="mean over eight views: better, and 8 times as long")

@@ -268,7 +268,7 @@ def test_restore_goes_on_after_a_bad_file_and_tells_it(photographs_to_restore, c
     [
         (["--task", "denoize"], "unknown task 'denoize': did you mean denoise"),
         (["--task", "denoise", "--tile", "10"], "tile 10: give 64 to 1024 pixels"),
-        ([], "the following arguments are required: --task"),
+        ([], "one of the arguments --task --network is required"),
     ],
 )
 def test_restore_tells_what_it_cannot_do(photographs_to_restore, capsys, words, message):

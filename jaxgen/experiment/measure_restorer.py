@@ -4,15 +4,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from jaxgen import restorers
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import levels, restoration
 from jaxgen.experiment import measure, reopen
 from jaxgen.experiment.damage import make_degrade
+from jaxgen.experiment.open_restorer import of_opened
 from jaxgen.inference.noise_level import estimate
-from jaxgen.inference.restorer import Restorer, examine, make_restorer, restore
+from jaxgen.inference.restorer import Restorer, restore
 from jaxgen.step.optimizers import hyper_arrays
 from jaxgen.training import progress
 
@@ -92,21 +91,13 @@ def of_file(source: str) -> tuple[Restorer, restoration.Damage, dict[str, Any]]:
 def of_run(run: Path, **choice: Any) -> tuple[Restorer, restoration.Damage, dict[str, Any]]:
     """Returns a run's restorer, how pictures are damaged for it, and which step it is of."""
     opened = reopen.open_run(run, **choice)
-    objective, hyper = opened.objective, vars(opened.config.hyper)
-    if objective.restore is None:
+    if opened.objective.restore is None:
         raise UsageError(f"{run}: this run restores nothing; leave --on out")
     if getattr(opened.config, "damage", "") != "noise":
         raise UsageError(f"{run}: this run is not trained on noise of a level sigma")
-    channels = opened.config.data.channels
-    damage = lambda key, images, sigma: objective.damage(
-        key, images, hyper_arrays(hyper) | {"sigma": sigma, "blind": 0.0}
-    )[:2]
-    image = jax.ShapeDtypeStruct((1, 8, 8, channels), "float32")
-    guide = jax.eval_shape(lambda image: damage(jax.random.split(jax.random.key(0), 1), image, 1.0)[1], image)
-    variables = {"params": opened.variables["params"], **opened.variables["stats"]}
-    traits = examine(objective.module, variables, channels, 0 if guide is None else guide.shape[-1])
-    restorer = make_restorer(objective.module, variables, traits)
-    return restorer, damage, {"step": opened.step, "checkpoint": choice["which"]}
+    hyper = hyper_arrays(vars(opened.config.hyper))
+    damage = lambda key, images, sigma: opened.objective.damage(key, images, hyper | {"sigma": sigma, "blind": 0.0})[:2]
+    return of_opened(opened, str(run)), damage, {"step": opened.step, "checkpoint": choice["which"]}
 
 
 def as_text(found: dict[str, Any]) -> str:

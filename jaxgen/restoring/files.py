@@ -118,7 +118,8 @@ def restore_file(
     if compare:
         images.write(compared, np.concatenate([photograph.pixels, result.pixels], 1))
     size = photograph.pixels.shape[0] * photograph.pixels.shape[1] / 1e6
-    return f"{out}  {result.told}, {size:.1f} megapixels in {time.perf_counter() - begin:.1f} s"
+    told = f"{result.told}, " if result.told else ""
+    return f"{out}  {told}{size:.1f} megapixels in {time.perf_counter() - begin:.1f} s"
 
 
 def check_folder(folder: Path) -> None:

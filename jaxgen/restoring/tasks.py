@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from jaxgen import restorers
 from jaxgen.errors import UsageError, unknown
 from jaxgen.inference.noise_level import estimate
-from jaxgen.inference.restorer import Progress, restore
+from jaxgen.inference.restorer import Progress, Restorer, restore
 from jaxgen.inference.tiles import SIDES
 from jaxgen.photographs import Photograph
 
@@ -58,24 +59,47 @@ def denoise(photograph: Photograph, settings: Settings, progress: Progress) -> R
       settings: all of them count.
       progress: takes the number of tiles done and that of all.
     """
-    pixels = photograph.pixels
-    sigma, how = settings.sigma, "as given"
-    if sigma is None:
-        sigma, how = GREY_LEVELS * estimate(load_noise_level(), pixels, photograph.alpha), "estimated"
-    network = load_restorer("denoise_gray" if pixels.shape[-1] == 1 else "denoise_color")
-    restored = restore(
-        network,
-        pixels,
-        sigma / GREY_LEVELS,
-        ensemble=settings.ensemble,
-        largest=settings.tile,
-        progress=progress,
-    )
+    network = load_restorer("denoise_gray" if photograph.pixels.shape[-1] == 1 else "denoise_color")
+    return apply(network, photograph, settings, progress)
+
+
+def apply(network: Restorer, photograph: Photograph, settings: Settings, progress: Progress) -> Result:
+    """Returns what a network makes of a photograph, told the level of its noise where it takes one.
+
+    A network of gray pictures takes a colour photograph channel by channel, one of colours a gray one three times.
+
+    Args:
+      network: of one or of three channels, guided by nothing or by a map of the level.
+      photograph: its pixels and its alpha count.
+      settings: all of them count.
+      progress: takes the number of tiles done and that of all.
+    Raises:
+      UsageError: if a level is given to a network that takes none.
+    """
+    pixels, told, guide = photograph.pixels, "", None
+    if settings.sigma is not None and not network.traits.guides:
+        raise UsageError(f"sigma {settings.sigma:g}: this network is told no level of noise; leave it out")
+    if network.traits.guides:
+        sigma, how = settings.sigma, "as given"
+        if sigma is None:
+            sigma, how = GREY_LEVELS * estimate(load_noise_level(), pixels, photograph.alpha), "estimated"
+        guide, told = sigma / GREY_LEVELS, f"noise σ {sigma:.1f} {how}"
+    one = partial(restore, network, guide=guide, ensemble=settings.ensemble, largest=settings.tile, progress=progress)
+    restored = by_channels(one, pixels, network.traits.channels)
     # In place: a photograph of 24 megapixels has 0.3 GB.
     restored -= pixels
     restored *= np.float32(settings.strength)
     restored += pixels
-    return Result(np.clip(restored, 0, 1, out=restored), f"noise σ {sigma:.1f} {how}")
+    return Result(np.clip(restored, 0, 1, out=restored), told)
+
+
+def by_channels(one: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray, channels: int) -> np.ndarray:
+    """Returns pixels[height, width, 1 or 3] restored by what takes another number of channels."""
+    if pixels.shape[-1] == channels:
+        return one(pixels)
+    if channels == 1:
+        return np.concatenate([one(pixels[..., [channel]]) for channel in range(pixels.shape[-1])], -1)
+    return one(pixels.repeat(channels, -1)).mean(-1, keepdims=True)
 
 
 TASKS: dict[str, Task] = {"denoise": denoise}
@@ -91,12 +115,28 @@ def choose(task: str, settings: Settings) -> Task:
     Raises:
       UsageError: if there is none, its networks are missing, or a setting is out of its range.
     """
+    check(settings)
     if task not in TASKS:
         raise unknown("task", task, TASKS)
     if missing := [name for name in NETWORKS[task] if name not in restorers.FILES]:
         raise UsageError(
             f"task {task}: networks are missing here: {', '.join(missing)}; `scripts/results restorers` makes them"
         )
+    return TASKS[task]
+
+
+def by_network(network: Restorer, settings: Settings) -> Task:
+    """Returns the task of restoring by a network of one's own.
+
+    Raises:
+      UsageError: if a setting is out of its range.
+    """
+    check(settings)
+    return partial(apply, network)
+
+
+def check(settings: Settings) -> None:
+    """Raises UsageError where a setting is out of its range."""
     if settings.sigma is not None and not 0 <= settings.sigma <= GREY_LEVELS:
         raise UsageError(
             f"sigma {settings.sigma:g}: give grey levels from 0 to 255, or leave it out to have it estimated"
@@ -105,4 +145,3 @@ def choose(task: str, settings: Settings) -> Task:
         raise UsageError(f"tile {settings.tile}: give {SIDES[0]} to {SIDES[-1]} pixels")
     if not 0 <= settings.strength <= 1:
         raise UsageError(f"strength {settings.strength:g}: give 0 (nothing changes) to 1 (all of it)")
-    return TASKS[task]

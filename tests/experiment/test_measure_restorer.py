@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from jaxgen.errors import UsageError
-from jaxgen.experiment import measure_restorer
+from jaxgen.experiment import measure_restorer, open_restorer
 from jaxgen.experiment.run import train
 
 QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "picture_every": 0, "evaluate_images": 2}
@@ -48,7 +48,7 @@ def test_a_run_is_measured_and_the_result_kept(run, folder):
 def test_the_network_is_told_the_level_that_is_asked_for(run, folder, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        measure_restorer,
+        open_restorer,
         "make_restorer",
         lambda module, variables, traits: measure_restorer.Restorer(
             lambda inputs: seen.append(inputs[..., -1]) or inputs[..., :-1], traits

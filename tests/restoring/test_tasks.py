@@ -69,6 +69,30 @@ def test_what_cannot_be_is_told(task, settings, message, monkeypatch):
         tasks.choose(task, settings)
 
 
+def halving(channels, guides=0):
+    network = lambda inputs: inputs[..., :channels] / 2
+    return Restorer(network, Traits(channels, guides, reach=0, multiple=2, multiply_adds=0.0, parameters=0))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("pixels", [PIXELS, PIXELS[..., :1]], ids=["colour", "gray"])
+def test_a_network_of_ones_own_takes_any_photograph(channels, pixels):
+    act = tasks.by_network(halving(channels), Settings())
+    result = act(Photograph(pixels), Settings(), nothing)
+    np.testing.assert_allclose(result.pixels, pixels / 2, rtol=1e-6)
+    assert result.told == ""
+
+
+def test_a_level_is_for_a_network_that_takes_one():
+    settings = Settings(sigma=25)
+    with pytest.raises(UsageError, match="sigma 25: this network is told no level of noise"):
+        tasks.by_network(halving(3), settings)(Photograph(PIXELS), settings, nothing)
+    told = tasks.by_network(halving(3, 1), settings)(Photograph(PIXELS), settings, nothing).told
+    assert told == "noise σ 25.0 as given"
+    with pytest.raises(UsageError, match="strength 2: give 0"):
+        tasks.by_network(halving(3), Settings(strength=2))
+
+
 def test_a_task_without_its_networks_is_told(monkeypatch):
     monkeypatch.setattr(tasks.restorers, "FILES", {"noise_level": ""})
     with pytest.raises(UsageError, match="task denoise: networks are missing here: denoise_gray, denoise_color;"):

@@ -1,0 +1,44 @@
+"""A restorer by what holds it: the installation, a file of weights, a run folder."""
+
+from pathlib import Path
+
+import jax
+
+from jaxgen import restorers
+from jaxgen.errors import UsageError
+from jaxgen.experiment.reopen import Opened, open_run
+from jaxgen.inference.restorer import Restorer, examine, make_restorer
+from jaxgen.step.optimizers import hyper_arrays
+
+
+def open_restorer(source: str) -> Restorer:
+    """Returns a restorer: of the averaged network of a run's last checkpoint, or shipped, or in a file with its card.
+
+    Args:
+      source: a run folder, the name of a shipped restorer, or the path of a .safetensors file.
+    Raises:
+      UsageError: if there is none, or it restores nothing.
+    """
+    if restorers.is_known(source):
+        return restorers.load_restorer(source)
+    return of_opened(open_run(Path(source)), source)
+
+
+def of_opened(opened: Opened, source: str) -> Restorer:
+    """Returns the restorer of a run that was opened.
+
+    Raises:
+      UsageError: if it restores nothing, or makes pictures of another size.
+    """
+    objective = opened.objective
+    if objective.restore is None:
+        raise UsageError(f"{source}: this run restores nothing")
+    channels = opened.config.data.channels
+    image = jax.ShapeDtypeStruct((1, 64, 64, channels), "float32")
+    keys, hyper = jax.random.split(jax.random.key(0), 1), hyper_arrays(vars(opened.config.hyper))
+    made = jax.eval_shape(lambda image: objective.damage(keys, image, hyper), image)
+    if made[0].shape != image.shape:
+        raise UsageError(f"{source}: this run makes pictures larger; a restorer leaves their size as it is")
+    variables = {"params": opened.variables["params"], **opened.variables["stats"]}
+    guides = 0 if made[1] is None else made[1].shape[-1]
+    return make_restorer(objective.module, variables, examine(objective.module, variables, channels, guides))
