@@ -11,8 +11,8 @@ Source: Miyato and Koyama 2018, equation 3 and section 5: hinge loss, Adam 2e-4 
 updates for each of the generator's. In place of their conditional batch norm the class joins the generator's input, as
 in Mirza and Osindero 2014.
 Score: `scripts/results study mnist_conditional`, DCGAN's networks of width 16 at 28×28, 2,000 steps: cFID 2.3 (floor
-0.9) with the classes of the reference, where sngan, which is told none, has 42.1; the last checkpoint is the best; 179 s on
-one core of two, one seed.
+0.9) with the reference's classes, where sngan, which is told none, has 42.1; the last checkpoint is the best; 179 s
+on one core of two, one seed.
 """
 
 from dataclasses import dataclass
