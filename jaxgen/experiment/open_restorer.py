@@ -28,7 +28,7 @@ def of_opened(opened: Opened, source: str) -> Restorer:
     """Returns the restorer of a run that was opened.
 
     Raises:
-      UsageError: if it restores nothing, or makes pictures of another size.
+      UsageError: if it restores nothing.
     """
     objective = opened.objective
     if objective.restore is None:
@@ -36,9 +36,7 @@ def of_opened(opened: Opened, source: str) -> Restorer:
     channels = opened.config.data.channels
     image = jax.ShapeDtypeStruct((1, 64, 64, channels), "float32")
     keys, hyper = jax.random.split(jax.random.key(0), 1), hyper_arrays(vars(opened.config.hyper))
-    made = jax.eval_shape(lambda image: objective.damage(keys, image, hyper), image)
-    if made[0].shape != image.shape:
-        raise UsageError(f"{source}: this run makes pictures larger; a restorer leaves their size as it is")
+    guide = jax.eval_shape(lambda image: objective.damage(keys, image, hyper)[1], image)
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
-    guides = 0 if made[1] is None else made[1].shape[-1]
+    guides = 0 if guide is None else guide.shape[-1]
     return make_restorer(objective.module, variables, examine(objective.module, variables, channels, guides))

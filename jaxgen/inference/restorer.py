@@ -29,6 +29,7 @@ class Traits(NamedTuple):
       multiple: to a multiple of how many pixels it pads.
       multiply_adds: for each pixel.
       parameters: trained numbers.
+      scale: how many times as large as what it is given its pictures are.
     """
 
     channels: int
@@ -37,13 +38,15 @@ class Traits(NamedTuple):
     multiple: int
     multiply_adds: float
     parameters: int
+    scale: int = 1
 
 
 class Restorer(NamedTuple):
     """A network with its variables.
 
     Attributes:
-      network: float32[b, h, w, channels + guides] -> float32[b, h, w, channels], compiled for each size.
+      network: float32[b, h, w, channels + guides] -> float32[b, scale · h, scale · w, channels], compiled for each
+        size.
       traits: of the network.
     """
 
@@ -60,6 +63,7 @@ def examine(module, variables: PyTree, channels: int, guides: int) -> Traits:
         multiple=module.multiple,
         multiply_adds=multiply_adds_per_pixel(module, channels + guides),
         parameters=parameters(variables),
+        scale=getattr(module, "scale", 1),
     )
 
 
@@ -89,7 +93,7 @@ def restore(
       largest: side of the largest tile in pixels; see `tiles.tiled`. A network that sees everywhere has no tiles.
       progress: takes the number of tiles done and that of all, for each view.
     Returns:
-      float32[height, width, channels]; values may leave [0, 1].
+      float32[scale · height, scale · width, channels]; values may leave [0, 1].
     Raises:
       ValueError: if the picture has not the restorer's channels, or the guide is missing or not asked for.
       UsageError: if the network sees everywhere and the picture has more than `WHOLE` pixels.
@@ -117,6 +121,7 @@ def restore(
             view,
             reach=traits.reach,
             multiple=traits.multiple,
+            scale=traits.scale,
             largest=largest,
             progress=progress,
         )

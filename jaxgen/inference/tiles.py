@@ -49,20 +49,22 @@ def tiled(
     *,
     reach: int,
     multiple: int,
+    scale: int = 1,
     largest: int = SIDES[-1],
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
     """Returns what a network makes of a picture, tile by tile.
 
     Args:
-      network: (float32[1, h, w, c]) -> float32[1, h, w, k], compiled for each size that it meets.
+      network: (float32[1, h, w, c]) -> float32[1, scale · h, scale · w, k], compiled for each size that it meets.
       image: float32[height, width, c].
       reach: how far away a pixel can change the network's output, in pixels; see `models.reach`.
       multiple: the network is the same at places that are so many pixels apart; see `models.reach`.
+      scale: how many times as large as its input the network's output is.
       largest: side of the largest tile without its margin, in pixels. It sets the memory, never the result.
       progress: takes the number of tiles done and that of all.
     Returns:
-      float32[height, width, k].
+      float32[scale · height, scale · width, k].
     Raises:
       ValueError: if the picture has no pixel, no tile is as small as `largest`, or tiles are no multiple of `multiple`.
     """
@@ -81,12 +83,11 @@ def tiled(
     for done, (top, left) in enumerate(places):
         rows = reflected(top - margin, top + tall + margin, height)
         columns = reflected(left - margin, left + wide + margin, width)
-        made = np.asarray(network(image[np.ix_(rows, columns)][None]))[
-            0, margin : margin + tall, margin : margin + wide
-        ]
+        begin, bottom, right = (scale * place for place in (margin, margin + tall, margin + wide))
+        made = np.asarray(network(image[np.ix_(rows, columns)][None]))[0, begin:bottom, begin:right]
         if whole is None:
-            whole = np.empty((height, width, made.shape[-1]), made.dtype)
-        part = whole[top : top + tall, left : left + wide]
+            whole = np.empty((scale * height, scale * width, made.shape[-1]), made.dtype)
+        part = whole[scale * top : scale * (top + tall), scale * left : scale * (left + wide)]
         part[...] = made[: part.shape[0], : part.shape[1]]
         progress(done + 1, len(places))
     return whole

@@ -20,10 +20,11 @@ def reach(module: nn.Module, channels: int) -> int | None:
     tried, in images that need no padding.
 
     Args:
-      module: a network (inputs, train) with `multiple`, the pixels to a multiple of which it pads, and `dtype`.
+      module: a network (inputs, train) with `multiple`, the pixels to a multiple of which it pads, and `dtype`; its
+        output may be larger by a whole factor.
       channels: of the inputs, guides included.
     Returns:
-      Pixels; None where it is every pixel of an image of 1024 rows, as after an average over the whole image.
+      Pixels of the input; None where it is every pixel of an image of 1024 rows, as after an average over the image.
     """
     # In bfloat16 all convolutions are the plain ones: a fast algorithm may spread NaN over a whole tile.
     module = module.clone(dtype=jnp.bfloat16, param_dtype=jnp.bfloat16)
@@ -59,7 +60,10 @@ def distance_along(module: nn.Module, channels: int, axis: int) -> int | None:
 
 
 def changes(module: nn.Module, variables, channels: int, axis: int, length: int) -> Array:
-    """Returns which rows of the output depend on each of the rows in the middle, bool[stride, length]."""
+    """Returns which rows of the output depend on each of the rows in the middle, bool[stride, length].
+
+    Of a larger output, the rows that lie in one of the input's count as that one.
+    """
     stride = module.multiple
     poisoned = jnp.where(jnp.arange(length) == length // 2 + jnp.arange(stride)[:, None], jnp.nan, 1)
     shape = [stride, stride, stride, channels]
@@ -67,4 +71,5 @@ def changes(module: nn.Module, variables, channels: int, axis: int, length: int)
     across = 3 - axis
     images = jnp.broadcast_to(jnp.expand_dims(poisoned, (across, 3)), shape).astype(jnp.bfloat16)
     outputs = jax.jit(lambda variables, images: module.apply(variables, images, False))(variables, images)
-    return jnp.isnan(outputs).any((across, 3))
+    found = jnp.isnan(outputs).any((across, 3))
+    return found.reshape(stride, length, -1).any(2)

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxgen import images, photographs
 from jaxgen.errors import UnfinishedError, UsageError
-from jaxgen.restoring.tasks import Settings, Task
+from jaxgen.restoring.tasks import Settings, Task, enlarged
 
 COMPARED = "before-after"
 LONGEST = 200  # characters of an error that are told
@@ -114,9 +114,11 @@ def restore_file(
         return f"{out} is there already; --overwrite makes it again"
     check_folder(out.parent)
     result = act(photograph, settings, progress)
-    photographs.write(out, photograph._replace(pixels=result.pixels))
+    scale = result.pixels.shape[0] // photograph.pixels.shape[0]
+    alpha = None if photograph.alpha is None else enlarged(photograph.alpha, scale)
+    photographs.write(out, photograph._replace(pixels=result.pixels, alpha=alpha))
     if compare:
-        images.write(compared, np.concatenate([photograph.pixels, result.pixels], 1))
+        images.write(compared, np.concatenate([enlarged(photograph.pixels, scale), result.pixels], 1))
     size = photograph.pixels.shape[0] * photograph.pixels.shape[1] / 1e6
     told = f"{result.told}, " if result.told else ""
     return f"{out}  {told}{size:.1f} megapixels in {time.perf_counter() - begin:.1f} s"

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgen import restorers
+from jaxgen.degradations.resampling import upsample
 from jaxgen.errors import UsageError, unknown
 from jaxgen.inference.noise_level import estimate
 from jaxgen.inference.restorer import Progress, Restorer, restore
@@ -37,7 +38,7 @@ class Result(NamedTuple):
     """A restored photograph.
 
     Attributes:
-      pixels: float32[height, width, channel] in [0, 1].
+      pixels: float32[height, width, channel] in [0, 1], of the photograph's size or a whole number of times as large.
       told: what was found out about it, in words.
     """
 
@@ -66,7 +67,8 @@ def denoise(photograph: Photograph, settings: Settings, progress: Progress) -> R
 def apply(network: Restorer, photograph: Photograph, settings: Settings, progress: Progress) -> Result:
     """Returns what a network makes of a photograph, told the level of its noise where it takes one.
 
-    A network of gray pictures takes a colour photograph channel by channel, one of colours a gray one three times.
+    Where it makes pictures larger, the bicubic enlargement is what it is said to change. A network of gray pictures
+    takes a colour photograph channel by channel, one of colours a gray one three times.
 
     Args:
       network: of one or of three channels, guided by nothing or by a map of the level.
@@ -86,11 +88,17 @@ def apply(network: Restorer, photograph: Photograph, settings: Settings, progres
         guide, told = sigma / GREY_LEVELS, f"noise σ {sigma:.1f} {how}"
     one = partial(restore, network, guide=guide, ensemble=settings.ensemble, largest=settings.tile, progress=progress)
     restored = by_channels(one, pixels, network.traits.channels)
+    pixels = enlarged(pixels, network.traits.scale)
     # In place: a photograph of 24 megapixels has 0.3 GB.
     restored -= pixels
     restored *= np.float32(settings.strength)
     restored += pixels
     return Result(np.clip(restored, 0, 1, out=restored), told)
+
+
+def enlarged(values: np.ndarray, scale: int) -> np.ndarray:
+    """Returns values[height, width, channel] `scale` times as large by bicubic interpolation; themselves for 1."""
+    return values if scale == 1 else np.asarray(upsample(values[None], scale)[0])
 
 
 def by_channels(one: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray, channels: int) -> np.ndarray:

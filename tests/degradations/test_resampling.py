@@ -99,6 +99,15 @@ def test_upsampling_keeps_the_dtype_and_the_scale():
     assert (grown.shape, grown.dtype) == ((2, 1, 12, 15, 1), jnp.bfloat16)
 
 
+@pytest.mark.parametrize("scale", [1, 2, 3, 4])
+@pytest.mark.parametrize("size", [(1, 9), (2, 3), (12, 7)])
+def test_a_whole_factor_is_magnified_to_the_same_by_shifts(scale, size):
+    images = np.random.default_rng(0).random((2, *size, 3), np.float32)
+    rows, columns = (resampling.matrix(n, n * scale, 1 / scale, "bicubic", True) for n in size)
+    expected = np.einsum("Hh,Ww,bhwc->bHWc", rows, columns, images)
+    np.testing.assert_allclose(resampling.upsample(images, scale), expected, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -45,5 +45,9 @@ def test_what_is_no_restorer_is_told(make, tmp_path):
         open_restorer(str(tmp_path))
     with pytest.raises(UsageError, match="this run restores nothing"):
         open_restorer(str(make("noise_level", depth=2, width=4)))
-    with pytest.raises(UsageError, match="this run makes pictures larger"):
-        open_restorer(str(make("srresnet", width=2, blocks=1, scale=2)))
+
+
+def test_a_run_may_make_pictures_larger(make):
+    restorer = open_restorer(str(make("srresnet", width=2, blocks=1, scale=2)))
+    assert restorer.traits.scale == 2
+    assert restore(restorer, IMAGE).shape == (60, 80, 1)

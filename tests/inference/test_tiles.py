@@ -97,3 +97,11 @@ def test_progress_counts_the_tiles():
 def test_what_cannot_be_tiled_is_told(shape, options, message):
     with pytest.raises(ValueError, match=message):
         tiles.tiled(Local(), np.zeros(shape, np.float32), **{"reach": 1, "multiple": 1} | options)
+
+
+def test_a_network_that_enlarges_is_put_together_in_its_own_size():
+    local = Local()
+    network = lambda batch: local(batch).repeat(3, 1).repeat(3, 2)
+    image = GENERATOR.standard_normal((70, 130, 2)).astype(np.float32)
+    found = tiles.tiled(network, image, reach=REACH, multiple=MULTIPLE, scale=3, largest=64)
+    np.testing.assert_allclose(found, whole(local, image).repeat(3, 0).repeat(3, 1), atol=1e-9)

@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 
 from jaxgen.degradations.resampling import upsample
+from jaxgen.models.cost import multiply_adds_per_pixel
+from jaxgen.models.reach import reach
 from jaxgen.models.srresnet import SRResNet
 
 SMALL = SRResNet(4, 1)
@@ -61,3 +63,11 @@ def test_the_residual_one_starts_from_the_bicubic_enlargement(draw):
 def test_a_scale_that_pixels_cannot_be_shuffled_to_is_told(describe, scale):
     with pytest.raises(ValueError, match=f"a scale of {scale}: give 1, 2, 4 or 8"):
         describe(SMALL.clone(scale=scale), (1, 4, 4, 3))
+
+
+def test_its_reach_and_its_cost_are_of_pixels_of_the_small_image():
+    network = SRResNet(4, 1, scale=4, norm=False, residual=True)
+    # 4 + 1 + 1 + 1 pixels, then a pixel of the first doubling is half of one: 1 + 1/2 + 4/4, and the bicubic sees less.
+    assert reach(network, 1) == 4 + 3 + 1 + 1 + 1
+    inside = 81 * 4 + 3 * 9 * 16 + 9 * 4 * 16 + 4 * 9 * 4 * 16 + 16 * 81 * 4
+    assert multiply_adds_per_pixel(network, 1) == inside

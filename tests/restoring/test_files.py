@@ -75,6 +75,16 @@ def test_a_result_has_a_suffix_that_names_its_format(name, kind, expected, tmp_p
     assert files.outputs(tmp_path / name, "denoise", kind, None)[0] == tmp_path / expected
 
 
+def test_a_larger_result_has_a_larger_alpha_and_is_compared_with_the_enlargement(folder):
+    double = lambda photograph, settings, progress: Result(photograph.pixels.repeat(2, 0).repeat(2, 1), "")
+    files.restore_file(folder / "a.png", "larger", double, Settings(), compare=True)
+    original, result = (photographs.read(folder / name) for name in ("a.png", "a-larger.png"))
+    assert result.pixels.shape == (18, 14, 3)
+    assert result.alpha.shape == (18, 14, 1)
+    assert abs(result.alpha[::2, ::2] - original.alpha).mean() < abs(original.alpha[::-1] - original.alpha).mean()
+    assert Image.open(folder / "a-larger.png-before-after.png").size == (28, 18)
+
+
 def test_a_folder_is_its_pictures_without_earlier_results(folder):
     (folder / "words.txt").touch()
     (folder / ".hidden.png").touch()

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from jaxgen.degradations.resampling import upsample
 from jaxgen.errors import UsageError
 from jaxgen.inference.restorer import Restorer, Traits
 from jaxgen.photographs import Photograph
@@ -81,6 +82,17 @@ def test_a_network_of_ones_own_takes_any_photograph(channels, pixels):
     result = act(Photograph(pixels), Settings(), nothing)
     np.testing.assert_allclose(result.pixels, pixels / 2, rtol=1e-6)
     assert result.told == ""
+
+
+def test_a_network_may_make_photographs_larger_and_strength_is_the_share_of_what_it_changes():
+    traits = Traits(3, 0, reach=0, multiple=2, multiply_adds=0.0, parameters=0, scale=2)
+    network = Restorer(lambda inputs: inputs.repeat(2, 1).repeat(2, 2) / 2, traits)
+    whole, none = (
+        tasks.by_network(network, settings)(Photograph(PIXELS), settings, nothing).pixels
+        for settings in (Settings(), Settings(strength=0.0))
+    )
+    np.testing.assert_allclose(whole, PIXELS.repeat(2, 0).repeat(2, 1) / 2, rtol=1e-6)
+    np.testing.assert_allclose(none, np.clip(upsample(PIXELS[None], 2)[0], 0, 1), atol=1e-6)
 
 
 def test_a_level_is_for_a_network_that_takes_one():
