@@ -42,6 +42,7 @@ NAMES = (
     "stacked_mnist",
     "unet",
     "vae",
+    "video",
     "wgan",
     "wgan_gp",
 )

@@ -62,6 +62,7 @@ MORE = {
         "pix2pix", widths=(4, 4), judge_widths=(4,), data=MIDDLE, damage="noise", told=True, batch_size=8
     ),
     "denoising without clean pictures": recipe("neighbor2neighbor", widths=(4,), blocks=1, data=MIDDLE),
+    "clips": recipe("video", frames=2, window=12, speed=2, width=4, blocks=1, data=MIDDLE),
     "a detector of scratches": recipe("damage_detector", widths=(4, 8), data=MIDDLE, damage="scratches"),
     "the level of noise": recipe("noise_level", depth=2, width=4, data=MIDDLE),
     "pacgan with classes and kernels": recipe(

@@ -1,0 +1,59 @@
+"""Clips restored by a network that carries a state from frame to frame; photographs panned under a window.
+
+    python experiments/video.py                                      # photographs that come along, σ 25
+    python experiments/video.py --no-carries                         # frame by frame, at the same cost
+    python experiments/video.py --frames 8 --speed 2 --data.name folder --data.dir DIR --data.size 96
+
+Each frame has noise of its own. PSNR of all frames and of the last one, and the flicker (how much the same place of the
+scene changes from frame to frame, in grey levels), are told on photographs held out from training, beside those of the
+damaged clips.
+Source: Elman 1990, with convolutions for products as in Shi et al. 2015.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import Effect, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
+from jaxgen.models.video import VideoRNN
+from jaxgen.objectives.video import make_video
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(RestorationConfig):
+    """Options of this experiment."""
+
+    frames: int = 5
+    """Frames of a clip."""
+    window: int = 48
+    """Height and width of a frame in pixels; data.size must hold all its ways."""
+    speed: int = 3
+    """The most that the window moves from frame to frame, down or across, in pixels."""
+    width: int = 48
+    """Channels of the state."""
+    blocks: int = 4
+    """Residual blocks of each frame."""
+    carries: bool = True
+    """Let a frame see the state of the one before."""
+    batch_size: int = 8
+    """Clips that one gradient sees, over all devices."""
+    data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)
+    hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3)
+
+    effects: ClassVar[tuple[Effect, ...]] = (
+        *RestorationConfig.effects,
+        Effect(("told",), "leave it out: this network takes no further channel", lambda config: False),
+    )
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    module = VideoRNN(config.width, config.blocks, config.carries, compute_dtype(config))
+    clip = {"frames": config.frames, "window": config.window, "speed": config.speed}
+    return make_video(module, **clip, **restoration_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

@@ -1,0 +1,92 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from jaxgen.degradations import noise
+from jaxgen.errors import UsageError
+from jaxgen.objectives.reconstruction_losses import weighted_sum
+from jaxgen.objectives.restoration import Damage
+from jaxgen.objectives.video import draw_pans, flicker, make_video, pan
+
+HYPER = {"learning_rate": 3e-2, "b1": 0.9, "b2": 0.999, "ema_decay": 0.0, "clip_norm": 0.0, "sigma": 0.1}
+HYPER |= {"mse_weight": 1.0}
+IMAGES = jax.random.uniform(jax.random.key(3), (6, 20, 20, 1))
+KEYS = jax.random.split(jax.random.key(0), 6)
+
+
+def test_pans_are_straight_and_stay_inside():
+    corners = np.asarray(draw_pans(jax.random.split(jax.random.key(1), 500), 20, 4, 11, 3))
+    assert corners.min() == 0
+    assert corners.max() == 20 - 11
+    steps = np.diff(corners, axis=1)
+    np.testing.assert_array_equal(steps, np.broadcast_to(steps[:, :1], steps.shape))
+    assert set(np.unique(steps)) == set(range(-3, 4))
+
+
+def test_a_pan_is_cut_from_its_photograph_and_does_not_flicker():
+    corners = draw_pans(KEYS, 20, 4, 11, 3)
+    clips = pan(IMAGES, corners, 11)
+    row, column = np.asarray(corners[2, 1])
+    np.testing.assert_array_equal(clips[2, 1], IMAGES[2, row : row + 11, column : column + 11])
+    np.testing.assert_allclose(flicker(clips, corners), 0, atol=1e-4)
+
+
+def test_flicker_is_the_root_mean_square_of_what_changes():
+    corners = draw_pans(KEYS, 20, 4, 11, 3)
+    clips = pan(jnp.full_like(IMAGES, 0.5), corners, 11)
+    noisy = clips + 0.1 * jax.random.normal(jax.random.key(7), clips.shape)
+    # The difference of two frames has √2 of one's noise.
+    np.testing.assert_allclose(flicker(noisy, corners), 255 * 0.1 * np.sqrt(2), rtol=0.15)
+
+
+class Past(nn.Module):
+    """A learned share of the mean of the frames up to now, which are all the same where nothing moves."""
+
+    @nn.compact
+    def __call__(self, clips, train, state=None):
+        share = self.param("share", nn.initializers.zeros, ())
+        count = jnp.arange(1, clips.shape[1] + 1).reshape(1, -1, 1, 1, 1)
+        return (1 - share) * clips + share * clips.cumsum(1) / count, None
+
+
+@pytest.fixture(scope="module")
+def trained():
+    objective = make_video(
+        Past(),
+        degrade=lambda keys, images, hyper: Damage(noise.gaussian_noise(keys, images, hyper["sigma"])),
+        loss=weighted_sum(("mse",)),
+        hyper=HYPER,
+        frames=4,
+        window=20,
+        speed=0,
+    )
+    batch = {"image": IMAGES}
+    state = jax.jit(objective.init)(jax.random.key(0), batch)
+    run = jax.jit(lambda state: jax.lax.scan(lambda s, _: objective.step(s, batch), state, None, length=150))
+    return objective, *run(state), batch
+
+
+def test_what_the_past_has_shown_is_used(trained):
+    objective, state, metrics, batch = trained
+    assert float(state.params["model"]["share"]) == pytest.approx(1, abs=0.05)
+    assert metrics["model/psnr"][-1] > metrics["model/psnr"][0] + 2
+    found = {name.removeprefix("evaluation/"): float(value) for name, value in objective.evaluate(state, batch).items()}
+    assert found["psnr_input"] == pytest.approx(20, abs=0.3)
+    # Four frames have half the noise.
+    assert found["psnr_last"] == pytest.approx(26, abs=0.7)
+    assert found["flicker"] < found["flicker_input"] / 2
+
+
+def test_pictures_are_rows_of_frames(trained):
+    objective, state, _, batch = trained
+    rows = objective.pictures(state, batch)["clips"]
+    assert rows.shape == (2 * 3, 4, 20, 20, 1)
+    np.testing.assert_array_equal(rows[2, 0], IMAGES[0])
+
+
+def test_photographs_must_hold_the_way():
+    objective = make_video(Past(), degrade=None, loss=None, hyper=HYPER, frames=4, window=11, speed=4)
+    with pytest.raises(UsageError, match=r"photographs of 20 pixels for 4 frames of 11 .* set data.size to 23 or more"):
+        objective.init(jax.random.key(0), {"image": IMAGES})
