@@ -31,7 +31,12 @@ def sample(options: argparse.Namespace) -> None:
 
     opened = reopen.open_run(options.run, which=options.checkpoint, ema=options.ema)
     made = reopen.sample(opened, options.count, options.seed, options.label)
+    if options.restore:
+        from jaxgen.restoring import tasks
+
+        made = tasks.clean(options.restore, made)
     chosen = "" if options.label is None else f"-label-{options.label}"
+    chosen += f"-{options.restore}" if options.restore else ""
     out = options.out or options.run / "samples" / f"step-{opened.step:08d}-seed-{options.seed}{chosen}"
     print(pictures.write_all(out, made))
 
@@ -176,6 +181,7 @@ def make_parser() -> argparse.ArgumentParser:
     new.add_argument("--count", type=count, default=64, help="how many pictures (default: 64)")
     new.add_argument("--seed", type=seed, default=0, help="seed of the latents (default: 0)")
     new.add_argument("--label", type=int, help="class of all pictures, of a conditional run (default: every class)")
+    new.add_argument("--restore", metavar="TASK", help="restore them by a task of `jaxgen restore`, as in denoise")
     new.add_argument("--out", type=Path, help="folder for grid.png and the single pictures (default: in RUN/samples)")
     choose_variables(new)
     new.set_defaults(action=sample)

@@ -28,6 +28,11 @@ class Config:
     """Height and width of the images in pixels; 0: as stored."""
     channels: int = 0
     """1 for grey, 3 for colour, 0: as stored."""
+    from_run: str = ""
+    """A run that makes the data: a generator's, whose samples they become, or a restorer's, which they pass through.
+    Held-out images stay as they are."""
+    samples: int = 10_000
+    """How many images a generator's from_run draws."""
     classes: int = 0
     """Number of classes: every image must have a label from 0 up to below it; 0: any labels, or none."""
     fit: Fit = "resize"
@@ -54,6 +59,8 @@ def check(config: Config) -> None:
         raise unknown("fit", config.fit, get_args(Fit))
     if config.target_dir and config.name != "pairs":
         raise UsageError(f"target_dir is the second folder of pairs, and the data set is {config.name}: leave it out")
+    if config.samples < 1:
+        raise UsageError(f"samples {config.samples}: give at least 1")
     if not 0 <= config.seed < 2**32:
         raise UsageError(f"data seed {config.seed}: give a whole number from 0 to 2**32 - 1")
     if not config.memory >= 0:

@@ -15,6 +15,7 @@ from jaxgen.data.records import PICTURES
 from jaxgen.errors import UsageError
 from jaxgen.experiment.adversarial import classes
 from jaxgen.experiment.config import CHANGEABLE, Config, check
+from jaxgen.experiment.derived import derive
 from jaxgen.experiment.scripts import describe_script, to_dict
 from jaxgen.experiment.start import start_from
 from jaxgen.reports import curves
@@ -126,7 +127,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     options = loop.Options(**{field.name: getattr(config, field.name) for field in dataclasses.fields(loop.Options)})
     options.check(0)
     script, devices = describe_script(build), prepare_devices(config)
-    dataset = data.load(config.data)
+    dataset = derive(data.load(config.data))
     config = settle(config, dataset)
     objective = build(config, None)
     kept = evaluation_images(config.data, config.evaluate_images, objective)

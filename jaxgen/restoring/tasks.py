@@ -143,6 +143,17 @@ def by_network(network: Restorer, settings: Settings) -> Task:
     return partial(apply, network)
 
 
+def clean(task: str, images: np.ndarray) -> np.ndarray:
+    """Returns images[n, height, width, channel] restored one by one.
+
+    Raises:
+      UsageError: see `choose`.
+    """
+    settings = Settings()
+    act = choose(task, settings)
+    return np.stack([act(Photograph(np.asarray(image)), settings, lambda done, total: None).pixels for image in images])
+
+
 def check(settings: Settings) -> None:
     """Raises UsageError where a setting is out of its range."""
     if settings.sigma is not None and not 0 <= settings.sigma <= GREY_LEVELS:

@@ -70,6 +70,12 @@ def test_what_cannot_be_is_told(task, settings, message, monkeypatch):
         tasks.choose(task, settings)
 
 
+def test_images_are_cleaned_one_by_one(told, monkeypatch):
+    monkeypatch.setattr(tasks.restorers, "FILES", dict.fromkeys(tasks.NETWORKS["denoise"], ""))
+    images = np.stack([PIXELS, PIXELS[::-1]])
+    np.testing.assert_allclose(tasks.clean("denoise", images), np.clip(images - 0.1, 0, 1), atol=1e-6)
+
+
 def halving(channels, guides=0):
     network = lambda inputs: inputs[..., :channels] / 2
     return Restorer(network, Traits(channels, guides, reach=0, multiple=2, multiply_adds=0.0, parameters=0))

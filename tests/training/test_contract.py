@@ -49,17 +49,9 @@ MORE = {
     ),
     "wgan, clipped": recipe("wgan", width=4, data=MIDDLE, critic_steps=2),
     "a guided restorer": recipe("residual_unet", widths=(4,), blocks=1, data=MIDDLE),
-    "a U-Net": recipe("unet", widths=(4, 8), data=MIDDLE, microbatches=2, batch_size=16),
-    "nafnet": recipe("nafnet", width=4, encoder=(1,), middle=1, decoder=(1,), data=MIDDLE, warmup_steps=2.0),
     "dropout and batch norm, fed back": recipe("crnn", turns=2, widths=(4, 4), data=MIDDLE),
-    "partial convolutions over worn pictures": recipe(
-        "partial_unet", widths=(4, 4), data=MIDDLE, damage="worn", losses=("l1", "ssim", "total_variation")
-    ),
     "super-resolution against a discriminator": recipe(
         "srgan", width=4, blocks=1, scale=2, judge_widths=(4,), judge_hidden=4, data=MIDDLE, adversary="relativistic"
-    ),
-    "pictures of pictures": recipe(
-        "pix2pix", widths=(4, 4), judge_widths=(4,), data=MIDDLE, damage="noise", told=True, batch_size=8
     ),
     "denoising without clean pictures": recipe("neighbor2neighbor", widths=(4,), blocks=1, data=MIDDLE),
     "clips": recipe("video", frames=2, window=12, speed=2, width=4, blocks=1, data=MIDDLE),

@@ -1,0 +1,77 @@
+"""Data made by another run: what a generator draws, or what a restorer makes of the pictures there are."""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jaxgen import data
+from jaxgen.data.sources import from_arrays
+from jaxgen.errors import UsageError
+from jaxgen.experiment.adversarial import classes
+from jaxgen.experiment.reopen import Opened, open_run, sample
+from jaxgen.experiment.restoration import RestorationConfig, image_channels
+from jaxgen.inference.noise_level import estimate
+from jaxgen.restorers import load_noise_level
+
+TOGETHER = 500
+SEED = 1  # of the latents, another one than that of pictures
+
+
+def derive(dataset: data.Dataset) -> data.Dataset:
+    """Returns a data set as its configuration's `from_run` makes it; itself where that is empty.
+
+    Args:
+      dataset: of a generator's run nothing but its images' shape counts; a restorer's run is applied to its images.
+    Raises:
+      UsageError: if the run neither generates nor restores, makes pictures of another shape, or the data are too large
+        to be held in memory.
+    """
+    config = dataset.config
+    if not config.from_run:
+        return dataset
+    opened = open_run(Path(config.from_run))
+    if opened.objective.sample is not None:
+        return drawn(opened, dataset)
+    if opened.objective.restore is None:
+        raise UsageError(f"from_run {config.from_run}: this run neither generates nor restores pictures")
+    if dataset.records is not None:
+        raise UsageError(f"from_run restores all images at once: raise data.memory above {config.memory:g} GiB")
+    return restored(opened, dataset)
+
+
+def drawn(opened: Opened, dataset: data.Dataset) -> data.Dataset:
+    """Returns `samples` images of a generator, with their labels where it is told classes."""
+    config, shape = dataset.config, dataset.image_shape
+    parts = [sample(opened, TOGETHER, SEED + i) for i in range(-(-config.samples // TOGETHER))]
+    images = np.concatenate(parts)[: config.samples]
+    if images.shape[1:] != shape:
+        raise UsageError(f"from_run {config.from_run} makes pictures of {images.shape[1:]} and the data have {shape}")
+    known = classes(opened.config)
+    labels = np.tile(np.arange(TOGETHER) % known, len(parts))[: config.samples] if known else None
+    return from_arrays(images, labels, config)
+
+
+def restored(opened: Opened, dataset: data.Dataset) -> data.Dataset:
+    """Returns a data set's images restored, with their labels; a network that is told the noise has it estimated.
+
+    Raises:
+      UsageError: if the network is told where the picture is hidden, which nobody knows of these data.
+    """
+    config, stored = opened.config, dataset.arrays
+    is_guided = isinstance(config, RestorationConfig) and image_channels(config) is not None
+    if is_guided and config.damage != "noise":
+        raise UsageError(f"from_run {dataset.config.from_run}: its network needs a mask; take one that is told none")
+    level = load_noise_level() if is_guided else None
+    restore = jax.jit(opened.objective.restore)
+    made = []
+    for start in range(0, len(stored["image"]), TOGETHER):
+        images = stored["image"][start : start + TOGETHER].astype(np.float32) / 255
+        maps = None
+        if level is not None:
+            told = np.array([estimate(level, image) for image in images], np.float32)
+            maps = np.broadcast_to(told[:, None, None, None], (*images.shape[:-1], 1))
+        made.append(np.clip(restore(opened.variables, images, maps), 0, 1))
+        if made[-1].shape != images.shape:
+            raise UsageError(f"from_run {dataset.config.from_run}: it makes pictures larger; take a run that does not")
+    return from_arrays(np.concatenate(made), stored.get("label"), dataset.config)
