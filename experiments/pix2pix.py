@@ -42,8 +42,8 @@ class Config(RestorationConfig):
     """Adversarial loss."""
     judge_widths: tuple[int, ...] = (64, 128, 256)
     """Filters of the discriminator's convolutions of stride 2."""
-    damage: Kind = "grey"
-    """What befalls the pictures; grey: they lose their colours; given: that of data.name pairs."""
+    damage: Kind = "gray"
+    """What befalls the pictures; gray: they lose their colours; given: that of data.name pairs."""
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
     """What the network is held to, summed; weights in hyper."""
     batch_size: int = 4

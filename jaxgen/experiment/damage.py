@@ -28,7 +28,7 @@ Kind = Literal[
     "tears",
     "scratches",
     "worn",
-    "grey",
+    "gray",
     "given",
 ]
 LEVELS = 255
@@ -70,7 +70,7 @@ def warped(keys: Array, images: Array, hyper: Numbers) -> Array:
     return degradations.warp(keys, images)
 
 
-def grey(keys: Array, images: Array, hyper: Numbers) -> Damage:
+def gray(keys: Array, images: Array, hyper: Numbers) -> Damage:
     """Returns images without their colours, in as many channels."""
     return Damage(jnp.broadcast_to((images * LUMA).sum(-1, keepdims=True), images.shape))
 
@@ -128,7 +128,7 @@ def make_degrade(kind: Kind, *, told: bool, scale: int = 1) -> Degrade:
     layers = LAYERS | {"holes": degradations.holes, "worn": worn}
     damages = {
         "noise": noise,
-        "grey": grey,
+        "gray": gray,
         "given": given,
         "downsample": partial(small, scale=scale),
         **{name: partial(everywhere, change) for name, change in changes.items()},

@@ -89,7 +89,7 @@ class RestorationConfig(Config):
         Effect(
             ("hyper.grain",),
             "set damage to one that noise may come to",
-            lambda config: config.damage not in ("noise", "downsample", "grey", "given"),
+            lambda config: config.damage not in ("noise", "downsample", "gray", "given"),
         ),
         Effect(("hyper.blur_low", "hyper.blur_high"), "set damage to blur", with_damage("blur")),
         Effect(("hyper.quality_low", "hyper.quality_high"), "set damage to jpeg", with_damage("jpeg")),
