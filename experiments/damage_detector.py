@@ -14,10 +14,23 @@ from typing import Literal
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
 from jaxgen.experiment import Config as BaseConfig
-from jaxgen.experiment import DetectionHyper, compute_dtype, make_degrade, objective_options
+from jaxgen.experiment import Hyper as BaseHyper
+from jaxgen.experiment import compute_dtype, make_degrade, objective_options
 from jaxgen.models.unet import UNet
 from jaxgen.objectives.detection import make_detection
 from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Hyper(BaseHyper):
+    """Numbers of a recipe that finds damage."""
+
+    grain: float = 8.0
+    """Largest standard deviation of noise that comes to the damage, in grey levels of 255."""
+    cross_entropy_weight: float = 1.0
+    """Weight of the cross-entropy, the mean over pixels in nats."""
+    dice_weight: float = 1.0
+    """Weight of the Dice loss."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +44,7 @@ class Config(BaseConfig):
     batch_size: int = 16
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, turn=True)
-    hyper: DetectionHyper = DetectionHyper(learning_rate=1e-3)
+    hyper: Hyper = Hyper(learning_rate=1e-3)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:

@@ -16,11 +16,29 @@ from typing import ClassVar
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import DAMAGE_EFFECTS, DamageHyper, Effect, Kind, compute_dtype, make_degrade, objective_options
 from jaxgen.experiment import Config as BaseConfig
-from jaxgen.experiment import Effect, Kind, PriorHyper, compute_dtype, make_degrade, objective_options
 from jaxgen.models.hourglass import Hourglass
 from jaxgen.objectives.deep_image_prior import make_deep_image_prior
 from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Hyper(DamageHyper):
+    """Numbers of a recipe that fits a network to one picture."""
+
+    learning_rate: float = 0.01
+    """Learning rate, before schedule and warm-up."""
+    ema_decay: float = 0.0
+    """Decay of the parameters' moving average for each step; the outputs are averaged instead."""
+    input_noise: float = 1 / 30
+    """Standard deviation of what changes in the network's input from step to step."""
+    variance_decay: float = 0.9
+    """Share of the past, at each step, in the variance of the outputs."""
+    smooth_decay: float = 0.99
+    """Share of the past, at each step, in the averaged output."""
+    patience: float = 500.0
+    """Steps without a calmer output after which training ends."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +60,11 @@ class Config(BaseConfig):
     evaluate_every: int = 50
     """Steps between evaluations; 0: only at the end."""
     data: DataConfig = DataConfig(name="picture", size=128)
-    hyper: PriorHyper = PriorHyper()
+    hyper: Hyper = Hyper()
 
     effects: ClassVar[tuple[Effect, ...]] = (
         *BaseConfig.effects,
-        Effect(("hyper.sigma", "hyper.blind"), "set damage to noise", lambda config: config.damage == "noise"),
+        *DAMAGE_EFFECTS,
     )
 
 

@@ -15,10 +15,18 @@ from typing import ClassVar
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import Effect, NeighbourHyper, RestorationConfig, compute_dtype, restoration_options
+from jaxgen.experiment import Effect, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
 from jaxgen.models.residual_unet import ResidualUNet
 from jaxgen.objectives.neighbours import make_neighbours
 from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Hyper(RestorationHyper):
+    """Numbers of a recipe that denoises without clean pictures."""
+
+    consistency_weight: float = 1.0
+    """Weight of what holds the restored neighbours to differ as those of the restored picture do."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +40,7 @@ class Config(RestorationConfig):
     batch_size: int = 8
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=1, fit="crop", flip=True, turn=True)
-    hyper: NeighbourHyper = NeighbourHyper(learning_rate=3e-4)
+    hyper: Hyper = Hyper(learning_rate=3e-4)
 
     effects: ClassVar[tuple[Effect, ...]] = (
         *RestorationConfig.effects,

@@ -11,14 +11,11 @@ from jaxgen.experiment.adversarial import (
     gan_options,
 )
 from jaxgen.experiment.config import Config, Effect, Hyper, Optimizer, Shape, compute_dtype, objective_options
-from jaxgen.experiment.damage import HIDING, Kind, make_degrade
+from jaxgen.experiment.damage import DAMAGE_EFFECTS, HIDING, DamageHyper, Kind, make_degrade
 from jaxgen.experiment.networks import Norm, players
 from jaxgen.experiment.noise import NoiseHyper, noisy
 from jaxgen.experiment.restoration import (
     AdversarialHyper,
-    DetectionHyper,
-    NeighbourHyper,
-    PriorHyper,
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
@@ -28,23 +25,22 @@ from jaxgen.experiment.restoration import (
 )
 
 __all__ = [
+    "DAMAGE_EFFECTS",
     "HIDING",
     "AdversarialHyper",
     "Augmentation",
     "Config",
-    "DetectionHyper",
+    "DamageHyper",
     "Effect",
     "GanConfig",
     "GanHyper",
     "Hyper",
     "Kind",
     "Loss",
-    "NeighbourHyper",
     "NoiseHyper",
     "Norm",
     "Optimizer",
     "Penalty",
-    "PriorHyper",
     "ReconstructionLoss",
     "Remedy",
     "RestorationConfig",

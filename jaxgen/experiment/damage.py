@@ -1,8 +1,9 @@
 """What an experiment in restoration can damage its pictures with, by name."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 from jax import Array
@@ -10,7 +11,8 @@ from jax import Array
 from jaxgen import degradations
 from jaxgen.data.resample import LUMA
 from jaxgen.degradations.parameters import streams, uniform
-from jaxgen.experiment.noise import noisy
+from jaxgen.experiment.config import Effect
+from jaxgen.experiment.noise import NoiseHyper, noisy
 from jaxgen.objectives.restoration import Damage, Degrade
 from jaxgen.step.schedules import Hyper as Numbers
 
@@ -42,6 +44,45 @@ HIDING = (*LAYERS, "holes", "worn")
 
 Images = Callable[[Array, Array, Numbers], Array]
 Layer = Callable[[Array, Array], tuple[Array, Array]]
+
+
+@dataclass(frozen=True)
+class DamageHyper(NoiseHyper):
+    """How strong each kind of damage is."""
+
+    grain: float = 0.0
+    """Largest standard deviation of noise that comes to any other damage, in grey levels of 255."""
+    blur_low: float = 0.5
+    """Smallest standard deviation of a blur, in pixels."""
+    blur_high: float = 3.0
+    """Largest standard deviation of a blur, in pixels."""
+    quality_low: float = 5.0
+    """Lowest JPEG quality, from 1."""
+    quality_high: float = 60.0
+    """Highest JPEG quality, to 100."""
+    haze_low: float = 0.6
+    """Smallest scattering coefficient of haze, for depth to 1."""
+    haze_high: float = 1.8
+    """Largest scattering coefficient of haze."""
+
+
+def with_damage(*kinds: Kind) -> Callable[[Any], bool]:
+    """Returns what tells whether a configuration's damage is one of some."""
+    return lambda config: config.damage in kinds
+
+
+DAMAGE_EFFECTS = (
+    Effect(("hyper.sigma", "hyper.blind"), "set damage to noise", with_damage("noise")),
+    Effect(
+        ("hyper.grain",),
+        "set damage to one that noise may come to",
+        lambda config: config.damage not in ("noise", "downsample", "gray", "given"),
+    ),
+    Effect(("hyper.blur_low", "hyper.blur_high"), "set damage to blur", with_damage("blur")),
+    Effect(("hyper.quality_low", "hyper.quality_high"), "set damage to jpeg", with_damage("jpeg")),
+    Effect(("hyper.haze_low", "hyper.haze_high"), "set damage to haze", with_damage("haze")),
+)
+"""Of the numbers of `DamageHyper`, which kind of damage looks at them."""
 
 
 def noise(keys: Array, images: Array, hyper: Numbers) -> Damage:

@@ -5,9 +5,8 @@ from typing import Any, ClassVar, Literal
 
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import networks
-from jaxgen.experiment.config import Config, Effect, Hyper, objective_options
-from jaxgen.experiment.damage import HIDING, Kind, make_degrade
-from jaxgen.experiment.noise import NoiseHyper
+from jaxgen.experiment.config import Config, Effect, objective_options
+from jaxgen.experiment.damage import DAMAGE_EFFECTS, HIDING, DamageHyper, Kind, make_degrade, with_damage
 from jaxgen.losses import adversarial
 from jaxgen.objectives.reconstruction_losses import FEATURE, weighted_sum
 
@@ -15,23 +14,9 @@ ReconstructionLoss = Literal["mse", "l1", "charbonnier", "ssim", "total_variatio
 
 
 @dataclasses.dataclass(frozen=True)
-class RestorationHyper(NoiseHyper):
+class RestorationHyper(DamageHyper):
     """Numbers of a recipe in restoration."""
 
-    grain: float = 0.0
-    """Largest standard deviation of noise that comes to any other damage, in grey levels of 255."""
-    blur_low: float = 0.5
-    """Smallest standard deviation of a blur, in pixels."""
-    blur_high: float = 3.0
-    """Largest standard deviation of a blur, in pixels."""
-    quality_low: float = 5.0
-    """Lowest JPEG quality, from 1."""
-    quality_high: float = 60.0
-    """Highest JPEG quality, to 100."""
-    haze_low: float = 0.6
-    """Smallest scattering coefficient of haze, for depth to 1."""
-    haze_high: float = 1.8
-    """Largest scattering coefficient of haze."""
     mse_weight: float = 1.0
     """Weight of the mean squared difference."""
     l1_weight: float = 1.0
@@ -44,23 +29,6 @@ class RestorationHyper(NoiseHyper):
     """Weight of the restored picture's total variation, for each value."""
     feature_weight: float = 1.0
     """Weight of the mean squared difference between features."""
-
-
-@dataclasses.dataclass(frozen=True)
-class DetectionHyper(Hyper):
-    """Numbers of a recipe that finds damage."""
-
-    grain: float = 8.0
-    """Largest standard deviation of noise that comes to the damage, in grey levels of 255."""
-    cross_entropy_weight: float = 1.0
-    """Weight of the cross-entropy, the mean over pixels in nats."""
-    dice_weight: float = 1.0
-    """Weight of the Dice loss."""
-
-
-def with_damage(*kinds: Kind):
-    """Returns what tells whether a configuration's damage is one of some."""
-    return lambda config: config.damage in kinds
 
 
 def with_loss(name: ReconstructionLoss):
@@ -85,15 +53,7 @@ class RestorationConfig(Config):
 
     effects: ClassVar[tuple[Effect, ...]] = (
         *Config.effects,
-        Effect(("hyper.sigma", "hyper.blind"), "set damage to noise", with_damage("noise")),
-        Effect(
-            ("hyper.grain",),
-            "set damage to one that noise may come to",
-            lambda config: config.damage not in ("noise", "downsample", "gray", "given"),
-        ),
-        Effect(("hyper.blur_low", "hyper.blur_high"), "set damage to blur", with_damage("blur")),
-        Effect(("hyper.quality_low", "hyper.quality_high"), "set damage to jpeg", with_damage("jpeg")),
-        Effect(("hyper.haze_low", "hyper.haze_high"), "set damage to haze", with_damage("haze")),
+        *DAMAGE_EFFECTS,
         Effect(("told",), f"set damage to noise, {', '.join(HIDING)}", with_damage("noise", *HIDING)),
         Effect(("features",), "add feature to losses", with_loss("feature")),
         *(
@@ -101,32 +61,6 @@ class RestorationConfig(Config):
             for name in ("mse", "l1", "charbonnier", "ssim", "total_variation", "feature")
         ),
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class NeighbourHyper(RestorationHyper):
-    """Numbers of a recipe that denoises without clean pictures."""
-
-    consistency_weight: float = 1.0
-    """Weight of what holds the restored neighbours to differ as those of the restored picture do."""
-
-
-@dataclasses.dataclass(frozen=True)
-class PriorHyper(RestorationHyper):
-    """Numbers of a recipe that fits a network to one picture."""
-
-    learning_rate: float = 0.01
-    """Learning rate, before schedule and warm-up."""
-    ema_decay: float = 0.0
-    """Decay of the parameters' moving average for each step; the outputs are averaged instead."""
-    input_noise: float = 1 / 30
-    """Standard deviation of what changes in the network's input from step to step."""
-    variance_decay: float = 0.9
-    """Share of the past, at each step, in the variance of the outputs."""
-    smooth_decay: float = 0.99
-    """Share of the past, at each step, in the averaged output."""
-    patience: float = 500.0
-    """Steps without a calmer output after which training ends."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,110 @@
+"""Cards and files of restorers, and what the shipped ones promise, on photographs that they never saw."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+from skimage import data as photographs
+
+from jaxgen import restorers, weights
+from jaxgen.degradations import gaussian_noise
+from jaxgen.errors import UsageError
+from jaxgen.inference.noise_level import estimate
+from jaxgen.inference.restorer import examine, restore
+from jaxgen.metrics.image import psnr
+from jaxgen.models.residual_unet import ResidualUNet
+from jaxgen.photographs import Photograph
+from jaxgen.restoring import tasks
+
+LEVELS = 255
+MEGABYTES = 5e6
+TOLD = {"command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {"set": "30 dB"}}
+
+
+@pytest.fixture
+def file(tmp_path):
+    module = ResidualUNet((4,), 1, channels=1)
+    variables = module.init(jax.random.key(0), np.zeros((1, 8, 8, 2), np.float32), False)
+    path = tmp_path / "small.safetensors"
+    weights.write(path, variables, restorers.about(module, examine(module, variables, 1, 1), **TOLD))
+    return path
+
+
+def test_a_file_is_its_own_card(file):
+    _, card = restorers.read(str(file))
+    assert (card.network, card.fields["widths"], card.scores) == ("ResidualUNet", (4,), {"set": "30 dB"})
+    assert card.traits.guides == 1
+    assert card.sha256 == weights.digest(file)
+    assert "  set: 30 dB" in restorers.as_text(card)
+    assert restorers.as_json(card)["traits"]["channels"] == 1
+
+
+def test_what_is_no_network_of_ours_is_told(tmp_path):
+    with pytest.raises(UsageError, match="unknown shipped network 'denoise_grey'"):
+        restorers.read("denoise_grey")
+    path = tmp_path / "other.safetensors"
+    weights.write(path, {"params": {"w": np.zeros(1, np.float32)}}, {"a": "b"})
+    with pytest.raises(UsageError, match="does not tell which of ResidualUNet"):
+        restorers.read(str(path))
+
+
+@pytest.mark.parametrize("name", restorers.FILES)
+def test_a_shipped_file_is_the_recorded_one_small_and_tells_all_of_itself(name):
+    variables, card = restorers.read(name)
+    assert (restorers.FOLDER / f"{name}.safetensors").stat().st_size < MEGABYTES
+    assert card.sha256 == restorers.FILES[name]
+    for told in (card.command, card.trained, card.data, card.terms, card.scores):
+        assert told
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(variables))
+
+
+def picture(channels):
+    """A photograph of scikit-image, which is not among those trained on, float32[256, 256, channels]."""
+    values = photographs.camera()[128:384, 128:384, None] if channels == 1 else photographs.astronaut()[:256, 128:384]
+    return values.astype(np.float32) / LEVELS
+
+
+def noisy(image, sigma, seed=0):
+    return np.asarray(gaussian_noise(jax.random.key(seed), image[None], sigma / LEVELS)[0])
+
+
+@functools.cache
+def network(name):
+    return restorers.load_restorer(name)
+
+
+DENOISERS = [name for name in restorers.FILES if name.startswith("denoise")]
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+def test_noise_is_taken_away_and_an_undamaged_picture_comes_back(name):
+    image = picture(network(name).traits.channels)
+    restored = restore(network(name), noisy(image, 25), 25 / LEVELS)
+    assert float(psnr(image[None], restored[None])[0]) > 28.5
+    level = estimate(restorers.load_noise_level(), image)
+    again = restore(network(name), image, level)
+    assert float(psnr(image[None], again[None])[0]) > 42
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+def test_tiles_of_a_shipped_network_agree_to_a_tenth_of_a_grey_level(name):
+    image = noisy(picture(network(name).traits.channels), 25)[:200, :170]
+    tiled, whole = (restore(network(name), image, 0.1, largest=largest) for largest in (64, 256))
+    assert abs(tiled - whole).max() * LEVELS < 0.1
+
+
+@pytest.mark.skipif("noise_level" not in restorers.FILES, reason="not made yet")
+@pytest.mark.parametrize("sigma", [5, 15, 25, 50])
+def test_the_level_of_noise_is_told_to_one_grey_level(sigma):
+    level = restorers.load_noise_level()
+    assert LEVELS * estimate(level, noisy(picture(1), sigma)) == pytest.approx(sigma, abs=1)
+
+
+@pytest.mark.skipif(set(tasks.NETWORKS["denoise"]) - set(restorers.FILES) != set(), reason="not made yet")
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_photograph_is_restored_by_name(channels):
+    image = picture(channels)
+    settings = tasks.Settings()
+    found = tasks.choose("denoise", settings)(Photograph(noisy(image, 20)), settings, lambda done, total: None)
+    assert float(psnr(image[None], found.pixels[None])[0]) > 29
