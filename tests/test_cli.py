@@ -243,7 +243,6 @@ def photographs_to_restore(tmp_path, monkeypatch):
         1 - photograph.pixels, f"strength {settings.strength:g}"
     )
     monkeypatch.setitem(tasks.TASKS, "denoise", invert)
-    monkeypatch.setattr(tasks.restorers, "FILES", dict.fromkeys(tasks.NETWORKS["denoise"], ""))
     for name in ("a.png", "b.png"):
         images.write(tmp_path / name, np.full((5, 4, 3), 0.25, np.float32))
     (tmp_path / "bad.png").write_text("no picture")

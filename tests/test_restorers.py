@@ -94,17 +94,15 @@ def test_tiles_of_a_shipped_network_agree_to_a_tenth_of_a_grey_level(name):
     assert abs(tiled - whole).max() * LEVELS < 0.1
 
 
-@pytest.mark.skipif("noise_level" not in restorers.FILES, reason="not made yet")
 @pytest.mark.parametrize("sigma", [5, 15, 25, 50])
 def test_the_level_of_noise_is_told_to_one_grey_level(sigma):
     level = restorers.load_noise_level()
     assert LEVELS * estimate(level, noisy(picture(1), sigma)) == pytest.approx(sigma, abs=1)
 
 
-@pytest.mark.skipif(set(tasks.NETWORKS["denoise"]) - set(restorers.FILES) != set(), reason="not made yet")
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_photograph_is_restored_by_name(channels):
-    image = picture(channels)
+@pytest.mark.parametrize("name", DENOISERS)
+def test_a_photograph_is_restored_by_its_task(name):
+    image = picture(network(name).traits.channels)
     settings = tasks.Settings()
     found = tasks.choose("denoise", settings)(Photograph(noisy(image, 20)), settings, lambda done, total: None)
     assert float(psnr(image[None], found.pixels[None])[0]) > 29

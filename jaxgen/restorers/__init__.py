@@ -21,7 +21,10 @@ FOLDER = Path(__file__).parent
 SUFFIX = ".safetensors"
 NETWORKS = {network.__name__: network for network in (ResidualUNet, DnCNN, FFDNet, NoiseLevel, SRResNet)}
 
-FILES: dict[str, str] = {}
+FILES = {
+    "noise_level": "e1e28751f46424e95d728747b2505cffc07c2ab52f9ab6620d62af6e27b8f673",
+    "denoise_gray": "80a9961fbc5caabc0f4e59a29a6578f1d89ad2fdbb7bec8b30c3d1a6ff04589f",
+}
 """The sha256 of NAME.safetensors in this folder, by name."""
 
 

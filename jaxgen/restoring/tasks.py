@@ -48,8 +48,22 @@ class Result(NamedTuple):
 
 Task = Callable[[Photograph, Settings, Progress], Result]
 
-load_restorer = functools.cache(restorers.load_restorer)
 load_noise_level = functools.cache(restorers.load_noise_level)
+
+
+@functools.cache
+def load_restorer(name: str) -> Restorer:
+    """Returns a shipped restorer.
+
+    Raises:
+      UsageError: if this installation has none of that name.
+    """
+    if name not in restorers.FILES:
+        raise UsageError(
+            f"this needs the network {name}, which is not in this installation (it has {', '.join(restorers.FILES)}): "
+            f"`scripts/results restorers {name}` makes it, and --network takes another one"
+        )
+    return restorers.load_restorer(name)
 
 
 def denoise(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
@@ -113,23 +127,16 @@ def by_channels(one: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray, cha
 TASKS: dict[str, Task] = {"denoise": denoise}
 """What each task does."""
 
-NETWORKS = {"denoise": ("noise_level", "denoise_gray", "denoise_color")}
-"""The shipped networks that each task needs."""
-
 
 def choose(task: str, settings: Settings) -> Task:
     """Returns a task by name.
 
     Raises:
-      UsageError: if there is none, its networks are missing, or a setting is out of its range.
+      UsageError: if there is none, or a setting is out of its range.
     """
     check(settings)
     if task not in TASKS:
         raise unknown("task", task, TASKS)
-    if missing := [name for name in NETWORKS[task] if name not in restorers.FILES]:
-        raise UsageError(
-            f"task {task}: networks are missing here: {', '.join(missing)}; `scripts/results restorers` makes them"
-        )
     return TASKS[task]
 
 

@@ -109,7 +109,7 @@ def scores(recipe: Recipe, run: Path, folder: str) -> dict[str, str]:
     if not recipe.sets:
         error = facts.describe(run)["metrics"]["evaluation/error"]
         return {"held-out pictures": f"mean absolute error of the level {error:.2f} grey levels"}
-    sigmas = (15.0, 25.0, 50.0)
+    sigmas = (0.0, 15.0, 25.0, 50.0)
     found = measure_restorer.evaluate(run, [f"{folder}/{name}" for name in recipe.sets], sigmas=sigmas)
     told = {"protocol": found["protocol"]}
     for name, measured in found["sets"].items():
@@ -117,6 +117,6 @@ def scores(recipe: Recipe, run: Path, folder: str) -> dict[str, str]:
             for way, reached in rows.items():
                 if way.startswith("network"):
                     told[f"{Path(name).name}, {damage}, {way}"] = (
-                        f"{reached['psnr']:.2f} dB, SSIM {reached['ssim']:.4f}"
+                        f"{float(reached['psnr']):.2f} dB, SSIM {float(reached['ssim']):.4f}"
                     )
     return told

@@ -64,14 +64,12 @@ def test_strength_is_the_share_of_the_change(told, strength):
         ("denoise", Settings(tile=2048), "tile 2048: give 64 to 1024 pixels"),
     ],
 )
-def test_what_cannot_be_is_told(task, settings, message, monkeypatch):
-    monkeypatch.setattr(tasks.restorers, "FILES", dict.fromkeys(tasks.NETWORKS["denoise"], ""))
+def test_what_cannot_be_is_told(task, settings, message):
     with pytest.raises(UsageError, match=message):
         tasks.choose(task, settings)
 
 
-def test_images_are_cleaned_one_by_one(told, monkeypatch):
-    monkeypatch.setattr(tasks.restorers, "FILES", dict.fromkeys(tasks.NETWORKS["denoise"], ""))
+def test_images_are_cleaned_one_by_one(told):
     images = np.stack([PIXELS, PIXELS[::-1]])
     np.testing.assert_allclose(tasks.clean("denoise", images), np.clip(images - 0.1, 0, 1), atol=1e-6)
 
@@ -111,11 +109,10 @@ def test_a_level_is_for_a_network_that_takes_one():
         tasks.by_network(halving(3), Settings(strength=2))
 
 
-def test_a_task_without_its_networks_is_told(monkeypatch):
-    monkeypatch.setattr(tasks.restorers, "FILES", {"noise_level": ""})
-    with pytest.raises(UsageError, match="task denoise: networks are missing here: denoise_gray, denoise_color;"):
-        tasks.choose("denoise", Settings())
-
-
-def test_every_task_names_its_networks():
-    assert set(tasks.NETWORKS) == set(tasks.TASKS)
+def test_a_network_that_is_not_there_is_told(monkeypatch):
+    monkeypatch.setattr(tasks.restorers, "FILES", {"denoise_gray": ""})
+    settings = Settings(sigma=25)
+    with pytest.raises(
+        UsageError, match=r"needs the network denoise_color, .*\(it has denoise_gray\).*--network takes"
+    ):
+        tasks.denoise(Photograph(PIXELS), settings, nothing)
