@@ -84,6 +84,11 @@ def exit_status(action: Callable[[], Any]) -> int:
     """
     try:
         action()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has seen enough, as `head` does; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SIGNALLED + signal.SIGPIPE
     except (Exception, KeyboardInterrupt) as error:
         told = explain(error)
         if told is None:

@@ -1,3 +1,7 @@
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import Literal
 
@@ -91,3 +95,16 @@ def test_a_bug_is_not_swallowed():
 
 def test_done_is_status_zero():
     assert exit_status(lambda: None) == 0
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    talk = "lambda: [print('x' * 99) for _ in range(9999)]"
+    code = f"from jaxgen.command import exit_status; raise SystemExit(exit_status({talk}))"
+    done = subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" -c "$CODE" | head -n 1; exit ${{PIPESTATUS[0]}}'],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"CODE": code},
+    )
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")

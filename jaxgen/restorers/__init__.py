@@ -23,7 +23,7 @@ NETWORKS = {network.__name__: network for network in (ResidualUNet, DnCNN, FFDNe
 
 FILES = {
     "noise_level": "e1e28751f46424e95d728747b2505cffc07c2ab52f9ab6620d62af6e27b8f673",
-    "denoise_gray": "80a9961fbc5caabc0f4e59a29a6578f1d89ad2fdbb7bec8b30c3d1a6ff04589f",
+    "denoise_gray": "8e43a617c56f4819437b74a75da47708c470b63a4410d634b159c2761e706429",
 }
 """The sha256 of NAME.safetensors in this folder, by name."""
 
