@@ -13,8 +13,8 @@ Source: Huang, Gokaslan, Kuleshov, Tompkin 2024: β₁ 0; on CIFAR-10 β₂ 0.9 
 0.005, half-life 0 to 5 million images. γ must be found for each data set, and so must the learning rate: the defaults
 are for small networks, whose cFID on MNIST after 1,000 steps was 150 at 3e-3 and 233 at 1e-3.
 Score: these defaults at 28×28 (`scripts/results study mnist_r3gan fashion_r3gan`): cFID 15.9 ± 3.0 on MNIST (floor 0.9,
-three seeds), 14.2 on Fashion-MNIST (floor 0.2, one seed), the last checkpoints being the best or within 1.03 times it;
-14 minutes on two CPU cores with other work on them.
+three seeds), 14.6 ± 0.4 on Fashion-MNIST (floor 0.2, three), the last checkpoints being the best or within 1.05
+times it; 14 minutes on two CPU cores with other work on them.
 """
 
 from dataclasses import dataclass
