@@ -35,7 +35,7 @@ class GanHyper(Hyper):
     """Bound of the discriminator's parameters where they are clipped."""
     label_smoothing: float = 0.1
     """How far below 1 the target of real images is, where labels are smoothed."""
-    historical_weight: float = 1.0
+    historical_weight: float = 0.01
     """Weight of the squared distance of each player's parameters from their mean so far, where it is averaged."""
 
 
