@@ -56,7 +56,9 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
         level = np.full_like(image, 0.1)
         found = restorers.load_restorer(name).network(np.concatenate([image, level], -1))
         np.testing.assert_allclose(found, opened.objective.restore(opened.variables, image, level), atol=1e-6)
-        assert set(card.scores) == {"protocol", *(f"set, σ {sigma}, network, σ given" for sigma in (15, 25, 50))}
+        # By itself, and with the level told by the network that is shipped already.
+        ways = [f"set, σ {sigma}, network, σ {how}" for sigma in (0, 15, 25, 50) for how in ("given", "estimated")]
+        assert set(card.scores) == {"protocol", *ways}
         assert card.traits.guides == 1
     assert np.isfinite(found).all()
     assert restorers.as_text(card).splitlines()[0].split() == ["sha256", sha256]

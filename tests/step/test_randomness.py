@@ -48,4 +48,5 @@ def test_the_values_of_streams_are_frozen():
         ("PICTURES", 6),
         ("AUGMENT_REAL", 7),
         ("AUGMENT_FAKE", 8),
+        ("SUBSAMPLE", 9),
     ]
