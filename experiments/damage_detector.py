@@ -37,8 +37,8 @@ class Hyper(BaseHyper):
 class Config(BaseConfig):
     """Options of this experiment."""
 
-    damage: Literal["rust", "stain", "foxing", "holes", "tears", "scratches", "worn"] = "worn"
-    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance."""
+    damage: Literal["rust", "stain", "foxing", "holes", "tears", "scratches", "worn", "ruined"] = "worn"
+    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance; ruined: holes too."""
     widths: tuple[int, ...] = (16, 32, 64, 128)
     """Filters at each size, from the picture's own down."""
     batch_size: int = 16

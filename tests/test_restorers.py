@@ -27,7 +27,7 @@ def file(tmp_path):
     module = ResidualUNet((4,), 1, channels=1)
     variables = module.init(jax.random.key(0), np.zeros((1, 8, 8, 2), np.float32), False)
     path = tmp_path / "small.safetensors"
-    weights.write(path, variables, restorers.about(module, examine(module, variables, 1, 1), **TOLD))
+    weights.write(path, variables, restorers.about(module, "pictures", examine(module, variables, 1, 1), **TOLD))
     return path
 
 

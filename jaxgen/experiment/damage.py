@@ -1,6 +1,6 @@
 """What an experiment in restoration can damage its pictures with, by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -30,6 +30,7 @@ Kind = Literal[
     "tears",
     "scratches",
     "worn",
+    "ruined",
     "gray",
     "given",
 ]
@@ -39,7 +40,7 @@ VISIBLE = 0.1
 OFTEN = 0.4
 LAYERS = {name: getattr(degradations, name) for name in ("rust", "stain", "foxing", "tears", "scratches")}
 """What lies over a picture, each (key, images) -> (images, opacity)."""
-HIDING = (*LAYERS, "holes", "worn")
+HIDING = (*LAYERS, "holes", "worn", "ruined")
 """Damage that hides some places, of which there is a mask."""
 
 Images = Callable[[Array, Array, Numbers], Array]
@@ -135,14 +136,20 @@ def hidden(layer: Layer, keys: Array, images: Array, hyper: Numbers) -> Damage:
     return Damage(grainy(second, made, hyper), mask, mask)
 
 
-def worn(keys: Array, images: Array) -> tuple[Array, Array]:
-    """Returns images under rust, stains, foxing, tears and scratches, each by chance, and the largest opacity."""
+def emptied(keys: Array, images: Array) -> tuple[Array, Array]:
+    """Returns images with holes through which one gray shows, another in each, and their mask."""
+    shade, draw = streams(keys, len(images), 2)
+    return degradations.holes(draw, images, uniform(shade, len(images)))
+
+
+def overlaid(layers: Sequence[Layer], keys: Array, images: Array) -> tuple[Array, Array]:
+    """Returns images under several layers, each by chance, and the largest opacity."""
 
     def over(layer: Layer, key: Array, pair: tuple[Array, Array]) -> tuple[Array, Array]:
         made, opacity = layer(key, pair[0])
         return made, jnp.maximum(pair[1], opacity.astype(images.dtype))
 
-    perhaps = [degradations.apply_if(OFTEN, partial(over, layer)) for layer in LAYERS.values()]
+    perhaps = [degradations.apply_if(OFTEN, partial(over, layer)) for layer in layers]
     return degradations.compose(*perhaps)(keys, (images, jnp.zeros((*images.shape[:-1], 1), images.dtype)))
 
 
@@ -166,7 +173,11 @@ def make_degrade(kind: Kind, *, told: bool, scale: int = 1) -> Degrade:
       scale: by how much `downsample` makes images smaller.
     """
     changes = {"blur": blurred, "jpeg": compressed, "haze": hazy, "warp": warped}
-    layers = LAYERS | {"holes": degradations.holes, "worn": worn}
+    layers = LAYERS | {
+        "holes": emptied,
+        "worn": partial(overlaid, tuple(LAYERS.values())),
+        "ruined": partial(overlaid, (*LAYERS.values(), emptied)),
+    }
     damages = {
         "noise": noise,
         "gray": gray,

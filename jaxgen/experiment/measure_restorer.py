@@ -48,7 +48,7 @@ def evaluate(
     if bad := [sigma for sigma in sigmas if not 0 <= sigma <= LEVELS]:
         raise UsageError(f"sigma {bad[0]:g}: give grey levels from 0 to 255")
     is_file = restorers.is_known(str(source))
-    if is_file and (card := restorers.read(str(source))[1]).traits is None:
+    if is_file and (card := restorers.read(str(source))[1]).gives == "levels":
         network = restorers.load_noise_level(str(source))
         about = {"network": str(source), "sha256": card.sha256}
         return about | levels.evaluate(network, sigmas, folders, protocol or "gray8", seed=seed)

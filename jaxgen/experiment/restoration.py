@@ -41,8 +41,8 @@ class RestorationConfig(Config):
     """What every experiment in restoration can be told."""
 
     damage: Kind = "noise"
-    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance; given: that of
-    data.name pairs."""
+    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance; ruined: holes too;
+    given: that of data.name pairs."""
     told: bool = False
     """Tell the network the level of noise, or the mask of what is hidden, by a further channel."""
     losses: tuple[ReconstructionLoss, ...] = ("mse",)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -16,14 +16,18 @@ from jaxgen.models.ffdnet import FFDNet
 from jaxgen.models.noise_level import NoiseLevel
 from jaxgen.models.residual_unet import ResidualUNet
 from jaxgen.models.srresnet import SRResNet
+from jaxgen.models.unet import UNet
 
 FOLDER = Path(__file__).parent
 SUFFIX = ".safetensors"
-NETWORKS = {network.__name__: network for network in (ResidualUNet, DnCNN, FFDNet, NoiseLevel, SRResNet)}
+NETWORKS = {network.__name__: network for network in (ResidualUNet, DnCNN, FFDNet, NoiseLevel, SRResNet, UNet)}
+
+Gives = Literal["pictures", "masks", "levels"]
+"""What a network makes of a picture: the restored one, where it is damaged, or how strong its noise is."""
 
 FILES = {
-    "noise_level": "e1e28751f46424e95d728747b2505cffc07c2ab52f9ab6620d62af6e27b8f673",
-    "denoise_gray": "8e43a617c56f4819437b74a75da47708c470b63a4410d634b159c2761e706429",
+    "noise_level": "a4009aa80424e7013de7cf897198328807fc5e53a2336c06f2e724a6025812c4",
+    "denoise_gray": "7aaa6c2dc27148a4fc32f0dd5f01bde8e16c5ca8a8f8a661d42952316d879547",
 }
 """The sha256 of NAME.safetensors in this folder, by name."""
 
@@ -35,7 +39,8 @@ class Card(NamedTuple):
       sha256: of its file.
       network: name of its module, one of `NETWORKS`.
       fields: of the module.
-      traits: of a restorer, None of what restores nothing.
+      gives: what it makes of a picture.
+      traits: of what is applied to pictures of any size; None of what tells levels.
       command: what made the file.
       trained: on what machine, and for how long; or by whom.
       data: what it was trained on.
@@ -46,6 +51,7 @@ class Card(NamedTuple):
     sha256: str
     network: str
     fields: dict[str, Any]
+    gives: Gives
     traits: Traits | None
     command: str
     trained: str
@@ -54,12 +60,13 @@ class Card(NamedTuple):
     scores: dict[str, str]
 
 
-def about(module, traits: Traits | None, **told: Any) -> dict[str, str]:
+def about(module, gives: Gives, traits: Traits | None, **told: Any) -> dict[str, str]:
     """Returns a card as words by name, as it is kept in a file of weights.
 
     Args:
       module: of the network; its class is one of `NETWORKS`.
-      traits: of a restorer, None of what restores nothing.
+      gives: what it makes of a picture.
+      traits: of what is applied to pictures of any size; None of what tells levels.
       **told: command, trained, data, terms, scores.
     """
     kept = set(NETWORKS[type(module).__name__].__dataclass_fields__) - {"parent", "name", "dtype", "param_dtype"}
@@ -67,6 +74,7 @@ def about(module, traits: Traits | None, **told: Any) -> dict[str, str]:
     return told | {
         "network": type(module).__name__,
         "fields": json.dumps(fields),
+        "gives": gives,
         "traits": json.dumps(traits and traits._asdict()),
         "scores": json.dumps(told["scores"]),
     }
@@ -94,6 +102,7 @@ def read(source: str) -> tuple[Any, Card]:
         sha256=FILES.get(source) or weights.digest(path),
         network=told["network"],
         fields={field: tuple(value) if isinstance(value, list) else value for field, value in fields.items()},
+        gives=told["gives"],
         traits=traits and Traits(**traits),
         command=told["command"],
         trained=told["trained"],
@@ -125,15 +134,31 @@ def as_text(card: Card) -> str:
 
 def load_restorer(source: str) -> Restorer:
     """Returns a network that restores pictures, or raises UsageError where it does not; see `read`."""
+    return load(source, "pictures")
+
+
+def load_detector(source: str = "detect") -> Restorer:
+    """Returns a network that finds damage, pictures -> logits of it, or raises UsageError; see `read`."""
+    return load(source, "masks")
+
+
+def load(source: str, gives: Gives) -> Restorer:
+    """Returns a network that is applied to pictures of any size, or raises UsageError where it gives something else."""
     variables, card = read(source)
-    if card.traits is None:
-        raise UsageError(f"{source} restores nothing: it tells the level of noise")
+    check(source, card, gives)
     return make_restorer(NETWORKS[card.network](**card.fields), variables, card.traits)
 
 
 def load_noise_level(source: str = "noise_level") -> Callable[[np.ndarray], np.ndarray]:
     """Returns a network that tells the level of noise, (float32[b, h, w, 1]) -> float32[b]; see `read`."""
     variables, card = read(source)
+    check(source, card, "levels")
     module, placed = NETWORKS[card.network](**card.fields), jax.device_put(variables)
     compiled = jax.jit(lambda variables, images: module.apply(variables, images, False))
     return lambda images: np.asarray(compiled(placed, images))
+
+
+def check(source: str, card: Card, gives: Gives) -> None:
+    """Raises UsageError where a network gives something else than it is wanted for."""
+    if card.gives != gives:
+        raise UsageError(f"{source} gives {card.gives} and not {gives}: take another network")

@@ -169,6 +169,7 @@ class Network(NamedTuple):
         traits = examine(module, self.variables(), self.channels, guides=int(self.name == "ffdnet"))
         return restorers.about(
             module,
+            "pictures",
             traits,
             command="scripts/convert_denoiser",
             trained=f"by those who published {source.name}, sha256 {weights.digest(source)}",

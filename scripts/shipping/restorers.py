@@ -14,6 +14,7 @@ from jaxgen.experiment.scripts import load_script
 from jaxgen.inference.restorer import examine
 
 ROOT = Path(__file__).resolve().parents[2]
+BSDS500 = "--data.name folder --data.dir DIR/bsds500"
 BSDS = "Berkeley's BSDS500, its training and test pictures"
 TERMS = "to be cited (Arbelaez et al. 2011); its authors ask for non-commercial research and education"
 
@@ -26,16 +27,18 @@ class Recipe(NamedTuple):
       words: what is added to its own defaults; DIR stands for a folder that holds the pictures.
       network: its module, one of `jaxgen.restorers.NETWORKS`.
       fields: of the configuration that the module has too.
-      guides: further channels of its input; 0 for what restores nothing.
-      sets: folders under DIR on which it is evaluated.
+      gives: what the network makes of a picture.
+      guides: further channels of its input.
+      sets: folders under DIR on which it is evaluated; none: the pictures held out from its own training.
     """
 
     experiment: str
     words: str
     network: str
     fields: tuple[str, ...]
-    guides: int
-    sets: tuple[str, ...]
+    gives: restorers.Gives = "pictures"
+    guides: int = 0
+    sets: tuple[str, ...] = ()
 
 
 def schedule(steps: int) -> str:
@@ -45,22 +48,47 @@ def schedule(steps: int) -> str:
 
 def denoiser(steps: int, channels: int, *sets: str) -> Recipe:
     """Returns a recipe of a blind denoiser."""
-    words = f"--data.name folder --data.dir DIR/bsds500 --data.channels {channels} {schedule(steps)}"
-    return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"), 1, sets)
+    words = f"{BSDS500} --data.channels {channels} {schedule(steps)}"
+    return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"), guides=1, sets=sets)
+
+
+def mender(steps: int, options: str, guides: int = 0) -> Recipe:
+    """Returns a recipe of a network for colour pictures that undoes another damage than noise."""
+    told = "told" if guides else "no-told"
+    words = f"{BSDS500} --data.channels 3 --data.size 96 --batch-size 8 --{told} {options} {schedule(steps)}"
+    return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"), guides=guides)
 
 
 RECIPES = {
     "noise_level": Recipe(
         "noise_level",
-        f"--data.name folder --data.dir DIR/bsds500 {schedule(8_000)}",
+        f"{BSDS500} {schedule(16_000)}",
         "NoiseLevel",
         ("depth", "width"),
-        0,
-        (),
+        "levels",
     ),
     "denoise_gray": denoiser(30_000, 1, "set12", "bsd68"),
     "denoise_color": denoiser(30_000, 3, "cbsd68"),
+    "mend": mender(8_000, "--damage ruined", guides=1),
+    "dehaze": mender(5_000, "--damage haze --hyper.haze-low 0 --hyper.grain 2"),
+    "dejpeg": mender(5_000, "--damage jpeg --hyper.quality-high 95"),
+    "deblur": mender(5_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2"),
+    "superres": Recipe(
+        "srresnet",
+        f"{BSDS500} --no-norm --residual --width 32 --blocks 8 --losses l1 --hyper.learning-rate 1e-3 {schedule(6_000)}",
+        "SRResNet",
+        ("width", "blocks", "scale", "norm", "residual"),
+    ),
+    "detect": Recipe(
+        "damage_detector",
+        f"{BSDS500} --widths 12 24 48 96 {schedule(4_000)}",
+        "UNet",
+        ("widths",),
+        "masks",
+    ),
 }
+FURTHER = {"UNet": {"channels": 1, "residual": False}}
+"""Fields of a module that its experiment sets by itself."""
 
 
 def make(name: str, folder: str, runs: Path, out: Path, trained: str) -> str:
@@ -86,14 +114,16 @@ def make(name: str, folder: str, runs: Path, out: Path, trained: str) -> str:
     opened = open_run(runs / name)
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
     module = restorers.NETWORKS[recipe.network](**fields(recipe, opened.config))
+    tells = recipe.gives == "levels"
     about = restorers.about(
         module,
-        examine(module, variables, opened.config.data.channels, recipe.guides) if recipe.guides else None,
+        recipe.gives,
+        None if tells else examine(module, variables, opened.config.data.channels, recipe.guides),
         command=f"python experiments/{path.name} {recipe.words}",
         trained=trained,
         data=BSDS,
         terms=TERMS,
-        scores=scores(recipe, runs / name, folder),
+        scores=reached(runs / name, recipe.sets, folder) if recipe.sets else held_out(runs / name),
     )
     return weights.write(out / f"{name}.safetensors", variables, about)
 
@@ -101,22 +131,29 @@ def make(name: str, folder: str, runs: Path, out: Path, trained: str) -> str:
 def fields(recipe: Recipe, config: Any) -> dict[str, Any]:
     """Returns the fields by which the module is made again."""
     channels = {"channels": config.data.channels} if recipe.guides else {}
-    return {field: getattr(config, field) for field in recipe.fields} | channels
+    return {field: getattr(config, field) for field in recipe.fields} | channels | FURTHER.get(recipe.network, {})
 
 
-def scores(recipe: Recipe, run: Path, folder: str) -> dict[str, str]:
-    """Returns what a network reaches, by test set and damage, in words."""
-    if not recipe.sets:
-        error = facts.describe(run)["metrics"]["evaluation/error"]
-        return {"held-out pictures": f"mean absolute error of the level {error:.2f} grey levels"}
+def held_out(run: Path) -> dict[str, str]:
+    """Returns what a network reached on the pictures held out from its training, in words."""
+    found = facts.describe(run)["metrics"]
+    return {
+        f"held-out pictures, {name.removeprefix('evaluation/').replace('_', ' ')}": f"{value:.4g}"
+        for name, value in sorted(found.items())
+        if name.startswith("evaluation/")
+    }
+
+
+def reached(run: Path, sets: tuple[str, ...], folder: str) -> dict[str, str]:
+    """Returns what a denoiser reaches, by test set and level of noise, in words."""
     sigmas = (0.0, 15.0, 25.0, 50.0)
-    found = measure_restorer.evaluate(run, [f"{folder}/{name}" for name in recipe.sets], sigmas=sigmas)
+    found = measure_restorer.evaluate(run, [f"{folder}/{name}" for name in sets], sigmas=sigmas)
     told = {"protocol": found["protocol"]}
     for name, measured in found["sets"].items():
         for damage, rows in measured["damages"].items():
-            for way, reached in rows.items():
+            for way, scores in rows.items():
                 if way.startswith("network"):
                     told[f"{Path(name).name}, {damage}, {way}"] = (
-                        f"{float(reached['psnr']):.2f} dB, SSIM {float(reached['ssim']):.4f}"
+                        f"{float(scores['psnr']):.2f} dB, SSIM {float(scores['ssim']):.4f}"
                     )
     return told

@@ -50,7 +50,7 @@ def test_a_file_of_such_a_network_is_measured(folder, tmp_path):
     variables = module.init(jax.random.key(0), np.zeros((1, 16, 16, 1), np.float32), False)
     told = dict(command="c", trained="t", data="d", terms="t", scores={})
     path = tmp_path / "level.safetensors"
-    weights.write(path, variables, restorers.about(module, None, **told))
+    weights.write(path, variables, restorers.about(module, "levels", None, **told))
     found = measure_restorer.evaluate(path, [folder], sigmas=(5.0,))
     assert found["network"] == str(path)
     assert "mean |error|" in measure_restorer.as_text(found)

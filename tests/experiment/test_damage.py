@@ -24,7 +24,7 @@ def damaged(kind, images=IMAGES, keys=KEYS, scale=1, **numbers):
     return compiled(kind, scale)(keys, images, HYPER | numbers)
 
 
-@pytest.mark.parametrize("kind", ["noise", "blur", "jpeg", "haze", "warp", "rust", "holes", "worn"])
+@pytest.mark.parametrize("kind", ["noise", "blur", "jpeg", "haze", "warp", "rust", "holes", "ruined"])
 def test_each_example_is_damaged_by_its_own_key_and_told_what_there_is_to_tell(kind):
     found = damaged(kind)
     assert found.images.shape == IMAGES.shape
@@ -38,14 +38,20 @@ def test_each_example_is_damaged_by_its_own_key_and_told_what_there_is_to_tell(k
     assert (untold.mask is not None) == (kind in HIDING)
 
 
-@pytest.mark.parametrize("kind", ["rust", "holes", "worn"])
+@pytest.mark.parametrize("kind", ["rust", "holes", "ruined"])
 def test_beyond_the_mask_a_picture_is_hardly_changed(kind):
     found = damaged(kind, jnp.full_like(IMAGES, 0.5))
     np.testing.assert_array_equal(found.mask, found.guide)
     assert set(np.unique(found.mask)) == {0, 1}
     # Several layers may each stay below the opacity from which on it counts.
-    layers = 5 if kind == "worn" else 1
+    layers = 6 if kind == "ruined" else 1
     assert float(abs(jnp.where(found.mask == 0, found.images - 0.5, 0)).max()) <= 0.5 * (1 - (1 - VISIBLE) ** layers)
+
+
+def test_what_shows_through_a_hole_tells_nothing_of_it():
+    shades = [np.unique(image[mask[..., 0] > 0]) for image, mask in zip(*damaged("holes")[:2], strict=True)]
+    assert [len(shade) for shade in shades] == [1, 1, 1]
+    assert len({float(shade[0]) for shade in shades}) == 3
 
 
 def test_every_kind_can_be_made():

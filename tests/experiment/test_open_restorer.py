@@ -33,7 +33,7 @@ def test_a_run_and_a_file_of_its_weights_restore_alike(make, tmp_path):
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
     told = {"command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {}}
     path = tmp_path / "own.safetensors"
-    weights.write(path, variables, restorers.about(module, examine(module, variables, 1, 1), **told))
+    weights.write(path, variables, restorers.about(module, "pictures", examine(module, variables, 1, 1), **told))
     by_run, by_file = (restore(open_restorer(str(source)), IMAGE, 0.1) for source in (run, path))
     np.testing.assert_array_equal(by_run, by_file)
     expected = module.apply(variables, np.concatenate([IMAGE, np.full_like(IMAGE, 0.1)], -1)[None], False)[0]
