@@ -62,7 +62,7 @@ def mender(steps: int, options: str, guides: int = 0) -> Recipe:
 RECIPES = {
     "noise_level": Recipe(
         "noise_level",
-        f"{BSDS500} {schedule(16_000)}",
+        f"{BSDS500} {schedule(12_000)}",
         "NoiseLevel",
         ("depth", "width"),
         "levels",
@@ -75,7 +75,8 @@ RECIPES = {
     "deblur": mender(5_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2"),
     "superres": Recipe(
         "srresnet",
-        f"{BSDS500} --no-norm --residual --width 32 --blocks 8 --losses l1 --hyper.learning-rate 1e-3 {schedule(6_000)}",
+        f"{BSDS500} --no-norm --residual --width 32 --blocks 8 --losses l1 --hyper.learning-rate 1e-3 "
+        f"{schedule(6_000)}",
         "SRResNet",
         ("width", "blocks", "scale", "norm", "residual"),
     ),
