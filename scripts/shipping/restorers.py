@@ -16,6 +16,7 @@ from jaxgen.inference.restorer import examine
 ROOT = Path(__file__).resolve().parents[2]
 BSDS500 = "--data.name folder --data.dir DIR/bsds500"
 BSDS = "Berkeley's BSDS500, its training and test pictures"
+CROPS = "--data.size 96 --batch-size 8"
 TERMS = "to be cited (Arbelaez et al. 2011); its authors ask for non-commercial research and education"
 
 
@@ -55,7 +56,7 @@ def denoiser(steps: int, channels: int, *sets: str) -> Recipe:
 def mender(steps: int, options: str, guides: int = 0) -> Recipe:
     """Returns a recipe of a network for colour pictures that undoes another damage than noise."""
     told = "told" if guides else "no-told"
-    words = f"{BSDS500} --data.channels 3 --data.size 96 --batch-size 8 --{told} {options} {schedule(steps)}"
+    words = f"{BSDS500} --data.channels 3 --{told} {options} {schedule(steps)}"
     return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"), guides=guides)
 
 
@@ -69,10 +70,11 @@ RECIPES = {
     ),
     "denoise_gray": denoiser(30_000, 1, "set12", "bsd68"),
     "denoise_color": denoiser(30_000, 3, "cbsd68"),
-    "mend": mender(8_000, "--damage ruined", guides=1),
-    "dehaze": mender(5_000, "--damage haze --hyper.haze-low 0 --hyper.grain 2"),
-    "dejpeg": mender(5_000, "--damage jpeg --hyper.quality-high 95"),
-    "deblur": mender(5_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2"),
+    # Wear and holes are as large as a picture tells, so a small crop would show them too small.
+    "mend": mender(8_000, "--damage ruined --data.size 192 --batch-size 2", guides=1),
+    "dehaze": mender(5_000, f"--damage haze --hyper.haze-low 0 --hyper.grain 2 {CROPS}"),
+    "dejpeg": mender(5_000, f"--damage jpeg --hyper.quality-high 95 {CROPS}"),
+    "deblur": mender(5_000, f"--damage blur --hyper.blur-low 0 --hyper.grain 2 {CROPS}"),
     "superres": Recipe(
         "srresnet",
         f"{BSDS500} --no-norm --residual --width 32 --blocks 8 --losses l1 --hyper.learning-rate 1e-3 "
@@ -82,7 +84,7 @@ RECIPES = {
     ),
     "detect": Recipe(
         "damage_detector",
-        f"{BSDS500} --widths 12 24 48 96 {schedule(4_000)}",
+        f"{BSDS500} --data.size 192 --batch-size 4 --widths 12 24 48 96 {schedule(4_000)}",
         "UNet",
         ("widths",),
         "masks",
