@@ -6,6 +6,8 @@ from typing import Literal, get_args
 from jaxgen.errors import UsageError, unknown
 
 Fit = Literal["resize", "pad", "crop"]
+UNDERIVED = ("pairs", "stacked_mnist")
+"""Sets that no run makes: a run makes single pictures, and neither the targets that go with them nor stacks."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,10 @@ def check(config: Config) -> None:
         raise UsageError(f"target_dir is the second folder of pairs, and the data set is {config.name}: leave it out")
     if config.samples < 1:
         raise UsageError(f"samples {config.samples}: give at least 1")
+    if config.samples != Config.samples and not config.from_run:
+        raise UsageError(f"samples {config.samples} is of a generator's run: set from_run to it, or leave samples out")
+    if config.from_run and config.name in UNDERIVED:
+        raise UsageError(f"from_run {config.from_run}: no run makes {config.name}; give another data.name")
     if not 0 <= config.seed < 2**32:
         raise UsageError(f"data seed {config.seed}: give a whole number from 0 to 2**32 - 1")
     if not config.memory >= 0:

@@ -56,9 +56,15 @@ def restored(opened: Opened, dataset: data.Dataset) -> data.Dataset:
     """Returns a data set's images restored, with their labels; a network that is told the noise has it estimated.
 
     Raises:
-      UsageError: if the network is told where the picture is hidden, which nobody knows of these data.
+      UsageError: if the network is told where the picture is hidden, which nobody knows of these data; if it makes
+        pictures larger; or if a number of samples was given, which only a generator draws.
     """
     config, stored = opened.config, dataset.arrays
+    if dataset.config.samples != data.Config.samples:
+        raise UsageError(
+            f"samples {dataset.config.samples}: from_run {dataset.config.from_run} restores all pictures that there "
+            "are; leave samples out"
+        )
     is_guided = isinstance(config, RestorationConfig) and image_channels(config) is not None
     if is_guided and config.damage != "noise":
         raise UsageError(f"from_run {dataset.config.from_run}: its network needs a mask; take one that is told none")

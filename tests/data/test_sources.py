@@ -47,8 +47,11 @@ def test_arrays_that_are_no_images(image, label, message):
         ({"memory": -1.0}, "memory -1.0 GiB"),
         ({"memory": float("nan")}, "memory nan GiB"),
         ({"split": "tset"}, "unknown split 'tset': did you mean test"),
+        ({"samples": 5}, "samples 5 is of a generator's run: set from_run to it"),
+        ({"name": "pairs", "from_run": "RUN"}, "from_run RUN: no run makes pairs"),
+        ({"name": "stacked_mnist", "from_run": "RUN"}, "from_run RUN: no run makes stacked_mnist"),
     ],
 )
 def test_configurations_that_no_set_could_have(fields, message):
     with pytest.raises(UsageError, match=message):
-        data.load(data.Config(name="digits", **fields))
+        data.load(data.Config(**{"name": "digits"} | fields))

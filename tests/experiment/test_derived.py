@@ -69,14 +69,16 @@ class Nothing:
 
 
 def test_what_cannot_make_data_is_told(generator, monkeypatch):
-    def derive(objective, config):
+    def derive(objective, config, **fields):
         monkeypatch.setattr(derived, "open_run", lambda path: derived.Opened(config, objective, {}, 1))
-        return derived.derive(data.load(dataclasses.replace(DIGITS, from_run="run")))
+        return derived.derive(data.load(dataclasses.replace(DIGITS, from_run="run", **fields)))
 
     with pytest.raises(UsageError, match="neither generates nor restores"):
         derive(Nothing, Config())
     with pytest.raises(UsageError, match="makes pictures larger"):
         derive(Larger, RestorationConfig())
+    with pytest.raises(UsageError, match="samples 7: from_run run restores all pictures that there are"):
+        derive(Larger, RestorationConfig(), samples=7)
     with pytest.raises(UsageError, match="its network needs a mask"):
         derive(Larger, RestorationConfig(damage="holes", told=True, data=DIGITS))
     monkeypatch.undo()
