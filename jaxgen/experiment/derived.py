@@ -9,6 +9,7 @@ from jaxgen import data
 from jaxgen.data.sources import from_arrays
 from jaxgen.errors import UsageError
 from jaxgen.experiment.adversarial import classes
+from jaxgen.experiment.open_restorer import refuse_masks
 from jaxgen.experiment.reopen import Opened, open_run, sample
 from jaxgen.experiment.restoration import RestorationConfig, image_channels
 from jaxgen.inference.noise_level import estimate
@@ -65,9 +66,8 @@ def restored(opened: Opened, dataset: data.Dataset) -> data.Dataset:
             f"samples {dataset.config.samples}: from_run {dataset.config.from_run} restores all pictures that there "
             "are; leave samples out"
         )
+    refuse_masks(config, f"from_run {dataset.config.from_run}")
     is_guided = isinstance(config, RestorationConfig) and image_channels(config) is not None
-    if is_guided and config.damage != "noise":
-        raise UsageError(f"from_run {dataset.config.from_run}: its network needs a mask; take one that is told none")
     level = load_noise_level() if is_guided else None
     restore = jax.jit(opened.objective.restore)
     made = []

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from jaxgen import restorers, weights
+from jaxgen.data import Config as Data
 from jaxgen.errors import UsageError
-from jaxgen.experiment.open_restorer import open_restorer
-from jaxgen.experiment.reopen import open_run
+from jaxgen.experiment.damage import HIDING
+from jaxgen.experiment.open_restorer import of_opened, open_restorer
+from jaxgen.experiment.reopen import Opened, open_run
 from jaxgen.experiment.run import train
 from jaxgen.inference.restorer import examine, restore
 from jaxgen.models.residual_unet import ResidualUNet
@@ -45,6 +47,14 @@ def test_what_is_no_restorer_is_told(make, tmp_path):
         open_restorer(str(tmp_path))
     with pytest.raises(UsageError, match="this run restores nothing"):
         open_restorer(str(make("noise_level", depth=2, width=4)))
+
+
+@pytest.mark.parametrize("damage", HIDING)
+def test_a_level_of_noise_is_never_given_for_a_mask(load_experiment, damage):
+    module = load_experiment("residual_unet")
+    config = module.Config(damage=damage, data=Data(channels=1))
+    with pytest.raises(UsageError, match=f"runs/x: its network needs a mask of {damage}, and there is none"):
+        of_opened(Opened(config, module.build(config), {}, 1), "runs/x")
 
 
 def test_a_run_may_make_pictures_larger(make):
