@@ -93,8 +93,9 @@ def restore(options: argparse.Namespace) -> None:
     from functools import partial
 
     from jaxgen.restoring import files, tasks
+    from jaxgen.restoring.applying import Settings
 
-    settings = tasks.Settings(options.sigma, options.strength, options.ensemble, options.tile)
+    settings = Settings(options.sigma, options.strength, options.ensemble, options.tile)
     name = options.task or OWN
     found = files.gather(options.photographs, name, options.out)
     keep_freed_memory()
@@ -104,12 +105,13 @@ def restore(options: argparse.Namespace) -> None:
 
         act = tasks.by_network(open_restorer(options.network), settings)
     else:
-        act = tasks.choose(options.task, settings)
+        act = tasks.choose(options.task, settings, masked=options.mask is not None)
     one = partial(
         files.restore_file,
         task=name,
         act=act,
         settings=settings,
+        masks=options.mask,
         folder=options.out,
         compare=options.compare,
         overwrite=options.overwrite,
@@ -207,9 +209,15 @@ def make_parser() -> argparse.ArgumentParser:
     new = commands.add_parser("restore", help="photographs without their damage, beside the originals")
     new.add_argument("photographs", type=Path, nargs="+", metavar="PHOTO_OR_FOLDER", help="what is restored")
     what = new.add_mutually_exclusive_group(required=True)
-    what.add_argument("--task", help="denoise")
+    what.add_argument("--task", help="denoise dehaze deblur dejpeg superres derust scratches inpaint auto")
     what.add_argument("--network", metavar="RUN_OR_FILE", help="a network of your own: a run, or a .safetensors file")
     new.add_argument("--sigma", type=float, help="noise in grey levels of 255 (default: estimated)")
+    new.add_argument(
+        "--mask",
+        type=Path,
+        metavar="PICTURE_OR_FOLDER",
+        help="white where the photograph is damaged (default: found); for a folder, masks of the same names",
+    )
     new.add_argument("--strength", type=float, default=1.0, help="share of the change, 0 to 1 (default: 1)")
     new.add_argument("--ensemble", action="store_true", help="mean over eight views: better, and 8 times as long")
     new.add_argument("--compare", action="store_true", help="write original and result side by side too")

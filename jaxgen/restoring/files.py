@@ -10,7 +10,8 @@ import numpy as np
 
 from jaxgen import images, photographs
 from jaxgen.errors import UnfinishedError, UsageError
-from jaxgen.restoring.tasks import Settings, Task, enlarged
+from jaxgen.restoring.applying import Settings, Task, enlarged
+from jaxgen.restoring.masks import mask_of, read_mask
 
 COMPARED = "before-after"
 LONGEST = 200  # characters of an error that are told
@@ -86,6 +87,7 @@ def restore_file(
     act: Task,
     settings: Settings,
     *,
+    masks: Path | None = None,
     folder: Path | None = None,
     compare: bool = False,
     overwrite: bool = False,
@@ -99,13 +101,14 @@ def restore_file(
       task: its name, as it stands in the result's name.
       act: what the task does.
       settings: of the task.
+      masks: the picture of the photograph's damage, or a folder of such pictures; see `masks`.
       folder: for the results; None: beside the original.
       compare: whether a picture with the original on the left and the result on the right is written too.
       overwrite: whether an earlier result is made again; without, it stays and nothing is done.
       megapixels: the most that is read.
       progress: takes the number of tiles done and that of all.
     Raises:
-      UsageError: if it cannot be read, or the result not written.
+      UsageError: if it or its mask cannot be read, they do not fit together, or the result cannot be written.
     """
     begin = time.perf_counter()
     photograph = photographs.read(path, megapixels)
@@ -113,6 +116,8 @@ def restore_file(
     if not overwrite and out.exists() and (compared.exists() or not compare):
         return f"{out} is there already; --overwrite makes it again"
     check_folder(out.parent)
+    if masks is not None:
+        settings = settings._replace(mask=read_mask(mask_of(path, masks), photograph.pixels.shape))
     result = act(photograph, settings, progress)
     scale = result.pixels.shape[0] // photograph.pixels.shape[0]
     alpha = None if photograph.alpha is None else enlarged(photograph.alpha, scale)

@@ -9,7 +9,7 @@ from PIL import Image
 from jaxgen import photographs
 from jaxgen.errors import UnfinishedError, UsageError
 from jaxgen.restoring import files
-from jaxgen.restoring.tasks import Result, Settings
+from jaxgen.restoring.applying import Result, Settings
 
 GENERATOR = np.random.default_rng(0)
 
@@ -173,3 +173,20 @@ def test_tiles_are_shown_on_a_terminal_alone():
         for done, total in ((1, 2), (2, 2), (1, 1)):
             show(done, total)
         assert stream.getvalue() == expected
+
+
+def test_a_photographs_mask_is_read_from_a_file_or_a_folder(folder, tmp_path):
+    values = np.zeros((9, 7), np.uint8)
+    values[3:5, 2:4] = 255
+    Image.fromarray(values).save(folder / "mask.png")
+    (folder / "masks").mkdir()
+    Image.fromarray(values).save(folder / "masks" / "b.png")
+    masked = lambda photograph, settings, progress: Result(photograph.pixels * (1 - settings.mask), "")
+    for masks in (folder / "mask.png", folder / "masks"):
+        files.restore_file(
+            folder / "b.jpg", "x", masked, Settings(), masks=masks, folder=folder / "out", overwrite=True
+        )
+        result = photographs.read(folder / "out" / "b-x.jpg").pixels
+        assert result[3:5, 2:4].max() < 0.2
+    with pytest.raises(UsageError, match="one mask named a must be in"):
+        files.restore_file(folder / "a.png", "x", masked, Settings(), masks=folder / "masks")

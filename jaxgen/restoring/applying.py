@@ -1,0 +1,123 @@
+"""A network applied to a photograph of any number of channels, as much of its change as a person wants."""
+
+import functools
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxgen import restorers
+from jaxgen.degradations.resampling import upsample
+from jaxgen.errors import UsageError
+from jaxgen.inference.noise_level import estimate
+from jaxgen.inference.restorer import Progress, Restorer, restore
+from jaxgen.inference.tiles import SIDES
+from jaxgen.photographs import Photograph
+
+GREY_LEVELS = 255
+
+
+class Settings(NamedTuple):
+    """What a person can say of how a photograph is restored.
+
+    Attributes:
+      sigma: standard deviation of the noise in grey levels of 255; None: estimated.
+      strength: share of the change that is made, 0 to 1.
+      ensemble: whether the mean over eight views is taken.
+      tile: side of the largest tile in pixels.
+      mask: float32[height, width, 1], 1 where the photograph is damaged, else 0; None: found.
+    """
+
+    sigma: float | None = None
+    strength: float = 1.0
+    ensemble: bool = False
+    tile: int = SIDES[-1]
+    mask: np.ndarray | None = None
+
+
+class Result(NamedTuple):
+    """A restored photograph.
+
+    Attributes:
+      pixels: float32[height, width, channel] in [0, 1], of the photograph's size or a whole number of times as large.
+      told: what was found out about it, in words.
+    """
+
+    pixels: np.ndarray
+    told: str
+
+
+Task = Callable[[Photograph, Settings, Progress], Result]
+
+load_noise_level = functools.cache(restorers.load_noise_level)
+
+
+@functools.cache
+def load(name: str, gives: restorers.Gives = "pictures") -> Restorer:
+    """Returns a shipped network that is applied to pictures.
+
+    Raises:
+      UsageError: if this installation has none of that name.
+    """
+    if name not in restorers.FILES:
+        raise UsageError(
+            f"this needs the network {name}, which is not in this installation (it has {', '.join(restorers.FILES)}): "
+            f"`scripts/results restorers {name}` makes it, and --network takes another one"
+        )
+    return restorers.load(name, gives)
+
+
+def apply(network: Restorer, photograph: Photograph, settings: Settings, progress: Progress) -> Result:
+    """Returns what a network makes of a photograph, told the level of its noise where it takes one.
+
+    Where it makes pictures larger, the bicubic enlargement is what it is said to change.
+
+    Args:
+      network: of one or of three channels, guided by nothing or by a map of the level.
+      photograph: its pixels and its alpha count.
+      settings: all of them count but the mask.
+      progress: takes the number of tiles done and that of all.
+    Raises:
+      UsageError: if a level is given to a network that takes none.
+    """
+    told, guide = "", None
+    if settings.sigma is not None and not network.traits.guides:
+        raise UsageError(f"sigma {settings.sigma:g}: this network is told no level of noise; leave it out")
+    if network.traits.guides:
+        sigma, how = settings.sigma, "as given"
+        if sigma is None:
+            sigma, how = GREY_LEVELS * estimate(load_noise_level(), photograph.pixels, photograph.alpha), "estimated"
+        guide, told = sigma / GREY_LEVELS, f"noise σ {sigma:.1f} {how}"
+    restored = view(network, photograph.pixels, guide, settings, progress)
+    return Result(changed(enlarged(photograph.pixels, network.traits.scale), restored, settings.strength), told)
+
+
+def view(
+    network: Restorer, pixels: np.ndarray, guide: float | np.ndarray | None, settings: Settings, progress: Progress
+) -> np.ndarray:
+    """Returns what a network makes of pixels[height, width, 1 or 3].
+
+    One of gray pictures takes a colour photograph channel by channel, one of colours a gray one three times.
+    """
+    one = partial(restore, network, guide=guide, ensemble=settings.ensemble, largest=settings.tile, progress=progress)
+    channels = network.traits.channels
+    if pixels.shape[-1] == channels:
+        return one(pixels)
+    if channels == 1:
+        return np.concatenate([one(pixels[..., [channel]]) for channel in range(pixels.shape[-1])], -1)
+    return one(pixels.repeat(channels, -1)).mean(-1, keepdims=True)
+
+
+def changed(pixels: np.ndarray, restored: np.ndarray, share: float | np.ndarray) -> np.ndarray:
+    """Returns a share of the change from pixels to restored ones, which are overwritten, within [0, 1]."""
+    # In place: a photograph of 24 megapixels has 0.3 GB.
+    restored -= pixels
+    restored *= np.float32(share)
+    restored += pixels
+    return np.clip(restored, 0, 1, out=restored)
+
+
+def enlarged(values: np.ndarray, scale: int) -> np.ndarray:
+    """Returns values[height, width, channel] `scale` times as large by bicubic interpolation; themselves for 1."""
+    return values if scale == 1 else np.asarray(upsample(values[None], scale)[0])

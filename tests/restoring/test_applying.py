@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+
+from jaxgen.degradations.resampling import upsample
+from jaxgen.errors import UsageError
+from jaxgen.inference.restorer import Restorer, Traits
+from jaxgen.photographs import Photograph
+from jaxgen.restoring import applying
+from jaxgen.restoring.applying import Settings, apply, changed
+
+PIXELS = np.random.default_rng(0).random((20, 30, 3), np.float32)
+nothing = lambda done, total: None
+
+
+def halving(channels, guides=0):
+    network = lambda inputs: inputs[..., :channels] / 2
+    return Restorer(network, Traits(channels, guides, reach=0, multiple=2, multiply_adds=0.0, parameters=0))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("pixels", [PIXELS, PIXELS[..., :1]], ids=["colour", "gray"])
+def test_a_network_takes_any_photograph_which_stays_as_it_is_in_memory_too(channels, pixels):
+    kept = pixels.copy()
+    result = apply(halving(channels), Photograph(pixels), Settings(), nothing)
+    np.testing.assert_allclose(result.pixels, pixels / 2, rtol=1e-6)
+    assert result.told == ""
+    np.testing.assert_array_equal(pixels, kept)
+
+
+def test_a_network_may_make_photographs_larger_and_strength_is_the_share_of_what_it_changes():
+    traits = Traits(3, 0, reach=0, multiple=2, multiply_adds=0.0, parameters=0, scale=2)
+    network = Restorer(lambda inputs: inputs.repeat(2, 1).repeat(2, 2) / 2, traits)
+    whole, none = (
+        apply(network, Photograph(PIXELS), settings, nothing).pixels
+        for settings in (Settings(), Settings(strength=0.0))
+    )
+    np.testing.assert_allclose(whole, PIXELS.repeat(2, 0).repeat(2, 1) / 2, rtol=1e-6)
+    np.testing.assert_allclose(none, np.clip(upsample(PIXELS[None], 2)[0], 0, 1), atol=1e-6)
+
+
+def test_a_level_is_for_a_network_that_takes_one():
+    settings = Settings(sigma=25)
+    with pytest.raises(UsageError, match="sigma 25: this network is told no level of noise"):
+        apply(halving(3), Photograph(PIXELS), settings, nothing)
+    assert apply(halving(3, 1), Photograph(PIXELS), settings, nothing).told == "noise σ 25.0 as given"
+
+
+def test_a_share_may_be_another_one_at_every_pixel():
+    share = np.linspace(0, 1, 20, dtype=np.float32)[:, None, None]
+    found = changed(PIXELS, np.full_like(PIXELS, 2), share)
+    np.testing.assert_allclose(found, np.minimum(PIXELS + share * (2 - PIXELS), 1), atol=1e-6)
+
+
+def test_a_network_that_is_not_there_is_told(monkeypatch):
+    monkeypatch.setattr(applying.restorers, "FILES", {"denoise_gray": ""})
+    with pytest.raises(
+        UsageError, match=r"needs the network denoise_color, .*\(it has denoise_gray\).*--network takes"
+    ):
+        applying.load.__wrapped__("denoise_color")
