@@ -63,7 +63,7 @@ def mender(steps: int, options: str, guides: int = 0) -> Recipe:
 RECIPES = {
     "noise_level": Recipe(
         "noise_level",
-        f"{BSDS500} {schedule(12_000)}",
+        f"{BSDS500} {schedule(10_000)}",
         "NoiseLevel",
         ("depth", "width"),
         "levels",
@@ -71,20 +71,20 @@ RECIPES = {
     "denoise_gray": denoiser(30_000, 1, "set12", "bsd68"),
     "denoise_color": denoiser(30_000, 3, "cbsd68"),
     # Wear and holes are as large as a picture tells, so a small crop would show them too small.
-    "mend": mender(8_000, "--damage ruined --data.size 192 --batch-size 2", guides=1),
-    "dehaze": mender(5_000, f"--damage haze --hyper.haze-low 0 --hyper.grain 2 {CROPS}"),
-    "dejpeg": mender(5_000, f"--damage jpeg --hyper.quality-high 95 {CROPS}"),
-    "deblur": mender(5_000, f"--damage blur --hyper.blur-low 0 --hyper.grain 2 {CROPS}"),
+    "mend": mender(6_000, "--damage ruined --data.size 192 --batch-size 2", guides=1),
+    "dehaze": mender(4_000, f"--damage haze --hyper.haze-low 0 --hyper.grain 2 {CROPS}"),
+    "dejpeg": mender(4_000, f"--damage jpeg --hyper.quality-high 95 {CROPS}"),
+    "deblur": mender(4_000, f"--damage blur --hyper.blur-low 0 --hyper.grain 2 {CROPS}"),
     "superres": Recipe(
         "srresnet",
         f"{BSDS500} --no-norm --residual --width 32 --blocks 8 --losses l1 --hyper.learning-rate 1e-3 "
-        f"{schedule(6_000)}",
+        f"{schedule(4_000)}",
         "SRResNet",
         ("width", "blocks", "scale", "norm", "residual"),
     ),
     "detect": Recipe(
         "damage_detector",
-        f"{BSDS500} --data.size 192 --batch-size 4 --widths 12 24 48 96 {schedule(4_000)}",
+        f"{BSDS500} --data.size 192 --batch-size 4 --widths 12 24 48 96 {schedule(3_000)}",
         "UNet",
         ("widths",),
         "masks",
