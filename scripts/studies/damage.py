@@ -1,0 +1,162 @@
+"""The damage benchmark of the installation: photographs and medical pictures, and the tasks that mend them."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgen import images, restorers
+from jaxgen.errors import UsageError
+from jaxgen.evaluation import damage_benchmark as benchmark
+from jaxgen.evaluation.damages import DAMAGES, MASKED, centre, check, damaged, read_photographs
+from jaxgen.evaluation.restoration import Way
+from jaxgen.metrics.protocols import PROTOCOLS
+from jaxgen.photographs import Photograph
+from jaxgen.restoring import tasks
+from jaxgen.training.run_folder import write_whole
+
+SIDE = 256
+UNDAMAGED = "undamaged"
+NOT_FOR_DIAGNOSIS = (
+    "retina, cell, ihc and phantom show what the methods do to medical pictures; nothing here is fit for diagnosis"
+)
+TASKS = {"noise": "denoise", "haze": "dehaze", "blur": "deblur", "jpeg": "dejpeg"}
+"""What undoes each damage that hides nothing."""
+GIVEN = {"rust": "derust", "holes": "inpaint", "tears": "scratches", "scratches": "scratches"}
+"""What undoes each damage whose mask is given."""
+FOUND = GIVEN | {"holes": "scratches"}
+"""What undoes each damage whose mask is to be found; inpaint finds none."""
+BY_ITSELF = "auto"
+"""What is tried on every damage."""
+
+
+def medical() -> dict[str, np.ndarray]:
+    """Returns the medical pictures of scikit-image, whole, float32[height, width, 1 or 3] in [0, 1] by name."""
+    from skimage import data
+
+    def pixels(picture: np.ndarray) -> np.ndarray:
+        values = picture / 255 if picture.dtype == np.uint8 else picture
+        return np.atleast_3d(values).astype(np.float32)
+
+    return {
+        "retina": pixels(data.retina()),
+        "cell": pixels(data.cell()),
+        "ihc": pixels(data.immunohistochemistry()),
+        "phantom": pixels(data.shepp_logan_phantom()),
+    }
+
+
+def mend(task: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Returns what a task of `jaxgen restore` makes of a picture.
+
+    Raises:
+      UsageError: if there is no such task, or its network is not in this installation.
+    """
+    settings = tasks.Settings(mask=mask)
+    return tasks.choose(task, settings)(Photograph(picture), settings, lambda done, total: None).pixels
+
+
+def without_mask(task: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Returns what a task makes of a picture when nobody tells it where the damage is; see `mend`."""
+    return mend(task, picture, None)
+
+
+def ways(name: str) -> dict[str, Way]:
+    """Returns the tasks that are tried on a damage, by name of their row."""
+    if name not in MASKED:
+        return {f"network {task}": partial(without_mask, task) for task in chosen(TASKS, name)}
+    given = {f"network {task}, mask given": partial(mend, task) for task in chosen(GIVEN, name)}
+    return given | {f"network {task}, mask found": partial(without_mask, task) for task in chosen(FOUND, name)}
+
+
+def chosen(named: Mapping[str, str], name: str) -> tuple[str, ...]:
+    """Returns the tasks that are tried on a damage: the one named for it, if there is one, and that for all."""
+    return (named[name], BY_ITSELF) if name in named else (BY_ITSELF,)
+
+
+def harmless() -> dict[str, Way]:
+    """Returns every task that needs no mask and keeps the size, by name of its row, to be tried on undamaged ones."""
+    names = dict.fromkeys([*TASKS.values(), *FOUND.values(), BY_ITSELF])
+    return {f"network {task}": partial(without_mask, task) for task in names}
+
+
+def write_pictures(folder: Path, name: str, sets: benchmark.Pictures, seed: int) -> None:
+    """Writes the pictures of a damage and their masks, and the undamaged ones, as PNG files."""
+    for group, pictures in sets.items():
+        for index, picture in enumerate(pictures):
+            made, mask = damaged(name, picture, index, seed)
+            images.write(folder / group / f"{index:03}-{UNDAMAGED}.png", picture)
+            images.write(folder / group / f"{index:03}-{name}.png", made)
+            if mask is not None:
+                images.write(folder / group / f"{index:03}-{name}-mask.png", mask)
+
+
+def protocol(seed: int) -> dict[str, Any]:
+    """Returns how the benchmark measures, and with what."""
+    compared = {name: PROTOCOLS[name].about for name in benchmark.PROTOCOLS.values()}
+    return {
+        "pictures": f"the middle {SIDE}×{SIDE} pixels of each; damaged ones rounded to 8 bits",
+        "compared": compared | {"masked": "PSNR of the pixels whose opacity of damage is at least 0.1"},
+        "note": NOT_FOR_DIAGNOSIS,
+        "seed": seed,
+        "jax": jax.__version__,
+        "device": jax.devices()[0].device_kind,
+        "networks": dict(restorers.FILES),
+    }
+
+
+def run(
+    folder: str,
+    count: int,
+    seed: int,
+    names: Sequence[str],
+    out: Path | None,
+    pictures: Path | None,
+    say: Callable[[str], None],
+    ways: Callable[[str], Mapping[str, Way]] = ways,
+    harmless: Callable[[], Mapping[str, Way]] = harmless,
+) -> dict[str, Any]:
+    """Returns the benchmark as JSON can hold it, and tells each table as soon as it is there.
+
+    Args:
+      folder: of undamaged colour photographs that nothing was trained on.
+      count: how many of them at most, the first by name.
+      seed: of the damage.
+      names: of damages; none: all, and undamaged pictures.
+      out: a file, written anew after each table; None: none.
+      pictures: a folder for the damaged pictures and their masks; None: none.
+      say: takes the tables.
+      ways: from a damage's name to what restores it, by name of the row; see `damage_benchmark.measure`.
+      harmless: what should change nothing about undamaged pictures, by name of the row.
+    Raises:
+      UsageError: if there is no such damage, the folder does not fit, or a file cannot be written.
+    """
+    check(names)
+    if out and not out.parent.is_dir():
+        raise UsageError(f"no folder {out.parent} for {out.name}: make it first")
+    sets = {"photographs": read_photographs(folder, SIDE, count)}
+    sets |= {name: [centre(picture, SIDE, name)] for name, picture in medical().items()}
+    found: dict[str, Any] = {"protocol": protocol(seed), "damages": {}}
+
+    def keep(table: str) -> None:
+        say(f"\n{table}")
+        if out:
+            try:
+                write_whole(out, json.dumps(found, allow_nan=False, indent=1, ensure_ascii=False) + "\n")
+            except OSError as error:
+                raise UsageError(f"cannot write {out}: {error.strerror}") from error
+
+    say(json.dumps(found["protocol"], indent=1, ensure_ascii=False))
+    for name in names or DAMAGES:
+        if pictures:
+            write_pictures(pictures, name, sets, seed)
+        found["damages"][name] = benchmark.benchmark(name, ways(name), sets, seed)
+        keep(benchmark.as_text(name, found["damages"][name]))
+    if not names:
+        found[UNDAMAGED] = benchmark.harm(harmless(), sets)
+        keep(benchmark.harm_as_text(found[UNDAMAGED]))
+    return found
