@@ -13,7 +13,7 @@ from jaxgen.models.cost import multiply_adds_per_pixel, parameters
 from jaxgen.models.reach import reach
 
 WHOLE = 4_194_304
-"""Pixels of the largest picture that goes whole through a network that sees everywhere, whose memory grows with it."""
+"""Pixels of the largest picture that goes whole through a network without tiles, whose memory grows with it."""
 
 PyTree = Any
 Progress = Callable[[int, int], None]
@@ -25,7 +25,8 @@ class Traits(NamedTuple):
     Attributes:
       channels: of the pictures.
       guides: further channels of its input: 1 where it is told a map of the noise's level.
-      reach: how far it sees in pixels; None: everywhere, and it cannot be applied tile by tile.
+      reach: how far it sees in pixels; None: it cannot be applied tile by tile, since it sees everywhere or no tile
+        is a multiple of `multiple`.
       multiple: to a multiple of how many pixels it pads.
       multiply_adds: for each pixel.
       parameters: trained numbers.
@@ -56,10 +57,12 @@ class Restorer(NamedTuple):
 
 def examine(module, variables: PyTree, channels: int, guides: int) -> Traits:
     """Returns the traits of a module (inputs, train) with `multiple`, found by trying it, which takes seconds."""
+    # What repeats only every 64 pixels or more is given the whole picture: no tile keeps its phase, and to find its
+    # reach would take images of thousands of rows.
     return Traits(
         channels=channels,
         guides=guides,
-        reach=reach(module, channels + guides),
+        reach=reach(module, channels + guides) if tiles.fit(module.multiple) else None,
         multiple=module.multiple,
         multiply_adds=multiply_adds_per_pixel(module, channels + guides),
         parameters=parameters(variables),
@@ -90,13 +93,13 @@ def restore(
       image: float32[height, width, channels] in [0, 1].
       guide: what it is told besides: a number for the whole picture, or float32[height, width, guides].
       ensemble: whether the mean over the picture's eight views is taken, at eight times the cost.
-      largest: side of the largest tile in pixels; see `tiles.tiled`. A network that sees everywhere has no tiles.
+      largest: side of the largest tile in pixels; see `tiles.tiled`. A network without a reach has no tiles.
       progress: takes the number of tiles done and that of all, for each view.
     Returns:
       float32[scale · height, scale · width, channels]; values may leave [0, 1].
     Raises:
       ValueError: if the picture has not the restorer's channels, or the guide is missing or not asked for.
-      UsageError: if the network sees everywhere and the picture has more than `WHOLE` pixels.
+      UsageError: if the network has no tiles and the picture has more than `WHOLE` pixels.
     """
     traits = restorer.traits
     if image.ndim != 3 or image.shape[-1] != traits.channels:
@@ -105,9 +108,11 @@ def restore(
         raise ValueError(f"a restorer with {traits.guides} guides: {'give one' if traits.guides else 'give none'}")
     height, width = image.shape[:2]
     if traits.reach is None and height * width > WHOLE:
+        fits = tiles.fit(traits.multiple)
+        reason = "averages over all of it" if fits else f"repeats only every {traits.multiple} pixels"
         raise UsageError(
-            f"a picture of {width}×{height} pixels: this network averages over all of it and cannot go tile by tile; "
-            f"give at most {WHOLE / 1e6:.1f} megapixels, or a network without such an average"
+            f"a picture of {width}×{height} pixels: this network {reason} and cannot go tile by tile; "
+            f"give at most {WHOLE / 1e6:.1f} megapixels, or take another network"
         )
     if guide is not None:
         told = np.broadcast_to(np.asarray(guide, np.float32), (height, width, traits.guides))

@@ -19,6 +19,11 @@ SIDES = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
 Network = Callable[[np.ndarray], np.ndarray]
 
 
+def fit(multiple: int) -> bool:
+    """Returns whether tiles of every side are whole multiples of the pixels after which a network repeats."""
+    return not any(size % multiple for size in SIDES)
+
+
 def reflected(begin: int, end: int, length: int) -> np.ndarray:
     """Returns int64[end − begin], the pixel of a line that stands for each place, which may lie beyond its ends."""
     return mirrored(np.arange(begin, end), length)
@@ -73,7 +78,7 @@ def tiled(
         raise ValueError(f"a picture of {height}×{width} pixels: it must have at least one")
     if largest < SIDES[0]:
         raise ValueError(f"tiles of {largest} pixels: give {SIDES[0]} or more")
-    if any(size % multiple for size in SIDES):
+    if not fit(multiple):
         raise ValueError(f"a network that repeats every {multiple} pixels: tiles fit those that divide 32")
     # The margin keeps the phase of a network with strides.
     margin = -(-reach // multiple) * multiple

@@ -75,6 +75,27 @@ def test_a_network_that_sees_everything_is_given_everything():
         restore(restorer, large)
 
 
+class Halves(nn.Module):
+    """Halves every pixel, and pads to more pixels than tiles are multiples of."""
+
+    multiple: int = 64
+    dtype: None = None
+    param_dtype: None = None
+
+    @nn.compact
+    def __call__(self, inputs, train):
+        return self.param("weight", nn.initializers.constant(0.5), ()) * inputs
+
+
+def test_a_network_that_fits_no_tile_is_given_everything():
+    variables = {"params": {"weight": np.float32(0.5)}}
+    restorer = make_restorer(Halves(), variables, examine(Halves(), variables, 3, 0))
+    assert restorer.traits.reach is None
+    np.testing.assert_array_equal(restore(restorer, IMAGE, largest=64), IMAGE / 2)
+    with pytest.raises(UsageError, match="this network repeats only every 64 pixels and cannot go tile by tile"):
+        restore(restorer, np.broadcast_to(np.float32(0), (3000, 3000, 3)))
+
+
 def test_what_does_not_fit_is_told(restorer):
     with pytest.raises(ValueError, match=r"give \[height, width, 3\]"):
         restore(restorer, IMAGE[..., :1], 0.1)
