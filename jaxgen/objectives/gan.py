@@ -235,7 +235,7 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
         images (feature matching, minibatch discrimination) excludes more than 1.
       axis_name: the mapped axis over which a batch is spread, or None.
     Returns:
-      Objective with `sample`.
+      Objective with `sample` and `generate`.
     Raises:
       UsageError: if an option is unknown or without effect; from `init` and `step`, if the data has another shape than
         the generator makes or no labels, or the discriminator's layers contradict the options.
@@ -256,4 +256,6 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
         selection=Selection("evaluation/pixel_frechet", largest=False),
         alarms=make_alarms(gan.loss, gan.penalties, gan.augment, gan.packing),
         sample=gan.maker.sample,
+        generate=gan.maker.generate,
+        latent=gan.latent,
     )

@@ -54,6 +54,10 @@ class Maker:
         """Returns generated images in [-1, 1], and the generator's updated statistics."""
         return apply(self.generator, variables, with_class(latents, labels, self.classes), train=train)
 
+    def generate(self, variables: PyTree, latents: Array, labels: Array | None) -> Array:
+        """Returns images from latents, float[b, h, w, c] in [0, 1]; labels are int32[b], None without classes."""
+        return jnp.clip((self.make(variables, latents, labels, train=False)[0] + 1) / 2, 0, 1)
+
     def sample(self, variables: PyTree, key: Array, count: int, labels: Array | None = None) -> Array:
         """Returns images from the prior, float[count, h, w, c] in [0, 1].
 
@@ -66,7 +70,7 @@ class Maker:
         latents = draw_latents(example_keys(key, count), self.latent)
         if self.classes and labels is None:
             labels = jnp.arange(count) % self.classes
-        return jnp.clip((self.make(variables, latents, labels, train=False)[0] + 1) / 2, 0, 1)
+        return self.generate(variables, latents, labels)
 
     def pictures(self, state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns samples from latents that stay the same throughout a run; with classes, one class in each column.

@@ -42,7 +42,7 @@ def make_vae(
       likelihood: "bernoulli" on intensities in [0, 1], or "gaussian".
       **options: optimizer, schedule, microbatches, axis_name of `make_single`.
     Returns:
-      Objective with `sample` and `reconstruct`. Its metrics are in nats per image.
+      Objective with `sample`, `generate` and `reconstruct`. Its metrics are in nats per image.
     Raises:
       UsageError: if the likelihood is unknown.
     Reference: Kingma and Welling 2014, equation 10.
@@ -70,10 +70,12 @@ def make_vae(
         total = reconstruction + hyper["kl_weight"] * kl
         return total, ({"loss": total, "reconstruction": reconstruction, "kl": kl}, stats)
 
+    def generate(variables: PyTree, latents: Array, labels: None = None) -> Array:
+        del labels
+        return mean_image(apply(module, variables, latents, train=False, method="decode")[0])
+
     def sample(variables: PyTree, key: Array, count: int) -> Array:
-        return mean_image(
-            apply(module, variables, draw_noise(example_keys(key, count)), train=False, method="decode")[0]
-        )
+        return generate(variables, draw_noise(example_keys(key, count)))
 
     def reconstruct(variables: PyTree, images: Array) -> Array:
         return mean_image(apply(module, variables, images, jnp.zeros((len(images), latent)), train=False)[0][0])
@@ -105,6 +107,8 @@ def make_vae(
         evaluate=evaluate,
         selection=Selection("evaluation/negative_elbo", largest=False),
         sample=sample,
+        generate=generate,
+        latent=latent,
         reconstruct=reconstruct,
         **options,
     )

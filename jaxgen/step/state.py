@@ -86,6 +86,9 @@ class Objective(NamedTuple):
       alarms: what to warn of in the metrics.
       finished: name of a metric of the step that is 1 once there is nothing more to train; empty: there always is.
       sample: (variables, key, count) -> images float32[count, h, w, c] in [0, 1] from the prior.
+      generate: (variables, latents[b, latent], labels[b] or None) -> images float32[b, h, w, c] in [0, 1]; `sample` is
+        that of standard normal latents.
+      latent: size of these latents; 0 where nothing is generated.
       reconstruct: (variables, images) -> images, through the latent code.
       restore: (variables, images, guide=None) -> images with the damage removed.
       detect: (variables, images) -> float[b, h, w, 1], how likely each pixel is to be hidden by damage.
@@ -107,6 +110,8 @@ class Objective(NamedTuple):
     alarms: tuple[Alarm, ...] = ()
     finished: str = ""
     sample: Callable[[PyTree, Array, int], Array] | None = None
+    generate: Callable[[PyTree, Array, Array | None], Array] | None = None
+    latent: int = 0
     reconstruct: Callable[[PyTree, Array], Array] | None = None
     restore: Callable[..., Array] | None = None
     detect: Callable[[PyTree, Array], Array] | None = None

@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.objectives import gan_samples
+from jaxgen.step.randomness import example_keys
 
 
 def test_samples_are_pictures_of_the_averaged_generator(tiny):
@@ -26,6 +27,16 @@ def test_samples_have_the_classes_asked_for_and_else_each_in_turn(tiny, conditio
     np.testing.assert_array_equal(turns, asked)
     assert tiny.differs(turns, draw(state.ema["generator"], jax.random.key(1), 7, jnp.zeros(7, int)))
     assert jax.eval_shape(objective.pictures, state, tiny.LABELLED)["samples"].shape == (21, tiny.CLASSES, 4, 4, 1)
+
+
+def test_samples_are_generated_from_standard_normal_latents(tiny, conditional):
+    objective, state, _ = conditional
+    generator, key, labels = state.ema["generator"], jax.random.key(2), jnp.arange(6) % tiny.CLASSES
+    latents = gan_samples.draw_latents(example_keys(key, 6), objective.latent)
+    made = objective.generate(generator, latents, labels)
+    np.testing.assert_array_equal(made, objective.sample(generator, key, 6))
+    assert tiny.differs(made, objective.generate(generator, -latents, labels))
+    assert tiny.differs(made, objective.generate(generator, latents, labels[::-1]))
 
 
 def test_the_class_beside_a_latent_has_mean_square_one():

@@ -86,6 +86,14 @@ def test_samples_and_reconstructions_are_images(trained):
     np.testing.assert_allclose(rows[1::2].reshape(-1, 2, 2, 1), again, rtol=1e-5, atol=1e-6)
 
 
+def test_what_is_generated_from_a_code_is_what_the_code_stands_for(trained):
+    objective, state, _ = trained
+    code, _ = Vae().apply({"params": state.ema["model"]["params"]}, IMAGES, False, method="encode")
+    assert code.shape[1] == objective.latent
+    made = objective.generate(state.ema["model"], code, None)
+    np.testing.assert_allclose(made, objective.reconstruct(state.ema["model"], IMAGES), atol=1e-6)
+
+
 def test_unknown_likelihood_names_those_there_are():
     with pytest.raises(UsageError, match=r"unknown likelihood 'bernouli': did you mean bernoulli\?"):
         make(likelihood="bernouli")
