@@ -27,7 +27,7 @@ PAIRS = np.array([(0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2)
 
 
 def draw_pairs(keys: Array, height: int, width: int) -> Array:
-    """Returns which two neighbours are taken of each cell, int32[batch, height / 2, width / 2, 2].
+    """Returns which two neighbours are taken of each cell, int32[batch, ⌊height / 2⌋, ⌊width / 2⌋, 2].
 
     Args:
       keys: key[batch].
@@ -42,11 +42,11 @@ def neighbours(images: Array, pairs: Array) -> tuple[Array, Array]:
     """Returns two images of half the size, each pixel of one being a neighbour of the same pixel of the other.
 
     Args:
-      images: float[batch, height, width, channel] of even sides.
-      pairs: int32[batch, height / 2, width / 2, 2], of `draw_pairs`.
+      images: float[batch, height, width, channel]; the last row or column of an odd side is in no cell.
+      pairs: int32[batch, ⌊height / 2⌋, ⌊width / 2⌋, 2], of `draw_pairs`.
     """
-    batch, height, width, channels = images.shape
-    cells = space_to_depth(images, 2).reshape(batch, height // 2, width // 2, channels, 4)
+    batch, rows, columns, _ = pairs.shape
+    cells = space_to_depth(images[:, : 2 * rows, : 2 * columns], 2).reshape(batch, rows, columns, -1, 4)
     taken = jnp.take_along_axis(cells, pairs[..., None, :], axis=-1)
     return taken[..., 0], taken[..., 1]
 
@@ -63,7 +63,7 @@ def make_neighbours(
     """Returns the objective of a denoiser that never sees a clean picture.
 
     Args:
-      module: module (images[b, h, w, c], train) -> images[b, h, w, c], of any even size.
+      module: module (images[b, h, w, c], train) -> images[b, h, w, c], of any size.
       degrade: (key[b], images, hyper) -> Damage; its images alone are trained on.
       loss: (neighbour, restored, hyper) -> float[b].
       hyper: consistency_weight, and what `degrade`, `loss` and `make_single` read.

@@ -23,14 +23,16 @@ class Mean(nn.Module):
         return (1 - weight) * images + weight * images.mean((1, 2), keepdims=True)
 
 
-def test_neighbours_are_two_pixels_of_each_cell_that_touch():
+@pytest.mark.parametrize(("height", "width"), [(6, 8), (7, 9)])
+def test_neighbours_are_two_pixels_of_each_cell_that_touch(height, width):
     keys = jax.random.split(jax.random.key(0), 3)
-    places = jnp.stack(jnp.meshgrid(jnp.arange(6.0), jnp.arange(8.0), indexing="ij"), -1)
-    images = jnp.broadcast_to(places, (3, 6, 8, 2))
-    one, other = neighbours(images, draw_pairs(keys, 6, 8))
+    places = jnp.stack(jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij"), -1)
+    images = jnp.broadcast_to(places, (3, height, width, 2))
+    one, other = neighbours(images, draw_pairs(keys, height, width))
     np.testing.assert_array_equal(abs(one - other).sum(-1), 1)
     for found in (one, other):
-        np.testing.assert_array_equal(found // 2, jnp.broadcast_to(places[::2, ::2] // 2, found.shape))
+        # An odd side's last pixels are in no cell.
+        np.testing.assert_array_equal(found // 2, jnp.broadcast_to(places[:6:2, :8:2] // 2, (3, 3, 4, 2)))
 
 
 def test_every_ordered_pair_is_as_likely():
@@ -62,6 +64,15 @@ def test_the_noise_is_gone_though_nothing_clean_was_seen(trained):
     assert float(metrics["model/neighbour"][-1]) == pytest.approx(0.01, rel=0.15)
     expected = metrics["model/neighbour"] + metrics["model/consistency"]
     np.testing.assert_allclose(metrics["model/loss"], expected, rtol=1e-6)
+
+
+def test_odd_sides_are_trained_on():
+    objective = make_neighbours(
+        Mean(), degrade=lambda keys, images, hyper: Damage(images), loss=weighted_sum(("mse",)), hyper=HYPER
+    )
+    batch = {"image": jnp.zeros((2, 5, 7, 1))}
+    state = jax.eval_shape(objective.init, jax.random.key(0), batch)
+    assert jax.eval_shape(objective.step, state, batch)[1]["model/loss"].shape == ()
 
 
 def test_without_clean_pictures_the_loss_alone_is_told():
