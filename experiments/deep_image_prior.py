@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
+from jaxgen.errors import UsageError
 from jaxgen.experiment import DAMAGE_EFFECTS, DamageHyper, Effect, Kind, compute_dtype, make_degrade, objective_options
 from jaxgen.experiment import Config as BaseConfig
 from jaxgen.models.hourglass import Hourglass
@@ -70,9 +71,14 @@ class Config(BaseConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
+    if config.data.name != "picture":
+        raise UsageError(f"data {config.data.name}: Deep Image Prior fits one picture; set data.name to picture")
+    if config.damage == "downsample":
+        raise UsageError("damage downsample: this network makes pictures no larger; choose another damage")
     module = Hourglass(config.data.channels or 3, config.width, config.levels, config.skip, compute_dtype(config))
     degrade = make_degrade(config.damage, told=False)
-    return make_deep_image_prior(module, degrade=degrade, **objective_options(config, axis_name))
+    options = objective_options(config, axis_name)
+    return make_deep_image_prior(module, degrade=degrade, clean=config.damage != "given", **options)
 
 
 if __name__ == "__main__":

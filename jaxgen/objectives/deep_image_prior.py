@@ -72,7 +72,9 @@ def look(watch: dict[str, Array], picture: Array, hyper: Hyper) -> dict[str, Arr
     }
 
 
-def make_deep_image_prior(module, *, degrade: Degrade, hyper: Mapping[str, float], **options: Any) -> Objective:
+def make_deep_image_prior(
+    module, *, degrade: Degrade, hyper: Mapping[str, float], clean: bool = True, **options: Any
+) -> Objective:
     """Returns the objective of a network that is fitted to one damaged picture.
 
     Args:
@@ -81,11 +83,12 @@ def make_deep_image_prior(module, *, degrade: Degrade, hyper: Mapping[str, float
       hyper: input_noise (standard deviation of what changes in the network's input from step to step), variance_decay,
         smooth_decay, patience (steps without a calmer output after which it is over), and what `degrade` and
         `make_single` read.
+      clean: whether the picture that is damaged is a clean one, to be judged by; else the variance alone is told.
       **options: optimizer, schedule, axis_name of `make_single`.
     Returns:
       Objective whose batches are one picture, always the same. Its result is the mean of its outputs where they changed
-      least; it is finished once that was `patience` steps ago. Evaluated are the damaged picture ("…_input"), the
-      result, and the smooth output at the step itself ("…_now").
+      least; it is finished once that was `patience` steps ago. Evaluated are the least variance and, by the clean
+      picture, the damaged one ("…_input"), the result, and the smooth output at the step itself ("…_now").
     """
 
     def initialise(key: Array, batch: Batch) -> PyTree:
@@ -120,18 +123,20 @@ def make_deep_image_prior(module, *, degrade: Degrade, hyper: Mapping[str, float
         return value, (told, {"held": held, "watch": watch})
 
     def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
-        """Returns the result, and a row of damaged, result, smooth output of this step and clean."""
+        """Returns the result, and a row of damaged, result, smooth output of this step and, if there is one, clean."""
         held, watch = (current(state, PLAYER)["stats"][name] for name in ("held", "watch"))
-        row = [held["damaged"], watch["kept"], watch["smooth"], batch["image"][:1]]
+        row = [held["damaged"], watch["kept"], watch["smooth"], *([batch["image"][:1]] if clean else [])]
         return {"result": watch["kept"], "before-after": jnp.stack(row, 1)}
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         held, watch = (current(state, PLAYER)["stats"][name] for name in ("held", "watch"))
-        clean = batch["image"][:1]
-        found = quality(clean, held["damaged"], None, "_input") | quality(clean, watch["kept"], None)
-        found |= quality(clean, watch["smooth"], None, "_now")
-        gain = {"evaluation/gain": found["evaluation/psnr"] - found["evaluation/psnr_input"]}
-        return found | gain | {"evaluation/least_variance": watch["least"]}
+        calm = {"evaluation/least_variance": watch["least"]}
+        if not clean:
+            return calm
+        picture = batch["image"][:1]
+        found = quality(picture, held["damaged"], None, "_input") | quality(picture, watch["kept"], None)
+        found |= quality(picture, watch["smooth"], None, "_now")
+        return found | calm | {"evaluation/gain": found["evaluation/psnr"] - found["evaluation/psnr_input"]}
 
     return make_single(
         initialise,

@@ -118,6 +118,29 @@ def test_bfloat16_computes_in_it_and_keeps_float32(module):
     assert "bf16" in str(jax.make_jaxpr(objective.step)(state, batch))
 
 
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"data": data.Config(name="photos")}, r"data photos: .* one picture; set data\.name to picture"),
+        ({"damage": "downsample"}, "this network makes pictures no larger; choose another damage"),
+    ],
+)
+def test_what_one_picture_cannot_be_restored_from_is_told(load_experiment, fields, message):
+    module = load_experiment("deep_image_prior")
+    with pytest.raises(UsageError, match=message):
+        module.build(module.Config(**fields))
+
+
+@pytest.mark.parametrize("damage", ["noise", "given"])
+def test_a_picture_that_comes_damaged_is_not_compared_with_itself(load_experiment, damage):
+    module = load_experiment("deep_image_prior")
+    objective = module.build(module.Config(damage=damage, width=2, levels=1))
+    batch = {"image": jax.ShapeDtypeStruct((1, 16, 16, 3), jnp.float32)}
+    state = jax.eval_shape(objective.init, jax.random.key(0), batch)
+    found = jax.eval_shape(objective.evaluate, state, batch)
+    assert ("evaluation/psnr" in found) == (damage == "noise")
+
+
 def test_a_configuration_survives_json(module):
     config = dataclasses.replace(module.Config(), steps=7, data=data.Config(name="photos", size=40, channels=3))
     assert from_dict(module.Config, json.loads(json.dumps(to_dict(config)))) == config
