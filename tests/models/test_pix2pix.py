@@ -52,6 +52,8 @@ def test_dropout_is_its_noise_in_training_alone(draw):
     inputs = images(2, 8, 8, 1)
     variables = draw(SMALL.clone(dropout=0.0), inputs.shape)
     keys = jax.random.split(jax.random.key(0), 2)
-    first, second = (SMALL.apply(variables, inputs, True, k) for k in (keys, keys[::-1]))
+    half, none = SMALL, SMALL.clone(dropout=0.0)
+    first, second = (half.apply(variables, inputs, True, k) for k in (keys, keys[::-1]))
     assert abs(first - second).max() > 1e-3
-    np.testing.assert_array_equal(SMALL.apply(variables, inputs, False), SMALL.apply(variables, inputs, False))
+    assert abs(first - none.apply(variables, inputs, True, keys)).max() > 1e-3
+    np.testing.assert_array_equal(half.apply(variables, inputs, False), none.apply(variables, inputs, False))
