@@ -55,8 +55,7 @@ def denoiser(steps: int, channels: int, *sets: str) -> Recipe:
 
 def mender(steps: int, options: str, guides: int = 0) -> Recipe:
     """Returns a recipe of a network for colour pictures that undoes another damage than noise."""
-    told = "told" if guides else "no-told"
-    words = f"{BSDS500} --data.channels 3 --{told} {options} {schedule(steps)}"
+    words = f"{BSDS500} --data.channels 3 {options} {schedule(steps)}"
     return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"), guides=guides)
 
 

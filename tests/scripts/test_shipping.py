@@ -10,6 +10,7 @@ from PIL import Image
 from jaxgen import restorers
 from jaxgen.errors import UsageError
 from jaxgen.experiment.reopen import open_run
+from jaxgen.inference.restorer import restore
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 TINY = (
@@ -51,7 +52,7 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
     image = np.random.default_rng(1).random((1, 16, 16, 1), np.float32)
     if name == "noise_level":
         found = restorers.load_noise_level()(image)
-        assert list(card.scores) == ["held-out pictures"]
+        assert list(card.scores) == ["held-out pictures, error"]
     else:
         level = np.full_like(image, 0.1)
         found = restorers.load_restorer(name).network(np.concatenate([image, level], -1))
@@ -63,6 +64,32 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
     assert np.isfinite(found).all()
     assert restorers.as_text(card).splitlines()[0].split() == ["sha256", sha256]
     json.dumps(card._asdict())
+
+
+SMALL = {
+    "mend": "--data.channels 3 --widths 4 --blocks 1 --damage holes",
+    "dejpeg": "--data.channels 3 --widths 4 --blocks 1 --damage jpeg",
+    "superres": "--data.channels 3 --width 4 --blocks 1 --scale 2 --no-norm",
+    "detect": "--data.channels 3 --widths 4 8 --damage holes",
+}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_networks_for_other_damage_are_shipped_too(shipping, folder, monkeypatch, name):
+    recipe = shipping.RECIPES[name]._replace(words=f"{TINY} {SMALL[name]}")
+    monkeypatch.setitem(shipping.RECIPES, name, recipe)
+    monkeypatch.setitem(restorers.FILES, name, shipping.make(name, str(folder), folder / "runs", folder, "a test"))
+    monkeypatch.setattr(restorers, "FOLDER", folder)
+    card = restorers.read(name)[1]
+    assert card.gives == recipe.gives
+    assert card.traits.guides == recipe.guides
+    assert all(score.startswith("held-out pictures, ") for score in card.scores)
+    image = np.random.default_rng(1).random((16, 16, 3), np.float32)
+    network = restorers.load(name, card.gives)
+    found = restore(network, image, 1.0 if recipe.guides else None)
+    assert found.shape == (16 * card.traits.scale, 16 * card.traits.scale, 1 if name == "detect" else 3)
+    with pytest.raises(UsageError, match=f"{name} gives {card.gives} and not levels: take another network"):
+        restorers.load_noise_level(name)
 
 
 def test_every_recipe_is_a_command_that_its_experiment_understands(shipping, load_experiment):
