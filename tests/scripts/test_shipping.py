@@ -68,7 +68,6 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
 
 SMALL = {
     "mend": "--data.channels 3 --widths 4 --blocks 1 --damage holes",
-    "dejpeg": "--data.channels 3 --widths 4 --blocks 1 --damage jpeg",
     "superres": "--data.channels 3 --width 4 --blocks 1 --scale 2 --no-norm",
     "detect": "--data.channels 3 --widths 4 8 --damage holes",
 }
