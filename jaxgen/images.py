@@ -12,6 +12,8 @@ from jaxgen.errors import UsageError
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pbm", ".pgm", ".ppm"})
 ORIENTATION = 0x0112  # EXIF tag; above 4, height and width are exchanged
 WHITE = 1.0
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+"""Shares of red, green and blue in a grey level (BT.601, full range)."""
 
 
 def read(path: str | os.PathLike) -> np.ndarray:

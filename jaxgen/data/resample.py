@@ -9,11 +9,11 @@ import numpy as np
 
 from jaxgen.data.config import Config
 from jaxgen.errors import UsageError
+from jaxgen.images import LUMA
 from jaxgen.sampling import cubic
 
 # Values that are resampled together, as many as stay in the cache.
 SLAB = 2**18
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 @functools.cache

@@ -11,9 +11,8 @@ from jax import Array
 
 from jaxgen.degradations.parameters import floating, uniform
 from jaxgen.filters.checks import one_or_each
+from jaxgen.images import LUMA
 from jaxgen.keys import per_example
-
-BT601 = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def pictures(images: Array) -> Array:
@@ -68,7 +67,7 @@ def composite(images: Array, texture: Array, alpha: Array) -> Array:
       float[batch, height, width, channel], in the images' dtype.
     """
     if texture.shape[-1] > images.shape[-1]:
-        texture = (texture * BT601).sum(-1, keepdims=True)
+        texture = (texture * LUMA).sum(-1, keepdims=True)
     alpha = alpha.astype(images.dtype)
     return images * (1 - alpha) + alpha * texture.astype(images.dtype)
 

@@ -9,6 +9,7 @@ from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.degradations.parameters import streams, uniform, wide
 from jaxgen.degradations.stains import foxing, stain
 from jaxgen.degradations.wear import scratches, tears
+from jaxgen.images import LUMA
 
 SEPIA = np.array([1.0, 0.87, 0.68], np.float32)
 KERNEL = 9
@@ -32,7 +33,7 @@ def fade(images: Array, amount: float | Array, sepia: float | Array = 0.0) -> Ar
         for name, value in (("amount", amount), ("sepia", sepia))
     )
     if images.shape[-1] == 3:
-        luma = (images * layers.BT601).sum(-1, keepdims=True)
+        luma = (images * LUMA).sum(-1, keepdims=True)
         images = images + brown * (luma * SEPIA - images)
     return images * (1 - lost) + 0.6 * lost
 

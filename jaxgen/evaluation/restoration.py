@@ -10,7 +10,6 @@ from jax import Array
 
 from jaxgen import filters, images
 from jaxgen.data.folder import picture_paths
-from jaxgen.data.resample import LUMA
 from jaxgen.errors import UsageError, unknown
 from jaxgen.inference.restorer import Restorer, restore
 from jaxgen.metrics.protocols import PROTOCOLS, compare
@@ -68,7 +67,7 @@ def read_pictures(folder: str, protocol: str) -> list[np.ndarray]:
         if picture.shape[-1] < PROTOCOLS[protocol].channels:
             raise UsageError(f"{path} is gray, and protocol {protocol} compares colours; choose gray8")
         if picture.shape[-1] > PROTOCOLS[protocol].channels:
-            picture = np.rint((picture * LUMA).sum(-1, keepdims=True) * 255) / np.float32(255)
+            picture = np.rint((picture * images.LUMA).sum(-1, keepdims=True) * 255) / np.float32(255)
         found.append(picture)
     return found
 

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen import degradations
-from jaxgen.data.resample import LUMA
 from jaxgen.degradations.parameters import streams, uniform
 from jaxgen.experiment.config import Effect
 from jaxgen.experiment.noise import NoiseHyper, noisy
+from jaxgen.images import LUMA
 from jaxgen.objectives.restoration import Damage, Degrade
 from jaxgen.step.schedules import Hyper as Numbers
 

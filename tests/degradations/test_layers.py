@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from jaxgen import keys
 from jaxgen.degradations import corrosion, geometry, layers, masks, scattering, stains
 from jaxgen.degradations.wear import scratches, tears
+from jaxgen.images import LUMA
 
 KEY = jax.random.key(0)
 COUNT, HEIGHT, WIDTH = 24, 15, 22
@@ -90,7 +91,7 @@ def test_a_grey_image_gets_the_luma_of_a_texture_and_a_colour_image_a_grey_textu
     texture, alpha = pictures()[::-1], pictures()[..., 1:2]
     colour = layers.composite(jnp.broadcast_to(pictures()[..., :1], texture.shape), texture, alpha)
     grey = layers.composite(pictures()[..., :1], texture, alpha)
-    np.testing.assert_allclose(grey[..., 0], colour @ layers.BT601, atol=1e-6)
+    np.testing.assert_allclose(grey[..., 0], colour @ LUMA, atol=1e-6)
     single = layers.composite(pictures(), texture[..., :1], alpha)
     np.testing.assert_array_equal(single, layers.composite(pictures(), texture[..., [0, 0, 0]], alpha))
 
