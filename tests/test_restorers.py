@@ -27,14 +27,14 @@ def file(tmp_path):
     module = ResidualUNet((4,), 1, channels=1)
     variables = module.init(jax.random.key(0), np.zeros((1, 8, 8, 2), np.float32), False)
     path = tmp_path / "small.safetensors"
-    weights.write(path, variables, restorers.about(module, "pictures", examine(module, variables, 1, 1), **TOLD))
+    weights.write(path, variables, restorers.about(module, "pictures", examine(module, variables, 1, "noise"), **TOLD))
     return path
 
 
 def test_a_file_is_its_own_card(file):
     _, card = restorers.read(str(file))
     assert (card.network, card.fields["widths"], card.scores) == ("ResidualUNet", (4,), {"set": "30 dB"})
-    assert card.traits.guides == 1
+    assert card.traits.told == "noise"
     assert card.sha256 == weights.digest(file)
     assert "  set: 30 dB" in restorers.as_text(card)
     assert restorers.as_json(card)["traits"]["channels"] == 1

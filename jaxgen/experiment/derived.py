@@ -9,9 +9,8 @@ from jaxgen import data
 from jaxgen.data.sources import from_arrays
 from jaxgen.errors import UsageError
 from jaxgen.experiment.adversarial import classes
-from jaxgen.experiment.open_restorer import refuse_masks
+from jaxgen.experiment.open_restorer import told
 from jaxgen.experiment.reopen import Opened, open_run, sample
-from jaxgen.experiment.restoration import RestorationConfig, image_channels
 from jaxgen.inference.noise_level import estimate
 from jaxgen.restorers import load_noise_level
 
@@ -66,17 +65,21 @@ def restored(opened: Opened, dataset: data.Dataset) -> data.Dataset:
             f"samples {dataset.config.samples}: from_run {dataset.config.from_run} restores all pictures that there "
             "are; leave samples out"
         )
-    refuse_masks(config, f"from_run {dataset.config.from_run}")
-    is_guided = isinstance(config, RestorationConfig) and image_channels(config) is not None
-    level = load_noise_level() if is_guided else None
+    guided_by = told(config)
+    if guided_by == "mask":
+        raise UsageError(
+            f"from_run {dataset.config.from_run}: its network is told where pictures are hidden, which nobody knows of "
+            "these; take a run that is told nothing"
+        )
+    level = load_noise_level() if guided_by == "noise" else None
     restore = jax.jit(opened.objective.restore)
     made = []
     for start in range(0, len(stored["image"]), TOGETHER):
         images = stored["image"][start : start + TOGETHER].astype(np.float32) / 255
         maps = None
         if level is not None:
-            told = np.array([estimate(level, image) for image in images], np.float32)
-            maps = np.broadcast_to(told[:, None, None, None], (*images.shape[:-1], 1))
+            levels = np.array([estimate(level, image) for image in images], np.float32)
+            maps = np.broadcast_to(levels[:, None, None, None], (*images.shape[:-1], 1))
         made.append(np.clip(restore(opened.variables, images, maps), 0, 1))
         if made[-1].shape != images.shape:
             raise UsageError(f"from_run {dataset.config.from_run}: it makes pictures larger; take a run that does not")

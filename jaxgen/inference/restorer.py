@@ -1,7 +1,7 @@
 """A trained network that restores pictures of any size, with all that applying it needs to know."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -19,12 +19,16 @@ PyTree = Any
 Progress = Callable[[int, int], None]
 
 
+Told = Literal["nothing", "noise", "mask"]
+"""What a further channel tells a network: a map of the noise's level, or where the picture is hidden."""
+
+
 class Traits(NamedTuple):
     """What applying a network, and judging it, needs to know of it.
 
     Attributes:
       channels: of the pictures.
-      guides: further channels of its input: 1 where it is told a map of the noise's level.
+      told: what it is told of the damage.
       reach: how far it sees in pixels; None: it cannot be applied tile by tile, since it sees everywhere or no tile
         is a multiple of `multiple`.
       multiple: to a multiple of how many pixels it pads.
@@ -34,12 +38,17 @@ class Traits(NamedTuple):
     """
 
     channels: int
-    guides: int
+    told: Told
     reach: int | None
     multiple: int
     multiply_adds: float
     parameters: int
     scale: int = 1
+
+    @property
+    def guides(self) -> int:
+        """Further channels of its input."""
+        return guides(self.told)
 
 
 class Restorer(NamedTuple):
@@ -55,16 +64,22 @@ class Restorer(NamedTuple):
     traits: Traits
 
 
-def examine(module, variables: PyTree, channels: int, guides: int) -> Traits:
+def guides(told: Told) -> int:
+    """Returns how many further channels tell that."""
+    return int(told != "nothing")
+
+
+def examine(module, variables: PyTree, channels: int, told: Told) -> Traits:
     """Returns the traits of a module (inputs, train) with `multiple`, found by trying it, which takes seconds."""
+    inputs = channels + guides(told)
     # What repeats only every 64 pixels or more is given the whole picture: no tile keeps its phase, and to find its
     # reach would take images of thousands of rows.
     return Traits(
         channels=channels,
-        guides=guides,
-        reach=reach(module, channels + guides) if tiles.fit(module.multiple) else None,
+        told=told,
+        reach=reach(module, inputs) if tiles.fit(module.multiple) else None,
         multiple=module.multiple,
-        multiply_adds=multiply_adds_per_pixel(module, channels + guides),
+        multiply_adds=multiply_adds_per_pixel(module, inputs),
         parameters=parameters(variables),
         scale=getattr(module, "scale", 1),
     )
@@ -105,7 +120,7 @@ def restore(
     if image.ndim != 3 or image.shape[-1] != traits.channels:
         raise ValueError(f"a picture of shape {image.shape}: give [height, width, {traits.channels}]")
     if (guide is None) != (traits.guides == 0):
-        raise ValueError(f"a restorer with {traits.guides} guides: {'give one' if traits.guides else 'give none'}")
+        raise ValueError(f"a restorer that is told {traits.told}: give {'a guide' if traits.guides else 'no guide'}")
     height, width = image.shape[:2]
     if traits.reach is None and height * width > WHOLE:
         fits = tiles.fit(traits.multiple)

@@ -27,7 +27,7 @@ Gives = Literal["pictures", "masks", "levels"]
 
 FILES = {
     "noise_level": "a4009aa80424e7013de7cf897198328807fc5e53a2336c06f2e724a6025812c4",
-    "denoise_gray": "7aaa6c2dc27148a4fc32f0dd5f01bde8e16c5ca8a8f8a661d42952316d879547",
+    "denoise_gray": "f21f0ca61870e6f87ab3bf202b23ba388cd97c721e4d193c3abc49ef58b3e324",
 }
 """The sha256 of NAME.safetensors in this folder, by name."""
 

@@ -69,22 +69,28 @@ def load(name: str, gives: restorers.Gives = "pictures") -> Restorer:
 
 
 def apply(network: Restorer, photograph: Photograph, settings: Settings, progress: Progress) -> Result:
-    """Returns what a network makes of a photograph, told the level of its noise where it takes one.
+    """Returns what a network makes of a photograph, told the level of its noise or its mask where it takes one.
 
     Where it makes pictures larger, the bicubic enlargement is what it is said to change.
 
     Args:
-      network: of one or of three channels, guided by nothing or by a map of the level.
+      network: of one or of three channels.
       photograph: its pixels and its alpha count.
-      settings: all of them count but the mask.
+      settings: all of them count.
       progress: takes the number of tiles done and that of all.
     Raises:
-      UsageError: if a level is given to a network that takes none.
+      UsageError: if a level or a mask is given to a network that takes none, or a mask is missing.
     """
-    told, guide = "", None
-    if settings.sigma is not None and not network.traits.guides:
+    told, guide = "", settings.mask
+    if settings.sigma is not None and network.traits.told != "noise":
         raise UsageError(f"sigma {settings.sigma:g}: this network is told no level of noise; leave it out")
-    if network.traits.guides:
+    if (guide is not None) != (network.traits.told == "mask"):
+        raise UsageError(
+            "mask: this network is told none; leave it out"
+            if guide is not None
+            else "this network is told where the photograph is damaged: give --mask, white where it is"
+        )
+    if network.traits.told == "noise":
         sigma, how = settings.sigma, "as given"
         if sigma is None:
             sigma, how = GREY_LEVELS * estimate(load_noise_level(), photograph.pixels, photograph.alpha), "estimated"

@@ -166,7 +166,7 @@ class Network(NamedTuple):
     def about(self, source: Path) -> dict[str, str]:
         """Returns the card of the file."""
         module = self.module()
-        traits = examine(module, self.variables(), self.channels, guides=int(self.name == "ffdnet"))
+        traits = examine(module, self.variables(), self.channels, "noise" if self.name == "ffdnet" else "nothing")
         return restorers.about(
             module,
             "pictures",

@@ -11,7 +11,7 @@ from jaxgen.experiment import facts, measure_restorer
 from jaxgen.experiment.reopen import open_run
 from jaxgen.experiment.run import train
 from jaxgen.experiment.scripts import load_script
-from jaxgen.inference.restorer import examine
+from jaxgen.inference.restorer import Told, examine
 
 ROOT = Path(__file__).resolve().parents[2]
 BSDS500 = "--data.name folder --data.dir DIR/bsds500"
@@ -29,7 +29,7 @@ class Recipe(NamedTuple):
       network: its module, one of `jaxgen.restorers.NETWORKS`.
       fields: of the configuration that the module has too.
       gives: what the network makes of a picture.
-      guides: further channels of its input.
+      told: what it is told of the damage.
       sets: folders under DIR on which it is evaluated; none: the pictures held out from its own training.
     """
 
@@ -38,7 +38,7 @@ class Recipe(NamedTuple):
     network: str
     fields: tuple[str, ...]
     gives: restorers.Gives = "pictures"
-    guides: int = 0
+    told: Told = "nothing"
     sets: tuple[str, ...] = ()
 
 
@@ -50,13 +50,13 @@ def schedule(steps: int) -> str:
 def denoiser(steps: int, channels: int, *sets: str) -> Recipe:
     """Returns a recipe of a blind denoiser."""
     words = f"{BSDS500} --data.channels {channels} {schedule(steps)}"
-    return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"), guides=1, sets=sets)
+    return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"), told="noise", sets=sets)
 
 
-def mender(steps: int, options: str, guides: int = 0) -> Recipe:
+def mender(steps: int, options: str, told: Told = "nothing") -> Recipe:
     """Returns a recipe of a network for colour pictures that undoes another damage than noise."""
     words = f"{BSDS500} --data.channels 3 {options} {schedule(steps)}"
-    return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"), guides=guides)
+    return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"), told=told)
 
 
 RECIPES = {
@@ -70,7 +70,7 @@ RECIPES = {
     "denoise_gray": denoiser(30_000, 1, "set12", "bsd68"),
     "denoise_color": denoiser(30_000, 3, "cbsd68"),
     # Wear and holes are as large as a picture tells, so a small crop would show them too small.
-    "mend": mender(6_000, "--damage ruined --data.size 192 --batch-size 2", guides=1),
+    "mend": mender(6_000, "--damage ruined --data.size 192 --batch-size 2", told="mask"),
     "dehaze": mender(4_000, f"--damage haze --hyper.haze-low 0 --hyper.grain 2 {CROPS}"),
     "dejpeg": mender(4_000, f"--damage jpeg --hyper.quality-high 95 {CROPS}"),
     "deblur": mender(4_000, f"--damage blur --hyper.blur-low 0 --hyper.grain 2 {CROPS}"),
@@ -120,7 +120,7 @@ def make(name: str, folder: str, runs: Path, out: Path, trained: str) -> str:
     about = restorers.about(
         module,
         recipe.gives,
-        None if tells else examine(module, variables, opened.config.data.channels, recipe.guides),
+        None if tells else examine(module, variables, opened.config.data.channels, recipe.told),
         command=f"python experiments/{path.name} {recipe.words}",
         trained=trained,
         data=BSDS,
@@ -132,7 +132,7 @@ def make(name: str, folder: str, runs: Path, out: Path, trained: str) -> str:
 
 def fields(recipe: Recipe, config: Any) -> dict[str, Any]:
     """Returns the fields by which the module is made again."""
-    channels = {"channels": config.data.channels} if recipe.guides else {}
+    channels = {"channels": config.data.channels} if recipe.told != "nothing" else {}
     return {field: getattr(config, field) for field in recipe.fields} | channels | FURTHER.get(recipe.network, {})
 
 

@@ -11,7 +11,7 @@ from jaxgen.evaluation import restoration
 from jaxgen.inference.restorer import Restorer, Traits, restore
 
 GENERATOR = np.random.default_rng(0)
-TRAITS = Traits(channels=1, guides=1, reach=0, multiple=2, multiply_adds=7.0, parameters=9)
+TRAITS = Traits(channels=1, told="noise", reach=0, multiple=2, multiply_adds=7.0, parameters=9)
 # The network takes the guide for what was added.
 RESTORER = Restorer(lambda inputs: inputs[..., :-1] - inputs[..., -1:], TRAITS)
 

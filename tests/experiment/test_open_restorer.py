@@ -7,8 +7,8 @@ from jaxgen import restorers, weights
 from jaxgen.data import Config as Data
 from jaxgen.errors import UsageError
 from jaxgen.experiment.damage import HIDING
-from jaxgen.experiment.open_restorer import of_opened, open_restorer
-from jaxgen.experiment.reopen import Opened, open_run
+from jaxgen.experiment.open_restorer import open_restorer, told
+from jaxgen.experiment.reopen import open_run
 from jaxgen.experiment.run import train
 from jaxgen.inference.restorer import examine, restore
 from jaxgen.models.residual_unet import ResidualUNet
@@ -33,9 +33,9 @@ def test_a_run_and_a_file_of_its_weights_restore_alike(make, tmp_path):
     run = make("residual_unet", widths=(4,), blocks=1)
     module, opened = ResidualUNet((4,), 1, channels=1), open_run(run)
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
-    told = {"command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {}}
+    card = {"command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {}}
     path = tmp_path / "own.safetensors"
-    weights.write(path, variables, restorers.about(module, "pictures", examine(module, variables, 1, 1), **told))
+    weights.write(path, variables, restorers.about(module, "pictures", examine(module, variables, 1, "noise"), **card))
     by_run, by_file = (restore(open_restorer(str(source)), IMAGE, 0.1) for source in (run, path))
     np.testing.assert_array_equal(by_run, by_file)
     expected = module.apply(variables, np.concatenate([IMAGE, np.full_like(IMAGE, 0.1)], -1)[None], False)[0]
@@ -49,12 +49,15 @@ def test_what_is_no_restorer_is_told(make, tmp_path):
         open_restorer(str(make("noise_level", depth=2, width=4)))
 
 
-@pytest.mark.parametrize("damage", HIDING)
-def test_a_level_of_noise_is_never_given_for_a_mask(load_experiment, damage):
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [("noise", "noise"), ("jpeg", "nothing"), *((damage, "mask") for damage in HIDING)],
+)
+def test_a_network_is_known_by_what_it_is_told(load_experiment, damage, expected):
     module = load_experiment("residual_unet")
-    config = module.Config(damage=damage, data=Data(channels=1))
-    with pytest.raises(UsageError, match=f"runs/x: its network needs a mask of {damage}, and there is none"):
-        of_opened(Opened(config, module.build(config), {}, 1), "runs/x")
+    assert told(module.Config(damage=damage, data=Data(channels=1))) == expected
+    assert told(module.Config(damage=damage, told=False)) == "nothing"
+    assert told(load_experiment("noise_level").Config()) == "nothing"
 
 
 def test_a_run_may_make_pictures_larger(make):

@@ -23,12 +23,12 @@ def random_variables(module, channels):
 @pytest.fixture(scope="module")
 def restorer():
     variables = random_variables(MODULE, 4)
-    return make_restorer(MODULE, variables, examine(MODULE, variables, 3, 1))
+    return make_restorer(MODULE, variables, examine(MODULE, variables, 3, "noise"))
 
 
 def test_it_knows_the_network(restorer):
     traits = restorer.traits
-    assert (traits.channels, traits.guides, traits.multiple) == (3, 1, 4)
+    assert (traits.channels, traits.told, traits.guides, traits.multiple) == (3, "noise", 1, 4)
     assert traits.parameters == sum(leaf.size for leaf in jax.tree.leaves(random_variables(MODULE, 4)))
     assert traits.multiply_adds > 0
     assert 10 < traits.reach < 30
@@ -65,7 +65,7 @@ class Mean(nn.Module):
 
 def test_a_network_that_sees_everything_is_given_everything():
     variables = {"params": {"weight": np.float32(1)}}
-    restorer = make_restorer(Mean(), variables, examine(Mean(), variables, 3, 0))
+    restorer = make_restorer(Mean(), variables, examine(Mean(), variables, 3, "nothing"))
     assert restorer.traits.reach is None
     found = restore(restorer, IMAGE, largest=64)
     np.testing.assert_allclose(found, IMAGE - IMAGE.mean((0, 1)), atol=1e-5)
@@ -89,7 +89,7 @@ class Halves(nn.Module):
 
 def test_a_network_that_fits_no_tile_is_given_everything():
     variables = {"params": {"weight": np.float32(0.5)}}
-    restorer = make_restorer(Halves(), variables, examine(Halves(), variables, 3, 0))
+    restorer = make_restorer(Halves(), variables, examine(Halves(), variables, 3, "nothing"))
     assert restorer.traits.reach is None
     np.testing.assert_array_equal(restore(restorer, IMAGE, largest=64), IMAGE / 2)
     with pytest.raises(UsageError, match="this network repeats only every 64 pixels and cannot go tile by tile"):
@@ -99,5 +99,5 @@ def test_a_network_that_fits_no_tile_is_given_everything():
 def test_what_does_not_fit_is_told(restorer):
     with pytest.raises(ValueError, match=r"give \[height, width, 3\]"):
         restore(restorer, IMAGE[..., :1], 0.1)
-    with pytest.raises(ValueError, match="a restorer with 1 guides: give one"):
+    with pytest.raises(ValueError, match="a restorer that is told noise: give a guide"):
         restore(restorer, IMAGE)

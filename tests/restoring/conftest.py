@@ -7,8 +7,8 @@ from jaxgen.restoring import applying, automatic, mending, tasks
 DAMAGE = 0.9
 
 
-def traits(channels, guides):
-    return Traits(channels, guides, reach=0, multiple=2, multiply_adds=0.0, parameters=0)
+def traits(channels, told="nothing"):
+    return Traits(channels, told, reach=0, multiple=2, multiply_adds=0.0, parameters=0)
 
 
 @pytest.fixture
@@ -25,17 +25,17 @@ def told(monkeypatch):
         return inputs[..., :-1] - inputs[..., -1:]
 
     networks = {
-        "denoise_gray": (denoise, 1, 1),
-        "denoise_color": (denoise, 3, 1),
-        "mend": (lambda inputs: np.where(inputs[..., 3:] > 0, 0.5, inputs[..., :3] / 4).astype(np.float32), 3, 1),
-        "detect": (lambda inputs: inputs.max(-1, keepdims=True) - np.float32(DAMAGE), 3, 0),
+        "denoise_gray": (denoise, 1, "noise"),
+        "denoise_color": (denoise, 3, "noise"),
+        "mend": (lambda inputs: np.where(inputs[..., 3:] > 0, 0.5, inputs[..., :3] / 4).astype(np.float32), 3, "mask"),
+        "detect": (lambda inputs: inputs.max(-1, keepdims=True) - np.float32(DAMAGE), 3, "nothing"),
     }
 
     def load(name, gives="pictures"):
         assert gives == ("masks" if name == "detect" else "pictures")
         seen["names"].append(name)
-        network, channels, guides = networks.get(name, (lambda inputs: inputs / 2, 3, 0))
-        return Restorer(network, traits(channels, guides))
+        network, channels, told = networks.get(name, (lambda inputs: inputs / 2, 3, "nothing"))
+        return Restorer(network, traits(channels, told))
 
     for module in (applying, automatic, mending, tasks):
         monkeypatch.setattr(module, "load", load)

@@ -12,9 +12,9 @@ PIXELS = np.random.default_rng(0).random((20, 30, 3), np.float32)
 nothing = lambda done, total: None
 
 
-def halving(channels, guides=0):
+def halving(channels, told="nothing"):
     network = lambda inputs: inputs[..., :channels] / 2
-    return Restorer(network, Traits(channels, guides, reach=0, multiple=2, multiply_adds=0.0, parameters=0))
+    return Restorer(network, Traits(channels, told, reach=0, multiple=2, multiply_adds=0.0, parameters=0))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -28,7 +28,7 @@ def test_a_network_takes_any_photograph_which_stays_as_it_is_in_memory_too(chann
 
 
 def test_a_network_may_make_photographs_larger_and_strength_is_the_share_of_what_it_changes():
-    traits = Traits(3, 0, reach=0, multiple=2, multiply_adds=0.0, parameters=0, scale=2)
+    traits = Traits(3, "nothing", reach=0, multiple=2, multiply_adds=0.0, parameters=0, scale=2)
     network = Restorer(lambda inputs: inputs.repeat(2, 1).repeat(2, 2) / 2, traits)
     whole, none = (
         apply(network, Photograph(PIXELS), settings, nothing).pixels
@@ -42,7 +42,18 @@ def test_a_level_is_for_a_network_that_takes_one():
     settings = Settings(sigma=25)
     with pytest.raises(UsageError, match="sigma 25: this network is told no level of noise"):
         apply(halving(3), Photograph(PIXELS), settings, nothing)
-    assert apply(halving(3, 1), Photograph(PIXELS), settings, nothing).told == "noise σ 25.0 as given"
+    assert apply(halving(3, "noise"), Photograph(PIXELS), settings, nothing).told == "noise σ 25.0 as given"
+
+
+def test_a_mask_is_for_a_network_that_takes_one():
+    mask = np.zeros((20, 30, 1), np.float32)
+    masking = Restorer(lambda inputs: inputs[..., :3] * inputs[..., 3:], halving(3, "mask").traits)
+    found = apply(masking, Photograph(PIXELS), Settings(mask=mask), nothing).pixels
+    np.testing.assert_array_equal(found, 0 * PIXELS)
+    with pytest.raises(UsageError, match="told where the photograph is damaged: give --mask"):
+        apply(masking, Photograph(PIXELS), Settings(), nothing)
+    with pytest.raises(UsageError, match="mask: this network is told none; leave it out"):
+        apply(halving(3, "noise"), Photograph(PIXELS), Settings(mask=mask), nothing)
 
 
 def test_a_share_may_be_another_one_at_every_pixel():

@@ -73,7 +73,7 @@ def test_images_are_cleaned_one_by_one(told):
 
 
 def test_a_network_of_ones_own_is_a_task():
-    network = tasks.Restorer(lambda inputs: inputs / 2, traits(3, 0))
+    network = tasks.Restorer(lambda inputs: inputs / 2, traits(3))
     result = tasks.by_network(network, Settings())(Photograph(PIXELS), Settings(), nothing)
     np.testing.assert_allclose(result.pixels, PIXELS / 2, rtol=1e-6)
     with pytest.raises(UsageError, match="strength 2: give 0"):

@@ -172,7 +172,7 @@ def test_the_file_tells_what_it_holds_and_is_the_same_every_time(tmp_path):
     assert card.fields["depth"] == DEPTH
     assert card.fields["width"] == WIDTH
     assert card.fields["batch_norm"] is False
-    assert (card.traits.channels, card.traits.guides, card.traits.reach) == (1, 0, DEPTH)
+    assert (card.traits.channels, card.traits.told, card.traits.reach) == (1, "nothing", DEPTH)
     assert card.trained == f"by those who published published.safetensors, sha256 {weights.digest(source)}"
 
 

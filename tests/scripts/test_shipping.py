@@ -60,7 +60,7 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
         # By itself, and with the level told by the network that is shipped already.
         ways = [f"set, σ {sigma}, network, σ {how}" for sigma in (0, 15, 25, 50) for how in ("given", "estimated")]
         assert set(card.scores) == {"protocol", *ways}
-        assert card.traits.guides == 1
+        assert card.traits.told == "noise"
     assert np.isfinite(found).all()
     assert restorers.as_text(card).splitlines()[0].split() == ["sha256", sha256]
     json.dumps(card._asdict())
@@ -81,11 +81,11 @@ def test_networks_for_other_damage_are_shipped_too(shipping, folder, monkeypatch
     monkeypatch.setattr(restorers, "FOLDER", folder)
     card = restorers.read(name)[1]
     assert card.gives == recipe.gives
-    assert card.traits.guides == recipe.guides
+    assert card.traits.told == recipe.told
     assert all(score.startswith("held-out pictures, ") for score in card.scores)
     image = np.random.default_rng(1).random((16, 16, 3), np.float32)
     network = restorers.load(name, card.gives)
-    found = restore(network, image, 1.0 if recipe.guides else None)
+    found = restore(network, image, 1.0 if name == "mend" else None)
     assert found.shape == (16 * card.traits.scale, 16 * card.traits.scale, 1 if name == "detect" else 3)
     with pytest.raises(UsageError, match=f"{name} gives {card.gives} and not levels: take another network"):
         restorers.load_noise_level(name)
