@@ -146,23 +146,35 @@ def arrays(variables: PyTree) -> dict[str, tuple]:
 
 def require_inception(path: Path, variables: PyTree, about: Mapping[str, Any]) -> None:
     """Raises where a file does not hold InceptionV3's arrays, or does not say where they come from."""
-    found, wanted = arrays(variables), inception_arrays()
-    convert = "scripts/convert_inception writes such a file"
+    require_arrays(path, "InceptionV3", variables, inception_arrays(), "scripts/convert_inception writes such a file")
+    if not about.get("source"):
+        raise UsageError(
+            f"{path} does not say where its weights come from, and distances by any others than the published ones "
+            "would be called FID: scripts/convert_inception writes such a file, which says so"
+        )
+
+
+def require_arrays(path: Path, network: str, variables: PyTree, wanted: Mapping[str, tuple], convert: str) -> None:
+    """Raises where a file does not hold the arrays of a network.
+
+    Args:
+      path: of the file.
+      network: its name.
+      variables: what the file holds.
+      wanted: what it is to hold, see `arrays`.
+      convert: what writes such a file, in words.
+    """
+    found = arrays(variables)
     if missing := sorted(wanted.keys() - found.keys()):
         raise UsageError(
-            f"{path} does not hold InceptionV3: {missing[0]} is missing, and {len(missing)} of {len(wanted)} arrays "
+            f"{path} does not hold {network}: {missing[0]} is missing, and {len(missing)} of {len(wanted)} arrays "
             f"are; {convert}"
         )
     if more := sorted(found.keys() - wanted.keys()):
-        raise UsageError(f"{path} does not hold InceptionV3, which has no {more[0]}; {convert}")
+        raise UsageError(f"{path} does not hold {network}, which has no {more[0]}; {convert}")
     for name, (shape, dtype) in wanted.items():
         if found[name] != (shape, dtype):
             given = f"{found[name][1]}{list(found[name][0])}"
             raise UsageError(
-                f"{path} does not hold InceptionV3: {name} is {given} and not {dtype}{list(shape)}; {convert}"
+                f"{path} does not hold {network}: {name} is {given} and not {dtype}{list(shape)}; {convert}"
             )
-    if not about.get("source"):
-        raise UsageError(
-            f"{path} does not say where its weights come from, and distances by any others than the published ones "
-            f"would be called FID: {convert}, which says so"
-        )

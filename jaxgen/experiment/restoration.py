@@ -4,9 +4,9 @@ import dataclasses
 from typing import Any, ClassVar, Literal
 
 from jaxgen.errors import UsageError
-from jaxgen.evaluation import networks
 from jaxgen.experiment.config import Config, Effect, objective_options
 from jaxgen.experiment.damage import DAMAGE_EFFECTS, HIDING, DamageHyper, Kind, make_degrade, with_damage
+from jaxgen.experiment.features import feature_function
 from jaxgen.losses import adversarial
 from jaxgen.objectives.reconstruction_losses import FEATURE, weighted_sum
 
@@ -48,7 +48,8 @@ class RestorationConfig(Config):
     losses: tuple[ReconstructionLoss, ...] = ("mse",)
     """What the network is held to, summed; weights in hyper."""
     features: str = ""
-    """Network whose features the feature loss compares: digits, mnist or fashion_mnist."""
+    """Network whose features the feature loss compares: digits, mnist, fashion_mnist, or the .safetensors file of
+    VGG-19's weights that scripts/convert_vgg writes."""
     hyper: RestorationHyper = RestorationHyper()
 
     effects: ClassVar[tuple[Effect, ...]] = (
@@ -127,17 +128,3 @@ def adversarial_options(config: RestorationConfig, axis_name: str | None, *, sca
     options = restoration_options(config, axis_name, scale=scale)
     content = options.pop("loss")
     return options | {"content": content, "loss": getattr(adversarial, config.adversary)}
-
-
-def feature_function(name: str, channels: int):
-    """Returns images -> features of a shipped classifier.
-
-    Raises:
-      UsageError: if none is named, or it does not take such images.
-    """
-    if not name:
-        raise UsageError(
-            "the loss feature compares features of a network: set features to digits, mnist or fashion_mnist"
-        )
-    extractor = networks.choose(name, name, channels)
-    return lambda images: extractor.features(extractor.variables, images)[0]

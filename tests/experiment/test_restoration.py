@@ -1,7 +1,5 @@
 import dataclasses
 
-import jax
-import jax.numpy as jnp
 import pytest
 
 from jaxgen.data import Config as DataConfig
@@ -10,7 +8,6 @@ from jaxgen.experiment import config as checks
 from jaxgen.experiment.restoration import (
     RestorationConfig,
     RestorationHyper,
-    feature_function,
     image_channels,
     restoration_options,
 )
@@ -54,9 +51,3 @@ def test_what_does_not_fit_is_told(fields, scale, message):
 def test_options_that_nothing_looks_at_are_told(fields, message):
     with pytest.raises(UsageError, match=message):
         checks.check(dataclasses.replace(RestorationConfig(), **fields))
-
-
-def test_features_of_a_shipped_classifier():
-    found = jax.jit(feature_function("digits", 1))(jnp.zeros((2, 8, 8, 1)))
-    assert found.shape[0] == 2
-    assert found.ndim == 2

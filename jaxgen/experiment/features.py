@@ -1,0 +1,55 @@
+"""Which network's features the feature loss of a restoration compares."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+from jax import Array
+
+from jaxgen import extractors, weights
+from jaxgen.errors import UsageError, unknown
+from jaxgen.evaluation import networks
+from jaxgen.models.vgg import SMALLEST, VGG19
+
+SUFFIX = ".safetensors"
+NAMED = f"{', '.join(extractors.CLASSIFIERS)}, or a file of VGG-19's weights that scripts/convert_vgg writes"
+
+
+def feature_function(name: str, channels: int) -> Callable[[Array], Array]:
+    """Returns images -> features of a shipped classifier, or of VGG-19.
+
+    Args:
+      name: of the classifier, or the path of a safetensors file with VGG-19's weights.
+      channels: of the images.
+    Raises:
+      UsageError: if none is named, it does not take such images, or the file is missing or another one.
+    """
+    if not name:
+        raise UsageError(f"the loss feature compares features of a network: set features to {NAMED}")
+    if name.endswith(SUFFIX):
+        return vgg(Path(name))
+    if name not in extractors.CLASSIFIERS:
+        raise unknown("feature network", name, (*extractors.CLASSIFIERS, f"a path that ends in {SUFFIX}"))
+    extractor = networks.choose(name, name, channels)
+    return lambda images: extractor.features(extractor.variables, images)[0]
+
+
+def vgg(path: Path) -> Callable[[Array], Array]:
+    """Returns images -> features of VGG-19 with the weights in a file, see `VGG19`.
+
+    Raises:
+      UsageError: if the file is missing or not one that `scripts/convert_vgg` writes.
+    """
+    if not path.is_file():
+        raise UsageError(f"no weights at {path}: scripts/convert_vgg writes them, and says where they come from")
+    variables, _ = weights.read(path)
+    networks.require_arrays(path, "VGG-19", variables, vgg_arrays(), "scripts/convert_vgg writes such a file")
+    return functools.partial(VGG19().apply, jax.device_put(variables))
+
+
+@functools.cache
+def vgg_arrays() -> dict[str, tuple]:
+    """Returns (shape, dtype) of each of VGG-19's arrays, by its path."""
+    images = jax.ShapeDtypeStruct((1, SMALLEST, SMALLEST, 3), "float32")
+    return networks.arrays(jax.eval_shape(VGG19().init, jax.random.key(0), images))

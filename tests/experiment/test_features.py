@@ -1,0 +1,63 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen import extractors, weights
+from jaxgen.errors import UsageError
+from jaxgen.experiment import features
+from jaxgen.models import vgg
+from jaxgen.objectives.reconstruction_losses import weighted_sum
+
+
+def test_features_of_a_shipped_classifier():
+    found = jax.jit(features.feature_function("digits", 1))(jnp.zeros((2, 8, 8, 1)))
+    assert found.shape[0] == 2
+    assert found.ndim == 2
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """A file of a VGG of three narrow convolutions."""
+    monkeypatch.setattr(vgg, "BLOCKS", ((2, 1), (3, 2)))
+    features.vgg_arrays.cache_clear()
+    path = tmp_path / "vgg19.safetensors"
+    weights.write(path, vgg.VGG19().init(jax.random.key(0), jnp.zeros((1, 16, 16, 3))), {})
+    yield path
+    features.vgg_arrays.cache_clear()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_feature_loss_is_of_the_files_vgg(file, channels):
+    clean, restored = np.random.default_rng(0).uniform(size=(2, 2, 16, 18, channels)).astype(np.float32)
+    total = weighted_sum(("feature",), features.feature_function(str(file), channels))
+    look = lambda images: vgg.VGG19().apply(weights.read(file)[0], images)
+    expected = 3 * ((look(clean) - look(restored)) ** 2).mean((1, 2, 3))
+    assert (expected > 0).all()
+    np.testing.assert_allclose(jax.jit(total)(clean, restored, {"feature_weight": 3.0}), expected, rtol=1e-5)
+
+
+def test_a_missing_file_says_what_writes_it(tmp_path):
+    with pytest.raises(UsageError, match=r"no weights at .*x\.safetensors: scripts/convert_vgg writes them, and says"):
+        features.feature_function(str(tmp_path / "x.safetensors"), 3)
+
+
+def test_another_networks_file_is_refused():
+    path = extractors.FOLDER / "mnist.safetensors"
+    with pytest.raises(
+        UsageError, match=r"mnist\.safetensors does not hold VGG-19: params/conv1_1/bias is missing, and"
+    ):
+        features.feature_function(str(path), 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("", "set features to digits, mnist, fashion_mnist, or a file of VGG-19's weights that scripts/convert_vgg"),
+        ("mnits", "unknown feature network 'mnits': did you mean mnist"),
+        ("vgg19.pth", r"unknown feature network 'vgg19\.pth': allowed: a path that ends in \.safetensors, digits"),
+    ],
+)
+def test_an_unknown_network_is_told(name, message):
+    with pytest.raises(UsageError, match=message):
+        features.feature_function(name, 1)
