@@ -11,6 +11,7 @@ from jaxgen import extractors, weights
 from jaxgen.errors import UsageError, unknown
 from jaxgen.evaluation import networks
 from jaxgen.models.vgg import SMALLEST, VGG19
+from jaxgen.step.state import PyTree
 
 SUFFIX = ".safetensors"
 NAMED = f"{', '.join(extractors.CLASSIFIERS)}, or a file of VGG-19's weights that scripts/convert_vgg writes"
@@ -23,7 +24,7 @@ def feature_function(name: str, channels: int) -> Callable[[Array], Array]:
       name: of the classifier, or the path of a safetensors file with VGG-19's weights.
       channels: of the images.
     Raises:
-      UsageError: if none is named, it does not take such images, or the file is missing or another one.
+      UsageError: if none is named, or it does not take such images.
     """
     if not name:
         raise UsageError(f"the loss feature compares features of a network: set features to {NAMED}")
@@ -38,14 +39,23 @@ def feature_function(name: str, channels: int) -> Callable[[Array], Array]:
 def vgg(path: Path) -> Callable[[Array], Array]:
     """Returns images -> features of VGG-19 with the weights in a file, see `VGG19`.
 
-    Raises:
-      UsageError: if the file is missing or not one that `scripts/convert_vgg` writes.
+    The file is read when features are first asked for: what was trained with them can be used without it.
+
+    Returns:
+      A pure function, which raises UsageError if the file is missing or not one that `scripts/convert_vgg` writes.
     """
-    if not path.is_file():
-        raise UsageError(f"no weights at {path}: scripts/convert_vgg writes them, and says where they come from")
-    variables, _ = weights.read(path)
-    networks.require_arrays(path, "VGG-19", variables, vgg_arrays(), "scripts/convert_vgg writes such a file")
-    return functools.partial(VGG19().apply, jax.device_put(variables))
+
+    @functools.cache
+    def variables() -> PyTree:
+        if not path.is_file():
+            raise UsageError(f"no weights at {path}: scripts/convert_vgg writes them, and says where they come from")
+        found, _ = weights.read(path)
+        networks.require_arrays(path, "VGG-19", found, vgg_arrays(), "scripts/convert_vgg writes such a file")
+        # Features are asked for while a step is traced, and these arrays are of no trace.
+        with jax.ensure_compile_time_eval():
+            return jax.device_put(found)
+
+    return lambda images: VGG19().apply(variables(), images)
 
 
 @functools.cache

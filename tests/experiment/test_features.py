@@ -35,19 +35,21 @@ def test_the_feature_loss_is_of_the_files_vgg(file, channels):
     expected = 3 * ((look(clean) - look(restored)) ** 2).mean((1, 2, 3))
     assert (expected > 0).all()
     np.testing.assert_allclose(jax.jit(total)(clean, restored, {"feature_weight": 3.0}), expected, rtol=1e-5)
+    np.testing.assert_allclose(total(clean, restored, {"feature_weight": 3.0}), expected, rtol=1e-5)
 
 
-def test_a_missing_file_says_what_writes_it(tmp_path):
+def test_a_file_is_read_at_the_first_look_so_that_what_was_trained_with_it_can_do_without(tmp_path):
+    look = features.feature_function(str(tmp_path / "x.safetensors"), 3)
     with pytest.raises(UsageError, match=r"no weights at .*x\.safetensors: scripts/convert_vgg writes them, and says"):
-        features.feature_function(str(tmp_path / "x.safetensors"), 3)
+        jax.eval_shape(look, jax.ShapeDtypeStruct((1, 16, 16, 3), "float32"))
 
 
 def test_another_networks_file_is_refused():
-    path = extractors.FOLDER / "mnist.safetensors"
+    look = features.feature_function(str(extractors.FOLDER / "mnist.safetensors"), 3)
     with pytest.raises(
         UsageError, match=r"mnist\.safetensors does not hold VGG-19: params/conv1_1/bias is missing, and"
     ):
-        features.feature_function(str(path), 3)
+        look(jnp.zeros((1, 16, 16, 3)))
 
 
 @pytest.mark.parametrize(
