@@ -6,7 +6,7 @@ from typing import Literal, get_args
 from jaxgen.errors import UsageError, unknown
 
 Fit = Literal["resize", "pad", "crop"]
-UNDERIVED = ("pairs", "stacked_mnist")
+UNDERIVED = ("pairs", "picture", "stacked_mnist")
 """Sets that no run makes: a run makes single pictures, and neither the targets that go with them nor stacks."""
 
 
