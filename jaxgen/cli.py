@@ -41,6 +41,23 @@ def sample(options: argparse.Namespace) -> None:
     print(pictures.write_all(out, made))
 
 
+def fill(options: argparse.Namespace) -> None:
+    """Writes a picture whose hole a run's generator has filled."""
+    from jaxgen.experiment.fill import fill_file
+
+    told = fill_file(
+        options.run,
+        options.picture,
+        options.mask,
+        out=options.out,
+        seed=options.seed,
+        steps=options.steps,
+        which=options.checkpoint,
+        ema=options.ema,
+    )
+    print(told)
+
+
 def evaluate(options: argparse.Namespace) -> None:
     """Prints what a run's generated images, or a restorer, are worth, and appends it to RUN/evaluations.jsonl."""
     from jaxgen.evaluation import report
@@ -169,6 +186,19 @@ def choose_variables(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_fill(commands: argparse._SubParsersAction) -> None:
+    """Adds the command that fills a hole."""
+    new = commands.add_parser("fill", help="a picture whose hole holds what a run's generator would draw there")
+    new.add_argument("run", type=Path, help="run folder")
+    new.add_argument("picture", type=Path, help="picture with a hole, of the size of the run's")
+    new.add_argument("--mask", type=Path, required=True, metavar="PICTURE", help="white where it is to be filled")
+    new.add_argument("--seed", type=seed, default=0, help="seed of the search (default: 0)")
+    new.add_argument("--steps", type=count, default=300, help="steps of the search (default: 300)")
+    new.add_argument("--out", type=Path, help="file for the result (default: PICTURE-filled.png beside the picture)")
+    choose_variables(new)
+    new.set_defaults(action=fill)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Returns the parser of the command."""
     parser = OneLine(prog="jaxgen", description="Image generation and image restoration in JAX.")
@@ -187,6 +217,8 @@ def make_parser() -> argparse.ArgumentParser:
     new.add_argument("--out", type=Path, help="folder for grid.png and the single pictures (default: in RUN/samples)")
     choose_variables(new)
     new.set_defaults(action=sample)
+
+    add_fill(commands)
 
     new = commands.add_parser("evaluate", help="what a run's generated images are worth, or a restorer on pictures")
     new.add_argument("run", type=Path, help="run folder, name of a shipped restorer, or a .safetensors file of one")

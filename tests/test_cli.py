@@ -86,6 +86,23 @@ def test_samples_depend_on_seed_checkpoint_and_average(trained, tmp_path, capsys
     draw("best", "--checkpoint", "best")
 
 
+def test_fill_writes_the_picture_without_its_hole(trained, tmp_path, capsys):
+    picture, hole = (np.zeros((28, 28, 1), np.float32) for _ in range(2))
+    picture[:, 14:], hole[10:18, 10:18] = 0.8, 1
+    images.write(tmp_path / "a.png", picture)
+    images.write(tmp_path / "mask.png", hole)
+    words = ("fill", trained, tmp_path / "a.png", "--mask", tmp_path / "mask.png", "--steps", 2)
+    status, out, _ = run(capsys, *words)
+    assert status == 0
+    assert out.startswith(f"{tmp_path / 'a-filled.png'}  drawn, agrees with what is known to ")
+    made, given = (images.read(tmp_path / name) for name in ("a-filled.png", "a.png"))
+    np.testing.assert_array_equal(made[hole == 0], given[hole == 0])
+    assert np.abs(made - given)[hole == 1].max() > 0
+    status, _, err = run(capsys, *words, "--out", tmp_path / "a.png")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "name another file with --out" in err
+
+
 def test_a_label_is_for_conditional_runs_alone(trained, tmp_path, capsys):
     status, _, err = run(capsys, "sample", trained, "--label", 3, "--out", tmp_path)
     assert status == 2
