@@ -29,12 +29,15 @@ def sample(options: argparse.Namespace) -> None:
     from jaxgen.experiment import reopen
     from jaxgen.reports import pictures
 
-    opened = reopen.open_run(options.run, which=options.checkpoint, ema=options.ema)
-    made = reopen.sample(opened, options.count, options.seed, options.label)
+    clean = None
     if options.restore:
         from jaxgen.restoring import tasks
 
-        made = tasks.clean(options.restore, made)
+        clean = tasks.make_clean(options.restore)
+    opened = reopen.open_run(options.run, which=options.checkpoint, ema=options.ema)
+    made = reopen.sample(opened, options.count, options.seed, options.label)
+    if clean:
+        made = clean(made)
     chosen = "" if options.label is None else f"-label-{options.label}"
     chosen += f"-{options.restore}" if options.restore else ""
     out = options.out or options.run / "samples" / f"step-{opened.step:08d}-seed-{options.seed}{chosen}"
@@ -114,15 +117,16 @@ def restore(options: argparse.Namespace) -> None:
 
     settings = Settings(options.sigma, options.strength, options.ensemble, options.tile)
     name = options.task or OWN
-    found = files.gather(options.photographs, name, options.out)
+    masked = options.mask is not None
+    found = files.gather(options.photographs, (*tasks.TASKS, OWN), options.out, options.mask)
     keep_freed_memory()
     use_compilation_cache()
     if options.network:
         from jaxgen.experiment.open_restorer import open_restorer
 
-        act = tasks.by_network(open_restorer(options.network), settings)
+        act = tasks.by_network(open_restorer(options.network), settings, masked=masked)
     else:
-        act = tasks.choose(options.task, settings, masked=options.mask is not None)
+        act = tasks.choose(options.task, settings, masked=masked)
     one = partial(
         files.restore_file,
         task=name,

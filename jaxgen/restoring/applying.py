@@ -5,9 +5,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
-from jaxgen import restorers
+from jaxgen import filters, restorers
 from jaxgen.degradations.resampling import upsample
 from jaxgen.errors import UsageError
 from jaxgen.inference.noise_level import estimate
@@ -16,6 +17,12 @@ from jaxgen.inference.tiles import SIDES
 from jaxgen.photographs import Photograph
 
 GREY_LEVELS = 255
+BORDER = 5
+"""Pixels, odd, over which what is mended goes over into what is left alone."""
+BAND = 128
+"""Lines that are enlarged at once: all of a large photograph would take some 0.6 GB a megapixel."""
+MARGIN = 4
+"""Lines beyond a band that bicubic interpolation may look at."""
 
 
 class Settings(NamedTuple):
@@ -81,22 +88,34 @@ def apply(network: Restorer, photograph: Photograph, settings: Settings, progres
     Raises:
       UsageError: if a level or a mask is given to a network that takes none, or a mask is missing.
     """
-    told, guide = "", settings.mask
-    if settings.sigma is not None and network.traits.told != "noise":
-        raise UsageError(f"sigma {settings.sigma:g}: this network is told no level of noise; leave it out")
-    if (guide is not None) != (network.traits.told == "mask"):
-        raise UsageError(
-            "mask: this network is told none; leave it out"
-            if guide is not None
-            else "this network is told where the photograph is damaged: give --mask, white where it is"
-        )
+    told, guide, share = "", settings.mask, settings.strength
+    check(network, settings, masked=guide is not None)
+    if guide is not None:
+        share = share * softened(guide)
     if network.traits.told == "noise":
         sigma, how = settings.sigma, "as given"
         if sigma is None:
             sigma, how = GREY_LEVELS * estimate(load_noise_level(), photograph.pixels, photograph.alpha), "estimated"
         guide, told = sigma / GREY_LEVELS, f"noise σ {sigma:.1f} {how}"
     restored = view(network, photograph.pixels, guide, settings, progress)
-    return Result(changed(enlarged(photograph.pixels, network.traits.scale), restored, settings.strength), told)
+    return Result(changed(photograph.pixels, restored, share, network.traits.scale), told)
+
+
+def check(network: Restorer, settings: Settings, *, masked: bool) -> None:
+    """Raises UsageError where a network is told what it does not take, or lacks what it does.
+
+    Args:
+      network: to be applied.
+      settings: of which the level of noise counts.
+      masked: whether there is a mask.
+    """
+    told = network.traits.told
+    if settings.sigma is not None and told != "noise":
+        raise UsageError(f"sigma {settings.sigma:g}: this network is told no level of noise; leave it out")
+    if masked and told != "mask":
+        raise UsageError("mask: this network is told none; leave it out")
+    if not masked and told == "mask":
+        raise UsageError("this network is told where the photograph is damaged: give --mask, white where it is")
 
 
 def view(
@@ -115,9 +134,12 @@ def view(
     return one(pixels.repeat(channels, -1)).mean(-1, keepdims=True)
 
 
-def changed(pixels: np.ndarray, restored: np.ndarray, share: float | np.ndarray) -> np.ndarray:
-    """Returns a share of the change from pixels to restored ones, which are overwritten, within [0, 1]."""
+def changed(pixels: np.ndarray, restored: np.ndarray, share: float | np.ndarray, scale: int = 1) -> np.ndarray:
+    """Returns a share of the change from pixels, enlarged, to restored ones, which are overwritten, within [0, 1]."""
+    if np.isscalar(share) and share == 1:
+        return np.clip(restored, 0, 1, out=restored)
     # In place: a photograph of 24 megapixels has 0.3 GB.
+    pixels = enlarged(pixels, scale)
     restored -= pixels
     restored *= np.float32(share)
     restored += pixels
@@ -126,4 +148,24 @@ def changed(pixels: np.ndarray, restored: np.ndarray, share: float | np.ndarray)
 
 def enlarged(values: np.ndarray, scale: int) -> np.ndarray:
     """Returns values[height, width, channel] `scale` times as large by bicubic interpolation; themselves for 1."""
-    return values if scale == 1 else np.asarray(upsample(values[None], scale)[0])
+    if scale == 1:
+        return values
+    height, width, channels = values.shape
+    made = np.empty((scale * height, scale * width, channels), np.float32)
+    for top in range(0, height, BAND):
+        first, end = max(top - MARGIN, 0), min(top + BAND, height)
+        band = np.asarray(upsample(values[None, first : min(end + MARGIN, height)], scale)[0])
+        made[scale * top : scale * end] = band[scale * (top - first) : scale * (end - first)]
+    return made
+
+
+@jax.jit
+def spread(mask: jax.Array) -> jax.Array:
+    """Returns masks[b, h, w, 1] grown by a border and blurred over it; they stay 1 where they are."""
+    grown = jax.lax.reduce_window(mask, 0.0, jax.lax.max, (1, BORDER, BORDER, 1), (1, 1, 1, 1), "SAME")
+    return filters.mean(grown, BORDER)
+
+
+def softened(mask: np.ndarray) -> np.ndarray:
+    """Returns a mask[height, width, 1] that is 1 where it was and falls to 0 over a few pixels around."""
+    return np.asarray(spread(mask[None])[0])

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -35,13 +35,16 @@ def outputs(path: Path, task: str, kind: str, folder: Path | None) -> tuple[Path
     return out, out.with_name(f"{out.name}-{COMPARED}.png")
 
 
-def is_result(path: Path, task: str) -> bool:
-    """Returns whether a file is named as a result of a task is."""
-    return path.stem.endswith(f"-{task}") or path.name.endswith(f"-{COMPARED}.png")
+def is_result(path: Path, tasks: Iterable[str]) -> bool:
+    """Returns whether a file is named as a result of one of the tasks is, and its original lies beside it."""
+    if path.name.endswith(f"-{COMPARED}.png"):
+        return True
+    originals = {path.stem.removesuffix(f"-{task}") for task in tasks if path.stem.endswith(f"-{task}")}
+    return any(other.name in originals or other.stem in originals for other in path.parent.iterdir())
 
 
-def photographs_in(path: Path, task: str) -> list[Path]:
-    """Returns a file alone, or the pictures of a folder in the order of their names, without earlier results.
+def photographs_in(path: Path, tasks: Iterable[str]) -> list[Path]:
+    """Returns a file alone, or the pictures of a folder in the order of their names, without results of tasks.
 
     Raises:
       UsageError: if there is nothing at the path, or no picture in the folder.
@@ -56,24 +59,29 @@ def photographs_in(path: Path, task: str) -> list[Path]:
         if file.suffix.lower() in images.SUFFIXES
         and file.is_file()
         and not file.name.startswith(".")
-        and not is_result(file, task)
+        and not is_result(file, tasks)
     )
     if not found:
         raise UsageError(f"no pictures in {path}: looked for {', '.join(sorted(images.SUFFIXES))}")
     return found
 
 
-def gather(paths: Sequence[Path], task: str, folder: Path | None) -> list[Path]:
+def gather(paths: Sequence[Path], tasks: Iterable[str], folder: Path | None, masks: Path | None = None) -> list[Path]:
     """Returns the photographs under several paths, each once.
 
     Args:
       paths: of files and folders.
-      task: its name.
+      tasks: whose results are no photographs.
       folder: for all results; None: each beside its original.
+      masks: see `restore_file`; a mask in a folder of photographs is none of them.
     Raises:
       UsageError: if there is nothing at a path, or two photographs would have one result.
     """
-    found = {file.resolve(): file for path in paths for file in photographs_in(path, task)}
+    if masks is not None and not masks.exists():
+        raise UsageError(f"mask: no file or folder {masks}")
+    found = {file.resolve(): file for path in paths for file in photographs_in(path, tasks)}
+    if masks is not None and any(path.is_dir() for path in paths):
+        found.pop(masks.resolve(), None)
     by_name: dict[str, Path] = {}
     for file in found.values() if folder else ():
         if (other := by_name.setdefault(file.name, file)) is not file:
@@ -117,13 +125,14 @@ def restore_file(
         return f"{out} is there already; --overwrite makes it again"
     check_folder(out.parent)
     if masks is not None:
-        settings = settings._replace(mask=read_mask(mask_of(path, masks), photograph.pixels.shape))
+        settings = settings._replace(mask=read_mask(mask_of(path, masks), photograph.pixels.shape, megapixels))
     result = act(photograph, settings, progress)
     scale = result.pixels.shape[0] // photograph.pixels.shape[0]
     alpha = None if photograph.alpha is None else enlarged(photograph.alpha, scale)
     photographs.write(out, photograph._replace(pixels=result.pixels, alpha=alpha))
     if compare:
-        images.write(compared, np.concatenate([enlarged(photograph.pixels, scale), result.pixels], 1))
+        both = np.concatenate([enlarged(photograph.pixels, scale), result.pixels], 1)
+        photographs.write(compared, photographs.Photograph(both, profile=photograph.profile))
     size = photograph.pixels.shape[0] * photograph.pixels.shape[1] / 1e6
     told = f"{result.told}, " if result.told else ""
     return f"{out}  {told}{size:.1f} megapixels in {time.perf_counter() - begin:.1f} s"
@@ -158,7 +167,7 @@ def restore_all(paths: Sequence[Path], restore: Callable[[Path], str], say: Call
       restore: restores one and returns what happened.
       say: takes a line for each.
     Raises:
-      UnfinishedError: if some failed, with their names; UsageError if there is only one and it cannot be read.
+      UnfinishedError: if some of several failed, with their names; whatever is raised if there is only one.
     """
     failed = []
     for index, path in enumerate(paths):
@@ -169,8 +178,10 @@ def restore_all(paths: Sequence[Path], restore: Callable[[Path], str], say: Call
             if len(paths) == 1:
                 raise
             failed.append(path)
-            say(f"{count}FAILED {error}")
+            say(f"{count}FAILED {error if str(path) in str(error) else f'{path}: {error}'}")
         except Exception as error:  # of whatever kind: the other photographs are not to wait for it
+            if len(paths) == 1:
+                raise
             failed.append(path)
             say(f"{count}FAILED {path}: {type(error).__name__}: {' '.join(str(error).split())[:LONGEST]}")
     if failed:

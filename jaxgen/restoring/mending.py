@@ -1,22 +1,29 @@
-"""Places of a photograph that are damaged: where they are, and what was there."""
+"""Places of a photograph that are damaged: where they are, and what was there.
 
-import jax
+A network sees some 90 pixels far and knows damage as large as on small photographs. So damage is looked for at several
+sizes of the photograph, and what is deep inside a large hole is first filled in a photograph of half the size.
+"""
+
 import numpy as np
+from jax import jit, lax
 
-from jaxgen import filters
 from jaxgen.errors import UsageError
 from jaxgen.inference.restorer import Progress
 from jaxgen.photographs import Photograph
-from jaxgen.restoring.applying import Result, Settings, changed, load, view
+from jaxgen.restoring.applying import Result, Settings, changed, enlarged, load, softened, view
 
 LIKELY = 0.5
 """Probability from which on a pixel counts as damaged."""
-BORDER = 5
-"""Pixels, odd, over which what is mended goes over into what is left alone."""
+DEEP = 16
+"""Pixels from the nearest known one from which on a place is filled at half the size."""
+SMALLEST = 64
+"""Pixels of the shorter side below which a photograph is not halved to be filled."""
+TYPICAL = 256
+"""Pixels of the shorter side below which a photograph is not halved to look for damage."""
 
 
 def mend(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
-    """Returns a photograph with its damaged places mended and all others as they were.
+    """Returns a photograph with its damaged places mended; only a few pixels around them change too.
 
     Args:
       photograph: its pixels count.
@@ -29,7 +36,7 @@ def mend(photograph: Photograph, settings: Settings, progress: Progress) -> Resu
         mask, how = find(pixels, settings), "found"
     if not mask.any():
         return Result(pixels.copy(), "no damage found")
-    restored = view(load("mend"), pixels, mask, settings, progress)
+    restored = filled(pixels, mask, settings, progress)
     told = f"{mask.mean():.1%} damaged, {how}"
     return Result(changed(pixels, restored, settings.strength * softened(mask)), told)
 
@@ -45,8 +52,22 @@ def fill(photograph: Photograph, settings: Settings, progress: Progress) -> Resu
     return mend(photograph, settings, progress)
 
 
+def filled(pixels: np.ndarray, mask: np.ndarray, settings: Settings, progress: Progress) -> np.ndarray:
+    """Returns what the network of holes makes of pixels[height, width, 1 or 3], where the mask is 1.
+
+    What lies deep is filled at half the size, and is known from there on.
+    """
+    network, deep = load("mend"), eroded(mask)
+    if not deep.any() or min(mask.shape[:2]) < 2 * SMALLEST:
+        return view(network, pixels, mask, settings, progress)
+    height, width = mask.shape[:2]
+    coarse = filled(halved(pixels, np.mean), halved(mask, np.max), settings, progress)
+    pixels = np.where(deep > 0, enlarged(coarse, 2)[:height, :width], pixels)
+    return np.where(deep > 0, pixels, view(network, pixels, mask - deep, settings, progress))
+
+
 def find(pixels: np.ndarray, settings: Settings) -> np.ndarray:
-    """Returns where a photograph is damaged, float32[height, width, 1] of 0 and 1.
+    """Returns where a photograph is damaged, float32[height, width, 1] of 0 and 1, looked for at several sizes.
 
     Args:
       pixels: float32[height, width, 1 or 3] in [0, 1].
@@ -54,17 +75,29 @@ def find(pixels: np.ndarray, settings: Settings) -> np.ndarray:
     """
     alone = Settings(tile=settings.tile)
     logits = view(load("detect", "masks"), pixels, None, alone, lambda done, total: None)
-    return (logits > np.log(LIKELY / (1 - LIKELY))).astype(np.float32)
+    found = (logits > np.log(LIKELY / (1 - LIKELY))).astype(np.float32)
+    height, width = pixels.shape[:2]
+    if min(height, width) < 2 * TYPICAL:
+        return found
+    larger = find(halved(pixels, np.mean), settings).repeat(2, 0).repeat(2, 1)
+    return np.maximum(found, larger[:height, :width])
 
 
-@jax.jit
-def spread(mask: np.ndarray) -> jax.Array:
-    """Returns masks[b, h, w, 1] grown by a border and blurred over it; they stay 1 where they are."""
-    return filters.mean(
-        jax.lax.reduce_window(mask, 0.0, jax.lax.max, (1, BORDER, BORDER, 1), (1, 1, 1, 1), "SAME"), BORDER
-    )
+def halved(values: np.ndarray, of_four) -> np.ndarray:
+    """Returns values[height, width, channel] at half the size, rounded up, each the mean or the largest of four."""
+    height, width, channels = values.shape
+    even = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
+    return of_four(even.reshape(-(-height // 2), 2, -(-width // 2), 2, channels), (1, 3))
 
 
-def softened(mask: np.ndarray) -> np.ndarray:
-    """Returns a mask[height, width, 1] that is 1 where it was and falls to 0 over a few pixels around."""
-    return np.asarray(spread(mask[None])[0])
+@jit
+def shrunk(mask):
+    """Returns masks[b, h, w, 1] without what is near to known pixels; beyond the border nothing is known."""
+    for window in ((1, 2 * DEEP + 1, 1, 1), (1, 1, 2 * DEEP + 1, 1)):
+        mask = lax.reduce_window(mask, 1.0, lax.min, window, (1, 1, 1, 1), "SAME")
+    return mask
+
+
+def eroded(mask: np.ndarray) -> np.ndarray:
+    """Returns the mask[height, width, 1] of places that are at least `DEEP` pixels from known ones."""
+    return np.asarray(shrunk(mask[None])[0])

@@ -1,5 +1,6 @@
 """What can be done to a photograph, by name, with the networks that come with the installation."""
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -8,6 +9,7 @@ from jaxgen.errors import UsageError, unknown
 from jaxgen.inference.restorer import Progress, Restorer
 from jaxgen.inference.tiles import SIDES
 from jaxgen.photographs import Photograph
+from jaxgen.restoring import applying
 from jaxgen.restoring.applying import GREY_LEVELS, Result, Settings, Task, apply, load
 from jaxgen.restoring.automatic import repair
 from jaxgen.restoring.mending import fill, mend
@@ -59,28 +61,36 @@ def choose(task: str, settings: Settings, *, masked: bool = False) -> Task:
         raise UsageError(f"sigma {settings.sigma:g}: {task} is told no level of noise; leave it out")
     if masked and task not in OF_PLACES:
         raise UsageError(f"mask: {task} works on the whole photograph; leave it out, or take {', '.join(OF_PLACES)}")
+    if task == "inpaint" and not masked:
+        raise UsageError("inpaint fills what a mask shows: give --mask, white where to fill; scratches finds damage")
     return TASKS[task]
 
 
-def by_network(network: Restorer, settings: Settings) -> Task:
+def by_network(network: Restorer, settings: Settings, *, masked: bool = False) -> Task:
     """Returns the task of restoring by a network of one's own.
 
+    Args:
+      network: to be applied.
+      settings: of every photograph.
+      masked: whether each photograph will have a mask.
     Raises:
-      UsageError: if a setting is out of its range.
+      UsageError: if a setting is out of its range, or the network takes no such setting or lacks one.
     """
     check(settings)
+    applying.check(network, settings, masked=masked)
     return partial(apply, network)
 
 
-def clean(task: str, images: np.ndarray) -> np.ndarray:
-    """Returns images[n, height, width, channel] restored one by one.
+def make_clean(task: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns the function that restores images[n, height, width, channel] one by one.
 
     Raises:
       UsageError: see `choose`.
     """
     settings = Settings()
     act = choose(task, settings)
-    return np.stack([act(Photograph(np.asarray(image)), settings, lambda done, total: None).pixels for image in images])
+    one = lambda image: act(Photograph(np.asarray(image)), settings, lambda done, total: None).pixels
+    return lambda images: np.stack([one(image) for image in images])
 
 
 def check(settings: Settings) -> None:

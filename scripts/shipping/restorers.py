@@ -62,7 +62,7 @@ def mender(steps: int, options: str, told: Told = "nothing") -> Recipe:
 RECIPES = {
     "noise_level": Recipe(
         "noise_level",
-        f"{BSDS500} {schedule(10_000)}",
+        f"{BSDS500} {schedule(8_000)}",
         "NoiseLevel",
         ("depth", "width"),
         "levels",
@@ -73,7 +73,7 @@ RECIPES = {
     "mend": mender(6_000, "--damage ruined --data.size 192 --batch-size 2", told="mask"),
     "dehaze": mender(4_000, f"--damage haze --hyper.haze-low 0 --hyper.grain 2 {CROPS}"),
     "dejpeg": mender(4_000, f"--damage jpeg --hyper.quality-high 95 {CROPS}"),
-    "deblur": mender(4_000, f"--damage blur --hyper.blur-low 0 --hyper.grain 2 {CROPS}"),
+    "deblur": mender(3_000, f"--damage blur --hyper.blur-low 0 --hyper.grain 2 {CROPS}"),
     "superres": Recipe(
         "srresnet",
         f"{BSDS500} --no-norm --residual --width 32 --blocks 8 --losses l1 --hyper.learning-rate 1e-3 "
@@ -83,7 +83,7 @@ RECIPES = {
     ),
     "detect": Recipe(
         "damage_detector",
-        f"{BSDS500} --data.size 192 --batch-size 4 --widths 12 24 48 96 {schedule(3_000)}",
+        f"{BSDS500} --damage ruined --data.size 192 --batch-size 4 --widths 12 24 48 96 {schedule(3_000)}",
         "UNet",
         ("widths",),
         "masks",
@@ -110,7 +110,7 @@ def make(name: str, folder: str, runs: Path, out: Path, trained: str) -> str:
     if not out.is_dir():
         raise UsageError(f"no folder {out}: make it first")
     recipe, path = RECIPES[name], ROOT / "experiments" / f"{RECIPES[name].experiment}.py"
-    script, words = load_script(str(path)), recipe.words.replace("DIR", folder)
+    script, words = load_script(str(path)), recipe.words.replace("DIR", shlex.quote(folder))
     config = command.parse(script.Config, shlex.split(words), "", path.name)
     train(dataclasses.replace(config, run=str(runs / name), picture_every=0), script.build)
     opened = open_run(runs / name)

@@ -6,7 +6,7 @@ from jaxgen.errors import UsageError
 from jaxgen.inference.restorer import Restorer, Traits
 from jaxgen.photographs import Photograph
 from jaxgen.restoring import applying
-from jaxgen.restoring.applying import Settings, apply, changed
+from jaxgen.restoring.applying import BAND, BORDER, Settings, apply, changed, enlarged, softened
 
 PIXELS = np.random.default_rng(0).random((20, 30, 3), np.float32)
 nothing = lambda done, total: None
@@ -38,6 +38,13 @@ def test_a_network_may_make_photographs_larger_and_strength_is_the_share_of_what
     np.testing.assert_allclose(none, np.clip(upsample(PIXELS[None], 2)[0], 0, 1), atol=1e-6)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_large_photograph_is_enlarged_band_by_band(channels):
+    values = np.random.default_rng(1).random((2 * BAND + 7, 5, channels), np.float32)
+    np.testing.assert_allclose(enlarged(values, 4), upsample(values[None], 4)[0], atol=1e-6)
+    assert enlarged(values, 1) is values
+
+
 def test_a_level_is_for_a_network_that_takes_one():
     settings = Settings(sigma=25)
     with pytest.raises(UsageError, match="sigma 25: this network is told no level of noise"):
@@ -47,9 +54,11 @@ def test_a_level_is_for_a_network_that_takes_one():
 
 def test_a_mask_is_for_a_network_that_takes_one():
     mask = np.zeros((20, 30, 1), np.float32)
-    masking = Restorer(lambda inputs: inputs[..., :3] * inputs[..., 3:], halving(3, "mask").traits)
+    mask[5:9, 10:20] = 1
+    masking = Restorer(lambda inputs: 0 * inputs[..., :3], halving(3, "mask").traits)
     found = apply(masking, Photograph(PIXELS), Settings(mask=mask), nothing).pixels
-    np.testing.assert_array_equal(found, 0 * PIXELS)
+    np.testing.assert_array_equal(found[5:9, 10:20], 0)
+    np.testing.assert_array_equal(found[14:], PIXELS[14:])
     with pytest.raises(UsageError, match="told where the photograph is damaged: give --mask"):
         apply(masking, Photograph(PIXELS), Settings(), nothing)
     with pytest.raises(UsageError, match="mask: this network is told none; leave it out"):
@@ -60,6 +69,17 @@ def test_a_share_may_be_another_one_at_every_pixel():
     share = np.linspace(0, 1, 20, dtype=np.float32)[:, None, None]
     found = changed(PIXELS, np.full_like(PIXELS, 2), share)
     np.testing.assert_allclose(found, np.minimum(PIXELS + share * (2 - PIXELS), 1), atol=1e-6)
+
+
+def test_what_is_mended_goes_over_into_what_stays():
+    mask = np.zeros((40, 30, 1), np.float32)
+    mask[10:20, 12:18] = 1
+    soft = softened(mask)
+    assert (soft[mask > 0] == 1).all()
+    line = soft[15, 18 : 18 + BORDER, 0]
+    assert (np.diff(line) < 0).any()
+    assert (np.diff(line) <= 0).all()
+    assert line[-1] == 0
 
 
 def test_a_network_that_is_not_there_is_told(monkeypatch):

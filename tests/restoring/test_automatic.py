@@ -25,6 +25,7 @@ def test_blocks_stand_out_where_a_photograph_is_much_compressed_however_it_is_cu
     assert found == sorted(found)
     assert found[1] < BLOCKY < found[2]
     assert blockiness(as_jpeg(20)[3:, 5:]) == pytest.approx(found[3], rel=0.1)
+    assert blockiness(PICTURE.repeat(2, 0).repeat(2, 1) / np.float32(255)) < 1
     assert blockiness(PICTURE[:16, :16] / np.float32(255)) == 0
 
 

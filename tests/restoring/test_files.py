@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from jaxgen import photographs
 from jaxgen.errors import UnfinishedError, UsageError
@@ -12,6 +12,7 @@ from jaxgen.restoring import files
 from jaxgen.restoring.applying import Result, Settings
 
 GENERATOR = np.random.default_rng(0)
+TASKS = ("denoise", "auto")
 
 
 def invert(photograph, settings, progress):
@@ -89,21 +90,21 @@ def test_a_folder_is_its_pictures_without_earlier_results(folder):
     (folder / "words.txt").touch()
     (folder / ".hidden.png").touch()
     restore(folder / "b.jpg", compare=True)
-    assert [path.name for path in files.photographs_in(folder, "denoise")] == ["a.png", "b.jpg", "c.gif"]
+    assert [path.name for path in files.photographs_in(folder, TASKS)] == ["a.png", "b.jpg", "c.gif"]
 
 
 def test_nothing_to_restore_is_told(tmp_path):
     with pytest.raises(UsageError, match="no pictures in "):
-        files.photographs_in(tmp_path, "denoise")
+        files.photographs_in(tmp_path, TASKS)
     with pytest.raises(UsageError, match=r"no file or folder .*missing\.png"):
-        files.photographs_in(tmp_path / "missing.png", "denoise")
+        files.photographs_in(tmp_path / "missing.png", TASKS)
 
 
 def test_a_bad_file_is_told_and_the_others_are_done(folder):
     (folder / "bad.png").write_text("no picture")
     said = []
     with pytest.raises(UnfinishedError, match=r"^1 of 4 failed, the others are done: bad\.png$"):
-        files.restore_all(files.photographs_in(folder, "denoise"), restore, said.append)
+        files.restore_all(files.photographs_in(folder, TASKS), restore, said.append)
     assert [line[:5] for line in said] == [f"[{i}/4]" for i in range(1, 5)]
     assert "FAILED cannot read the picture" in said[2]
     assert (folder / "c.gif-denoise.png").exists()
@@ -119,22 +120,48 @@ def test_whatever_goes_wrong_with_one_the_others_are_done(folder):
 
     one = lambda path: files.restore_file(path, "denoise", act, Settings())
     with pytest.raises(UnfinishedError, match=r"^1 of 3 failed, the others are done: c\.gif$"):
-        files.restore_all(files.gather([folder], "denoise", None), one, said.append)
+        files.restore_all(files.gather([folder], TASKS, None), one, said.append)
     assert said[2] == f"[3/3] FAILED {folder / 'c.gif'}: MemoryError: no room for it"
 
 
 def test_a_photograph_named_twice_is_restored_once(folder):
-    found = files.gather([folder / "a.png", folder, folder / "a.png"], "denoise", None)
+    found = files.gather([folder / "a.png", folder, folder / "a.png"], TASKS, None)
     assert [path.name for path in found] == ["a.png", "b.jpg", "c.gif"]
+
+
+def test_masks_and_results_of_other_tasks_are_no_photographs(folder):
+    (folder / "mask.png").write_bytes((folder / "a.png").read_bytes())
+    (folder / "old-denoise.png").write_bytes((folder / "a.png").read_bytes())
+    restore(folder / "a.png")
+    restore(folder / "c.gif")
+    found = files.gather([folder], TASKS, None, folder / "mask.png")
+    assert [path.name for path in found] == ["a.png", "b.jpg", "c.gif", "old-denoise.png"]
+    with pytest.raises(UsageError, match=r"mask: no file or folder .*missing\.png"):
+        files.gather([folder], TASKS, None, folder / "missing.png")
+
+
+def test_what_goes_wrong_with_a_single_photograph_is_raised(folder):
+    def act(photograph, settings, progress):
+        raise MemoryError("no room")
+
+    with pytest.raises(MemoryError, match="no room"):
+        files.restore_all([folder / "a.png"], lambda path: files.restore_file(path, "x", act, Settings()), print)
+
+
+def test_a_comparison_keeps_the_profile_of_the_colours(folder):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    Image.open(folder / "b.jpg").save(folder / "b.jpg", icc_profile=profile)
+    restore(folder / "b.jpg", compare=True)
+    assert Image.open(folder / "b-denoise.jpg-before-after.png").info["icc_profile"] == profile
 
 
 def test_two_photographs_never_have_one_result(folder):
     (folder / "deeper").mkdir()
     (folder / "deeper" / "a.png").write_bytes((folder / "a.png").read_bytes())
     paths = [folder / "a.png", folder / "deeper" / "a.png"]
-    assert len(files.gather(paths, "denoise", None)) == 2
+    assert len(files.gather(paths, TASKS, None)) == 2
     with pytest.raises(UsageError, match=r"a\.png and .*deeper/a\.png would have one result in out: restore them"):
-        files.gather(paths, "denoise", Path("out"))
+        files.gather(paths, TASKS, Path("out"))
 
 
 def test_a_comparison_that_is_missing_is_made(folder):

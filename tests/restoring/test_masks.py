@@ -21,6 +21,16 @@ def test_white_is_damaged(tmp_path):
     assert mask.dtype == np.float32
 
 
+def test_what_is_transparent_is_not_damaged(tmp_path):
+    painted = np.stack([np.full_like(VALUES, 255)] * 3 + [VALUES], -1)
+    np.testing.assert_array_equal(read_mask(written(tmp_path / "m.png", painted), (6, 8))[..., 0], VALUES / 255)
+
+
+def test_a_mask_is_no_larger_than_what_is_read(tmp_path):
+    with pytest.raises(UsageError, match="megapixels"):
+        read_mask(written(tmp_path / "m.png"), (6, 8), 1e-5)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [
@@ -40,6 +50,11 @@ def test_masks_of_a_folder_have_the_names_of_the_photographs(tmp_path):
     assert mask_of(tmp_path / "a.jpg", tmp_path / "one.png") == tmp_path / "one.png"
     with pytest.raises(UsageError, match=r"one mask named a must be in .*masks, and there is none"):
         mask_of(tmp_path / "a.jpg", masks)
+    written(tmp_path / "p.png")
+    with pytest.raises(UsageError, match=r"p\.png is the photograph itself"):
+        mask_of(tmp_path / "p.png", tmp_path / "p.png")
+    with pytest.raises(UsageError, match=r"one mask named p must be in .* and there is none"):
+        mask_of(tmp_path / "p.png", tmp_path)
     (masks / "a.txt").touch()
     written(masks / "a.png")
     assert mask_of(tmp_path / "a.jpg", masks) == masks / "a.png"

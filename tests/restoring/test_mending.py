@@ -3,8 +3,8 @@ import pytest
 
 from jaxgen.errors import UsageError
 from jaxgen.photographs import Photograph
-from jaxgen.restoring.applying import Settings
-from jaxgen.restoring.mending import BORDER, fill, mend, softened
+from jaxgen.restoring.applying import BORDER, Settings
+from jaxgen.restoring.mending import DEEP, TYPICAL, eroded, fill, find, halved, mend
 
 PIXELS = np.full((40, 30, 3), 0.8, np.float32)
 nothing = lambda done, total: None
@@ -47,13 +47,31 @@ def test_strength_is_the_share_of_the_change(told):
     np.testing.assert_allclose(result.pixels[MASK[..., 0] > 0], 0.65, atol=1e-6)
 
 
-def test_what_is_mended_goes_over_into_what_stays():
-    soft = softened(MASK)
-    assert (soft[MASK > 0] == 1).all()
-    line = soft[15, 18 : 18 + BORDER, 0]
-    assert (np.diff(line) < 0).any()
-    assert (np.diff(line) <= 0).all()
-    assert line[-1] == 0
+def test_what_is_deep_in_a_hole_is_filled_at_half_the_size(told):
+    pixels, mask = np.full((200, 180, 3), 0.8, np.float32), np.zeros((200, 180, 1), np.float32)
+    mask[40:140, 50:150] = 1
+    assert eroded(mask).sum() == (100 - 2 * DEEP) ** 2
+    result = mend(Photograph(pixels), Settings(mask=mask), nothing)
+    # The hole of 100 pixels is deep, and so is that of 50 at half the size; a quarter of it would be too small.
+    assert told["names"] == ["mend", "mend"]
+    np.testing.assert_allclose(result.pixels[mask[..., 0] > 0], 0.5, atol=1e-3)
+    np.testing.assert_array_equal(result.pixels[:30], pixels[:30])
+
+
+def test_damage_is_looked_for_at_several_sizes(told):
+    dotted = np.full((2 * TYPICAL, 2 * TYPICAL + 1, 3), 0.85, np.float32)
+    dotted[::2, ::2] = dotted[1::2, 1::2] = 1
+    found = find(dotted, Settings())
+    assert told["names"] == ["detect", "detect"]
+    assert found[:, :-1].all()
+    assert find(dotted[:-1], Settings()).mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_half_the_size_is_rounded_up():
+    values = np.arange(15, dtype=np.float32).reshape(5, 3, 1)
+    assert halved(values, np.mean).shape == (3, 2, 1)
+    np.testing.assert_array_equal(halved(values, np.max)[..., 0], [[4, 5], [10, 11], [13, 14]])
+    assert halved(values, np.mean)[0, 0, 0] == 2
 
 
 def test_filling_needs_a_mask():

@@ -53,6 +53,7 @@ def test_the_command_names_every_task():
         ("denoise", Settings(strength=1.5), "strength 1.5: give 0 "),
         ("denoise", Settings(tile=32), "tile 32: give 64 to 1024 pixels"),
         ("denoise", Settings(tile=2048), "tile 2048: give 64 to 1024 pixels"),
+        ("inpaint", Settings(), "inpaint fills what a mask shows: give --mask"),
         ("inpaint", Settings(sigma=3), "sigma 3: inpaint is told no level of noise; leave it out"),
     ],
 )
@@ -69,7 +70,7 @@ def test_a_mask_is_for_a_task_that_works_on_places():
 
 def test_images_are_cleaned_one_by_one(told):
     images = np.stack([PIXELS, PIXELS[::-1]])
-    np.testing.assert_allclose(tasks.clean("denoise", images), np.clip(images - 0.1, 0, 1), atol=1e-6)
+    np.testing.assert_allclose(tasks.make_clean("denoise")(images), np.clip(images - 0.1, 0, 1), atol=1e-6)
 
 
 def test_a_network_of_ones_own_is_a_task():
