@@ -53,6 +53,7 @@ def fill(options: argparse.Namespace) -> None:
         options.picture,
         options.mask,
         out=options.out,
+        overwrite=options.overwrite,
         seed=options.seed,
         steps=options.steps,
         which=options.checkpoint,
@@ -199,6 +200,7 @@ def add_fill(commands: argparse._SubParsersAction) -> None:
     new.add_argument("--seed", type=seed, default=0, help="seed of the search (default: 0)")
     new.add_argument("--steps", type=count, default=300, help="steps of the search (default: 300)")
     new.add_argument("--out", type=Path, help="file for the result (default: PICTURE-filled.png beside the picture)")
+    new.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
     choose_variables(new)
     new.set_defaults(action=fill)
 

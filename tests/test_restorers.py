@@ -19,7 +19,7 @@ from jaxgen.restoring import tasks
 
 LEVELS = 255
 MEGABYTES = 5e6
-TOLD = {"command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {"set": "30 dB"}}
+TOLD = {"damage": "noise", "command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {"set": "30 dB"}}
 
 
 @pytest.fixture
@@ -47,6 +47,18 @@ def test_what_is_no_network_of_ours_is_told(tmp_path):
     weights.write(path, {"params": {"w": np.zeros(1, np.float32)}}, {"a": "b"})
     with pytest.raises(UsageError, match="does not tell which of ResidualUNet"):
         restorers.read(str(path))
+
+
+def test_a_card_of_another_time_is_told(file, tmp_path):
+    variables, about = weights.read(file)
+    for change in ({"fields": '{"wideness": 3}'}, {"traits": '{"reach": 3}'}, {"scores": "{"}):
+        weights.write(tmp_path / "old.safetensors", variables, about | change)
+        with pytest.raises(UsageError, match=r"the card of .*old\.safetensors is not as this version writes it"):
+            restorers.read(str(tmp_path / "old.safetensors"))
+    del about["gives"]
+    weights.write(tmp_path / "old.safetensors", variables, about)
+    with pytest.raises(UsageError, match="'gives'"):
+        restorers.load_restorer(str(tmp_path / "old.safetensors"))
 
 
 @pytest.mark.parametrize("name", restorers.FILES)

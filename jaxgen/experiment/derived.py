@@ -65,6 +65,11 @@ def restored(opened: Opened, dataset: data.Dataset) -> data.Dataset:
             f"samples {dataset.config.samples}: from_run {dataset.config.from_run} restores all pictures that there "
             "are; leave samples out"
         )
+    if config.data.channels not in (0, dataset.image_shape[-1]):
+        raise UsageError(
+            f"from_run {dataset.config.from_run} restores {config.data.channels} channels, and the data have "
+            f"{dataset.image_shape[-1]}: set data.channels"
+        )
     guided_by = told(config)
     if guided_by == "mask":
         raise UsageError(

@@ -12,6 +12,7 @@ from jaxgen.errors import UsageError
 from jaxgen.experiment import reopen
 from jaxgen.experiment.adversarial import classes
 from jaxgen.objectives.latent_search import Filled, make_latent_search
+from jaxgen.restoring.files import check_folder
 from jaxgen.restoring.masks import read_mask
 from jaxgen.training import execute, progress
 
@@ -46,6 +47,7 @@ def fill_file(
     mask: Path,
     *,
     out: Path | None = None,
+    overwrite: bool = False,
     seed: int = 0,
     steps: int = STEPS,
     which: str = "last",
@@ -60,6 +62,7 @@ def fill_file(
       mask: a picture of the same size, white where it is to be filled.
       out: the file to write; None: PICTURE-filled.png beside the picture. What is known stays as it is, to the bit
         where the format loses nothing.
+      overwrite: whether a file that is there is replaced.
       seed: of the latents from which the search begins.
       steps: of the search.
       which: "last" or "best" checkpoint.
@@ -73,6 +76,9 @@ def fill_file(
     out = out or picture.with_name(f"{picture.stem}-filled.png")
     if out.resolve() in (picture.resolve(), mask.resolve()):
         raise UsageError(f"{out} would be replaced by the result: name another file with --out")
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} is there already: name another file with --out, or replace it with --overwrite")
+    check_folder(out.parent)
     built = reopen.build(run, say)
     require_generator(built.objective, run)
     image = read_picture(picture, built.image_shape)

@@ -83,13 +83,14 @@ def ways(restorer: Restorer) -> dict[str, restoration.Way]:
 def of_file(source: str) -> tuple[Restorer, restoration.Damage, dict[str, Any]]:
     """Returns a restorer that is shipped or in a file, how pictures are damaged for it, and what it is."""
     restorer = restorers.load_restorer(source)
-    if restorer.traits.told == "mask":
+    card = restorers.read(source)[1]
+    if card.damage != "noise":
         raise UsageError(
-            f"{source} fills what a mask shows and takes no noise away: `scripts/results damage` measures it"
+            f"{source} undoes {card.damage} and no noise: `scripts/results damage` measures what is shipped"
         )
     degrade = make_degrade("noise", told=restorer.traits.told == "noise")
     damage = lambda key, images, sigma: degrade(key, images, {"sigma": sigma, "blind": 0.0})[:2]
-    return restorer, damage, {"restorer": source, "sha256": restorers.read(source)[1].sha256}
+    return restorer, damage, {"restorer": source, "sha256": card.sha256}
 
 
 def of_run(run: Path, **choice: Any) -> tuple[Restorer, restoration.Damage, dict[str, Any]]:

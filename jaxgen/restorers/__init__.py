@@ -26,8 +26,8 @@ Gives = Literal["pictures", "masks", "levels"]
 """What a network makes of a picture: the restored one, where it is damaged, or how strong its noise is."""
 
 FILES = {
-    "noise_level": "a4009aa80424e7013de7cf897198328807fc5e53a2336c06f2e724a6025812c4",
-    "denoise_gray": "f21f0ca61870e6f87ab3bf202b23ba388cd97c721e4d193c3abc49ef58b3e324",
+    "noise_level": "dacb691624ecbad7b6b4a01191674ea60ec82aa0943d33743f083af1596fd07c",
+    "denoise_gray": "042b661cc6c3e719cf8f90cd1628c219e57f11b5d827f80d2916bb3284f5c6a0",
 }
 """The sha256 of NAME.safetensors in this folder, by name."""
 
@@ -40,6 +40,7 @@ class Card(NamedTuple):
       network: name of its module, one of `NETWORKS`.
       fields: of the module.
       gives: what it makes of a picture.
+      damage: that it was trained on.
       traits: of what is applied to pictures of any size; None of what tells levels.
       command: what made the file.
       trained: on what machine, and for how long; or by whom.
@@ -52,6 +53,7 @@ class Card(NamedTuple):
     network: str
     fields: dict[str, Any]
     gives: Gives
+    damage: str
     traits: Traits | None
     command: str
     trained: str
@@ -67,7 +69,7 @@ def about(module, gives: Gives, traits: Traits | None, **told: Any) -> dict[str,
       module: of the network; its class is one of `NETWORKS`.
       gives: what it makes of a picture.
       traits: of what is applied to pictures of any size; None of what tells levels.
-      **told: command, trained, data, terms, scores.
+      **told: damage, command, trained, data, terms, scores.
     """
     kept = set(NETWORKS[type(module).__name__].__dataclass_fields__) - {"parent", "name", "dtype", "param_dtype"}
     fields = {field: getattr(module, field) for field in sorted(kept)}
@@ -97,12 +99,24 @@ def read(source: str) -> tuple[Any, Card]:
     variables, told = weights.read(path, FILES.get(source, ""))
     if told.get("network") not in NETWORKS:
         raise UsageError(f"{path} does not tell which of {', '.join(NETWORKS)} it holds: convert it, or train one")
+    try:
+        return variables, as_card(told, FILES.get(source) or weights.digest(path))
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"the card of {path} is not as this version writes it ({error}): make the file again"
+        ) from None
+
+
+def as_card(told: dict[str, str], sha256: str) -> Card:
+    """Returns the card that `about` wrote as words, or raises KeyError, TypeError or ValueError where it is no card."""
     fields, traits = json.loads(told["fields"]), json.loads(told["traits"])
-    return variables, Card(
-        sha256=FILES.get(source) or weights.digest(path),
+    NETWORKS[told["network"]](**fields)
+    return Card(
+        sha256=sha256,
         network=told["network"],
         fields={field: tuple(value) if isinstance(value, list) else value for field, value in fields.items()},
         gives=told["gives"],
+        damage=told["damage"],
         traits=traits and Traits(**traits),
         command=told["command"],
         trained=told["trained"],
@@ -135,11 +149,6 @@ def as_text(card: Card) -> str:
 def load_restorer(source: str) -> Restorer:
     """Returns a network that restores pictures, or raises UsageError where it does not; see `read`."""
     return load(source, "pictures")
-
-
-def load_detector(source: str = "detect") -> Restorer:
-    """Returns a network that finds damage, pictures -> logits of it, or raises UsageError; see `read`."""
-    return load(source, "masks")
 
 
 def load(source: str, gives: Gives) -> Restorer:

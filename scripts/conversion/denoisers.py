@@ -171,6 +171,7 @@ class Network(NamedTuple):
             module,
             "pictures",
             traits,
+            damage="noise",
             command="scripts/convert_denoiser",
             trained=f"by those who published {source.name}, sha256 {weights.digest(source)}",
             data="see the publication",

@@ -121,6 +121,7 @@ def make(name: str, folder: str, runs: Path, out: Path, trained: str) -> str:
         module,
         recipe.gives,
         None if tells else examine(module, variables, opened.config.data.channels, recipe.told),
+        damage=getattr(opened.config, "damage", "noise"),
         command=f"python experiments/{path.name} {recipe.words}",
         trained=trained,
         data=BSDS,

@@ -48,7 +48,7 @@ def test_a_wrong_estimate_is_told_with_its_sign(folder):
 def test_a_file_of_such_a_network_is_measured(folder, tmp_path):
     module = NoiseLevel(depth=2, width=4)
     variables = module.init(jax.random.key(0), np.zeros((1, 16, 16, 1), np.float32), False)
-    told = dict(command="c", trained="t", data="d", terms="t", scores={})
+    told = dict(damage="noise", command="c", trained="t", data="d", terms="t", scores={})
     path = tmp_path / "level.safetensors"
     weights.write(path, variables, restorers.about(module, "levels", None, **told))
     found = measure_restorer.evaluate(path, [folder], sigmas=(5.0,))

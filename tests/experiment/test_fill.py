@@ -98,3 +98,12 @@ def test_what_was_given_is_never_replaced(pretend, files, name):
     folder, _ = files
     with pytest.raises(UsageError, match=rf"{name} would be replaced by the result: name another file with --out"):
         fill.fill_file(folder, folder / "a.png", folder / "mask.png", out=folder / "new" / ".." / name)
+
+
+def test_an_earlier_result_stays_unless_told(pretend, files):
+    pretend()
+    folder, _ = files
+    fill.fill_file(folder, folder / "a.png", folder / "mask.png")
+    with pytest.raises(UsageError, match=r"a-filled\.png is there already: .* replace it with --overwrite"):
+        fill.fill_file(folder, folder / "a.png", folder / "mask.png")
+    fill.fill_file(folder, folder / "a.png", folder / "mask.png", overwrite=True)

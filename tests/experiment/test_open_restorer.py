@@ -33,7 +33,7 @@ def test_a_run_and_a_file_of_its_weights_restore_alike(make, tmp_path):
     run = make("residual_unet", widths=(4,), blocks=1)
     module, opened = ResidualUNet((4,), 1, channels=1), open_run(run)
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
-    card = {"command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {}}
+    card = {"damage": "noise", "command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {}}
     path = tmp_path / "own.safetensors"
     weights.write(path, variables, restorers.about(module, "pictures", examine(module, variables, 1, "noise"), **card))
     by_run, by_file = (restore(open_restorer(str(source)), IMAGE, 0.1) for source in (run, path))

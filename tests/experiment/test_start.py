@@ -45,7 +45,7 @@ def test_the_player_that_makes_pictures_starts_from_another_runs_averages(config
 
 def test_a_file_of_weights_is_a_start_too(config, pretrained, tmp_path):
     variables = open_run(pretrained).variables
-    told = {"command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {}}
+    told = {"damage": "noise", "command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {}}
     about = restorers.about(SRResNet(2, 1, 2), "pictures", None, **told)
     path = tmp_path / "start.safetensors"
     weights.write(path, {"params": variables["params"], **variables["stats"]}, about)

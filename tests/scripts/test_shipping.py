@@ -68,7 +68,7 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
 
 SMALL = {
     "mend": "--data.channels 3 --widths 4 --blocks 1 --damage holes",
-    "superres": "--data.channels 3 --width 4 --blocks 1 --scale 2 --no-norm",
+    "superres": "--data.channels 3 --width 4 --blocks 1 --scale 2 --no-norm --residual",
     "detect": "--data.channels 3 --widths 4 8 --damage holes",
 }
 
@@ -87,6 +87,14 @@ def test_networks_for_other_damage_are_shipped_too(shipping, folder, monkeypatch
     network = restorers.load(name, card.gives)
     found = restore(network, image, 1.0 if name == "mend" else None)
     assert found.shape == (16 * card.traits.scale, 16 * card.traits.scale, 1 if name == "detect" else 3)
+    opened, told = open_run(folder / "runs" / name), np.ones((1, 16, 16, 1), np.float32) if name == "mend" else None
+    inputs = image[None] if told is None else np.concatenate([image[None], told], -1)
+    if name == "detect":
+        expected = opened.objective.detect(opened.variables, image[None])
+        np.testing.assert_allclose(1 / (1 + np.exp(-network.network(inputs))), expected, atol=1e-5)
+    else:
+        expected = opened.objective.restore(opened.variables, image[None], told)
+        np.testing.assert_allclose(network.network(inputs), expected, atol=1e-5)
     with pytest.raises(UsageError, match=f"{name} gives {card.gives} and not levels: take another network"):
         restorers.load_noise_level(name)
 
