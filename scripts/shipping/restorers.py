@@ -16,6 +16,7 @@ from jaxgen.inference.restorer import Told, examine
 ROOT = Path(__file__).resolve().parents[2]
 BSDS500 = "--data.name folder --data.dir DIR/bsds500"
 BSDS = "Berkeley's BSDS500, its training and test pictures"
+CALM = "--hyper.learning-rate 5e-4 --hyper.clip-norm 0.5"
 CROPS = "--data.size 96 --batch-size 8"
 TERMS = "to be cited (Arbelaez et al. 2011); its authors ask for non-commercial research and education"
 
@@ -70,20 +71,20 @@ RECIPES = {
     "denoise_gray": denoiser(30_000, 1, "set12", "bsd68"),
     "denoise_color": denoiser(30_000, 3, "cbsd68"),
     # Wear and holes are as large as a picture tells, so a small crop would show them too small.
-    "mend": mender(6_000, "--damage ruined --data.size 192 --batch-size 2", told="mask"),
-    "dehaze": mender(4_000, f"--damage haze --hyper.haze-low 0 --hyper.grain 2 {CROPS}"),
-    "dejpeg": mender(4_000, f"--damage jpeg --hyper.quality-high 95 {CROPS}"),
-    "deblur": mender(3_000, f"--damage blur --hyper.blur-low 0 --hyper.grain 2 {CROPS}"),
+    "mend": mender(4_000, f"--damage ruined --data.size 192 --batch-size 2 {CALM}", told="mask"),
+    "dehaze": mender(3_000, f"--damage haze --hyper.haze-low 0 --hyper.grain 2 {CROPS} {CALM}"),
+    "dejpeg": mender(3_000, f"--damage jpeg --hyper.quality-high 95 {CROPS} {CALM}"),
+    "deblur": mender(2_500, f"--damage blur --hyper.blur-low 0 --hyper.grain 2 {CROPS} {CALM}"),
     "superres": Recipe(
         "srresnet",
         f"{BSDS500} --no-norm --residual --width 32 --blocks 8 --losses l1 --hyper.learning-rate 1e-3 "
-        f"{schedule(4_000)}",
+        f"{schedule(3_000)}",
         "SRResNet",
         ("width", "blocks", "scale", "norm", "residual"),
     ),
     "detect": Recipe(
         "damage_detector",
-        f"{BSDS500} --damage ruined --data.size 192 --batch-size 4 --widths 12 24 48 96 {schedule(3_000)}",
+        f"{BSDS500} --damage ruined --data.size 192 --batch-size 4 --widths 12 24 48 96 {schedule(2_000)}",
         "UNet",
         ("widths",),
         "masks",
@@ -141,7 +142,7 @@ def held_out(run: Path) -> dict[str, str]:
     """Returns what a network reached on the pictures held out from its training, in words."""
     found = facts.describe(run)["metrics"]
     return {
-        f"held-out pictures, {name.removeprefix('evaluation/').replace('_', ' ')}": f"{value:.4g}"
+        f"held-out pictures, {name.removeprefix('evaluation/').replace('_', ' ')}": f"{float(value):.4g}"
         for name, value in sorted(found.items())
         if name.startswith("evaluation/")
     }
