@@ -8,6 +8,7 @@ from jaxgen.filters.guided import guided
 from jaxgen.filters.linear import filter2d, gaussian, mean, wiener
 from jaxgen.filters.matching import match_template
 from jaxgen.filters.patches import inpaint_patches
+from jaxgen.filters.pull_push import inpaint_pull_push
 from jaxgen.filters.rank import median
 from jaxgen.filters.shapes import hu_moments, match_shapes
 
@@ -22,6 +23,7 @@ __all__ = [
     "hu_moments",
     "inpaint_biharmonic",
     "inpaint_patches",
+    "inpaint_pull_push",
     "match_shapes",
     "match_template",
     "mean",

@@ -13,6 +13,7 @@ from jaxgen.errors import UsageError, unknown
 from jaxgen.inference.restorer import Restorer, Traits, make_restorer
 from jaxgen.models.dncnn import DnCNN
 from jaxgen.models.ffdnet import FFDNet
+from jaxgen.models.mender import Mender
 from jaxgen.models.noise_level import NoiseLevel
 from jaxgen.models.residual_unet import ResidualUNet
 from jaxgen.models.srresnet import SRResNet
@@ -20,7 +21,7 @@ from jaxgen.models.unet import UNet
 
 FOLDER = Path(__file__).parent
 SUFFIX = ".safetensors"
-NETWORKS = {network.__name__: network for network in (ResidualUNet, DnCNN, FFDNet, NoiseLevel, SRResNet, UNet)}
+NETWORKS = {network.__name__: network for network in (ResidualUNet, DnCNN, FFDNet, Mender, NoiseLevel, SRResNet, UNet)}
 
 Gives = Literal["pictures", "masks", "levels"]
 """What a network makes of a picture: the restored one, where it is damaged, or how strong its noise is."""

@@ -17,7 +17,6 @@ ROOT = Path(__file__).resolve().parents[2]
 BSDS500 = "--data.name folder --data.dir DIR/bsds500"
 BSDS = "Berkeley's BSDS500, its training and test pictures"
 CALM = "--hyper.learning-rate 5e-4 --hyper.clip-norm 0.5"
-CROPS = "--data.size 96 --batch-size 8"
 TERMS = "to be cited (Arbelaez et al. 2011); its authors ask for non-commercial research and education"
 
 
@@ -54,10 +53,10 @@ def denoiser(steps: int, channels: int, *sets: str) -> Recipe:
     return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"), told="noise", sets=sets)
 
 
-def mender(steps: int, options: str, told: Told = "nothing") -> Recipe:
-    """Returns a recipe of a network for colour pictures that undoes another damage than noise."""
-    words = f"{BSDS500} --data.channels 3 {options} {schedule(steps)}"
-    return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"), told=told)
+def clearer(steps: int, options: str) -> Recipe:
+    """Returns a recipe of a network for colour pictures that undoes damage in all places."""
+    words = f"{BSDS500} --data.channels 3 --data.size 96 --batch-size 8 {CALM} {options} {schedule(steps)}"
+    return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"))
 
 
 RECIPES = {
@@ -70,11 +69,12 @@ RECIPES = {
     ),
     "denoise_gray": denoiser(30_000, 1, "set12", "bsd68"),
     "denoise_color": denoiser(30_000, 3, "cbsd68"),
-    # Wear and holes are as large as a picture tells, so a small crop would show them too small.
-    "mend": mender(4_000, f"--damage ruined --data.size 192 --batch-size 2 {CALM}", told="mask"),
-    "dehaze": mender(3_000, f"--damage haze --hyper.haze-low 0 --hyper.grain 2 {CROPS} {CALM}"),
-    "dejpeg": mender(3_000, f"--damage jpeg --hyper.quality-high 95 {CROPS} {CALM}"),
-    "deblur": mender(2_500, f"--damage blur --hyper.blur-low 0 --hyper.grain 2 {CROPS} {CALM}"),
+    "mend": Recipe(
+        "mender", f"{BSDS500} --data.channels 3 {schedule(4_000)}", "Mender", ("widths", "blocks"), told="mask"
+    ),
+    "dehaze": clearer(2_500, "--damage haze --hyper.haze-low 0 --hyper.grain 2"),
+    "dejpeg": clearer(2_500, "--damage jpeg --hyper.quality-high 95"),
+    "deblur": clearer(2_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2"),
     "superres": Recipe(
         "srresnet",
         f"{BSDS500} --no-norm --residual --width 32 --blocks 8 --losses l1 --hyper.learning-rate 1e-3 "

@@ -1,0 +1,68 @@
+"""Rust, stains, foxing, tears, scratches and holes mended: a rough filling, and a U-Net that adds to it.
+
+    python experiments/mender.py                                     # photographs that come with the installation
+    python experiments/mender.py --damage holes --data.name folder --data.dir DIR
+
+The network is told the mask of what is hidden. PSNR and SSIM are told on photographs held out from training, beside
+those of the damaged ones, and the PSNR of what was hidden.
+Source: Gortler et al. 1996 (pull and push); Zhang et al. 2021 (DRUNet: the U-Net of residual blocks).
+"""
+
+from dataclasses import dataclass
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.errors import UsageError
+from jaxgen.experiment import (
+    HIDING,
+    Kind,
+    ReconstructionLoss,
+    RestorationConfig,
+    RestorationHyper,
+    Shape,
+    compute_dtype,
+    image_channels,
+    restoration_options,
+)
+from jaxgen.models.mender import Mender
+from jaxgen.objectives.restoration import make_restoration
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(RestorationConfig):
+    """Options of this experiment."""
+
+    widths: tuple[int, ...] = (24, 48, 96)
+    """Filters at each size, from half the picture's down."""
+    blocks: int = 2
+    """Residual blocks at each size, on the way down and on the way up."""
+    damage: Kind = "ruined"
+    """What befalls the pictures: one of those that hide places."""
+    told: bool = True
+    """Tell the network the mask of what is hidden, by a further channel; this network needs it."""
+    losses: tuple[ReconstructionLoss, ...] = ("l1",)
+    """What the network is held to, summed; weights in hyper."""
+    steps: int = 4_000
+    """Training steps in all; a run that is resumed goes on to this number."""
+    batch_size: int = 2
+    """Images that one gradient sees, over all devices."""
+    schedule: Shape = "cosine"
+    """Shape of the learning rate over hyper.schedule_steps."""
+    data: DataConfig = DataConfig(name="photos", size=192, channels=3, fit="crop", flip=True, turn=True)
+    hyper: RestorationHyper = RestorationHyper(learning_rate=5e-4, schedule_steps=4_000, clip_norm=0.5)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    if not config.told or config.damage not in HIDING:
+        raise UsageError(
+            f"damage {config.damage}, told {config.told}: this network needs a mask; set damage to one of "
+            f"{', '.join(HIDING)}, and told"
+        )
+    module = Mender(config.widths, config.blocks, image_channels(config), dtype=compute_dtype(config))
+    return make_restoration(module, **restoration_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)
