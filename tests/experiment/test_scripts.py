@@ -27,6 +27,7 @@ NAMES = (
     "encoder_decoder",
     "gan_mlp",
     "lsgan",
+    "mender",
     "nafnet",
     "neighbor2neighbor",
     "noise_level",
