@@ -62,8 +62,8 @@ def spline_weights(corner: Array, length: int, step: float) -> Array:
     points = jnp.arange(length, dtype=jnp.float32) * step + corner
     distance = abs(points[:, None] + 1 - jnp.arange(lattice(length, step), dtype=jnp.float32))
     weights = jnp.maximum(2 - distance, 0) ** 3 - 4 * jnp.maximum(1 - distance, 0) ** 3
-    # Their length is that of the four that are not 0, computed of these and not summed over all nodes: XLA's CPU compiler
-    # (jaxlib 0.12) fuses such a sum with what makes its terms, and large programs of many of them came out as NaN.
+    # Their length is that of the four that are not 0, and no sum over all nodes: the CPU compiler of jaxlib 0.12 hands
+    # such a sum with what makes its terms to YNNPACK, and a large program of many of them came out as NaN.
     t = (points - jnp.floor(points))[:, None]
     four = (1 - t) ** 3, (2 - t) ** 3 - 4 * (1 - t) ** 3, (1 + t) ** 3 - 4 * t**3, t**3
     return weights / jnp.sqrt(sum(weight**2 for weight in four))
