@@ -48,16 +48,32 @@ def enlarged(images: Array, like: Array) -> Array:
     return images if images.shape == like.shape else resize(images, *like.shape[1:3])
 
 
-def quality(clean: Array, image: Array, mask: Array | None, suffix: str = "") -> Metrics:
+def mean_over(counted: Array, values: Array) -> Array:
+    """Returns the mean of the images that count; NaN where none does, and where the value of any image is NaN."""
+    return jnp.where(counted | jnp.isnan(values), values, 0).sum() / counted.sum()
+
+
+def quality(clean: Array, image: Array, mask: Array | None, suffix: str = "", changed: Array | bool = True) -> Metrics:
     """Returns the mean PSNR in dB, and the mean SSIM where the images hold its window, as evaluation metrics.
 
-    Where there is a mask, the PSNR of what it hides is told too, over the images of which it hides anything.
+    Where there is a mask, the PSNR of what it hides is told too, over the images of which it hides anything. The means
+    are over the images that count; a NaN in any image shows in them.
+
+    Args:
+      clean: float[batch, height, width, channel] in [0, 1].
+      image: the same shape, what is measured.
+      mask: float[batch, height, width, 1], 1 where the picture is hidden, or None.
+      suffix: of the metrics' names.
+      changed: bool[batch], of which images the damage changed anything: the others do not count, for the PSNR of an
+        undamaged image is infinite. True: all count.
     """
-    means = {"psnr": psnr(clean, image).mean()}
+    changed = jnp.broadcast_to(changed, len(clean))
+    means = {"psnr": mean_over(changed, psnr(clean, image))}
     if min(clean.shape[1:3]) >= WINDOW:
-        means["ssim"] = ssim(clean, image).mean()
+        means["ssim"] = mean_over(changed, ssim(clean, image))
     if mask is not None:
-        means["masked_psnr"] = jnp.nanmean(masked_psnr(clean, image, mask))
+        hidden = (mask > 0).any((1, 2, 3))
+        means["masked_psnr"] = mean_over(changed & hidden, jnp.where(hidden, masked_psnr(clean, image, mask), 0))
     return {f"evaluation/{name}{suffix}": value for name, value in means.items()}
 
 
@@ -86,7 +102,8 @@ def judged(module, degrade: Degrade, player: str) -> dict[str, Any]:
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         damaged, restored, clean, mask = triples(state, batch)
-        found = quality(clean, damaged, mask, "_input") | quality(clean, restored, mask)
+        changed = (damaged != clean).any((1, 2, 3))
+        found = quality(clean, damaged, mask, "_input", changed) | quality(clean, restored, mask, "", changed)
         return found | {"evaluation/gain": found["evaluation/psnr"] - found["evaluation/psnr_input"]}
 
     return {
@@ -131,7 +148,8 @@ def make_restoration(
       **options: optimizer, schedule, microbatches, axis_name of `make_single`.
     Returns:
       Objective with `restore`, `damage` and `module`. Its evaluation is the mean PSNR in dB and the mean SSIM,
-      of the damaged images ("…_input") and of the restored ones; with a mask, the PSNR of what is hidden too.
+      of the damaged images ("…_input") and of the restored ones, over the images of which the damage changed anything;
+      with a mask, the PSNR of what is hidden too.
     """
 
     def initialise(key: Array, batch: Batch) -> PyTree:

@@ -6,7 +6,7 @@ from flax import linen as nn
 
 from jaxgen.degradations import noise
 from jaxgen.objectives.reconstruction_losses import weighted_sum
-from jaxgen.objectives.restoration import Damage, make_restoration
+from jaxgen.objectives.restoration import Damage, make_restoration, quality
 
 HYPER = {
     "learning_rate": 1e-2,
@@ -137,3 +137,37 @@ def test_what_is_hidden_is_judged_by_itself_and_small_images_in_the_size_of_the_
     assert float(found["evaluation/masked_psnr"]) == pytest.approx(20, abs=1e-3)
     assert float(found["evaluation/psnr"]) == pytest.approx(20 + 10 * np.log10(16), abs=1e-3)
     assert objective.pictures(state, BATCH)["before-after"].shape == (8, 3, 8, 8, 1)
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_images_that_the_damage_left_as_they_were_do_not_count(told):
+    class Halve(nn.Module):
+        """Brings every image halfway to 0.25, which is the first half of the clean ones."""
+
+        @nn.compact
+        def __call__(self, images, train):
+            return self.param("weight", nn.initializers.constant(0.5), ()) * (images - 0.25) + 0.25
+
+    def degrade(keys, images, hyper):
+        mask = jnp.zeros_like(images).at[0, :4].set(1)
+        return Damage(images + 0.1 * mask, None, mask if told else None)
+
+    objective = make_restoration(Halve(), degrade=degrade, loss=mse, hyper=HYPER)
+    batch = {"image": jnp.full((3, 8, 8, 1), 0.25).at[1].set(0.75)}
+    found = objective.evaluate(jax.jit(objective.init)(jax.random.key(0), batch), batch)
+    assert float(found["evaluation/psnr_input"]) == pytest.approx(20 + 10 * np.log10(2), abs=1e-3)
+    assert float(found["evaluation/gain"]) == pytest.approx(20 * np.log10(2), abs=1e-3)
+    if told:
+        assert float(found["evaluation/masked_psnr_input"]) == pytest.approx(20, abs=1e-3)
+        assert float(found["evaluation/masked_psnr"]) == pytest.approx(20 + 20 * np.log10(2), abs=1e-3)
+
+
+@pytest.mark.parametrize("broken", [0, 1])
+def test_an_image_that_is_nan_shows_whether_it_counts_or_not(broken):
+    clean = jnp.full((2, 11, 11, 1), 0.5)
+    changed = jnp.array([True, False])
+    found = quality(clean, clean.at[0].add(0.1).at[broken, 0, 0].set(jnp.nan), None, "", changed)
+    assert set(found) == {"evaluation/psnr", "evaluation/ssim"} and all(np.isnan(list(found.values())))
+    masks = jnp.ones((2, 11, 11, 1)).at[1].set(0)
+    hidden = quality(clean, clean.at[0].add(0.1).at[0, 0, 0].set(jnp.nan), masks)["evaluation/masked_psnr"]
+    assert np.isnan(hidden)
