@@ -8,11 +8,12 @@ import pytest
 from skimage import data as photographs
 
 from jaxgen import restorers, weights
-from jaxgen.degradations import gaussian_noise
+from jaxgen.degradations import gaussian_noise, scratches
 from jaxgen.errors import UsageError
 from jaxgen.inference.noise_level import estimate
 from jaxgen.inference.restorer import examine, restore
 from jaxgen.metrics.image import psnr
+from jaxgen.metrics.masks import masked_psnr
 from jaxgen.models.residual_unet import ResidualUNet
 from jaxgen.photographs import Photograph
 from jaxgen.restoring import tasks
@@ -105,6 +106,19 @@ def test_tiles_of_a_shipped_network_agree_to_a_tenth_of_a_grey_level(name):
     image = noisy(picture(network(name).traits.channels), 25)[:200, :170]
     tiled, whole = (restore(network(name), image, 0.1, largest=largest) for largest in (64, 256))
     assert abs(tiled - whole).max() * LEVELS < 0.1
+
+
+def test_what_a_mask_shows_is_mended_whatever_the_tiles():
+    image = picture(3)[:200, :170]
+    seen, mask = (np.asarray(values[0]) for values in scratches(jax.random.key(3), image[None]))
+    mask = (mask >= 0.1).astype(np.float32)
+    mended = [
+        tasks.choose("scratches", settings)(Photograph(seen), settings, lambda done, total: None).pixels
+        for settings in (tasks.Settings(mask=mask, tile=64), tasks.Settings(mask=mask, tile=256))
+    ]
+    before, after = (float(masked_psnr(image[None], values[None], mask[None])[0]) for values in (seen, mended[0]))
+    assert after > before + 6
+    assert abs(mended[0] - mended[1]).max() * LEVELS < 0.1
 
 
 @pytest.mark.parametrize("sigma", [5, 15, 25, 50])

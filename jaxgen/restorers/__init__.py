@@ -30,6 +30,7 @@ FILES = {
     "noise_level": "dacb691624ecbad7b6b4a01191674ea60ec82aa0943d33743f083af1596fd07c",
     "denoise_gray": "042b661cc6c3e719cf8f90cd1628c219e57f11b5d827f80d2916bb3284f5c6a0",
     "denoise_color": "8ce199c807fbb3ee78f00420ce5faf9bd73a1b1df65f31a3d1af10db5f110363",
+    "mend": "f8f9092657d421ed17e9f2ac74be69c6d9ce9fa6c470ddce5977d49fa43be449",
 }
 """The sha256 of NAME.safetensors in this folder, by name."""
 
