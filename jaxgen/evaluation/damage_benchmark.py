@@ -22,6 +22,7 @@ from jaxgen.metrics.protocols import rounded
 from jaxgen.training.run_folder import to_json
 
 BIHARMONIC = "biharmonic, mask given"
+PULL_PUSH = "pull and push, mask given"
 DARK_CHANNEL = "dark channel"
 PROTOCOLS = {1: "gray8", 3: "rgb8"}
 """How pictures are compared, by their channels."""
@@ -66,9 +67,9 @@ def filtered(change: Callable[[Array], Array], picture: np.ndarray, mask: np.nda
     return np.asarray(change(picture[None])[0])
 
 
-def filled(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Returns a picture with the smoothest surface over what is hidden."""
-    return np.asarray(filters.inpaint_biharmonic(picture[None], mask[None])[0])
+def filled(inpaint: Callable[[Array, Array], Array], picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Returns a picture with what is hidden filled by a filter."""
+    return np.asarray(inpaint(picture[None], mask[None])[0])
 
 
 def classical(name: str) -> dict[str, Way]:
@@ -79,7 +80,8 @@ def classical(name: str) -> dict[str, Way]:
     """
     ways = {row: partial(filtered, change) for row, change in BASELINES.items()}
     if name in MASKED:
-        ways[BIHARMONIC] = filled
+        ways[BIHARMONIC] = partial(filled, filters.inpaint_biharmonic)
+        ways[PULL_PUSH] = partial(filled, filters.inpaint_pull_push)
     if name == "haze":
         ways[DARK_CHANNEL] = partial(filtered, filters.dehaze)
     return ways

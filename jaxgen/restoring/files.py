@@ -40,7 +40,9 @@ def is_result(path: Path, tasks: Iterable[str]) -> bool:
     if path.name.endswith(f"-{COMPARED}.png"):
         return True
     originals = {path.stem.removesuffix(f"-{task}") for task in tasks if path.stem.endswith(f"-{task}")}
-    return any(other.name in originals or other.stem in originals for other in path.parent.iterdir())
+    return bool(originals) and any(
+        other.name in originals or other.stem in originals for other in path.parent.iterdir()
+    )
 
 
 def photographs_in(path: Path, tasks: Iterable[str]) -> list[Path]:

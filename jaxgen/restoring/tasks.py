@@ -50,11 +50,12 @@ def choose(task: str, settings: Settings, *, masked: bool = False) -> Task:
     Args:
       task: one of `TASKS`.
       settings: of every photograph.
-      masked: whether each photograph will have a mask.
+      masked: whether each photograph will have a mask, where the settings have none yet.
     Raises:
       UsageError: if there is none, a setting is out of its range, or the task takes no such setting.
     """
     check(settings)
+    masked = masked or settings.mask is not None
     if task not in TASKS:
         raise unknown("task", task, TASKS)
     if settings.sigma is not None and task not in OF_NOISE:
@@ -72,12 +73,12 @@ def by_network(network: Restorer, settings: Settings, *, masked: bool = False) -
     Args:
       network: to be applied.
       settings: of every photograph.
-      masked: whether each photograph will have a mask.
+      masked: whether each photograph will have a mask, where the settings have none yet.
     Raises:
       UsageError: if a setting is out of its range, or the network takes no such setting or lacks one.
     """
     check(settings)
-    applying.check(network, settings, masked=masked)
+    applying.check(network, settings, masked=masked or settings.mask is not None)
     return partial(apply, network)
 
 

@@ -1,5 +1,6 @@
 """The picture of the results page: each task of `jaxgen restore` on a photograph that nothing was trained on."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,6 +8,7 @@ import jax
 import numpy as np
 
 from jaxgen.degradations import downsample
+from jaxgen.errors import UsageError
 from jaxgen.evaluation.damages import damaged
 from jaxgen.metrics.image import psnr
 from jaxgen.photographs import Photograph
@@ -26,7 +28,7 @@ class Shown(NamedTuple):
     Attributes:
       task: of `jaxgen restore`.
       damage: of the damage benchmark; empty for pictures made smaller.
-      photograph: scikit-image's name of it; all three are in the public domain.
+      photograph: scikit-image's name of it; all three are public domain or CC0.
       masked: whether the task is told where the damage is.
     """
 
@@ -43,9 +45,9 @@ SHOWN = (
     Shown("dejpeg", "jpeg", "astronaut"),
     Shown("superres", "", "chelsea"),
     Shown("inpaint", "holes", "astronaut", masked=True),
-    Shown("derust", "rust", "coffee"),
-    Shown("scratches", "scratches", "chelsea"),
-    Shown("scratches", "tears", "astronaut"),
+    Shown("derust", "rust", "coffee", masked=True),
+    Shown("scratches", "scratches", "chelsea", masked=True),
+    Shown("scratches", "tears", "astronaut", masked=True),
     Shown("auto", "all", "coffee"),
 )
 
@@ -75,16 +77,27 @@ def row(shown: Shown, seed: int) -> list[np.ndarray]:
     return [np.clip(before, 0, 1), restored, clean]
 
 
-def draw(path: Path, seed: int = 0) -> None:
-    """Writes the picture."""
+def rows(seed: int, say: Callable[[str], None]) -> list[tuple[Shown, list[np.ndarray]]]:
+    """Returns the rows whose networks are in this installation; of the others it tells why they are left out."""
+    made = []
+    for shown in SHOWN:
+        try:
+            made.append((shown, row(shown, seed)))
+        except UsageError as error:
+            say(f"left out: {shown.task} of {shown.damage or 'small pictures'}: {error}")
+    return made
+
+
+def draw(path: Path, seed: int = 0, say: Callable[[str], None] = print) -> None:
+    """Writes the picture, and tells which tasks are left out of it."""
     from matplotlib import pyplot as plt
 
-    lines = -(-len(SHOWN) // TOGETHER)
-    figure, axes = plt.subplots(lines, 3 * TOGETHER, figsize=(1.6 * 3 * TOGETHER, 1.78 * lines), dpi=120)
+    made = rows(seed, say)
+    lines = -(-len(made) // TOGETHER)
+    figure, axes = plt.subplots(lines, 3 * TOGETHER, figsize=(1.6 * 3 * TOGETHER, 1.78 * lines), dpi=120, squeeze=False)
     for axis in axes.flat:
         axis.set_axis_off()
-    for index, shown in enumerate(SHOWN):
-        pictures = row(shown, seed)
+    for index, (shown, pictures) in enumerate(made):
         names = [f"{shown.damage or 'a quarter as large'}, {quality(pictures, 0)}"]
         names += [f"{shown.task}{', mask given' if shown.masked else ''}, {quality(pictures, 1)}", "undamaged"]
         first = 3 * (index % TOGETHER)

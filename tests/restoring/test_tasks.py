@@ -66,6 +66,10 @@ def test_a_mask_is_for_a_task_that_works_on_places():
     with pytest.raises(UsageError, match="mask: dehaze works on the whole photograph; leave it out, or take derust"):
         tasks.choose("dehaze", Settings(), masked=True)
     assert tasks.choose("inpaint", Settings(), masked=True)
+    mask = np.ones((2, 2, 1), np.float32)
+    assert tasks.choose("inpaint", Settings(mask=mask))
+    with pytest.raises(UsageError, match="mask: dehaze works on the whole photograph"):
+        tasks.choose("dehaze", Settings(mask=mask))
 
 
 def test_images_are_cleaned_one_by_one(told):

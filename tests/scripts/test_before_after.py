@@ -1,0 +1,40 @@
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgen.errors import UsageError
+from jaxgen.restoring import tasks
+from jaxgen.restoring.applying import Result
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture
+def before_after(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    return importlib.import_module("shipping.before_after")
+
+
+def test_what_is_there_is_drawn_and_what_is_missing_is_told(before_after, monkeypatch, tmp_path):
+    masks = []
+
+    def half(photograph, settings, progress):
+        masks.append(settings.mask)
+        return Result(photograph.pixels / 2, "")
+
+    def missing(photograph, settings, progress):
+        raise UsageError("no such network")
+
+    for task, act in (("denoise", half), ("inpaint", half), ("dehaze", missing)):
+        monkeypatch.setitem(tasks.TASKS, task, act)
+    chosen = [shown for shown in before_after.SHOWN if shown.task in {"denoise", "inpaint", "dehaze"}]
+    monkeypatch.setattr(before_after, "SHOWN", chosen)
+    said = []
+    before_after.draw(tmp_path / "new" / "restored.png", say=said.append)
+    assert said == ["left out: dehaze of haze: no such network"]
+    assert masks[0] is None
+    assert 0 < masks[1].mean() < 1
+    assert np.asarray(Image.open(tmp_path / "new" / "restored.png")).std() > 10
