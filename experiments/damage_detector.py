@@ -9,13 +9,13 @@ Source: Ronneberger, Fischer, Brox 2015 (U-Net); Milletari, Navab, Ahmadi 2016 (
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
 from jaxgen.experiment import Config as BaseConfig
+from jaxgen.experiment import Effect, compute_dtype, make_degrade, objective_options
 from jaxgen.experiment import Hyper as BaseHyper
-from jaxgen.experiment import compute_dtype, make_degrade, objective_options
 from jaxgen.models.unet import UNet
 from jaxgen.objectives.detection import make_detection
 from jaxgen.step.state import Objective
@@ -27,6 +27,8 @@ class Hyper(BaseHyper):
 
     grain: float = 8.0
     """Largest standard deviation of noise that comes to the damage, in grey levels of 255."""
+    chance: float = 0.4
+    """Probability of each kind of damage in worn and ruined."""
     cross_entropy_weight: float = 1.0
     """Weight of the cross-entropy, the mean over pixels in nats."""
     dice_weight: float = 1.0
@@ -45,6 +47,11 @@ class Config(BaseConfig):
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, turn=True)
     hyper: Hyper = Hyper(learning_rate=1e-3)
+
+    effects: ClassVar[tuple[Effect, ...]] = (
+        *BaseConfig.effects,
+        Effect(("hyper.chance",), "set damage to worn or ruined", lambda config: config.damage in ("worn", "ruined")),
+    )
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:

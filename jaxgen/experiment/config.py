@@ -68,7 +68,7 @@ class Config:
     """Run folder; empty: runs/NAME. A folder that holds a run is resumed."""
     start: str = ""
     """What the network that makes pictures starts from: another run's folder, a shipped network, a .safetensors file;
-    empty: random numbers."""
+    empty: random numbers. Arrays of other shapes start anew, and a line tells which."""
     checkpoint_every: int = 1000
     """Steps between checkpoints."""
     checkpoint_minutes: float = 0.0

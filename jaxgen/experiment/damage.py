@@ -37,7 +37,6 @@ Kind = Literal[
 LEVELS = 255
 VISIBLE = 0.1
 """Opacity from which on damage counts as hiding the picture, in the mask that a network is told and judged by."""
-OFTEN = 0.4
 LAYERS = {name: getattr(degradations, name) for name in ("rust", "stain", "foxing", "tears", "scratches")}
 """What lies over a picture, each (key, images) -> (images, opacity)."""
 HIDING = (*LAYERS, "holes", "worn", "ruined")
@@ -45,6 +44,7 @@ HIDING = (*LAYERS, "holes", "worn", "ruined")
 
 Images = Callable[[Array, Array, Numbers], Array]
 Layer = Callable[[Array, Array], tuple[Array, Array]]
+Overlay = Callable[[Array, Array, Numbers], tuple[Array, Array]]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,8 @@ class DamageHyper(NoiseHyper):
 
     grain: float = 0.0
     """Largest standard deviation of noise that comes to any other damage, in grey levels of 255."""
+    chance: float = 0.4
+    """Probability of each kind of damage in worn and ruined."""
     blur_low: float = 0.5
     """Smallest standard deviation of a blur, in pixels."""
     blur_high: float = 3.0
@@ -79,6 +81,7 @@ DAMAGE_EFFECTS = (
         "set damage to one that noise may come to",
         lambda config: config.damage not in ("noise", "downsample", "gray", "given"),
     ),
+    Effect(("hyper.chance",), "set damage to worn or ruined", with_damage("worn", "ruined")),
     Effect(("hyper.blur_low", "hyper.blur_high"), "set damage to blur", with_damage("blur")),
     Effect(("hyper.quality_low", "hyper.quality_high"), "set damage to jpeg", with_damage("jpeg")),
     Effect(("hyper.haze_low", "hyper.haze_high"), "set damage to haze", with_damage("haze")),
@@ -128,10 +131,10 @@ def everywhere(change: Images, keys: Array, images: Array, hyper: Numbers) -> Da
     return Damage(grainy(second, change(first, images, hyper), hyper))
 
 
-def hidden(layer: Layer, keys: Array, images: Array, hyper: Numbers) -> Damage:
+def hidden(overlay: Overlay, keys: Array, images: Array, hyper: Numbers) -> Damage:
     """Returns images some places of which are hidden, with grain, guided by the mask of these places."""
     first, second = streams(keys, len(images), 2)
-    made, opacity = layer(first, images)
+    made, opacity = overlay(first, images, hyper)
     mask = (opacity >= VISIBLE).astype(images.dtype)
     return Damage(grainy(second, made, hyper), mask, mask)
 
@@ -142,14 +145,19 @@ def emptied(keys: Array, images: Array) -> tuple[Array, Array]:
     return degradations.holes(draw, images, uniform(shade, len(images)))
 
 
-def overlaid(layers: Sequence[Layer], keys: Array, images: Array) -> tuple[Array, Array]:
+def alone(layer: Layer, keys: Array, images: Array, hyper: Numbers) -> tuple[Array, Array]:
+    """Returns images under one layer, and its opacity."""
+    return layer(keys, images)
+
+
+def overlaid(layers: Sequence[Layer], keys: Array, images: Array, hyper: Numbers) -> tuple[Array, Array]:
     """Returns images under several layers, each by chance, and the largest opacity."""
 
     def over(layer: Layer, key: Array, pair: tuple[Array, Array]) -> tuple[Array, Array]:
         made, opacity = layer(key, pair[0])
         return made, jnp.maximum(pair[1], opacity.astype(images.dtype))
 
-    perhaps = [degradations.apply_if(OFTEN, partial(over, layer)) for layer in layers]
+    perhaps = [degradations.apply_if(hyper["chance"], partial(over, layer)) for layer in layers]
     return degradations.compose(*perhaps)(keys, (images, jnp.zeros((*images.shape[:-1], 1), images.dtype)))
 
 
@@ -173,10 +181,10 @@ def make_degrade(kind: Kind, *, told: bool, scale: int = 1) -> Degrade:
       scale: by how much `downsample` makes images smaller.
     """
     changes = {"blur": blurred, "jpeg": compressed, "haze": hazy, "warp": warped}
-    layers = LAYERS | {
-        "holes": emptied,
+    layers = LAYERS | {"holes": emptied}
+    overlays = {name: partial(alone, layer) for name, layer in layers.items()} | {
         "worn": partial(overlaid, tuple(LAYERS.values())),
-        "ruined": partial(overlaid, (*LAYERS.values(), emptied)),
+        "ruined": partial(overlaid, tuple(layers.values())),
     }
     damages = {
         "noise": noise,
@@ -184,7 +192,7 @@ def make_degrade(kind: Kind, *, told: bool, scale: int = 1) -> Degrade:
         "given": given,
         "downsample": partial(small, scale=scale),
         **{name: partial(everywhere, change) for name, change in changes.items()},
-        **{name: partial(hidden, layer) for name, layer in layers.items()},
+        **{name: partial(hidden, overlay) for name, overlay in overlays.items()},
     }
     damage = damages[kind]
 

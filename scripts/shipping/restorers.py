@@ -78,13 +78,14 @@ RECIPES = {
     "superres": Recipe(
         "srresnet",
         f"{BSDS500} --no-norm --residual --width 32 --blocks 8 --losses l1 --hyper.learning-rate 1e-3 "
-        f"{schedule(3_000)}",
+        f"{schedule(9_000)}",
         "SRResNet",
         ("width", "blocks", "scale", "norm", "residual"),
     ),
     "detect": Recipe(
         "damage_detector",
-        f"{BSDS500} --damage ruined --data.size 192 --batch-size 4 --widths 12 24 48 96 {schedule(2_000)}",
+        f"{BSDS500} --damage ruined --hyper.chance 0.25 --data.size 192 --batch-size 4 --widths 12 24 48 96 "
+        f"--hyper.clip-norm 0.5 {schedule(6_000)}",
         "UNet",
         ("widths",),
         "masks",

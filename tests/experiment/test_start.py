@@ -8,7 +8,9 @@ from jaxgen import restorers, weights
 from jaxgen.errors import UsageError
 from jaxgen.experiment.reopen import open_run
 from jaxgen.experiment.run import train
+from jaxgen.experiment.start import compare
 from jaxgen.models.srresnet import SRResNet
+from jaxgen.training.leaves import named_leaves
 
 QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "picture_every": 0, "evaluate_images": 2}
 SMALL = {"width": 2, "blocks": 1, "scale": 2}
@@ -55,9 +57,35 @@ def test_a_file_of_weights_is_a_start_too(config, pretrained, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, state.params["model"], variables["params"])
 
 
-def test_another_network_is_told(config, pretrained, tmp_path):
-    settings, build = config("srresnet", tmp_path / "run", start=str(pretrained))
-    with pytest.raises(UsageError, match=r"has another network: params/.* is absent there"):
-        train(dataclasses.replace(settings, blocks=2), build, say=lambda line: None)
+def test_of_another_network_what_fits_is_taken_and_a_line_tells_the_rest(config, pretrained, tmp_path):
+    deeper, build = config("srresnet", tmp_path / "deeper", start=str(pretrained))
+    deeper = dataclasses.replace(deeper, blocks=2, hyper=dataclasses.replace(deeper.hyper, learning_rate=0.0))
+    lines = []
+    state = train(deeper, build, say=lines.append)
+    expected = named_leaves(open_run(pretrained).variables["params"])
+    found = named_leaves(state.params["model"])
+    assert expected.keys() < found.keys()
+    for path, leaf in expected.items():
+        np.testing.assert_array_equal(found[path], leaf)
+    (line,) = (line for line in lines if line.startswith(f"start {pretrained}"))
+    new = found.keys() - expected.keys()
+    assert "arrays taken; anew: " in line and "left" not in line
+    assert all(f"params/{path} (absent there)" in line for path in new)
+
+
+def test_what_is_left_and_what_has_another_shape_is_told():
+    array = lambda *shape: {"dtype": "float32", "shape": list(shape)}
+    there = {"params/a": array(2), "params/b": array(3, 4), "params/c": array(1)}
+    here = {"params/a": array(2), "params/b": array(3, 5)}
+    expected = "start it: 1 of 2 arrays taken; anew: params/b (float32[3, 4] there); left: params/c"
+    assert compare("it", there, here) == expected
+    assert compare("it", here, here) == "start it: 2 of 2 arrays taken"
+
+
+def test_a_start_of_which_nothing_fits_is_refused(config, tmp_path):
+    array = {"dtype": "float32", "shape": [2]}
+    with pytest.raises(UsageError, match=r"start it has another network: a is float32\[2\] there and absent here"):
+        compare("it", {"a": array}, {"b": array})
+    settings, build = config("srresnet", tmp_path / "run", start=str(tmp_path))
     with pytest.raises(UsageError, match=r"it has no config\.json"):
-        train(dataclasses.replace(settings, start=str(tmp_path)), build, say=lambda line: None)
+        train(settings, build, say=lambda line: None)
