@@ -164,6 +164,14 @@ def count(text: str) -> int:
     return value
 
 
+def positive(text: str) -> float:
+    """Returns a number above 0."""
+    value = float(text)
+    if not value > 0:
+        raise argparse.ArgumentTypeError(f"{value:g} is not above 0")
+    return value
+
+
 def seed(text: str) -> int:
     """Returns a whole number from 0 to `LARGEST_SEED`."""
     value = int(text)
@@ -262,7 +270,7 @@ def make_parser() -> argparse.ArgumentParser:
     new.add_argument("--out", type=Path, help="folder for the results (default: beside the originals)")
     new.add_argument("--overwrite", action="store_true", help="make results again that are there already")
     new.add_argument("--tile", type=count, default=1024, help="largest tile, 64 to 1024 pixels (default: 1024)")
-    new.add_argument("--megapixels", type=float, default=100.0, help="the largest picture that is read (default: 100)")
+    new.add_argument("--megapixels", type=positive, default=100.0, help="the largest picture that is read (default: 100)")
     new.set_defaults(action=restore)
 
     new = commands.add_parser("info", help="configuration, parameters, step, digest, best and last metrics of a run")

@@ -189,6 +189,7 @@ def test_sampling_needs_no_data(trained, tmp_path, capsys, monkeypatch):
         ("info nowhere", "nowhere is no run folder: it has no config.json"),
         ("sample nowhere", "nowhere is no run folder"),
         ("sample nowhere --count 0", "0 is not at least 1"),
+        ("restore nowhere --megapixels nan", "argument --megapixels: nan is not above 0"),
         ("sample nowhere --seed -1", "argument --seed: -1 is not from 0 to 2**32 - 2"),
         ("sample nowhere --seed x", "argument --seed: invalid seed value: 'x'"),
         ("evaluate nowhere --seed 4294967295", "argument --seed: 4294967295 is not from 0 to 2**32 - 2"),

@@ -106,12 +106,14 @@ def check(network: Restorer, settings: Settings, *, masked: bool) -> None:
 
     Args:
       network: to be applied.
-      settings: of which the level of noise counts.
+      settings: of which the level of noise and the tile count.
       masked: whether there is a mask.
     """
     told = network.traits.told
     if settings.sigma is not None and told != "noise":
         raise UsageError(f"sigma {settings.sigma:g}: this network is told no level of noise; leave it out")
+    if settings.tile != SIDES[-1] and network.traits.reach is None:
+        raise UsageError(f"tile {settings.tile}: this network is given the whole picture at once; leave it out")
     if masked and told != "mask":
         raise UsageError("mask: this network is told none; leave it out")
     if not masked and told == "mask":

@@ -52,6 +52,14 @@ def test_a_level_is_for_a_network_that_takes_one():
     assert apply(halving(3, "noise"), Photograph(PIXELS), settings, nothing).told == "noise σ 25.0 as given"
 
 
+def test_a_tile_is_for_a_network_that_has_a_reach():
+    network = halving(3)
+    whole = network._replace(traits=network.traits._replace(reach=None))
+    with pytest.raises(UsageError, match="tile 512: this network is given the whole picture at once; leave it out"):
+        apply(whole, Photograph(PIXELS), Settings(tile=512), nothing)
+    apply(whole, Photograph(PIXELS), Settings(), nothing)
+
+
 def test_a_mask_is_for_a_network_that_takes_one():
     mask = np.zeros((20, 30, 1), np.float32)
     mask[5:9, 10:20] = 1
