@@ -50,6 +50,7 @@ class Protocol:
       inception_score_splits: parts whose Inception Scores are averaged.
       ema: whether the generator's averaged parameters were used.
       seed: of the latents.
+      latents: what they are drawn from.
     """
 
     extractor: str
@@ -71,6 +72,7 @@ class Protocol:
     inception_score_splits: int
     ema: bool
     seed: int
+    latents: str
 
 
 def load_split(config: data.Config, split: str) -> Dataset:
@@ -106,6 +108,7 @@ def evaluate(
     reference: str = "test",
     seed: int = 0,
     ema: bool = True,
+    latents: str = "the prior",
 ) -> dict[str, Any]:
     """Returns the scores of generated images, the floor and the protocol, as plain values.
 
@@ -121,6 +124,7 @@ def evaluate(
       reference: "test" or "train", the split to compare with.
       seed: of the latents, at most `LARGEST_SEED`.
       ema: whether the variables are averaged ones, for the protocol.
+      latents: what `sample` draws them from, in words, for the protocol.
     Returns:
       {"scores", "floor", "protocol", "seconds" (without reading the data, and without the floor)}.
     Raises:
@@ -159,6 +163,7 @@ def evaluate(
         inception_score_splits=scores.INCEPTION_SCORE_SPLITS,
         ema=ema,
         seed=seed,
+        latents=latents,
     )
     return {"scores": found, "floor": floor, "protocol": dataclasses.asdict(protocol), "seconds": round(seconds, 2)}
 

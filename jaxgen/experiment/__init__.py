@@ -23,6 +23,7 @@ from jaxgen.experiment.restoration import (
     image_channels,
     restoration_options,
 )
+from jaxgen.experiment.variational import VariationalConfig, VariationalHyper, network_options, variational_options
 
 __all__ = [
     "DAMAGE_EFFECTS",
@@ -46,14 +47,18 @@ __all__ = [
     "RestorationConfig",
     "RestorationHyper",
     "Shape",
+    "VariationalConfig",
+    "VariationalHyper",
     "adversarial_options",
     "compute_dtype",
     "discriminator_options",
     "gan_options",
     "image_channels",
     "make_degrade",
+    "network_options",
     "noisy",
     "objective_options",
     "players",
     "restoration_options",
+    "variational_options",
 ]

@@ -1,5 +1,6 @@
 """What a run's generated images are worth: from a run folder to an evaluation, and a line in it."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -7,8 +8,9 @@ from typing import Any
 
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import networks, report
-from jaxgen.experiment import reopen
+from jaxgen.experiment import mixture, reopen
 from jaxgen.experiment.adversarial import classes
+from jaxgen.step.optimizers import hyper_arrays
 from jaxgen.training import progress
 
 FILE = "evaluations.jsonl"
@@ -23,6 +25,7 @@ def evaluate_run(
     seed: int = 0,
     which: str = "last",
     ema: bool = True,
+    components: int = 0,
     say: Callable[[str], None] = progress.say,
 ) -> dict[str, Any]:
     """Returns a run's scores, floor and protocol, and appends them to RUN/evaluations.jsonl.
@@ -35,6 +38,8 @@ def evaluate_run(
       seed: of the latents.
       which: "last" or "best" checkpoint.
       ema: whether the averaged variables are measured.
+      components: of a Gaussian mixture, fitted to the codes of training images, that latents are drawn from; 0: they
+        are drawn from the prior.
       say: takes warnings.
     Returns:
       {"step", "checkpoint", "scores", "floor", "protocol", "seconds"}.
@@ -47,22 +52,82 @@ def evaluate_run(
     # Before the checkpoint is read: that takes long, and what does not fit is known already.
     network = networks.choose(extractor, built.config.data.name, built.config.data.channels)
     opened = reopen.open_built(run, built, which=which, ema=ema, say=say)
+    if components:
+        opened = mixture.with_mixture(opened, components)
     try:
         found = report.evaluate(
             network,
             built.config.data,
-            built.objective.sample,
+            opened.objective.sample,
             opened.variables,
             conditional=classes(built.config) > 0,
             count=count,
             reference=reference,
             seed=seed,
             ema=ema,
+            latents=mixture.describe(components) if components else "the prior",
         )
     except ValueError as error:  # Metrics raise it for images that cannot be measured.
         raise UsageError(f"{run} at step {opened.step}: {error}") from error
     if (generated := found["protocol"]["generated"]) < count:
         say(f"{generated} images are generated and not {count}: the floor has no more, {found['protocol']['floor']}")
+    found = {"step": opened.step, "checkpoint": which, **found}
+    keep(run, found)
+    return found
+
+
+def evaluate_likelihood(
+    run: Path,
+    samples: int,
+    *,
+    count: int = 10_000,
+    chunk: int = 0,
+    reference: str = "test",
+    seed: int = 0,
+    which: str = "last",
+    ema: bool = True,
+    say: Callable[[str], None] = progress.say,
+) -> dict[str, Any]:
+    """Returns how likely a variational run makes held-out images, and appends it to RUN/evaluations.jsonl.
+
+    Args:
+      run: its folder.
+      samples: codes drawn for each image.
+      count: images, at most as many as the split has.
+      chunk: codes of an image that are looked at together; 0: chosen by memory.
+      reference: "test" or "train", the split.
+      seed: of codes and of black and white.
+      which: "last" or "best" checkpoint.
+      ema: whether the averaged variables are measured.
+      say: takes warnings.
+    Returns:
+      {"step", "checkpoint", "scores", "protocol", "seconds"}, see `evaluation.likelihood.evaluate`.
+    Raises:
+      UsageError: if the run has no likelihood, cannot be opened, or a number is out of range.
+    """
+    from jaxgen.evaluation import likelihood
+
+    built = reopen.build(run, say)
+    if built.objective.log_weights is None:
+        raise UsageError(f"{run}: this run has no likelihood; only variational experiments have one")
+    opened = reopen.open_built(run, built, which=which, ema=ema, say=say)
+    config = built.config
+    found = likelihood.evaluate(
+        config.data,
+        built.objective,
+        opened.variables,
+        hyper_arrays(dataclasses.asdict(config.hyper)),
+        likelihood=config.likelihood,
+        binarise=config.binarise,
+        samples=samples,
+        count=count,
+        chunk=chunk,
+        reference=reference,
+        seed=seed,
+        ema=ema,
+    )
+    if "bits_per_dimension" not in found["scores"]:
+        say("warning: a Bernoulli likelihood of grey intensities is no probability of images; train with --binarise")
     found = {"step": opened.step, "checkpoint": which, **found}
     keep(run, found)
     return found

@@ -20,7 +20,7 @@ from jaxgen.experiment.scripts import describe_script, to_dict
 from jaxgen.experiment.start import start_from
 from jaxgen.reports import curves
 from jaxgen.step.state import Batch, Metrics, Objective, TrainState
-from jaxgen.training import execute, loop, progress
+from jaxgen.training import execute, loop, memory, progress
 from jaxgen.training.checkpoints import Checkpoints
 from jaxgen.training.run_folder import RunFolder
 
@@ -106,6 +106,17 @@ def choose_evaluation(
     return measure, objective._replace(selection=selection)
 
 
+def require_memory(config: Config, objective: Objective, template: TrainState, first: Batch) -> None:
+    """Raises UsageError where several codes for each image cannot fit memory, before a step is compiled."""
+    if getattr(config, "samples", 1) == 1:
+        return
+    batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((config.batch_size, *x.shape[1:]), x.dtype), first)
+    # One of its values and one of its gradient are there at the same time.
+    needed = 2 * memory.largest_array(objective.step, template, batch)
+    told = f"a step of {config.batch_size} images with {config.samples} codes each"
+    memory.require(needed, told, "lower samples or batch-size, or raise microbatches")
+
+
 def run_path(config: Config, script: dict[str, str]) -> Path:
     """Returns a run's folder: the one asked for, or runs/NAME."""
     return Path(config.run or Path("runs") / script["name"])
@@ -134,6 +145,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     measure, objective = choose_evaluation(config, objective, kept)
     first = dataset.batch(0, 0, 1)
     template = jax.eval_shape(objective.init, jax.random.key(0), first)
+    require_memory(config, objective, template, first)
     program = execute.compile_program(
         partial(build, config),
         lambda images: execute.Feed(*dataset.source(images)),

@@ -39,12 +39,60 @@ def kl_normal(mean: Array, log_variance: Array, prior_mean: float | Array, prior
     Reference: Kingma and Welling 2014, appendix B, for a prior of any mean and variance.
     """
     mean, log_variance = matched(mean, log_variance)
+    return total(divergence(mean, log_variance, prior_mean, prior_log_variance))
+
+
+def divergence(
+    mean: Array, log_variance: Array, prior_mean: float | Array = 0.0, prior_log_variance: float | Array = 0.0
+) -> Array:
+    """Returns KL(N(μ, σ²) ‖ N(m, s²)) of each number alone, in nats, of the shape of `mean`."""
     prior_mean = jnp.broadcast_to(prior_mean, mean.shape)
     prior_log_variance = jnp.broadcast_to(prior_log_variance, mean.shape)
     log_ratio = log_variance - prior_log_variance
     distance = (mean - prior_mean) ** 2 * jnp.exp(-prior_log_variance)
     # σ²/s² − 1 − log σ²/s² loses every digit near equality unless the first two are taken together.
-    return total(distance + jnp.expm1(log_ratio) - log_ratio) / 2
+    return (distance + jnp.expm1(log_ratio) - log_ratio) / 2
+
+
+def free_bits(mean: Array, log_variance: Array, least: float | Array) -> Array:
+    """Returns Σⱼ max(λ, KL(N(μⱼ, σⱼ²) ‖ N(0, 1))): below λ nats a latent costs no more, and is not pushed to the prior.
+
+    The paper takes the maximum with the mean over a batch; here it is of each image alone, and so the same however a
+    batch is spread over devices.
+
+    Args:
+      mean: float[batch, latent], μ.
+      log_variance: float[batch, latent], log σ².
+      least: λ, nats for each latent; 0 is `kl_standard_normal`.
+    Returns:
+      float[batch], nats.
+    Raises:
+      ValueError: if the shapes differ.
+    Reference: Kingma et al. 2016, appendix C.8.
+    """
+    mean, log_variance = matched(mean, log_variance)
+    return total(jnp.maximum(divergence(mean, log_variance), least))
+
+
+def prior_log_ratio(mean: Array, log_variance: Array, noise: Array) -> Array:
+    """Returns log p(z) − log q(z|x) at z = μ + σ·ε, for the standard normal prior and q = N(μ, diag σ²).
+
+    Args:
+      mean: float[batch, latent], μ.
+      log_variance: float[batch, latent], log σ².
+      noise: float[batch, samples, latent], ε.
+    Returns:
+      float[batch, samples], nats; its mean over ε is −KL(q ‖ p).
+    Raises:
+      ValueError: if the shapes do not belong together.
+    Reference: Burda, Grosse, Salakhutdinov 2016, equation 8.
+    """
+    mean, log_variance = matched(mean, log_variance)
+    if noise.ndim != 3 or (noise.shape[0], noise.shape[2]) != mean.shape:
+        raise ValueError(f"noise of shape {noise.shape} for codes of shape {mean.shape}: give [batch, samples, latent]")
+    noise, deviation = promoted(noise), jnp.exp(log_variance / 2)
+    codes = mean[:, None] + deviation[:, None] * noise
+    return ((noise**2 - codes**2).sum(-1) + log_variance.sum(-1)[:, None]) / 2
 
 
 def bernoulli_nll(logits: Array, images: Array) -> Array:
@@ -79,6 +127,38 @@ def gaussian_nll(mean: Array, images: Array, scale: float | Array) -> Array:
     mean, images = matched(mean, images)
     scale = jnp.broadcast_to(scale, images.shape)
     return total(((images - mean) / scale) ** 2 / 2 + jnp.log(scale) + math.log(2 * math.pi) / 2)
+
+
+def discretised_logistic_nll(mean: Array, log_scale: Array, images: Array, levels: int = 256) -> Array:
+    """Returns −log P(x) of independent pixels, the mass that a logistic distribution has in the bin of each level.
+
+    The bins of black and white reach to −∞ and ∞, so that the masses of all levels add up to 1.
+
+    Args:
+      mean: float[batch, ...], μ.
+      log_scale: float[batch, ...], log s, in the units of the images.
+      images: float[batch, ...], of the levels 0, 1/(levels − 1), …, 1.
+      levels: how many.
+    Returns:
+      float[batch], nats summed over pixels.
+    Raises:
+      ValueError: if the shapes differ.
+    Reference: Kingma et al. 2016, equation 21; the bins of the ends by Salimans et al. 2017, equation 2.
+    """
+    mean, images = matched(mean, images)
+    mean, log_scale = matched(mean, log_scale)
+    half = 0.5 / (levels - 1)
+    upper = (images + half - mean) * jnp.exp(-log_scale)
+    lower = (images - half - mean) * jnp.exp(-log_scale)
+    # σ(a) − σ(b) = σ(a) · σ(−b) · (1 − exp(b − a)), no factor of which is a difference of near equals.
+    inside = jnp.log(-jnp.expm1(-2 * half * jnp.exp(-log_scale)))
+    black, white = images < half, images > 1 - half
+    log_mass = (
+        -jnp.where(white, 0, softplus(-upper))
+        - jnp.where(black, 0, softplus(lower))
+        + jnp.where(black | white, 0, inside)
+    )
+    return -total(log_mass)
 
 
 def importance_weighted_bound(log_weights: Array) -> Array:

@@ -15,6 +15,8 @@ from jaxgen.errors import UsageError
 from jaxgen.models.layers import Conv, ConvTranspose, Dense, at_least_float32
 from jaxgen.models.sizes import require_multiple
 
+ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh}
+
 
 class Posterior(nn.Module):
     """The last layers of an encoder, in at least float32: mean and log variance of q(z | x)."""
@@ -32,10 +34,11 @@ class Posterior(nn.Module):
 
 
 class DenseEncoder(nn.Module):
-    """Images to the posterior's parameters by dense layers with ReLU."""
+    """Images to the posterior's parameters by dense layers."""
 
     hidden: tuple[int, ...]
     latent: int
+    activation: str
     dtype: DTypeLike | None
     param_dtype: DTypeLike
 
@@ -44,15 +47,17 @@ class DenseEncoder(nn.Module):
         """Returns (mean, log variance), each float[batch, latent]."""
         x = images.reshape(len(images), -1)
         for i, units in enumerate(self.hidden):
-            x = jax.nn.relu(Dense(units, dtype=self.dtype, param_dtype=self.param_dtype, name=f"dense_{i}")(x))
+            x = Dense(units, dtype=self.dtype, param_dtype=self.param_dtype, name=f"dense_{i}")(x)
+            x = ACTIVATIONS[self.activation](x)
         return Posterior(self.latent, self.param_dtype, name="posterior")(x)
 
 
 class DenseDecoder(nn.Module):
-    """Latent vectors to images by dense layers with ReLU; `hidden` is the encoder's, read backwards."""
+    """Latent vectors to images by dense layers; `hidden` is the encoder's, read backwards."""
 
     hidden: tuple[int, ...]
     shape: tuple[int, int, int]
+    activation: str
     dtype: DTypeLike | None
     param_dtype: DTypeLike
 
@@ -62,7 +67,7 @@ class DenseDecoder(nn.Module):
         dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = latent
         for i, units in enumerate(reversed(self.hidden)):
-            x = jax.nn.relu(Dense(units, name=f"dense_{i}", **dtypes)(x))
+            x = ACTIVATIONS[self.activation](Dense(units, name=f"dense_{i}", **dtypes)(x))
         return Dense(math.prod(self.shape), name="image", **dtypes)(x).reshape(-1, *self.shape)
 
 
@@ -115,6 +120,7 @@ class VAE(nn.Module):
       size: side of the images, pixels.
       channels: of the images.
       latent: size of the code.
+      numbers: that the likelihood takes for each value of a pixel: 1, or 2 where it has a scale of its own.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
     """
@@ -122,6 +128,7 @@ class VAE(nn.Module):
     size: int = 28
     channels: int = 1
     latent: int = 20
+    numbers: int = 1
     dtype: DTypeLike | None = None
     param_dtype: DTypeLike = jnp.float32
 
@@ -129,6 +136,11 @@ class VAE(nn.Module):
     def shape(self) -> tuple[int, int, int]:
         """(height, width, channel) of the images."""
         return self.size, self.size, self.channels
+
+    @property
+    def decoded_shape(self) -> tuple[int, int, int]:
+        """(height, width, channel) of what the decoder gives."""
+        return self.size, self.size, self.channels * self.numbers
 
     def encode(self, images: Array, train: bool) -> tuple[Array, Array]:
         """Returns mean and log variance of q(z | x).
@@ -150,30 +162,32 @@ class VAE(nn.Module):
         return self.encoder(images)
 
     def decode(self, latent: Array, train: bool) -> Array:
-        """Returns the likelihood's parameter for each pixel: a logit or a mean, as the objective takes it.
+        """Returns the likelihood's parameters for each pixel, as the objective takes them.
 
         Args:
           latent: float[batch, latent].
           train: without effect.
         Returns:
-          float[batch, size, size, channels], unbounded.
+          float[batch, size, size, channels · numbers], unbounded.
         """
         del train
         return at_least_float32(self.decoder(latent))
 
     def __call__(self, images: Array, noise: Array, train: bool) -> tuple[Array, Array, Array]:
-        """Returns (decoded, mean, log variance) for z = mean + exp(log variance / 2) · noise.
+        """Returns (decoded, mean, log variance) for every z = mean + exp(log variance / 2) · noise.
 
         Args:
           images: float[batch, size, size, channels] in [0, 1].
-          noise: float[batch, latent], standard normal.
+          noise: float[batch, samples, latent], standard normal.
           train: without effect.
         Returns:
-          float[batch, size, size, channels], float[batch, latent], float[batch, latent].
+          float[batch, samples, size, size, channels · numbers], float[batch, latent], float[batch, latent].
         Reference: Kingma and Welling 2014, equation 10.
         """
         mean, log_variance = self.encode(images, train)
-        return self.decode(mean + jnp.exp(log_variance / 2) * noise, train), mean, log_variance
+        codes = mean[:, None] + jnp.exp(log_variance / 2)[:, None] * noise
+        decoded = self.decode(codes.reshape(-1, self.latent), train)
+        return decoded.reshape(*noise.shape[:2], *decoded.shape[1:]), mean, log_variance
 
 
 class DenseVAE(VAE):
@@ -181,15 +195,17 @@ class DenseVAE(VAE):
 
     Attributes:
       hidden: widths of the encoder's hidden layers; the decoder's are these backwards.
+      activation: of the hidden layers, a name in `ACTIVATIONS`.
     """
 
     hidden: tuple[int, ...] = (500,)
+    activation: str = "relu"
 
     def setup(self) -> None:
         """Makes encoder and decoder."""
         dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        self.encoder = DenseEncoder(self.hidden, self.latent, **dtypes)
-        self.decoder = DenseDecoder(self.hidden, self.shape, **dtypes)
+        self.encoder = DenseEncoder(self.hidden, self.latent, self.activation, **dtypes)
+        self.decoder = DenseDecoder(self.hidden, self.decoded_shape, self.activation, **dtypes)
 
 
 class ConvVAE(VAE):
@@ -208,4 +224,4 @@ class ConvVAE(VAE):
         require_multiple(self.size, self.size, 2 ** len(self.features), "this convolutional vae")
         dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         self.encoder = ConvEncoder(self.features, self.hidden, self.latent, **dtypes)
-        self.decoder = ConvDecoder(self.features, self.hidden, self.shape, **dtypes)
+        self.decoder = ConvDecoder(self.features, self.hidden, self.decoded_shape, **dtypes)

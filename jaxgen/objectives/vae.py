@@ -1,6 +1,9 @@
-"""Variational autoencoders: maximise E_q log p(x|z) − KL(q(z|x) ‖ p(z)).
+"""Variational autoencoders: maximise a lower bound of log p(x).
 
-Reference: Kingma and Welling 2014, equation 10; β by Higgins et al. 2017, equation 4.
+With one sample of the code the bound is E_q log p(x|z) − KL(q(z|x) ‖ p(z)), the divergence in closed form; with K it is
+log (1/K) Σ p(x, zₖ) / q(zₖ|x).
+Reference: Kingma and Welling 2014, equation 10; Burda, Grosse, Salakhutdinov 2016, equation 8; β by Higgins et al.
+2017, equation 4.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,93 +13,144 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.errors import unknown
+from jaxgen.errors import UsageError, unknown
 from jaxgen.losses import variational
+from jaxgen.objectives.codes import ACTIVE_DIVERGENCE, COLLAPSE, active_units, interpolations, rows_of_pairs, traversals
+from jaxgen.objectives.likelihoods import LIKELIHOODS
 from jaxgen.objectives.modules import apply
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.step.randomness import Stream, example_keys, stream
 from jaxgen.step.schedules import Hyper
 from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
-LIKELIHOODS: dict[str, tuple[Callable[..., Array], Callable[[Array], Array]]] = {
-    "bernoulli": (lambda decoded, images, hyper: variational.bernoulli_nll(decoded, images), jax.nn.sigmoid),
-    "gaussian": (
-        lambda decoded, images, hyper: variational.gaussian_nll(decoded, images, hyper["likelihood_scale"]),
-        lambda decoded: jnp.clip(decoded, 0, 1),
-    ),
-}
 PICTURES = 64
-PAIRS, COLUMNS = 32, 8
+PAIRS = 32
 
 
 def make_vae(
-    module, *, latent: int, hyper: Mapping[str, float], likelihood: str = "bernoulli", **options: Any
+    module,
+    *,
+    latent: int,
+    hyper: Mapping[str, float],
+    likelihood: str = "bernoulli",
+    samples: int = 1,
+    binarise: bool = False,
+    **options: Any,
 ) -> Objective:
     """Returns the objective of a variational autoencoder with a standard normal prior.
 
     Args:
-      module: module with (images, noise, train) -> (decoded, mean, log_variance) and the method `decode`.
+      module: module with (images, noise, train) -> (decoded, mean, log_variance), see `models.vae.VAE`, and the methods
+        `encode` and `decode`.
       latent: size of the code z.
-      hyper: kl_weight (β; 1 is the bound itself), likelihood_scale (standard deviation of the Gaussian likelihood, in
-        units of the [0, 1] range), and what `make_single` reads.
-      likelihood: "bernoulli" on intensities in [0, 1], or "gaussian".
+      hyper: kl_weight (β; 1 is the bound itself), free_bits (nats of divergence that each latent has for nothing; with
+        one sample), likelihood_scale (standard deviation of the Gaussian likelihood, in units of the [0, 1] range), and
+        what `make_single` reads.
+      likelihood: "bernoulli", "gaussian" or "logistic", discretised to 256 levels.
+      samples: K, codes of each image in one bound.
+      binarise: whether every step draws the pixels anew, white with their intensity as probability.
       **options: optimizer, schedule, microbatches, axis_name of `make_single`.
     Returns:
-      Objective with `sample`, `generate` and `reconstruct`. Its metrics are in nats per image.
+      Objective with `sample`, `generate`, `reconstruct`, `encode` and `log_weights`. Its metrics are in nats per image.
     Raises:
-      UsageError: if the likelihood is unknown.
-    Reference: Kingma and Welling 2014, equation 10.
+      UsageError: if the likelihood is unknown, there is no sample, or grey levels are wanted of binary images.
+    Reference: Burda, Grosse, Salakhutdinov 2016, equation 8; "dynamic" binarisation as in its section 5.
     """
     if likelihood not in LIKELIHOODS:
         raise unknown("likelihood", likelihood, LIKELIHOODS)
-    negative_log_likelihood, mean_image = LIKELIHOODS[likelihood]
+    if samples < 1:
+        raise UsageError(f"samples {samples}: give at least 1 code for each image")
+    if binarise and likelihood != "bernoulli":
+        raise UsageError(f"binarise with likelihood {likelihood}: set likelihood to bernoulli, or leave binarise out")
+    decoder = LIKELIHOODS[likelihood]
 
-    def draw_noise(keys: Array) -> Array:
-        return jax.vmap(lambda key: jax.random.normal(key, (latent,)))(keys)
+    def draw_noise(keys: Array, count: int) -> Array:
+        return jax.vmap(lambda key: jax.random.normal(key, (count, latent)))(keys)
+
+    def seen(keys: Array, images: Array) -> Array:
+        if not binarise:
+            return images
+        white = jax.vmap(jax.random.bernoulli)(keys, images)
+        return white.astype(images.dtype)
 
     def terms(variables: PyTree, images: Array, noise: Array, hyper: Hyper, train: bool):
+        """Returns −log p(x|z), [batch, samples]; log p(z) − log q(z|x), the same; mean, log variance; statistics."""
         (decoded, mean, log_variance), stats = apply(module, variables, images, noise, train=train)
-        reconstruction = negative_log_likelihood(decoded, images, hyper).mean()
-        return reconstruction, variational.kl_standard_normal(mean, log_variance).mean(), stats
+        flat = decoded.reshape(-1, *decoded.shape[2:])
+        nll = decoder.nll(flat, jnp.repeat(images, noise.shape[1], axis=0), hyper).reshape(noise.shape[:2])
+        return nll, variational.prior_log_ratio(mean, log_variance, noise), mean, log_variance, stats
+
+    def bound(nll: Array, ratio: Array, mean: Array, log_variance: Array, hyper: Hyper) -> Array:
+        """Returns the negative bound of each image."""
+        if samples == 1:
+            return nll[:, 0] + hyper["kl_weight"] * variational.free_bits(mean, log_variance, hyper["free_bits"])
+        return -variational.importance_weighted_bound((hyper["kl_weight"] * ratio - nll).T)
 
     def initialise(key: Array, batch: Batch) -> PyTree:
-        return module.init(key, jnp.zeros((1, *batch["image"].shape[1:])), jnp.zeros((1, latent)), False)
+        return module.init(key, jnp.zeros((1, *batch["image"].shape[1:])), jnp.zeros((1, 1, latent)), False)
 
     def draw(keys: Callable, batch: Batch, hyper: Hyper) -> PyTree:
-        return batch["image"], draw_noise(keys(Stream.POSTERIOR))
+        return seen(keys(Stream.BINARISATION), batch["image"]), draw_noise(keys(Stream.POSTERIOR), samples)
 
     def loss(variables: PyTree, examples: PyTree, hyper: Hyper):
-        reconstruction, kl, stats = terms(variables, *examples, hyper, train=True)
-        total = reconstruction + hyper["kl_weight"] * kl
-        return total, ({"loss": total, "reconstruction": reconstruction, "kl": kl}, stats)
+        nll, ratio, mean, log_variance, stats = terms(variables, *examples, hyper, train=True)
+        total = bound(nll, ratio, mean, log_variance, hyper).mean()
+        divergence = variational.divergence(mean, log_variance).mean(0)
+        metrics = {
+            "loss": total,
+            "reconstruction": nll.mean(),
+            "kl": divergence.sum(),
+            "used_latents": (divergence > ACTIVE_DIVERGENCE).sum().astype(divergence.dtype),
+        }
+        return total, (metrics, stats)
+
+    def encode(variables: PyTree, images: Array) -> tuple[Array, Array]:
+        return apply(module, variables, images, train=False, method="encode")[0]
 
     def generate(variables: PyTree, latents: Array, labels: None = None) -> Array:
         del labels
-        return mean_image(apply(module, variables, latents, train=False, method="decode")[0])
+        return decoder.image(apply(module, variables, latents, train=False, method="decode")[0])
 
     def sample(variables: PyTree, key: Array, count: int) -> Array:
-        return generate(variables, draw_noise(example_keys(key, count)))
+        return generate(variables, draw_noise(example_keys(key, count), 1)[:, 0])
 
     def reconstruct(variables: PyTree, images: Array) -> Array:
-        return mean_image(apply(module, variables, images, jnp.zeros((len(images), latent)), train=False)[0][0])
+        return generate(variables, encode(variables, images)[0])
+
+    def log_weights(variables: PyTree, key: Array, images: Array, count: int, hyper: Hyper) -> Array:
+        noise = draw_noise(example_keys(key, len(images)), count)
+        nll, ratio, *_ = terms(variables, images, noise, hyper, train=False)
+        return (ratio - nll).T
 
     def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
-        """Returns samples, and rows of images each above the row of its reconstructions."""
-        variables, images = averaged(state, PLAYER), batch["image"][:PAIRS]
-        pairs = jnp.stack([x.reshape(-1, COLUMNS, *x.shape[1:]) for x in (images, reconstruct(variables, images))], 1)
-        made = sample(variables, stream(state.key, Stream.PICTURES), PICTURES)
-        return {"samples": made, "reconstructions": pairs.reshape(-1, *pairs.shape[2:])}
-
-    def evaluate(state: TrainState, batch: Batch) -> Metrics:
-        keys = example_keys(stream(state.key, Stream.EVALUATION), len(batch["image"]))
-        reconstruction, kl, _ = terms(
-            averaged(state, PLAYER), batch["image"], draw_noise(keys), state.hyper, train=False
+        """Returns samples; rows of images, each above the row of its reconstructions; walks between and along codes."""
+        variables, images = averaged(state, PLAYER), batch["image"]
+        codes, _ = encode(variables, images)
+        decode = lambda codes: generate(variables, codes.reshape(-1, latent)).reshape(
+            *codes.shape[:-1], *images.shape[1:]
         )
         return {
-            "evaluation/negative_elbo": reconstruction + kl,
-            "evaluation/reconstruction": reconstruction,
-            "evaluation/kl": kl,
+            "samples": sample(variables, stream(state.key, Stream.PICTURES), PICTURES),
+            "reconstructions": rows_of_pairs(images[:PAIRS], reconstruct(variables, images[:PAIRS])),
+            "interpolations": decode(interpolations(codes[:PAIRS])),
+            "traversals": decode(traversals(codes)),
         }
+
+    def evaluate(state: TrainState, batch: Batch) -> Metrics:
+        root, variables = stream(state.key, Stream.EVALUATION), averaged(state, PLAYER)
+        images = seen(example_keys(stream(state.key, Stream.BINARISATION), len(batch["image"])), batch["image"])
+        noise = draw_noise(example_keys(root, len(images)), samples)
+        nll, ratio, mean, log_variance, _ = terms(variables, images, noise, state.hyper, train=False)
+        kl = variational.kl_standard_normal(mean, log_variance).mean()
+        told = {
+            "evaluation/negative_elbo": nll.mean() + kl,
+            "evaluation/reconstruction": nll.mean(),
+            "evaluation/kl": kl,
+            "evaluation/active_units": active_units(mean),
+        }
+        if samples > 1:
+            told["evaluation/negative_bound"] = -variational.importance_weighted_bound((ratio - nll).T).mean()
+        return told
 
     return make_single(
         initialise,
@@ -105,10 +159,13 @@ def make_vae(
         hyper=hyper,
         pictures=pictures,
         evaluate=evaluate,
-        selection=Selection("evaluation/negative_elbo", largest=False),
+        selection=Selection(f"evaluation/negative_{'elbo' if samples == 1 else 'bound'}", largest=False),
+        alarms=(COLLAPSE,),
         sample=sample,
         generate=generate,
         latent=latent,
         reconstruct=reconstruct,
+        encode=encode,
+        log_weights=log_weights,
         **options,
     )

@@ -24,6 +24,7 @@ class Stream(enum.IntEnum):
     AUGMENT_REAL = 7
     AUGMENT_FAKE = 8
     SUBSAMPLE = 9
+    BINARISATION = 10
 
 
 def step_key(key: Array, step: Array) -> Array:

@@ -90,6 +90,9 @@ class Objective(NamedTuple):
         that of standard normal latents.
       latent: size of these latents; 0 where nothing is generated.
       reconstruct: (variables, images) -> images, through the latent code.
+      encode: (variables, images) -> (mean, log variance) of the code, each float[b, latent].
+      log_weights: (variables, key, images, samples, hyper) -> log p(x, z) − log q(z|x), float[samples, b], nats, of
+        codes drawn from q: what the likelihood is estimated from.
       restore: (variables, images, guide=None) -> images with the damage removed.
       detect: (variables, images) -> float[b, h, w, 1], how likely each pixel is to be hidden by damage.
       damage: (key[b], images, hyper) -> (images, guide, mask), what `restore` or `detect` is for, None what it has not.
@@ -113,6 +116,8 @@ class Objective(NamedTuple):
     generate: Callable[[PyTree, Array, Array | None], Array] | None = None
     latent: int = 0
     reconstruct: Callable[[PyTree, Array], Array] | None = None
+    encode: Callable[[PyTree, Array], tuple[Array, Array]] | None = None
+    log_weights: Callable[[PyTree, Array, Array, int, dict[str, Array]], Array] | None = None
     restore: Callable[..., Array] | None = None
     detect: Callable[[PyTree, Array], Array] | None = None
     damage: Callable[[Array, Array, dict[str, Array]], tuple[Array, Array | None, Array | None]] | None = None

@@ -60,7 +60,7 @@ def build_vae(case: Case, dtype: Any) -> Objective:
     model = vae.ConvVAE(
         case.size, case.channels, case.latent, features=(case.width, 2 * case.width), hidden=case.hidden, dtype=dtype
     )
-    return make_vae(model, latent=case.latent, hyper=hyper(case, kl_weight=1.0))
+    return make_vae(model, latent=case.latent, hyper=hyper(case, kl_weight=1.0, free_bits=0.0))
 
 
 def build_dncnn(case: Case, dtype: Any) -> Objective:

@@ -117,3 +117,54 @@ def test_the_importance_weighted_bound_rises_to_the_evidence():
 
 def test_importance_weights_far_out_do_not_overflow():
     assert jnp.isfinite(variational.importance_weighted_bound(np.float32([[-1e4], [1e4]]))).all()
+
+
+def test_free_bits_of_none_are_the_divergence_and_of_many_their_own_number():
+    mean, log_variance = MEAN, LOG_VARIANCE
+    np.testing.assert_allclose(
+        variational.free_bits(mean, log_variance, 0.0), variational.kl_standard_normal(mean, log_variance), rtol=1e-6
+    )
+    np.testing.assert_allclose(variational.free_bits(mean, log_variance, 50.0), 50.0 * mean.shape[1])
+
+
+def test_free_bits_count_latent_by_latent():
+    # One at the prior, one a nat away from it: KL(N(√2, 1) ‖ N(0, 1)) = 1.
+    found = variational.free_bits(np.float32([[0, np.sqrt(2)]]), np.zeros((1, 2), "f"), 0.25)
+    np.testing.assert_allclose(found, [1.25], rtol=1e-6)
+
+
+def test_the_mean_ratio_of_prior_and_posterior_is_the_divergence_with_its_sign_turned():
+    mean, log_variance = MEAN, LOG_VARIANCE / 2
+    noise = RNG.normal(size=(len(mean), 100_000, mean.shape[1])).astype(np.float32)
+    found = variational.prior_log_ratio(mean, log_variance, noise)
+    codes = mean[:, None] + np.exp(log_variance / 2)[:, None] * noise
+    expected = log_density(codes, 0, 0 * codes) - log_density(codes, mean[:, None], log_variance[:, None])
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-3)
+    error = found.std(1) / np.sqrt(noise.shape[1])
+    assert (abs(found.mean(1) + variational.kl_standard_normal(mean, log_variance)) < 5 * error).all()
+
+
+def test_noise_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match=r"noise of shape \(3, 5\) for codes of shape \(3, 5\)"):
+        variational.prior_log_ratio(MEAN, LOG_VARIANCE, MEAN)
+
+
+@pytest.mark.parametrize("log_scale", [-7.0, -3.0, 0.0, 1.0])
+@pytest.mark.parametrize("mean", [-0.2, 0.0, 0.37, 1.0])
+def test_the_masses_of_a_discretised_logistic_add_up_to_one_and_are_differences_of_its_distribution(mean, log_scale):
+    levels = np.arange(256, dtype=np.float64)[:, None] / 255
+    with jax.enable_x64(True):
+        nll = variational.discretised_logistic_nll(np.full_like(levels, mean), np.full_like(levels, log_scale), levels)
+    np.testing.assert_allclose(np.exp(-np.asarray(nll)).sum(), 1, rtol=1e-9)
+    edges = np.concatenate([[-np.inf], (np.arange(255) + 0.5) / 255, [np.inf]])
+    expected = np.diff(scipy.stats.logistic.cdf(edges, mean, np.exp(log_scale)))
+    seen = expected > 1e-12
+    np.testing.assert_allclose(np.exp(-np.asarray(nll))[seen], expected[seen], rtol=1e-3)
+
+
+def test_a_discretised_logistic_far_out_has_a_value_and_a_gradient():
+    images, means = jnp.float32([[0.0], [1.0], [0.5], [0.0], [1.0]]), jnp.float32([[1.0], [0.0], [30.0], [0.0], [1.0]])
+    loss = lambda mean, scale: variational.discretised_logistic_nll(mean, scale, images).sum()
+    value, gradients = jax.value_and_grad(loss, (0, 1))(means, jnp.full_like(means, -7.0))
+    assert np.isfinite(value) and all(np.isfinite(gradient).all() for gradient in gradients)
+    assert gradients[0][0, 0] > 0 > gradients[0][1, 0]

@@ -6,6 +6,7 @@ from flax import linen as nn
 
 from jaxgen.errors import UsageError
 from jaxgen.losses import variational
+from jaxgen.metrics.likelihood import importance_sampling
 from jaxgen.objectives.vae import make_vae
 
 HYPER = {
@@ -15,6 +16,7 @@ HYPER = {
     "ema_decay": 0.0,
     "clip_norm": 0.0,
     "kl_weight": 1.0,
+    "free_bits": 0.0,
     "likelihood_scale": 0.5,
 }
 IMAGES = jnp.asarray(np.random.default_rng(0).uniform(0, 1, (64, 2, 2, 1)), jnp.float32)
@@ -33,7 +35,8 @@ class Vae(nn.Module):
 
     def __call__(self, images, noise, train):
         mean, log_variance = self.encode(images, train)
-        return self.decode(mean + jnp.exp(log_variance / 2) * noise, train), mean, log_variance
+        codes = mean[:, None] + jnp.exp(log_variance / 2)[:, None] * noise
+        return self.decode(codes.reshape(-1, 2), train).reshape(*noise.shape[:2], 2, 2, 1), mean, log_variance
 
 
 def make(**options):
@@ -92,6 +95,143 @@ def test_what_is_generated_from_a_code_is_what_the_code_stands_for(trained):
     assert code.shape[1] == objective.latent
     made = objective.generate(state.ema["model"], code, None)
     np.testing.assert_allclose(made, objective.reconstruct(state.ema["model"], IMAGES), atol=1e-6)
+
+
+def test_the_reconstruction_is_a_sum_over_pixels_and_a_mean_over_images():
+    objective = make(hyper={"kl_weight": 0.0})
+    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+    # A decoder that gives 0 for every logit: log 2 nats for each of the four pixels.
+    state = state.replace(params=jax.tree.map(jnp.zeros_like, state.params))
+    _, metrics = jax.jit(objective.step)(state, BATCH)
+    np.testing.assert_allclose(metrics["model/reconstruction"], 4 * np.log(2), rtol=1e-5)
+
+
+def test_the_divergence_is_added_and_so_holds_the_code_to_the_prior():
+    states = {}
+    for weight in (0.0, 50.0):
+        objective = make(likelihood="gaussian", hyper={"kl_weight": weight})
+        state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+        run = jax.jit(lambda state, step=objective.step: jax.lax.scan(lambda s, _: step(s, BATCH), state, length=100))
+        states[weight] = float(run(state)[1]["model/kl"][-1])
+    assert states[50.0] < 0.05
+    assert states[0.0] > 1
+
+
+def test_the_gradient_through_the_code_is_that_of_the_expectation():
+    objective = make(likelihood="gaussian", hyper={"kl_weight": 0.0, "likelihood_scale": 1.0})
+    variables = {"params": objective.init(jax.random.key(0), BATCH).params["model"], "stats": {}}
+    image, many = IMAGES[:1], 100_000
+    weights, bias = variables["params"]["decoder"]["kernel"], variables["params"]["decoder"]["bias"]
+
+    def expected(params):
+        mean, log_variance = Vae().apply({"params": params}, image, False, method="encode")
+        error = mean @ weights + bias - image.reshape(1, 4)
+        return (error**2).sum() / 2 + (jnp.exp(log_variance) @ weights**2).sum() / 2
+
+    def sampled(params):
+        noise = jax.random.normal(jax.random.key(1), (1, many, 2))
+        decoded, *_ = Vae().apply({"params": params}, image, noise, False)
+        return variational.gaussian_nll(decoded[0], jnp.repeat(image, many, 0), 1.0).mean()
+
+    exact, estimate = (jax.grad(f)(variables["params"])["encoder"] for f in (expected, sampled))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=0.02), exact, estimate)
+    assert max(abs(leaf).max() for leaf in jax.tree.leaves(exact)) > 0.1
+
+
+def test_free_bits_are_a_divergence_that_costs_nothing():
+    steps = {}
+    for free in (0.0, 100.0):
+        objective = make(hyper={"free_bits": free})
+        state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+        steps[free] = jax.jit(objective.step)(state, BATCH)[1]
+    total = lambda metrics: metrics["model/loss"] - metrics["model/reconstruction"]
+    np.testing.assert_allclose(total(steps[100.0]), 2 * 100, rtol=1e-5)
+    np.testing.assert_allclose(total(steps[0.0]), steps[0.0]["model/kl"], rtol=1e-5)
+
+
+def test_more_codes_make_the_bound_tighter_up_to_the_likelihood(trained):
+    _, state, _ = trained
+    params = state.params["model"]
+    weights, bias = params["decoder"]["kernel"], params["decoder"]["bias"]
+    covariance = weights.T @ weights + 0.25 * jnp.eye(4)
+    exact = -jax.scipy.stats.multivariate_normal.logpdf(IMAGES.reshape(-1, 4), bias, covariance).mean()
+    losses = []
+    for samples in (1, 8, 512):
+        objective = make(likelihood="gaussian", samples=samples)
+        fresh = objective.init(jax.random.key(0), BATCH).replace(params=state.params)
+        losses.append(float(jax.jit(objective.step)(fresh, BATCH)[1]["model/loss"]))
+    assert losses[0] > losses[1] > losses[2]
+    assert abs(losses[2] - exact) < 0.02 < losses[0] - exact
+
+
+def test_log_weights_estimate_the_likelihood(trained):
+    objective, state, _ = trained
+    params = state.ema["model"]["params"]
+    weights, bias = params["decoder"]["kernel"], params["decoder"]["bias"]
+    covariance = weights.T @ weights + 0.25 * jnp.eye(4)
+    exact = jax.scipy.stats.multivariate_normal.logpdf(IMAGES[:8].reshape(-1, 4), bias, covariance)
+    draw = lambda key: objective.log_weights(state.ema["model"], key, IMAGES[:8], 500, state.hyper)
+    found = jax.jit(lambda key: importance_sampling(draw, key, 40))(jax.random.key(5))
+    np.testing.assert_allclose(found.log_likelihood, exact, atol=0.03)
+    assert (found.bound < found.log_likelihood).all()
+    assert (found.effective > 1000).all()
+
+
+def test_binary_pixels_are_drawn_anew_in_each_step_and_once_for_evaluation():
+    objective = make(binarise=True, hyper={"learning_rate": 0.0, "kl_weight": 0.0})
+    gray = {"image": jnp.full((64, 2, 2, 1), 0.5)}
+    state = jax.jit(objective.init)(jax.random.key(0), gray)
+    step, evaluate = jax.jit(objective.step), jax.jit(objective.evaluate)
+    following, first = step(state, gray)
+    assert first["model/reconstruction"] != step(following, gray)[1]["model/reconstruction"]
+    assert evaluate(state, gray)["evaluation/reconstruction"] == evaluate(state, gray)["evaluation/reconstruction"]
+    certain = {"image": jnp.ones((4, 2, 2, 1))}
+    plain = make(hyper={"learning_rate": 0.0, "kl_weight": 0.0})
+    same = [jax.jit(o.step)(state, certain)[1]["model/reconstruction"] for o in (objective, plain)]
+    np.testing.assert_allclose(*same, rtol=1e-6)
+
+
+def test_a_code_that_nothing_uses_is_warned_of():
+    objective = make(likelihood="gaussian", hyper={"kl_weight": 1000.0})
+    (alarm,) = objective.alarms
+    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+    run = jax.jit(lambda state: jax.lax.scan(lambda s, _: objective.step(s, BATCH), state, length=600))
+    state, metrics = run(state)
+    assert alarm.wrong(float(metrics[alarm.metric][-1]))
+    assert "posterior collapse" in alarm.advice
+    assert objective.evaluate(state, BATCH)["evaluation/active_units"] == 0
+
+
+def test_a_used_code_is_not_warned_of(trained):
+    objective, state, metrics = trained
+    assert not objective.alarms[0].wrong(float(metrics["model/used_latents"][-1]))
+    assert 1 <= objective.evaluate(state, BATCH)["evaluation/active_units"] <= 2
+
+
+def test_walks_between_and_along_codes_are_pictures_in_their_places(trained):
+    objective, state, _ = trained
+    pictures = objective.pictures(state, BATCH)
+    assert pictures["interpolations"].shape == (8, 9, 2, 2, 1)
+    assert pictures["traversals"].shape == (2, 9, 2, 2, 1)
+    again = objective.reconstruct(state.ema["model"], IMAGES[:32])
+    np.testing.assert_allclose(pictures["interpolations"][:, 0], again[:8], atol=1e-5)
+    np.testing.assert_allclose(pictures["interpolations"][:, -1], again[8:16], atol=1e-5)
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+def test_evaluation_tells_the_tighter_bound_too(likelihood):
+    objective = make(likelihood=likelihood, samples=16)
+    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+    found = jax.jit(objective.evaluate)(state, BATCH)
+    assert found["evaluation/negative_bound"] < found["evaluation/negative_elbo"]
+    assert objective.selection.metric == "evaluation/negative_bound"
+
+
+def test_what_makes_no_model_is_refused():
+    with pytest.raises(UsageError, match="samples 0: give at least 1 code for each image"):
+        make(samples=0)
+    with pytest.raises(UsageError, match="binarise with likelihood gaussian: set likelihood to bernoulli"):
+        make(likelihood="gaussian", binarise=True)
 
 
 def test_unknown_likelihood_names_those_there_are():

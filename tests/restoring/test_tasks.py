@@ -3,7 +3,7 @@ import argparse
 import numpy as np
 import pytest
 
-from jaxgen.cli import make_parser
+from jaxgen.arguments import make_parser
 from jaxgen.errors import UsageError
 from jaxgen.photographs import Photograph
 from jaxgen.restoring import tasks

@@ -56,6 +56,8 @@ MORE = {
     "denoising without clean pictures": recipe("neighbor2neighbor", widths=(4,), blocks=1, data=MIDDLE),
     "clips": recipe("video", frames=2, window=12, speed=2, width=4, blocks=1, data=MIDDLE),
     "a detector of scratches": recipe("damage_detector", widths=(4, 8), data=MIDDLE, damage="scratches"),
+    "several codes of binary images": recipe("iwae", latent=3, samples=4, hidden=(8,), data=SMALL),
+    "grey levels and free bits": recipe("vae", latent=3, hidden=(8,), likelihood="logistic", data=SMALL, free_bits=0.1),
     "the level of noise": recipe("noise_level", depth=2, width=4, data=MIDDLE),
     "pacgan with classes and kernels": recipe(
         "pacgan", width=4, data=SMALL, conditional=True, minibatch_kernels=2, critic_steps=2
@@ -75,7 +77,7 @@ OBJECTIVES = {
         conditional=True,
         remedies=("feature_matching", "label_smoothing", "historical_averaging"),
     ),
-    "vae": recipe("vae", variant="conv", data=SMALL),
+    "vae": recipe("conv_vae", data=SMALL),
     "denoise": recipe("denoise", depth=4, width=4, data=MIDDLE, microbatches=2, batch_size=16),
 }
 # By plain descent: Adam turns round-off in a small gradient into a step of full size.

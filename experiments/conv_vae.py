@@ -1,0 +1,38 @@
+"""Variational autoencoder of convolutions.
+
+    python experiments/conv_vae.py                                  # digits, 28×28
+    python experiments/conv_vae.py --data.name mnist --data.dir DIR --binarise --samples 50
+
+The loss is the negative bound in nats, summed over pixels and latents: −log p(x|z) + KL(q(z|x) ‖ p(z)).
+Source: Kingma and Welling 2014; 4×4 convolutions of stride 2 as in Radford, Metz, Chintala 2016.
+"""
+
+from dataclasses import dataclass
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import VariationalConfig, network_options, variational_options
+from jaxgen.models.vae import ConvVAE
+from jaxgen.objectives.vae import make_vae
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(VariationalConfig):
+    """Options of this experiment."""
+
+    features: tuple[int, ...] = (32, 64)
+    """Channels of the encoder's convolutions, each of which halves the sides; the decoder's are these backwards."""
+    hidden: int = 256
+    """Width of the dense layer on either side of the code."""
+    data: DataConfig = DataConfig(name="digits", size=28, channels=1)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    module = ConvVAE(features=config.features, hidden=config.hidden, **network_options(config))
+    return make_vae(module, **variational_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)
