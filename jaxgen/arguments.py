@@ -157,6 +157,22 @@ def add_restore(commands: Commands) -> None:
     )
 
 
+def add_explain(commands: Commands) -> None:
+    """Adds the command that looks inside."""
+    new = commands.add_parser("explain", help="what a run's classifier or discriminator looks at")
+    new.add_argument("run", type=Path, help="run folder")
+    new.add_argument(
+        "pictures",
+        type=Path,
+        nargs="*",
+        metavar="PICTURE_OR_FOLDER",
+        help="what it looks at (default: held-out images of its data)",
+    )
+    new.add_argument("--count", type=count, default=16, help="how many held-out images (default: 16)")
+    new.add_argument("--out", type=Path, help="picture to write (default: in RUN/samples)")
+    new.add_argument("--checkpoint", choices=("last", "best"), default="last", help="which one (default: last)")
+
+
 def add_info(commands: Commands) -> None:
     """Adds the command that tells what a run or a restorer is."""
     new = commands.add_parser("info", help="configuration, parameters, step, digest, best and last metrics of a run")
@@ -168,6 +184,6 @@ def make_parser() -> argparse.ArgumentParser:
     """Returns the parser of the command; `command` of what it parses tells which one it is."""
     parser = OneLine(prog="jaxgen", description="Image generation and image restoration in JAX.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (add_train, add_sample, add_fill, add_codes, add_evaluate, add_restore, add_info):
+    for add in (add_train, add_sample, add_fill, add_codes, add_evaluate, add_restore, add_explain, add_info):
         add(commands)
     return parser

@@ -194,6 +194,14 @@ def restore(options: argparse.Namespace) -> None:
     files.restore_all(found, one, partial(print, flush=True))
 
 
+def explain(options: argparse.Namespace) -> None:
+    """Writes what a run's classifier or discriminator looks at."""
+    from jaxgen.experiment.explain import explain_run
+
+    found = explain_run(options.run, options.pictures, count=options.count, out=options.out, which=options.checkpoint)
+    print(found)
+
+
 def info(options: argparse.Namespace) -> None:
     """Prints what a run folder holds, or the card of a shipped restorer."""
     from jaxgen import restorers
@@ -214,6 +222,7 @@ ACTIONS = {
     "decode": decode,
     "evaluate": evaluate,
     "restore": restore,
+    "explain": explain,
     "info": info,
 }
 """What each command does, by its name; `train` parses its words itself."""

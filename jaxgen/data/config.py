@@ -15,8 +15,8 @@ class Config:
     """Which images, and how they come into a batch."""
 
     name: str = "digits"
-    """digits or photos (both come with the installation), npz, folder, pairs, picture (a single one), stacked_mnist,
-    or any of TFDS."""
+    """digits, faces or photos (they come with the installation), npz, folder, pairs, picture (a single one),
+    stacked_mnist, or any of TFDS."""
     dir: str = ""
     """The data folder of TFDS (empty: its own default), the .npz file, the folder of images, or the picture (empty: one
     that comes along); either of the first two for stacked_mnist, whose digits come from MNIST there."""
@@ -26,6 +26,8 @@ class Config:
     """Seed of the order of images, of flips, crops and dequantisation; the run's seed does not touch it."""
     split: str = "train"
     """train, test (never in train), all, or any split expression of TFDS, as in train[:10%]."""
+    share: float = 1.0
+    """Share of the split that is used, chosen by seed; of a test split all."""
     size: int = 0
     """Height and width of the images in pixels; 0: as stored."""
     channels: int = 0
@@ -35,6 +37,8 @@ class Config:
     Held-out images stay as they are."""
     samples: int = 10_000
     """How many images a generator's from_run draws."""
+    with_real: bool = False
+    """Keeps the real images beside those that a generator's from_run draws."""
     classes: int = 0
     """Number of classes: every image must have a label from 0 up to below it; 0: any labels, or none."""
     fit: Fit = "resize"
@@ -65,6 +69,10 @@ def check(config: Config) -> None:
         raise UsageError(f"samples {config.samples}: give at least 1")
     if config.samples != Config.samples and not config.from_run:
         raise UsageError(f"samples {config.samples} is of a generator's run: set from_run to it, or leave samples out")
+    if config.with_real and not config.from_run:
+        raise UsageError("with_real keeps real images beside those of a generator's run: set from_run to it")
+    if not 0 < config.share <= 1:
+        raise UsageError(f"share {config.share:g}: give above 0, and at most 1 for all images")
     if config.from_run and config.name in UNDERIVED:
         raise UsageError(f"from_run {config.from_run}: no run makes {config.name}; give another data.name")
     if not 0 <= config.seed < 2**32:

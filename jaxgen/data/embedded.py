@@ -12,6 +12,7 @@ from jaxgen.data.splits import held_out
 from jaxgen.data.tiles import corners, tile_side
 from jaxgen.errors import UsageError, unknown
 
+FACES = "skimage/data/lfw_subset.npy"
 DIGITS = "sklearn/datasets/data/digits.csv.gz"
 # Whole photographs are held out. Drawings, pages and pictures taken by instruments are left out.
 ASTRONAUT = "skimage/data/astronaut.png"
@@ -53,6 +54,21 @@ def digits(split: str) -> tuple[np.ndarray, np.ndarray]:
     table = np.loadtxt(packaged(DIGITS), delimiter=",", dtype=np.int32)
     table = table[held_out(len(table), split, every=5)]
     return resample.to_uint8(table[:, :64].reshape(-1, 8, 8, 1) * (255 / 16)), table[:, 64]
+
+
+def faces(split: str) -> np.ndarray:
+    """Returns a hundred grey faces of 25 pixels from scikit-image; the other hundred of its file are none.
+
+    Args:
+      split: "train", "test" (every fifth), or "all".
+    Returns:
+      uint8[n, 25, 25, 1].
+    Raises:
+      UsageError: if there is no such split.
+    Reference: Huang et al. 2007, "Labeled faces in the wild".
+    """
+    stored = np.load(packaged(FACES), allow_pickle=False)[:100, ..., None]
+    return resample.to_uint8(stored[held_out(len(stored), split, every=5)] * 255)
 
 
 def photos(config: Config) -> np.ndarray:

@@ -30,3 +30,20 @@ def check(label: np.ndarray | None, config: Config, where: str = "") -> None:
             f"{where or f'image {wrong[0]}'} has label {label[wrong[0]]}, outside the {config.classes} classes from 0 "
             f"to {config.classes - 1}: set data.classes to the number of classes, or correct the label"
         )
+
+
+def check_share(label: np.ndarray | None, config: Config) -> None:
+    """Raises UsageError where a share of the images leaves a class without any.
+
+    Args:
+      label: integer[n] of the images that are left, None where there is none.
+      config: its `share` and `classes` count.
+    """
+    if label is None or config.share == 1 or not config.classes:
+        return
+    missing = sorted(set(range(config.classes)) - set(np.unique(label).tolist()))
+    if missing:
+        raise UsageError(
+            f"share {config.share:g} leaves {len(label)} images and none of class {missing[0]}: raise data.share, or "
+            "choose another data.seed"
+        )

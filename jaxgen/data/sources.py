@@ -6,11 +6,13 @@ from jaxgen.data import embedded, folder, labels, npz, pairs, resample, stacked,
 from jaxgen.data.config import Config, check
 from jaxgen.data.dataset import Dataset
 from jaxgen.data.records import Fitted, Records, gather_all
+from jaxgen.data.splits import chosen
 from jaxgen.errors import UsageError
 
 GIB = 2**30
 ARRAYS = {
     "digits": lambda config: embedded.digits(config.split),
+    "faces": lambda config: (embedded.faces(config.split), None),
     "photos": lambda config: (embedded.photos(config), None),
     "picture": lambda config: (embedded.picture(config.dir)[None], None),
     "npz": lambda config: npz.load(config.dir, config.split),
@@ -21,14 +23,15 @@ FOLDERS = {"folder": folder.open_folder, "pairs": pairs.open_pairs}
 def load(config: Config) -> Dataset:
     """Returns the set of images that a configuration names.
 
-    Sources without test images of their own hold out every tenth image, digits every fifth, photos whole photographs.
+    Sources without test images of their own hold out every tenth image, digits and faces every fifth, photos whole
+    photographs.
 
     Raises:
       UsageError: if there is no such set, it is not where it should be, or its images do not come to that shape.
     """
     check(config)
     match config.name:
-        case "digits" | "photos" | "picture" | "npz":
+        case "digits" | "faces" | "photos" | "picture" | "npz":
             return from_arrays(*ARRAYS[config.name](config), config)
         case "folder" | "pairs":
             return from_records(*FOLDERS[config.name](config), config)
@@ -44,16 +47,19 @@ def from_arrays(image: np.ndarray, label: np.ndarray | None = None, config: Conf
       image: uint8[n, height, width, channel] or uint8[n, height, width]; floating-point images in [0, 1] are rounded to
         the nearest of 256 grey levels.
       label: integer[n].
-      config: see `Config`; its `name`, `dir`, `split` and `memory` do not count.
+      config: see `Config`; its `name`, `dir` and `memory` do not count, and its `split` only for `share`.
     Raises:
       UsageError: if the arrays are no images, or do not come to the shape asked for.
     """
     config = config or Config()
     check(config)
-    arrays = {"image": resample.fit(grey_levels(np.asarray(image)), config)}
+    image = grey_levels(np.asarray(image))
+    keep = chosen(len(image), config.share, config.split, config.seed)
+    arrays = {"image": resample.fit(image[keep], config)}
     if label is not None:
-        arrays["label"] = class_numbers(np.asarray(label), len(arrays["image"]))
+        arrays["label"] = class_numbers(np.asarray(label), len(image))[keep]
     labels.check(arrays.get("label"), config)
+    labels.check_share(arrays.get("label"), config)
     return Dataset(config, arrays)
 
 
@@ -85,15 +91,18 @@ def from_records(records: Records, keep: np.ndarray, config: Config) -> Dataset:
     Args:
       records: the images as they are stored.
       keep: int[n], which of them.
-      config: see `Config`; its `name`, `dir` and `split` do not count.
+      config: see `Config`; its `name` and `dir` do not count, and its `split` only for `share`.
     Raises:
       UsageError: if an image cannot be read, or does not come to the shape asked for.
     """
+    keep = keep[chosen(len(keep), config.share, config.split, config.seed)]
     fitted = Fitted(records, keep, config)
     labels.check(fitted.first.get("label"), config)
     if len(fitted) * fitted.first["image"].nbytes > config.memory * GIB:
         return Dataset(config, {}, fitted)
-    return Dataset(config, gather_all(fitted))
+    arrays = gather_all(fitted)
+    labels.check_share(arrays.get("label"), config)
+    return Dataset(config, arrays)
 
 
 def grey_levels(image: np.ndarray) -> np.ndarray:

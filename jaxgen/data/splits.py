@@ -1,5 +1,7 @@
 """Which images are trained on and which are held out, for sources that do not say so themselves."""
 
+import math
+
 import numpy as np
 
 from jaxgen.errors import UsageError, unknown
@@ -27,3 +29,20 @@ def held_out(count: int, split: str, every: int = 10) -> np.ndarray:
     if not len(splits[split]):
         raise UsageError(f"no image for split {split!r}: of {count} images, one in {every} is held out as test")
     return splits[split]
+
+
+def chosen(count: int, share: float, split: str, seed: int) -> np.ndarray:
+    """Returns the images of a share of a split: a smaller share is a part of a larger one.
+
+    Args:
+      count: number of images of the split.
+      share: of them, rounded up to whole images.
+      split: of which "test" is always whole.
+      seed: of the choice.
+    Returns:
+      int64[n], increasing.
+    """
+    if share == 1 or split == "test":
+        return np.arange(count)
+    order = np.random.default_rng(seed).permutation(count)
+    return np.sort(order[: math.ceil(share * count)])

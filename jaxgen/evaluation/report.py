@@ -20,6 +20,7 @@ from jaxgen.evaluation.features import (
     extract,
     sample_batches,
 )
+from jaxgen.evaluation.memorisation import memorisation
 from jaxgen.step.state import PyTree
 
 OTHER = {"test": "train", "train": "test"}
@@ -76,14 +77,29 @@ class Protocol:
 
 
 def load_split(config: data.Config, split: str) -> Dataset:
-    """Returns a split as it is stored: neither flipped nor with noise."""
-    return data.load(dataclasses.replace(config, split=split, flip=False, dequantise=False))
+    """Returns a whole split as it is stored: neither flipped nor with noise."""
+    return data.load(dataclasses.replace(config, split=split, share=1.0, flip=False, dequantise=False))
 
 
 def real_features(extractor: Extractor, dataset: Dataset, count: int) -> Features:
     """Returns the features and labels of up to `count` images of a data set."""
     batches = dataset_batches(dataset, min(count, len(dataset)), extractor.batch)
     return extract(extractor, batches, f"real {dataset.config.split}")
+
+
+def training_features(extractor: Extractor, config: data.Config, count: int, known: dict[str, Features]) -> Features:
+    """Returns the features of up to `count` of the images that a run was trained on; those that are known as they are.
+
+    Args:
+      extractor: the network.
+      config: the run's data.
+      count: at most so many.
+      known: features of whole splits.
+    """
+    if config.share == 1 and config.split in known:
+        return known[config.split]
+    dataset = data.load(dataclasses.replace(config, flip=False, dequantise=False))
+    return real_features(extractor, dataset, count)
 
 
 def labels_of(real: Features, conditional: bool) -> np.ndarray | None:
@@ -126,7 +142,7 @@ def evaluate(
       ema: whether the variables are averaged ones, for the protocol.
       latents: what `sample` draws them from, in words, for the protocol.
     Returns:
-      {"scores", "floor", "protocol", "seconds" (without reading the data, and without the floor)}.
+      {"scores", "floor", "memorisation", "protocol", "seconds" (without reading the data, and without the floor)}.
     Raises:
       UsageError: if there are too few images, their features are not finite, or the seed is out of range.
     """
@@ -140,9 +156,13 @@ def evaluate(
     scores.require_enough(generated, width, f"generated or {OTHER[reference]}", count, OPTION)
     labels = labels_of(real, conditional)
     made = sample_batches(sample, variables, seed, generated, extractor.batch, labels)
-    found = scores.all_scores(real, extract(extractor, made, "generated"), extractor.prefix, extractor.modes)
+    fake = extract(extractor, made, "generated")
+    found = scores.all_scores(real, fake, extractor.prefix, extractor.modes)
     seconds = time.perf_counter() - begin
-    floor = scores.all_scores(real, real_features(extractor, others, generated), extractor.prefix, extractor.modes)
+    other = real_features(extractor, others, generated)
+    floor = scores.all_scores(real, other, extractor.prefix, extractor.modes)
+    trained = training_features(extractor, config, count, {reference: real, OTHER[reference]: other})
+    copied = memorisation(fake, trained, real if reference == "test" else other)
     protocol = Protocol(
         extractor=extractor.name,
         sha256=extractor.sha256,
@@ -165,12 +185,20 @@ def evaluate(
         seed=seed,
         latents=latents,
     )
-    return {"scores": found, "floor": floor, "protocol": dataclasses.asdict(protocol), "seconds": round(seconds, 2)}
+    return {
+        "scores": found,
+        "floor": floor,
+        "memorisation": copied._asdict() | {"copies": copied.copies},
+        "protocol": dataclasses.asdict(protocol),
+        "seconds": round(seconds, 2),
+    }
 
 
 def as_text(found: dict[str, Any]) -> str:
     """Returns an evaluation as lines for a person: each score beside its floor, then the protocol."""
     lines = [f"{'':28} {'generated':>12} {'floor':>12}"]
     lines += [f"{name:28} {value:12.5g} {found['floor'][name]:12.5g}" for name, value in found["scores"].items()]
+    copied = found["memorisation"]
+    lines.append(f"{'nearer_to_training':28} {copied['nearer']:12.5g} {copied['real']:12.5g}")
     lines += [f"{name:28} {value}" for name, value in found["protocol"].items()]
     return "\n".join([*lines, f"{'seconds':28} {found['seconds']} (without the floor)"])

@@ -1,11 +1,13 @@
 """Data made by another run: what a generator draws, or what a restorer makes of the pictures there are."""
 
+import dataclasses
 from pathlib import Path
 
 import jax
 import numpy as np
 
 from jaxgen import data
+from jaxgen.data.resample import to_uint8
 from jaxgen.data.sources import from_arrays
 from jaxgen.errors import UsageError
 from jaxgen.experiment.adversarial import classes
@@ -41,15 +43,28 @@ def derive(dataset: data.Dataset) -> data.Dataset:
 
 
 def drawn(opened: Opened, dataset: data.Dataset) -> data.Dataset:
-    """Returns `samples` images of a generator, with their labels where it is told classes."""
+    """Returns `samples` images of a generator, beside the real ones where `with_real` asks for it.
+
+    They have labels where the generator is told classes, and the real ones too.
+    """
     config, shape = dataset.config, dataset.image_shape
+    if config.with_real and dataset.records is not None:
+        raise UsageError(f"with_real holds all images in memory: raise data.memory above {config.memory:g} GiB")
     parts = [sample(opened, TOGETHER, SEED + i) for i in range(-(-config.samples // TOGETHER))]
     images = np.concatenate(parts)[: config.samples]
     if images.shape[1:] != shape:
         raise UsageError(f"from_run {config.from_run} makes pictures of {images.shape[1:]} and the data have {shape}")
     known = classes(opened.config)
     labels = np.tile(np.arange(TOGETHER) % known, len(parts))[: config.samples] if known else None
-    return from_arrays(images, labels, config)
+    # A share was taken of the real images already.
+    whole = dataclasses.replace(config, share=1.0)
+    if not config.with_real:
+        return from_arrays(images, labels, whole)
+    real = dataset.arrays
+    if known and "label" in real:
+        labels = np.concatenate([real["label"], labels])
+    both = np.concatenate([real["image"], to_uint8(255 * images)])
+    return from_arrays(both, labels if known and "label" in real else None, whole)
 
 
 def restored(opened: Opened, dataset: data.Dataset) -> data.Dataset:
@@ -60,6 +75,8 @@ def restored(opened: Opened, dataset: data.Dataset) -> data.Dataset:
         pictures larger; or if a number of samples was given, which only a generator draws.
     """
     config, stored = opened.config, dataset.arrays
+    if dataset.config.with_real:
+        raise UsageError("with_real is of a generator's run, and this one restores the real images: leave it out")
     if dataset.config.samples != data.Config.samples:
         raise UsageError(
             f"samples {dataset.config.samples}: from_run {dataset.config.from_run} restores all pictures that there "
@@ -88,4 +105,4 @@ def restored(opened: Opened, dataset: data.Dataset) -> data.Dataset:
         made.append(np.clip(restore(opened.variables, images, maps), 0, 1))
         if made[-1].shape != images.shape:
             raise UsageError(f"from_run {dataset.config.from_run}: it makes pictures larger; take a run that does not")
-    return from_arrays(np.concatenate(made), stored.get("label"), dataset.config)
+    return from_arrays(np.concatenate(made), stored.get("label"), dataclasses.replace(dataset.config, share=1.0))

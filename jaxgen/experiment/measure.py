@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import networks, report
+from jaxgen.evaluation.memorisation import ADVICE
 from jaxgen.experiment import mixture, reopen
 from jaxgen.experiment.adversarial import classes
 from jaxgen.step.optimizers import hyper_arrays
@@ -71,6 +72,8 @@ def evaluate_run(
         raise UsageError(f"{run} at step {opened.step}: {error}") from error
     if (generated := found["protocol"]["generated"]) < count:
         say(f"{generated} images are generated and not {count}: the floor has no more, {found['protocol']['floor']}")
+    if found["memorisation"]["copies"]:
+        say(f"warning: {ADVICE}")
     found = {"step": opened.step, "checkpoint": which, **found}
     keep(run, found)
     return found

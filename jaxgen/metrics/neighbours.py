@@ -147,3 +147,46 @@ def density_coverage(real: Features, fake: Features, neighbours: int = 5) -> tup
     Reference: Naeem et al. 2020.
     """
     return measured(counts_within, real, fake, neighbours)
+
+
+@jax.jit
+def nearest(samples: Array, others: Array) -> tuple[Array, Array]:
+    """Returns each sample's squared distance to the nearest of the others, float[n], and which that is, int32[n].
+
+    Args:
+      samples: float[n, d].
+      others: float[m, d].
+    """
+    mean = others.mean(0)
+    samples, others = promoted(samples - mean), promoted(others - mean)
+
+    def look(rows: Array, _: Array) -> tuple[Array, Array]:
+        distances = squared_distances(rows, others)
+        return distances.min(1), distances.argmin(1).astype(jnp.int32)
+
+    return tuple(x.reshape(-1)[: len(samples)] for x in over_chunks(look, samples))
+
+
+def nearer_share(samples: Features, training: Features, held_out: Features) -> Array:
+    """Returns the share of samples that lie nearer to a training sample than to any held-out one.
+
+    Half of them do where the samples are no nearer to what was trained on than to what was not; all of them where they
+    are copies. Both sets must have the same size: among more samples the nearest is nearer.
+
+    Args:
+      samples: float[n, d], finite, generated.
+      training: float[m, d], finite.
+      held_out: float[m, d], finite, of the same distribution.
+    Returns:
+      float[] in [0, 1]; equal distances count half.
+    Raises:
+      ValueError: if the shapes do not fit, a set is empty, the sizes differ, or features are not finite.
+    Reference: Lopez-Paz and Oquab 2017, section 3.1, for a nearest neighbour as a test of two samples; Meehan,
+    Chaudhuri, Dasgupta 2020, for copies.
+    """
+    if len(training) != len(held_out):
+        raise ValueError(f"{len(training)} training and {len(held_out)} held-out samples: give as many of both")
+    require_features(training, samples, least=1)
+    require_features(held_out, samples, least=1)
+    trained, unseen = (nearest(jnp.asarray(samples), jnp.asarray(set_))[0] for set_ in (training, held_out))
+    return ((trained < unseen) + 0.5 * (trained == unseen)).mean()

@@ -69,6 +69,10 @@ def make_classification(
         variables = averaged(state, PLAYER)
         return in_parts(lambda part: apply(module, variables, part, train=False)[0], images, TOGETHER)
 
+    def judge(state: TrainState, images: Array) -> Array:
+        logits = apply(module, averaged(state, PLAYER), images, train=False)[0]
+        return logits.max(-1) if positive is None else logits
+
     def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns the confusion matrix as a picture, and images that are taken for what they are not."""
         labels, predictions = targets(batch), predicted(logits_of(state, batch["image"]))
@@ -103,6 +107,7 @@ def make_classification(
         hyper=hyper,
         pictures=pictures,
         evaluate=evaluate,
+        judge=judge,
         selection=Selection("evaluation/accuracy", largest=True),
         **options,
     )

@@ -28,6 +28,18 @@ def test_digits_are_those_of_scikit_learn():
         assert set(loaded.arrays["label"]) == set(range(10))
 
 
+def test_faces_are_the_first_hundred_of_scikit_images_patches():
+    from skimage.data import lfw_subset
+
+    reference = lfw_subset()[:100]
+    for split, is_test in [("train", False), ("test", True)]:
+        loaded = data.load(data.Config(name="faces", split=split))
+        index = np.arange(100)[(np.arange(100) % 5 == 4) == is_test]
+        assert abs(loaded.arrays["image"][..., 0] / 255 - reference[index]).max() <= 0.5 / 255 + 1e-6
+        assert "label" not in loaded.arrays
+    assert data.load(data.Config(name="faces", size=32)).image_shape == (32, 32, 1)
+
+
 @pytest.mark.parametrize("size", [16, 28, 32])
 def test_digits_come_to_the_size_of_a_model(size):
     batch = data.load(data.Config(name="digits", size=size)).batch(0, 0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxgen import data
+from jaxgen import data, images
 from jaxgen.errors import UsageError
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
@@ -56,3 +56,38 @@ def test_arrays_that_are_no_images(image, label, message):
 def test_configurations_that_no_set_could_have(fields, message):
     with pytest.raises(UsageError, match=message):
         data.load(data.Config(**{"name": "digits"} | fields))
+
+
+def test_a_share_of_the_training_images_and_all_of_the_held_out_ones():
+    whole, part = data.load(data.Config(name="digits")), data.load(data.Config(name="digits", share=0.1, seed=5))
+    assert len(part) == -(-len(whole) // 10)
+    stored = {image.tobytes(): label for image, label in zip(*whole.arrays.values(), strict=True)}
+    assert all(stored[image.tobytes()] == label for image, label in zip(*part.arrays.values(), strict=True))
+    assert len(data.load(data.Config(name="digits", share=0.1, split="test"))) == len(
+        data.load(data.Config(name="digits", split="test"))
+    )
+
+
+def test_a_share_that_leaves_out_a_class_is_told():
+    with pytest.raises(UsageError, match=r"share 0.003 leaves 5 images and none of class \d: raise data.share"):
+        data.load(data.Config(name="digits", share=0.003, classes=10))
+
+
+def test_of_what_is_streamed_a_share_is_taken_too(tmp_path):
+    for i in range(30):
+        images.write(tmp_path / f"{i:02}.png", np.full((4, 4, 1), i / 30, np.float32))
+    config = data.Config(name="folder", dir=str(tmp_path), split="all", memory=0.0, share=0.5)
+    assert len(data.load(config)) == 15
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"share": 0.0}, "share 0: give above 0, and at most 1"),
+        ({"share": 1.5}, "share 1.5: give above 0, and at most 1"),
+        ({"with_real": True}, "with_real keeps real images beside those of a generator's run: set from_run"),
+    ],
+)
+def test_a_share_that_is_none_is_refused(fields, message):
+    with pytest.raises(UsageError, match=message):
+        data.load(data.Config(name="digits", **fields))

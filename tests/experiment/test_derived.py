@@ -38,6 +38,25 @@ def test_a_generators_samples_become_the_data_with_their_labels(generator, make)
     make("denoise", config, depth=3, width=2)
 
 
+def test_generated_images_may_stand_beside_the_real_ones(generator):
+    stored = data.load(DIGITS)
+    config = dataclasses.replace(DIGITS, from_run=str(generator), samples=13, with_real=True, share=0.1)
+    part = data.load(config)
+    found = derived.derive(part)
+    assert len(found) == len(part) + 13 < len(stored)
+    np.testing.assert_array_equal(found.arrays["image"][:-13], part.arrays["image"])
+    np.testing.assert_array_equal(found.arrays["label"][:-13], part.arrays["label"])
+    alone = derived.derive(data.load(dataclasses.replace(config, with_real=False)))
+    np.testing.assert_array_equal(found.arrays["image"][-13:], alone.arrays["image"])
+    np.testing.assert_array_equal(found.arrays["label"][-13:], alone.arrays["label"])
+
+
+def test_a_restorers_run_leaves_no_real_images_beside_its_own(make):
+    run = make("denoise", depth=3, width=2)
+    with pytest.raises(UsageError, match="with_real is of a generator's run"):
+        derived.derive(data.load(dataclasses.replace(DIGITS, from_run=str(run), with_real=True)))
+
+
 def test_a_restorer_is_what_the_data_pass_through(make):
     run = make("denoise", depth=3, width=2)
     stored = data.load(DIGITS)
