@@ -52,6 +52,13 @@ def choose_variables(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def choose_latents(parser: argparse.ArgumentParser) -> None:
+    """Adds the options that tell what latents are drawn from, where it is not the prior."""
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--mixture", type=count, metavar="K", help="K Gaussians fitted to a VAE's codes of its images")
+    choice.add_argument("--truncation", type=positive, metavar="T", help="the prior cut at ±T, as in 0.5")
+
+
 def add_fill(commands: Commands) -> None:
     """Adds the command that fills a hole."""
     new = commands.add_parser("fill", help="a picture whose hole holds what a run's generator would draw there")
@@ -100,7 +107,7 @@ def add_sample(commands: Commands) -> None:
     new.add_argument("run", type=Path, help="run folder")
     new.add_argument("--count", type=count, default=64, help="how many pictures (default: 64)")
     new.add_argument("--seed", type=seed, default=0, help="seed of the latents (default: 0)")
-    new.add_argument("--mixture", type=count, metavar="K", help="latents of a VAE from K Gaussians fitted to its codes")
+    choose_latents(new)
     new.add_argument("--label", type=int, help="class of all pictures, of a conditional run (default: every class)")
     new.add_argument("--restore", metavar="TASK", help="restore them by a task of `jaxgen restore`, as in denoise")
     new.add_argument("--out", type=Path, help="folder for grid.png and the single pictures (default: in RUN/samples)")
@@ -121,7 +128,7 @@ def add_evaluate(commands: Commands) -> None:
         help="auto (the classifier shipped for the run's data), its name, or InceptionV3's weights (default: auto)",
     )
     new.add_argument("--count", type=count, help="images, no more than the other split has (default: 10000)")
-    new.add_argument("--mixture", type=count, metavar="K", help="latents of a VAE from K Gaussians fitted to its codes")
+    choose_latents(new)
     new.add_argument(
         "--likelihood", type=count, metavar="K", help="a VAE's likelihood of real images by K codes of each"
     )

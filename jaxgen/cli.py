@@ -37,11 +37,16 @@ def sample(options: argparse.Namespace) -> None:
         from jaxgen.experiment.mixture import with_mixture
 
         opened = with_mixture(opened, options.mixture)
+    if options.truncation:
+        from jaxgen.experiment.truncation import with_truncation
+
+        opened = with_truncation(opened, options.truncation)
     made = reopen.sample(opened, options.count, options.seed, options.label)
     if clean:
         made = clean(made)
     chosen = "" if options.label is None else f"-label-{options.label}"
     chosen += f"-mixture-{options.mixture}" if options.mixture else ""
+    chosen += f"-truncation-{options.truncation:g}" if options.truncation else ""
     chosen += f"-{options.restore}" if options.restore else ""
     out = options.out or options.run / "samples" / f"step-{opened.step:08d}-seed-{options.seed}{chosen}"
     print(pictures.write_all(out, made))
@@ -71,13 +76,17 @@ def evaluate(options: argparse.Namespace) -> None:
     from jaxgen.experiment import measure
 
     if options.on:
-        generating = ("extractor", "count", "reference", "mixture", "likelihood", "chunk")
+        generating = ("extractor", "count", "reference", "mixture", "truncation", "likelihood", "chunk")
         refuse(options, generating, "leave it out with --on, which evaluates a restorer")
         evaluate_restorer(options)
         return
     refuse(options, ("sigma", "protocol"), "it is for a restorer, which --on FOLDER evaluates")
     if options.likelihood:
-        refuse(options, ("extractor", "mixture"), "leave it out with --likelihood, which looks at no generated images")
+        refuse(
+            options,
+            ("extractor", "mixture", "truncation"),
+            "leave it out with --likelihood, which looks at no generated images",
+        )
         evaluate_likelihood(options)
         return
     refuse(options, ("chunk",), "it is for --likelihood")
@@ -90,6 +99,7 @@ def evaluate(options: argparse.Namespace) -> None:
         which=options.checkpoint,
         ema=options.ema,
         components=options.mixture or 0,
+        truncation=options.truncation or 0.0,
     )
     print(json.dumps(found) if options.json else report.as_text(found))
 

@@ -10,7 +10,7 @@ from jaxgen.losses import adversarial
 Loss = Literal["minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic"]
 Penalty = Literal["gradient_penalty", "r1", "r2"]
 Augmentation = Literal["color", "translation", "cutout"]
-Remedy = Literal["feature_matching", "label_smoothing", "historical_averaging"]
+Remedy = Literal["feature_matching", "label_smoothing", "historical_averaging", "orthogonal_regularisation"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +37,8 @@ class GanHyper(Hyper):
     """How far below 1 the target of real images is, where labels are smoothed."""
     historical_weight: float = 0.01
     """Weight of the squared distance of each player's parameters from their mean so far, where it is averaged."""
+    orthogonal_weight: float = 1e-4
+    """Weight of the products of different filters of the generator, where they are held at right angles."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,8 @@ class GanConfig(Config):
     conditional: bool = False
     """Condition both networks on the images' labels, of which data.classes gives the number."""
     remedies: tuple[Remedy, ...] = ()
-    """What steadies training: match mean features, soften the target of real images, stay near past parameters."""
+    """What steadies training: match mean features, soften the target of real images, stay near past parameters, hold
+    the generator's filters at right angles."""
     minibatch_kernels: int = 0
     """Kernels of minibatch discrimination, by which the discriminator compares a batch's images; 0: none."""
     critic_steps: int = 1
@@ -88,6 +91,11 @@ class GanConfig(Config):
             ("hyper.historical_weight",),
             "add historical_averaging to remedies",
             lambda config: "historical_averaging" in config.remedies,
+        ),
+        Effect(
+            ("hyper.orthogonal_weight",),
+            "add orthogonal_regularisation to remedies",
+            lambda config: "orthogonal_regularisation" in config.remedies,
         ),
     )
 

@@ -69,6 +69,8 @@ class Config:
     start: str = ""
     """What the network that makes pictures starts from: another run's folder, a shipped network, a .safetensors file;
     empty: random numbers. Arrays of other shapes start anew, and a line tells which."""
+    start_with: Literal["all", "pictures"] = "all"
+    """Of another run: all networks that this one has too, or only the one that makes pictures."""
     checkpoint_every: int = 1000
     """Steps between checkpoints."""
     checkpoint_minutes: float = 0.0
@@ -108,6 +110,7 @@ class Config:
     hyper: Hyper = Hyper()
 
     effects: ClassVar[tuple[Effect, ...]] = (
+        Effect(("start_with",), "set start", lambda config: config.start != ""),
         Effect(
             ("hyper.learning_rate_final", "hyper.schedule_steps"),
             "set schedule to linear or cosine",

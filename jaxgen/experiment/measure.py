@@ -11,6 +11,7 @@ from jaxgen.evaluation import networks, report
 from jaxgen.evaluation.memorisation import ADVICE
 from jaxgen.experiment import mixture, reopen
 from jaxgen.experiment.adversarial import classes
+from jaxgen.experiment.truncation import describe, with_truncation
 from jaxgen.step.optimizers import hyper_arrays
 from jaxgen.training import progress
 
@@ -27,6 +28,7 @@ def evaluate_run(
     which: str = "last",
     ema: bool = True,
     components: int = 0,
+    truncation: float = 0.0,
     say: Callable[[str], None] = progress.say,
 ) -> dict[str, Any]:
     """Returns a run's scores, floor and protocol, and appends them to RUN/evaluations.jsonl.
@@ -41,6 +43,7 @@ def evaluate_run(
       ema: whether the averaged variables are measured.
       components: of a Gaussian mixture, fitted to the codes of training images, that latents are drawn from; 0: they
         are drawn from the prior.
+      truncation: at what the numbers of latents are cut, in standard deviations; 0: nowhere.
       say: takes warnings.
     Returns:
       {"step", "checkpoint", "scores", "floor", "protocol", "seconds"}.
@@ -53,8 +56,11 @@ def evaluate_run(
     # Before the checkpoint is read: that takes long, and what does not fit is known already.
     network = networks.choose(extractor, built.config.data.name, built.config.data.channels)
     opened = reopen.open_built(run, built, which=which, ema=ema, say=say)
+    latents = "the prior"
     if components:
-        opened = mixture.with_mixture(opened, components)
+        opened, latents = mixture.with_mixture(opened, components), mixture.describe(components)
+    if truncation:
+        opened, latents = with_truncation(opened, truncation), describe(truncation)
     try:
         found = report.evaluate(
             network,
@@ -66,7 +72,7 @@ def evaluate_run(
             reference=reference,
             seed=seed,
             ema=ema,
-            latents=mixture.describe(components) if components else "the prior",
+            latents=latents,
         )
     except ValueError as error:  # Metrics raise it for images that cannot be measured.
         raise UsageError(f"{run} at step {opened.step}: {error}") from error

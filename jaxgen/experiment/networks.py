@@ -5,7 +5,7 @@ from typing import Any, Literal
 from jaxgen.errors import UsageError, unknown
 from jaxgen.experiment.adversarial import GanConfig, discriminator_options
 from jaxgen.experiment.config import compute_dtype
-from jaxgen.models import dcgan, dcgan_deep_stem, gan_mlp, r3gan, resnet
+from jaxgen.models import dcgan, dcgan_deep_stem, gan_mlp, growing, r3gan, resnet
 
 Norm = Literal["batch", "spectral", "none"]
 
@@ -14,6 +14,7 @@ NETWORKS = {
     "dcgan": (dcgan.Generator, dcgan.Discriminator),
     "dcgan_deep_stem": (dcgan_deep_stem.Generator, dcgan_deep_stem.Discriminator),
     "resnet": (resnet.Generator, resnet.Critic),
+    "growing": (growing.Generator, growing.Critic),
     "r3gan": (r3gan.Generator, r3gan.Discriminator),
 }
 """Generator and discriminator by name."""

@@ -179,7 +179,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
         if restored is None:
             start, state = 0, execute.once(objective.init)(jax.random.key(config.seed), first)
             if config.start:
-                state = start_from(state, objective.player, config.start, say)
+                state = start_from(state, objective.player, config.start, config.start_with, say)
         else:
             start, state = restored.step, restored.state
             for step in restored.damaged:

@@ -77,3 +77,17 @@ def clip_weights(params: Any, limit: float | Array) -> Any:
     Reference: Arjovsky et al. 2017, algorithm 1.
     """
     return jax.tree.map(lambda p: jnp.clip(p, -limit, limit).astype(p.dtype), params)
+
+
+def orthogonality(params: Any) -> Array:
+    """Returns Σ ‖WᵀW ⊙ (1 − I)‖²_F over all kernels: filters may have any length and are held at right angles.
+
+    Args:
+      params: a tree of arrays; those of two axes and more are kernels, whose last axis counts the filters.
+    Returns:
+      float[], without its weight; 0 where there is no kernel.
+    Reference: Brock, Donahue, Simonyan 2019, equation 3.
+    """
+    kernels = [promoted(leaf).reshape(-1, leaf.shape[-1]) for leaf in jax.tree.leaves(params) if leaf.ndim >= 2]
+    products = [jnp.matmul(kernel.T, kernel, precision="highest") for kernel in kernels]
+    return sum((((x * (1 - jnp.eye(len(x), dtype=x.dtype))) ** 2).sum() for x in products), jnp.float32(0))

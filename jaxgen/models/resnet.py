@@ -15,6 +15,7 @@ from jax import Array
 from jax.nn.initializers import variance_scaling
 from jax.typing import DTypeLike
 
+from jaxgen.models.attention import SelfAttention, require_side
 from jaxgen.models.heads import discriminator_head
 from jaxgen.models.layers import (
     BatchNorm,
@@ -106,6 +107,7 @@ class Generator(nn.Module):
       size: side of the images, pixels: 28, 32, 64 or another of `sizes.PYRAMIDS`.
       channels: of the images.
       width: channels of every map.
+      attention: side of the map that attends to itself; 0: none does.
       axis_name: the mapped axis over which batch norm is synchronised, or None.
       remat: whether the backward pass computes each block again instead of remembering its activations.
       dtype: of the computation; None promotes.
@@ -115,6 +117,7 @@ class Generator(nn.Module):
     size: int = 32
     channels: int = 3
     width: int = 128
+    attention: int = 0
     axis_name: str | None = None
     remat: bool = False
     dtype: DTypeLike | None = None
@@ -128,8 +131,11 @@ class Generator(nn.Module):
         linear = {"kernel_init": linear_init} | dtypes
         block = nn.remat(UpBlock, static_argnums=2) if self.remat else UpBlock
         x = Dense(base * base * self.width, name="project", **linear)(latent).reshape(-1, base, base, self.width)
+        require_side(self.attention, [base << i for i in range(1, doublings + 1)], "generator")
         for i in range(doublings):
             x = block(self.axis_name, name=f"block_{i}", **dtypes)(x, train)
+            if x.shape[1] == self.attention:
+                x = SelfAttention(name="attention", **dtypes)(x, train)
         x = jax.nn.relu(BatchNorm(self.axis_name, name="norm", **dtypes)(x, train))
         return jnp.tanh(at_least_float32(Conv(self.channels, name="image", **linear)(x)))
 
@@ -140,6 +146,7 @@ class Critic(nn.Module):
     Attributes:
       norm: "none", "layer" or "spectral"; "batch" couples the examples of a batch and excludes a gradient penalty.
       width: channels of every map.
+      attention: side of the map that attends to itself; 0: none does.
       axis_name: the mapped axis over which batch norm is synchronised, or None.
       remat: whether the backward pass computes each block again instead of remembering its activations.
       dtype: of the computation; None promotes.
@@ -150,6 +157,7 @@ class Critic(nn.Module):
 
     norm: str = "none"
     width: int = 128
+    attention: int = 0
     axis_name: str | None = None
     remat: bool = False
     dtype: DTypeLike | None = None
@@ -167,9 +175,14 @@ class Critic(nn.Module):
         halvings = max(1, math.ceil(math.log2(images.shape[1] / 8)))
         fields = {"norm": self.norm, "axis_name": self.axis_name, "dtype": self.dtype, "param_dtype": self.param_dtype}
         block = nn.remat(CriticBlock, static_argnums=2) if self.remat else CriticBlock
+        require_side(self.attention, [images.shape[1] >> i for i in range(1, halvings + 1)], "discriminator")
         x = images
         for i in range(halvings + 2):
             x = block(self.width, first=i == 0, down=i < halvings, name=f"block_{i}", **fields)(x, train)
+            if i < halvings and x.shape[1] == self.attention:
+                x = SelfAttention(
+                    self.norm == "spectral", dtype=self.dtype, param_dtype=self.param_dtype, name="attention"
+                )(x, train)
         x = at_least_float32(jax.nn.relu(x)).mean((1, 2))
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
         linear = {"spectral": self.norm == "spectral", "kernel_init": linear_init, "param_dtype": self.param_dtype}

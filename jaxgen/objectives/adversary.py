@@ -20,7 +20,7 @@ PENALTIES: dict[str, Callable[..., Array]] = {
     "r1": lambda critic, real, fake, keys, hyper: hyper["r1_weight"] / 2 * penalties.zero_centered(critic, real),
     "r2": lambda critic, real, fake, keys, hyper: hyper["r2_weight"] / 2 * penalties.zero_centered(critic, fake),
 }
-REMEDIES = ("feature_matching", "label_smoothing", "historical_averaging")
+REMEDIES = ("feature_matching", "label_smoothing", "historical_averaging", "orthogonal_regularisation")
 
 
 def pack(images: Array, count: int) -> Array:

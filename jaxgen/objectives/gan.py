@@ -144,7 +144,7 @@ class Gan:
         index = self.critic_steps - self.share_latents
         examples["latents"] = draw_latents(self.keys(key, Stream.LATENT, index, count), self.latent)
         examples |= self.augment_keys(key, self.critic_steps, count)
-        loss = partial(self.losses.of_generator, held=discriminator)
+        loss = partial(self.losses.of_generator, held=discriminator, hyper=hyper)
         new = self.descend(loss, generator, state.opt_state["generator"], examples, hyper, past.get("generator"))
         told, stats = new.aux
         made = {"params": new.params, "stats": stats}
@@ -229,7 +229,9 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
         partner. The generator sees them beside the latent. 0: no labels.
       remedies: of Salimans et al. 2016: "feature_matching" (the generator's loss becomes the squared distance of the
         mean features of real and generated images), "label_smoothing" (of real images, by hyper["label_smoothing"]),
-        "historical_averaging" (hyper["historical_weight"] times each player's squared distance from its mean so far).
+        "historical_averaging" (hyper["historical_weight"] times each player's squared distance from its mean so far);
+        of Brock et al. 2019: "orthogonal_regularisation" (hyper["orthogonal_weight"] times the squared products of
+        different filters of the generator).
       critic_steps: discriminator updates for each generator update, each on its own chunk of the batch.
       share_latents: whether the generator's update sees the latents of the last critic update, as in Radford et al.'s
         code, which saves a forward pass where critic_steps is 1; else fresh ones, as in Goodfellow et al. 2014.

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxgen.losses.adversarial import AdversarialLoss, smooth_labels
+from jaxgen.losses.penalties import orthogonality
 from jaxgen.objectives.adversary import PENALTIES, call, coupling, logits_of_both, mean_difference, show
 from jaxgen.objectives.gan_samples import Maker
 from jaxgen.objectives.stability import discriminator_metrics
@@ -69,7 +70,9 @@ class PlayerLosses:
         told |= discriminator_metrics(self.loss, real_logits, fake_logits, self.axis_name)
         return total, (told | terms, new_stats)
 
-    def of_generator(self, params: PyTree, examples: dict, stats: PyTree, held: PyTree) -> tuple[Array, Any]:
+    def of_generator(
+        self, params: PyTree, examples: dict, stats: PyTree, held: PyTree, hyper: Hyper
+    ) -> tuple[Array, Any]:
         """Returns (loss, (metrics, statistics)) on latents, real images and labels.
 
         `held` are the discriminator's variables, which get no gradient.
@@ -80,11 +83,18 @@ class PlayerLosses:
         if "feature_matching" in self.remedies:
             difference = mean_difference(self.discriminator, held, real, fake, labels, self.separate_batches)
             value = jnp.sum(mean_over_devices(difference, self.axis_name) ** 2)
-            return value, ({"loss": value}, new_stats)
+            return self.regularised(value, params, new_stats, hyper)
         if self.separate_batches or not coupling(held):
             # The pass over real images is dropped by the compiler where the loss does not look at it.
             real_logits, fake_logits = (call(self.discriminator, held, x, labels, True)[0] for x in (real, fake))
         else:
             real_logits, fake_logits, _ = logits_of_both(self.discriminator, held, real, fake, labels, separate=False)
         value = self.loss.generator(real_logits, fake_logits).mean()
-        return value, ({"loss": value}, new_stats)
+        return self.regularised(value, params, new_stats, hyper)
+
+    def regularised(self, value: Array, params: PyTree, stats: PyTree, hyper: Hyper) -> tuple[Array, Any]:
+        """Returns the generator's loss with what holds its filters apart, and metrics and statistics as they are."""
+        if "orthogonal_regularisation" not in self.remedies:
+            return value, ({"loss": value}, stats)
+        term = hyper["orthogonal_weight"] * orthogonality(params)
+        return value + term, ({"loss": value + term, "orthogonal_regularisation": term}, stats)

@@ -54,8 +54,11 @@ def denoiser(steps: int, channels: int, *sets: str) -> Recipe:
 
 
 def clearer(steps: int, options: str) -> Recipe:
-    """Returns a recipe of a network for colour pictures that undoes damage in all places."""
-    words = f"{BSDS500} --data.channels 3 --data.size 96 --batch-size 8 {CALM} {options} {schedule(steps)}"
+    """Returns a recipe of a network for colour pictures that undoes damage in all places; it starts from a denoiser."""
+    words = (
+        f"{BSDS500} --data.channels 3 --data.size 96 --batch-size 8 --start denoise_color {CALM} {options} "
+        f"{schedule(steps)}"
+    )
     return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"))
 
 
@@ -72,9 +75,9 @@ RECIPES = {
     "mend": Recipe(
         "mender", f"{BSDS500} --data.channels 3 {schedule(4_000)}", "Mender", ("widths", "blocks"), told="mask"
     ),
-    "dehaze": clearer(2_500, "--damage haze --hyper.haze-low 0 --hyper.grain 2"),
-    "dejpeg": clearer(2_500, "--damage jpeg --hyper.quality-high 95"),
-    "deblur": clearer(2_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2"),
+    "dehaze": clearer(5_000, "--damage haze --hyper.haze-low 0 --hyper.grain 2"),
+    "dejpeg": clearer(6_000, "--damage jpeg --hyper.quality-high 95"),
+    "deblur": clearer(5_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2"),
     "superres": Recipe(
         "srresnet",
         f"{BSDS500} --no-norm --residual --width 32 --blocks 8 --losses l1 --hyper.learning-rate 1e-3 "

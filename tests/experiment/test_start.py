@@ -57,6 +57,43 @@ def test_a_file_of_weights_is_a_start_too(config, pretrained, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, state.params["model"], variables["params"])
 
 
+@pytest.fixture(scope="module")
+def grow(load_experiment):
+    def grow(run, size, **fields):
+        module, lines = load_experiment("growing"), []
+        config = module.Config(**QUIET, width=4, run=str(run), **fields)
+        config = dataclasses.replace(
+            config,
+            data=dataclasses.replace(config.data, size=size),
+            hyper=dataclasses.replace(config.hyper, learning_rate=0.0),
+        )
+        return train(config, module.build, say=lines.append), lines
+
+    return grow
+
+
+def test_both_players_start_from_a_smaller_run_and_the_new_block_is_faded_in(grow, tmp_path):
+    small, _ = grow(tmp_path / "small", 8)
+    large, lines = grow(tmp_path / "large", 16, start=str(tmp_path / "small"), fade_steps=4)
+    for player in ("generator", "discriminator"):
+        expected, found = (named_leaves(state.params[player]) for state in (small, large))
+        assert expected.keys() < found.keys()
+        for path, leaf in expected.items():
+            np.testing.assert_array_equal(found[path], leaf)
+        assert large.stats[player]["growth"]["fade_16"]["done"] == 0.25
+    assert sum(line.startswith(f"start {tmp_path / 'small'}") for line in lines) == 2
+    assert any("(discriminator): " in line and "block_16" in line for line in lines)
+
+
+def test_what_makes_pictures_may_start_alone(grow, tmp_path):
+    small, _ = grow(tmp_path / "small", 8)
+    again, lines = grow(tmp_path / "again", 8, start=str(tmp_path / "small"), start_with="pictures", seed=5)
+    jax.tree.map(np.testing.assert_array_equal, again.params["generator"], small.params["generator"])
+    kernel = lambda state: state.params["discriminator"]["map_8"]["kernel"]
+    assert (kernel(again) != kernel(small)).any()
+    assert not any("(discriminator)" in line for line in lines)
+
+
 def test_of_another_network_what_fits_is_taken_and_a_line_tells_the_rest(config, pretrained, tmp_path):
     deeper, build = config("srresnet", tmp_path / "deeper", start=str(pretrained))
     deeper = dataclasses.replace(deeper, blocks=2, hyper=dataclasses.replace(deeper.hyper, learning_rate=0.0))

@@ -145,3 +145,19 @@ def test_clipping_keeps_weights_inside_and_their_dtypes():
     np.testing.assert_allclose(clipped["kernel"], [-0.01, 0.005, 0.01], rtol=1e-6)
     np.testing.assert_allclose(clipped["bias"].astype(jnp.float32), [0.01, -0.001], rtol=1e-2)
     assert clipped["bias"].dtype == jnp.bfloat16
+
+
+def test_orthogonality_is_the_squared_products_of_different_filters():
+    params = {
+        "conv": {"kernel": np.random.default_rng(0).normal(size=(3, 3, 2, 5)).astype("f"), "bias": np.ones(5, "f")},
+        "gamma": np.float32(2),
+    }
+    filters = params["conv"]["kernel"].reshape(18, 5).T
+    expected = sum(float(filters[i] @ filters[j]) ** 2 for i in range(5) for j in range(5) if i != j)
+    np.testing.assert_allclose(penalties.orthogonality(params), expected, rtol=1e-5)
+
+
+def test_filters_at_right_angles_cost_nothing_whatever_their_length():
+    kernel = np.linalg.qr(np.random.default_rng(1).normal(size=(6, 4)))[0].astype("f") * np.float32([1, 2, 30, 0.1])
+    np.testing.assert_allclose(penalties.orthogonality({"kernel": kernel}), 0, atol=1e-6)
+    assert penalties.orthogonality({"bias": np.ones(3, "f")}) == 0

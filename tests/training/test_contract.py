@@ -58,6 +58,10 @@ MORE = {
     "a detector of scratches": recipe("damage_detector", widths=(4, 8), data=MIDDLE, damage="scratches"),
     "several codes of binary images": recipe("iwae", latent=3, samples=4, hidden=(8,), data=SMALL),
     "grey levels and free bits": recipe("vae", latent=3, hidden=(8,), likelihood="logistic", data=SMALL, free_bits=0.1),
+    "growing, its block faded in": recipe("growing", width=4, fade_steps=9, start="x", data=MIDDLE),
+    "attention, filters at right angles": recipe(
+        "sagan", width=8, attention=8, data=MIDDLE, remedies=("orthogonal_regularisation",)
+    ),
     "the level of noise": recipe("noise_level", depth=2, width=4, data=MIDDLE),
     "pacgan with classes and kernels": recipe(
         "pacgan", width=4, data=SMALL, conditional=True, minibatch_kernels=2, critic_steps=2

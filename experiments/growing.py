@@ -1,0 +1,58 @@
+"""A residual GAN grown from small images to large ones, each run fading its new block in.
+
+    python experiments/growing.py --run runs/grown_16                                 # digits, 16×16
+    python experiments/growing.py --run runs/grown_32 --data.size 32 --start runs/grown_16 --fade-steps 1000
+    python experiments/growing.py --run runs/grown_64 --data.size 64 --start runs/grown_32 --fade-steps 1000
+
+Both players start from the smaller run, whose blocks and heads they hold; a line tells what is taken and what is new.
+For --fade-steps updates the image is a mixture of the new one and of the enlarged old one.
+Source: Karras, Aila, Laine, Lehtinen 2018, section 2; the blocks of Gulrajani et al. 2017, appendix F; loss and penalty
+of Mescheder, Geiger, Nowozin 2018.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import Effect, GanConfig, GanHyper, Norm, Penalty, gan_options, players
+from jaxgen.objectives.gan import make_gan
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(GanConfig):
+    """Options of this experiment."""
+
+    penalties: tuple[Penalty, ...] = ("r1",)
+    """Penalties on the discriminator's slope, summed."""
+    share_latents: bool = False
+    """The generator's update sees the latents of the last discriminator update; else fresh ones."""
+    norm: Norm = "none"
+    """Normalisation in the discriminator."""
+    width: int = 32
+    """Filters of every block in both networks."""
+    attention: int = 0
+    """Side of the map, in both networks, that attends to itself; 0: none does."""
+    fade_steps: int = 0
+    """Updates over which the newest block is faded in; 0: it counts from the start."""
+    batch_size: int = 32
+    """Images that one gradient sees, over all devices."""
+    data: DataConfig = DataConfig(name="digits", size=16, channels=1)
+    hyper: GanHyper = GanHyper(learning_rate=5e-4, b1=0.0, b2=0.99)
+
+    effects: ClassVar[tuple[Effect, ...]] = (
+        *GanConfig.effects,
+        Effect(("fade_steps",), "give the smaller run by start", lambda config: config.start != ""),
+    )
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    fields = {"width": config.width, "fade_steps": config.fade_steps, "attention": config.attention}
+    networks = players("growing", config.norm, config, axis_name, **fields)
+    return make_gan(**networks, **gan_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)

@@ -1,0 +1,48 @@
+"""SAGAN: residual networks in which one map attends to itself, hinge loss, two learning rates.
+
+    python experiments/sagan.py                                     # digits, 32×32
+    python experiments/sagan.py --width 128 --data.size 32 --data.channels 3 --latent 128 \
+        --data.name cifar10 --data.dir DIR
+    jaxgen sample runs/sagan --truncation 0.5                       # fewer kinds of pictures, and better ones
+
+Both networks have attention on maps of 16 pixels; the discriminator's kernels are divided by their largest singular
+values. --remedies orthogonal_regularisation holds the generator's filters apart, so that truncated latents work.
+Source: Zhang, Goodfellow, Metaxas, Odena 2019: Adam with β (0, 0.9), 1e-4 and, for the discriminator, 4e-4; one update
+of each. Brock, Donahue, Simonyan 2019, sections 3.1 and 3.2 (truncation, orthogonal regularisation).
+"""
+
+from dataclasses import dataclass
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import GanConfig, GanHyper, Loss, Norm, gan_options, players
+from jaxgen.objectives.gan import make_gan
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(GanConfig):
+    """Options of this experiment."""
+
+    loss: Loss = "hinge"
+    """Adversarial loss."""
+    share_latents: bool = False
+    """The generator's update sees the latents of the last discriminator update; else fresh ones."""
+    norm: Norm = "spectral"
+    """Normalisation in the discriminator."""
+    width: int = 32
+    """Filters of every block in both networks."""
+    attention: int = 16
+    """Side of the map, in both networks, that attends to itself; 0: none does."""
+    data: DataConfig = DataConfig(name="digits", size=32, channels=1)
+    hyper: GanHyper = GanHyper(learning_rate=1e-4, discriminator_scale=4.0, b1=0.0, b2=0.9)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    networks = players("resnet", config.norm, config, axis_name, width=config.width, attention=config.attention)
+    return make_gan(**networks, **gan_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)
