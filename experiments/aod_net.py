@@ -32,7 +32,7 @@ class Config(RestorationConfig):
     width: int = 3
     """Channels of the first four convolutions."""
     damage: Kind = "haze"
-    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance; ruined: holes too."""
+    """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
     batch_size: int = 8
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True)

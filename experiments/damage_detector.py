@@ -13,8 +13,8 @@ from typing import ClassVar, Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import OVERLAID, Effect, compute_dtype, make_degrade, objective_options
 from jaxgen.experiment import Config as BaseConfig
-from jaxgen.experiment import Effect, compute_dtype, make_degrade, objective_options
 from jaxgen.experiment import Hyper as BaseHyper
 from jaxgen.models.unet import UNet
 from jaxgen.objectives.detection import make_detection
@@ -28,7 +28,7 @@ class Hyper(BaseHyper):
     grain: float = 8.0
     """Largest standard deviation of noise that comes to the damage, in grey levels of 255."""
     chance: float = 0.4
-    """Probability of each kind of damage in worn and ruined."""
+    """Probability of each kind of damage in torn, worn and ruined."""
     cross_entropy_weight: float = 1.0
     """Weight of the cross-entropy, the mean over pixels in nats."""
     dice_weight: float = 1.0
@@ -39,8 +39,8 @@ class Hyper(BaseHyper):
 class Config(BaseConfig):
     """Options of this experiment."""
 
-    damage: Literal["rust", "stain", "foxing", "holes", "tears", "scratches", "worn", "ruined"] = "worn"
-    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance; ruined: holes too."""
+    damage: Literal["rust", "stain", "foxing", "holes", "tears", "scratches", "torn", "worn", "ruined"] = "worn"
+    """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
     widths: tuple[int, ...] = (16, 32, 64, 128)
     """Filters at each size, from the picture's own down."""
     batch_size: int = 16
@@ -50,7 +50,7 @@ class Config(BaseConfig):
 
     effects: ClassVar[tuple[Effect, ...]] = (
         *BaseConfig.effects,
-        Effect(("hyper.chance",), "set damage to worn or ruined", lambda config: config.damage in ("worn", "ruined")),
+        Effect(("hyper.chance",), "set damage to torn, worn or ruined", lambda config: config.damage in OVERLAID),
     )
 
 

@@ -56,7 +56,7 @@ class Config(RestorationConfig):
     judge_norm: Norm = "batch"
     """Norm of the discriminator."""
     damage: Kind = "downsample"
-    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance; ruined: holes too."""
+    """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
     batch_size: int = 16
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, turn=True)

@@ -42,7 +42,7 @@ class Config(RestorationConfig):
     residual: bool = False
     """Add the network's output to the bicubic enlargement instead of taking it for the picture."""
     damage: Kind = "downsample"
-    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance; ruined: holes too."""
+    """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
     batch_size: int = 16
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, turn=True)

@@ -120,7 +120,7 @@ def add_evaluate(commands: Commands) -> None:
     new.add_argument("run", type=Path, help="run folder, name of a shipped restorer, or a .safetensors file of one")
     new.add_argument("--on", nargs="+", metavar="FOLDER", help="folders of pictures, for a restorer")
     new.add_argument(
-        "--sigma", type=float, nargs="+", help="noise for a restorer, in grey levels of 255 (default: 15 25 50)"
+        "--sigma", type=float, nargs="+", help="noise for a denoiser, in grey levels of 255 (default: 15 25 50)"
     )
     new.add_argument("--protocol", help="gray8, rgb8 or y601-shave4 (default: gray8 or rgb8, by the restorer)")
     new.add_argument(

@@ -161,7 +161,7 @@ def evaluate_restorer(options: argparse.Namespace) -> None:
     found = measure_restorer.evaluate(
         options.run,
         options.on,
-        sigmas=options.sigma or (15.0, 25.0, 50.0),
+        sigmas=options.sigma,
         protocol=options.protocol,
         seed=options.seed,
         which=options.checkpoint,

@@ -10,12 +10,14 @@ from jax import Array
 
 from jaxgen import filters, images
 from jaxgen.data.folder import picture_paths
+from jaxgen.degradations.resampling import upsample
 from jaxgen.errors import UsageError, unknown
 from jaxgen.inference.restorer import Restorer, restore
 from jaxgen.metrics.protocols import PROTOCOLS, compare
 from jaxgen.training.run_folder import to_json
 
 INPUT = "damaged input"
+BICUBIC = "bicubic enlargement"
 BASELINES: dict[str, Callable[[Array], Array]] = {
     name: jax.jit(filtered)
     for name, filtered in {
@@ -79,9 +81,12 @@ def measure(
     pictures: Sequence[np.ndarray],
     protocol: str,
     *,
+    scale: int = 1,
     seed: int = 0,
 ) -> list[Row]:
     """Returns what the damaged pictures, the classical filters and other ways to restore reach.
+
+    Of pictures that were made smaller the only other row is their bicubic enlargement.
 
     Args:
       ways: by name, (damaged float32[h, w, c], guide float32[h, w, k] or None) -> restored.
@@ -89,31 +94,37 @@ def measure(
       strength: of the damage.
       pictures: undamaged, float32[height, width, channel].
       protocol: how results are compared, one of `PROTOCOLS`.
+      scale: how many times smaller the damage makes a picture, whose last lines are cut to a multiple.
       seed: of the damage; a picture meets the same one whatever restores it.
     """
-    reached: dict[str, list[tuple[float, float]]] = {name: [] for name in (INPUT, *BASELINES, *ways)}
-    for index, picture in enumerate(pictures):
+    reached: dict[str, list[tuple[float, float]]] = {}
+    for index, whole in enumerate(pictures):
+        picture = whole[: whole.shape[0] // scale * scale, : whole.shape[1] // scale * scale]
         key = jax.random.fold_in(jax.random.key(seed), index)
         damaged, guide = damage(key[None], picture[None], strength)
         plain, told = np.asarray(damaged[0]), None if guide is None else np.asarray(guide[0])
-        made = {INPUT: damaged} | {name: filtered(damaged) for name, filtered in BASELINES.items()}
+        if scale == 1:
+            made = {INPUT: damaged} | {name: filtered(damaged) for name, filtered in BASELINES.items()}
+        else:
+            made = {BICUBIC: upsample(damaged, scale)}
         made |= {name: way(plain, told)[None] for name, way in ways.items()}
         for name, image in made.items():
             found = score(protocol, picture[None], image)
-            reached[name].append((float(found["psnr"][0]), float(found["ssim"][0])))
+            reached.setdefault(name, []).append((float(found["psnr"][0]), float(found["ssim"][0])))
     return [Row(name, *np.mean(values, 0).tolist()) for name, values in reached.items()]
 
 
 def seconds_per_megapixel(restorer: Restorer, side: int = 1000, repeats: int = 3) -> float:
-    """Returns the seconds that a restorer takes for a megapixel once it is compiled, the median of some."""
-    picture = np.full((side, side, restorer.traits.channels), 0.5, np.float32)
+    """Returns the seconds that a restorer takes for a megapixel of its result once compiled, the median of some."""
+    given = side // restorer.traits.scale
+    picture = np.full((given, given, restorer.traits.channels), 0.5, np.float32)
     guide = 0.1 if restorer.traits.guides else None
     taken = []
     for _ in range(repeats + 1):
         begin = time.perf_counter()
         restore(restorer, picture, guide)
         taken.append(time.perf_counter() - begin)
-    return float(np.median(taken[1:])) * 1e6 / side**2
+    return float(np.median(taken[1:])) * 1e6 / (given * restorer.traits.scale) ** 2
 
 
 def evaluate(
@@ -124,6 +135,7 @@ def evaluate(
     folders: Sequence[str],
     protocol: str,
     *,
+    about: str,
     seed: int = 0,
 ) -> dict[str, Any]:
     """Returns a table of what a restorer reaches, with its protocol and its cost.
@@ -135,6 +147,7 @@ def evaluate(
       strengths: of the damage, by name, as in {"σ 25": 25.0}.
       folders: of undamaged pictures.
       protocol: one of `PROTOCOLS`.
+      about: the damage, in words, for the protocol.
       seed: of the damage.
     Returns:
       {"protocol", "sets": {folder: {"pictures", "damages": {name: {way: {"psnr", "ssim"}}}}}, "parameters",
@@ -153,7 +166,7 @@ def evaluate(
     for folder in folders:
         pictures = read_pictures(folder, protocol)
         damages = {
-            name: measure(ways, compiled, strength, pictures, protocol, seed=seed)
+            name: measure(ways, compiled, strength, pictures, protocol, scale=restorer.traits.scale, seed=seed)
             for name, strength in strengths.items()
         }
         sets[folder] = {
@@ -161,7 +174,7 @@ def evaluate(
             "damages": {name: {row.name: as_json(row) for row in rows} for name, rows in damages.items()},
         }
     return {
-        "protocol": f"{protocol}: {PROTOCOLS[protocol].about}; noise added unclipped, seed {seed}",
+        "protocol": f"{protocol}: {PROTOCOLS[protocol].about}; {about}, seed {seed}",
         "sets": sets,
         "parameters": restorer.traits.parameters,
         "multiply_adds_per_pixel": restorer.traits.multiply_adds,

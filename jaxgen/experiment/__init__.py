@@ -11,7 +11,7 @@ from jaxgen.experiment.adversarial import (
     gan_options,
 )
 from jaxgen.experiment.config import Config, Effect, Hyper, Optimizer, Shape, compute_dtype, objective_options
-from jaxgen.experiment.damage import DAMAGE_EFFECTS, HIDING, DamageHyper, Kind, make_degrade
+from jaxgen.experiment.damage import DAMAGE_EFFECTS, HIDING, OVERLAID, DamageHyper, Kind, make_degrade
 from jaxgen.experiment.networks import Norm, players
 from jaxgen.experiment.noise import NoiseHyper, noisy
 from jaxgen.experiment.restoration import (
@@ -28,6 +28,7 @@ from jaxgen.experiment.variational import VariationalConfig, VariationalHyper, n
 __all__ = [
     "DAMAGE_EFFECTS",
     "HIDING",
+    "OVERLAID",
     "AdversarialHyper",
     "Augmentation",
     "Config",

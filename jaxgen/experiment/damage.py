@@ -29,6 +29,7 @@ Kind = Literal[
     "holes",
     "tears",
     "scratches",
+    "torn",
     "worn",
     "ruined",
     "gray",
@@ -39,7 +40,9 @@ VISIBLE = 0.1
 """Opacity from which on damage counts as hiding the picture, in the mask that a network is told and judged by."""
 LAYERS = {name: getattr(degradations, name) for name in ("rust", "stain", "foxing", "tears", "scratches")}
 """What lies over a picture, each (key, images) -> (images, opacity)."""
-HIDING = (*LAYERS, "holes", "worn", "ruined")
+OVERLAID = ("torn", "worn", "ruined")
+"""Damage of several kinds, each by chance."""
+HIDING = (*LAYERS, "holes", *OVERLAID)
 """Damage that hides some places, of which there is a mask."""
 
 Images = Callable[[Array, Array, Numbers], Array]
@@ -54,7 +57,7 @@ class DamageHyper(NoiseHyper):
     grain: float = 0.0
     """Largest standard deviation of noise that comes to any other damage, in grey levels of 255."""
     chance: float = 0.4
-    """Probability of each kind of damage in worn and ruined."""
+    """Probability of each kind of damage in torn, worn and ruined."""
     blur_low: float = 0.5
     """Smallest standard deviation of a blur, in pixels."""
     blur_high: float = 3.0
@@ -81,7 +84,7 @@ DAMAGE_EFFECTS = (
         "set damage to one that noise may come to",
         lambda config: config.damage not in ("noise", "downsample", "gray", "given"),
     ),
-    Effect(("hyper.chance",), "set damage to worn or ruined", with_damage("worn", "ruined")),
+    Effect(("hyper.chance",), "set damage to torn, worn or ruined", with_damage(*OVERLAID)),
     Effect(("hyper.blur_low", "hyper.blur_high"), "set damage to blur", with_damage("blur")),
     Effect(("hyper.quality_low", "hyper.quality_high"), "set damage to jpeg", with_damage("jpeg")),
     Effect(("hyper.haze_low", "hyper.haze_high"), "set damage to haze", with_damage("haze")),
@@ -183,6 +186,7 @@ def make_degrade(kind: Kind, *, told: bool, scale: int = 1) -> Degrade:
     changes = {"blur": blurred, "jpeg": compressed, "haze": hazy, "warp": warped}
     layers = LAYERS | {"holes": emptied}
     overlays = {name: partial(alone, layer) for name, layer in layers.items()} | {
+        "torn": partial(overlaid, (LAYERS["tears"], LAYERS["scratches"])),
         "worn": partial(overlaid, tuple(LAYERS.values())),
         "ruined": partial(overlaid, tuple(layers.values())),
     }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxgen import restorers
 from jaxgen.errors import UsageError
@@ -12,17 +12,59 @@ from jaxgen.experiment.damage import make_degrade
 from jaxgen.experiment.open_restorer import of_opened
 from jaxgen.inference.noise_level import estimate
 from jaxgen.inference.restorer import Restorer, restore
-from jaxgen.step.optimizers import hyper_arrays
 from jaxgen.training import progress
 
 LEVELS = 255
+
+
+class Column(NamedTuple):
+    """A damage of which the strength can be set.
+
+    Attributes:
+      name: of a column, with the strength in it.
+      strengths: of the columns.
+      numbers: strength -> what the damage reads of a recipe's numbers.
+      about: it, in words.
+    """
+
+    name: str
+    strengths: tuple[float, ...]
+    numbers: Callable[[Any], dict[str, Any]]
+    about: str
+
+
+COLUMNS = {
+    "noise": Column(
+        "σ {:g}", (15.0, 25.0, 50.0), lambda sigma: {"sigma": sigma, "blind": 0.0}, "noise added unclipped"
+    ),
+    "jpeg": Column(
+        "quality {:g}",
+        (10.0, 20.0, 30.0, 40.0),
+        lambda quality: {"quality_low": quality, "quality_high": quality, "grain": 0.0},
+        "JPEG with halved chroma",
+    ),
+    "blur": Column(
+        "blur σ {:g}",
+        (1.0, 2.0, 3.0),
+        lambda sigma: {"blur_low": sigma, "blur_high": sigma, "grain": 0.0},
+        "Gaussian blur, σ in pixels, no noise",
+    ),
+    "haze": Column(
+        "haze β {:g}",
+        (0.6, 1.2, 1.8),
+        lambda beta: {"haze_low": beta, "haze_high": beta, "grain": 0.0},
+        "haze over procedural depth",
+    ),
+    "downsample": Column("×{:g}", (4.0,), lambda scale: {}, "MATLAB's antialiased bicubic, rounded to 8 bits"),
+}
+"""Damages in all places, by their name in an experiment."""
 
 
 def evaluate(
     source: Path,
     folders: Sequence[str],
     *,
-    sigmas: Sequence[float],
+    sigmas: Sequence[float] | None = None,
     protocol: str | None = None,
     seed: int = 0,
     which: str = "last",
@@ -36,30 +78,42 @@ def evaluate(
     Args:
       source: a run folder, the name of a shipped network, or a file of weights with its card.
       folders: of undamaged pictures.
-      sigmas: noise in grey levels of 255, a column each.
+      sigmas: noise in grey levels of 255, a column each; None: 15, 25 and 50. Other damages have columns of their own.
       protocol: one of `metrics.protocols`; None: gray8 or rgb8, as the restorer's channels say.
       seed: of the noise.
       which: "last" or "best" checkpoint of a run.
       ema: whether a run's averaged variables are measured.
       say: takes warnings.
     Raises:
-      UsageError: if there is no such run or restorer, it is not trained on noise, or a folder does not fit.
+      UsageError: if there is no such run or restorer, its damage has no strength, or a folder does not fit.
     """
-    if bad := [sigma for sigma in sigmas if not 0 <= sigma <= LEVELS]:
+    if bad := [sigma for sigma in sigmas or () if not 0 <= sigma <= LEVELS]:
         raise UsageError(f"sigma {bad[0]:g}: give grey levels from 0 to 255")
     is_file = restorers.is_known(str(source))
     if is_file and (card := restorers.read(str(source))[1]).gives == "levels":
         network = restorers.load_noise_level(str(source))
         about = {"network": str(source), "sha256": card.sha256}
+        sigmas = sigmas or COLUMNS["noise"].strengths
         return about | levels.evaluate(network, sigmas, folders, protocol or "gray8", seed=seed)
-    restorer, damage, about = of_file(str(source)) if is_file else of_run(source, which=which, ema=ema, say=say)
+    restorer, kind, about = of_file(str(source)) if is_file else of_run(source, which=which, ema=ema, say=say)
+    if kind not in COLUMNS:
+        raise UsageError(
+            f"{source} undoes {kind}, and there are tables of {', '.join(COLUMNS)}: `scripts/results damage` measures "
+            "what hides places"
+        )
+    if sigmas and kind != "noise":
+        raise UsageError(f"sigma {sigmas[0]:g}: {source} undoes {kind}, whose columns are its own; leave --sigma out")
+    column, scale = COLUMNS[kind], restorer.traits.scale
+    degrade = make_degrade(kind, told=restorer.traits.told == "noise", scale=scale)
+    strengths = sigmas or (column.strengths if kind != "downsample" else (float(scale),))
     found = about | restoration.evaluate(
         restorer,
         ways(restorer),
-        damage,
-        {f"σ {sigma:g}": sigma for sigma in sigmas},
+        lambda key, images, strength: degrade(key, images, column.numbers(strength))[:2],
+        {column.name.format(strength): strength for strength in strengths},
         folders,
         protocol or ("gray8" if restorer.traits.channels == 1 else "rgb8"),
+        about=column.about,
         seed=seed,
     )
     if not is_file:
@@ -70,7 +124,10 @@ def evaluate(
 def ways(restorer: Restorer) -> dict[str, restoration.Way]:
     """Returns the ways in which a restorer is measured: told the level of the noise, and as a person applies it."""
     if not restorer.traits.guides:
-        return {"network": lambda damaged, guide: restore(restorer, damaged)}
+        return {
+            "network": lambda damaged, guide: restore(restorer, damaged),
+            "network, ensemble": lambda damaged, guide: restore(restorer, damaged, ensemble=True),
+        }
     given = {"network, σ given": lambda damaged, guide: restore(restorer, damaged, guide)}
     if "noise_level" not in restorers.FILES:
         return given
@@ -80,29 +137,19 @@ def ways(restorer: Restorer) -> dict[str, restoration.Way]:
     }
 
 
-def of_file(source: str) -> tuple[Restorer, restoration.Damage, dict[str, Any]]:
-    """Returns a restorer that is shipped or in a file, how pictures are damaged for it, and what it is."""
-    restorer = restorers.load_restorer(source)
+def of_file(source: str) -> tuple[Restorer, str, dict[str, Any]]:
+    """Returns a restorer that is shipped or in a file, the damage it was trained on, and what it is."""
     card = restorers.read(source)[1]
-    if card.damage != "noise":
-        raise UsageError(
-            f"{source} undoes {card.damage} and no noise: `scripts/results damage` measures what is shipped"
-        )
-    degrade = make_degrade("noise", told=restorer.traits.told == "noise")
-    damage = lambda key, images, sigma: degrade(key, images, {"sigma": sigma, "blind": 0.0})[:2]
-    return restorer, damage, {"restorer": source, "sha256": card.sha256}
+    return restorers.load_restorer(source), card.damage, {"restorer": source, "sha256": card.sha256}
 
 
-def of_run(run: Path, **choice: Any) -> tuple[Restorer, restoration.Damage, dict[str, Any]]:
-    """Returns a run's restorer, how pictures are damaged for it, and which step it is of."""
+def of_run(run: Path, **choice: Any) -> tuple[Restorer, str, dict[str, Any]]:
+    """Returns a run's restorer, the damage it was trained on, and which step it is of."""
     opened = reopen.open_run(run, **choice)
     if opened.objective.restore is None:
         raise UsageError(f"{run}: this run restores nothing; leave --on out")
-    if getattr(opened.config, "damage", "") != "noise":
-        raise UsageError(f"{run}: this run is not trained on noise of a level sigma")
-    hyper = hyper_arrays(vars(opened.config.hyper))
-    damage = lambda key, images, sigma: opened.objective.damage(key, images, hyper | {"sigma": sigma, "blind": 0.0})[:2]
-    return of_opened(opened, str(run)), damage, {"step": opened.step, "checkpoint": choice["which"]}
+    kind = getattr(opened.config, "damage", "damage of its own")
+    return of_opened(opened, str(run)), kind, {"step": opened.step, "checkpoint": choice["which"]}
 
 
 def as_text(found: dict[str, Any]) -> str:

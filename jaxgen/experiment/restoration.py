@@ -41,7 +41,7 @@ class RestorationConfig(Config):
     """What every experiment in restoration can be told."""
 
     damage: Kind = "noise"
-    """What befalls the pictures; worn: rust, stains, foxing, tears and scratches, each by chance; ruined: holes too;
+    """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all of them;
     given: that of data.name pairs."""
     told: bool = False
     """Tell the network the level of noise, or the mask of what is hidden, by a further channel."""

@@ -31,6 +31,8 @@ FILES = {
     "denoise_gray": "042b661cc6c3e719cf8f90cd1628c219e57f11b5d827f80d2916bb3284f5c6a0",
     "denoise_color": "8ce199c807fbb3ee78f00420ce5faf9bd73a1b1df65f31a3d1af10db5f110363",
     "mend": "f8f9092657d421ed17e9f2ac74be69c6d9ce9fa6c470ddce5977d49fa43be449",
+    "superres": "36244abd272627ab7b6ec1ee512bc19b9947b74717f74ef53862c47fb46b280a",
+    "detect": "991121c8bbd0ca2946f82488904ec187ccb47b336d6efdd57479ad010834d13f",
 }
 """The sha256 of NAME.safetensors in this folder, by name."""
 

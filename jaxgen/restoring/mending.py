@@ -12,8 +12,8 @@ from jaxgen.inference.restorer import Progress
 from jaxgen.photographs import Photograph
 from jaxgen.restoring.applying import Result, Settings, changed, enlarged, load, softened, view
 
-LIKELY = 0.5
-"""Probability from which on a pixel counts as damaged."""
+LIKELY = 0.8
+"""Probability from which on a pixel counts as damaged: at 0.5 one or two percent of an undamaged photograph do."""
 DEEP = 16
 """Pixels from the nearest known one from which on a place is filled at half the size."""
 SMALLEST = 64

@@ -70,7 +70,7 @@ def test_every_picture_meets_its_own_noise_and_always_the_same(folder):
 
 def test_a_restorer_of_other_channels_is_told(folder):
     with pytest.raises(UsageError, match="a restorer of 1 channels, and protocol rgb8 compares 3"):
-        restoration.evaluate(RESTORER, WAYS, lifted, {"a": 0.1}, [str(folder)], "rgb8")
+        restoration.evaluate(RESTORER, WAYS, lifted, {"a": 0.1}, [str(folder)], "rgb8", about="lifted")
 
 
 def test_a_picture_too_small_to_compare_is_named(folder):
@@ -80,8 +80,10 @@ def test_a_picture_too_small_to_compare_is_named(folder):
 
 
 def test_the_evaluation_is_a_table_with_protocol_and_cost(folder):
-    found = restoration.evaluate(RESTORER, WAYS, lifted, {"lifted": 0.1}, [str(folder)], "gray8", seed=3)
-    assert found["protocol"] == "gray8: gray, results rounded to 8 bits; noise added unclipped, seed 3"
+    found = restoration.evaluate(
+        RESTORER, WAYS, lifted, {"lifted": 0.1}, [str(folder)], "gray8", about="lifted", seed=3
+    )
+    assert found["protocol"] == "gray8: gray, results rounded to 8 bits; lifted, seed 3"
     assert (found["parameters"], found["multiply_adds_per_pixel"]) == (9, 7.0)
     assert found["seconds_per_megapixel"] > 0
     told = found["sets"][str(folder)]

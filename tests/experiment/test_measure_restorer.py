@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxgen.degradations.resampling import downsample, upsample
 from jaxgen.errors import UsageError
+from jaxgen.evaluation import restoration
 from jaxgen.experiment import measure_restorer, open_restorer
 from jaxgen.experiment.run import train
 
@@ -72,3 +74,50 @@ def test_what_is_no_restorer_of_noise_is_told(run, folder, monkeypatch, tmp_path
     monkeypatch.setattr(measure_restorer.reopen, "open_run", lambda *_, **__: other)
     with pytest.raises(UsageError, match="this run restores nothing; leave --on out"):
         measure_restorer.evaluate(run, [folder], sigmas=(25.0,))
+
+
+def test_damage_of_other_kinds_has_columns_of_its_own(load_experiment, folder, tmp_path):
+    module = load_experiment("residual_unet")
+    config = dataclasses.replace(small(module, tmp_path / "jpeg"), damage="jpeg")
+    train(config, module.build, say=lambda line: None)
+    found = measure_restorer.evaluate(tmp_path / "jpeg", [folder])
+    told = found["sets"][folder]["damages"]
+    assert list(told) == ["quality 10", "quality 20", "quality 30", "quality 40"]
+    inputs = [rows["damaged input"]["psnr"] for rows in told.values()]
+    assert inputs == sorted(inputs)
+    assert {"network", "network, ensemble", "mean 3×3"} <= told["quality 10"].keys()
+    assert "JPEG with halved chroma, seed 0" in found["protocol"]
+    with pytest.raises(UsageError, match=r"sigma 25: .* undoes jpeg, whose columns are its own; leave --sigma out"):
+        measure_restorer.evaluate(tmp_path / "jpeg", [folder], sigmas=(25.0,))
+
+
+def test_pictures_made_smaller_stand_beside_their_bicubic_enlargement(load_experiment, tmp_path):
+    module = load_experiment("srresnet")
+    plain = module.Config(
+        steps=1, batch_size=2, width=2, blocks=1, scale=2, norm=False, residual=True, tensorboard=False
+    )
+    config = dataclasses.replace(
+        plain,
+        run=str(tmp_path / "sr"),
+        picture_every=0,
+        evaluate_images=2,
+        data=dataclasses.replace(plain.data, name="digits", size=8, channels=3, fit="resize"),
+    )
+    train(config, module.build, say=lambda line: None)
+    rng = np.random.default_rng(0)
+    folder = str(tmp_path / "pictures")
+    (tmp_path / "pictures").mkdir()
+    Image.fromarray(rng.integers(0, 256, (25, 31, 3), np.uint8)).save(tmp_path / "pictures" / "a.png")
+    found = measure_restorer.evaluate(tmp_path / "sr", [folder], protocol="y601-shave4")
+    (rows,) = found["sets"][folder]["damages"].values()
+    assert set(rows) == {"bicubic enlargement", "network, ensemble", "network"}
+    assert list(found["sets"][folder]["damages"]) == ["×2"]
+    whole = restoration.read_pictures(folder, "y601-shave4")[0][None, :24, :30]
+    small = np.round(np.clip(downsample(whole, 2), 0, 1) * 255) / np.float32(255)
+    expected = restoration.score("y601-shave4", whole, upsample(small, 2))
+    assert rows["bicubic enlargement"]["psnr"] == pytest.approx(float(expected["psnr"][0]), abs=1e-3)
+
+
+def test_damage_that_hides_places_is_measured_elsewhere(folder):
+    with pytest.raises(UsageError, match="mend undoes ruined, and there are tables of noise, jpeg"):
+        measure_restorer.evaluate("mend", [folder])
