@@ -33,6 +33,8 @@ FILES = {
     "mend": "f8f9092657d421ed17e9f2ac74be69c6d9ce9fa6c470ddce5977d49fa43be449",
     "superres": "36244abd272627ab7b6ec1ee512bc19b9947b74717f74ef53862c47fb46b280a",
     "detect": "991121c8bbd0ca2946f82488904ec187ccb47b336d6efdd57479ad010834d13f",
+    "dehaze": "e1dbbbf34555f3d8ce40ed78c81922690c23f8c0653cd1587d9637488b8330a5",
+    "dejpeg": "7b7c3daf7195d7be1ac92a01c899ee673475cbffc35466e4f65e88c846568334",
 }
 """The sha256 of NAME.safetensors in this folder, by name."""
 

@@ -33,7 +33,9 @@ def held_out(config: data.Config, count: int) -> np.ndarray:
     Raises:
       UsageError: if there are fewer.
     """
-    dataset = data.load(dataclasses.replace(config, split="test", from_run="", samples=data.Config.samples))
+    dataset = data.load(
+        dataclasses.replace(config, split="test", from_run="", samples=data.Config.samples, with_real=False)
+    )
     if len(dataset) < count:
         raise UsageError(f"count {count}: the test split has {len(dataset)} images; give no more")
     return np.asarray(dataset.batch(ORDER_SEED, 0, count)["image"])
