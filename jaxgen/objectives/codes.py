@@ -6,7 +6,7 @@ from jax import Array
 from jaxgen.step.state import Alarm
 
 ACTIVE_DIVERGENCE = 0.01
-"""Nats of a latent's mean divergence from the prior above which a training step counts it as used."""
+"""Nats of a latent's divergence from the prior above which it counts as used by an image."""
 ACTIVE_VARIANCE = 0.01
 ROWS, STEPS, COLUMNS = 8, 9, 8
 REACH = 3.0  # standard deviations of the prior, to either side

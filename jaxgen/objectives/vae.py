@@ -95,12 +95,12 @@ def make_vae(
     def loss(variables: PyTree, examples: PyTree, hyper: Hyper):
         nll, ratio, mean, log_variance, stats = terms(variables, *examples, hyper, train=True)
         total = bound(nll, ratio, mean, log_variance, hyper).mean()
-        divergence = variational.divergence(mean, log_variance).mean(0)
+        divergence = variational.divergence(mean, log_variance)
         metrics = {
             "loss": total,
             "reconstruction": nll.mean(),
-            "kl": divergence.sum(),
-            "used_latents": (divergence > ACTIVE_DIVERGENCE).sum().astype(divergence.dtype),
+            "kl": divergence.sum(-1).mean(),
+            "used_latents": (divergence > ACTIVE_DIVERGENCE).sum(-1).mean(dtype=divergence.dtype),
         }
         return total, (metrics, stats)
 

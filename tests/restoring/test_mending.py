@@ -42,6 +42,15 @@ def test_an_undamaged_photograph_comes_back(told):
     assert result.pixels is not PIXELS
 
 
+def test_what_looks_damaged_in_most_places_is_left_alone_unless_a_mask_shows_it(told):
+    bright = np.ones_like(PIXELS)
+    result = mend(Photograph(bright), Settings(), nothing)
+    assert result.told == "100% look damaged, too much to be mended unless --mask shows it"
+    np.testing.assert_array_equal(result.pixels, bright)
+    assert told["names"] == ["detect"]
+    assert mend(Photograph(bright), Settings(mask=np.ones_like(MASK)), nothing).told == "100.0% damaged, as given"
+
+
 def test_strength_is_the_share_of_the_change(told):
     result = mend(Photograph(PIXELS), Settings(mask=MASK, strength=0.5), nothing)
     np.testing.assert_allclose(result.pixels[MASK[..., 0] > 0], 0.65, atol=1e-6)
