@@ -6,6 +6,7 @@
 
 The loss is the negative bound in nats, summed over pixels and latents: −log p(x|z) + KL(q(z|x) ‖ p(z)).
 Source: Kingma and Welling 2014; sizes of Flax's example (hidden 500, latent 20, Adam 1e-3, batch 128, 10 epochs).
+Score: the second command, 10 epochs of MNIST: −ELBO 100.9 nats on the test images; 153 s on one busy core, one seed.
 """
 
 from dataclasses import dataclass

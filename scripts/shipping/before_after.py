@@ -45,7 +45,7 @@ SHOWN = (
     Shown("dejpeg", "jpeg", "astronaut"),
     Shown("superres", "", "chelsea"),
     Shown("inpaint", "holes", "astronaut", masked=True),
-    Shown("derust", "rust", "coffee", masked=True),
+    Shown("derust", "rust", "coffee"),
     Shown("scratches", "scratches", "chelsea", masked=True),
     Shown("scratches", "tears", "astronaut", masked=True),
     Shown("auto", "all", "coffee"),
