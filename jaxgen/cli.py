@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from jaxgen.allocator import keep_freed_memory
 from jaxgen.arguments import make_parser
@@ -50,6 +51,26 @@ def sample(options: argparse.Namespace) -> None:
     chosen += f"-{options.restore}" if options.restore else ""
     out = options.out or options.run / "samples" / f"step-{opened.step:08d}-seed-{options.seed}{chosen}"
     print(pictures.write_all(out, made))
+    if options.nearest:
+        print(write_nearest(opened.config.data, made, out / "nearest.png"))
+
+
+def write_nearest(config, made, path: Path) -> Path:
+    """Writes rows of pictures, each above the row of their nearest training images, and returns the path.
+
+    Raises:
+      UsageError: if the training images are not there, or cannot be compared.
+    """
+    from jaxgen import data, images
+    from jaxgen.evaluation.memorisation import nearest_training
+    from jaxgen.objectives.codes import rows_of_pairs
+
+    near = nearest_training(made, data.load(config))
+    if near is None:
+        raise UsageError("nearest: the training images are streamed, cropped or composed, and have no nearest one")
+    rows = rows_of_pairs(made, near)
+    images.write(path, images.grid(rows))
+    return path
 
 
 def fill(options: argparse.Namespace) -> None:

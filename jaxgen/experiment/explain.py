@@ -114,7 +114,7 @@ def explain_run(
     out = out or run / "samples" / f"step-{restored.step:08d}-explained.png"
     check_folder(out.parent)
     rows = as_rows(found)
-    images.write(out, images.grid(rows.reshape(-1, *rows.shape[2:]), columns=3))
+    images.write(out, images.grid(rows))
     scores = ", ".join(f"{score:.2f}" for score in found.scores[:8])
     told = "" if found.places.any() else "; this network has no convolution, so no places"
     return f"{out}  picture, saliency, places; scores {scores}{', …' if len(found.scores) > 8 else ''}{told}"

@@ -51,6 +51,17 @@ RECIPES = {
     "mnist_r3gan": Recipe("r3gan", f"{GREY} {R3GAN}", "mnist"),
     "fashion_wgan_gp": Recipe("wgan_gp", f"{GREY} --width 16 --steps 3000 --hyper.learning-rate 5e-4", "fashion_mnist"),
     "fashion_r3gan": Recipe("r3gan", f"{GREY} {R3GAN}", "fashion_mnist"),
+    "mnist_conv_vae": Recipe("conv_vae", f"{GREY} --binarise --steps 4700", "mnist"),
+    "fashion_conv_vae": Recipe("conv_vae", f"{GREY} --likelihood logistic --steps 4700", "fashion_mnist"),
+    **{
+        f"fashion_dcgan_{percent}{name}": Recipe(
+            "dcgan",
+            f"{GREY} --width 32 --steps 4000 --hyper.learning-rate 5e-4 --data.share {percent / 100} {options}".strip(),
+            "fashion_mnist",
+        )
+        for percent in (1, 10, 100)
+        for name, options in (("", ""), ("_augmented", "--augment color translation cutout"))
+    },
     "mnist_wgan_gp_bfloat16": Recipe(
         "wgan_gp",
         f"{GREY} --width 8 --batch-size 32 --dtype bfloat16 --steps 5000 --hyper.learning-rate 5e-4",

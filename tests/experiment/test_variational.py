@@ -244,7 +244,8 @@ def test_names_in_a_file_of_codes_stay_in_the_folder(run, tmp_path):
     [
         ("evaluate {run} --likelihood 20 --count 50", "nll"),
         ("evaluate {run} --mixture 4 --count 300", "a mixture of 4 Gaussians"),
-        ("sample {run} --mixture 4 --count 2 --out {out}/made", "made"),
+        ("sample {run} --mixture 4 --count 2 --out {out}/made --nearest", "nearest.png"),
+        ("sample {run} --truncation 0.5 --count 2 --out {out}/made", "grid.png"),
         ("encode {run} {pictures} --out {out}/codes.npz --step 0.5", "bits per dimension"),
     ],
 )

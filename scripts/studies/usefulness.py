@@ -1,0 +1,58 @@
+"""Whether generated images help: a classifier trained on real ones, on generated ones and on both."""
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from jaxgen import data
+from jaxgen.errors import UsageError
+from jaxgen.experiment import facts
+from jaxgen.experiment.adversarial import classes
+from jaxgen.experiment.reopen import build
+from jaxgen.experiment.run import train
+from jaxgen.experiment.scripts import load_script
+
+ROOT = Path(__file__).resolve().parents[2]
+HELD_OUT = 10_000
+
+
+def sets(run: Path, config: data.Config, count: int) -> dict[str, data.Config]:
+    """Returns what a classifier is trained on, by name; as many images are generated as there are real ones."""
+    drawn = dataclasses.replace(config, from_run=str(run), samples=count)
+    return {"real": config, "generated": drawn, "both": dataclasses.replace(drawn, with_real=True)}
+
+
+def study(run: Path, steps: int, seed: int, out: Path, say: Callable[[str], None]) -> dict[str, float]:
+    """Returns the accuracy of each classifier on held-out real images, and tells it.
+
+    Args:
+      run: folder of a run that generates images of classes; its data are the real ones, in the share that it was
+        trained on.
+      steps: of each classifier.
+      seed: of each classifier.
+      out: where their run folders go; one that is there is gone on with.
+      say: takes lines.
+    Raises:
+      UsageError: if the run generates nothing, or is told no classes.
+    """
+    built = build(run, say)
+    if built.objective.sample is None or not classes(built.config):
+        raise UsageError(f"{run} draws no images of classes: give a run that was trained with --conditional")
+    count = len(data.load(built.config.data))
+    module = load_script(str(ROOT / "experiments" / "classifier.py"))
+    found = {}
+    for name, config in sets(run, built.config.data, count).items():
+        recipe = module.Config(
+            steps=steps,
+            seed=seed,
+            run=str(out / f"{name}-seed-{seed}"),
+            evaluate_every=0,
+            evaluate_images=HELD_OUT,
+            picture_every=0,
+            data=config,
+        )
+        train(recipe, module.build, say=lambda line: None)
+        found[name] = float(facts.describe(Path(recipe.run))["metrics"]["evaluation/accuracy"])
+        images = count * (2 if name == "both" else 1)
+        say(f"{name:10} {images:7} images  accuracy {found[name]:.4f}")
+    return found
