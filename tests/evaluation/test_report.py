@@ -71,6 +71,7 @@ def test_the_protocol_tells_what_two_scores_must_share(found):
         "inception_score_splits": 10,
         "ema": True,
         "seed": 3,
+        "latents": "the prior",
     }
 
 

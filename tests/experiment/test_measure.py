@@ -71,12 +71,22 @@ def test_a_conditional_run_is_measured_by_the_labels_of_the_reference(pretend, t
 def test_fewer_images_than_were_asked_for_are_said_in_one_line(pretend, tmp_path, monkeypatch):
     pretend(GanConfig(data=DIGITS), noise, {"scale": np.float32(1)})
     protocol = {"generated": 1438, "floor": "1438 of train"}
-    monkeypatch.setattr(measure.report, "evaluate", lambda *arguments, **options: {"protocol": protocol})
+    found = {"protocol": protocol, "memorisation": {"copies": False}}
+    monkeypatch.setattr(measure.report, "evaluate", lambda *arguments, **options: dict(found))
     said = []
     measure.evaluate_run(tmp_path, count=10_000, say=said.append)
     assert said == ["1438 images are generated and not 10000: the floor has no more, 1438 of train"]
     measure.evaluate_run(tmp_path, count=1438, say=said.append)
     assert len(said) == 1
+
+
+def test_copies_are_warned_of(pretend, tmp_path, monkeypatch):
+    pretend(GanConfig(data=DIGITS), noise, {"scale": np.float32(1)})
+    found = {"protocol": {"generated": 100}, "memorisation": {"copies": True}}
+    monkeypatch.setattr(measure.report, "evaluate", lambda *arguments, **options: dict(found))
+    said = []
+    measure.evaluate_run(tmp_path, count=100, say=said.append)
+    assert said == [f"warning: {measure.ADVICE}"]
 
 
 def test_what_a_metric_refuses_names_run_and_step(pretend, tmp_path, monkeypatch):

@@ -28,7 +28,7 @@ def told(monkeypatch):
         "denoise_gray": (denoise, 1, "noise"),
         "denoise_color": (denoise, 3, "noise"),
         "mend": (lambda inputs: np.where(inputs[..., 3:] > 0, 0.5, inputs[..., :3] / 4).astype(np.float32), 3, "mask"),
-        "detect": (lambda inputs: 100 * (inputs.max(-1, keepdims=True) - np.float32(DAMAGE)), 3, "nothing"),
+        "detect": (lambda inputs: 1000 * (inputs.max(-1, keepdims=True) - np.float32(DAMAGE)), 3, "nothing"),
     }
 
     def load(name, gives="pictures"):

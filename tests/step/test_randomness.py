@@ -49,4 +49,5 @@ def test_the_values_of_streams_are_frozen():
         ("AUGMENT_REAL", 7),
         ("AUGMENT_FAKE", 8),
         ("SUBSAMPLE", 9),
+        ("BINARISATION", 10),
     ]
