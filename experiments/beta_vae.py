@@ -1,7 +1,7 @@
 """β-VAE: a code whose numbers are held closer to the prior, and so to one meaning each.
 
     python experiments/beta_vae.py                                  # digits, 28×28, β = 4
-    python experiments/beta_vae.py --data.name folder --data.dir DIR --data.size 64 --data.channels 3 \
+    python experiments/beta_vae.py --data.name folder --data.dir DIR --data.size 64 --data.channels 3 \\
         --likelihood logistic --features 32 32 64 64 --hyper.kl-weight 10
 
 The loss is −log p(x|z) + β · KL(q(z|x) ‖ p(z)), in nats, summed over pixels and latents. The pictures of traversals

@@ -1,7 +1,7 @@
 """SAGAN: residual networks in which one map attends to itself, hinge loss, two learning rates.
 
     python experiments/sagan.py                                     # digits, 32×32
-    python experiments/sagan.py --width 128 --data.size 32 --data.channels 3 --latent 128 \
+    python experiments/sagan.py --width 128 --data.size 32 --data.channels 3 --latent 128 \\
         --data.name cifar10 --data.dir DIR
     jaxgen sample runs/sagan --truncation 0.5                       # fewer kinds of pictures, and better ones
 

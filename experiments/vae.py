@@ -1,7 +1,8 @@
 """Variational autoencoder of dense layers.
 
     python experiments/vae.py                                       # digits, 28×28
-    python experiments/vae.py --data.name mnist --data.dir DIR --binarise --steps 4690
+    python experiments/vae.py --data.name mnist --data.dir DIR --binarise --steps 4690 --evaluate-every 4690 \\
+        --evaluate-images 10000
     python experiments/vae.py --likelihood logistic                 # grey levels instead of black and white
 
 The loss is the negative bound in nats, summed over pixels and latents: −log p(x|z) + KL(q(z|x) ‖ p(z)).

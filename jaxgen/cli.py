@@ -62,13 +62,11 @@ def write_nearest(config, made, path: Path) -> Path:
       UsageError: if the training images are not there, or cannot be compared.
     """
     from jaxgen import data, images
-    from jaxgen.evaluation.memorisation import nearest_training
-    from jaxgen.objectives.codes import rows_of_pairs
+    from jaxgen.evaluation.memorisation import beside_nearest
 
-    near = nearest_training(made, data.load(config))
-    if near is None:
+    rows = beside_nearest(made, data.load(config))
+    if rows is None:
         raise UsageError("nearest: the training images are streamed, cropped or composed, and have no nearest one")
-    rows = rows_of_pairs(made, near)
     images.write(path, images.grid(rows))
     return path
 

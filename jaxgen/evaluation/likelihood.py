@@ -84,9 +84,10 @@ def pixels(objective: Likelihood, binarise: bool) -> str:
     """Returns what is counted as an image, in words."""
     if binarise:
         return "black or white, drawn once with the intensity as probability of white"
-    return {0: "intensities, a density", 2: "intensities, which is no probability of images"}.get(
-        objective.levels, f"{objective.levels} grey levels"
-    )
+    return {
+        0: "intensities with noise of one level, a density",
+        2: "intensities, which is no probability of images",
+    }.get(objective.levels, f"{objective.levels} grey levels")
 
 
 def evaluate(
@@ -129,7 +130,8 @@ def evaluate(
         raise UsageError(f"seed {seed}: give a whole number from 0 to 2**32 - 2")
     if samples < 1:
         raise UsageError(f"likelihood {samples}: give at least 1 sample")
-    begin, dataset = time.perf_counter(), load_split(config, reference)
+    begin, kind = time.perf_counter(), LIKELIHOODS[likelihood]
+    dataset = load_split(config, reference, dequantise=not kind.levels)
     images = np.concatenate(
         [np.asarray(batch["image"]) for batch in dataset_batches(dataset, min(count, len(dataset)), BATCH)]
     )
@@ -151,7 +153,6 @@ def evaluate(
         batch = np.resize(images[start : start + BATCH], (BATCH, *images.shape[1:]))
         parts.append(jax.device_get(estimate(variables, jax.random.fold_in(codes, start), batch)))
     found, means = jax.tree.map(lambda *x: np.concatenate(x)[: len(images)], *parts)
-    kind = LIKELIHOODS[likelihood]
     scores = {
         "nll": float(-found.log_likelihood.mean()),
         "nll_error": float(found.log_likelihood.std() / np.sqrt(len(images))),

@@ -8,6 +8,7 @@ import numpy as np
 from jaxgen.data.dataset import Dataset
 from jaxgen.evaluation.features import Features
 from jaxgen.metrics.neighbours import nearer_share, nearest
+from jaxgen.objectives.codes import rows_of_pairs
 
 SLAB = 2000
 """Training images that are looked at together."""
@@ -55,6 +56,12 @@ def memorisation(generated: Features, training: Features, held_out: Features) ->
         real=float(nearer_share(unseen[half:], trained[:half], unseen[:half])) if count > 1 else float("nan"),
         images=count,
     )
+
+
+def beside_nearest(samples: np.ndarray, dataset: Dataset) -> np.ndarray | None:
+    """Returns rows of samples[n, h, w, c], each above the row of their nearest training images; see below for None."""
+    near = nearest_training(samples, dataset)
+    return None if near is None else np.asarray(rows_of_pairs(samples, near))
 
 
 def nearest_training(samples: np.ndarray, dataset: Dataset) -> np.ndarray | None:

@@ -76,9 +76,9 @@ class Protocol:
     latents: str
 
 
-def load_split(config: data.Config, split: str) -> Dataset:
-    """Returns a whole split as it is stored: neither flipped nor with noise."""
-    return data.load(dataclasses.replace(config, split=split, share=1.0, flip=False, dequantise=False))
+def load_split(config: data.Config, split: str, *, dequantise: bool = False) -> Dataset:
+    """Returns a whole split, not flipped: as it is stored, or with the noise of one level that a density needs."""
+    return data.load(dataclasses.replace(config, split=split, share=1.0, flip=False, dequantise=dequantise))
 
 
 def real_features(extractor: Extractor, dataset: Dataset, count: int) -> Features:

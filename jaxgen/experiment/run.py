@@ -15,13 +15,12 @@ from jax import Array
 from jaxgen import data
 from jaxgen.data.records import PICTURES
 from jaxgen.errors import UsageError
-from jaxgen.evaluation.memorisation import nearest_training
+from jaxgen.evaluation.memorisation import beside_nearest
 from jaxgen.experiment.adversarial import classes
 from jaxgen.experiment.config import CHANGEABLE, Config, check
 from jaxgen.experiment.derived import derive
 from jaxgen.experiment.scripts import describe_script, to_dict
 from jaxgen.experiment.start import start_from
-from jaxgen.objectives.codes import rows_of_pairs
 from jaxgen.reports import curves
 from jaxgen.step.state import Batch, Metrics, Objective, TrainState
 from jaxgen.training import execute, loop, memory, progress
@@ -110,14 +109,13 @@ def choose_evaluation(
     return measure, objective._replace(selection=selection)
 
 
-def beside_nearest(pictures: dict[str, Array], dataset: data.Dataset) -> dict[str, Array]:
+def with_nearest(pictures: dict[str, Array], dataset: data.Dataset) -> dict[str, Array]:
     """Returns pictures and, of generated ones, rows of them each above the row of their nearest training images."""
     if "samples" not in pictures:
         return pictures
     samples = np.asarray(pictures["samples"])
-    samples = samples.reshape(-1, *samples.shape[-3:])
-    near = nearest_training(samples, dataset)
-    return pictures if near is None else pictures | {"nearest": rows_of_pairs(samples, near)}
+    rows = beside_nearest(samples.reshape(-1, *samples.shape[-3:]), dataset)
+    return pictures if rows is None else pictures | {"nearest": rows}
 
 
 def require_memory(config: Config, objective: Objective, template: TrainState, first: Batch) -> None:
@@ -196,7 +194,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             config=plain,
             images_per_step=program.images,
             evaluate=measure,
-            pictures=lambda state: beside_nearest(pictures(state, kept), dataset),
+            pictures=lambda state: with_nearest(pictures(state, kept), dataset),
             alarms=objective.alarms,
             finished=objective.finished,
         )

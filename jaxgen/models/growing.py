@@ -131,7 +131,8 @@ class Critic(nn.Module):
 
         `labels` are int32[batch, images packed into one], where there are classes.
         """
-        size = pyramid(*images.shape[1:3], NETWORK) and images.shape[1]
+        pyramid(*images.shape[1:3], NETWORK)
+        size = images.shape[1]
         sides = [size]
         while sides[-1] > SMALLEST:
             sides.append(sides[-1] // 2)

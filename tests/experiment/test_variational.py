@@ -114,7 +114,10 @@ def test_a_bernoulli_likelihood_of_grey_intensities_is_marked(configure, tmp_pat
     assert any("no probability of images; train with --binarise" in line for line in lines)
 
 
-@pytest.mark.parametrize(("kind", "pixels"), [("logistic", "256 grey levels"), ("gaussian", "intensities, a density")])
+@pytest.mark.parametrize(
+    ("kind", "pixels"),
+    [("logistic", "256 grey levels"), ("gaussian", "intensities with noise of one level, a density")],
+)
 def test_other_likelihoods_have_bits_per_dimension(configure, tmp_path, kind, pixels):
     train(*configure("vae", tmp_path / "run", steps=1, likelihood=kind, **SMALL), say=silent)
     found = measure.evaluate_likelihood(tmp_path / "run", 5, count=10, say=silent)
