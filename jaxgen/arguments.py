@@ -6,6 +6,7 @@ from pathlib import Path
 from jaxgen.evaluation import LARGEST_SEED
 
 TRAIN_HELP = "train an experiment script; its own options follow, and `jaxgen train EXPERIMENT --help` lists them"
+SWEEP_HELP = "search over an experiment's options; its own options follow, as for train, and hold for every trial"
 Commands = argparse._SubParsersAction
 
 
@@ -101,6 +102,45 @@ def add_train(commands: Commands) -> None:
     new.add_argument("experiment", help="path of an experiment script, or the name of one in ./experiments")
 
 
+def add_sweep(commands: Commands) -> None:
+    """Adds the command that searches over an experiment's options."""
+    new = commands.add_parser("sweep", help=SWEEP_HELP, description=SWEEP_HELP, allow_abbrev=False)
+    new.add_argument("experiment", help="path of an experiment script, or the name of one in ./experiments")
+    new.add_argument(
+        "--search",
+        nargs="+",
+        required=True,
+        metavar="FIELD=VALUES",
+        help="what is searched, as in hyper.learning-rate=log:1e-5:1e-3, hyper.b1=uniform:0:0.9, width=int:8:32:8, "
+        "hyper.penalty-weight=choice:1,5,10",
+    )
+    new.add_argument("--trials", type=count, default=0, help="settings in all (default: all of a grid, or 20)")
+    new.add_argument("--metric", default="", help="what is judged (default: what the best checkpoint is chosen by)")
+    new.add_argument("--goal", default="", help="smallest or largest (default: the experiment's, of its own metric)")
+    new.add_argument("--seeds", type=count, default=1, help="runs of each setting, whose mean is judged (default: 1)")
+    new.add_argument("--sampler", default="tpe", help="tpe, random or grid (default: tpe)")
+    new.add_argument("--pruner", default="none", help="none, asha or hyperband, at every evaluation (default: none)")
+    new.add_argument("--sampler-seed", type=seed, default=0, help="seed of the sampler (default: 0)")
+    new.add_argument(
+        "--answer",
+        default="auto",
+        help="population (one program, for numbers under hyper.), process (anything), or auto (default: auto)",
+    )
+    new.add_argument("--members", type=count, default=0, help="runs in one program (default: up to 8)")
+    new.add_argument("--execution", default="", help="of a population: vmap, map or unroll (default: the fastest)")
+    new.add_argument(
+        "--processes", type=count, default=1, help="trials at once, a GPU or share of cores each (default: 1)"
+    )
+    new.add_argument(
+        "--storage", default="", help="postgresql://… to share with other machines (default: a file in --dir)"
+    )
+    new.add_argument("--study", default="", help="its name in the storage (default: the experiment's)")
+    new.add_argument("--dir", default="", help="folder (default: sweeps/STUDY)")
+    new.add_argument(
+        "--heartbeat", type=count, default=60, help="seconds; twice that silent, a process is dead (default: 60)"
+    )
+
+
 def add_sample(commands: Commands) -> None:
     """Adds the command that draws pictures."""
     new = commands.add_parser("sample", help="pictures from a run's checkpoint")
@@ -192,6 +232,16 @@ def make_parser() -> argparse.ArgumentParser:
     """Returns the parser of the command; `command` of what it parses tells which one it is."""
     parser = OneLine(prog="jaxgen", description="Image generation and image restoration in JAX.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (add_train, add_sample, add_fill, add_codes, add_evaluate, add_restore, add_explain, add_info):
+    for add in (
+        add_train,
+        add_sweep,
+        add_sample,
+        add_fill,
+        add_codes,
+        add_evaluate,
+        add_restore,
+        add_explain,
+        add_info,
+    ):
         add(commands)
     return parser

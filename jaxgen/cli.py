@@ -23,6 +23,17 @@ def train(name: str, words: Sequence[str]) -> None:
     run_script(module.Config, module.build, module.__doc__ or "", words)
 
 
+def sweep(options: argparse.Namespace, words: Sequence[str]) -> None:
+    """Searches over an experiment's options, and prints what was found."""
+    from jaxgen.sweeps import sweep
+
+    keep_freed_memory()
+    use_compilation_cache()
+    told = {name: value for name, value in vars(options).items() if name not in ("command", "experiment")}
+    folder = sweep.run(options.experiment, sweep.Options(**told), words)
+    print((folder / "results.md").read_text(), end="")
+
+
 def sample(options: argparse.Namespace) -> None:
     """Writes a grid and single pictures drawn from a run's generator."""
     from jaxgen.experiment import reopen
@@ -262,5 +273,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if words[:1] == ["train"] and len(words) > 1 and not words[1].startswith("-"):
         sys.exit(exit_status(lambda: train(words[1], words[2:])))
+    if words[:1] == ["sweep"]:
+        # What the sweep does not know is the experiment's, which says so where nobody knows it.
+        options, rest = make_parser().parse_known_args(words)
+        sys.exit(exit_status(lambda: sweep(options, rest)))
     options = make_parser().parse_args(words)
     sys.exit(exit_status(lambda: ACTIONS[options.command](options)))

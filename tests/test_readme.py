@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import pytest
 
 from jaxgen import command
+from jaxgen.arguments import make_parser
+from jaxgen.sweeps.space import make_space
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -28,8 +30,23 @@ def test_commands_are_understood_and_build_what_they_say(load_experiment, name, 
     assert config != module.Config() or not words
 
 
+SWEEPS = [
+    " ".join(re.sub(r"\\+\n", " ", rest).split())
+    for rest in re.findall(r"^jaxgen sweep ((?:\\\n|[^\n])*)", TEXT, re.MULTILINE)
+]
+
+
+@pytest.mark.parametrize("words", SWEEPS)
+def test_sweeps_are_understood_and_search_what_they_say(load_experiment, words):
+    options, rest = make_parser().parse_known_args(["sweep", *shlex.split(words)])
+    module = load_experiment(options.experiment)
+    space = make_space(options.search, module.Config, rest, module.build)
+    assert [field.text for field in space.fields] == [text.partition("=")[2] for text in options.search]
+
+
 def test_there_are_commands_to_check():
     assert len(COMMANDS) > 12
+    assert len(SWEEPS) > 2
 
 
 def test_python_runs():

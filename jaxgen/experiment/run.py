@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -129,6 +129,55 @@ def require_memory(config: Config, objective: Objective, template: TrainState, f
     memory.require(needed, told, "lower samples or batch-size, or raise microbatches")
 
 
+class Prepared(NamedTuple):
+    """What is there before the first step.
+
+    Attributes:
+      config: the recipe, with the images' size in it.
+      dataset: what it trains on.
+      objective: what it trains, on one device.
+      kept: the images that it is evaluated on.
+      measure: state -> metrics of an evaluation.
+      first: a batch of one image.
+      template: the state's shapes.
+    """
+
+    config: Config
+    dataset: data.Dataset
+    objective: Objective
+    kept: Batch
+    measure: Callable[[TrainState], Metrics]
+    first: Batch
+    template: TrainState
+
+
+def prepare(config: Config, build: Build) -> Prepared:
+    """Returns what training needs before its first step.
+
+    Raises:
+      UsageError: if something about the configuration or the data must be put right first.
+    """
+    dataset = derive(data.load(config.data))
+    config = settle(config, dataset)
+    objective = build(config, None)
+    kept = evaluation_images(config.data, config.evaluate_images, objective)
+    measure, objective = choose_evaluation(config, objective, kept)
+    first = dataset.batch(0, 0, 1)
+    template = jax.eval_shape(objective.init, jax.random.key(0), first)
+    require_memory(config, objective, template, first)
+    return Prepared(config, dataset, objective, kept, measure, first, template)
+
+
+def make_feed(dataset: data.Dataset) -> Callable[[int], execute.Feed]:
+    """Returns images of one step -> where a program's batches come from."""
+    return lambda images: execute.Feed(*dataset.source(images))
+
+
+def describe_run(script: dict[str, str], dataset: data.Dataset, config: Config) -> dict[str, Any]:
+    """Returns what a run folder keeps of where a run comes from, plain values."""
+    return {"experiment": script, **describe_data(dataset), "config": to_dict(config)}
+
+
 def run_path(config: Config, script: dict[str, str]) -> Path:
     """Returns a run's folder: the one asked for, or runs/NAME."""
     return Path(config.run or Path("runs") / script["name"])
@@ -150,22 +199,15 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     options = loop.Options(**{field.name: getattr(config, field.name) for field in dataclasses.fields(loop.Options)})
     options.check(0)
     script, devices = describe_script(build), prepare_devices(config)
-    dataset = derive(data.load(config.data))
-    config = settle(config, dataset)
-    objective = build(config, None)
-    kept = evaluation_images(config.data, config.evaluate_images, objective)
-    measure, objective = choose_evaluation(config, objective, kept)
-    first = dataset.batch(0, 0, 1)
-    template = jax.eval_shape(objective.init, jax.random.key(0), first)
-    require_memory(config, objective, template, first)
+    config, dataset, objective, kept, measure, first, template = prepare(config, build)
     program = execute.compile_program(
         partial(build, config),
-        lambda images: execute.Feed(*dataset.source(images)),
+        make_feed(dataset),
         config.batch_size,
         steps=config.steps_per_dispatch,
         devices=devices,
     )
-    plain = {"experiment": script, **describe_data(dataset), "config": to_dict(config)}
+    plain = describe_run(script, dataset, config)
     path = run_path(config, script)
     with (
         RunFolder.open(

@@ -97,6 +97,28 @@ def population(step: Step, members: int, execution: str = "vmap") -> Step:
     raise unknown("execution of a population", execution, ("vmap", "map", "unroll"))
 
 
+def feed_members(wrap: Callable[[Step], Step], feed: Feed) -> tuple[Callable[[Step], Step], Feed]:
+    """Returns a population whose members take their batches by their own steps, and the feed that goes with it.
+
+    A member that began later than others so sees the batches that it would see alone, to the last bit of the data.
+
+    Args:
+      wrap: step -> step of all members; see `population`.
+      feed: of a data set in memory.
+    Raises:
+      UsageError: if the feed is streamed: it reads ahead for one step only.
+    """
+    if feed.streamed:
+        raise UsageError("members at different steps need data in memory: raise data.memory, or lower data.share")
+    source = Feed(feed.fetch, lambda payload, step, k, positions: {"payload": payload, "at": positions}, streamed=False)
+
+    def fed(step: Step) -> Step:
+        own = lambda state, given: step(state, feed.select(given["payload"], state.step, 0, given["at"]))
+        return wrap(own)
+
+    return fed, source
+
+
 def fuse(step: Step, feed: Feed, steps: int) -> Callable:
     """Returns (state, payload, positions) -> (state, metrics[steps]): the given number of steps as one program.
 
@@ -136,6 +158,7 @@ def compile_program(
     devices: int = 1,
     execution: str = "",
     wrap: Callable[[Step], Step] = lambda step: step,
+    own_batches: bool = False,
 ) -> Program:
     """Returns the program that advances a state by a number of steps.
 
@@ -147,8 +170,11 @@ def compile_program(
       devices: over how many devices a batch is spread.
       execution: one of `EXECUTIONS`; empty: "jit" on one device and "pmap" on several.
       wrap: what is done to the step first, such as `population`.
+      own_batches: whether each member of a population takes the batch of its own step, as members that did not begin
+        together must.
     Raises:
-      UsageError: if there are fewer devices, or the batch does not divide over them.
+      UsageError: if there are fewer devices, the batch does not divide over them, or members cannot have batches of
+        their own.
     """
     execution = execution or ("jit" if devices == 1 else "pmap")
     if execution not in EXECUTIONS:
@@ -164,6 +190,8 @@ def compile_program(
     if batch_size % objective.microbatches:
         raise UsageError(f"batch_size {batch_size} does not divide into {objective.microbatches} microbatches")
     feed = make_feed(images)
+    if own_batches:
+        wrap, feed = feed_members(wrap, feed)
     fused = fuse(wrap(objective.step), feed, steps)
     mesh = Mesh(np.array(available[:devices]), (AXIS,))
     everywhere, spread = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(AXIS))
@@ -215,3 +243,19 @@ def once(function: Callable[..., Any], **options: Any) -> Callable[..., Any]:
     """Returns a compiled pure function of states on any number of devices, run on the first of them."""
     compiled = jax.jit(function, **options)
     return lambda *args: compiled(*whole(args))
+
+
+def put_member(states: TrainState, place: Array, state: TrainState) -> TrainState:
+    """Returns the states of a population with another one at a place, int32[]."""
+    return jax.tree.map(lambda all_, one: all_.at[place].set(one), states, state)
+
+
+def take_member(states: TrainState, place: Array) -> TrainState:
+    """Returns the state at a place, int32[], of a population."""
+    return jax.tree.map(lambda x: x[place], states)
+
+
+def sound_members(states: TrainState) -> Array:
+    """Returns bool[members]: whether every number in a member's state is finite."""
+    numbers = [x for x in jax.tree.leaves(states) if jnp.issubdtype(x.dtype, jnp.inexact)]
+    return jnp.stack([jnp.isfinite(x.reshape(len(x), -1)).all(axis=1) for x in numbers]).all(axis=0)

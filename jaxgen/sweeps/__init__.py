@@ -1,0 +1,1 @@
+"""Search over the options of an experiment: Optuna asks, a population or processes answer."""

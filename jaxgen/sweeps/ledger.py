@@ -1,0 +1,359 @@
+"""The trials of a sweep: Optuna keeps them in a database, from where any number of processes take and return them.
+
+A sweep of N trials is N tickets. Each is a trial that waits, put there by whoever comes first; taking one is a single
+change of its state in the database, which only one process can make. A process that dies leaves a trial that runs; the
+next one finds it, by its heartbeat or because nobody else may hold the folder, and puts its ticket back with the same
+values. So no trial is lost and none is counted twice, whoever dies when.
+
+What a sampler suggests for a ticket depends on the sweep's seed, the ticket and the trials finished before: a random
+search or a grid tries the same settings however many processes work and however often they were killed.
+"""
+
+import contextlib
+import math
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from jaxgen.errors import UsageError
+from jaxgen.sweeps.space import Field, Space, Value
+from jaxgen.training.run_folder import flatten
+
+try:
+    import optuna
+    from optuna.trial import FrozenTrial, TrialState
+except ImportError as error:
+    raise UsageError("a sweep needs Optuna: pip install 'jaxgen[sweep]'") from error
+
+# A person follows the sweep's own lines; what is experimental of Optuna's is its signs of life, which tests cover here.
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+
+SAMPLERS = ("tpe", "random", "grid")
+PRUNERS = ("none", "asha", "hyperband")
+TICKET, REASON, DEFINITION = "ticket", "reason", "definition"
+SPARE = "another process had put the same ticket"
+UNREACHABLE_SECONDS = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a sweep is, which two parts of it must agree on.
+
+    Attributes:
+      experiment: name of the experiment.
+      space: what is searched.
+      metric: name of the metric that is judged.
+      largest: whether its largest value is the best one.
+      seeds: runs of each setting, whose mean is judged.
+      sampler: one of `SAMPLERS`.
+      pruner: one of `PRUNERS`.
+      seed: of the sampler.
+      every: steps between two values that the pruner sees.
+      settings: the experiment's configuration as plain values, without what changes no result.
+    """
+
+    experiment: str
+    space: Space
+    metric: str
+    largest: bool
+    seeds: int
+    sampler: str
+    pruner: str
+    seed: int
+    every: int
+    settings: Mapping[str, Any]
+
+    def describe(self) -> dict[str, Any]:
+        """Returns the plan as plain values by dotted name."""
+        own = ("experiment", "metric", "seeds", "sampler", "pruner", "seed", "every")
+        told = {name: getattr(self, name) for name in own} | {"goal": "largest" if self.largest else "smallest"}
+        return told | flatten({"search": self.space.describe()}) | flatten(self.settings)
+
+
+@dataclass
+class Trial:
+    """A setting that this process tries.
+
+    Attributes:
+      ticket: its number in the sweep, from 0.
+      values: of what is searched, by option.
+      handle: Optuna's own trial.
+    """
+
+    ticket: int
+    values: dict[str, Value]
+    handle: Any = field(repr=False)
+
+
+def open_storage(url: str, heartbeat: int) -> Any:
+    """Returns Optuna's storage at a database's address.
+
+    Args:
+      url: as SQLAlchemy takes it, as in sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.
+      heartbeat: seconds between two signs of life of a running trial.
+    Raises:
+      UsageError: if it cannot be reached within ten seconds, or is of no kind that is known.
+    """
+    if "://" not in url:
+        raise UsageError(f"storage {url!r} is no address: write postgresql://USER:PASSWORD@HOST/DATABASE")
+    # Which driver that name means has changed between versions of SQLAlchemy.
+    address, options = url.replace("postgresql://", "postgresql+psycopg://", 1), {}
+    if address.startswith("postgresql"):
+        # Hosts that answer nothing would keep the driver waiting for minutes.
+        options = {"connect_args": {"connect_timeout": UNREACHABLE_SECONDS}}
+    try:
+        found = optuna.storages.RDBStorage(
+            address, engine_kwargs=options, heartbeat_interval=heartbeat, grace_period=2 * heartbeat
+        )
+    except Exception as error:
+        # Each driver has errors of its own, and all of them mean this.
+        told = str(error).strip().splitlines()
+        raise UsageError(f"storage {hide_password(url)} cannot be used: {told[0] if told else error!r}") from error
+    return optuna.storages.get_storage(found)
+
+
+def hide_password(url: str) -> str:
+    """Returns a database's address without the password in it."""
+    scheme, _, rest = url.partition("://")
+    login, at, place = rest.rpartition("@")
+    return f"{scheme}://{login.partition(':')[0]}{at}{place}"
+
+
+def make_sampler(name: str, seed: int, ticket: int) -> Any:
+    """Returns the sampler of one ticket."""
+    drawn = int(np.random.SeedSequence([seed, ticket]).generate_state(1)[0])
+    if name == "tpe":
+        # Counts trials that still run as bad ones, so that those tried at the same time differ.
+        return optuna.samplers.TPESampler(seed=drawn, constant_liar=True)
+    return optuna.samplers.RandomSampler(seed=drawn)
+
+
+def make_pruner(name: str, every: int, steps: int) -> Any:
+    """Returns the pruner, which first looks after `every` steps."""
+    if name == "asha":
+        return optuna.pruners.SuccessiveHalvingPruner(min_resource=every, reduction_factor=3)
+    if name == "hyperband":
+        return optuna.pruners.HyperbandPruner(min_resource=every, max_resource=steps, reduction_factor=3)
+    return optuna.pruners.NopPruner()
+
+
+def suggest(handle: Any, field: Field) -> Value:
+    """Returns the value that the sampler suggests for a field."""
+    if field.kind == "choice":
+        return handle.suggest_categorical(field.option, field.choices)
+    if field.kind == "int":
+        return handle.suggest_int(field.option, field.low, field.high, step=field.step)
+    return handle.suggest_float(field.option, field.low, field.high, log=field.kind == "log")
+
+
+class Ledger:
+    """The trials of one sweep, as one process sees them.
+
+    Attributes:
+      plan: what the sweep is.
+      study: Optuna's study.
+      seconds: that Optuna took so far.
+    """
+
+    def __init__(self, plan: Plan, storage: Any, name: str, *, alone: bool, heartbeat: int) -> None:
+        """Opens a study, or makes it.
+
+        Args:
+          plan: what the sweep is.
+          storage: from `open_storage`.
+          name: the study's.
+          alone: whether nobody else can work on it: what runs was left by a process that died.
+          heartbeat: seconds between two signs of life.
+        Raises:
+          UsageError: if a study of that name is another sweep's.
+        """
+        self.plan, self.seconds, self._storage, self._heartbeat = plan, 0.0, storage, heartbeat
+        self._held: set[int] = set()
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        with self._optuna():
+            self.study = optuna.create_study(
+                storage=storage,
+                study_name=name,
+                direction="maximize" if plan.largest else "minimize",
+                pruner=make_pruner(plan.pruner, plan.every, plan.space.config.steps),
+                load_if_exists=True,
+            )
+            self._agree(name)
+            if alone:
+                for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+                    storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        self._pulse = threading.Thread(target=self._beat, daemon=True)
+        self._pulse.start()
+
+    def __enter__(self) -> "Ledger":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Puts back what this process still holds."""
+        self._ended.set()
+        self._pulse.join()
+        with self._optuna():
+            for number in self._held:
+                self._storage.set_trial_state_values(number, TrialState.FAIL)
+
+    def fill(self, count: int) -> None:
+        """Puts every ticket up to a count there that is neither waiting, nor running, nor answered."""
+        points = self.plan.space.points() if self.plan.sampler == "grid" else None
+        with self._optuna():
+            optuna.storages.fail_stale_trials(self.study)
+            by_ticket = self.by_ticket()
+            for ticket in range(count):
+                trials = by_ticket.get(ticket, [])
+                if any(is_live(trial) for trial in trials):
+                    continue
+                before = next((values_of(trial) for trial in reversed(trials) if values_of(trial)), {})
+                values = before or (points[ticket] if points else {})
+                self.study.enqueue_trial(values, user_attrs={TICKET: ticket})
+
+    def take(self) -> Trial | None:
+        """Returns a trial that waited and now is this process's, or None where none waits."""
+        with self._optuna():
+            for waiting in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+                number = waiting._trial_id
+                # Before it runs: a process that died between the two would leave a trial that never beat.
+                self._storage.record_heartbeat(number)
+                with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+                    if not self._storage.set_trial_state_values(number, TrialState.RUNNING):
+                        continue
+                    if taken := self._suggest(waiting):
+                        return taken
+        return None
+
+    def report(self, trial: Trial, step: int, value: float) -> bool:
+        """Notes the metric of a trial's first seed after a number of steps; returns whether to give the trial up."""
+        if self.plan.pruner == "none":
+            return False
+        with self._optuna():
+            trial.handle.report(value, step)
+            return trial.handle.should_prune()
+
+    def answer(self, trial: Trial, values: Sequence[float], told: Mapping[str, Any], *, pruned: bool = False) -> None:
+        """Notes the result of a trial.
+
+        Args:
+          trial: which.
+          values: the metric of every seed; of a trial given up, of the first.
+          told: what else is to be known of it, plain values.
+          pruned: whether it was given up.
+        """
+        with self._optuna():
+            self._note(trial, {"values": list(values), **told})
+            state = TrialState.PRUNED if pruned else TrialState.COMPLETE
+            self.study.tell(trial.handle, None if pruned else float(np.mean(values)), state=state)
+        self._release(trial)
+
+    def fail(self, trial: Trial, reason: str) -> None:
+        """Notes that a trial went wrong, for which it is not tried again."""
+        with self._optuna():
+            self._note(trial, {REASON: reason})
+            self.study.tell(trial.handle, state=TrialState.FAIL)
+        self._release(trial)
+
+    def by_ticket(self) -> dict[int, list[FrozenTrial]]:
+        """Returns all trials of every ticket, in the order in which they were put there."""
+        found: dict[int, list[FrozenTrial]] = {}
+        for trial in self.study.get_trials(deepcopy=False):
+            found.setdefault(trial.user_attrs[TICKET], []).append(trial)
+        return found
+
+    def finished(self) -> list[FrozenTrial]:
+        """Returns the trial that answers each ticket, by ticket, without those that still wait or run."""
+        with self._optuna():
+            tickets = sorted(self.by_ticket().items())
+        return [trial for _, trials in tickets for trial in trials if is_live(trial) and trial.state.is_finished()]
+
+    def _suggest(self, waiting: FrozenTrial) -> Trial | None:
+        ticket = waiting.user_attrs[TICKET]
+        earlier = [t for t in self.by_ticket()[ticket] if t.number < waiting.number]
+        if any(is_live(trial) for trial in earlier):
+            self._storage.set_trial_user_attr(waiting._trial_id, REASON, SPARE)
+            self._storage.set_trial_state_values(waiting._trial_id, TrialState.FAIL)
+            return None
+        with self._lock:
+            self._held.add(waiting._trial_id)
+        # A study remembers the trials that it has seen when it suggests, and only `ask` makes it look again.
+        fresh = optuna.load_study(
+            study_name=self.study.study_name,
+            storage=self._storage,
+            sampler=make_sampler(self.plan.sampler, self.plan.seed, ticket),
+            pruner=self.study.pruner,
+        )
+        handle = optuna.trial.Trial(fresh, waiting._trial_id)
+        return Trial(ticket, {field.option: suggest(handle, field) for field in self.plan.space.fields}, handle)
+
+    def _agree(self, name: str) -> None:
+        here = self.plan.describe()
+        there = self.study.user_attrs.get(DEFINITION)
+        if there is None:
+            self.study.set_user_attr(DEFINITION, here)
+            return
+        absent = "absent"
+        told = [
+            f"{key} is {there.get(key, absent)} there and {here.get(key, absent)} here"
+            for key in sorted(there | here)
+            if there.get(key, absent) != here.get(key, absent)
+        ]
+        if told:
+            raise UsageError(
+                f"study {name} is another sweep: {', '.join(told)}; give what is there, or another --study"
+            )
+
+    def _note(self, trial: Trial, told: Mapping[str, Any]) -> None:
+        for name, value in told.items():
+            trial.handle.set_user_attr(name, value)
+
+    def _release(self, trial: Trial) -> None:
+        with self._lock:
+            self._held.discard(trial.handle._trial_id)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(self._heartbeat):
+            with self._lock:
+                held = list(self._held)
+            for number in held:
+                # A database that is away for a while must not end the training; the trial is given up if it stays away.
+                with contextlib.suppress(Exception):
+                    self._storage.record_heartbeat(number)
+
+    @contextlib.contextmanager
+    def _optuna(self) -> Iterator[None]:
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds += time.perf_counter() - begin
+
+
+def is_live(trial: FrozenTrial) -> bool:
+    """Returns whether a trial waits, runs or is an answer; one that died is none of these, nor is a spare one."""
+    return trial.state != TrialState.FAIL or trial.user_attrs.get(REASON, SPARE) != SPARE
+
+
+def values_of(trial: FrozenTrial) -> dict[str, Value]:
+    """Returns the settings of a trial, those that it was put there with included."""
+    return trial.system_attrs.get("fixed_params", {}) | trial.params
+
+
+def score(trial: FrozenTrial) -> float:
+    """Returns the value of a trial that came to its end, NaN of another."""
+    return trial.value if trial.state == TrialState.COMPLETE and trial.value is not None else math.nan
+
+
+def wait_for_others(ledger: Ledger, stopped: Callable[[], bool], seconds: float = 1.0) -> bool:
+    """Waits a moment where others still run trials; returns whether any of them does."""
+    running = any(t.state == TrialState.RUNNING for t in ledger.study.get_trials(deepcopy=False))
+    if running and not stopped():
+        time.sleep(seconds)
+    return running

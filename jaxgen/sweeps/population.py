@@ -1,0 +1,255 @@
+"""Trials as the members of one program: numbers of the state differ between them, and nothing is compiled twice.
+
+All members take the same number of steps at a time. One that came to its end, was given up or went wrong makes room
+for the next trial, which begins at its own step 0 with the batches that it would see alone.
+"""
+
+import contextlib
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgen.errors import UsageError
+from jaxgen.experiment.run import Build, Prepared, describe_run, make_feed
+from jaxgen.experiment.scripts import describe_script, to_dict
+from jaxgen.experiment.start import start_from
+from jaxgen.step.state import TrainState
+from jaxgen.sweeps.ledger import Ledger, Trial, wait_for_others
+from jaxgen.training import execute
+from jaxgen.training.run_folder import RunFolder
+
+EXECUTIONS = ("vmap", "map", "unroll")
+MEMBERS = 8
+
+
+@dataclasses.dataclass
+class Member:
+    """A run in one place of the population.
+
+    Attributes:
+      trial: whose run it is.
+      seed: which of the trial's seeds, from 0.
+      config: its recipe.
+      folder: where its metrics go.
+      step: how many steps it took.
+      value: the metric then.
+    """
+
+    trial: Trial
+    seed: int
+    config: Any
+    folder: RunFolder
+    step: int = 0
+    value: float = math.nan
+
+
+def choose_execution(step: Callable, state: TrainState, batch: Any) -> str:
+    """Returns the execution that is fastest for a step on this machine, as scripts/bench found it.
+
+    On a CPU a convolution whose kernels differ between members becomes a slow grouped one, so that members are better
+    written out one after the other; products of matrices are better batched, and so is everything on an accelerator.
+    """
+    if jax.default_backend() != "cpu":
+        return "vmap"
+    return "unroll" if "conv_general_dilated" in str(jax.make_jaxpr(step)(state, batch)) else "vmap"
+
+
+class Population:
+    """A fixed number of places for runs that advance together.
+
+    Attributes:
+      size: how many there are.
+      execution: how they are run.
+      seconds: spent in compiled programs, by "compiling" and "training".
+    """
+
+    def __init__(self, prepared: Prepared, build: Build, size: int, execution: str) -> None:
+        """Compiles nothing yet: each program is compiled where it is first called.
+
+        Args:
+          prepared: what the sweep's experiment starts from.
+          build: the experiment's.
+          size: how many members there are.
+          execution: one of `EXECUTIONS`; empty: the fastest.
+        Raises:
+          UsageError: if its members cannot be fed.
+        """
+        objective, first = prepared.objective, prepared.first
+        if objective.finished:
+            raise UsageError("this experiment ends by itself, each run at a step of its own: answer by processes")
+        batch = jax.eval_shape(lambda: prepared.dataset.batch(0, 0, objective.chunks * prepared.config.batch_size))
+        self.size, self.seconds = size, {"compiling": 0.0, "training": 0.0}
+        self.execution = execution or choose_execution(objective.step, prepared.template, batch)
+        self._prepared, self._called = prepared, set()
+        self._program = execute.compile_program(
+            partial(build, prepared.config),
+            make_feed(prepared.dataset),
+            prepared.config.batch_size,
+            steps=prepared.config.steps_per_dispatch,
+            execution="jit",
+            wrap=lambda step: execute.population(step, size, self.execution),
+            own_batches=True,
+        )
+
+        def begin(seed: Array, hyper: dict[str, Array]) -> TrainState:
+            return objective.init(jax.random.key(seed), first).replace(hyper=hyper)
+
+        self._begin = execute.once(begin)
+        self._put = execute.once(execute.put_member, donate_argnums=0)
+        self._take = execute.once(execute.take_member)
+        self._sound = execute.once(execute.sound_members)
+        self._states: TrainState | None = None
+
+    def put(self, place: int, config: Any) -> None:
+        """Starts a run at a place, whatever was there."""
+        hyper = dataclasses.asdict(config.hyper)
+        shapes = self._prepared.template.hyper
+        begun = self._call("begin", self._begin, jnp.uint32(config.seed), as_arrays(hyper, shapes))
+        if config.start:
+            begun = start_from(
+                begun, self._prepared.objective.player, config.start, config.start_with, lambda line: None
+            )
+        if self._states is None:
+            everywhere = jax.tree.map(lambda x: jnp.stack([x] * self.size), begun)
+            self._states = self._program.place(everywhere)
+        self._states = self._call("put", self._put, self._states, place, begun)
+
+    def advance(self, steps: int) -> dict[str, Array]:
+        """Advances every member; returns the metrics of its last step, float[members], by name."""
+        for _ in range(steps // self._prepared.config.steps_per_dispatch):
+            self._states, metrics = self._call("advance", self._program.advance, self._states, 0)
+        begin = time.perf_counter()
+        last = jax.device_get(jax.tree.map(lambda x: x[-1], metrics))
+        self.seconds["training"] += time.perf_counter() - begin
+        return last
+
+    def sound(self) -> Array:
+        """Returns bool[members]: whether everything in a member's state is finite."""
+        return jax.device_get(self._call("sound", self._sound, self._states))
+
+    def measure(self, place: int) -> dict[str, float]:
+        """Returns the metrics of an evaluation of the run at a place."""
+        state = self._call("take", self._take, self._states, place)
+        metrics = self._call("measure", self._prepared.measure, state)
+        return {name: float(value) for name, value in metrics.items()}
+
+    def _call(self, name: str, function: Callable, *args: Any) -> Any:
+        begin = time.perf_counter()
+        result = jax.block_until_ready(function(*args)) if name != "advance" else function(*args)
+        kind = "training" if name in self._called else "compiling"
+        self._called.add(name)
+        self.seconds[kind] += time.perf_counter() - begin
+        return result
+
+
+def as_arrays(hyper: Mapping[str, float], shapes: Mapping[str, Any]) -> dict[str, Array]:
+    """Returns numbers of a recipe as the arrays that a state holds."""
+    return {name: jnp.float32(hyper[name]).astype(leaf.dtype) for name, leaf in shapes.items()}
+
+
+class Answerer:
+    """Answers a ledger's trials by a population."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        prepared: Prepared,
+        build: Build,
+        folder: Path,
+        *,
+        members: int,
+        execution: str,
+        say: Callable[[str], None],
+    ) -> None:
+        """Takes the sweep's trials, what they start from, the folder of their runs, and how many there are at once."""
+        self.ledger, self.prepared, self.folder, self.say = ledger, prepared, folder, say
+        self.seeds = ledger.plan.seeds
+        self.population = Population(prepared, build, max(1, members // self.seeds) * self.seeds, execution)
+        self.plain = describe_run(describe_script(build), prepared.dataset, prepared.config)
+        self.places: list[Member | None] = [None] * self.population.size
+
+    def run(self, count: int, stopped: Callable[[], bool]) -> Iterator[Trial]:
+        """Yields every trial that this process answered, until all of a number of tickets are or it is stopped."""
+        while not stopped():
+            self.ledger.fill(count)
+            self.take()
+            if not any(self.places):
+                if not wait_for_others(self.ledger, stopped):
+                    return
+                continue
+            yield from self.advance()
+
+    def take(self) -> None:
+        """Fills the places that are free with trials that wait, as many as there are."""
+        for first in range(0, len(self.places), self.seeds):
+            if self.places[first] is None and (trial := self.ledger.take()):
+                for seed in range(self.seeds):
+                    config = self.ledger.plan.space.configure(trial.values, seed=self.prepared.config.seed + seed)
+                    config = dataclasses.replace(config, data=self.prepared.config.data)
+                    self.population.put(first + seed, config)
+                    self.places[first + seed] = Member(trial, seed, config, self.open(trial, seed, config))
+
+    def open(self, trial: Trial, seed: int, config: Any) -> RunFolder:
+        """Returns the folder of a run, with nothing in its history."""
+        path = run_folder(self.folder, trial, seed)
+        own = {"config": to_dict(dataclasses.replace(config, run=str(path)))}
+        with RunFolder.open(path, self.plain | own, tensorboard=False, say=self.say) as folder:
+            folder.truncate(0)
+        return folder
+
+    def advance(self) -> Iterator[Trial]:
+        """Advances all runs to where they are looked at next; yields the trials that this ended."""
+        every, steps = self.ledger.plan.every, self.prepared.config.steps
+        # Every run is looked at after whole rounds, so all that began have the same number of steps before the next.
+        metrics = self.population.advance(every)
+        sound = self.population.sound()
+        for place, member in enumerate(self.places):
+            if member:
+                member.step += every
+                self.look(place, member, {name: float(values[place]) for name, values in metrics.items()}, sound[place])
+        for first in range(0, len(self.places), self.seeds):
+            members = self.places[first : first + self.seeds]
+            if members[0] and self.judge(members, steps):
+                self.places[first : first + self.seeds] = [None] * self.seeds
+                yield members[0].trial
+
+    def look(self, place: int, member: Member, metrics: dict[str, float], sound: bool) -> None:
+        """Measures a run and notes it."""
+        known = metrics
+        if sound:
+            # Features of generated images may not be finite where the state still is.
+            with contextlib.suppress(UsageError):
+                known = metrics | self.population.measure(place)
+        member.folder.log(member.step, known)
+        member.value = known.get(self.ledger.plan.metric, math.nan) if sound else math.nan
+
+    def judge(self, members: list[Member], steps: int) -> bool:
+        """Tells the ledger of a trial that came to its end; returns whether it did."""
+        trial, values, step = members[0].trial, [member.value for member in members], members[0].step
+        if not all(map(math.isfinite, values)):
+            seed = next(m.seed for m in members if not math.isfinite(m.value))
+            self.ledger.fail(
+                trial, f"{self.ledger.plan.metric} or the state was not finite at step {step}, seed {seed}"
+            )
+            return True
+        if step == steps:
+            self.ledger.report(trial, step, values[0])
+            self.ledger.answer(trial, values, {"steps": step})
+            return True
+        if self.ledger.report(trial, step, values[0]):
+            self.ledger.answer(trial, values[:1], {"steps": step}, pruned=True)
+            return True
+        return False
+
+
+def run_folder(folder: Path, trial: Trial, seed: int) -> Path:
+    """Returns where a run of a trial lies in a sweep's folder."""
+    return folder / "trials" / f"{trial.ticket:05d}-{seed}"

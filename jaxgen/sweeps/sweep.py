@@ -1,0 +1,306 @@
+"""A sweep from its command line to its results."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxgen.errors import UsageError, unknown
+from jaxgen.experiment.config import CHANGEABLE
+from jaxgen.experiment.run import Build, Prepared, prepare
+from jaxgen.experiment.scripts import describe_script, load_script, to_dict
+from jaxgen.sweeps import population, processes, results
+from jaxgen.sweeps.ledger import PRUNERS, SAMPLERS, Ledger, Plan, open_storage
+from jaxgen.sweeps.space import Space, make_space
+from jaxgen.training import loop, progress
+from jaxgen.training.run_folder import flatten, lock
+from jaxgen.training.stopping import Interrupted, Signals
+
+ANSWERS = ("auto", "population", "process")
+GOALS = {"smallest": False, "largest": True}
+TRIALS = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a sweep goes about it.
+
+    Attributes:
+      search: FIELD=KIND:… of each option that is searched.
+      trials: settings that are tried in all; 0: every one of a grid, else `TRIALS`.
+      metric: what is judged; empty: what the experiment chooses its best checkpoint by.
+      goal: "smallest" or "largest"; empty: the experiment's own for its own metric.
+      seeds: runs of each setting.
+      sampler: one of `SAMPLERS`.
+      pruner: one of `PRUNERS`.
+      sampler_seed: of the sampler.
+      answer: one of `ANSWERS`.
+      members: runs in one program; 0: as many as there are, up to `population.MEMBERS`.
+      execution: of the population; empty: the fastest.
+      processes: trials at the same time, of those answered by processes.
+      storage: a database's address; empty: a file in the folder.
+      study: name of the study there; empty: the folder's, or the experiment's.
+      dir: the folder; empty: sweeps/STUDY.
+      heartbeat: seconds between two signs of life; a process silent for twice as long is taken for dead.
+    """
+
+    search: Sequence[str] = ()
+    trials: int = 0
+    metric: str = ""
+    goal: str = ""
+    seeds: int = 1
+    sampler: str = "tpe"
+    pruner: str = "none"
+    sampler_seed: int = 0
+    answer: str = "auto"
+    members: int = 0
+    execution: str = ""
+    processes: int = 1
+    storage: str = ""
+    study: str = ""
+    dir: str = ""
+    heartbeat: int = 60
+
+
+class SweepInterrupted(Interrupted):
+    """A signal stopped a sweep."""
+
+    def __init__(self, signum: int, folder: Path) -> None:
+        super().__init__(signum, 0)
+        self.args = (f"what was found is in {folder}/results.md; the same command goes on from there",)
+
+
+def check(options: Options) -> None:
+    """Raises UsageError where an option is none of those allowed, or was given and nothing looks at it."""
+    allowed = {"sampler": SAMPLERS, "pruner": PRUNERS, "answer": ANSWERS, "goal": ("", *GOALS)}
+    allowed["execution"] = ("", *population.EXECUTIONS)
+    for name, names in allowed.items():
+        if getattr(options, name) not in names:
+            raise unknown(name, getattr(options, name), [known for known in names if known])
+    if options.answer == "process" and (options.members or options.execution):
+        raise UsageError("members and execution are a population's: leave them out, or give --answer population")
+    if options.answer == "population" and options.processes > 1:
+        raise UsageError("a population is one process: leave --processes out, or give --answer process")
+
+
+def choose_answer(options: Options, space: Space) -> str:
+    """Returns "population" where numbers of the state alone are searched, else "process".
+
+    Raises:
+      UsageError: if a population is asked for and cannot hold what is searched, or an option is for the other way.
+    """
+    numeric = space.is_numeric()
+    if options.answer == "population" and not numeric:
+        other = next(field.option for field in space.fields if not field.option.startswith("hyper."))
+        raise UsageError(f"{other} is no number of the state, which a population needs: give --answer process")
+    by_processes = options.answer == "process" or not numeric or options.processes > 1
+    if by_processes and (options.members or options.execution):
+        raise UsageError("members and execution are a population's, and this sweep is answered by processes")
+    return "process" if by_processes else "population"
+
+
+def choose_metric(options: Options, prepared: Prepared) -> tuple[str, bool]:
+    """Returns the metric that is judged and whether its largest value is the best.
+
+    Raises:
+      UsageError: if the experiment does not write it, or not at the steps at which it is looked at.
+    """
+    objective, config, selection = prepared.objective, prepared.config, prepared.objective.selection
+    batch = jax.eval_shape(lambda: prepared.dataset.batch(0, 0, objective.chunks * config.batch_size))
+    trained = set(jax.eval_shape(objective.step, prepared.template, batch)[1])
+    evaluated = {selection.metric} if config.evaluate_with else set()
+    if not config.evaluate_with:
+        evaluated = set(jax.eval_shape(objective.evaluate, prepared.template, prepared.kept))
+    metric = options.metric or selection.metric
+    if metric not in trained | evaluated:
+        raise unknown("metric", metric, trained | evaluated)
+    if metric in trained and (not config.log_every or rounds(config) % config.log_every):
+        raise UsageError(f"{metric} is written every {config.log_every} steps: set --log-every {rounds(config)}")
+    if options.goal:
+        return metric, GOALS[options.goal]
+    if metric != selection.metric:
+        raise UsageError(f"is the smallest or the largest {metric} the best? give --goal smallest or --goal largest")
+    return metric, selection.largest
+
+
+def rounds(config: Any) -> int:
+    """Returns after how many steps each a run is looked at.
+
+    Raises:
+      UsageError: if the run does not end with one of these looks.
+    """
+    every = min(config.evaluate_every or config.steps, config.steps)
+    if config.steps % every:
+        raise UsageError(f"steps {config.steps} is no multiple of evaluate_every {every}: set one to fit the other")
+    return every
+
+
+def make_plan(options: Options, space: Space, script: dict[str, str], prepared: Prepared) -> Plan:
+    """Returns what two parts of a sweep must agree on."""
+    metric, largest = choose_metric(options, prepared)
+    fixed = {"run", "seed"} | {field.option for field in space.fields}
+    kept = {"steps", "evaluate_images", "evaluate_with"}
+    every = flatten(to_dict(space.config))
+    settings = {name: value for name, value in every.items() if name not in (CHANGEABLE - kept) | (fixed - {"seed"})}
+    return Plan(
+        experiment=script["name"],
+        space=space,
+        metric=metric,
+        largest=largest,
+        seeds=options.seeds,
+        sampler=options.sampler,
+        pruner=options.pruner,
+        seed=options.sampler_seed,
+        every=rounds(space.config),
+        settings={f"config.{name}": value for name, value in settings.items()},
+    )
+
+
+class Sweep(NamedTuple):
+    """A sweep whose command line was found to make sense.
+
+    Attributes:
+      script: the experiment's name, path and sha256.
+      build: the experiment's.
+      words: the experiment's own options.
+      prepared: what its runs start from.
+      plan: what two parts of the sweep must agree on.
+      answer: "population" or "process".
+      count: settings that are tried in all.
+      study: its name in the storage.
+      folder: where its results go.
+    """
+
+    script: dict[str, str]
+    build: Build
+    words: Sequence[str]
+    prepared: Prepared
+    plan: Plan
+    answer: str
+    count: int
+    study: str
+    folder: Path
+
+
+def set_up(name: str, options: Options, words: Sequence[str]) -> Sweep:
+    """Returns a sweep, before anything of it is written.
+
+    Raises:
+      UsageError: if something must be put right first.
+    """
+    check(options)
+    module = load_script(name)
+    space = make_space(options.search, module.Config, words, module.build)
+    answer = choose_answer(options, space)
+    if answer == "process":
+        # This process only looks at shapes, and must leave the accelerators to those that train.
+        jax.config.update("jax_platforms", "cpu")
+    intervals = {field.name: getattr(space.config, field.name) for field in dataclasses.fields(loop.Options)}
+    loop.Options(**intervals).check(0)
+    script, count = describe_script(module.build), count_trials(options, space)
+    study = options.study or (Path(options.dir).name if options.dir else script["name"])
+    folder = Path(options.dir or Path("sweeps") / study)
+    prepared = prepare(space.config, module.build)
+    plan = make_plan(options, space, script, prepared)
+    return Sweep(script, module.build, words, prepared, plan, answer, count, study, folder)
+
+
+@contextlib.contextmanager
+def open_ledger(sweep: Sweep, options: Options) -> Iterator[Ledger]:
+    """Returns a context with a sweep's trials.
+
+    Raises:
+      UsageError: if another process has them, or they cannot be reached, or are another sweep's.
+    """
+    sweep.folder.mkdir(parents=True, exist_ok=True)
+    alone = not options.storage
+    url = options.storage or f"sqlite:///{sweep.folder.resolve() / 'study.db'}"
+    with hold(sweep.folder) if alone else contextlib.nullcontext():
+        storage = open_storage(url, options.heartbeat)
+        with Ledger(sweep.plan, storage, sweep.study, alone=alone, heartbeat=options.heartbeat) as ledger:
+            yield ledger
+
+
+def make_answerer(sweep: Sweep, ledger: Ledger, options: Options, say: Callable[[str], None]) -> Any:
+    """Returns what trains the trials."""
+    if sweep.answer == "process":
+        return processes.Answerer(
+            ledger, sweep.script["path"], sweep.words, sweep.folder, processes=options.processes, say=say
+        )
+    return population.Answerer(
+        ledger,
+        sweep.prepared,
+        sweep.build,
+        sweep.folder,
+        members=min(options.members or population.MEMBERS, sweep.count * options.seeds),
+        execution=options.execution,
+        say=say,
+    )
+
+
+def run(name: str, options: Options, words: Sequence[str], say: Callable[[str], None] = progress.say) -> Path:
+    """Runs a sweep, or goes on with it, and returns its folder.
+
+    Args:
+      name: an experiment script's path, or the name of one in ./experiments.
+      options: how.
+      words: the experiment's own options.
+      say: takes the lines that tell a person what happens.
+    Raises:
+      UsageError: if something must be put right first.
+      Interrupted: if SIGTERM or Ctrl-C stopped it.
+    """
+    begin = time.perf_counter()
+    sweep = set_up(name, options, words)
+    with open_ledger(sweep, options) as ledger, Signals() as signals:
+        answerer = make_answerer(sweep, ledger, options, say)
+        for trial in answerer.run(sweep.count, lambda: signals.received is not None):
+            say(results.tell(trial, ledger, sweep.count))
+        results.write(sweep.folder, ledger, name, words, say)
+        if signals.received is not None:
+            raise SweepInterrupted(signals.received, sweep.folder)
+        say(spent(time.perf_counter() - begin, ledger, answerer))
+    return sweep.folder
+
+
+@contextlib.contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Returns a context in which no other process sweeps in a folder."""
+    try:
+        with lock(folder / ".lock"):
+            yield
+    except UsageError as error:
+        if "another process" not in str(error):
+            raise
+        raise UsageError(
+            f"another process sweeps in {folder}: wait for it, give another --dir, or share a --storage postgresql://…"
+        ) from error
+
+
+def count_trials(options: Options, space: Space) -> int:
+    """Returns how many settings are tried.
+
+    Raises:
+      UsageError: if a grid has fewer.
+    """
+    if options.sampler != "grid":
+        return options.trials or TRIALS
+    points = len(space.points())
+    if options.trials > points:
+        raise UsageError(f"{options.trials} trials were asked for and the grid has {points} points: give at most that")
+    return options.trials or points
+
+
+def spent(seconds: float, ledger: Ledger, answerer: Any) -> str:
+    """Returns a line on where the time went."""
+    parts = {"Optuna": ledger.seconds}
+    if isinstance(answerer, population.Answerer):
+        parts |= answerer.population.seconds
+        own = seconds - sum(parts.values())
+        parts["jaxgen's own"] = own
+    told = ", ".join(f"{name} {value:.1f} s" for name, value in parts.items())
+    return f"{seconds:.1f} s: {told}"

@@ -1,0 +1,188 @@
+"""No trial is lost and none is told twice, whoever dies when; what is searched does not depend on who asks."""
+
+import math
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+import time
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from jaxgen.errors import UsageError
+from jaxgen.sweeps.ledger import hide_password, make_sampler, open_storage, score, values_of
+from jaxgen.sweeps.results import ranked
+
+worth = lambda rate: -abs(math.log10(float(rate)) + 3)
+
+
+def work(ledger, count, most=100):
+    """Answers up to a number of trials, and returns the tickets that it answered."""
+    done = []
+    ledger.fill(count)
+    while len(done) < most and (trial := ledger.take()):
+        ledger.answer(trial, [worth(trial.values["hyper.learning_rate"])], {"steps": 9})
+        done.append(trial.ticket)
+    return done
+
+
+def settings(ledger):
+    return [trial.params["hyper.learning_rate"] for trial in ledger.finished()]
+
+
+def test_every_ticket_is_answered_once(make_ledger):
+    with make_ledger() as ledger:
+        assert work(ledger, 5) == [0, 1, 2, 3, 4]
+        assert work(ledger, 5) == []
+        # More of the same study.
+        assert work(ledger, 7) == [5, 6]
+        assert len(set(settings(ledger))) == 7
+        best = ranked(ledger.finished(), ledger.plan)[0]
+        assert score(best) == min(map(score, ledger.finished()))
+        assert ledger.seconds > 0
+
+
+def test_what_a_process_left_running_is_asked_again_with_the_same_setting(make_ledger):
+    dead = make_ledger()
+    dead.fill(3)
+    lost = dead.take()
+    # As after kill -9: it neither ends its trial nor says goodbye.
+    with make_ledger() as ledger:
+        assert sorted(work(ledger, 3)) == [0, 1, 2]
+        again = ledger.finished()[lost.ticket]
+        assert again.params == lost.values
+        assert [t.state for t in ledger.by_ticket()[lost.ticket]] == [TrialState.FAIL, TrialState.COMPLETE]
+    dead._ended.set()
+
+
+def test_what_is_given_back_at_the_end_is_asked_again(make_ledger):
+    with make_ledger() as ledger:
+        ledger.fill(2)
+        lost = ledger.take()
+    with make_ledger() as ledger:
+        work(ledger, 2)
+        assert ledger.finished()[lost.ticket].params == lost.values
+
+
+def test_what_went_wrong_is_not_tried_again(make_ledger):
+    with make_ledger() as ledger:
+        ledger.fill(2)
+        ledger.fail(ledger.take(), "loss was not finite at step 3")
+        assert work(ledger, 2) == [1]
+        assert [trial.state for trial in ledger.finished()] == [TrialState.FAIL, TrialState.COMPLETE]
+        assert work(ledger, 2) == []
+
+
+def test_a_ticket_that_two_processes_put_there_is_taken_once(make_ledger):
+    with make_ledger() as one, make_ledger(alone=False) as other:
+        one.fill(2)
+        for ticket in range(2):
+            other.study.enqueue_trial({}, user_attrs={"ticket": ticket})
+        assert work(one, 2, most=1) + work(other, 2) == [0, 1]
+        assert len(one.finished()) == 2
+
+
+@pytest.mark.parametrize("sampler", ["random", "grid"])
+def test_settings_do_not_depend_on_who_asks(make_ledger, toy_space, tmp_path, sampler):
+    search = {"random": "hyper.learning-rate=log:1e-4:1e-2", "grid": "hyper.learning-rate=choice:0.1,0.2,0.3,0.4"}
+    space = toy_space(search=(search[sampler],))
+    with make_ledger(sampler=sampler, space=space) as alone:
+        work(alone, 4)
+        expected = settings(alone)
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    with (
+        make_ledger(False, url, sampler=sampler, space=space) as one,
+        make_ledger(False, url, sampler=sampler, space=space) as other,
+    ):
+        one.fill(4)
+        kept = other.take()
+        assert len(work(one, 4, most=2)) == 2
+        other.answer(kept, [0.0], {"steps": 9})
+        work(other, 4)
+        assert settings(one) == expected
+
+
+def test_tpe_suggests_what_optuna_does_of_the_same_trials(make_ledger):
+    with make_ledger(sampler="tpe", largest=True) as ledger:
+        work(ledger, 14)
+        found = settings(ledger)
+    study, expected = optuna.create_study(direction="maximize"), []
+    for ticket in range(14):
+        study.sampler = make_sampler("tpe", 0, ticket)
+        trial = study.ask()
+        expected.append(trial.suggest_float("hyper.learning_rate", 1e-4, 1e-2, log=True))
+        study.tell(trial, worth(expected[-1]))
+    assert found == expected
+
+
+def test_asha_gives_up_what_is_worse_and_keeps_what_is_better(make_ledger):
+    with make_ledger(pruner="asha") as ledger:
+        ledger.fill(6)
+        given_up = []
+        for value in (1.0, 0.9, 0.8, 5.0, 6.0, 0.1):
+            trial = ledger.take()
+            if ledger.report(trial, 3, value):
+                ledger.answer(trial, [value], {"steps": 3}, pruned=True)
+                given_up.append(value)
+            else:
+                ledger.answer(trial, [value], {"steps": 9})
+        assert {5.0, 6.0} <= set(given_up)
+        assert 0.1 not in given_up
+        assert [t.state == TrialState.PRUNED for t in ledger.finished()][3:] == [True, True, False]
+
+
+@pytest.mark.parametrize("pruner", ["asha", "hyperband"])
+def test_a_pruner_is_optunas(make_ledger, pruner):
+    kinds = {"asha": optuna.pruners.SuccessiveHalvingPruner, "hyperband": optuna.pruners.HyperbandPruner}
+    with make_ledger(pruner=pruner) as ledger:
+        assert isinstance(ledger.study.pruner, kinds[pruner])
+
+
+def test_another_sweep_of_the_same_name_is_refused(make_ledger, toy_space):
+    with make_ledger() as ledger:
+        work(ledger, 1)
+        before = ledger.finished()
+    told = r"study toy is another sweep: every is 3 there and 5 here; give what is there, or another --study"
+    with pytest.raises(UsageError, match=told):
+        make_ledger(every=5)
+    with pytest.raises(UsageError, match=r"search.hyper.learning_rate is log:1e-4:1e-2 there and choice:1,2 here"):
+        make_ledger(space=toy_space(search=("hyper.learning-rate=choice:1,2",)))
+    with make_ledger() as ledger:
+        assert [values_of(trial) for trial in ledger.finished()] == [values_of(trial) for trial in before]
+
+
+def test_a_storage_that_cannot_be_used_is_told_soon():
+    with socket.socket() as taken:
+        # Bound and not listening: nobody answers there.
+        taken.bind(("127.0.0.1", 0))
+        url = f"postgresql://me:secret@127.0.0.1:{taken.getsockname()[1]}/sweeps"
+        begin = time.monotonic()
+        with pytest.raises(UsageError, match=r"storage postgresql://me@127.0.0.1:\d+/sweeps cannot be used") as error:
+            open_storage(url, 60)
+        assert time.monotonic() - begin < 10
+    assert "secret" not in str(error.value)
+    assert "\n" not in str(error.value)
+    with pytest.raises(UsageError, match="storage 'here' is no address"):
+        open_storage("here", 60)
+    with pytest.raises(UsageError, match="storage nosuch:///here cannot be used"):
+        open_storage("nosuch:///here", 60)
+
+
+def test_passwords_are_hidden():
+    assert hide_password("postgresql://a:b@c/d") == "postgresql://a@c/d"
+    assert hide_password("sqlite:///x") == "sqlite:///x"
+
+
+def test_without_optuna_a_sweep_says_what_to_install(experiments, tmp_path):
+    script = textwrap.dedent("""
+        import sys
+        sys.modules["optuna"] = None
+        from jaxgen.cli import main
+        main(["sweep", sys.argv[1], "--search", "hyper.b1=uniform:0:0.5"])
+    """)
+    words = [sys.executable, "-c", script, str(experiments / "gan_mlp.py")]
+    ended = subprocess.run(words, check=False, capture_output=True, text=True, cwd=tmp_path, env=os.environ)
+    assert (ended.returncode, ended.stderr.strip()) == (2, "jaxgen: a sweep needs Optuna: pip install 'jaxgen[sweep]'")

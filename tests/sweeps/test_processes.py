@@ -1,0 +1,101 @@
+"""Trials as processes: the same values as a population's, anything may be searched, and nobody is left behind."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from jaxgen.errors import UsageError
+from jaxgen.sweeps import child, processes, sweep
+
+STEPS = ("--steps", "4", "--evaluate-every", "2", "--checkpoint-every", "2", "--picture-every", "0")
+
+
+def rows(folder):
+    with (folder / "results.csv").open() as file:
+        return {row["trial"]: row for row in csv.DictReader(file)}
+
+
+def test_processes_and_population_give_the_same(gan_mlp, tmp_path):
+    script, words = gan_mlp
+    for answer in ("population", "process"):
+        options = sweep.Options(
+            search=["hyper.learning-rate=log:1e-4:1e-2"],
+            sampler="random",
+            trials=2,
+            answer=answer,
+            processes=2 if answer == "process" else 1,
+            dir=str(tmp_path / answer),
+        )
+        sweep.run(script, options, [*words, *STEPS], print)
+    one, other = rows(tmp_path / "population"), rows(tmp_path / "process")
+    for trial in ("0", "1"):
+        assert one[trial]["hyper.learning_rate"] == other[trial]["hyper.learning_rate"]
+        # The population of this process is compiled without optimisations, the processes' programs with them.
+        values = [float(found[trial]["evaluation/pixel_frechet seed 0"]) for found in (one, other)]
+        assert values[0] == pytest.approx(values[1], rel=1e-3)
+
+
+def test_architecture_is_searched_and_what_fails_says_why(gan_mlp, tmp_path):
+    script, words = gan_mlp
+    options = sweep.Options(
+        search=["latent=choice:2,3", "hyper.learning-rate=choice:1e-3,1e30"],
+        sampler="grid",
+        processes=2,
+        seeds=2,
+        dir=str(tmp_path),
+    )
+    sweep.run(script, options, [*words, *STEPS, "--optimizer", "sgd"], print)
+    found = rows(tmp_path)
+    good = [row for row in found.values() if row["hyper.learning_rate"] == "1e-3"]
+    assert {(row["latent"], row["state"]) for row in good} == {("2", "complete"), ("3", "complete")}
+    assert all(row["evaluation/pixel_frechet seed 0"] != row["evaluation/pixel_frechet seed 1"] for row in good)
+    told = (tmp_path / "results.md").read_text()
+    assert "failed: seed 0: jaxgen:" in told
+    assert "became NaN or infinite at step" in told
+
+
+def test_a_child_ends_with_its_parent_after_a_checkpoint(gan_mlp, tmp_path):
+    script, words = gan_mlp
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "jaxgen.sweeps.child", script, *words, "--steps", "100000", "--run", str(run)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (run / "metrics.jsonl").exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.stdin.close()
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert any((run / "checkpoints").glob("[0-9]*"))
+
+
+def test_a_slot_has_a_gpu_or_a_share_of_the_cores(monkeypatch, tmp_path):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
+    assert processes.environments(2) == [{"CUDA_VISIBLE_DEVICES": "2"}, {"CUDA_VISIBLE_DEVICES": "5"}]
+    with pytest.raises(UsageError, match="3 processes were asked for and 2 GPUs are here"):
+        processes.environments(3)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    program = tmp_path / "nvidia-smi"
+    program.write_text("#!/bin/sh\nprintf '0\\n1\\n'\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert processes.environments(1) == [{"CUDA_VISIBLE_DEVICES": "0"}]
+    program.write_text("#!/bin/sh\nexit 9\n")
+    cores = sorted(os.sched_getaffinity(0))
+    assert processes.environments(1) == [{}]
+    if len(cores) > 1:
+        shares = [set(map(int, found[child.CORES].split(","))) for found in processes.environments(2)]
+        assert shares[0] | shares[1] == set(cores)
+        assert not shares[0] & shares[1]
+
+
+def test_the_last_thing_said_is_the_reason(tmp_path):
+    attempt = processes.Attempt(None, 0, None, Path(tmp_path), [])
+    (tmp_path / processes.OUTPUT).write_text("step 1\njaxgen: no such thing\n")
+    assert processes.reason(attempt) == "jaxgen: no such thing"

@@ -1,0 +1,199 @@
+"""A sweep as a person starts it: results, what bad input gets, kills and going on."""
+
+import csv
+import json
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+from jaxgen import cli
+from jaxgen.errors import UsageError
+from jaxgen.sweeps import sweep
+
+RATE = "hyper.learning-rate=log:1e-4:1e-2"
+
+
+@pytest.fixture(scope="module")
+def swept(gan_mlp, tmp_path_factory):
+    """Returns the folder of a finished sweep over three settings with two seeds each, and what was said."""
+    script, words = gan_mlp
+    folder, said = tmp_path_factory.mktemp("sweeps") / "rates", []
+    options = sweep.Options(
+        search=["hyper.learning-rate=choice:1e-4,1e-3,1e-2"], sampler="grid", seeds=2, dir=str(folder), members=4
+    )
+    sweep.run(script, options, [*words, "--steps", "4", "--evaluate-every", "2"], said.append)
+    return folder, said, options
+
+
+def test_the_table_holds_every_setting_with_its_spread_the_best_first(swept):
+    folder, _, _ = swept
+    with (folder / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["hyper.learning_rate"] for row in rows) == ["1e-2", "1e-3", "1e-4"]
+    means = [sum(float(row[f"evaluation/pixel_frechet seed {i}"]) for i in range(2)) / 2 for row in rows]
+    assert means == sorted(means)
+    assert {(row["state"], row["steps"]) for row in rows} == {("complete", "4")}
+    told = (folder / "results.md").read_text()
+    assert "mean ± sd of 2 seeds" in told
+    first = re.search(r"^\| (\d) \| ([\d.]+) ± ([\d.e-]+) \|", told, re.MULTILINE)
+    assert first[1] == rows[0]["trial"]
+    assert float(first[2]) == pytest.approx(means[0], rel=1e-4)
+
+
+def test_the_best_setting_is_a_command_that_gives_its_value(swept, monkeypatch, tmp_path):
+    folder, _, _ = swept
+    with (folder / "results.csv").open() as file:
+        best = next(csv.DictReader(file))
+    program, *words = shlex.split((folder / "results.md").read_text().splitlines()[-1])
+    assert program == "jaxgen"
+    with pytest.raises(SystemExit) as stop:
+        cli.main([*words, "--run", str(tmp_path / "run")])
+    assert stop.value.code == 0
+    last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
+    expected = float(best["evaluation/pixel_frechet seed 0"])
+    assert last["evaluation/pixel_frechet"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_pictures_and_hparams_are_there(swept):
+    folder, _, _ = swept
+    for name in ("parallel.png", "importance.png"):
+        with Image.open(folder / name) as picture:
+            assert min(picture.size) > 200
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    for ticket in range(3):
+        events = EventAccumulator(str(folder / "tensorboard" / f"{ticket:05d}")).Reload()
+        assert "evaluation/pixel_frechet" in events.Tags()["scalars"]
+        assert any(name.startswith("_hparams_") for name in events.PluginTagToContent("hparams"))
+
+
+def test_it_says_each_trial_and_where_the_time_went(swept):
+    _, said, _ = swept
+    assert re.fullmatch(
+        r"3/3: trial \d, hyper.learning_rate \S+: evaluation/pixel_frechet .*; best .* of trial \d", said[2]
+    )
+    assert re.fullmatch(
+        r"[\d.]+ s: Optuna [\d.]+ s, compiling [\d.]+ s, training [\d.]+ s, jaxgen's own [\d.]+ s", said[-1]
+    )
+
+
+def test_it_is_not_done_again(swept, gan_mlp):
+    folder, _, options = swept
+    before, said = (folder / "results.csv").read_text(), []
+    script, words = gan_mlp
+    sweep.run(script, options, [*words, "--steps", "4", "--evaluate-every", "2"], said.append)
+    assert len(said) == 1
+    assert (folder / "results.csv").read_text() == before
+
+
+@pytest.mark.parametrize(
+    "options, words, told",
+    [
+        ({"search": ["hyper.rate=uniform:0:1"]}, (), "unknown search field 'hyper.rate'"),
+        ({"sampler": "tpa"}, (), "unknown sampler 'tpa': did you mean tpe"),
+        ({"pruner": "ash"}, (), "unknown pruner 'ash': did you mean asha"),
+        ({"goal": "least"}, (), "unknown goal 'least'"),
+        ({"execution": "fast"}, (), "unknown execution 'fast'"),
+        ({"answer": "process", "members": 2}, (), "members and execution are a population's"),
+        ({"answer": "population", "processes": 2}, (), "a population is one process"),
+        ({"search": ["batch-size=int:4:8"], "answer": "population"}, (), "batch_size is no number of the state"),
+        ({"search": ["batch-size=int:4:8"], "members": 2}, (), "this sweep is answered by processes"),
+        (
+            {"metric": "evaluation/pixel_freshet"},
+            (),
+            "unknown metric 'evaluation/pixel_freshet': did you mean evaluation",
+        ),
+        ({"metric": "generator/loss"}, ("--log-every", "2"), "is the smallest or the largest generator/loss the best"),
+        (
+            {"metric": "generator/loss"},
+            ("--log-every", "3"),
+            "generator/loss is written every 3 steps: set --log-every 2",
+        ),
+        ({"sampler": "grid"}, (), "a grid needs values to list"),
+        ({"sampler": "grid", "search": ["hyper.b1=choice:0,0.5"], "trials": 3}, (), "the grid has 2 points"),
+        ({}, ("--steps", "5"), "steps 5 is no multiple of evaluate_every 2"),
+        ({"storage": "here"}, (), "storage 'here' is no address"),
+    ],
+)
+def test_bad_input_is_told_before_anything_is_written(gan_mlp, tmp_path, options, words, told):
+    script, small = gan_mlp
+    folder = tmp_path / "sweep"
+    given = {"search": [RATE], "dir": str(folder)} | options
+    with pytest.raises(UsageError, match=re.escape(told)):
+        sweep.run(script, sweep.Options(**given), [*small, "--steps", "4", "--evaluate-every", "2", *words], print)
+    assert not (folder / "trials").exists()
+
+
+def test_another_search_in_the_same_folder_is_refused_and_changes_nothing(swept, gan_mlp):
+    folder, _, options = swept
+    script, words = gan_mlp
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    other = sweep.Options(**{**vars(options), "search": ["hyper.learning-rate=choice:1e-5,1e-3"]})
+    with pytest.raises(UsageError, match=r"is another sweep: search.hyper.learning_rate is"):
+        sweep.run(script, other, [*words, "--steps", "4", "--evaluate-every", "2"], print)
+    with pytest.raises(UsageError, match=r"config.batch_size is 8 there and 16 here"):
+        sweep.run(script, options, [*words, "--steps", "4", "--evaluate-every", "2", "--batch-size", "16"], print)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def command(gan_mlp, folder, *options):
+    script, words = gan_mlp
+    code = "import sys; from jaxgen.cli import main; main(['sweep', *sys.argv[1:]])"
+    small = ["--steps", "6", "--evaluate-every", "2", *words]
+    return [sys.executable, "-c", code, script, "--search", RATE, "--dir", str(folder), *options, *small]
+
+
+def wait_for(folder, count, process):
+    """Waits until a number of runs have begun."""
+    deadline = time.monotonic() + 120
+    while len(list(folder.glob("trials/*/metrics.jsonl"))) < count:
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.02)
+
+
+def answers(folder):
+    with (folder / "results.csv").open() as file:
+        return {row["trial"]: (row["state"], row["hyper.learning_rate"]) for row in csv.DictReader(file)}
+
+
+def test_a_killed_sweep_goes_on_and_ends_as_one_never_killed(gan_mlp, tmp_path):
+    asked = ("--trials", "5", "--sampler", "random", "--members", "1")
+    killed = subprocess.Popen(command(gan_mlp, tmp_path / "killed", *asked), stdout=subprocess.DEVNULL)
+    wait_for(tmp_path / "killed", 2, killed)
+    killed.kill()
+    killed.wait()
+    for folder in ("killed", "whole"):
+        subprocess.run(command(gan_mlp, tmp_path / folder, *asked), check=True, capture_output=True)
+    assert answers(tmp_path / "killed") == answers(tmp_path / "whole")
+    assert len(answers(tmp_path / "whole")) == 5
+
+
+def test_ctrl_c_keeps_what_was_found(gan_mlp, tmp_path):
+    folder = tmp_path / "stopped"
+    process = subprocess.Popen(
+        command(gan_mlp, folder, "--trials", "500", "--members", "1"), stderr=subprocess.PIPE, text=True
+    )
+    wait_for(folder, 3, process)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 128 + signal.SIGINT
+    assert f"what was found is in {folder}/results.md; the same command goes on from there" in told
+    assert len(answers(folder)) >= 1
+
+
+def test_a_second_sweep_in_the_same_folder_is_told(gan_mlp, tmp_path):
+    from jaxgen.training.run_folder import lock
+
+    script, words = gan_mlp
+    with (
+        lock(tmp_path / ".lock"),
+        pytest.raises(UsageError, match=r"another process sweeps in .*: wait for it, give another --dir, or share"),
+    ):
+        sweep.run(script, sweep.Options(search=[RATE], dir=str(tmp_path)), [*words, "--steps", "2"], print)
