@@ -205,6 +205,25 @@ def add_restore(commands: Commands) -> None:
     )
 
 
+def add_export(commands: Commands) -> None:
+    """Adds the command that writes a network for JAX alone."""
+    new = commands.add_parser("export", help="a generator or restorer as StableHLO, which JAX runs without jaxgen")
+    new.add_argument("network", metavar="RUN_OR_NETWORK", help="run folder, shipped network, or .safetensors file")
+    new.add_argument("--out", type=Path, required=True, metavar="FILE.stablehlo", help="file to write")
+    new.add_argument(
+        "--platforms",
+        nargs="+",
+        default=("cpu", "cuda", "tpu"),
+        metavar="PLATFORM",
+        help="on which it runs, here or not: of cpu cuda rocm tpu (default: cpu cuda tpu)",
+    )
+    new.add_argument(
+        "--size", type=count, nargs=2, metavar=("HEIGHT", "WIDTH"), help="of a restorer's images (default: any)"
+    )
+    new.add_argument("--overwrite", action="store_true", help="replace a file that is there already")
+    choose_variables(new)
+
+
 def add_explain(commands: Commands) -> None:
     """Adds the command that looks inside."""
     new = commands.add_parser("explain", help="what a run's classifier or discriminator looks at")
@@ -240,6 +259,7 @@ def make_parser() -> argparse.ArgumentParser:
         add_codes,
         add_evaluate,
         add_restore,
+        add_export,
         add_explain,
         add_info,
     ):

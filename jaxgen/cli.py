@@ -234,6 +234,22 @@ def restore(options: argparse.Namespace) -> None:
     files.restore_all(found, one, partial(print, flush=True))
 
 
+def export(options: argparse.Namespace) -> None:
+    """Writes a trained network as a file that JAX runs without jaxgen."""
+    from jaxgen.experiment.export import export_network
+
+    told = export_network(
+        options.network,
+        options.out,
+        platforms=options.platforms,
+        size=options.size and tuple(options.size),
+        overwrite=options.overwrite,
+        which=options.checkpoint,
+        ema=options.ema,
+    )
+    print(told)
+
+
 def explain(options: argparse.Namespace) -> None:
     """Writes what a run's classifier or discriminator looks at."""
     from jaxgen.experiment.explain import explain_run
@@ -262,6 +278,7 @@ ACTIONS = {
     "decode": decode,
     "evaluate": evaluate,
     "restore": restore,
+    "export": export,
     "explain": explain,
     "info": info,
 }

@@ -303,3 +303,14 @@ def test_options_without_effect_are_refused(trained, capsys):
         status, _, err = run(capsys, "evaluate", trained, *words)
         assert status == 2
         assert message in err
+
+
+def test_export_tells_what_a_file_takes_and_how_it_runs(capsys, tmp_path):
+    out = tmp_path / "new" / "level.stablehlo"
+    status, told, _ = run(capsys, "export", "noise_level", "--out", out, "--platforms", "cpu", "--size", 8, 16)
+    assert status == 0
+    assert told.startswith(
+        f"{out}  0.1 MB, for cpu, any b\ntakes  images float32[b, 8, 16, 1], in [0, 1]\ngives  level"
+    )
+    status, _, err = run(capsys, "export", "noise_level", "--out", out)
+    assert (status, err.count("\n")) == (2, 1)

@@ -33,7 +33,8 @@ def inpaint_pull_push(images: Array, mask: Array, levels: int = 5) -> Array:
     images = checked(images)
     missing, multiple = checked_mask(mask, images), 2**levels
     height, width = images.shape[1:3]
-    pads = ((0, 0), (0, -height % multiple), (0, -width % multiple), (0, 0))
+    # Not by the remainder: of symbolic sides, only a product is seen to be a multiple.
+    pads = [(0, 0), *((0, -multiple * (-side // multiple) - side) for side in (height, width)), (0, 0)]
     weight = jnp.pad((~missing).astype(images.dtype), pads)
     known = jnp.pad(jnp.where(missing, 0, images), pads)
     return jnp.where(missing, interpolated(known, weight, levels)[:, :height, :width], images)

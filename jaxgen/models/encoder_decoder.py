@@ -88,7 +88,7 @@ class EncoderDecoder(nn.Module):
         dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype, "kernel_init": he_normal()}
         for i, width in enumerate(self.widths):
             x = jax.nn.relu(Conv(width, stride=2, name=f"down_{i}", **dtypes)(x))
-        x = x.reshape(len(x), -1)
+        x = x.reshape(x.shape[0], -1)
         for i in range(2):
             x = jax.nn.relu(Dense(self.hidden, name=f"encode_{i}", **dtypes)(x))
         return x
@@ -98,7 +98,7 @@ class EncoderDecoder(nn.Module):
         dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = jax.nn.relu(Dense(self.hidden, kernel_init=he_normal(), name="decode_0", **dtypes)(code))
         x = jax.nn.relu(Dense(4 * self.widths[-1], kernel_init=he_normal(), name="decode_1", **dtypes)(x))
-        x = x.reshape(len(x), 2, 2, self.widths[-1])
+        x = x.reshape(x.shape[0], 2, 2, self.widths[-1])
         for i, width in enumerate(reversed(self.widths[:-1])):
             x = jax.nn.relu(ConvTranspose(width, kernel_init=he_normal_transposed, name=f"up_{i}", **dtypes)(x))
         return (jnp.tanh(at_least_float32(ConvTranspose(channels, name="image", **dtypes)(x))) + 1) / 2

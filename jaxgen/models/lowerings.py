@@ -1,11 +1,12 @@
 """How each of the three convolutions is computed: by XLA's own operations, or on a CPU by matrix products.
 
-A GPU or TPU always gets the plain `lax.conv_general_dilated`, and so does a dtype of less than 32 bits, which XLA then
-accumulates in float32. On a CPU three lowerings take its place where they were measured to be faster, on an AMD EPYC
-with jax 0.12: times below are ms on one core, XLA's own first. There a convolution that XLA likes runs at 100 GFLOP/s a
-core and leaves little to win. Measured, and as fast or slower: patches (for images and for wide layers), folding stride
-2 into channels, one convolution for each phase of a transposed one, Winograd's for stride 2, and the kernel's gradient
-as matrix products, one for each tap or one of patches.
+A GPU or TPU always gets the plain `lax.conv_general_dilated`, and so do a dtype of less than 32 bits, which XLA then
+accumulates in float32, and, where the choice depends on the size, images of a size that is not known yet. On a CPU
+three lowerings take its place where they were measured to be faster, on an AMD EPYC with jax 0.12: times below are ms
+on one core, XLA's own first. There a convolution that XLA likes runs at 100 GFLOP/s a core and leaves little to win.
+Measured, and as fast or slower: patches (for images and for wide layers), folding stride 2 into channels, one
+convolution for each phase of a transposed one, Winograd's for stride 2, and the kernel's gradient as matrix products,
+one for each tap or one of patches.
 
 Arguments are those of `convolution`, which has checked them.
 """
@@ -49,7 +50,8 @@ def output_size(size: Size, kernel: Size, stride: int, padding: Padding) -> Size
       ValueError: if the kernel is larger than the padded image.
     """
     free = [length + low + high - side for length, side, (low, high) in zip(size, kernel, padding, strict=True)]
-    if min(free) < 0:
+    # One by one: which side is shorter is open where both are symbols.
+    if any(places < 0 for places in free):
         raise ValueError(
             f"a {kernel[0]}x{kernel[1]} kernel does not fit an image of {size[0]}x{size[1]}, padded {padding}"
         )
@@ -60,8 +62,8 @@ def forward(x: Array, w: Array, stride: int, padding: Padding) -> Array:
     """Returns the convolution of images float[n, h, w, i] and kernel float[kh, kw, i, o]."""
     direct = partial(direct_forward, stride=stride, padding=padding)
     (kh, kw, inputs, outputs), (height, width) = w.shape, output_size(x.shape[1:3], w.shape[:2], stride, padding)
-    tiles = len(x) * -(-height // 2) * -(-width // 2)
-    wide = min(inputs, outputs) >= WIDE and tiles >= MANY_TILES
+    tiles = x.shape[0] * -(-height // 2) * -(-width // 2)
+    wide = is_known(tiles) and min(inputs, outputs) >= WIDE and tiles >= MANY_TILES
     if (kh, kw, stride) == (3, 3, 1) and wide and 16 * tiles * (inputs + outputs) < LARGEST:
         return on_cpu(partial(winograd, padding=padding), direct, x, w)
     return direct(x, w)
@@ -74,7 +76,7 @@ def input_gradient(g: Array, w: Array, stride: int, padding: Padding, size: Size
         return forward(g, flip(w), 1, gradient_padding(g, w, 1, padding, size))
     direct = partial(direct_input_gradient, stride=stride, padding=padding, size=size)
     few_or_many = inputs <= FEW_CHANNELS or outputs >= MANY_CHANNELS
-    if few_or_many and g.size // outputs * kh * kw * inputs < LARGEST:
+    if few_or_many and is_known(g.size) and g.size // outputs * kh * kw * inputs < LARGEST:
         return on_cpu(partial(sum_of_shifted_products, stride=stride, padding=padding, size=size), direct, g, w)
     return direct(g, w)
 
@@ -117,6 +119,11 @@ def mirrored_kernel_gradient(x: Array, g: Array, padding: Padding, kernel: Size)
     ahead = tuple((side - 1 - low, side - 1 - high) for side, (low, high) in zip(kernel, padding, strict=True))
     mirrored = direct_kernel_gradient(g, x, 1, ahead, kernel)
     return mirrored[::-1, ::-1].swapaxes(2, 3)
+
+
+def is_known(size) -> bool:
+    """Returns whether a size is a number, and no symbol that stands for any number, as in an exported program."""
+    return isinstance(size, int)
 
 
 def on_cpu(lowering, otherwise, *operands: Array) -> Array:
@@ -236,4 +243,4 @@ def winograd(x: Array, w: Array, padding: Padding) -> Array:
         for rows in TRANSFORM_OUTPUT
     ]
     image = jnp.stack([jnp.stack(row, axis=3) for row in outputs], axis=2)
-    return image.reshape(len(x), 2 * tiles[0], 2 * tiles[1], -1)[:, :height, :width]
+    return image.reshape(x.shape[0], 2 * tiles[0], 2 * tiles[1], -1)[:, :height, :width]

@@ -48,6 +48,6 @@ class NoiseLevel(nn.Module):
         x = space_to_depth(pad_to_multiple(images, FACTOR), FACTOR)
         for i in range(self.depth - 1):
             x = jax.nn.relu(Conv(self.width, kernel_init=he_normal(), name=f"conv_{i}", **dtypes)(x))
-        x = at_least_float32(Conv(2, name="last", **dtypes)(x)).reshape(len(x), -1, 2)
+        x = at_least_float32(Conv(2, name="last", **dtypes)(x)).reshape(x.shape[0], -1, 2)
         weight = jax.nn.softmax(x[..., 1], axis=1)
         return UNIT * (weight * jax.nn.softplus(x[..., 0])).sum(1)

@@ -3,6 +3,8 @@
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgen.sampling import mirrored
+
 
 def pad_to_multiple(images: Array, multiple: int, mode: str = "reflect") -> Array:
     """Returns images padded at the bottom and the right until both sides are multiples of a number.
@@ -20,11 +22,29 @@ def pad_to_multiple(images: Array, multiple: int, mode: str = "reflect") -> Arra
     for axis in (1, 2):
         side = images.shape[axis]
         missing = -side % multiple
-        if missing:
+        if not isinstance(side, int):
+            images = images.take(places(side, -multiple * (-side // multiple), mode), axis)
+        elif missing:
             pads = [(0, 0)] * images.ndim
             pads[axis] = (0, missing)
             images = jnp.pad(images, pads, mode if missing < side else "edge")
     return images
+
+
+def places(side, padded, mode: str) -> Array:
+    """Returns which pixel of a line stands at each place of the padded one, int32[padded].
+
+    Args:
+      side: of the line, a symbol of an exported program.
+      padded: its length after padding, another one; `-multiple * (-side // multiple)` is seen to be a multiple, the sum
+        of the side and what it misses is not.
+      mode: see `pad_to_multiple`.
+    """
+    wanted, length = jnp.arange(padded), jnp.asarray(side)
+    repeated = jnp.minimum(wanted, length - 1)
+    if mode == "edge":
+        return repeated
+    return jnp.where(jnp.asarray(padded) < 2 * length, mirrored(wanted, length), repeated)
 
 
 def crop(images: Array, size: tuple[int, int]) -> Array:

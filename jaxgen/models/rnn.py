@@ -85,7 +85,9 @@ class Recurrence(nn.Module):
         sequences, inward, recurrent, bias = promote_dtype(sequences, inward, recurrent, bias, dtype=self.dtype)
         # One product for all elements: only what depends on the last state is left inside the loop.
         drives = (sequences @ inward + bias).swapaxes(0, 1)
-        start = jnp.zeros((len(sequences), self.hidden), drives.dtype) if first is None else first.astype(drives.dtype)
+        start = (
+            jnp.zeros((sequences.shape[0], self.hidden), drives.dtype) if first is None else first.astype(drives.dtype)
+        )
 
         def turn(state: Array, drive: Array) -> tuple[Array, Array]:
             state = CELLS[self.cell](drive, state @ recurrent, state)
