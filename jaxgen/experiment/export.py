@@ -85,11 +85,12 @@ def pictures(channels: int) -> Operand:
     return Operand(IMAGES, f"b, h, w, {channels}", "float32", "in [0, 1]")
 
 
-def as_map(images: Array, guide: Sequence[Array]) -> Array | None:
-    """Returns what a restorer is told as a channel, float32[b, h, w, 1], of float32[b] or of a map; None of nothing."""
+def as_channel(images: Array, guide: Sequence[Array]) -> Array | None:
+    """Returns what a restorer is told, nothing, float32[b] or float32[b, h, w, 1], as None or float32[b, h, w, 1]."""
     if not guide:
         return None
-    return jnp.broadcast_to(guide[0].reshape(images.shape[0], *guide[0].shape[1:] or (1, 1, 1)), (*images.shape[:3], 1))
+    (given,) = guide
+    return given if given.ndim == 4 else jnp.broadcast_to(given[:, None, None, None], (*images.shape[:3], 1))
 
 
 def of_run(run: Path, which: str, ema: bool, say: Callable[[str], None]) -> Network:
@@ -136,7 +137,7 @@ def of_file(source: str) -> Network:
 def restoring(restore: Callable[[Array, Array | None], Array], channels: int, told: Told) -> Network:
     """Returns the network of a restorer (images, guide as a channel or None) -> images."""
     return Network(
-        lambda images, *guide: restore(images, as_map(images, guide)),
+        lambda images, *guide: restore(images, as_channel(images, guide)),
         (pictures(channels), *GUIDES[told]),
         IMAGES,
         RESTORED,

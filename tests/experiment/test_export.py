@@ -137,7 +137,7 @@ def test_files_run_without_jaxgen_for_any_number_and_size(generator, restorer, m
 @pytest.mark.parametrize(
     "module",
     [
-        Mender((4, 4), 1, 1, levels=3),
+        Mender((4,), 1, 1, levels=2),
         RNN(3, 1, channels=1),
         SRResNet(4, 1, 2, residual=True),
         UNet((4, 4), channels=1),
