@@ -127,14 +127,20 @@ def run_script(kind: type, build: Callable, description: str, arguments: Sequenc
       description: the script's docstring, its recipe.
       arguments: the words of the command line; None: those of this process.
     """
+    import jax
+
     from jaxgen.experiment.run import train
     from jaxgen.experiment.scripts import describe_script
+    from jaxgen.training import distributed, supervision
 
     def action() -> None:
         words = sys.argv[1:] if arguments is None else arguments
         config = parse(kind, words, description, describe_script(build)["name"] + ".py")
         keep_freed_memory()
         use_compilation_cache()
+        if config.distributed:
+            status = lambda: exit_status(lambda: train(config, build))
+            sys.exit(supervision.supervise(status, distributed.is_lost, jax.distributed.shutdown))
         train(config, build)
 
     sys.exit(exit_status(action))

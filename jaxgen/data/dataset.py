@@ -122,10 +122,15 @@ class Dataset:
             raise UsageError(f"a batch of {batch} images: give 1 or more")
         return Selection(self.config, len(self), batch, streamed=self.records is not None, stack=self.stack)
 
-    def source(self, batch: int) -> Source:
-        """Returns what training consumes for `batch` images a step, in the order of `config.seed`."""
+    def source(self, batch: int, places: np.ndarray | None = None) -> Source:
+        """Returns what training consumes for `batch` images a step, in the order of `config.seed`.
+
+        Args:
+          batch: images a step.
+          places: which of them a streamed set reads, int[n], in that order; None: all.
+        """
         selection, seed = self.selection(batch), np.uint32(self.config.seed)
         select = lambda payload, step, k, positions: selection(payload, seed, step, k, positions)
         if selection.streamed:
-            return Source(Stream(self.records, self.config.seed, batch).fetch, select, streamed=True)
+            return Source(Stream(self.records, self.config.seed, batch, places).fetch, select, streamed=True)
         return Source(lambda first_step, steps: self.on_device, select, streamed=False)

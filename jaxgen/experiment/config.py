@@ -93,7 +93,21 @@ class Config:
     microbatches: int = 1
     """Parts of a batch differentiated one after the other, to save memory; batch norm's statistics are of one part."""
     devices: int = 0
-    """Devices over which a batch is spread; 0: every accelerator, or one CPU device. A CPU simulates any number."""
+    """Devices over which a batch is spread, of all processes together; 0: every accelerator, or one CPU device of each
+    process. A CPU simulates any number."""
+    distributed: bool = False
+    """Train together with other processes, on any number of hosts, that are started with the same options; the run
+    folder must lie where all of them see it. Slurm, Kubernetes, Open MPI and TPU pods tell the rest by themselves."""
+    coordinator: str = ""
+    """HOST:PORT at which the first process listens for the others; empty: as the cluster tells."""
+    processes: int = 0
+    """How many processes there are; 0: as the cluster tells."""
+    process: int = -1
+    """Which of them this one is, from 0; -1: as the cluster tells."""
+    connect_timeout: int = 300
+    """Seconds within which all processes must have come."""
+    heartbeat_timeout: int = 60
+    """Seconds of silence after which a process counts as lost, and all the others end."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Arithmetic of the networks. Parameters, losses, penalties and statistics stay float32."""
     optimizer: Optimizer = "adam"
@@ -110,6 +124,11 @@ class Config:
     hyper: Hyper = Hyper()
 
     effects: ClassVar[tuple[Effect, ...]] = (
+        Effect(
+            ("coordinator", "processes", "process", "connect_timeout", "heartbeat_timeout"),
+            "set distributed",
+            lambda config: config.distributed,
+        ),
         Effect(("start_with",), "set start", lambda config: config.start != ""),
         Effect(
             ("hyper.learning_rate_final", "hyper.schedule_steps"),
@@ -136,6 +155,12 @@ CHANGEABLE = frozenset(
         "evaluate_with",
         "steps_per_dispatch",
         "devices",
+        "distributed",
+        "coordinator",
+        "processes",
+        "process",
+        "connect_timeout",
+        "heartbeat_timeout",
         "deterministic",
         "tensorboard",
         "wandb",
@@ -145,6 +170,8 @@ CHANGEABLE = frozenset(
     }
 )
 """Fields that may differ between the parts of one run: they change neither the recipe nor the data."""
+OWN = frozenset({"process", "coordinator", "connect_timeout", "tensorboard", "wandb", "data.dir", "data.target_dir"})
+"""Fields that may differ between the processes of one run, all others of which decide what they do together."""
 
 
 AT_LEAST_ONE = (
@@ -158,6 +185,8 @@ AT_LEAST_ONE = (
     "blocks",
     "packing",
     "penalty_every",
+    "connect_timeout",
+    "heartbeat_timeout",
 )
 BELOW_ONE = ("b1", "b2", "ema_decay", "label_smoothing", "variance_decay", "smooth_decay")
 """Numbers of `Hyper` of which 1 is too much, at the start of a schedule and at its end; none may be negative."""
@@ -176,6 +205,27 @@ def check(config: Config) -> None:
         raise UsageError(f"batch_size {config.batch_size} does not divide into {config.microbatches} microbatches")
     check_hyper(config.hyper)
     check_effects(config)
+    check_processes(config)
+
+
+def check_processes(config: Config) -> None:
+    """Raises UsageError unless all is told of the processes that train together, or nothing."""
+    names = ("coordinator", "processes", "process")
+    missing = [name for name in names if getattr(config, name) == getattr(Config, name)]
+    if missing and len(missing) < len(names):
+        raise UsageError(f"{' and '.join(missing)} not given: give all of {', '.join(names)}, or none in a cluster")
+    if missing:
+        return
+    if not 0 <= config.process < config.processes:
+        raise UsageError(
+            f"process is {config.process} of {config.processes} processes: give each a number of its own, from 0 to "
+            "one less than their number"
+        )
+    if config.devices % config.processes:
+        raise UsageError(
+            f"{config.devices} devices do not divide over {config.processes} processes: give a multiple of that, "
+            "the devices of all processes together"
+        )
 
 
 def check_hyper(hyper: Hyper) -> None:
@@ -194,7 +244,8 @@ def check_effects(config: Config) -> None:
         for option in effect.options:
             value = look_up(config, option)
             if value != look_up(usual, option) and not effect.counts(config):
-                raise UsageError(f"{option} is {value:g} and nothing looks at it: {effect.needs}, or leave it out")
+                given = value if isinstance(value, str) else f"{value:g}"
+                raise UsageError(f"{option} is {given} and nothing looks at it: {effect.needs}, or leave it out")
 
 
 def look_up(config: Config, option: str) -> Any:

@@ -17,13 +17,13 @@ from jaxgen.data.records import PICTURES
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.memorisation import beside_nearest
 from jaxgen.experiment.adversarial import classes
-from jaxgen.experiment.config import CHANGEABLE, Config, check
+from jaxgen.experiment.config import CHANGEABLE, OWN, Config, check
 from jaxgen.experiment.derived import derive
 from jaxgen.experiment.scripts import describe_script, to_dict
 from jaxgen.experiment.start import start_from
 from jaxgen.reports import curves
 from jaxgen.step.state import Batch, Metrics, Objective, TrainState
-from jaxgen.training import execute, loop, memory, progress
+from jaxgen.training import distributed, execute, loop, memory, progress, supervision
 from jaxgen.training.checkpoints import Checkpoints
 from jaxgen.training.run_folder import RunFolder
 
@@ -34,7 +34,7 @@ def prepare_devices(config: Config) -> int:
     """Returns over how many devices to run, after making as many CPU devices as were asked for.
 
     Where it is left open, that is as many accelerators as a batch divides over, in whole packs where images are packed,
-    or one CPU device.
+    or one CPU device; of several processes, equally many of each.
 
     Works as long as nothing has touched a device; afterwards those that are there must do.
     """
@@ -42,14 +42,39 @@ def prepare_devices(config: Config) -> int:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
     if config.devices > 1:
         try:
-            jax.config.update("jax_num_cpu_devices", config.devices)
+            jax.config.update("jax_num_cpu_devices", config.devices // max(config.processes, 1))
         except RuntimeError:
             # A backend is up already; compile_program says so where its devices are too few.
             return config.devices
+    processes = jax.process_count()
     if config.devices or jax.default_backend() == "cpu":
-        return config.devices or 1
+        return config.devices or processes
     share = config.batch_size // config.microbatches // getattr(config, "packing", 1)
-    return max(count for count in range(1, jax.local_device_count() + 1) if share % count == 0)
+    counts = range(processes, jax.device_count() + 1, processes)
+    return max((count for count in counts if share % count == 0), default=processes)
+
+
+def join_processes(config: Config) -> None:
+    """Joins the processes that a configuration tells of, before anything touches a device."""
+    if config.distributed:
+        distributed.initialize(
+            config.coordinator,
+            config.processes,
+            config.process,
+            connect_timeout=config.connect_timeout,
+            heartbeat_timeout=config.heartbeat_timeout,
+        )
+
+
+def open_folder(config: Config, path: Path, plain: dict[str, Any], say: Callable[[str], None]) -> RunFolder:
+    """Returns the run's folder, which of several processes the first one makes and writes."""
+    folder = None
+    if distributed.is_first():
+        folder = RunFolder.open(
+            path, plain, changeable=CHANGEABLE, tensorboard=config.tensorboard, wandb=config.wandb, say=say
+        )
+    distributed.wait_for_all("the run folder is open")
+    return folder or RunFolder.follow(path, plain, changeable=OWN)
 
 
 def evaluation_images(config: data.Config, images: int, objective: Objective) -> Batch:
@@ -169,8 +194,8 @@ def prepare(config: Config, build: Build) -> Prepared:
 
 
 def make_feed(dataset: data.Dataset) -> Callable[[int], execute.Feed]:
-    """Returns images of one step -> where a program's batches come from."""
-    return lambda images: execute.Feed(*dataset.source(images))
+    """Returns images of one step, and among several processes which of them this one needs -> where batches come from."""
+    return lambda images, places=None: execute.Feed(*dataset.source(images, places))
 
 
 def describe_run(script: dict[str, str], dataset: data.Dataset, config: Config) -> dict[str, Any]:
@@ -186,6 +211,9 @@ def run_path(config: Config, script: dict[str, str]) -> Path:
 def train(config: Config, build: Build, *, say: Callable[[str], None] = progress.say) -> TrainState:
     """Trains what `build` makes of a configuration, or goes on training it, and returns the last state.
 
+    Among several processes it does so with the others. Where one of them is lost, JAX ends this process by SIGABRT
+    unless it is the child of `supervision.supervise`, as it is where a command calls this.
+
     Args:
       config: the recipe.
       build: (config, axis_name) -> objective.
@@ -198,7 +226,12 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     check(config)
     options = loop.Options(**{field.name: getattr(config, field.name) for field in dataclasses.fields(loop.Options)})
     options.check(0)
+    join_processes(config)
     script, devices = describe_script(build), prepare_devices(config)
+    first_process = distributed.is_first()
+    if not first_process:
+        # The clock of one process decides when it is late, and one is enough to tell what happens.
+        options, say = dataclasses.replace(options, checkpoint_minutes=0.0), lambda line: None
     config, dataset, objective, kept, measure, first, template = prepare(config, build)
     program = execute.compile_program(
         partial(build, config),
@@ -209,13 +242,12 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     )
     plain = describe_run(script, dataset, config)
     path = run_path(config, script)
+    supervision.note(supervision.STARTING, str(path))
     with (
-        RunFolder.open(
-            path, plain, changeable=CHANGEABLE, tensorboard=config.tensorboard, wandb=config.wandb, say=say
-        ) as folder,
+        open_folder(config, path, plain, say) as folder,
         Checkpoints(path / "checkpoints", keep=config.keep, selection=objective.selection, say=say) as checkpoints,
     ):
-        restored = checkpoints.restore(template)
+        restored = checkpoints.restore(program.placed(template))
         if restored is None:
             start, state = 0, execute.once(objective.init)(jax.random.key(config.seed), first)
             if config.start:
@@ -239,6 +271,9 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             pictures=lambda state: with_nearest(pictures(state, kept), dataset),
             alarms=objective.alarms,
             finished=objective.finished,
+            progress=supervision.Noted(progress.choose() if first_process else None),
+            agree=program.agree,
         )
-        curves.draw(folder.history(), path / "curves.png", say=say)
+        if first_process:
+            curves.draw(folder.history(), path / "curves.png", say=say)
     return state

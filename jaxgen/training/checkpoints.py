@@ -3,6 +3,9 @@
 Beside each state lies a record with the digest of every leaf, because Orbax gives back flipped bits without a word. A
 checkpoint gets its name only once it is whole, so that a save whose process was killed never counts. Nothing is made,
 cleaned or moved before the first save: a run can be read while it trains.
+
+Several processes of one training save and restore together, each calling the same at the same step: Orbax has every one
+write what only it holds, waits for all of them, and lets the first give the checkpoint its name.
 """
 
 import contextlib
@@ -20,6 +23,7 @@ from jaxgen.errors import UsageError
 from jaxgen.step.state import PyTree, Selection, TrainState
 from jaxgen.training import progress
 from jaxgen.training.digests import fingerprint
+from jaxgen.training.distributed import is_first, is_lost, wait_for_all
 from jaxgen.training.leaves import (
     describe,
     first_difference,
@@ -150,7 +154,8 @@ class Checkpoints:
         with self._writing():
             if self._manager is not None:
                 self._manager.wait_until_finished()
-                shutil.rmtree(self.folder / DELETED, ignore_errors=True)
+                if is_first():
+                    shutil.rmtree(self.folder / DELETED, ignore_errors=True)
 
     def close(self) -> None:
         """Waits, and ends the threads that save.
@@ -169,10 +174,12 @@ class Checkpoints:
     def discard(self, step: int) -> None:
         """Moves a damaged checkpoint to RUN/damaged, so that training can save that step again. Not for readers."""
         target = self.folder.parent / "damaged" / str(step)
-        with self._writing():
-            shutil.rmtree(target, ignore_errors=True)
-            target.parent.mkdir(exist_ok=True)
-            (self.folder / str(step)).rename(target)
+        if is_first():
+            with self._writing():
+                shutil.rmtree(target, ignore_errors=True)
+                target.parent.mkdir(exist_ok=True)
+                (self.folder / str(step)).rename(target)
+        wait_for_all(f"checkpoint {step} is out of the way")
 
     def steps(self) -> list[int]:
         """Returns the steps of all checkpoints on disk, rising."""
@@ -310,6 +317,8 @@ class Checkpoints:
             with without_tracebacks():
                 yield
         except (OSError, ValueError, RuntimeError) as error:
+            if is_lost(error):
+                raise
             reason = " ".join(str(error).split())[:300]
             raise UsageError(
                 f"cannot save a checkpoint in {self.folder} ({reason}): free the disk or make the folder writable, and "

@@ -5,17 +5,17 @@ where its examples lie and who averages its gradients.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, PartitionSpec
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.step.state import Batch, Metrics, Objective, PyTree, TrainState
+from jaxgen.training.distributed import Placement, choose_devices
 
 AXIS = "batch"
 EXECUTIONS = ("jit", "pmap", "shard_map")
@@ -142,16 +142,22 @@ class Program(NamedTuple):
       advance: (state, first step) -> (state, metrics[steps]). Donates the state.
       place: puts a state where `advance` expects it.
       images: how many images one step takes.
+      placed: the shapes of a state -> the same where `place` would put them, for reading it from a file.
+      agree: what this process wants, numbers of at least 0 -> the largest that any process wants, of each, the same in
+        all of them. Called once for every dispatch: among several processes what it returns is what was wanted at the
+        dispatch before, so that nobody waits for it, and 0 at first.
     """
 
     advance: Callable[[TrainState, int], tuple[TrainState, Metrics]]
     place: Callable[[TrainState], TrainState]
     images: int
+    placed: Callable[[PyTree], PyTree]
+    agree: Callable[..., tuple[int, ...]]
 
 
 def compile_program(
     build: Callable[[str | None], Objective],
-    make_feed: Callable[[int], Feed],
+    make_feed: Callable[..., Feed],
     batch_size: int,
     *,
     steps: int = 1,
@@ -164,11 +170,13 @@ def compile_program(
 
     Args:
       build: axis name -> objective.
-      make_feed: images of one step -> feed.
+      make_feed: images of one step -> feed. Among several processes it is also given `places`, int32[n]: which of these
+        images this one needs, and a streamed feed fetches no others, in that order.
       batch_size: images that one gradient sees, over all devices.
       steps: how many steps one dispatch runs.
-      devices: over how many devices a batch is spread.
-      execution: one of `EXECUTIONS`; empty: "jit" on one device and "pmap" on several.
+      devices: over how many devices a batch is spread, those of all processes together.
+      execution: one of `EXECUTIONS`; empty: "jit" on one device and "pmap" on several, of one process, and "shard_map"
+        among several processes, where pmap's output is not the whole.
       wrap: what is done to the step first, such as `population`.
       own_batches: whether each member of a population takes the batch of its own step, as members that did not begin
         together must.
@@ -176,36 +184,57 @@ def compile_program(
       UsageError: if there are fewer devices, the batch does not divide over them, or members cannot have batches of
         their own.
     """
-    execution = execution or ("jit" if devices == 1 else "pmap")
+    several = jax.process_count() > 1
+    execution = execution or ("shard_map" if several else "jit" if devices == 1 else "pmap")
     if execution not in EXECUTIONS:
         raise unknown("execution", execution, EXECUTIONS)
-    available = jax.devices()
     if execution == "jit" and devices > 1:
         raise UsageError(f"jit runs on one device, not on {devices}: use pmap or shard_map")
-    if devices > len(available):
-        raise UsageError(f"{devices} devices were asked for and {len(available)} are here: set devices to at most that")
+    if execution != "shard_map" and several:
+        raise UsageError(f"{execution} runs in one process, not in {jax.process_count()}: use shard_map")
+    placement = Placement(choose_devices(devices), AXIS)
     axis_name = None if execution == "jit" else AXIS
     objective = build(axis_name)
     parts, images = objective.chunks * objective.microbatches, objective.chunks * batch_size
     if batch_size % objective.microbatches:
         raise UsageError(f"batch_size {batch_size} does not divide into {objective.microbatches} microbatches")
-    feed = make_feed(images)
+    places = shard(np.arange(images, dtype=np.int32), parts, devices)[placement.rows]
+    positions = placement.lay(places)
+    feed = make_feed(images, places.reshape(-1)) if several else make_feed(images)
     if own_batches:
         wrap, feed = feed_members(wrap, feed)
     fused = fuse(wrap(objective.step), feed, steps)
-    mesh = Mesh(np.array(available[:devices]), (AXIS,))
-    everywhere, spread = NamedSharding(mesh, PartitionSpec()), NamedSharding(mesh, PartitionSpec(AXIS))
-    place = partial(jax.device_put, device=everywhere)
-    lay_out = lambda tree, axis=0: jax.device_put(shard(tree, parts, devices, axis), spread)
-    positions = lay_out(np.arange(images, dtype=np.int32))
     if feed.streamed:
-        fetch = lambda first: lay_out(feed.fetch(first, steps), axis=1)
+        # Of a batch that is read in part, each device's images lie side by side.
+        pieces = (1, len(places)) if several else (parts, devices)
+        fetch = lambda first: placement.lay(shard(feed.fetch(first, steps), *pieces, axis=1))
     else:
-        resident = place(feed.fetch(0, steps))
+        resident = placement.replicate(feed.fetch(0, steps))
         fetch = lambda first: resident
 
-    run = map_over_devices(fused, mesh, execution, feed.streamed)
-    return Program(lambda state, first: run(state, fetch(first), positions), place, images)
+    run = map_over_devices(fused, placement.mesh, execution, feed.streamed)
+    return Program(
+        advance=lambda state, first: run(state, fetch(first), positions),
+        place=placement.replicate,
+        images=images,
+        placed=placement.describe,
+        agree=make_agreement(placement),
+    )
+
+
+def make_agreement(placement: Placement) -> Callable[..., tuple[int, ...]]:
+    """Returns `Program.agree` for the processes of a placement."""
+    if not placement.several:
+        return lambda *wanted: wanted
+    largest = jax.jit(lambda wanted: wanted.max(axis=0), out_shardings=placement.everywhere)
+    asked: list[Array] = []
+
+    def agree(*wanted: int) -> tuple[int, ...]:
+        rows = np.tile(np.array(wanted, np.int32), (len(placement.rows), 1))
+        asked.append(largest(placement.lay(rows)))
+        return tuple(np.asarray(whole(asked.pop(0))).tolist()) if len(asked) > 1 else (0,) * len(wanted)
+
+    return agree
 
 
 def map_over_devices(fused: Callable, mesh: Mesh, execution: str, streamed: bool) -> Callable:

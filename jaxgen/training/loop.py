@@ -92,6 +92,7 @@ def train(
     alarms: Sequence[Alarm] = (),
     finished: str = "",
     progress: Progress | None = None,
+    agree: Callable[..., tuple[int, ...]] = lambda *wanted: wanted,
 ) -> TrainState:
     """Returns the state after `options.steps` steps, or once it is finished, all that was promised on the way being in
     the run folder.
@@ -110,6 +111,7 @@ def train(
       alarms: what to warn of, in the metrics that are logged.
       finished: the metric that ends the training once it is 1, one dispatch later; empty: none does.
       progress: what a person sees; chosen by what standard output is unless told.
+      agree: see `execute.Program`; this process alone decides unless told.
     Raises:
       NonFiniteError: if a metric or the state became NaN or infinite.
       Interrupted: if SIGTERM or Ctrl-C came; the state was saved.
@@ -137,15 +139,15 @@ def train(
 
     step, unread, known = start, None, {}
     saved, saved_at = start if start in checkpoints.steps() else None, time.monotonic()
-    with Signals() as signals, progress.running(start, options.steps, images_per_step):
-        while step < end.step and signals.received is None:
+    with Signals(agree) as signals, progress.running(start, options.steps, images_per_step):
+        while step < end.step and not signals.settle(is_late()):
             state, metrics = advance(state, step)
             if unread is not None:
                 read(step, unread)
             step, unread, known = step + options.steps_per_dispatch, metrics, {}
             evaluating = evaluate is not None and is_due(options.evaluate_every)
             picturing = pictures is not None and is_due(options.picture_every)
-            saving = is_due(options.checkpoint_every) or is_late()
+            saving = is_due(options.checkpoint_every) or signals.late
             if evaluating or picturing or saving:
                 known, unread = read(step, unread), None
             if evaluating:
@@ -165,6 +167,6 @@ def train(
         if saved != step:
             checkpoints.save(step, state, known, config)
         checkpoints.wait()
-    if signals.received is not None and step < end.step:
-        raise Interrupted(signals.received, step)
+    if signals.stop and step < end.step:
+        raise Interrupted(signals.stop, step)
     return state

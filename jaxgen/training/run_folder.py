@@ -28,7 +28,9 @@ NON_FINITE = ("nan", "inf", "-inf")
 
 
 class RunFolder:
-    """One run's folder. `RunFolder(path)` reads it, `RunFolder.open` is for the process that trains, as a context."""
+    """One run's folder. `RunFolder(path)` reads it, `RunFolder.open` is for the process that trains, as a context, and
+    `RunFolder.follow` for those that train along with it.
+    """
 
     def __init__(self, path: str | Path, *, say: Callable[[str], None] = progress.say) -> None:
         """Names the folder.
@@ -40,7 +42,7 @@ class RunFolder:
         self.path, self.say = Path(path), say
         self._trackers: list[Tracker] = []
         self._open = contextlib.ExitStack()
-        self._can_draw = True
+        self._can_draw = self._writes = True
 
     @classmethod
     def open(
@@ -80,6 +82,25 @@ class RunFolder:
             raise
         return folder
 
+    @classmethod
+    def follow(cls, path: str | Path, config: Config, *, changeable: Collection[str] = ()) -> Self:
+        """Returns the folder for a process that trains along with the one that has it open, and writes nothing.
+
+        Args:
+          path: the folder, which the other process has made.
+          config: what this process is told, see `open`.
+          changeable: dotted names of fields of "config" that may differ between the processes.
+        Raises:
+          UsageError: if the folder is not there, or a field differs from what the other process was told.
+        """
+        folder = cls(path, say=lambda line: None)
+        folder._writes = False
+        before = folder.config()
+        if before is None:
+            raise UsageError(f"{folder.path} of the first process is not here: give one that every host sees")
+        folder._compare(before, json.loads(json.dumps(config)), changeable)
+        return folder
+
     def __enter__(self) -> Self:
         return self
 
@@ -117,6 +138,8 @@ class RunFolder:
         Raises:
           UsageError: if it cannot be written.
         """
+        if not self._writes:
+            return
         line = {"step": step, "time": round(time.time(), 3)} | {name: to_json(value) for name, value in metrics.items()}
         with self._writing():
             with (self.path / "metrics.jsonl").open("a") as file:
@@ -131,6 +154,8 @@ class RunFolder:
           UsageError: if metrics.jsonl cannot be read or written.
         """
         path = self.path / "metrics.jsonl"
+        if not self._writes:
+            return
         with self._writing():
             if path.exists():
                 kept = [line for line in parse(path) if line["step"] <= step]
@@ -173,7 +198,7 @@ class RunFolder:
         Raises:
           UsageError: if it cannot be written.
         """
-        if not self._can_draw:
+        if not (self._can_draw and self._writes):
             return
         try:
             from jaxgen import images

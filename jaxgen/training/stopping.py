@@ -50,10 +50,30 @@ class Signals:
     Python lets only the main thread handle signals: anywhere else nothing is ever noted.
 
     Attributes:
-      received: the number of the last signal, or None.
+      received: the number of the last signal to this process, or None.
+      stop: the number of the signal that ends the training, in all processes after the same step; 0: none.
+      late: whether it is time for a checkpoint, to all processes at the same step.
     """
 
     received: int | None = None
+    stop, late, _asked = 0, False, False
+
+    def __init__(self, agree: Callable[..., tuple[int, ...]] = lambda *wanted: wanted) -> None:
+        """Takes what makes of this process's wishes those of all, see `execute.Program`."""
+        self._agree = agree
+
+    def settle(self, late: bool) -> bool:
+        """Returns whether to stop; to be called once for every dispatch.
+
+        Args:
+          late: whether this process's clock says that a checkpoint is due.
+        """
+        # Asked for again before it is there, a checkpoint would be written twice.
+        wanted = late and not self._asked
+        self.stop, agreed = self._agree(self.received or 0, int(wanted))
+        self.late = bool(agreed)
+        self._asked = (self._asked or wanted) and not self.late
+        return self.stop > 0
 
     def __enter__(self) -> Self:
         in_main_thread = threading.current_thread() is threading.main_thread()

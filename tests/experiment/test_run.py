@@ -195,7 +195,7 @@ def test_one_compilation_a_run(small, steps_per_dispatch, devices, monkeypatch):
 )
 def test_as_many_accelerators_as_hold_whole_packs(monkeypatch, batch_size, microbatches, packing, devices):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    monkeypatch.setattr(jax, "local_device_count", lambda: 4)
+    monkeypatch.setattr(jax, "device_count", lambda: 4)
     config = GanConfig(batch_size=batch_size, microbatches=microbatches, packing=packing)
     assert prepare_devices(config) == devices
 

@@ -1,0 +1,150 @@
+"""One training by several processes, on one machine or many: how they find each other, and which does what.
+
+Every process runs the same steps over one mesh of all their devices, with the same state on each and its own share of
+every batch. Whatever decides what comes next is therefore the same in all of them: metrics and states are, and what
+only one knows, such as a signal, they agree upon (`execute.Program.agree`). The first process alone writes, checkpoints
+apart, which Orbax writes for all of them together; so the run folder must lie where every host sees it.
+"""
+
+import re
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from jax import Array
+from jax.errors import JaxRuntimeError
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxgen.errors import UsageError
+from jaxgen.step.state import PyTree
+from jaxgen.training import supervision
+
+ADDRESS = re.compile(r".+:\d{1,5}")
+LOST = ("Gloo", "NCCL", "UNAVAILABLE", "coordination", "Connection", "Socket closed")
+"""Words of errors that a collective or a barrier raises once a process it waits for is gone."""
+
+
+def initialize(coordinator: str, processes: int, process: int, *, connect_timeout: int, heartbeat_timeout: int) -> None:
+    """Joins the other processes; to be called before anything touches a device, and does nothing a second time.
+
+    Where a process cannot be reached or is lost later, JAX ends this one by SIGABRT: see `supervision`.
+
+    Args:
+      coordinator: HOST:PORT at which the first process listens; empty: as Slurm, Kubernetes, Open MPI or a TPU tells.
+      processes: how many there are; 0: as the cluster tells.
+      process: which one this is, from 0; -1: as the cluster tells.
+      connect_timeout: seconds within which all must have come.
+      heartbeat_timeout: seconds of silence after which a process is lost, and all the others end.
+    Raises:
+      UsageError: if there is no cluster to ask, the address is none, or a device was used already.
+    """
+    if jax.distributed.is_initialized():
+        return
+    if coordinator and not (ADDRESS.fullmatch(coordinator) and 0 < int(coordinator.rsplit(":", 1)[1]) < 2**16):
+        raise UsageError(f"coordinator is {coordinator!r}: give the first process's HOST:PORT, a port below 65536")
+    # It takes SIGTERM for itself, and with it the loop's own way to end.
+    jax.config.update("jax_enable_preemption_service", False)
+    given = {"coordinator_address": coordinator, "num_processes": processes, "process_id": process}
+    # Told everything, JAX need not look for a cluster, which can take long and find another one.
+    explicit = given | {"cluster_detection_method": "deactivate"} if coordinator else {}
+    where = coordinator or "the cluster's coordinator"
+    late = (
+        f"not all processes came together at {where} within {connect_timeout} s: start every one of them with the same "
+        "coordinator, see that its port is free and can be reached, or raise connect_timeout"
+    )
+    supervision.note(supervision.CONNECTING, late)
+    try:
+        jax.distributed.initialize(
+            **explicit,
+            initialization_timeout=connect_timeout,
+            heartbeat_timeout_seconds=heartbeat_timeout,
+            shutdown_timeout_seconds=heartbeat_timeout,
+        )
+    except (ValueError, RuntimeError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise UsageError(
+            f"cannot join the other processes ({told}): give coordinator HOST:PORT, processes and process, or start it "
+            "by Slurm, Kubernetes, Open MPI or on a TPU pod; connect_timeout is how long they wait for one another"
+        ) from error
+    supervision.note(supervision.STARTING, "")
+
+
+def is_first() -> bool:
+    """Returns whether this process is the one that writes what only one should, as every one alone is."""
+    return jax.process_index() == 0
+
+
+def wait_for_all(where: str) -> None:
+    """Returns once every process has come here; `where` is the same in all of them."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(where)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Returns whether an error comes of another process that is gone."""
+    return isinstance(error, JaxRuntimeError) and jax.process_count() > 1 and any(word in str(error) for word in LOST)
+
+
+def choose_devices(count: int) -> list[jax.Device]:
+    """Returns devices, equally many of each process, those of one process side by side.
+
+    Raises:
+      UsageError: if there are fewer, or they do not divide over the processes.
+    """
+    available, processes = jax.devices(), jax.process_count()
+    if count > len(available):
+        raise UsageError(f"{count} devices were asked for and {len(available)} are here: set devices to at most that")
+    if count % processes:
+        raise UsageError(f"{count} devices do not divide over {processes} processes: set devices to a multiple of that")
+    of_process = lambda process: [device for device in available if device.process_index == process]
+    chosen = [of_process(process)[: count // processes] for process in range(processes)]
+    if sum(map(len, chosen)) < count:
+        counts = ", ".join(str(len(of_process(process))) for process in range(processes))
+        raise UsageError(f"{count} devices, equally many of each process, are not here: the processes have {counts}")
+    return [device for group in chosen for device in group]
+
+
+class Placement:
+    """Where arrays lie on the devices of all processes.
+
+    Attributes:
+      everywhere: the same on each device.
+      spread: one row of the first axis for each device.
+      rows: which of those rows lie on this process's devices, int[n].
+      several: whether there are devices of other processes too.
+    """
+
+    def __init__(self, devices: Sequence[jax.Device], axis: str) -> None:
+        self.mesh = Mesh(np.array(devices), (axis,))
+        self.everywhere = NamedSharding(self.mesh, PartitionSpec())
+        self.spread = NamedSharding(self.mesh, PartitionSpec(axis))
+        self.rows = np.array([i for i, d in enumerate(devices) if d.process_index == jax.process_index()])
+        self.several = len(self.rows) < len(devices)
+
+    def replicate(self, tree: PyTree) -> PyTree:
+        """Returns a tree that every process has, on each device. No process hears of another's values."""
+        return jax.tree.map(self._replicate, tree) if self.several else jax.device_put(tree, self.everywhere)
+
+    def lay(self, tree: PyTree) -> PyTree:
+        """Returns arrays [devices of all processes, …] of the rows [devices of this process, …] that each gives."""
+        if not self.several:
+            return jax.device_put(tree, self.spread)
+        count = self.mesh.size
+        lay = lambda x: jax.make_array_from_process_local_data(self.spread, x, (count, *x.shape[1:]))
+        return jax.tree.map(lay, tree)
+
+    def describe(self, template: PyTree) -> PyTree:
+        """Returns the shapes of a tree with the placement that `replicate` would give it."""
+        if not self.several:
+            return template
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self.everywhere), template)
+
+    def _replicate(self, leaf: Array | np.ndarray) -> Array:
+        if isinstance(leaf, Array) and leaf.sharding == self.everywhere:
+            return leaf
+        if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            numbers = self._replicate(jax.random.key_data(leaf))
+            return jax.random.wrap_key_data(numbers, impl=jax.random.key_impl(leaf))
+        here = np.asarray(leaf)
+        return jax.make_array_from_callback(here.shape, self.everywhere, lambda index: here[index])
