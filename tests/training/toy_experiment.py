@@ -1,6 +1,6 @@
 """An experiment small enough for two processes on one core: an autoencoder of two layers, in float64 where that is on.
 
-As a program it notes the number of every image that it reads while training in the file $TOY_READS, if that is set.
+As a program it notes which images each batch is read from, a line a batch, in the file $TOY_READS if that is set.
 """
 
 import dataclasses
@@ -89,12 +89,12 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
 
 
 def count_reads(path: Path) -> None:
-    """Has every image that is streamed noted in a file."""
+    """Has the numbers of all images that are streamed noted in a file."""
     gather = streaming.gather
 
     def noted(records, indices):
         with path.open("a") as file:
-            file.write("".join(f"{index}\n" for index in indices))
+            file.write(" ".join(map(str, indices)) + "\n")
         return gather(records, indices)
 
     streaming.gather = noted

@@ -1,0 +1,227 @@
+"""Two real processes of two simulated devices each, on loopback: what they reach, read and write, and how they end."""
+
+import dataclasses
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from jaxgen import data, images
+from jaxgen.data import order
+from jaxgen.errors import UsageError
+from jaxgen.experiment.config import check
+from jaxgen.experiment.run import train
+from jaxgen.experiment.scripts import load_script
+from jaxgen.training import distributed, execute
+from jaxgen.training.checkpoints import Checkpoints
+from jaxgen.training.leaves import to_numbers
+
+SCRIPT = Path(__file__).with_name("toy_experiment.py")
+PICTURES, BATCH = 40, 8
+FOR_EVER, EVERY = 1_000_000, 20
+
+
+@pytest.fixture(scope="module")
+def toy():
+    return load_script(str(SCRIPT))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A data set that is streamed: pictures in a folder that are told to fit no memory."""
+    path = tmp_path_factory.mktemp("pictures")
+    pixels = np.random.default_rng(0).uniform(0, 1, (PICTURES, 8, 8, 1))
+    for number, picture in enumerate(pixels):
+        images.write(path / f"{number:03d}.png", picture)
+    return path
+
+
+@pytest.fixture(scope="module")
+def words(folder):
+    """The options that tell a run, however many processes take part."""
+    return f"--data.name folder --data.dir {folder} --data.memory 0 --batch-size {BATCH}".split()
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+class Process:
+    """One of the processes, and what it says."""
+
+    def __init__(self, run, number, port, words, reads):
+        options = (
+            f"--run {run} --devices 4 --distributed --coordinator 127.0.0.1:{port} --processes 2 --process {number}"
+        )
+        self.reads = Path(f"{run}-reads-{number}")
+        plain = {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+        told = {"PYTHONPATH": os.pathsep.join(sys.path), "TOY_READS": str(self.reads) if reads else ""}
+        self.popen = subprocess.Popen(
+            [sys.executable, str(SCRIPT), *options.split(), *map(str, words)],
+            env=os.environ | plain | told,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def finish(self):
+        """Returns the exit status and the lines on standard error."""
+        _, complaints = self.popen.communicate(timeout=120)
+        return self.popen.returncode, complaints.splitlines()
+
+
+@pytest.fixture
+def start_two():
+    """Starts two processes on a run folder."""
+    started = []
+
+    def start(run, *words, reads=False):
+        port = free_port()
+        more = ["--heartbeat-timeout", "10", "--connect-timeout", "60", *words]
+        two = [Process(run, number, port, more, reads) for number in range(2)]
+        started.extend(two)
+        return two
+
+    yield start
+    for process in started:
+        process.popen.kill()
+
+
+def wait_for_checkpoint(run, after, process):
+    checkpoints = Checkpoints(run / "checkpoints")
+    while max(checkpoints.steps(), default=0) <= after:
+        assert process.popen.poll() is None, process.finish()
+        time.sleep(0.02)
+
+
+def make_config(toy, folder, run, steps):
+    where = dataclasses.replace(toy.Config().data, name="folder", dir=str(folder), memory=0)
+    return toy.Config(data=where, batch_size=BATCH, steps=steps, run=str(run), evaluate_every=0)
+
+
+def train_alone(toy, folder, run, steps):
+    """Trains in this process, in float64, and returns the last state."""
+    with jax.enable_x64(True):
+        return train(make_config(toy, folder, run, steps), toy.build, say=lambda line: None)
+
+
+def assert_same_state(found, expected, tolerance=1e-9):
+    for a, b in zip(jax.tree.leaves(to_numbers(found)), jax.tree.leaves(to_numbers(expected)), strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+def restore(run, like):
+    with jax.enable_x64(True):
+        return Checkpoints(run / "checkpoints").restore(like)
+
+
+def test_two_processes_end_where_one_does_and_each_reads_its_share(toy, folder, words, start_two, tmp_path):
+    run, steps = tmp_path / "two", 12
+    intervals = ["--checkpoint-every", "5", "--log-every", "4", "--evaluate-every", "6", "--picture-every", "6"]
+    two = start_two(run, *words, "--steps", steps, *intervals, reads=True)
+    assert [process.finish() for process in two] == [(0, []), (0, [])]
+
+    alone = train_alone(toy, folder, tmp_path / "alone", steps)
+    restored = restore(run, alone)
+    assert (restored.step, restored.damaged) == (steps, [])
+    assert_same_state(restored.state, alone)
+
+    history = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in history] == [4, 6, 8, 12, 12]
+    assert restored.metrics["evaluation/error"] == history[-1]["evaluation/error"]
+    assert sorted(path.name for path in (run / "samples").iterdir()) == ["decoded-00000006.png", "decoded-00000012.png"]
+    assert json.loads((run / "config.json").read_text())["config"]["process"] == 0
+
+    count = len(data.load(make_config(toy, folder, run, steps).data))
+    places = execute.shard(np.arange(BATCH), 1, 4).reshape(2, -1)
+    for process, mine, others in zip(two, places, places[::-1], strict=True):
+        read = [tuple(map(int, line.split())) for line in process.reads.read_text().splitlines()]
+        batches = order.window(0, 0, steps, BATCH, count)
+        assert {tuple(batch[mine]) for batch in batches} <= set(read)
+        assert not {tuple(batch[others]) for batch in batches} & set(read)
+
+
+def test_stopped_and_lost_processes_end_all_and_any_number_goes_on(toy, folder, words, start_two, tmp_path):
+    """One process begins, two go on until a signal, a kill and a kill of the first one, and one process ends it."""
+    run, step = tmp_path / "run", 4
+    train_alone(toy, folder, run, step)
+    intervals = f"--steps {FOR_EVER} --checkpoint-every {EVERY} --picture-every 0 --evaluate-every 0".split()
+
+    def until(victim, signum):
+        two = start_two(run, *words, *intervals)
+        wait_for_checkpoint(run, step, two[1 - victim])
+        two[victim].popen.send_signal(signum)
+        ended = [process.finish() for process in two]
+        assert victim == 0 or f"{run}: going on from step {step}" in ended[0][1]
+        return max(Checkpoints(run / "checkpoints").steps()), ended[victim], ended[1 - victim]
+
+    step, mine, other = until(1, signal.SIGTERM)
+    line = f"jaxgen: SIGTERM: step {step} is saved; the same command goes on from there"
+    assert mine == (128 + signal.SIGTERM, [line])
+    assert (other[0], other[1][-1]) == (128 + signal.SIGTERM, line)
+
+    for victim in (1, 0):
+        step, mine, other = until(victim, signal.SIGKILL)
+        assert mine[0] == -signal.SIGKILL
+        assert other[0] == 1
+        assert re.fullmatch(
+            r"jaxgen: another process was lost after step \d+, or ended for a reason that it tells; "
+            f"the same command goes on from step {step}",
+            other[1][-1],
+        )
+        assert not [line for line in other[1] if line.startswith(("F1", "E1", "***", "    @"))]
+
+    found = train_alone(toy, folder, run, step + 4)
+    assert_same_state(found, train_alone(toy, folder, tmp_path / "alone", step + 4))
+
+
+def test_a_coordinator_that_cannot_be_reached_is_told_in_one_line(tmp_path):
+    lonely = Process(tmp_path / "run", 1, free_port(), ["--connect-timeout", "1"], reads=False)
+    status, told = lonely.finish()
+    assert status == 2
+    assert len(told) == 1
+    assert re.match(r"jaxgen: not all processes came together at 127\.0\.0\.1:\d+ within 1 s: start every one", told[0])
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("address", ["here", "here:", "here:http", "here:0", "here:65536"])
+def test_an_address_without_a_port_is_refused(address):
+    with pytest.raises(UsageError, match="give the first process's HOST:PORT"):
+        distributed.initialize(address, 2, 0, connect_timeout=1, heartbeat_timeout=10)
+
+
+def test_a_device_that_was_used_before_is_told():
+    jax.devices()
+    with pytest.raises(UsageError, match=r"cannot join the other processes \(.*before any JAX calls"):
+        distributed.initialize("", 0, -1, connect_timeout=1, heartbeat_timeout=10)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"coordinator": "a:1"}, "coordinator is a:1 and nothing looks at it: set distributed"),
+        ({"heartbeat_timeout": 5}, "heartbeat_timeout is 5 and nothing looks at it: set distributed"),
+        ({"distributed": True, "coordinator": "a:1"}, "processes and process not given: give all of coordinator"),
+        ({"distributed": True, "coordinator": "a:1", "processes": 2, "process": 2}, "process is 2 of 2 processes"),
+        (
+            {"distributed": True, "coordinator": "a:1", "processes": 2, "process": 0, "devices": 3},
+            "3 devices do not divide over 2 processes",
+        ),
+        ({"distributed": True, "heartbeat_timeout": 0}, "heartbeat_timeout is 0: give at least 1"),
+    ],
+)
+def test_options_that_do_not_fit_together_are_refused(toy, fields, told):
+    with pytest.raises(UsageError, match=re.escape(told)):
+        check(toy.Config(**fields))
