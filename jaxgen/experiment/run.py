@@ -194,7 +194,7 @@ def prepare(config: Config, build: Build) -> Prepared:
 
 
 def make_feed(dataset: data.Dataset) -> Callable[[int], execute.Feed]:
-    """Returns images of one step, and among several processes which of them this one needs -> where batches come from."""
+    """Returns (images of one step, which of them this process needs: None for all) -> where batches come from."""
     return lambda images, places=None: execute.Feed(*dataset.source(images, places))
 
 

@@ -23,9 +23,12 @@ from typing import NoReturn
 from jaxgen.training.progress import Progress
 
 FAILED, USAGE, SIGNALLED = 1, 2, 128
+LOST = 75
+"""The exit status of a child that saw for itself that another process is gone."""
 CONNECTING, STARTING = -2, -1
 OWN = b"jaxgen: "
-TRACE = re.compile(rb"[IWEF]\d{4} [\d:.]+ +\d+ (coordination_service|preemption_sync|client\.h)|terminate called after")
+TRACE = re.compile(rb"[IWEF]\d{4} [\d:.]+ +\d+ (coordination_service|preemption_sync|client\.h)")
+VERDICT = b"Terminating process because the JAX distributed service"
 
 
 class Journal:
@@ -117,7 +120,8 @@ def supervise(action: Callable[[], int], is_lost: Callable[[BaseException], bool
     listener.finish()
     os.close(held)
     status = os.waitstatus_to_exitcode(ended)
-    if status != -signal.SIGABRT:
+    ended_by_jax = status == -signal.SIGABRT and listener.heard(VERDICT)
+    if not ended_by_jax and status != LOST:
         listener.repeat()
         return status if status >= 0 else SIGNALLED - status
     if listener.told:
@@ -153,6 +157,10 @@ class Listener:
     def finish(self) -> None:
         """Waits until all was read; what else holds the pipe open, such as a grandchild, is not waited for."""
         self._thread.join(timeout=2.0)
+
+    def heard(self, words: bytes) -> bool:
+        """Returns whether words are among what was kept back."""
+        return any(words in line for line in self._held)
 
     def repeat(self) -> None:
         """Passes on what was kept back."""
@@ -209,11 +217,9 @@ def _be_child(
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else FAILED
     except BaseException as error:
-        if is_lost(error):
-            # As JAX does a moment later; the parent tells of both in the same words.
-            os.abort()
-        traceback.print_exc()
-        status = FAILED
+        status = LOST if is_lost(error) else FAILED
+        if status == FAILED:
+            traceback.print_exc()
     with contextlib.suppress(OSError):
         sys.stdout.flush()
         sys.stderr.flush()

@@ -186,3 +186,23 @@ def test_a_folder_that_cannot_be_written_is_told_in_a_line(tmp_path, opened, mon
     (opened.path / "metrics.jsonl").mkdir()
     with pytest.raises(UsageError, match=r"cannot write in .*metrics\.jsonl"):
         opened.log(1, {"loss": 1.0})
+
+
+def test_who_follows_writes_nothing(opened, told):
+    opened.log(5, {"loss": 1.0})
+    before = {path: path.stat().st_mtime_ns for path in opened.path.rglob("*")}
+    with RunFolder.follow(opened.path, changed("config", seed=2), changeable=("seed",)) as folder:
+        folder.truncate(0)
+        folder.log(10, {"loss": 2.0})
+        folder.save_pictures(10, {"samples": np.zeros((4, 8, 8, 1), np.float32)})
+        folder.say("what the first process says too")
+    assert {path: path.stat().st_mtime_ns for path in opened.path.rglob("*")} == before
+    assert [line["step"] for line in opened.history()] == [5]
+    assert told == []
+
+
+def test_who_follows_must_be_told_the_same(opened, tmp_path):
+    with pytest.raises(UsageError, match="steps is 10 there and 20 here"):
+        RunFolder.follow(opened.path, changed("config", steps=20))
+    with pytest.raises(UsageError, match="is not here: give one that every host sees"):
+        RunFolder.follow(tmp_path / "another", CONFIG)

@@ -39,6 +39,41 @@ def test_elsewhere_than_in_the_main_thread_nothing_is_touched():
     assert noted == [(None, before)]
 
 
+def make_agree(*others):
+    """What several processes agree upon, told one call late; `others` are the wishes of another one, call by call."""
+    wishes, answers = iter(others), [(0, 0)]
+
+    def agree(*wanted):
+        answers.append(tuple(map(max, wanted, next(wishes))))
+        return answers[-2]
+
+    return agree
+
+
+def test_alone_a_process_stops_and_saves_at_once():
+    with Signals() as signals:
+        assert not signals.settle(late=False) and not signals.late
+        assert not signals.settle(late=True) and signals.late
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert signals.settle(late=False) and not signals.late
+        assert signals.stop == signal.SIGTERM
+
+
+def test_a_process_stops_by_the_signal_of_another_one():
+    with Signals(make_agree((0, 0), (15, 0), (15, 0))) as signals:
+        assert [signals.settle(late=False) for _ in range(3)] == [False, False, True]
+        assert (signals.stop, signals.received) == (signal.SIGTERM, None)
+
+
+def test_one_checkpoint_is_written_though_the_clock_is_late_until_it_is_there():
+    signals = Signals(make_agree(*[(0, 0)] * 6))
+    saved = []
+    for late in (False, True, True, False, False, False):
+        signals.settle(late)
+        saved.append(signals.late)
+    assert saved == [False, False, True, False, False, False]
+
+
 def test_what_a_person_reads():
     assert str(NonFiniteError(7, "model/loss", 5)).startswith("model/loss became NaN or infinite at step 7")
     assert "last good checkpoint is step 5" in str(NonFiniteError(7, "model/loss", 5))
