@@ -15,6 +15,7 @@ import signal
 import struct
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -25,6 +26,8 @@ from jaxgen.training.progress import Progress
 FAILED, USAGE, SIGNALLED = 1, 2, 128
 LOST = 75
 """The exit status of a child that saw for itself that another process is gone."""
+PATIENCE = 2.0
+"""Seconds that a child waits with an error of its own: the first process's end is that of all, who may have it too."""
 CONNECTING, STARTING = -2, -1
 OWN = b"jaxgen: "
 TRACE = re.compile(rb"[IWEF]\d{4} [\d:.]+ +\d+ (coordination_service|preemption_sync|client\.h)")
@@ -211,8 +214,11 @@ def _be_child(
     threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
     try:
         status = action()
-        # What is wrong here alone shall not wait for the others, who are in the middle of a step.
-        if status != USAGE:
+        if status == USAGE:
+            # Not for the others to leave too, who may be in the middle of a step.
+            sys.stderr.flush()
+            time.sleep(PATIENCE)
+        else:
             leave()
     except SystemExit as stop:
         status = stop.code if isinstance(stop.code, int) else FAILED

@@ -36,19 +36,13 @@ def toy():
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A data set that is streamed: pictures in a folder that are told to fit no memory."""
+def streamed(toy, tmp_path_factory):
+    """A data set that is read while training: pictures in a folder that are told to fit no memory."""
     path = tmp_path_factory.mktemp("pictures")
     pixels = np.random.default_rng(0).uniform(0, 1, (PICTURES, 8, 8, 1))
     for number, picture in enumerate(pixels):
         images.write(path / f"{number:03d}.png", picture)
-    return path
-
-
-@pytest.fixture(scope="module")
-def words(folder):
-    """The options that tell a run, however many processes take part."""
-    return f"--data.name folder --data.dir {folder} --data.memory 0 --batch-size {BATCH}".split()
+    return dataclasses.replace(toy.Config().data, name="folder", dir=str(path), memory=0)
 
 
 def free_port():
@@ -105,15 +99,11 @@ def wait_for_checkpoint(run, after, process):
         time.sleep(0.02)
 
 
-def make_config(toy, folder, run, steps):
-    where = dataclasses.replace(toy.Config().data, name="folder", dir=str(folder), memory=0)
-    return toy.Config(data=where, batch_size=BATCH, steps=steps, run=str(run), evaluate_every=0)
-
-
-def train_alone(toy, folder, run, steps):
+def train_alone(toy, run, steps, **fields):
     """Trains in this process, in float64, and returns the last state."""
+    config = toy.Config(batch_size=BATCH, steps=steps, run=str(run), evaluate_every=0, **fields)
     with jax.enable_x64(True):
-        return train(make_config(toy, folder, run, steps), toy.build, say=lambda line: None)
+        return train(config, toy.build, say=lambda line: None)
 
 
 def assert_same_state(found, expected, tolerance=1e-9):
@@ -127,13 +117,14 @@ def restore(run, like):
         return Checkpoints(run / "checkpoints").restore(like)
 
 
-def test_two_processes_end_where_one_does_and_each_reads_its_share(toy, folder, words, start_two, tmp_path):
+def test_two_processes_end_where_one_does_and_each_reads_its_share(toy, streamed, start_two, tmp_path):
     run, steps = tmp_path / "two", 12
     intervals = ["--checkpoint-every", "5", "--log-every", "4", "--evaluate-every", "6", "--picture-every", "6"]
-    two = start_two(run, *words, "--steps", steps, *intervals, reads=True)
+    words = f"--data.name folder --data.dir {streamed.dir} --data.memory 0 --batch-size {BATCH} --steps {steps}".split()
+    two = start_two(run, *words, *intervals, reads=True)
     assert [process.finish() for process in two] == [(0, []), (0, [])]
 
-    alone = train_alone(toy, folder, tmp_path / "alone", steps)
+    alone = train_alone(toy, tmp_path / "alone", steps, data=streamed)
     restored = restore(run, alone)
     assert (restored.step, restored.damaged) == (steps, [])
     assert_same_state(restored.state, alone)
@@ -144,7 +135,7 @@ def test_two_processes_end_where_one_does_and_each_reads_its_share(toy, folder, 
     assert sorted(path.name for path in (run / "samples").iterdir()) == ["decoded-00000006.png", "decoded-00000012.png"]
     assert json.loads((run / "config.json").read_text())["config"]["process"] == 0
 
-    count = len(data.load(make_config(toy, folder, run, steps).data))
+    count = len(data.load(streamed))
     places = execute.shard(np.arange(BATCH), 1, 4).reshape(2, -1)
     for process, mine, others in zip(two, places, places[::-1], strict=True):
         read = [tuple(map(int, line.split())) for line in process.reads.read_text().splitlines()]
@@ -153,14 +144,14 @@ def test_two_processes_end_where_one_does_and_each_reads_its_share(toy, folder, 
         assert not {tuple(batch[others]) for batch in batches} & set(read)
 
 
-def test_stopped_and_lost_processes_end_all_and_any_number_goes_on(toy, folder, words, start_two, tmp_path):
+def test_stopped_and_lost_processes_end_all_and_any_number_goes_on(toy, start_two, tmp_path):
     """One process begins, two go on until a signal, a kill and a kill of the first one, and one process ends it."""
     run, step = tmp_path / "run", 4
-    train_alone(toy, folder, run, step)
+    train_alone(toy, run, step)
     intervals = f"--steps {FOR_EVER} --checkpoint-every {EVERY} --picture-every 0 --evaluate-every 0".split()
 
     def until(victim, signum):
-        two = start_two(run, *words, *intervals)
+        two = start_two(run, "--batch-size", BATCH, *intervals)
         wait_for_checkpoint(run, step, two[1 - victim])
         two[victim].popen.send_signal(signum)
         ended = [process.finish() for process in two]
@@ -183,8 +174,8 @@ def test_stopped_and_lost_processes_end_all_and_any_number_goes_on(toy, folder, 
         )
         assert not [line for line in other[1] if line.startswith(("F1", "E1", "***", "    @"))]
 
-    found = train_alone(toy, folder, run, step + 4)
-    assert_same_state(found, train_alone(toy, folder, tmp_path / "alone", step + 4))
+    found = train_alone(toy, run, step + 4)
+    assert_same_state(found, train_alone(toy, tmp_path / "alone", step + 4))
 
 
 def test_a_coordinator_that_cannot_be_reached_is_told_in_one_line(tmp_path):

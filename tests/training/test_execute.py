@@ -114,3 +114,13 @@ def test_the_state_is_donated():
     state = program.place(start())
     program.advance(state, 0)
     assert state.params.is_deleted()
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+def test_what_a_process_reads_for_its_devices_is_what_they_have_of_a_whole_batch(parts):
+    whole = np.arange(2 * 24).reshape(2, 24) * 10
+    rows = [2, 3]
+    places = execute.shard(np.arange(24), parts, 4)[rows]
+    read = whole[:, places.reshape(-1)]
+    found, expected = execute.shard(read, 1, len(rows), axis=1), execute.shard(whole, parts, 4, axis=1)[rows]
+    np.testing.assert_array_equal(found, expected)
