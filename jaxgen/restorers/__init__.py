@@ -36,6 +36,7 @@ FILES = {
     "dehaze": "e1dbbbf34555f3d8ce40ed78c81922690c23f8c0653cd1587d9637488b8330a5",
     "dejpeg": "7b7c3daf7195d7be1ac92a01c899ee673475cbffc35466e4f65e88c846568334",
     "deblur": "4059e16787bde1d37a02e8481fabacda41c07cdcd5a80b04705cf63e74fac879",
+    "detect_lines": "d0669b961e60a2fd7dd337f3bf180fa26116f8bceaa52520ae0f0d5b2d518ce9",
 }
 """The sha256 of NAME.safetensors in this folder, by name."""
 

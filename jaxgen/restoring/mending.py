@@ -12,8 +12,11 @@ from jaxgen.inference.restorer import Progress
 from jaxgen.photographs import Photograph
 from jaxgen.restoring.applying import Result, Settings, changed, enlarged, load, softened, view
 
-LIKELY = 0.95
-"""Probability from which on a pixel counts as damaged: at 0.5 one or two percent of an undamaged photograph do."""
+LIKELY = {"detect": 0.95, "detect_lines": 0.7}
+"""Networks that find areas and lines, and the probability from which on a pixel counts as damaged: at 0.5 one or two
+percent of an undamaged photograph do."""
+EDGE = 2
+"""Pixels around a line that are mended with it: its edges are shaded, and found less surely than its middle."""
 MOST = 0.5
 """Share of a photograph from which on what was found is not believed: flat drawings look like one large hole."""
 DEEP = 16
@@ -79,8 +82,9 @@ def find(pixels: np.ndarray, settings: Settings) -> np.ndarray:
       settings: the tile counts.
     """
     alone = Settings(tile=settings.tile)
-    logits = view(load("detect", "masks"), pixels, None, alone, lambda done, total: None)
-    found = (logits > np.log(LIKELY / (1 - LIKELY))).astype(np.float32)
+    see = lambda name: view(load(name, "masks"), pixels, None, alone, lambda done, total: None)
+    areas, lines = ((see(name) > np.log(likely / (1 - likely))).astype(np.float32) for name, likely in LIKELY.items())
+    found = np.maximum(areas, np.asarray(grown(lines[None])[0]))
     height, width = pixels.shape[:2]
     if min(height, width) < 2 * TYPICAL:
         return found
@@ -93,6 +97,12 @@ def halved(values: np.ndarray, of_four) -> np.ndarray:
     height, width, channels = values.shape
     even = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
     return of_four(even.reshape(-(-height // 2), 2, -(-width // 2), 2, channels), (1, 3))
+
+
+@jit
+def grown(mask):
+    """Returns masks[b, h, w, 1] with what is at most `EDGE` pixels from them."""
+    return lax.reduce_window(mask, 0.0, lax.max, (1, 2 * EDGE + 1, 2 * EDGE + 1, 1), (1, 1, 1, 1), "SAME")
 
 
 @jit

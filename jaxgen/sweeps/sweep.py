@@ -195,6 +195,8 @@ def set_up(name: str, options: Options, words: Sequence[str]) -> Sweep:
     check(options)
     module = load_script(name)
     space = make_space(options.search, module.Config, words, module.build)
+    if space.config.distributed:
+        raise UsageError("each run of a sweep is one process: leave --distributed out, and share trials by --storage")
     answer = choose_answer(options, space)
     if answer == "process":
         # This process only looks at shapes, and must leave the accelerators to those that train.

@@ -93,6 +93,14 @@ RECIPES = {
         ("widths",),
         "masks",
     ),
+    "detect_lines": Recipe(
+        "damage_detector",
+        f"{BSDS500} --start detect --damage torn --hyper.chance 0.6 --data.size 192 --batch-size 4 "
+        f"--widths 12 24 48 96 --hyper.clip-norm 0.5 {schedule(4_000)}",
+        "UNet",
+        ("widths",),
+        "masks",
+    ),
 }
 FURTHER = {"UNet": {"channels": 1, "residual": False}}
 """Fields of a module that its experiment sets by itself."""

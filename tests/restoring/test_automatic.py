@@ -33,7 +33,7 @@ def test_blocks_stand_out_where_a_photograph_is_much_compressed_however_it_is_cu
 def test_each_damage_is_undone_where_it_is_found(told, monkeypatch, sigma):
     pixels = np.full((40, 30, 3), 0.8, np.float32)
     result = repair(Photograph(pixels), Settings(sigma=sigma), nothing)
-    assert told["names"] == ["detect", "denoise_color"]
+    assert told["names"] == ["detect", "detect_lines", "denoise_color"]
     assert told["level"] == pytest.approx(0.1 if sigma is None else 0.2)
     assert result.told == f"no damage found, noise σ {sigma or 25.5} taken away"
     monkeypatch.setattr(automatic, "blockiness", lambda pixels: 5.0)
@@ -41,7 +41,7 @@ def test_each_damage_is_undone_where_it_is_found(told, monkeypatch, sigma):
     told["names"].clear()
     pixels[5:9, 5:8] = 1
     result = repair(Photograph(pixels[..., :1]), Settings(), nothing)
-    assert told["names"] == ["detect", "mend", "dejpeg"]
+    assert told["names"] == ["detect", "detect_lines", "mend", "dejpeg"]
     assert result.told == "1.0% damaged, found, JPEG's blocks of 5.0 grey levels taken away"
     np.testing.assert_allclose(result.pixels[6, 6], 0.25, atol=1e-6)
     np.testing.assert_allclose(result.pixels[30, 20], 0.4, atol=1e-6)

@@ -4,7 +4,7 @@ import pytest
 from jaxgen.errors import UsageError
 from jaxgen.photographs import Photograph
 from jaxgen.restoring.applying import BORDER, Settings
-from jaxgen.restoring.mending import DEEP, TYPICAL, eroded, fill, find, halved, mend
+from jaxgen.restoring.mending import DEEP, EDGE, TYPICAL, eroded, fill, find, halved, mend
 
 PIXELS = np.full((40, 30, 3), 0.8, np.float32)
 nothing = lambda done, total: None
@@ -28,15 +28,23 @@ def test_without_a_mask_the_damage_is_found(told, channels):
     pixels = np.where(MASK > 0, 1, PIXELS)[..., :channels]
     kept = pixels.copy()
     result = mend(Photograph(pixels), Settings(), nothing)
-    assert told["names"] == ["detect", "mend"]
+    assert told["names"] == ["detect", "detect_lines", "mend"]
     assert result.told == "5.0% damaged, found"
     np.testing.assert_allclose(result.pixels[MASK[..., 0] > 0], 0.5, atol=1e-6)
     np.testing.assert_array_equal(pixels, kept)
 
 
+def test_areas_and_lines_are_found_by_networks_of_their_own(told):
+    pixels = PIXELS.copy()
+    pixels[3:5, 2:9] = 1
+    told["networks"]["detect_lines"] = (lambda inputs: 1000 * (0.1 - inputs[..., :1]), 3, "nothing")
+    pixels[20:30, 8] = 0
+    assert find(pixels, Settings()).sum() == 2 * 7 + (10 + 2 * EDGE) * (1 + 2 * EDGE)
+
+
 def test_an_undamaged_photograph_comes_back(told):
     result = mend(Photograph(PIXELS), Settings(), nothing)
-    assert told["names"] == ["detect"]
+    assert told["names"] == ["detect", "detect_lines"]
     assert result.told == "no damage found"
     np.testing.assert_array_equal(result.pixels, PIXELS)
     assert result.pixels is not PIXELS
@@ -47,7 +55,7 @@ def test_what_looks_damaged_in_most_places_is_left_alone_unless_a_mask_shows_it(
     result = mend(Photograph(bright), Settings(), nothing)
     assert result.told == "100% look damaged, too much to be mended unless --mask shows it"
     np.testing.assert_array_equal(result.pixels, bright)
-    assert told["names"] == ["detect"]
+    assert told["names"] == ["detect", "detect_lines"]
     assert mend(Photograph(bright), Settings(mask=np.ones_like(MASK)), nothing).told == "100.0% damaged, as given"
 
 
@@ -71,7 +79,7 @@ def test_damage_is_looked_for_at_several_sizes(told):
     dotted = np.full((2 * TYPICAL, 2 * TYPICAL + 1, 3), 0.85, np.float32)
     dotted[::2, ::2] = dotted[1::2, 1::2] = 1
     found = find(dotted, Settings())
-    assert told["names"] == ["detect", "detect"]
+    assert told["names"] == ["detect", "detect_lines"] * 2
     assert found[:, :-1].all()
     assert find(dotted[:-1], Settings()).mean() == pytest.approx(0.5, abs=0.01)
 

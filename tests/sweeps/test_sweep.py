@@ -118,6 +118,7 @@ def test_it_is_not_done_again(swept, gan_mlp):
         ({"sampler": "grid"}, (), "a grid needs values to list"),
         ({"sampler": "grid", "search": ["hyper.b1=choice:0,0.5"], "trials": 3}, (), "the grid has 2 points"),
         ({}, ("--steps", "5"), "steps 5 is no multiple of evaluate_every 2"),
+        ({}, ("--distributed",), "each run of a sweep is one process: leave --distributed out"),
         ({"storage": "here"}, (), "storage 'here' is no address"),
     ],
 )
