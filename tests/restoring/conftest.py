@@ -11,20 +11,18 @@ def traits(channels, told="nothing"):
     return Traits(channels, told, reach=0, multiple=2, multiply_adds=0.0, parameters=0)
 
 
+def denoise(inputs):
+    return inputs[..., :-1] - inputs[..., -1:]
+
+
 @pytest.fixture
-def told(monkeypatch):
-    """What the shipped networks were told, in networks that can be followed by hand.
+def networks():
+    """Networks that can be followed by hand, by name: what they compute, their channels, what they are told.
 
     Those of denoise subtract the level from every pixel, `mend` makes half gray of what the mask shows, `detect` finds
     what is brighter than DAMAGE, `detect_lines` nothing, and all others halve.
     """
-    seen: dict = {"names": []}
-
-    def denoise(inputs):
-        seen["level"] = float(inputs[0, 0, 0, -1])
-        return inputs[..., :-1] - inputs[..., -1:]
-
-    networks = {
+    return {
         "denoise_gray": (denoise, 1, "noise"),
         "denoise_color": (denoise, 3, "noise"),
         "mend": (lambda inputs: np.where(inputs[..., 3:] > 0, 0.5, inputs[..., :3] / 4).astype(np.float32), 3, "mask"),
@@ -32,13 +30,23 @@ def told(monkeypatch):
         "detect_lines": (lambda inputs: np.full_like(inputs[..., :1], -1000), 3, "nothing"),
     }
 
-    seen["networks"] = networks
+
+@pytest.fixture
+def told(monkeypatch, networks):
+    """Which of the shipped networks were loaded, and the level that they were told; `networks` stand for them."""
+    seen = {"names": []}
 
     def load(name, gives="pictures"):
         assert gives == ("masks" if name.startswith("detect") else "pictures")
         seen["names"].append(name)
         network, channels, told = networks.get(name, (lambda inputs: inputs / 2, 3, "nothing"))
-        return Restorer(network, traits(channels, told))
+
+        def follow(inputs):
+            if told == "noise":
+                seen["level"] = float(inputs[0, 0, 0, -1])
+            return network(inputs)
+
+        return Restorer(follow, traits(channels, told))
 
     for module in (applying, automatic, mending, tasks):
         monkeypatch.setattr(module, "load", load)

@@ -34,10 +34,10 @@ def test_without_a_mask_the_damage_is_found(told, channels):
     np.testing.assert_array_equal(pixels, kept)
 
 
-def test_areas_and_lines_are_found_by_networks_of_their_own(told):
+def test_areas_and_lines_are_found_by_networks_of_their_own(told, networks):
     pixels = PIXELS.copy()
     pixels[3:5, 2:9] = 1
-    told["networks"]["detect_lines"] = (lambda inputs: 1000 * (0.1 - inputs[..., :1]), 3, "nothing")
+    networks["detect_lines"] = (lambda inputs: 1000 * (0.1 - inputs[..., :1]), 3, "nothing")
     pixels[20:30, 8] = 0
     assert find(pixels, Settings()).sum() == 2 * 7 + (10 + 2 * EDGE) * (1 + 2 * EDGE)
 
