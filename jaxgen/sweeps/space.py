@@ -7,6 +7,7 @@ hyper.penalty-weight=choice:1,5,10    one of these
 features=choice:16 32,32 64           one of these, of an option that takes several words
 """
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -38,7 +39,7 @@ class Field:
       low: smallest number; of a choice None.
       high: largest number; of a choice None.
       step: distance of two whole numbers.
-      choices: of a choice, the words of each value.
+      choices: of a choice, its values: numbers where all of them are, else the words of each.
     """
 
     option: str
@@ -47,7 +48,7 @@ class Field:
     low: float | int | None = None
     high: float | int | None = None
     step: int = 1
-    choices: tuple[str, ...] = ()
+    choices: tuple[Value, ...] = ()
 
     def values(self) -> tuple[Value, ...] | None:
         """Returns every value, or None where there are too many to list."""
@@ -83,13 +84,17 @@ def read_field(text: str, kind: type) -> Field:
     return read_range(text, option, asked, how, rest.split(":"))
 
 
-def read_choices(text: str, words: str) -> tuple[str, ...]:
-    """Returns the values of a choice, as words of a command line."""
+def read_choices(text: str, words: str) -> tuple[Value, ...]:
+    """Returns the values of a choice: numbers where all of them are, else as words of a command line."""
     choices = tuple(part.strip() for part in words.split(",") if part.strip())
     if not choices:
         raise UsageError(f"search {text!r} has nothing to choose from: write choice:A,B,C")
     if len(set(choices)) < len(choices):
         raise UsageError(f"search {text!r} names a value twice: name each once")
+    for number in (int, float):
+        # As numbers, pictures draw them in their order.
+        with contextlib.suppress(ValueError):
+            return tuple(map(number, choices))
     return choices
 
 
@@ -120,12 +125,12 @@ class Space:
     Attributes:
       fields: what is searched.
       config: every option at the value that it has where it is not searched.
-      chosen: of a choice, what its words stand for, by option and words.
+      chosen: of a choice, what a value stands for, by option and value.
     """
 
     fields: tuple[Field, ...]
     config: Any
-    chosen: Mapping[tuple[str, str], Any]
+    chosen: Mapping[tuple[str, Value], Any]
 
     def configure(self, values: Mapping[str, Value], **others: Any) -> Any:
         """Returns the configuration with given values of what is searched, and given other fields of it."""
@@ -165,7 +170,7 @@ class Space:
             yield self.configure({f.option: e[min(i, len(e) - 1)] for f, e in zip(self.fields, ends, strict=True)})
 
 
-def flag(option: str, chosen: Mapping[tuple[str, str], Any], value: Value) -> list[str]:
+def flag(option: str, chosen: Mapping[tuple[str, Value], Any], value: Value) -> list[str]:
     """Returns an option with a value as words of a command line."""
     name, meant = option.replace("_", "-"), chosen.get((option, value), value)
     if isinstance(meant, bool):
@@ -205,7 +210,9 @@ def make_space(texts: Sequence[str], kind: type, words: Sequence[str], build: Ca
             raise UsageError(f"{field.option} is no number: search it by choice:A,B,C")
         if field.kind in ("log", "uniform") and not isinstance(now, float):
             raise UsageError(f"{field.option} takes whole numbers: search it by int:LOW:HIGH or choice:A,B,C")
-    chosen = {(field.option, text): read_choice(kind, words, field, text) for field in fields for text in field.choices}
+    chosen = {
+        (field.option, value): read_choice(kind, words, field, value) for field in fields for value in field.choices
+    }
     space = Space(fields, config, chosen)
     for corner in space.corners():
         check(corner)
@@ -213,9 +220,9 @@ def make_space(texts: Sequence[str], kind: type, words: Sequence[str], build: Ca
     return space
 
 
-def read_choice(kind: type, words: Sequence[str], field: Field, text: str) -> Any:
-    """Returns what the words of a choice stand for."""
-    name = field.option.replace("_", "-")
+def read_choice(kind: type, words: Sequence[str], field: Field, value: Value) -> Any:
+    """Returns what a value of a choice stands for."""
+    name, text = field.option.replace("_", "-"), str(value)
     if isinstance(look_up(kind(), field.option), bool):
         if text not in ("true", "false"):
             raise UsageError(f"{field.option} is on or off: search it by choice:true,false")

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -256,16 +257,20 @@ def run(name: str, options: Options, words: Sequence[str], say: Callable[[str], 
       UsageError: if something must be put right first.
       Interrupted: if SIGTERM or Ctrl-C stopped it.
     """
-    begin = time.perf_counter()
+    times = [time.perf_counter()]
     sweep = set_up(name, options, words)
     with open_ledger(sweep, options) as ledger, Signals() as signals:
         answerer = make_answerer(sweep, ledger, options, say)
+        times.append(time.perf_counter())
+        asked = ledger.seconds
         for trial in answerer.run(sweep.count, lambda: signals.received is not None):
             say(results.tell(trial, ledger, sweep.count))
+        asked = ledger.seconds - asked
+        times.append(time.perf_counter())
         results.write(sweep.folder, ledger, name, words, say)
         if signals.received is not None:
             raise SweepInterrupted(signals.received, sweep.folder)
-        say(spent(time.perf_counter() - begin, ledger, answerer))
+        say(spent([*times, time.perf_counter()], asked, answerer))
     return sweep.folder
 
 
@@ -297,12 +302,18 @@ def count_trials(options: Options, space: Space) -> int:
     return options.trials or points
 
 
-def spent(seconds: float, ledger: Ledger, answerer: Any) -> str:
-    """Returns a line on where the time went."""
-    parts = {"Optuna": ledger.seconds}
+def spent(times: Sequence[float], asked: float, answerer: Any) -> str:
+    """Returns a line on where the time went.
+
+    Args:
+      times: seconds of a clock at the sweep's begin, before its first trial, after the last one and at its end.
+      asked: seconds of Optuna during the trials.
+      answerer: what trained them.
+    """
+    starting, trials, writing = (after - before for before, after in itertools.pairwise(times))
+    parts = {"Optuna": asked}
     if isinstance(answerer, population.Answerer):
         parts |= answerer.population.seconds
-        own = seconds - sum(parts.values())
-        parts["jaxgen's own"] = own
-    told = ", ".join(f"{name} {value:.1f} s" for name, value in parts.items())
-    return f"{seconds:.1f} s: {told}"
+        parts["jaxgen's own"] = trials - sum(parts.values())
+    told = ", ".join(f"{name} {value:.2f} s" for name, value in parts.items())
+    return f"trials {trials:.1f} s ({told}), after {starting:.1f} s to start; results written in {writing:.1f} s"

@@ -52,7 +52,7 @@ def test_architecture_is_searched_and_what_fails_says_why(gan_mlp, tmp_path):
     )
     sweep.run(script, options, [*words, *STEPS, "--optimizer", "sgd"], print)
     found = rows(tmp_path)
-    good = [row for row in found.values() if row["hyper.learning_rate"] == "1e-3"]
+    good = [row for row in found.values() if row["hyper.learning_rate"] == "0.001"]
     assert {(row["latent"], row["state"]) for row in good} == {("2", "complete"), ("3", "complete")}
     assert all(row["evaluation/pixel_frechet seed 0"] != row["evaluation/pixel_frechet seed 1"] for row in good)
     told = (tmp_path / "results.md").read_text()

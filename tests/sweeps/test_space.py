@@ -34,9 +34,9 @@ def test_every_kind_of_field(gan):
         ("hyper.learning_rate", 1e-5, 1e-3, 1, ()),
         ("hyper.b1", 0, 0.9, 1, ()),
         ("batch_size", 8, 32, 8, ()),
-        ("hyper.b2", None, None, 1, ("0.9", "0.99")),
+        ("hyper.b2", None, None, 1, (0.9, 0.99)),
     ]
-    assert [f.values() for f in found] == [None, None, (8, 16, 24, 32), ("0.9", "0.99")]
+    assert [f.values() for f in found] == [None, None, (8, 16, 24, 32), (0.9, 0.99)]
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_setting_is_the_configuration_that_its_command_line_asks_for(vae):
 def test_a_grid_is_every_combination(gan):
     found = space(gan, "hyper.b1=choice:0,0.5", "batch-size=int:8:24:8")
     assert [tuple(point.values()) for point in found.points()] == [
-        (b1, size) for b1 in ("0", "0.5") for size in (8, 16, 24)
+        (b1, size) for b1 in (0, 0.5) for size in (8, 16, 24)
     ]
     assert found.configure(found.points()[-1]) == dataclasses.replace(
         gan.Config(), batch_size=24, hyper=dataclasses.replace(gan.Config().hyper, b1=0.5)
