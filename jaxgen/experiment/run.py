@@ -248,6 +248,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
         Checkpoints(path / "checkpoints", keep=config.keep, selection=objective.selection, say=say) as checkpoints,
     ):
         restored = checkpoints.restore(program.placed(template))
+        distributed.require_same(restored.step if restored else 0, "the checkpoint to go on from")
         if restored is None:
             start, state = 0, execute.once(objective.init)(jax.random.key(config.seed), first)
             if config.start:

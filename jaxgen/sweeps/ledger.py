@@ -11,10 +11,11 @@ search or a grid tries the same settings however many processes work and however
 
 import contextlib
 import math
+import re
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +27,7 @@ from jaxgen.training.run_folder import flatten
 
 try:
     import optuna
+    import sqlalchemy
     from optuna.trial import FrozenTrial, TrialState
 except ImportError as error:
     raise UsageError("a sweep needs Optuna: pip install 'jaxgen[sweep]'") from error
@@ -38,7 +40,11 @@ SAMPLERS = ("tpe", "random", "grid")
 PRUNERS = ("none", "asha", "hyperband")
 TICKET, REASON, DEFINITION = "ticket", "reason", "definition"
 SPARE = "another process had put the same ticket"
-UNREACHABLE_SECONDS = 8
+GONE = "its process died {} times"
+REACH_SECONDS = 9
+WAIT_SECONDS = 1.0
+MOST_DEATHS = 3
+"""Times that a trial may take its process with it before it is not tried again."""
 
 
 @dataclass(frozen=True)
@@ -103,26 +109,36 @@ def open_storage(url: str, heartbeat: int) -> Any:
     if "://" not in url:
         raise UsageError(f"storage {url!r} is no address: write postgresql://USER:PASSWORD@HOST/DATABASE")
     # Which driver that name means has changed between versions of SQLAlchemy.
-    address, options = url.replace("postgresql://", "postgresql+psycopg://", 1), {}
-    if address.startswith("postgresql"):
-        # Hosts that answer nothing would keep the driver waiting for minutes.
-        options = {"connect_args": {"connect_timeout": UNREACHABLE_SECONDS}}
-    try:
-        found = optuna.storages.RDBStorage(
-            address, engine_kwargs=options, heartbeat_interval=heartbeat, grace_period=2 * heartbeat
-        )
-    except Exception as error:
+    address = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    reached: list[Any] = []
+
+    def reach() -> None:
         # Each driver has errors of its own, and all of them mean this.
-        told = str(error).strip().splitlines()
-        raise UsageError(f"storage {hide_password(url)} cannot be used: {told[0] if told else error!r}") from error
+        try:
+            # A connection that broke while a trial trained is made again.
+            again = {"pool_pre_ping": True}
+            reached.append(
+                optuna.storages.RDBStorage(
+                    address, engine_kwargs=again, heartbeat_interval=heartbeat, grace_period=2 * heartbeat
+                )
+            )
+        except Exception as error:
+            reached.append(error)
+
+    # Drivers wait for each address of a host in turn, and some without an end.
+    thread = threading.Thread(target=reach, daemon=True)
+    thread.start()
+    thread.join(REACH_SECONDS)
+    found = reached[0] if reached else TimeoutError(f"no answer within {REACH_SECONDS} s")
+    if isinstance(found, Exception):
+        told = (str(found).strip() or repr(found)).splitlines()[0]
+        raise UsageError(f"storage {hide_password(url)} cannot be used: {hide_password(told)}") from found
     return optuna.storages.get_storage(found)
 
 
-def hide_password(url: str) -> str:
-    """Returns a database's address without the password in it."""
-    scheme, _, rest = url.partition("://")
-    login, at, place = rest.rpartition("@")
-    return f"{scheme}://{login.partition(':')[0]}{at}{place}"
+def hide_password(text: str) -> str:
+    """Returns a text without the passwords of the addresses in it."""
+    return re.sub(r"password=[^&\s]*", "password=…", re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1@", text))
 
 
 def make_sampler(name: str, seed: int, ticket: int) -> Any:
@@ -201,7 +217,8 @@ class Ledger:
         self._pulse.join()
         with self._optuna():
             for number in self._held:
-                self._storage.set_trial_state_values(number, TrialState.FAIL)
+                with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+                    self._storage.set_trial_state_values(number, TrialState.FAIL)
 
     def fill(self, count: int) -> None:
         """Puts every ticket up to a count there that is neither waiting, nor running, nor answered."""
@@ -217,10 +234,12 @@ class Ledger:
                 values = before or (points[ticket] if points else {})
                 self.study.enqueue_trial(values, user_attrs={TICKET: ticket})
 
-    def take(self) -> Trial | None:
-        """Returns a trial that waited and now is this process's, or None where none waits."""
+    def take(self, count: int) -> Trial | None:
+        """Returns a trial of a ticket below a count that waited and now is this process's, None where none waits."""
         with self._optuna():
             for waiting in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+                if waiting.user_attrs[TICKET] >= count:
+                    continue
                 number = waiting._trial_id
                 # Before it runs: a process that died between the two would leave a trial that never beat.
                 self._storage.record_heartbeat(number)
@@ -232,12 +251,16 @@ class Ledger:
         return None
 
     def report(self, trial: Trial, step: int, value: float) -> bool:
-        """Notes the metric of a trial's first seed after a number of steps; returns whether to give the trial up."""
+        """Notes the metric of a trial's first seed after a number of steps; returns whether to give the trial up.
+
+        That is so where it is worse than others, and where this process was taken for dead and others have the trial.
+        """
         if self.plan.pruner == "none":
             return False
-        with self._optuna():
+        with self._optuna(), self._while_mine():
             trial.handle.report(value, step)
             return trial.handle.should_prune()
+        return True
 
     def answer(self, trial: Trial, values: Sequence[float], told: Mapping[str, Any], *, pruned: bool = False) -> None:
         """Notes the result of a trial.
@@ -248,7 +271,7 @@ class Ledger:
           told: what else is to be known of it, plain values.
           pruned: whether it was given up.
         """
-        with self._optuna():
+        with self._optuna(), self._while_mine():
             self._note(trial, {"values": list(values), **told})
             state = TrialState.PRUNED if pruned else TrialState.COMPLETE
             self.study.tell(trial.handle, None if pruned else float(np.mean(values)), state=state)
@@ -256,10 +279,20 @@ class Ledger:
 
     def fail(self, trial: Trial, reason: str) -> None:
         """Notes that a trial went wrong, for which it is not tried again."""
-        with self._optuna():
+        with self._optuna(), self._while_mine():
             self._note(trial, {REASON: reason})
             self.study.tell(trial.handle, state=TrialState.FAIL)
         self._release(trial)
+
+    def give_back(self, trial: Trial) -> None:
+        """Notes that a trial's process died, so that it is tried again."""
+        with self._optuna(), self._while_mine():
+            self._storage.set_trial_state_values(trial.handle._trial_id, TrialState.FAIL)
+        self._release(trial)
+
+    def is_complete(self, count: int) -> bool:
+        """Returns whether every ticket below a count is answered."""
+        return sum(trial.user_attrs[TICKET] < count for trial in self.finished()) == count
 
     def by_ticket(self) -> dict[int, list[FrozenTrial]]:
         """Returns all trials of every ticket, in the order in which they were put there."""
@@ -277,8 +310,10 @@ class Ledger:
     def _suggest(self, waiting: FrozenTrial) -> Trial | None:
         ticket = waiting.user_attrs[TICKET]
         earlier = [t for t in self.by_ticket()[ticket] if t.number < waiting.number]
-        if any(is_live(trial) for trial in earlier):
-            self._storage.set_trial_user_attr(waiting._trial_id, REASON, SPARE)
+        deaths = sum(not is_live(trial) and REASON not in trial.user_attrs for trial in earlier)
+        if any(is_live(trial) for trial in earlier) or deaths >= MOST_DEATHS:
+            reason = GONE.format(deaths) if deaths >= MOST_DEATHS else SPARE
+            self._storage.set_trial_user_attr(waiting._trial_id, REASON, reason)
             self._storage.set_trial_state_values(waiting._trial_id, TrialState.FAIL)
             return None
         with self._lock:
@@ -295,10 +330,12 @@ class Ledger:
 
     def _agree(self, name: str) -> None:
         here = self.plan.describe()
-        there = self.study.user_attrs.get(DEFINITION)
-        if there is None:
+        if DEFINITION not in self.study.user_attrs:
+            if self.study.get_trials(deepcopy=False):
+                raise UsageError(f"study {name} was not made by jaxgen sweep: give another --study")
             self.study.set_user_attr(DEFINITION, here)
-            return
+        # Read again: of two sweeps that began at the same moment, one finds the other's.
+        there = self.study.user_attrs[DEFINITION]
         absent = "absent"
         told = [
             f"{key} is {there.get(key, absent)} there and {here.get(key, absent)} here"
@@ -319,11 +356,12 @@ class Ledger:
             self._held.discard(trial.handle._trial_id)
 
     def _beat(self) -> None:
-        while not self._ended.wait(self._heartbeat):
+        # Twice in an interval: one that is late must not look like death.
+        while not self._ended.wait(self._heartbeat / 2):
             with self._lock:
                 held = list(self._held)
             for number in held:
-                # A database that is away for a while must not end the training; the trial is given up if it stays away.
+                # A database that is away for a moment must not end the training; what needs an answer tells of it.
                 with contextlib.suppress(Exception):
                     self._storage.record_heartbeat(number)
 
@@ -332,8 +370,19 @@ class Ledger:
         begin = time.perf_counter()
         try:
             yield
+        except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
+            told = hide_password(str(error).strip().splitlines()[0])
+            raise UsageError(
+                f"the storage cannot be used any more ({told}): once it can, the same command goes on"
+            ) from error
         finally:
             self.seconds += time.perf_counter() - begin
+
+    @contextlib.contextmanager
+    def _while_mine(self) -> Iterator[None]:
+        # Others end the trial of a process that was silent for too long, and take it up again.
+        with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+            yield
 
 
 def is_live(trial: FrozenTrial) -> bool:
@@ -349,11 +398,3 @@ def values_of(trial: FrozenTrial) -> dict[str, Value]:
 def score(trial: FrozenTrial) -> float:
     """Returns the value of a trial that came to its end, NaN of another."""
     return trial.value if trial.state == TrialState.COMPLETE and trial.value is not None else math.nan
-
-
-def wait_for_others(ledger: Ledger, stopped: Callable[[], bool], seconds: float = 1.0) -> bool:
-    """Waits a moment where others still run trials; returns whether any of them does."""
-    running = any(t.state == TrialState.RUNNING for t in ledger.study.get_trials(deepcopy=False))
-    if running and not stopped():
-        time.sleep(seconds)
-    return running

@@ -22,7 +22,7 @@ from jaxgen.experiment.run import Build, Prepared, describe_run, make_feed
 from jaxgen.experiment.scripts import describe_script, to_dict
 from jaxgen.experiment.start import start_from
 from jaxgen.step.state import TrainState
-from jaxgen.sweeps.ledger import Ledger, Trial, wait_for_others
+from jaxgen.sweeps.ledger import WAIT_SECONDS, Ledger, Trial
 from jaxgen.training import execute
 from jaxgen.training.run_folder import RunFolder
 
@@ -37,7 +37,6 @@ class Member:
     Attributes:
       trial: whose run it is.
       seed: which of the trial's seeds, from 0.
-      config: its recipe.
       folder: where its metrics go.
       step: how many steps it took.
       value: the metric then.
@@ -45,7 +44,6 @@ class Member:
 
     trial: Trial
     seed: int
-    config: Any
     folder: RunFolder
     step: int = 0
     value: float = math.nan
@@ -122,9 +120,11 @@ class Population:
             self._states = self._program.place(everywhere)
         self._states = self._call("put", self._put, self._states, place, begun)
 
-    def advance(self, steps: int) -> dict[str, Array]:
-        """Advances every member; returns the metrics of its last step, float[members], by name."""
+    def advance(self, steps: int, stopped: Callable[[], bool] = lambda: False) -> dict[str, Array] | None:
+        """Advances every member; returns the metrics of its last step, float[members], by name; None once stopped."""
         for _ in range(steps // self._prepared.config.steps_per_dispatch):
+            if stopped():
+                return None
             self._states, metrics = self._call("advance", self._program.advance, self._states, 0)
         begin = time.perf_counter()
         last = jax.device_get(jax.tree.map(lambda x: x[-1], metrics))
@@ -178,24 +178,23 @@ class Answerer:
 
     def run(self, count: int, stopped: Callable[[], bool]) -> Iterator[Trial]:
         """Yields every trial that this process answered, until all of a number of tickets are or it is stopped."""
-        while not stopped():
+        while not stopped() and not self.ledger.is_complete(count):
             self.ledger.fill(count)
-            self.take()
-            if not any(self.places):
-                if not wait_for_others(self.ledger, stopped):
-                    return
-                continue
-            yield from self.advance()
+            self.take(count)
+            if any(self.places):
+                yield from self.advance(stopped)
+            else:
+                time.sleep(WAIT_SECONDS)
 
-    def take(self) -> None:
+    def take(self, count: int) -> None:
         """Fills the places that are free with trials that wait, as many as there are."""
         for first in range(0, len(self.places), self.seeds):
-            if self.places[first] is None and (trial := self.ledger.take()):
+            if self.places[first] is None and (trial := self.ledger.take(count)):
                 for seed in range(self.seeds):
                     config = self.ledger.plan.space.configure(trial.values, seed=self.prepared.config.seed + seed)
                     config = dataclasses.replace(config, data=self.prepared.config.data)
                     self.population.put(first + seed, config)
-                    self.places[first + seed] = Member(trial, seed, config, self.open(trial, seed, config))
+                    self.places[first + seed] = Member(trial, seed, self.open(trial, seed, config))
 
     def open(self, trial: Trial, seed: int, config: Any) -> RunFolder:
         """Returns the folder of a run, with nothing in its history."""
@@ -205,11 +204,13 @@ class Answerer:
             folder.truncate(0)
         return folder
 
-    def advance(self) -> Iterator[Trial]:
+    def advance(self, stopped: Callable[[], bool]) -> Iterator[Trial]:
         """Advances all runs to where they are looked at next; yields the trials that this ended."""
         every, steps = self.ledger.plan.every, self.prepared.config.steps
         # Every run is looked at after whole rounds, so all that began have the same number of steps before the next.
-        metrics = self.population.advance(every)
+        metrics = self.population.advance(every, stopped)
+        if metrics is None:
+            return
         sound = self.population.sound()
         for place, member in enumerate(self.places):
             if member:

@@ -7,6 +7,7 @@ import dataclasses
 import math
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -15,13 +16,15 @@ from pathlib import Path
 
 from jaxgen.errors import UsageError
 from jaxgen.sweeps import child
-from jaxgen.sweeps.ledger import Ledger, Trial, wait_for_others
+from jaxgen.sweeps.ledger import WAIT_SECONDS, Ledger, Trial
 from jaxgen.sweeps.population import run_folder
 from jaxgen.training.run_folder import RunFolder, lock
 
 POLL_SECONDS = 0.2
 FREE_SECONDS = 60
 OUTPUT = "output.txt"
+KILLED = {-signum for signum in signal.valid_signals()} | {128 + signum for signum in (signal.SIGTERM, signal.SIGINT)}
+"""Statuses of a process that did not end by itself."""
 
 
 @dataclasses.dataclass
@@ -50,9 +53,10 @@ def accelerators() -> list[str]:
 
     They are asked for without JAX, which would take their memory for itself.
     """
-    if told := os.environ.get("CUDA_VISIBLE_DEVICES"):
-        return told.split(",")
-    if not shutil.which("nvidia-smi"):
+    told = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if told is not None:
+        return [name for name in told.split(",") if name]
+    if os.environ.get("JAX_PLATFORMS") == "cpu" or not shutil.which("nvidia-smi"):
         return []
     asked = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
     listed = subprocess.run(asked, check=False, capture_output=True, text=True)
@@ -96,14 +100,15 @@ class Answerer:
     def run(self, count: int, stopped: Callable[[], bool]) -> Iterator[Trial]:
         """Yields every trial that this process answered, until all of a number of tickets are or it is stopped."""
         try:
-            while not stopped():
+            while not stopped() and not self.ledger.is_complete(count):
                 self.ledger.fill(count)
                 for slot, attempt in enumerate(self.slots):
-                    if attempt is None and (trial := self.ledger.take()):
+                    if attempt is None and (trial := self.ledger.take(count)):
                         self.slots[slot] = self.begin(slot, trial, 0, [])
-                if not any(self.slots) and not wait_for_others(self.ledger, stopped):
-                    return
-                yield from self.watch(stopped)
+                if any(self.slots):
+                    yield from self.watch(stopped)
+                else:
+                    time.sleep(WAIT_SECONDS)
         finally:
             self.end()
 
@@ -124,6 +129,8 @@ class Answerer:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=os.environ | self.environments[slot],
+                # Ctrl-C on a terminal is for the sweep, which then ends its processes itself.
+                start_new_session=True,
             )
         return Attempt(trial, seed, process, path, values)
 
@@ -156,6 +163,9 @@ class Answerer:
         if running:
             return False
         attempt.process.stdin.close()
+        if attempt.process.returncode in KILLED:
+            self.ledger.give_back(attempt.trial)
+            return True
         last = history[-1] if history else (0, math.nan)
         if attempt.process.returncode or not math.isfinite(last[1]):
             self.ledger.fail(attempt.trial, f"seed {attempt.seed}: {reason(attempt)}")

@@ -1,6 +1,7 @@
 """What a sweep has found: a table, two pictures, the best setting as a command, and TensorBoard's hparams."""
 
 import csv
+import fcntl
 import io
 import math
 import os
@@ -86,7 +87,9 @@ def command(trial: FrozenTrial, plan: Plan, script: str, words: Sequence[str]) -
 def tell(trial: Trial, ledger: Ledger, count: int) -> str:
     """Returns a line on a trial that ended, beside the best one so far."""
     plan, finished = ledger.plan, ranked(ledger.finished(), ledger.plan)
-    own = next(found for found in finished if found.user_attrs[TICKET] == trial.ticket)
+    own = next((found for found in finished if found.user_attrs[TICKET] == trial.ticket), None)
+    if own is None:
+        return f"{len(finished)}/{count}: trial {trial.ticket} is not answered, and is tried again"
     options = [field.option for field in plan.space.fields]
     given = ", ".join(map(" ".join, zip(options, settings(own, plan), strict=True)))
     line = f"{len(finished)}/{count}: trial {trial.ticket}, {given}: {plan.metric} {outcome(own)}"
@@ -110,13 +113,16 @@ def write(folder: Path, ledger: Ledger, script: str, words: Sequence[str], say: 
     ended = [trial for trial in ranked(trials, plan) if trial.state == TrialState.COMPLETE]
     best = f"\nThe best setting:\n\n    {command(ended[0], plan, script, words)}\n" if ended else ""
     try:
-        write_whole(folder / "results.md", table(trials, plan) + best)
-        write_whole(folder / "results.csv", as_csv(trials, plan))
-        if len(ended) < FEW:
-            say(f"no pictures: {len(ended)} of {len(trials)} trials came to their end, and they need {FEW}")
-        else:
-            draw(folder, ledger, say)
-        write_hparams(folder / "tensorboard", ended, plan)
+        # All that share a sweep end together, and may share its folder.
+        with (folder / ".results.lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            write_whole(folder / "results.md", table(trials, plan) + best)
+            write_whole(folder / "results.csv", as_csv(trials, plan))
+            if len(ended) < FEW:
+                say(f"no pictures: {len(ended)} of {len(trials)} trials came to their end, and they need {FEW}")
+            else:
+                draw(folder, ledger, say)
+            write_hparams(folder / "tensorboard", ended, plan)
     except OSError as error:
         raise UsageError(f"cannot write in {folder} ({error}): free the disk or give another --dir") from error
 

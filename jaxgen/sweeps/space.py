@@ -89,13 +89,14 @@ def read_choices(text: str, words: str) -> tuple[Value, ...]:
     choices = tuple(part.strip() for part in words.split(",") if part.strip())
     if not choices:
         raise UsageError(f"search {text!r} has nothing to choose from: write choice:A,B,C")
-    if len(set(choices)) < len(choices):
-        raise UsageError(f"search {text!r} names a value twice: name each once")
-    for number in (int, float):
+    values: tuple[Value, ...] = choices
+    for number in (float, int):
         # As numbers, pictures draw them in their order.
         with contextlib.suppress(ValueError):
-            return tuple(map(number, choices))
-    return choices
+            values = tuple(map(number, choices))
+    if len(set(values)) < len(values):
+        raise UsageError(f"search {text!r} names a value twice: name each once")
+    return values
 
 
 def read_range(text: str, option: str, asked: str, how: str, ends: Sequence[str]) -> Field:

@@ -104,6 +104,17 @@ def choose_answer(options: Options, space: Space) -> str:
     return "process" if by_processes else "population"
 
 
+def check_population(config: Any) -> None:
+    """Raises UsageError for an option of the experiment that a population does not look at."""
+    for name, is_set in (
+        ("devices", config.devices > 1),
+        ("deterministic", config.deterministic),
+        ("wandb", config.wandb),
+    ):
+        if is_set:
+            raise UsageError(f"a population does not look at {name}: leave it out, or give --answer process")
+
+
 def choose_metric(options: Options, prepared: Prepared) -> tuple[str, bool]:
     """Returns the metric that is judged and whether its largest value is the best.
 
@@ -143,6 +154,11 @@ def rounds(config: Any) -> int:
 def make_plan(options: Options, space: Space, script: dict[str, str], prepared: Prepared) -> Plan:
     """Returns what two parts of a sweep must agree on."""
     metric, largest = choose_metric(options, prepared)
+    if options.pruner != "none" and rounds(space.config) == space.config.steps:
+        raise UsageError(
+            f"{options.pruner} gives up at evaluations, and there is none before step {space.config.steps}: set "
+            "--evaluate-every"
+        )
     fixed = {"run", "seed"} | {field.option for field in space.fields}
     kept = {"steps", "evaluate_images", "evaluate_with"}
     every = flatten(to_dict(space.config))
@@ -205,8 +221,10 @@ def set_up(name: str, options: Options, words: Sequence[str]) -> Sweep:
     intervals = {field.name: getattr(space.config, field.name) for field in dataclasses.fields(loop.Options)}
     loop.Options(**intervals).check(0)
     script, count = describe_script(module.build), count_trials(options, space)
-    study = options.study or (Path(options.dir).name if options.dir else script["name"])
+    study = options.study or script["name"]
     folder = Path(options.dir or Path("sweeps") / study)
+    if answer == "population":
+        check_population(space.config)
     prepared = prepare(space.config, module.build)
     plan = make_plan(options, space, script, prepared)
     return Sweep(script, module.build, words, prepared, plan, answer, count, study, folder)
@@ -277,15 +295,15 @@ def run(name: str, options: Options, words: Sequence[str], say: Callable[[str], 
 @contextlib.contextmanager
 def hold(folder: Path) -> Iterator[None]:
     """Returns a context in which no other process sweeps in a folder."""
-    try:
-        with lock(folder / ".lock"):
-            yield
-    except UsageError as error:
-        if "another process" not in str(error):
-            raise
-        raise UsageError(
-            f"another process sweeps in {folder}: wait for it, give another --dir, or share a --storage postgresql://…"
-        ) from error
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(lock(folder / ".lock"))
+        except UsageError as error:
+            raise UsageError(
+                f"another process sweeps in {folder}: wait for it, give another --dir, or share a --storage "
+                "postgresql://…"
+            ) from error
+        yield
 
 
 def count_trials(options: Options, space: Space) -> int:

@@ -81,6 +81,16 @@ def wait_for_all(where: str) -> None:
         multihost_utils.sync_global_devices(where)
 
 
+def require_same(value: int, what: str) -> None:
+    """Raises UsageError unless a whole number, of which `what` tells, is the same in all processes."""
+    if jax.process_count() == 1:
+        return
+    values = np.ravel(multihost_utils.process_allgather(np.int32(value))).tolist()
+    if len(set(values)) > 1:
+        told = ", ".join(map(str, values))
+        raise UsageError(f"{what} differs between processes, {told}: give a run folder in which all see the same files")
+
+
 def is_lost(error: BaseException) -> bool:
     """Returns whether an error comes of another process that is gone."""
     return isinstance(error, JaxRuntimeError) and jax.process_count() > 1 and any(word in str(error) for word in LOST)

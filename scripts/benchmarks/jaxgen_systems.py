@@ -102,13 +102,14 @@ def make_restore(case: Case) -> Program:
     return make_program(case, advance, jnp.zeros(()), restorer.traits.parameters)
 
 
-def make(case: Case, *, fused: int = 1, members: int = 0, bfloat16: bool = False) -> Program:
+def make(case: Case, *, fused: int = 1, members: int = 0, execution: str = "vmap", bfloat16: bool = False) -> Program:
     """Returns a case's training in jaxgen.
 
     Args:
       case: what is trained.
       fused: steps in one dispatch.
-      members: of a population under vmap; 0 trains one model without.
+      members: of a population; 0 trains one model without.
+      execution: of the population.
       bfloat16: whether the networks compute in bfloat16, with float32 parameters and losses.
     """
     if case.recipe == "restore":
@@ -120,7 +121,7 @@ def make(case: Case, *, fused: int = 1, members: int = 0, bfloat16: bool = False
 
     def wrap(step: execute.Step) -> execute.Step:
         step = critic_only(step) if case.recipe == "wgan_gp" else step
-        return execute.population(step, members) if members else step
+        return execute.population(step, members, execution) if members else step
 
     program = execute.compile_program(
         lambda axis_name: objective,

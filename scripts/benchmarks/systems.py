@@ -5,7 +5,8 @@ import os
 from typing import Any
 
 FUSED_STEPS = 8
-POPULATIONS = (1, 4, 16)
+MEMBERS = 16
+EXECUTIONS = ("vmap", "unroll")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,13 +58,22 @@ def torch_row(name: str, platform: str, threads: int, **options: Any) -> Row:
     return either_memory(row) if platform == "cpu" else row
 
 
-def rows(recipe: str, platform: str, threads: int) -> list[Row]:
+def populations() -> list[Row]:
+    """Returns a population in each execution; a step of it counts as one of every member."""
+    return [
+        (System(f"jaxgen, population of {MEMBERS}, {how}", "jaxgen", {"members": MEMBERS, "execution": how}),)
+        for how in EXECUTIONS
+    ]
+
+
+def rows(recipe: str, platform: str, threads: int, with_populations: bool = False) -> list[Row]:
     """Returns the rows of the table, each the alternatives of which the fastest is measured.
 
     Args:
       recipe: of the case.
       platform: "cpu" or "gpu".
       threads: cores that each system may use.
+      with_populations: whether a CPU measures populations too, as a GPU always does.
     """
     jaxgen = (System("jaxgen", "jaxgen", keeps_memory=True),)
     if recipe == "restore":
@@ -71,13 +81,13 @@ def rows(recipe: str, platform: str, threads: int) -> list[Row]:
     stock = (System("stock Flax", "stock"),)
     table = [jaxgen, either_memory(stock) if platform == "cpu" else stock, torch_row(REFERENCE, platform, threads)]
     if platform == "cpu":
-        return table
+        return table + (populations() if with_populations else [])
     flags = os.environ.get("XLA_FLAGS", "")
     deterministic = {"XLA_FLAGS": f"{flags} --xla_gpu_deterministic_ops=true".strip()}
     return [
         *table,
         (System(f"jaxgen, {FUSED_STEPS} steps a dispatch", "jaxgen", {"fused": FUSED_STEPS}),),
-        *((System(f"jaxgen, population of {n}", "jaxgen", {"members": n}),) for n in POPULATIONS),
+        *populations(),
         (System("jaxgen, deterministic", "jaxgen", environment=deterministic),),
         (System("jaxgen, bfloat16", "jaxgen", {"bfloat16": True}),),
         (System("stock Flax, bfloat16", "stock", {"bfloat16": True}),),

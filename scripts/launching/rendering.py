@@ -57,6 +57,8 @@ def slurm(asked: Namespace, words: Sequence[str]) -> str:
         name=name,
         last=asked.tasks - 1,
         hosts=asked.hosts,
+        # On Slurm, JAX gives each process of a training the one GPU of its place on the machine.
+        processes=int(asked.gpus or 1) if asked.hosts > 1 else 1,
         settings="\n".join(f"#SBATCH --{SETTINGS[o]}={value}" for o, value in given.items() if o != "name"),
         command=command if asked.hosts == 1 else f"srun {command} --distributed",
     )

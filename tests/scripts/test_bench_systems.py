@@ -188,7 +188,10 @@ def test_the_libraries_find_the_same_loss(name):
     np.testing.assert_allclose([stock, theirs.item()], ours, rtol=1e-4)
 
 
-@pytest.mark.parametrize("options, steps", [({"fused": 2}, 2), ({"members": 3}, 3), ({"bfloat16": True}, 1)])
+@pytest.mark.parametrize(
+    "options, steps",
+    [({"fused": 2}, 2), ({"members": 3}, 3), ({"members": 2, "execution": "unroll"}, 2), ({"bfloat16": True}, 1)],
+)
 def test_settings_of_jaxgen_train_the_same_network(options, steps):
     program = jaxgen_systems.make(TINY["vae"], **options)
     program.run(program.draw(2))
@@ -206,7 +209,8 @@ def test_pytorch_trains_in_bfloat16(name):
 @pytest.mark.parametrize("platform", ["cpu", "gpu"])
 def test_every_row_can_be_made(platform):
     makers = {"jaxgen": jaxgen_systems.make, "stock": stock_systems.make, "torch": torch_systems.make}
-    rows = systems.rows("dcgan", platform, threads=2)
+    rows = systems.rows("dcgan", platform, threads=2, with_populations=True)
+    assert sum("population" in row[0].name for row in rows) == len(systems.EXECUTIONS)
     for row in rows:
         assert len({system.name for system in row}) == 1
         assert len({system.setting for system in row}) == len(row)

@@ -127,6 +127,8 @@ def test_several_hosts_are_one_training(tmp_path):
     text = rendered("slurm", "--hosts", "2", "--", "train", "vae", "--steps", "2")
     assert "#SBATCH --nodes=2\n#SBATCH --ntasks-per-node=1\n" in text
     assert text.endswith("exec srun jaxgen train vae --steps 2 --distributed\n")
+    text = rendered("slurm", "--hosts", "2", "--gpus", "8", "--", "train", "vae")
+    assert "#SBATCH --nodes=2\n#SBATCH --ntasks-per-node=8\n" in text
     text = rendered("kubernetes", "--image", "i", "--hosts", "3", "--", "train", "gan_mlp")
     job, service = yaml.safe_load_all(text)
     assert job["spec"]["completions"] == job["spec"]["parallelism"] == 3

@@ -23,7 +23,7 @@ def work(ledger, count, most=100):
     """Answers up to a number of trials, and returns the tickets that it answered."""
     done = []
     ledger.fill(count)
-    while len(done) < most and (trial := ledger.take()):
+    while len(done) < most and (trial := ledger.take(count)):
         ledger.answer(trial, [worth(trial.values["hyper.learning_rate"])], {"steps": 9})
         done.append(trial.ticket)
     return done
@@ -48,7 +48,7 @@ def test_every_ticket_is_answered_once(make_ledger):
 def test_what_a_process_left_running_is_asked_again_with_the_same_setting(make_ledger):
     dead = make_ledger()
     dead.fill(3)
-    lost = dead.take()
+    lost = dead.take(3)
     # As after kill -9: it neither ends its trial nor says goodbye.
     with make_ledger() as ledger:
         assert sorted(work(ledger, 3)) == [0, 1, 2]
@@ -61,7 +61,7 @@ def test_what_a_process_left_running_is_asked_again_with_the_same_setting(make_l
 def test_what_is_given_back_at_the_end_is_asked_again(make_ledger):
     with make_ledger() as ledger:
         ledger.fill(2)
-        lost = ledger.take()
+        lost = ledger.take(2)
     with make_ledger() as ledger:
         work(ledger, 2)
         assert ledger.finished()[lost.ticket].params == lost.values
@@ -70,7 +70,7 @@ def test_what_is_given_back_at_the_end_is_asked_again(make_ledger):
 def test_what_went_wrong_is_not_tried_again(make_ledger):
     with make_ledger() as ledger:
         ledger.fill(2)
-        ledger.fail(ledger.take(), "loss was not finite at step 3")
+        ledger.fail(ledger.take(2), "loss was not finite at step 3")
         assert work(ledger, 2) == [1]
         assert [trial.state for trial in ledger.finished()] == [TrialState.FAIL, TrialState.COMPLETE]
         assert work(ledger, 2) == []
@@ -98,7 +98,7 @@ def test_settings_do_not_depend_on_who_asks(make_ledger, toy_space, tmp_path, sa
         make_ledger(False, url, sampler=sampler, space=space) as other,
     ):
         one.fill(4)
-        kept = other.take()
+        kept = other.take(4)
         assert len(work(one, 4, most=2)) == 2
         other.answer(kept, [0.0], {"steps": 9})
         work(other, 4)
@@ -123,7 +123,7 @@ def test_asha_gives_up_what_is_worse_and_keeps_what_is_better(make_ledger):
         ledger.fill(6)
         given_up = []
         for value in (1.0, 0.9, 0.8, 5.0, 6.0, 0.1):
-            trial = ledger.take()
+            trial = ledger.take(6)
             if ledger.report(trial, 3, value):
                 ledger.answer(trial, [value], {"steps": 3}, pruned=True)
                 given_up.append(value)
@@ -154,15 +154,79 @@ def test_another_sweep_of_the_same_name_is_refused(make_ledger, toy_space):
         assert [values_of(trial) for trial in ledger.finished()] == [values_of(trial) for trial in before]
 
 
+def test_what_others_have_taken_up_is_theirs(make_ledger, tmp_path):
+    url = f"sqlite:///{tmp_path / 'shared.db'}"
+    with make_ledger(False, url, pruner="asha") as silent, make_ledger(False, url, pruner="asha") as other:
+        silent.fill(1)
+        lost = silent.take(1)
+        # As another process does with what was silent for too long.
+        other._storage.set_trial_state_values(lost.handle._trial_id, TrialState.FAIL)
+        assert silent.report(lost, 3, 1.0)
+        silent.answer(lost, [1.0], {"steps": 3}, pruned=True)
+        assert not other.is_complete(1)
+        assert work(other, 1) == [0]
+        assert other.is_complete(1)
+        assert [trial.params for trial in other.finished()] == [lost.values]
+
+
+def test_what_kills_its_process_again_and_again_is_not_tried_for_ever(make_ledger):
+    with make_ledger() as ledger:
+        taken = 0
+        for _ in range(5):
+            ledger.fill(1)
+            if trial := ledger.take(1):
+                taken += 1
+                ledger.give_back(trial)
+        assert taken == 3
+        assert [trial.user_attrs["reason"] for trial in ledger.finished()] == ["its process died 3 times"]
+
+
+def test_fewer_trials_than_before_leave_the_rest_waiting(make_ledger):
+    with make_ledger() as ledger:
+        ledger.fill(5)
+        assert work(ledger, 2) == [0, 1]
+        assert ledger.is_complete(2)
+        assert not ledger.is_complete(5)
+
+
+def test_a_study_that_others_made_is_refused(make_ledger, tmp_path):
+    study = optuna.create_study(study_name="toy", storage=f"sqlite:///{tmp_path / 'study.db'}")
+    study.enqueue_trial({"x": 1})
+    with pytest.raises(UsageError, match="study toy was not made by jaxgen sweep: give another --study"):
+        make_ledger()
+    assert "definition" not in study.user_attrs
+
+
+def test_a_storage_that_goes_away_is_told_in_a_line(make_ledger, monkeypatch):
+    from sqlalchemy.exc import OperationalError
+
+    def fail(*given, **options):
+        raise OperationalError("SELECT 1", {}, Exception("server closed the connection"))
+
+    with make_ledger() as ledger:
+        monkeypatch.setattr(ledger.study, "get_trials", fail)
+        with pytest.raises(
+            UsageError, match=r"cannot be used any more .*: once it can, the same command goes on"
+        ) as error:
+            ledger.take(1)
+        monkeypatch.undo()
+    assert "\n" not in str(error.value)
+
+
 def test_a_storage_that_cannot_be_used_is_told_soon():
-    with socket.socket() as taken:
-        # Bound and not listening: nobody answers there.
-        taken.bind(("127.0.0.1", 0))
-        url = f"postgresql://me:secret@127.0.0.1:{taken.getsockname()[1]}/sweeps"
+    with socket.socket() as silent:
+        # It accepts what connects, and says nothing.
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"postgresql://me:secret@127.0.0.1:{silent.getsockname()[1]}/sweeps"
         begin = time.monotonic()
         with pytest.raises(UsageError, match=r"storage postgresql://me@127.0.0.1:\d+/sweeps cannot be used") as error:
             open_storage(url, 60)
         assert time.monotonic() - begin < 10
+    assert "secret" not in str(error.value)
+    # Nobody is there any more.
+    with pytest.raises(UsageError, match="cannot be used") as error:
+        open_storage(url, 60)
     assert "secret" not in str(error.value)
     assert "\n" not in str(error.value)
     with pytest.raises(UsageError, match="storage 'here' is no address"):
@@ -174,6 +238,7 @@ def test_a_storage_that_cannot_be_used_is_told_soon():
 def test_passwords_are_hidden():
     assert hide_password("postgresql://a:b@c/d") == "postgresql://a@c/d"
     assert hide_password("sqlite:///x") == "sqlite:///x"
+    assert hide_password("postgresql://c/d?user=a&password=b") == "postgresql://c/d?user=a&password=…"
 
 
 def test_without_optuna_a_sweep_says_what_to_install(experiments, tmp_path):

@@ -60,6 +60,33 @@ def test_architecture_is_searched_and_what_fails_says_why(gan_mlp, tmp_path):
     assert "became NaN or infinite at step" in told
 
 
+def test_a_run_whose_process_is_killed_is_taken_up_again(gan_mlp, tmp_path):
+    _, words = gan_mlp
+    # Killed as it is loaded, once, by the process that trains.
+    fragile = tmp_path / "fragile.py"
+    fragile.write_text(
+        f"""
+import os, signal, sys
+from pathlib import Path
+from jaxgen.experiment.scripts import load_script
+marker = Path({str(tmp_path / "killed")!r})
+if sys.argv[0].endswith("child.py") and not marker.exists():
+    marker.touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+module = load_script({gan_mlp[0]!r})
+Config = module.Config
+def build(config, axis_name=None):
+    return module.build(config, axis_name)
+"""
+    )
+    said = []
+    options = sweep.Options(search=["latent=choice:2,3"], sampler="grid", trials=1, dir=str(tmp_path / "sweep"))
+    sweep.run(str(fragile), options, [*words, *STEPS], said.append)
+    assert (tmp_path / "killed").exists()
+    assert said[0] == "0/1: trial 0 is not answered, and is tried again"
+    assert [row["state"] for row in rows(tmp_path / "sweep").values()] == ["complete"]
+
+
 def test_a_child_ends_with_its_parent_after_a_checkpoint(gan_mlp, tmp_path):
     script, words = gan_mlp
     run = tmp_path / "run"
@@ -80,7 +107,10 @@ def test_a_slot_has_a_gpu_or_a_share_of_the_cores(monkeypatch, tmp_path):
     assert processes.environments(2) == [{"CUDA_VISIBLE_DEVICES": "2"}, {"CUDA_VISIBLE_DEVICES": "5"}]
     with pytest.raises(UsageError, match="3 processes were asked for and 2 GPUs are here"):
         processes.environments(3)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert processes.environments(1) == [{}]
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\nprintf '0\\n1\\n'\n")
     program.chmod(0o755)

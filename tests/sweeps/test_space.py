@@ -61,6 +61,7 @@ def test_every_kind_of_field(gan):
         ("batch-size=int:8:16:9", "goes in steps of 9"),
         ("hyper.b1=choice:", "has nothing to choose from"),
         ("hyper.b1=choice:0.1,0.1", "names a value twice"),
+        ("hyper.b1=choice:0.001,1e-3", "names a value twice"),
     ],
 )
 def test_a_search_that_makes_no_sense_is_told(gan, text, told):

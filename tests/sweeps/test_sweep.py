@@ -118,6 +118,13 @@ def test_it_is_not_done_again(swept, gan_mlp):
         ({"sampler": "grid"}, (), "a grid needs values to list"),
         ({"sampler": "grid", "search": ["hyper.b1=choice:0,0.5"], "trials": 3}, (), "the grid has 2 points"),
         ({}, ("--steps", "5"), "steps 5 is no multiple of evaluate_every 2"),
+        ({}, ("--wandb",), "a population does not look at wandb: leave it out, or give --answer process"),
+        ({}, ("--deterministic",), "a population does not look at deterministic"),
+        (
+            {"pruner": "asha"},
+            ("--evaluate-every", "4"),
+            "asha gives up at evaluations, and there is none before step 4",
+        ),
         ({}, ("--distributed",), "each run of a sweep is one process: leave --distributed out"),
         ({"storage": "here"}, (), "storage 'here' is no address"),
     ],

@@ -216,3 +216,14 @@ def test_a_device_that_was_used_before_is_told():
 def test_options_that_do_not_fit_together_are_refused(toy, fields, told):
     with pytest.raises(UsageError, match=re.escape(told)):
         check(toy.Config(**fields))
+
+
+def test_processes_that_would_go_on_from_different_steps_are_refused(monkeypatch):
+    distributed.require_same(3, "the checkpoint to go on from")
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    found = iter([np.array([[3], [3]]), np.array([[3], [5]])])
+    monkeypatch.setattr(distributed.multihost_utils, "process_allgather", lambda value: next(found))
+    distributed.require_same(3, "the checkpoint to go on from")
+    told = "the checkpoint to go on from differs between processes, 3, 5: give a run folder in which all see the same"
+    with pytest.raises(UsageError, match=told):
+        distributed.require_same(3, "the checkpoint to go on from")
