@@ -11,11 +11,13 @@ search or a grid tries the same settings however many processes work and however
 
 import contextlib
 import math
+import os
 import re
+import socket
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,11 +40,12 @@ warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning
 
 SAMPLERS = ("tpe", "random", "grid")
 PRUNERS = ("none", "asha", "hyperband")
-TICKET, REASON, DEFINITION = "ticket", "reason", "definition"
+TICKET, WORKER, REASON, DEFINITION = "ticket", "worker", "reason", "definition"
 SPARE = "another process had put the same ticket"
 GONE = "its process died {} times"
 REACH_SECONDS = 9
 WAIT_SECONDS = 1.0
+TABLE_ATTEMPTS = 3
 MOST_DEATHS = 3
 """Times that a trial may take its process with it before it is not tried again."""
 
@@ -112,16 +115,16 @@ def open_storage(url: str, heartbeat: int) -> Any:
     address = url.replace("postgresql://", "postgresql+psycopg://", 1)
     reached: list[Any] = []
 
+    def make() -> Any:
+        # A connection that broke while a trial trained is made again.
+        return optuna.storages.RDBStorage(
+            address, engine_kwargs={"pool_pre_ping": True}, heartbeat_interval=heartbeat, grace_period=2 * heartbeat
+        )
+
     def reach() -> None:
         # Each driver has errors of its own, and all of them mean this.
         try:
-            # A connection that broke while a trial trained is made again.
-            again = {"pool_pre_ping": True}
-            reached.append(
-                optuna.storages.RDBStorage(
-                    address, engine_kwargs=again, heartbeat_interval=heartbeat, grace_period=2 * heartbeat
-                )
-            )
+            reached.append(first_of(make))
         except Exception as error:
             reached.append(error)
 
@@ -134,6 +137,15 @@ def open_storage(url: str, heartbeat: int) -> Any:
         told = (str(found).strip() or repr(found)).splitlines()[0]
         raise UsageError(f"storage {hide_password(url)} cannot be used: {hide_password(told)}") from found
     return optuna.storages.get_storage(found)
+
+
+def first_of(make: Callable[[], Any]) -> Any:
+    """Returns what is made; tries again where others make the tables of an empty database at the same moment."""
+    for _ in range(TABLE_ATTEMPTS):
+        with contextlib.suppress(sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
+            return make()
+        time.sleep(WAIT_SECONDS)
+    return make()
 
 
 def hide_password(text: str) -> str:
@@ -326,6 +338,7 @@ class Ledger:
             pruner=self.study.pruner,
         )
         handle = optuna.trial.Trial(fresh, waiting._trial_id)
+        handle.set_user_attr(WORKER, f"{socket.gethostname()}:{os.getpid()}")
         return Trial(ticket, {field.option: suggest(handle, field) for field in self.plan.space.fields}, handle)
 
     def _agree(self, name: str) -> None:

@@ -106,8 +106,11 @@ def supervise(action: Callable[[], int], is_lost: Callable[[BaseException], bool
     sys.stderr.flush()
     said, saying = os.pipe()
     lifeline, held = os.pipe()
+    # A signal that comes before the parent passes signals on waits until it does.
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
     child = os.fork()
     if child == 0:
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
         os.close(said)
         os.close(held)
         # Of a group of its own, so that Ctrl-C reaches it once: two of them mean that it shall not save first.
@@ -119,6 +122,7 @@ def supervise(action: Callable[[], int], is_lost: Callable[[BaseException], bool
     os.close(lifeline)
     listener = Listener(said)
     with _signals_to(child):
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
         _, ended = os.waitpid(child, 0)
     listener.finish()
     os.close(held)

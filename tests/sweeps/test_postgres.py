@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 from jaxgen import cli
 from jaxgen.sweeps.ledger import open_storage
 
-TRIALS = 8
+TRIALS = 12
 PROCESSES = 4
 LONGEST_SECONDS = 240
 
@@ -52,39 +52,47 @@ def start(processes, gan_mlp, url, folder):
     return process
 
 
+def worker_of(trial):
+    return int(trial.user_attrs["worker"].split(":")[1])
+
+
 def test_no_trial_is_lost_or_told_twice(postgres, processes, gan_mlp, tmp_path):
-    workers = [start(processes, gan_mlp, postgres, tmp_path / str(i)) for i in range(PROCESSES)]
-    storage, deadline = open_storage(postgres, 1), time.monotonic() + LONGEST_SECONDS
-    trials = []
+    started = [start(processes, gan_mlp, postgres, tmp_path) for _ in range(PROCESSES)]
+    workers = {process.pid: process for process in started}
+    storage, deadline, busy = open_storage(postgres, 1), time.monotonic() + LONGEST_SECONDS, set()
     try:
-        # Each of the four has one, and is somewhere in its middle.
-        while sum(trial.state == TrialState.RUNNING for trial in trials) < PROCESSES:
+        # Two of them are somewhere in the middle of a trial.
+        while len(busy) < 2:
             assert time.monotonic() < deadline
-            assert all(worker.is_alive() for worker in workers)
-            time.sleep(0.05)
+            assert all(worker.is_alive() for worker in started)
+            time.sleep(0.02)
             if any(name == "shared" for name in optuna.get_all_study_names(storage)):
-                trials = optuna.load_study(study_name="shared", storage=storage).get_trials(deepcopy=False)
-        for worker in workers[:2]:
-            worker.kill()
-        for worker in workers[2:]:
+                study = optuna.load_study(study_name="shared", storage=storage)
+                running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+                busy = {worker_of(trial) for trial in running if "worker" in trial.user_attrs}
+        killed = sorted(busy)[:2]
+        for pid in killed:
+            workers[pid].kill()
+        left_alone = [worker for pid, worker in workers.items() if pid not in killed]
+        for worker in left_alone:
             worker.join(LONGEST_SECONDS)
     finally:
-        for worker in workers:
+        for worker in started:
             worker.kill()
-    assert [worker.exitcode for worker in workers[2:]] == [0, 0]
+    assert [worker.exitcode for worker in left_alone] == [0, 0]
 
     tickets = {}
-    for trial in optuna.load_study(study_name="shared", storage=storage).get_trials(deepcopy=False):
+    for trial in study.get_trials(deepcopy=False):
         tickets.setdefault(trial.user_attrs["ticket"], []).append(trial)
     assert sorted(tickets) == list(range(TRIALS))
     ended = {ticket: [t for t in found if t.state == TrialState.COMPLETE] for ticket, found in tickets.items()}
     assert all(len(found) == 1 for found in ended.values())
     # What the killed ones left was taken up again, with the same settings.
-    left = [
-        t for found in tickets.values() for t in found if t.state == TrialState.FAIL and "reason" not in t.user_attrs
-    ]
-    assert len(left) == 2
+    every = [trial for found in tickets.values() for trial in found]
+    left = [trial for trial in every if trial.state == TrialState.FAIL and "reason" not in trial.user_attrs]
+    # One of them may have been between two trials at that moment.
+    assert 1 <= len(left) <= 2
+    assert {worker_of(trial) for trial in left} <= set(killed)
     assert all(ended[trial.user_attrs["ticket"]][0].params == trial.params for trial in left)
-    for folder in (tmp_path / "2", tmp_path / "3"):
-        with (folder / "results.csv").open() as file:
-            assert len({row["hyper.learning_rate"] for row in csv.DictReader(file)}) == TRIALS
+    with (tmp_path / "results.csv").open() as file:
+        assert len({row["hyper.learning_rate"] for row in csv.DictReader(file)}) == TRIALS
