@@ -193,6 +193,12 @@ def prepare(config: Config, build: Build) -> Prepared:
     return Prepared(config, dataset, objective, kept, measure, first, template)
 
 
+def batch_shapes(prepared: Prepared) -> Batch:
+    """Returns the shapes of what one step takes."""
+    images = prepared.objective.chunks * prepared.config.batch_size
+    return jax.eval_shape(lambda: prepared.dataset.batch(0, 0, images))
+
+
 def make_feed(dataset: data.Dataset) -> Callable[[int], execute.Feed]:
     """Returns (images of one step, which of them this process needs: None for all) -> where batches come from."""
     return lambda images, places=None: execute.Feed(*dataset.source(images, places))

@@ -12,40 +12,29 @@ search or a grid tries the same settings however many processes work and however
 import contextlib
 import math
 import os
-import re
 import socket
 import threading
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import optuna
+import sqlalchemy
+from optuna.trial import FrozenTrial, TrialState
 
 from jaxgen.errors import UsageError
-from jaxgen.sweeps.space import Field, Space, Value
+from jaxgen.sweeps.asking import make_pruner, make_sampler, suggest
+from jaxgen.sweeps.space import Space, Value
+from jaxgen.sweeps.storage import hide_password
 from jaxgen.training.run_folder import flatten
 
-try:
-    import optuna
-    import sqlalchemy
-    from optuna.trial import FrozenTrial, TrialState
-except ImportError as error:
-    raise UsageError("a sweep needs Optuna: pip install 'jaxgen[sweep]'") from error
-
-# A person follows the sweep's own lines; what is experimental of Optuna's is its signs of life, which tests cover here.
-optuna.logging.set_verbosity(optuna.logging.ERROR)
-warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-
-SAMPLERS = ("tpe", "random", "grid")
-PRUNERS = ("none", "asha", "hyperband")
 TICKET, WORKER, REASON, DEFINITION = "ticket", "worker", "reason", "definition"
 SPARE = "another process had put the same ticket"
 GONE = "its process died {} times"
-REACH_SECONDS = 9
 WAIT_SECONDS = 1.0
-TABLE_ATTEMPTS = 3
+"""How long a process without a trial waits before it looks for one again."""
 MOST_DEATHS = 3
 """Times that a trial may take its process with it before it is not tried again."""
 
@@ -60,8 +49,8 @@ class Plan:
       metric: name of the metric that is judged.
       largest: whether its largest value is the best one.
       seeds: runs of each setting, whose mean is judged.
-      sampler: one of `SAMPLERS`.
-      pruner: one of `PRUNERS`.
+      sampler: one of `asking.SAMPLERS`.
+      pruner: one of `asking.PRUNERS`.
       seed: of the sampler.
       every: steps between two values that the pruner sees.
       settings: the experiment's configuration as plain values, without what changes no result.
@@ -98,86 +87,6 @@ class Trial:
     ticket: int
     values: dict[str, Value]
     handle: Any = field(repr=False)
-
-
-def open_storage(url: str, heartbeat: int) -> Any:
-    """Returns Optuna's storage at a database's address.
-
-    Args:
-      url: as SQLAlchemy takes it, as in sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.
-      heartbeat: seconds between two signs of life of a running trial.
-    Raises:
-      UsageError: if it cannot be reached within ten seconds, or is of no kind that is known.
-    """
-    if "://" not in url:
-        raise UsageError(f"storage {url!r} is no address: write postgresql://USER:PASSWORD@HOST/DATABASE")
-    # Which driver that name means has changed between versions of SQLAlchemy.
-    address = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    reached: list[Any] = []
-
-    def make() -> Any:
-        # A connection that broke while a trial trained is made again.
-        return optuna.storages.RDBStorage(
-            address, engine_kwargs={"pool_pre_ping": True}, heartbeat_interval=heartbeat, grace_period=2 * heartbeat
-        )
-
-    def reach() -> None:
-        # Each driver has errors of its own, and all of them mean this.
-        try:
-            reached.append(first_of(make))
-        except Exception as error:
-            reached.append(error)
-
-    # Drivers wait for each address of a host in turn, and some without an end.
-    thread = threading.Thread(target=reach, daemon=True)
-    thread.start()
-    thread.join(REACH_SECONDS)
-    found = reached[0] if reached else TimeoutError(f"no answer within {REACH_SECONDS} s")
-    if isinstance(found, Exception):
-        told = (str(found).strip() or repr(found)).splitlines()[0]
-        raise UsageError(f"storage {hide_password(url)} cannot be used: {hide_password(told)}") from found
-    return optuna.storages.get_storage(found)
-
-
-def first_of(make: Callable[[], Any]) -> Any:
-    """Returns what is made; tries again where others make the tables of an empty database at the same moment."""
-    for _ in range(TABLE_ATTEMPTS):
-        with contextlib.suppress(sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
-            return make()
-        time.sleep(WAIT_SECONDS)
-    return make()
-
-
-def hide_password(text: str) -> str:
-    """Returns a text without the passwords of the addresses in it."""
-    return re.sub(r"password=[^&\s]*", "password=…", re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1@", text))
-
-
-def make_sampler(name: str, seed: int, ticket: int) -> Any:
-    """Returns the sampler of one ticket."""
-    drawn = int(np.random.SeedSequence([seed, ticket]).generate_state(1)[0])
-    if name == "tpe":
-        # Counts trials that still run as bad ones, so that those tried at the same time differ.
-        return optuna.samplers.TPESampler(seed=drawn, constant_liar=True)
-    return optuna.samplers.RandomSampler(seed=drawn)
-
-
-def make_pruner(name: str, every: int, steps: int) -> Any:
-    """Returns the pruner, which first looks after `every` steps."""
-    if name == "asha":
-        return optuna.pruners.SuccessiveHalvingPruner(min_resource=every, reduction_factor=3)
-    if name == "hyperband":
-        return optuna.pruners.HyperbandPruner(min_resource=every, max_resource=steps, reduction_factor=3)
-    return optuna.pruners.NopPruner()
-
-
-def suggest(handle: Any, field: Field) -> Value:
-    """Returns the value that the sampler suggests for a field."""
-    if field.kind == "choice":
-        return handle.suggest_categorical(field.option, field.choices)
-    if field.kind == "int":
-        return handle.suggest_int(field.option, field.low, field.high, step=field.step)
-    return handle.suggest_float(field.option, field.low, field.high, log=field.kind == "log")
 
 
 class Ledger:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.errors import UsageError
-from jaxgen.experiment.run import Build, Prepared, describe_run, make_feed
+from jaxgen.experiment.run import Build, Prepared, batch_shapes, describe_run, make_feed
 from jaxgen.experiment.scripts import describe_script, to_dict
 from jaxgen.experiment.start import start_from
 from jaxgen.step.state import TrainState
@@ -83,9 +83,8 @@ class Population:
         objective, first = prepared.objective, prepared.first
         if objective.finished:
             raise UsageError("this experiment ends by itself, each run at a step of its own: answer by processes")
-        batch = jax.eval_shape(lambda: prepared.dataset.batch(0, 0, objective.chunks * prepared.config.batch_size))
         self.size, self.seconds = size, {"compiling": 0.0, "training": 0.0}
-        self.execution = execution or choose_execution(objective.step, prepared.template, batch)
+        self.execution = execution or choose_execution(objective.step, prepared.template, batch_shapes(prepared))
         self._prepared, self._called = prepared, set()
         self._program = execute.compile_program(
             partial(build, prepared.config),

@@ -12,11 +12,13 @@ import jax
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.experiment.config import CHANGEABLE
-from jaxgen.experiment.run import Build, Prepared, prepare
+from jaxgen.experiment.run import Build, Prepared, batch_shapes, prepare
 from jaxgen.experiment.scripts import describe_script, load_script, to_dict
 from jaxgen.sweeps import population, processes, results
-from jaxgen.sweeps.ledger import PRUNERS, SAMPLERS, Ledger, Plan, open_storage
+from jaxgen.sweeps.asking import PRUNERS, SAMPLERS
+from jaxgen.sweeps.ledger import Ledger, Plan
 from jaxgen.sweeps.space import Space, make_space
+from jaxgen.sweeps.storage import open_storage
 from jaxgen.training import loop, progress
 from jaxgen.training.run_folder import flatten, lock
 from jaxgen.training.stopping import Interrupted, Signals
@@ -44,7 +46,7 @@ class Options:
       execution: of the population; empty: the fastest.
       processes: trials at the same time, of those answered by processes.
       storage: a database's address; empty: a file in the folder.
-      study: name of the study there; empty: the folder's, or the experiment's.
+      study: name of the study there; empty: the experiment's.
       dir: the folder; empty: sweeps/STUDY.
       heartbeat: seconds between two signs of life; a process silent for twice as long is taken for dead.
     """
@@ -122,8 +124,7 @@ def choose_metric(options: Options, prepared: Prepared) -> tuple[str, bool]:
       UsageError: if the experiment does not write it, or not at the steps at which it is looked at.
     """
     objective, config, selection = prepared.objective, prepared.config, prepared.objective.selection
-    batch = jax.eval_shape(lambda: prepared.dataset.batch(0, 0, objective.chunks * config.batch_size))
-    trained = set(jax.eval_shape(objective.step, prepared.template, batch)[1])
+    trained = set(jax.eval_shape(objective.step, prepared.template, batch_shapes(prepared))[1])
     evaluated = {selection.metric} if config.evaluate_with else set()
     if not config.evaluate_with:
         evaluated = set(jax.eval_shape(objective.evaluate, prepared.template, prepared.kept))

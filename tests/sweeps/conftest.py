@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from jaxgen.sweeps.ledger import Ledger, Plan, open_storage
+from jaxgen.sweeps.ledger import Ledger, Plan
 from jaxgen.sweeps.space import make_space
+from jaxgen.sweeps.storage import open_storage
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,10 @@ import pytest
 from optuna.trial import TrialState
 
 from jaxgen.errors import UsageError
-from jaxgen.sweeps.ledger import hide_password, make_sampler, open_storage, score, values_of
+from jaxgen.sweeps.asking import make_sampler
+from jaxgen.sweeps.ledger import score, values_of
 from jaxgen.sweeps.results import ranked
+from jaxgen.sweeps.storage import hide_password, open_storage
 
 worth = lambda rate: -abs(math.log10(float(rate)) + 3)
 

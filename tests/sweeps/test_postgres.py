@@ -10,7 +10,7 @@ import pytest
 from optuna.trial import TrialState
 
 from jaxgen import cli
-from jaxgen.sweeps.ledger import open_storage
+from jaxgen.sweeps.storage import open_storage
 
 TRIALS = 12
 PROCESSES = 4

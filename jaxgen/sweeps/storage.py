@@ -1,0 +1,70 @@
+"""The database that holds a sweep's trials, reached or told in a line why not."""
+
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import optuna
+import sqlalchemy
+
+from jaxgen.errors import UsageError
+
+REACH_SECONDS = 9
+RETRY_SECONDS = 1.0
+TABLE_ATTEMPTS = 3
+
+
+def open_storage(url: str, heartbeat: int) -> Any:
+    """Returns Optuna's storage at a database's address.
+
+    Args:
+      url: as SQLAlchemy takes it, as in sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.
+      heartbeat: seconds between two signs of life of a running trial.
+    Raises:
+      UsageError: if it cannot be reached within ten seconds, or is of no kind that is known.
+    """
+    if "://" not in url:
+        raise UsageError(f"storage {url!r} is no address: write postgresql://USER:PASSWORD@HOST/DATABASE")
+    # Which driver that name means has changed between versions of SQLAlchemy.
+    address = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    reached: list[Any] = []
+
+    def make() -> Any:
+        # A connection that broke while a trial trained is made again.
+        return optuna.storages.RDBStorage(
+            address, engine_kwargs={"pool_pre_ping": True}, heartbeat_interval=heartbeat, grace_period=2 * heartbeat
+        )
+
+    def reach() -> None:
+        # Each driver has errors of its own, and all of them mean this.
+        try:
+            reached.append(first_of(make))
+        except Exception as error:
+            reached.append(error)
+
+    # Drivers wait for each address of a host in turn, and some without an end.
+    thread = threading.Thread(target=reach, daemon=True)
+    thread.start()
+    thread.join(REACH_SECONDS)
+    found = reached[0] if reached else TimeoutError(f"no answer within {REACH_SECONDS} s")
+    if isinstance(found, Exception):
+        told = (str(found).strip() or repr(found)).splitlines()[0]
+        raise UsageError(f"storage {hide_password(url)} cannot be used: {hide_password(told)}") from found
+    return optuna.storages.get_storage(found)
+
+
+def first_of(make: Callable[[], Any]) -> Any:
+    """Returns what is made; tries again where others make the tables of an empty database at the same moment."""
+    for _ in range(TABLE_ATTEMPTS):
+        with contextlib.suppress(sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
+            return make()
+        time.sleep(RETRY_SECONDS)
+    return make()
+
+
+def hide_password(text: str) -> str:
+    """Returns a text without the passwords of the addresses in it."""
+    return re.sub(r"password=[^&\s]*", "password=…", re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1@", text))
