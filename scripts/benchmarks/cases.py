@@ -8,8 +8,8 @@ class Case:
     """One network, one batch, one kind of step.
 
     Attributes:
-      recipe: "dcgan", "wgan_gp", "vae" or "dncnn", that libraries know how to train; "restore", a denoiser at work:
-        jaxgen's shipped one, and DnCNN elsewhere.
+      recipe: "gan_mlp", "dcgan", "wgan_gp", "vae" or "dncnn", that libraries know how to train; "restore", a denoiser
+        at work: jaxgen's shipped one, and DnCNN elsewhere.
       step: what one step is, for the table.
       batch: images in a batch.
       size: height and width, pixels.
@@ -32,6 +32,7 @@ class Case:
 
 
 CASES = {
+    "gan_mlp": Case("gan_mlp", "discriminator and generator update", 128, 28, 1, 0, latent=100, hidden=256),
     "dcgan": Case("dcgan", "discriminator and generator update", 64, 32, 3, 64, latent=100),
     "wgan_gp": Case("wgan_gp", "critic update with gradient penalty", 64, 32, 3, 64, latent=100),
     "vae": Case("vae", "update", 128, 28, 1, 32, latent=20, hidden=256),
@@ -41,6 +42,7 @@ CASES = {
 
 # The recipes' numbers, which every library trains with.
 ADAM = {
+    "gan_mlp": (2e-4, 0.5, 0.999),
     "dcgan": (2e-4, 0.5, 0.999),
     "wgan_gp": (1e-4, 0.5, 0.9),
     "vae": (1e-3, 0.9, 0.999),

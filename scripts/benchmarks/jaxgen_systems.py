@@ -17,7 +17,7 @@ from benchmarks.program import Program
 from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.inference.restorer import restore
 from jaxgen.losses import adversarial, reconstruction
-from jaxgen.models import dcgan, dncnn, vae
+from jaxgen.models import dcgan, dncnn, gan_mlp, vae
 from jaxgen.objectives.gan import make_gan
 from jaxgen.objectives.restoration import Damage, make_restoration
 from jaxgen.objectives.vae import make_vae
@@ -39,6 +39,17 @@ def build_gan(case: Case, dtype: Any, norm: str, **options: Any) -> Objective:
         dcgan.Discriminator(norm, case.width, dtype=dtype),
         latent=case.latent,
         **options,
+    )
+
+
+def build_gan_mlp(case: Case, dtype: Any) -> Objective:
+    """Returns the objective of a GAN of dense layers."""
+    return make_gan(
+        gan_mlp.Generator("batch_norm", case.size, case.channels, dtype=dtype),
+        gan_mlp.Discriminator("batch_norm", dtype=dtype),
+        latent=case.latent,
+        loss=adversarial.non_saturating,
+        hyper=hyper(case, discriminator_scale=1.0),
     )
 
 
@@ -73,7 +84,13 @@ def build_dncnn(case: Case, dtype: Any) -> Objective:
     )
 
 
-RECIPES = {"dcgan": build_dcgan, "wgan_gp": build_wgan_gp, "vae": build_vae, "dncnn": build_dncnn}
+RECIPES = {
+    "gan_mlp": build_gan_mlp,
+    "dcgan": build_dcgan,
+    "wgan_gp": build_wgan_gp,
+    "vae": build_vae,
+    "dncnn": build_dncnn,
+}
 
 
 def critic_only(step: execute.Step) -> execute.Step:

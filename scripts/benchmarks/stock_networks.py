@@ -50,6 +50,41 @@ class Discriminator(nn.Module):
         return nn.Dense(1, **linear)(x.reshape(len(x), -1))[:, 0].astype(jnp.float32)
 
 
+class DenseGenerator(nn.Module):
+    """Dense layers whose width doubles twice, tanh."""
+
+    hidden: int
+    channels: int
+    size: int
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, latent: Array, train: bool) -> Array:
+        """Returns images float[b, size, size, channels] in [-1, 1] from latent float[b, latent]."""
+        x = latent
+        for features in (self.hidden, 2 * self.hidden, 4 * self.hidden):
+            x = nn.relu(nn.Dense(features, dtype=self.dtype)(x))
+            x = BatchNorm(use_running_average=not train, dtype=self.dtype)(x)
+        x = nn.Dense(self.size * self.size * self.channels, dtype=self.dtype)(x)
+        return jnp.tanh(x.astype(jnp.float32)).reshape(-1, self.size, self.size, self.channels)
+
+
+class DenseDiscriminator(nn.Module):
+    """Two hidden dense layers, the second half as wide as the first."""
+
+    hidden: int
+    dtype: Any = None
+
+    @nn.compact
+    def __call__(self, images: Array, train: bool) -> Array:
+        """Returns logits float[b]."""
+        x = images.reshape(len(images), -1)
+        for features in (2 * self.hidden, self.hidden):
+            x = nn.relu(nn.Dense(features, dtype=self.dtype)(x))
+            x = BatchNorm(use_running_average=not train, dtype=self.dtype)(x)
+        return nn.Dense(1, dtype=self.dtype)(x)[:, 0].astype(jnp.float32)
+
+
 class VAE(nn.Module):
     """Encoder of two convolutions and a dense layer, halving the size twice, and the decoder that mirrors it."""
 

@@ -11,7 +11,7 @@ from jax import Array
 from benchmarks.cases import ADAM, NOISE_SCALE, PENALTY_WEIGHT, Case
 from benchmarks.jax_program import count, make_program
 from benchmarks.program import Program
-from benchmarks.stock_networks import VAE, Discriminator, DnCNN, Generator
+from benchmarks.stock_networks import VAE, DenseDiscriminator, DenseGenerator, Discriminator, DnCNN, Generator
 
 PyTree = Any
 
@@ -95,10 +95,14 @@ def descend(
     return Player(optax.apply_updates(player.params, updates), stats, opt_state)
 
 
-def make_dcgan(case: Case, dtype: Any) -> tuple[Callable[[Array], dict], Step]:
+def make_gan(case: Case, dtype: Any) -> tuple[Callable[[Array], dict], Step]:
     """Returns (init, step) of a discriminator and a generator update."""
-    generator = Generator(case.width, case.channels, dtype)
-    discriminator = Discriminator(case.width, True, dtype)
+    if case.recipe == "gan_mlp":
+        generator = DenseGenerator(case.hidden, case.channels, case.size, dtype)
+        discriminator = DenseDiscriminator(case.hidden, dtype)
+    else:
+        generator = Generator(case.width, case.channels, dtype)
+        discriminator = Discriminator(case.width, True, dtype)
     adam = make_adam(case.recipe)
 
     def init(key: Array) -> dict[str, Player]:
@@ -201,7 +205,7 @@ def make_dncnn(case: Case, dtype: Any) -> tuple[Callable[[Array], dict], Step]:
     return init, step
 
 
-RECIPES = {"dcgan": make_dcgan, "wgan_gp": make_wgan_gp, "vae": make_vae, "dncnn": make_dncnn}
+RECIPES = {"gan_mlp": make_gan, "dcgan": make_gan, "wgan_gp": make_wgan_gp, "vae": make_vae, "dncnn": make_dncnn}
 
 
 def make(case: Case, *, bfloat16: bool = False) -> Program:

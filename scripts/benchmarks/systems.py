@@ -32,6 +32,7 @@ class System:
 
 Row = tuple[System, ...]
 REFERENCE = "PyTorch"
+ALONE = "jaxgen"
 
 
 # Threads that wait awake are quicker on an idle machine, and several times slower on one that they must share.
@@ -61,27 +62,36 @@ def torch_row(name: str, platform: str, threads: int, **options: Any) -> Row:
 def populations() -> list[Row]:
     """Returns a population in each execution; a step of it counts as one of every member."""
     return [
-        (System(f"jaxgen, population of {MEMBERS}, {how}", "jaxgen", {"members": MEMBERS, "execution": how}),)
+        (
+            System(
+                f"jaxgen, population of {MEMBERS}, {how}",
+                "jaxgen",
+                {"members": MEMBERS, "execution": how},
+                keeps_memory=True,
+            ),
+        )
         for how in EXECUTIONS
     ]
 
 
-def rows(recipe: str, platform: str, threads: int, with_populations: bool = False) -> list[Row]:
+def rows(recipe: str, platform: str, threads: int, only_populations: bool = False) -> list[Row]:
     """Returns the rows of the table, each the alternatives of which the fastest is measured.
 
     Args:
       recipe: of the case.
       platform: "cpu" or "gpu".
       threads: cores that each system may use.
-      with_populations: whether a CPU measures populations too, as a GPU always does.
+      only_populations: whether jaxgen alone is measured, by itself and as populations.
     """
-    jaxgen = (System("jaxgen", "jaxgen", keeps_memory=True),)
+    jaxgen = (System(ALONE, "jaxgen", keeps_memory=True),)
+    if only_populations:
+        return [jaxgen, *populations()]
     if recipe == "restore":
         return [jaxgen, torch_row(REFERENCE, platform, threads)]
     stock = (System("stock Flax", "stock"),)
     table = [jaxgen, either_memory(stock) if platform == "cpu" else stock, torch_row(REFERENCE, platform, threads)]
     if platform == "cpu":
-        return table + (populations() if with_populations else [])
+        return table
     flags = os.environ.get("XLA_FLAGS", "")
     deterministic = {"XLA_FLAGS": f"{flags} --xla_gpu_deterministic_ops=true".strip()}
     return [

@@ -1,4 +1,4 @@
-"""From turns to a table: medians, ratios to PyTorch round by round, and what a person reads."""
+"""From turns to a table: medians, ratios to a reference round by round, and what a person reads."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,6 @@ from typing import Any
 
 from benchmarks.cases import Case
 from benchmarks.coordinator import Result
-from benchmarks.systems import REFERENCE
 
 FACTS = ("peak_memory_mib", "compile_seconds", "first_step_seconds", "parameters")
 
@@ -20,9 +19,9 @@ def ratio(milliseconds: Sequence[float], reference: Sequence[float]) -> dict[str
     return {"median": statistics.median(ratios), "lower_quartile": low, "upper_quartile": high}
 
 
-def summarise(results: Sequence[Result]) -> list[dict[str, Any]]:
-    """Returns one record for each result, with its ratio to PyTorch in the same case."""
-    references = {result.case: result.milliseconds for result in results if result.system == REFERENCE}
+def summarise(results: Sequence[Result], reference: str) -> list[dict[str, Any]]:
+    """Returns one record for each result, with its ratio to the system of that name in the same case."""
+    references = {result.case: result.milliseconds for result in results if result.system == reference}
     records = []
     for result in results:
         record = {"case": result.case, "system": result.system, "setting": result.setting, "failed": result.failed}
@@ -30,7 +29,8 @@ def summarise(results: Sequence[Result]) -> list[dict[str, Any]]:
             median = statistics.median(result.milliseconds)
             record |= {
                 "milliseconds_per_step": median,
-                "ratio_to_pytorch": ratio(result.milliseconds, references.get(result.case, ())),
+                "reference": reference,
+                "ratio": ratio(result.milliseconds, references.get(result.case, ())),
                 "images_per_second": 1e3 * result.batch / median,
                 "rounds_milliseconds": list(result.milliseconds),
                 **{key: result.facts[key] for key in FACTS},
@@ -43,7 +43,7 @@ HEADINGS = (
     "case",
     "system",
     "ms/step",
-    f"÷ {REFERENCE} [quartiles]",
+    "÷ {reference} [quartiles]",
     "images/s",
     "peak MiB",
     "compile s",
@@ -56,7 +56,7 @@ def cells(record: Mapping[str, Any]) -> tuple[str, ...]:
     name = f"{record['system']} ({record['setting']})" if record["setting"] else record["system"]
     if record["failed"]:
         return record["case"], name, f"not measured: {record['failed']}"
-    ratios = record["ratio_to_pytorch"]
+    ratios = record["ratio"]
     return (
         record["case"],
         name,
@@ -69,17 +69,18 @@ def cells(record: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def render(records: Sequence[Mapping[str, Any]]) -> str:
+def render(records: Sequence[Mapping[str, Any]], reference: str) -> str:
     """Returns the table as Markdown."""
+    headings = [heading.format(reference=reference) for heading in HEADINGS]
     lines = [cells(record) for record in records]
-    whole = [line for line in lines if len(line) == len(HEADINGS)]
-    widths = [max(map(len, column)) for column in zip(HEADINGS, *whole, strict=True)]
+    whole = [line for line in lines if len(line) == len(headings)]
+    widths = [max(map(len, column)) for column in zip(headings, *whole, strict=True)]
 
     def row(line: Sequence[str]) -> str:
         return "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)) + " |"
 
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([row(HEADINGS), rule, *map(row, lines)])
+    return "\n".join([row(headings), rule, *map(row, lines)])
 
 
 def legend(name: str, case: Case) -> str:

@@ -3,6 +3,9 @@
 Under autocast, images and logits leave the networks in float32.
 """
 
+import itertools
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 
@@ -50,6 +53,45 @@ class Discriminator(nn.Module):
             *down(2 * width, 4 * width),
             nn.Flatten(),
             nn.Linear(16 * 4 * width, 1, bias=not batch_norm),
+        )
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Returns logits float[b]."""
+        return self.layers(images).squeeze(1).float()
+
+
+def dense(widths: Sequence[int]) -> list[nn.Module]:
+    """Returns dense layers from widths[0] to widths[-1], each with a ReLU and batch norm after it."""
+    return [
+        part
+        for inputs, outputs in itertools.pairwise(widths)
+        for part in (nn.Linear(inputs, outputs), nn.ReLU(inplace=True), nn.BatchNorm1d(outputs))
+    ]
+
+
+class DenseGenerator(nn.Module):
+    """Dense layers whose width doubles twice, tanh."""
+
+    def __init__(self, latent: int, hidden: int, channels: int, size: int):
+        super().__init__()
+        self.layers = nn.Sequential(
+            *dense((latent, hidden, 2 * hidden, 4 * hidden)),
+            nn.Linear(4 * hidden, channels * size * size),
+            nn.Unflatten(1, (channels, size, size)),
+        )
+
+    def forward(self, latent: torch.Tensor) -> torch.Tensor:
+        """Returns images float[b, channels, size, size] in [-1, 1] from latent float[b, latent]."""
+        return torch.tanh(self.layers(latent).float())
+
+
+class DenseDiscriminator(nn.Module):
+    """Two hidden dense layers, the second half as wide as the first."""
+
+    def __init__(self, hidden: int, channels: int, size: int):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Flatten(), *dense((channels * size * size, 2 * hidden, hidden)), nn.Linear(hidden, 1)
         )
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

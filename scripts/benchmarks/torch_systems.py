@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from benchmarks.cases import ADAM, NOISE_SCALE, PENALTY_WEIGHT, Case
 from benchmarks.program import Program
-from benchmarks.torch_networks import VAE, Discriminator, DnCNN, Generator
+from benchmarks.torch_networks import VAE, DenseDiscriminator, DenseGenerator, Discriminator, DnCNN, Generator
 
 Step = Callable[[Tensor], None]
 
@@ -57,10 +57,14 @@ Prepare = Callable[[nn.Module], nn.Module]
 MakeAdam = Callable[[nn.Module], torch.optim.Optimizer]
 
 
-def make_dcgan(case: Case, place: Prepare, compiled: Prepare, adam: MakeAdam) -> tuple[Step, list[nn.Module]]:
+def make_gan(case: Case, place: Prepare, compiled: Prepare, adam: MakeAdam) -> tuple[Step, list[nn.Module]]:
     """Returns the step of pytorch/examples' DCGAN: real and generated images apart, one generator pass for both."""
-    generator = place(Generator(case.latent, case.width, case.channels))
-    discriminator = place(Discriminator(case.width, case.channels, batch_norm=True))
+    if case.recipe == "gan_mlp":
+        generator = place(DenseGenerator(case.latent, case.hidden, case.channels, case.size))
+        discriminator = place(DenseDiscriminator(case.hidden, case.channels, case.size))
+    else:
+        generator = place(Generator(case.latent, case.width, case.channels))
+        discriminator = place(Discriminator(case.width, case.channels, batch_norm=True))
     generator_adam, discriminator_adam = adam(generator), adam(discriminator)
     generate, judge = compiled(generator), compiled(discriminator)
 
@@ -128,7 +132,8 @@ def make_restore(case: Case, place: Prepare, compiled: Prepare, adam: MakeAdam) 
 
 
 RECIPES = {
-    "dcgan": make_dcgan,
+    "gan_mlp": make_gan,
+    "dcgan": make_gan,
     "wgan_gp": make_wgan_gp,
     "vae": make_vae,
     "dncnn": make_dncnn,

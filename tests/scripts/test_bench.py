@@ -76,10 +76,24 @@ def test_the_table_of_a_small_case(bench, tmp_path, capfd, without_torch, monkey
         name in printed for name in ("jaxgen", "stock Flax", "PyTorch", "ms/step", "images/s", "images 2×10×10×1")
     )
     if python == sys.executable:
-        ratio = records["PyTorch"]["ratio_to_pytorch"]
+        ratio = records["PyTorch"]["ratio"]
         assert ratio == {"median": 1, "lower_quartile": 1, "upper_quartile": 1}
-        assert records["jaxgen"]["ratio_to_pytorch"]["median"] > 0
+        assert records["jaxgen"]["ratio"]["median"] > 0
         assert "threads wait" in records["PyTorch"]["setting"]
+
+
+def test_populations_are_compared_with_one_training(bench, tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(systems, "MEMBERS", 2)
+    monkeypatch.setattr(systems, "EXECUTIONS", ("vmap",))
+    figures = tmp_path / "figures.json"
+    assert bench.main(["--populations", "--rounds", "2", "--json", str(figures)], {"vae": TINY["vae"]}) == 0
+    alone, together = json.loads(figures.read_text())["records"]
+    assert (alone["system"], alone["ratio"]["median"]) == ("jaxgen", 1)
+    assert [record["system"] for record in together] == [
+        f"jaxgen, population of 2, {how}" for how in systems.EXECUTIONS
+    ]
+    assert all(record["ratio"]["median"] > 0 for record in together)
+    assert "÷ jaxgen" in capfd.readouterr().out
 
 
 def test_missing_torch_is_a_row_that_says_so(without_torch):
@@ -87,8 +101,8 @@ def test_missing_torch_is_a_row_that_says_so(without_torch):
     options = {"platform": "cpu", "threads": 1, "torch_python": without_torch, "tell": lambda line: None}
     (result,) = coordinator.measure("vae", TINY["vae"], rows, 2, **options)
     assert "No module named 'torch'" in result.failed
-    (record,) = table.summarise([result])
-    assert "not measured: ModuleNotFoundError: No module named 'torch'" in table.render([record])
+    (record,) = table.summarise([result], systems.REFERENCE)
+    assert "not measured: ModuleNotFoundError: No module named 'torch'" in table.render([record], systems.REFERENCE)
     assert "nothing measured" in machine.tell(machine.describe([result], 1, machine.Neighbours()))
 
 
@@ -127,6 +141,7 @@ def test_different_networks_are_refused():
     "arguments, reason",
     [
         (["--cases", "stylegan"], "invalid choice: 'stylegan'"),
+        (["--cases", "restore", "--populations"], "nothing is trained in the case restore; give of gan_mlp, dcgan"),
         (["--rounds", "0"], "invalid positive value: '0'"),
         (["--threads", "100000"], "this process may use"),
         (["--torch-python", "/nowhere/python"], "no such program"),
