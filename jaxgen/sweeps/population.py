@@ -26,7 +26,6 @@ from jaxgen.sweeps.ledger import WAIT_SECONDS, Ledger, Trial
 from jaxgen.training import execute
 from jaxgen.training.run_folder import RunFolder
 
-EXECUTIONS = ("vmap", "map", "unroll")
 MEMBERS = 8
 
 
@@ -50,14 +49,28 @@ class Member:
 
 
 def choose_execution(step: Callable, state: TrainState, batch: Any) -> str:
-    """Returns the execution that is fastest for a step on this machine, as scripts/bench found it.
+    """Returns how members are best run for a step on this machine.
 
-    On a CPU a convolution whose kernels differ between members becomes a slow grouped one, so that members are better
-    written out one after the other; products of matrices are better batched, and so is everything on an accelerator.
+    On a CPU a convolution whose kernels differ between members becomes a grouped one, 3.5 to 6.6 times as slow; one
+    member after the other takes 0.98 to 1.08 times as long as by itself in a loop, and 0.93 to 1.14 times written out,
+    which compiles ten times as long and holds three times the memory. Products of matrices are best batched (0.85).
+    Measured by `scripts/bench --populations`, 16 members on two cores; on accelerators nothing is measured yet.
     """
     if jax.default_backend() != "cpu":
         return "vmap"
-    return "unroll" if "conv_general_dilated" in str(jax.make_jaxpr(step)(state, batch)) else "vmap"
+    return "map" if "conv_general_dilated" in str(jax.make_jaxpr(step)(state, batch)) else "vmap"
+
+
+def feed_members(make: Callable[..., execute.Feed]) -> Callable[..., execute.Feed]:
+    """Returns what makes the same feed, and raises UsageError if it is streamed: it reads ahead for one step only."""
+
+    def in_memory(images: int) -> execute.Feed:
+        feed = make(images)
+        if feed.streamed:
+            raise UsageError("members at different steps need data in memory: raise data.memory, or lower data.share")
+        return feed
+
+    return in_memory
 
 
 class Population:
@@ -76,7 +89,7 @@ class Population:
           prepared: what the sweep's experiment starts from.
           build: the experiment's.
           size: how many members there are.
-          execution: one of `EXECUTIONS`; empty: the fastest.
+          execution: one of `execute.TOGETHER`; empty: the fastest.
         Raises:
           UsageError: if its members cannot be fed.
         """
@@ -88,12 +101,12 @@ class Population:
         self._prepared, self._called = prepared, set()
         self._program = execute.compile_program(
             partial(build, prepared.config),
-            make_feed(prepared.dataset),
+            feed_members(make_feed(prepared.dataset)),
             prepared.config.batch_size,
             steps=prepared.config.steps_per_dispatch,
             execution="jit",
-            wrap=lambda step: execute.population(step, size, self.execution),
-            own_batches=True,
+            members=size,
+            together=self.execution,
         )
 
         def begin(seed: Array, hyper: dict[str, Array]) -> TrainState:

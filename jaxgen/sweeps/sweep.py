@@ -19,7 +19,7 @@ from jaxgen.sweeps.asking import PRUNERS, SAMPLERS
 from jaxgen.sweeps.ledger import Ledger, Plan
 from jaxgen.sweeps.space import Space, make_space
 from jaxgen.sweeps.storage import open_storage
-from jaxgen.training import loop, progress
+from jaxgen.training import execute, loop, progress
 from jaxgen.training.run_folder import flatten, lock
 from jaxgen.training.stopping import Interrupted, Signals
 
@@ -80,7 +80,7 @@ class SweepInterrupted(Interrupted):
 def check(options: Options) -> None:
     """Raises UsageError where an option is none of those allowed, or was given and nothing looks at it."""
     allowed = {"sampler": SAMPLERS, "pruner": PRUNERS, "answer": ANSWERS, "goal": ("", *GOALS)}
-    allowed["execution"] = ("", *population.EXECUTIONS)
+    allowed["execution"] = ("", *execute.TOGETHER)
     for name, names in allowed.items():
         if getattr(options, name) not in names:
             raise unknown(name, getattr(options, name), [known for known in names if known])

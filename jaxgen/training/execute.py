@@ -19,7 +19,9 @@ from jaxgen.training.distributed import Placement, choose_devices
 
 AXIS = "batch"
 EXECUTIONS = ("jit", "pmap", "shard_map")
+TOGETHER = ("vmap", "map", "unroll")
 Step = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
+Advance = Callable[[TrainState, PyTree], tuple[TrainState, Metrics]]
 
 
 class Feed(NamedTuple):
@@ -74,53 +76,34 @@ def shard(batch: PyTree, parts: int, devices: int, axis: int = 0) -> PyTree:
     return jax.tree.map(lay_out, batch)
 
 
-def population(step: Step, members: int, execution: str = "vmap") -> Step:
-    """Returns the step of a population, whose state has a leading axis [members]; all members see the same batch.
+def population(advance: Advance, members: int, execution: str = "vmap") -> Advance:
+    """Returns what a step, or any other function of a state and a batch, does to states with a leading axis [members].
 
     Args:
-      step: one member's step.
+      advance: (state, batch) -> (state, metrics), of one member; all members are given the same batch.
       members: how many there are.
       execution: "vmap" (one program over all), "map" (one after the other in a loop), "unroll" (one after the other,
-        written out). The results are the same; scripts/bench says which is fastest for a network on a machine.
+        written out). The results are the same; `scripts/bench --populations` says which is fastest for a network on a
+        machine.
+    Raises:
+      UsageError: if there is no such execution.
     """
     if execution == "vmap":
-        return jax.vmap(step, in_axes=(0, None))
+        return jax.vmap(advance, in_axes=(0, None))
     if execution == "map":
-        return lambda states, batch: lax.map(lambda state: step(state, batch), states)
+        return lambda states, batch: lax.map(lambda state: advance(state, batch), states)
     if execution == "unroll":
 
-        def unrolled(states: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-            each = [step(jax.tree.map(lambda x, i=i: x[i], states), batch) for i in range(members)]
+        def unrolled(states: TrainState, batch: PyTree) -> tuple[TrainState, Metrics]:
+            each = [advance(jax.tree.map(lambda x, i=i: x[i], states), batch) for i in range(members)]
             return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
 
         return unrolled
-    raise unknown("execution of a population", execution, ("vmap", "map", "unroll"))
+    raise unknown("execution of a population", execution, TOGETHER)
 
 
-def feed_members(wrap: Callable[[Step], Step], feed: Feed) -> tuple[Callable[[Step], Step], Feed]:
-    """Returns a population whose members take their batches by their own steps, and the feed that goes with it.
-
-    A member that began later than others so sees the batches that it would see alone, to the last bit of the data.
-
-    Args:
-      wrap: step -> step of all members; see `population`.
-      feed: of a data set in memory.
-    Raises:
-      UsageError: if the feed is streamed: it reads ahead for one step only.
-    """
-    if feed.streamed:
-        raise UsageError("members at different steps need data in memory: raise data.memory, or lower data.share")
-    source = Feed(feed.fetch, lambda payload, step, k, positions: {"payload": payload, "at": positions}, streamed=False)
-
-    def fed(step: Step) -> Step:
-        own = lambda state, given: step(state, feed.select(given["payload"], state.step, 0, given["at"]))
-        return wrap(own)
-
-    return fed, source
-
-
-def fuse(step: Step, feed: Feed, steps: int) -> Callable:
-    """Returns (state, payload, positions) -> (state, metrics[steps]): the given number of steps as one program.
+def fuse(step: Step, feed: Feed, steps: int) -> Advance:
+    """Returns (state, (payload, positions)) -> (state, metrics[steps]): the given number of steps as one program.
 
     Args:
       step: the step.
@@ -128,9 +111,25 @@ def fuse(step: Step, feed: Feed, steps: int) -> Callable:
       steps: how many.
     """
 
-    def fused(state: TrainState, payload: PyTree, positions: Array) -> tuple[TrainState, Metrics]:
+    def fused(state: TrainState, given: tuple[PyTree, Array]) -> tuple[TrainState, Metrics]:
+        payload, positions = given
         one = lambda state, k: step(state, feed.select(payload, state.step, k, positions))
         return lax.scan(one, state, jnp.arange(steps), unroll=steps == 1)
+
+    return fused
+
+
+def fuse_members(advance: Advance, members: int, together: str) -> Advance:
+    """Returns what `fuse` does for each member of a population, with metrics[steps, members].
+
+    Each member takes all its steps before the next one begins where they follow one another, so that what it costs to
+    take a state out of the population and to put it back is paid once for all of them.
+    """
+    all_members = population(advance, members, together)
+
+    def fused(states: TrainState, given: tuple[PyTree, Array]) -> tuple[TrainState, Metrics]:
+        states, metrics = all_members(states, given)
+        return states, jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), metrics)
 
     return fused
 
@@ -163,8 +162,8 @@ def compile_program(
     steps: int = 1,
     devices: int = 1,
     execution: str = "",
-    wrap: Callable[[Step], Step] = lambda step: step,
-    own_batches: bool = False,
+    members: int = 0,
+    together: str = "vmap",
 ) -> Program:
     """Returns the program that advances a state by a number of steps.
 
@@ -177,12 +176,11 @@ def compile_program(
       devices: over how many devices a batch is spread, those of all processes together.
       execution: one of `EXECUTIONS`; empty: "jit" on one device and "pmap" on several, of one process, and "shard_map"
         among several processes, where pmap's output is not the whole.
-      wrap: what is done to the step first, such as `population`.
-      own_batches: whether each member of a population takes the batch of its own step, as members that did not begin
-        together must.
+      members: of a population; 0: the state is of one model. Each takes the batch of its own step where the data are in
+        memory; of a streamed feed all take the same one.
+      together: how members are run, one of `TOGETHER`; see `population`.
     Raises:
-      UsageError: if there are fewer devices, the batch does not divide over them, or members cannot have batches of
-        their own.
+      UsageError: if there are fewer devices, or the batch does not divide over them.
     """
     several = jax.process_count() > 1
     execution = execution or ("shard_map" if several else "jit" if devices == 1 else "pmap")
@@ -201,9 +199,9 @@ def compile_program(
     places = shard(np.arange(images, dtype=np.int32), parts, devices)[placement.rows]
     positions = placement.lay(places)
     feed = make_feed(images, places.reshape(-1)) if several else make_feed(images)
-    if own_batches:
-        wrap, feed = feed_members(wrap, feed)
-    fused = fuse(wrap(objective.step), feed, steps)
+    fused = fuse(objective.step, feed, steps)
+    if members:
+        fused = fuse_members(fused, members, together)
     if feed.streamed:
         # Of a batch that is read in part, each device's images lie side by side.
         pieces = (1, len(places)) if several else (parts, devices)
@@ -214,7 +212,7 @@ def compile_program(
 
     run = map_over_devices(fused, placement.mesh, execution, feed.streamed)
     return Program(
-        advance=lambda state, first: run(state, fetch(first), positions),
+        advance=lambda state, first: run(state, (fetch(first), positions)),
         place=placement.replicate,
         images=images,
         placed=placement.describe,
@@ -237,27 +235,28 @@ def make_agreement(placement: Placement) -> Callable[..., tuple[int, ...]]:
     return agree
 
 
-def map_over_devices(fused: Callable, mesh: Mesh, execution: str, streamed: bool) -> Callable:
-    """Returns the compiled (state, payload[devices, …] or payload, positions[devices, n]) -> (state, metrics).
+def map_over_devices(fused: Advance, mesh: Mesh, execution: str, streamed: bool) -> Callable:
+    """Returns the compiled (state, (payload[devices, …] or payload, positions[devices, n])) -> (state, metrics).
 
     Args:
-      fused: (state, payload, positions) -> (state, metrics), on one device.
+      fused: (state, (payload, positions)) -> (state, metrics), on one device.
       mesh: the devices, along one axis.
       execution: one of `EXECUTIONS`.
       streamed: whether the payload has a leading axis of devices too.
     """
     if execution == "pmap":
-        axes, devices = (None, 0 if streamed else None, 0), list(mesh.devices)
+        axes, devices = (None, (0 if streamed else None, 0)), list(mesh.devices)
         return jax.pmap(fused, AXIS, in_axes=axes, out_axes=(None, None), donate_argnums=0, devices=devices)
 
-    def on_one(state: TrainState, payload: PyTree, positions: Array) -> tuple[TrainState, Metrics]:
+    def on_one(state: TrainState, given: tuple[PyTree, Array]) -> tuple[TrainState, Metrics]:
+        payload, positions = given
         first_of = lambda tree: jax.tree.map(lambda x: x[0], tree)
-        return fused(state, first_of(payload) if streamed else payload, first_of(positions))
+        return fused(state, (first_of(payload) if streamed else payload, first_of(positions)))
 
     if execution == "jit":
         return jax.jit(on_one, donate_argnums=0)
     everywhere, spread = PartitionSpec(), PartitionSpec(AXIS)
-    in_specs = (everywhere, spread if streamed else everywhere, spread)
+    in_specs = (everywhere, (spread if streamed else everywhere, spread))
     # With the check, gradients of replicated parameters arrive already summed, and their mean is wrong.
     mapped = jax.shard_map(on_one, mesh=mesh, in_specs=in_specs, out_specs=(everywhere, everywhere), check_vma=False)
     return jax.jit(mapped, donate_argnums=0)

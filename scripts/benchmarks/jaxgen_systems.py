@@ -119,26 +119,24 @@ def make_restore(case: Case) -> Program:
     return make_program(case, advance, jnp.zeros(()), restorer.traits.parameters)
 
 
-def make(case: Case, *, fused: int = 1, members: int = 0, execution: str = "vmap", bfloat16: bool = False) -> Program:
+def make(case: Case, *, fused: int = 1, members: int = 0, together: str = "vmap", bfloat16: bool = False) -> Program:
     """Returns a case's training in jaxgen.
 
     Args:
       case: what is trained.
       fused: steps in one dispatch.
       members: of a population; 0 trains one model without.
-      execution: of the population.
+      together: how its members are run.
       bfloat16: whether the networks compute in bfloat16, with float32 parameters and losses.
     """
     if case.recipe == "restore":
         return make_restore(case)
     objective = RECIPES[case.recipe](case, jnp.bfloat16 if bfloat16 else None)
+    if case.recipe == "wgan_gp":
+        objective = objective._replace(step=critic_only(objective.step))
     init = partial(objective.init, batch={"image": jnp.zeros((1, case.size, case.size, case.channels))})
     parameters = count(jax.eval_shape(init, jax.random.key(0)).params)
     next_images: list[Array] = []
-
-    def wrap(step: execute.Step) -> execute.Step:
-        step = critic_only(step) if case.recipe == "wgan_gp" else step
-        return execute.population(step, members, execution) if members else step
 
     program = execute.compile_program(
         lambda axis_name: objective,
@@ -149,7 +147,8 @@ def make(case: Case, *, fused: int = 1, members: int = 0, execution: str = "vmap
         ),
         case.batch,
         steps=fused,
-        wrap=wrap,
+        members=members,
+        together=together,
     )
 
     def advance(state: TrainState, images: Array) -> TrainState:

@@ -6,7 +6,8 @@ from typing import Any
 
 FUSED_STEPS = 8
 MEMBERS = 16
-EXECUTIONS = ("vmap", "unroll")
+MEMBER_STEPS = 4
+EXECUTIONS = ("vmap", "map", "unroll")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,16 +62,11 @@ def torch_row(name: str, platform: str, threads: int, **options: Any) -> Row:
 
 def populations() -> list[Row]:
     """Returns a population in each execution; a step of it counts as one of every member."""
+    settings = {how: {"members": MEMBERS, "together": how} for how in EXECUTIONS}
+    settings[f"map, {MEMBER_STEPS} steps a dispatch"] = settings["map"] | {"fused": MEMBER_STEPS}
     return [
-        (
-            System(
-                f"jaxgen, population of {MEMBERS}, {how}",
-                "jaxgen",
-                {"members": MEMBERS, "execution": how},
-                keeps_memory=True,
-            ),
-        )
-        for how in EXECUTIONS
+        (System(f"{ALONE}, population of {MEMBERS}, {name}", "jaxgen", options, keeps_memory=True),)
+        for name, options in settings.items()
     ]
 
 

@@ -39,6 +39,7 @@ def without_torch(tmp_path):
 
 def test_the_table_of_a_small_case(bench, tmp_path, capfd, without_torch, monkeypatch):
     monkeypatch.setattr(systems, "WAITS", {"threads wait awake": {}})
+    monkeypatch.setattr(systems, "either_memory", lambda row: row)
     figures = tmp_path / "figures.json"
     try:
         import torch  # noqa: F401
@@ -46,19 +47,8 @@ def test_the_table_of_a_small_case(bench, tmp_path, capfd, without_torch, monkey
         python = sys.executable
     except ModuleNotFoundError:
         python = without_torch
-    arguments = [
-        "--cases",
-        "dncnn",
-        "--rounds",
-        "2",
-        "--threads",
-        "1",
-        "--json",
-        str(figures),
-        "--torch-python",
-        python,
-    ]
-    assert bench.main(arguments, TINY) == 0
+    arguments = ["--cases", "dncnn", "--rounds", "2", "--threads", "1", "--json", str(figures)]
+    assert bench.main([*arguments, "--torch-python", python], TINY) == 0
     written = json.loads(figures.read_text())
     assert {"jax", "flax", "optax"} <= set(written["machine"]["versions"])
     assert written["machine"]["threads"] == 1
@@ -82,16 +72,19 @@ def test_the_table_of_a_small_case(bench, tmp_path, capfd, without_torch, monkey
         assert "threads wait" in records["PyTorch"]["setting"]
 
 
-def test_populations_are_compared_with_one_training(bench, tmp_path, capfd, monkeypatch):
-    monkeypatch.setattr(systems, "MEMBERS", 2)
-    monkeypatch.setattr(systems, "EXECUTIONS", ("vmap",))
-    figures = tmp_path / "figures.json"
-    assert bench.main(["--populations", "--rounds", "2", "--json", str(figures)], {"vae": TINY["vae"]}) == 0
-    alone, together = json.loads(figures.read_text())["records"]
-    assert (alone["system"], alone["ratio"]["median"]) == ("jaxgen", 1)
-    assert (together["system"], together["reference"]) == ("jaxgen, population of 2, vmap", "jaxgen")
-    assert together["ratio"]["median"] > 0
-    assert "÷ jaxgen" in capfd.readouterr().out
+def test_populations_are_compared_with_one_training(bench, capfd, monkeypatch):
+    facts = {"peak_memory_mib": 1, "compile_seconds": 1, "first_step_seconds": 1, "parameters": 1}
+    facts |= {"device": "cpu", "versions": {}}
+
+    def measure(name, case, rows, rounds, **options):
+        return [coordinator.Result(name, 4, row[0].name, "", [2.0 + i], facts) for i, row in enumerate(rows)]
+
+    monkeypatch.setattr(coordinator, "measure", measure)
+    assert bench.main(["--populations"]) == 0
+    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("| vae ")]
+    together = [f"jaxgen, population of {systems.MEMBERS}, {how}" for how in systems.EXECUTIONS]
+    assert [line.split("|")[2].strip() for line in lines[:4]] == ["jaxgen", *together]
+    assert "| 1.50 [1.50–1.50]" in lines[1]
 
 
 def test_missing_torch_is_a_row_that_says_so(without_torch):

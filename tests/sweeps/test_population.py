@@ -11,8 +11,8 @@ import pytest
 
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.experiment.run import make_feed, prepare
-from jaxgen.sweeps.population import Answerer, Population, choose_execution
+from jaxgen.experiment.run import batch_shapes, make_feed, prepare
+from jaxgen.sweeps.population import Answerer, Population, choose_execution, feed_members
 from jaxgen.training import execute
 
 SMALL = {"data": DataConfig(name="digits", size=8, channels=1), "batch_size": 8, "evaluate_images": 16}
@@ -87,7 +87,7 @@ def test_in_single_precision_too(load_experiment):
     prepared = prepare(config, module.build)
     population = Population(prepared, module.build, 2, "")
     # Kernels that differ would make grouped convolutions of them.
-    assert population.execution == "unroll"
+    assert population.execution == "map"
     population.put(0, at(1e-3))
     population.put(1, at(3e-3))
     population.advance(10)
@@ -105,8 +105,7 @@ def test_networks_without_convolutions_are_batched(load_experiment):
     module = load_experiment("gan_mlp")
     config, _ = settle(module)
     prepared = prepare(config, module.build)
-    batch = {"image": np.zeros((8, 8, 8, 1), "float32")}
-    assert choose_execution(prepared.objective.step, prepared.template, batch) == "vmap"
+    assert choose_execution(prepared.objective.step, prepared.template, batch_shapes(prepared)) == "vmap"
 
 
 @pytest.fixture
@@ -192,4 +191,4 @@ def test_what_ends_by_itself_is_refused(load_experiment, tmp_path):
 def test_streamed_data_are_refused():
     streamed = execute.Feed(lambda first, steps: None, lambda payload, step, k, at: {}, streamed=True)
     with pytest.raises(UsageError, match=r"need data in memory: raise data.memory"):
-        execute.feed_members(lambda step: step, streamed)
+        feed_members(lambda images: streamed)(8)

@@ -219,11 +219,11 @@ def members(case):
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states), [case.run(state, case.single) for state in states]
 
 
-@pytest.mark.parametrize("how", ["vmap", "map", "unroll"])
-def test_every_member_of_a_population_computes_what_it_does_alone(case, members, how):
+@pytest.mark.parametrize(("how", "steps"), [("vmap", 1), ("map", STEPS), ("unroll", 1)], ids=execute.TOGETHER)
+def test_every_member_of_a_population_computes_what_it_does_alone(case, members, how, steps):
     together, alone = members
-    program = case.compile(wrap=lambda step: execute.population(step, POPULATION, how))
-    state, metrics = case.run(together, program)
+    program = case.compile(members=POPULATION, together=how, steps=steps)
+    state, metrics = case.run(together, program, steps)
     for index, expected in enumerate(alone):
         found = jax.tree.map(lambda x, index=index: x[index], (state, metrics))
         assert_same(expected, found, case.tolerance)
