@@ -34,7 +34,8 @@ def start(experiments, tmp_path_factory):
     def begin(folder, *more):
         return subprocess.Popen(
             [sys.executable, experiments / f"{SCRIPT}.py", *WORDS.split(), "--run", folder, *more],
-            env=os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONUNBUFFERED": "1"},
+            # As a user starts it: XLA is told nothing.
+            env=os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONUNBUFFERED": "1", "XLA_FLAGS": ""},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -108,6 +108,8 @@ def case(request, load_experiment):
 
 @pytest.fixture(params=MORE, ids=name_of)
 def other_recipe(request, load_experiment):
+    # The fixture of another test, in float32, may not be over yet.
+    jax.config.update("jax_disable_most_optimizations", True)
     with jax.enable_x64(True):
         yield Case(load_experiment, True, *MORE[request.param])
 
