@@ -87,5 +87,6 @@ RECIPES = {
     "stacked_relativistic_r1_r2": stacked(" ".join(WEIGHTS)),
     "stacked_relativistic_r1_r2_long": stacked(" ".join(WEIGHTS), steps=18_000),
     "stacked_pacgan_long": stacked(f"{DCGAN} --packing 2", steps=24_000),
-    "stacked_pacgan_128": stacked(f"{DCGAN} --packing 2 --batch-size 128 --hyper.ema-decay 0.9998", steps=24_000),
+    "stacked_pacgan_128": stacked(f"{DCGAN} --packing 2 --batch-size 128", steps=36_000),
+    "stacked_pacgan_r1_r2": stacked(f"--loss non_saturating {' '.join(WEIGHTS)} --packing 2", steps=18_000),
 }
