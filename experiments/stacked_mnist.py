@@ -12,7 +12,8 @@ Source: Metz et al. 2017, section 3.3.1 (the data); Lin, Khetan, Fanti, Oh 2018,
 on DCGAN); Huang et al. 2024, section 3 (the losses).
 Score: `scripts/results study stacked_relativistic_r1_r2`, 6,000 steps of width 32: 1000 modes, reverse KL 0.176 (real
 digits: 1000, 0.023) after 600 s on two CPU cores with other work on them; 0.089 after 18,000 steps; one seed. PacGAN
-has 1000 and 0.131 after 24,000; with 128 images 0.127 after 36,000 and 0.101 at its best, after 21,000.
+upon DCGAN has 1000 and 0.131 after 24,000, and upon the non-saturating loss with R1 and R2 1000 and 0.094 after 18,000
+(`stacked_pacgan_r1_r2`).
 `stacked_minimax` collapses: 162 and 3.74. The others are in README.
 """
 

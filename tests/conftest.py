@@ -9,6 +9,17 @@ from jaxgen.experiment.scripts import load_script
 
 ROOT = Path(__file__).parents[1]
 
+
+def keep_to_own_cores() -> None:
+    """Keeps a worker of pytest-xdist and what it starts to its share of the cores, as threads of several are slow."""
+    worker, count = os.environ.get("PYTEST_XDIST_WORKER"), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if worker and len(cores) >= count:
+        os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) :: count])
+
+
+# Before JAX counts the cores.
+keep_to_own_cores()
 # Before anything touches a device: every test may spread a batch over four of them.
 jax.config.update("jax_num_cpu_devices", 4)
 # The tests' programs run for less time than they take to compile.
