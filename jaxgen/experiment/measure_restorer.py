@@ -85,11 +85,14 @@ def evaluate(
       ema: whether a run's averaged variables are measured.
       say: takes warnings.
     Raises:
-      UsageError: if there is no such run or restorer, its damage has no strength, or a folder does not fit.
+      UsageError: if there is no such run or restorer, weights of a file are chosen from, its damage has no strength, or
+        a folder does not fit.
     """
     if bad := [sigma for sigma in sigmas or () if not 0 <= sigma <= LEVELS]:
         raise UsageError(f"sigma {bad[0]:g}: give grey levels from 0 to 255")
     is_file = restorers.is_known(str(source))
+    if is_file and (which != "last" or not ema):
+        raise UsageError(f"{source} holds one set of weights: leave --checkpoint and --no-ema out, they are for runs")
     if is_file and (card := restorers.read(str(source))[1]).gives == "levels":
         network = restorers.load_noise_level(str(source))
         about = {"network": str(source), "sha256": card.sha256}

@@ -60,6 +60,12 @@ def test_the_network_is_told_the_level_that_is_asked_for(run, folder, monkeypatc
     np.testing.assert_allclose(seen[0], 51 / 255, rtol=1e-6)
 
 
+@pytest.mark.parametrize("chosen", [{"which": "best"}, {"ema": False}])
+def test_of_a_file_no_weights_are_chosen(folder, chosen):
+    with pytest.raises(UsageError, match="denoise_gray holds one set of weights: leave --checkpoint and --no-ema out"):
+        measure_restorer.evaluate("denoise_gray", [folder], **chosen)
+
+
 @pytest.mark.parametrize(("sigma", "message"), [(-1.0, "sigma -1: give grey levels"), (300.0, "sigma 300")])
 def test_levels_that_cannot_be_are_told(run, folder, sigma, message):
     with pytest.raises(UsageError, match=message):
