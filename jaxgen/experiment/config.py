@@ -188,7 +188,7 @@ AT_LEAST_ONE = (
     "connect_timeout",
     "heartbeat_timeout",
 )
-BELOW_ONE = ("b1", "b2", "ema_decay", "label_smoothing", "variance_decay", "smooth_decay", "calmer_by")
+BELOW_ONE = ("b1", "b2", "ema_decay", "label_smoothing", "variance_decay", "smooth_decay")
 """Numbers of `Hyper` of which 1 is too much, at the start of a schedule and at its end; none may be negative."""
 
 

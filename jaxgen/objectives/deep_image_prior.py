@@ -49,9 +49,8 @@ def look(watch: dict[str, Array], picture: Array, hyper: Hyper) -> dict[str, Arr
       watch: of the outputs before: how many they are ("seen"), their exponential mean and variance, their slower mean
         ("smooth"), the least variance so far, and the smooth picture and the step of that ("kept", "kept_step").
       picture: float[1, height, width, channel], the new output.
-      hyper: variance_decay and smooth_decay, the share that the past keeps at each step; calmer_by, the share by which
-        the least variance must be undercut to count.
-    Reference: Wang et al. 2023, equations 7 and 8, where any lower variance counts.
+      hyper: variance_decay and smooth_decay, the share that the past keeps at each step.
+    Reference: Wang et al. 2023, equations 7 and 8.
     """
     # At first the past is short: its share grows as that of a plain mean does.
     fast, slow = (
@@ -61,8 +60,7 @@ def look(watch: dict[str, Array], picture: Array, hyper: Hyper) -> dict[str, Arr
     variance = fast * (watch["variance"] + (1 - fast) * ((picture - watch["mean"]) ** 2).mean())
     smooth = slow * watch["smooth"] + (1 - slow) * picture
     is_early = seen <= EARLY
-    # Long after their best the outputs are as calm as ever, and a little calmer now and then by chance.
-    is_calmest = (variance < (1 - hyper["calmer_by"]) * watch["least"]) & ~is_early
+    is_calmest = (variance < watch["least"]) & ~is_early
     return {
         "seen": seen,
         "mean": fast * watch["mean"] + (1 - fast) * picture,
@@ -83,8 +81,8 @@ def make_deep_image_prior(
       module: module (noise[1, h, w, 32], train) -> images[1, h, w, c] in [0, 1].
       degrade: (key[1], images, hyper) -> Damage, done once; hidden pixels of its mask do not count.
       hyper: input_noise (standard deviation of what changes in the network's input from step to step), variance_decay,
-        smooth_decay, calmer_by (see `look`), patience (steps without a calmer output after which it is over), and what
-        `degrade` and `make_single` read.
+        smooth_decay, patience (steps without a calmer output after which it is over), and what `degrade` and
+        `make_single` read.
       clean: whether the picture that is damaged is a clean one, to be judged by; else the variance alone is told.
       **options: optimizer, schedule, axis_name of `make_single`.
     Returns:
