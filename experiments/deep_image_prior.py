@@ -9,6 +9,8 @@ picture; training ends hyper.patience steps after that. Hidden places do not cou
 picture is damaged here and not given so, PSNR and SSIM of the result, and of the step itself ("…_now"), are told.
 Source: Ulyanov, Vedaldi, Lempitsky 2018: width 128, five halvings, Adam 0.01, input noise 1/30, outputs averaged by
 0.99; Wang et al. 2023 for stopping: variance over some ten steps.
+Score: the first command, one core of two with other work on it: 20.2 dB becomes 26.9 dB, chosen after 1,850 of 2,346
+steps in 5 min; the best step, 1,050, has 27.9 dB: the outputs stay calm long after they begin to show noise.
 """
 
 from dataclasses import dataclass
