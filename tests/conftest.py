@@ -9,14 +9,14 @@ import pytest
 from jaxgen.experiment.scripts import load_script
 
 ROOT = Path(__file__).parents[1]
+CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
 def keep_to_own_cores() -> None:
     """Keeps a worker of pytest-xdist and what it starts to its share of the cores, as threads of several are slow."""
     worker, count = os.environ.get("PYTEST_XDIST_WORKER"), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-    if worker and len(cores) >= count:
-        os.sched_setaffinity(0, cores[int(worker.removeprefix("gw")) :: count])
+    if worker and len(CORES) >= count:
+        os.sched_setaffinity(0, sorted(CORES)[int(worker.removeprefix("gw")) :: count])
 
 
 # Before JAX counts the cores.
@@ -35,6 +35,17 @@ def _keep_from_the_collector():
     """What earlier files compiled stays until the end: Python need not look through all of it again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture
+def all_cores():
+    """Gives a test every core, also those of other workers, and returns their numbers."""
+    if not CORES:
+        pytest.skip("this system cannot keep a process to some of its cores")
+    own = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, CORES)
+    yield CORES
+    os.sched_setaffinity(0, own)
 
 
 @pytest.fixture(scope="session")

@@ -76,30 +76,30 @@ def shard(batch: PyTree, parts: int, devices: int, axis: int = 0) -> PyTree:
     return jax.tree.map(lay_out, batch)
 
 
-def population(advance: Advance, members: int, execution: str = "vmap") -> Advance:
+def population(advance: Advance, members: int, together: str = "vmap") -> Advance:
     """Returns what a step, or any other function of a state and a batch, does to states with a leading axis [members].
 
     Args:
       advance: (state, batch) -> (state, metrics), of one member; all members are given the same batch.
       members: how many there are.
-      execution: "vmap" (one program over all), "map" (one after the other in a loop), "unroll" (one after the other,
+      together: "vmap" (one program over all), "map" (one after the other in a loop), "unroll" (one after the other,
         written out). The results are the same; `scripts/bench --populations` says which is fastest for a network on a
         machine.
     Raises:
       UsageError: if there is no such execution.
     """
-    if execution == "vmap":
+    if together == "vmap":
         return jax.vmap(advance, in_axes=(0, None))
-    if execution == "map":
+    if together == "map":
         return lambda states, batch: lax.map(lambda state: advance(state, batch), states)
-    if execution == "unroll":
+    if together == "unroll":
 
         def unrolled(states: TrainState, batch: PyTree) -> tuple[TrainState, Metrics]:
             each = [advance(jax.tree.map(lambda x, i=i: x[i], states), batch) for i in range(members)]
             return jax.tree.map(lambda *leaves: jnp.stack(leaves), *each)
 
         return unrolled
-    raise unknown("execution of a population", execution, TOGETHER)
+    raise unknown("execution of a population", together, TOGETHER)
 
 
 def fuse(step: Step, feed: Feed, steps: int) -> Advance:

@@ -14,7 +14,7 @@ class Case:
       batch: images in a batch.
       size: height and width, pixels.
       channels: of the images.
-      width: channels of the narrowest hidden layer.
+      width: channels, or units, of the narrowest hidden layer.
       latent: size of the latent code; 0 where there is none.
       hidden: units of the dense layers on either side of a latent code.
       depth: convolutions, where their number is free.
@@ -32,7 +32,7 @@ class Case:
 
 
 CASES = {
-    "gan_mlp": Case("gan_mlp", "discriminator and generator update", 128, 28, 1, 0, latent=100, hidden=256),
+    "gan_mlp": Case("gan_mlp", "discriminator and generator update", 128, 28, 1, 256, latent=100),
     "dcgan": Case("dcgan", "discriminator and generator update", 64, 32, 3, 64, latent=100),
     "wgan_gp": Case("wgan_gp", "critic update with gradient penalty", 64, 32, 3, 64, latent=100),
     "vae": Case("vae", "update", 128, 28, 1, 32, latent=20, hidden=256),

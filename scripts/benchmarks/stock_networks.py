@@ -53,7 +53,7 @@ class Discriminator(nn.Module):
 class DenseGenerator(nn.Module):
     """Dense layers whose width doubles twice, tanh."""
 
-    hidden: int
+    width: int
     channels: int
     size: int
     dtype: Any = None
@@ -62,7 +62,7 @@ class DenseGenerator(nn.Module):
     def __call__(self, latent: Array, train: bool) -> Array:
         """Returns images float[b, size, size, channels] in [-1, 1] from latent float[b, latent]."""
         x = latent
-        for features in (self.hidden, 2 * self.hidden, 4 * self.hidden):
+        for features in (self.width, 2 * self.width, 4 * self.width):
             x = nn.relu(nn.Dense(features, dtype=self.dtype)(x))
             x = BatchNorm(use_running_average=not train, dtype=self.dtype)(x)
         x = nn.Dense(self.size * self.size * self.channels, dtype=self.dtype)(x)
@@ -72,14 +72,14 @@ class DenseGenerator(nn.Module):
 class DenseDiscriminator(nn.Module):
     """Two hidden dense layers, the second half as wide as the first."""
 
-    hidden: int
+    width: int
     dtype: Any = None
 
     @nn.compact
     def __call__(self, images: Array, train: bool) -> Array:
         """Returns logits float[b]."""
         x = images.reshape(len(images), -1)
-        for features in (2 * self.hidden, self.hidden):
+        for features in (2 * self.width, self.width):
             x = nn.relu(nn.Dense(features, dtype=self.dtype)(x))
             x = BatchNorm(use_running_average=not train, dtype=self.dtype)(x)
         return nn.Dense(1, dtype=self.dtype)(x)[:, 0].astype(jnp.float32)

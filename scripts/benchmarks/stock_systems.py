@@ -98,8 +98,8 @@ def descend(
 def make_gan(case: Case, dtype: Any) -> tuple[Callable[[Array], dict], Step]:
     """Returns (init, step) of a discriminator and a generator update."""
     if case.recipe == "gan_mlp":
-        generator = DenseGenerator(case.hidden, case.channels, case.size, dtype)
-        discriminator = DenseDiscriminator(case.hidden, dtype)
+        generator = DenseGenerator(case.width, case.channels, case.size, dtype)
+        discriminator = DenseDiscriminator(case.width, dtype)
     else:
         generator = Generator(case.width, case.channels, dtype)
         discriminator = Discriminator(case.width, True, dtype)

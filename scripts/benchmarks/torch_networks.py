@@ -72,11 +72,11 @@ def dense(widths: Sequence[int]) -> list[nn.Module]:
 class DenseGenerator(nn.Module):
     """Dense layers whose width doubles twice, tanh."""
 
-    def __init__(self, latent: int, hidden: int, channels: int, size: int):
+    def __init__(self, latent: int, width: int, channels: int, size: int):
         super().__init__()
         self.layers = nn.Sequential(
-            *dense((latent, hidden, 2 * hidden, 4 * hidden)),
-            nn.Linear(4 * hidden, channels * size * size),
+            *dense((latent, width, 2 * width, 4 * width)),
+            nn.Linear(4 * width, channels * size * size),
             nn.Unflatten(1, (channels, size, size)),
         )
 
@@ -88,10 +88,10 @@ class DenseGenerator(nn.Module):
 class DenseDiscriminator(nn.Module):
     """Two hidden dense layers, the second half as wide as the first."""
 
-    def __init__(self, hidden: int, channels: int, size: int):
+    def __init__(self, width: int, channels: int, size: int):
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Flatten(), *dense((channels * size * size, 2 * hidden, hidden)), nn.Linear(hidden, 1)
+            nn.Flatten(), *dense((channels * size * size, 2 * width, width)), nn.Linear(width, 1)
         )
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

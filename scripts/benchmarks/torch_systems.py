@@ -60,8 +60,8 @@ MakeAdam = Callable[[nn.Module], torch.optim.Optimizer]
 def make_gan(case: Case, place: Prepare, compiled: Prepare, adam: MakeAdam) -> tuple[Step, list[nn.Module]]:
     """Returns the step of pytorch/examples' DCGAN: real and generated images apart, one generator pass for both."""
     if case.recipe == "gan_mlp":
-        generator = place(DenseGenerator(case.latent, case.hidden, case.channels, case.size))
-        discriminator = place(DenseDiscriminator(case.hidden, case.channels, case.size))
+        generator = place(DenseGenerator(case.latent, case.width, case.channels, case.size))
+        discriminator = place(DenseDiscriminator(case.width, case.channels, case.size))
     else:
         generator = place(Generator(case.latent, case.width, case.channels))
         discriminator = place(Discriminator(case.width, case.channels, batch_norm=True))

@@ -13,6 +13,7 @@ import pytest
 
 from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.step.randomness import Stream, example_keys, step_key, stream
+from jaxgen.training import execute
 
 torch = pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
@@ -100,16 +101,16 @@ def networks(case):
         stock = stock_networks.VAE(case.latent, case.width, case.hidden)
         return {"model": (stock, theirs, [images, latents], {2: (0, small), 6: (1, small)})}
     if case.recipe == "gan_mlp":
-        generator = torch_networks.DenseGenerator(case.latent, case.hidden, case.channels, case.size)
-        discriminator = torch_networks.DenseDiscriminator(case.hidden, case.channels, case.size)
+        generator = torch_networks.DenseGenerator(case.latent, case.width, case.channels, case.size)
+        discriminator = torch_networks.DenseDiscriminator(case.width, case.channels, case.size)
         return {
             "generator": (
-                stock_networks.DenseGenerator(case.hidden, case.channels, case.size),
+                stock_networks.DenseGenerator(case.width, case.channels, case.size),
                 generator,
                 [latents],
                 {},
             ),
-            "discriminator": (stock_networks.DenseDiscriminator(case.hidden), discriminator, [images], {}),
+            "discriminator": (stock_networks.DenseDiscriminator(case.width), discriminator, [images], {}),
         }
     batch_norm, top = case.recipe == "dcgan", (4, 4, 4 * case.width)
     generator = torch_networks.Generator(case.latent, case.width, case.channels)
@@ -225,6 +226,7 @@ def test_every_row_can_be_made(platform, only_populations):
     rows = systems.rows("dcgan", platform, threads=2, only_populations=only_populations)
     expected = len(systems.EXECUTIONS) + 1 if only_populations or platform == "gpu" else 0
     assert sum("population" in row[0].name for row in rows) == expected
+    assert systems.EXECUTIONS == execute.TOGETHER
     for row in rows:
         assert len({system.name for system in row}) == 1
         assert len({system.setting for system in row}) == len(row)

@@ -75,7 +75,7 @@ def test_a_best_checkpoint_that_is_not_the_last_is_measured_too(studies, recipe,
         assert study.evaluate(recipe, Path("RUN")) == found
 
 
-def test_seeds_at_once_share_the_cores_and_are_told_in_order(studies, recipe, monkeypatch, tmp_path):
+def test_seeds_at_once_share_the_cores_and_are_told_in_order(studies, recipe, monkeypatch, tmp_path, all_cores):
     _, study = studies
     used, both = {}, threading.Barrier(2, timeout=30)
 
@@ -92,6 +92,7 @@ def test_seeds_at_once_share_the_cores_and_are_told_in_order(studies, recipe, mo
     assert [line.split(":")[0] for line in said] == ["a, seed 0", "a, seed 1", "b, seed 0", "b, seed 1"]
     assert [result["seed"] for result in found["b"]["results"]] == [0, 1]
     assert sorted(map(sorted, used.values())) == sorted(map(sorted, study.shares(2)))
+    assert set.union(*used.values()) == all_cores
     assert os.sched_getaffinity(0) == before
 
 
