@@ -8,7 +8,7 @@ import pytest
 from skimage import data as photographs
 
 from jaxgen import restorers, weights
-from jaxgen.degradations import gaussian_noise, scratches
+from jaxgen.degradations import gaussian_noise, haze, scratches
 from jaxgen.errors import UsageError
 from jaxgen.inference.noise_level import estimate
 from jaxgen.inference.restorer import examine, restore
@@ -46,7 +46,7 @@ def test_what_is_no_network_of_ours_is_told(tmp_path):
         restorers.read("denoise_grey")
     path = tmp_path / "other.safetensors"
     weights.write(path, {"params": {"w": np.zeros(1, np.float32)}}, {"a": "b"})
-    with pytest.raises(UsageError, match="does not tell which of ResidualUNet"):
+    with pytest.raises(UsageError, match="does not tell which of Dehazer"):
         restorers.read(str(path))
 
 
@@ -109,7 +109,7 @@ def test_tiles_of_a_shipped_network_agree_to_a_tenth_of_a_grey_level(name):
 
 
 def test_what_a_mask_shows_is_mended_whatever_the_tiles():
-    image = picture(3)[:200, :170]
+    image = picture(3)[:120, :100]
     seen, mask = (np.asarray(values[0]) for values in scratches(jax.random.key(3), image[None]))
     mask = (mask >= 0.1).astype(np.float32)
     mended = [
@@ -119,6 +119,15 @@ def test_what_a_mask_shows_is_mended_whatever_the_tiles():
     before, after = (float(masked_psnr(image[None], values[None], mask[None])[0]) for values in (seen, mended[0]))
     assert after > before + 6
     assert abs(mended[0] - mended[1]).max() * LEVELS < 0.1
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_haze_is_taken_away_at_any_size(times):
+    image = picture(3)
+    hazy = np.asarray(haze(jax.random.key(2), image[None])[0])
+    large, seen = (values.repeat(times, 0).repeat(times, 1) for values in (image, hazy))
+    restored = restore(network("dehaze"), seen)
+    assert float(psnr(large[None], restored[None])[0]) > float(psnr(large[None], seen[None])[0]) + 3
 
 
 @pytest.mark.parametrize("sigma", [5, 15, 25, 50])

@@ -23,6 +23,7 @@ from jaxgen.training.run_folder import to_json
 
 BIHARMONIC = "biharmonic, mask given"
 PULL_PUSH = "pull and push, mask given"
+RELAXED = "relaxed, mask given"
 DARK_CHANNEL = "dark channel"
 PROTOCOLS = {1: "gray8", 3: "rgb8"}
 """How pictures are compared, by their channels."""
@@ -82,6 +83,7 @@ def classical(name: str) -> dict[str, Way]:
     if name in MASKED:
         ways[BIHARMONIC] = partial(filled, filters.inpaint_biharmonic)
         ways[PULL_PUSH] = partial(filled, filters.inpaint_pull_push)
+        ways[RELAXED] = partial(filled, filters.inpaint_relaxed)
     if name == "haze":
         ways[DARK_CHANNEL] = partial(filtered, filters.dehaze)
     return ways

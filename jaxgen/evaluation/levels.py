@@ -73,7 +73,7 @@ def evaluate(
         pictures = read_pictures(folder, protocol)
         errors = {f"σ {sigma:g}": measure(network, sigma, pictures, seed=seed)._asdict() for sigma in sigmas}
         told[folder] = {"pictures": len(pictures), "sigmas": errors}
-    colours = "gray" if PROTOCOLS[protocol].channels == 1 else "colour, the median over the channels"
+    colours = "gray" if PROTOCOLS[protocol].channels == 1 else "colour"
     return {"protocol": f"{colours}; noise added unclipped, seed {seed}; grey levels of 255", "levels": told}
 
 

@@ -131,7 +131,10 @@ def ways(restorer: Restorer) -> dict[str, restoration.Way]:
             "network": lambda damaged, guide: restore(restorer, damaged),
             "network, ensemble": lambda damaged, guide: restore(restorer, damaged, ensemble=True),
         }
-    given = {"network, σ given": lambda damaged, guide: restore(restorer, damaged, guide)}
+    given = {
+        "network, σ given": lambda damaged, guide: restore(restorer, damaged, guide),
+        "network, σ given, ensemble": lambda damaged, guide: restore(restorer, damaged, guide, ensemble=True),
+    }
     if "noise_level" not in restorers.FILES:
         return given
     level = restorers.load_noise_level()

@@ -10,6 +10,7 @@ from jaxgen.filters.matching import match_template
 from jaxgen.filters.patches import inpaint_patches
 from jaxgen.filters.pull_push import inpaint_pull_push
 from jaxgen.filters.rank import median
+from jaxgen.filters.relaxation import inpaint_relaxed
 from jaxgen.filters.shapes import hu_moments, match_shapes
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "inpaint_biharmonic",
     "inpaint_patches",
     "inpaint_pull_push",
+    "inpaint_relaxed",
     "match_shapes",
     "match_template",
     "mean",

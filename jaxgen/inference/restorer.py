@@ -13,7 +13,8 @@ from jaxgen.models.cost import multiply_adds_per_pixel, parameters
 from jaxgen.models.reach import reach
 
 WHOLE = 4_194_304
-"""Pixels of the largest picture that goes whole through a network without tiles, whose memory grows with it."""
+"""Pixels of the largest picture that goes whole through a network without tiles, whose memory grows with it; of one
+that works on a thumbnail, its module says `whole`."""
 
 PyTree = Any
 Progress = Callable[[int, int], None]
@@ -35,6 +36,7 @@ class Traits(NamedTuple):
       multiply_adds: for each pixel.
       parameters: trained numbers.
       scale: how many times as large as what it is given its pictures are.
+      whole: pixels of the largest picture that goes through it without tiles, where it has no reach.
     """
 
     channels: int
@@ -44,6 +46,7 @@ class Traits(NamedTuple):
     multiply_adds: float
     parameters: int
     scale: int = 1
+    whole: int = WHOLE
 
     @property
     def guides(self) -> int:
@@ -82,6 +85,7 @@ def examine(module, variables: PyTree, channels: int, told: Told) -> Traits:
         multiply_adds=multiply_adds_per_pixel(module, inputs),
         parameters=parameters(variables),
         scale=getattr(module, "scale", 1),
+        whole=getattr(module, "whole", WHOLE),
     )
 
 
@@ -114,7 +118,7 @@ def restore(
       float32[scale · height, scale · width, channels]; values may leave [0, 1].
     Raises:
       ValueError: if the picture has not the restorer's channels, or the guide is missing or not asked for.
-      UsageError: if the network has no tiles and the picture has more than `WHOLE` pixels.
+      UsageError: if the network has no tiles and the picture has more pixels than go through whole.
     """
     traits = restorer.traits
     if image.ndim != 3 or image.shape[-1] != traits.channels:
@@ -122,12 +126,12 @@ def restore(
     if (guide is None) != (traits.guides == 0):
         raise ValueError(f"a restorer that is told {traits.told}: give {'a guide' if traits.guides else 'no guide'}")
     height, width = image.shape[:2]
-    if traits.reach is None and height * width > WHOLE:
+    if traits.reach is None and height * width > traits.whole:
         fits = tiles.fit(traits.multiple)
         reason = "averages over all of it" if fits else f"repeats only every {traits.multiple} pixels"
         raise UsageError(
             f"a picture of {width}×{height} pixels: this network {reason} and cannot go tile by tile; "
-            f"give at most {WHOLE / 1e6:.1f} megapixels, or take another network"
+            f"give at most {traits.whole / 1e6:.1f} megapixels, or take another network"
         )
     if guide is not None:
         told = np.broadcast_to(np.asarray(guide, np.float32), (height, width, traits.guides))

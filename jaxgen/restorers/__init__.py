@@ -11,6 +11,7 @@ import numpy as np
 from jaxgen import weights
 from jaxgen.errors import UsageError, unknown
 from jaxgen.inference.restorer import Restorer, Traits, make_restorer
+from jaxgen.models.dehazer import Dehazer
 from jaxgen.models.dncnn import DnCNN
 from jaxgen.models.ffdnet import FFDNet
 from jaxgen.models.mender import Mender
@@ -21,7 +22,9 @@ from jaxgen.models.unet import UNet
 
 FOLDER = Path(__file__).parent
 SUFFIX = ".safetensors"
-NETWORKS = {network.__name__: network for network in (ResidualUNet, DnCNN, FFDNet, Mender, NoiseLevel, SRResNet, UNet)}
+NETWORKS = {
+    network.__name__: network for network in (Dehazer, DnCNN, FFDNet, Mender, NoiseLevel, ResidualUNet, SRResNet, UNet)
+}
 
 Gives = Literal["pictures", "masks", "levels"]
 """What a network makes of a picture: the restored one, where it is damaged, or how strong its noise is."""
@@ -33,7 +36,7 @@ FILES = {
     "mend": "f8f9092657d421ed17e9f2ac74be69c6d9ce9fa6c470ddce5977d49fa43be449",
     "superres": "36244abd272627ab7b6ec1ee512bc19b9947b74717f74ef53862c47fb46b280a",
     "detect": "991121c8bbd0ca2946f82488904ec187ccb47b336d6efdd57479ad010834d13f",
-    "dehaze": "e1dbbbf34555f3d8ce40ed78c81922690c23f8c0653cd1587d9637488b8330a5",
+    "dehaze": "a609fc38a0bd5c5269a260c5d099e438d31c5f3df5391d2aec885230a65a171a",
     "dejpeg": "7b7c3daf7195d7be1ac92a01c899ee673475cbffc35466e4f65e88c846568334",
     "deblur": "4059e16787bde1d37a02e8481fabacda41c07cdcd5a80b04705cf63e74fac879",
     "detect_lines": "d0669b961e60a2fd7dd337f3bf180fa26116f8bceaa52520ae0f0d5b2d518ce9",

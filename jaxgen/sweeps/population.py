@@ -51,9 +51,10 @@ class Member:
 def choose_execution(step: Callable, state: TrainState, batch: Any) -> str:
     """Returns how members are best run for a step on this machine.
 
-    On a CPU a convolution whose kernels differ between members becomes a grouped one, 3.5 to 6.6 times as slow; one
-    member after the other takes 0.98 to 1.08 times as long as by itself in a loop, and 0.93 to 1.14 times written out,
-    which compiles ten times as long and holds three times the memory. Products of matrices are best batched (0.85).
+    On a CPU a convolution whose kernels differ between members becomes a grouped one, 3.3 to 7 times as slow; one
+    member after the other takes 0.88 to 1.08 times as long as by itself in a loop, and 0.90 to 1.07 times written out,
+    which compiles ten times as long and holds two to three times the memory. Products of matrices are best batched
+    (0.85).
     Measured by `scripts/bench --populations`, 16 members on two cores; on accelerators nothing is measured yet.
     """
     if jax.default_backend() != "cpu":

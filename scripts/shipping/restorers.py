@@ -73,9 +73,14 @@ RECIPES = {
     "denoise_gray": denoiser(30_000, 1, "set12", "bsd68"),
     "denoise_color": denoiser(30_000, 3, "cbsd68"),
     "mend": Recipe(
-        "mender", f"{BSDS500} --data.channels 3 {schedule(4_000)}", "Mender", ("widths", "blocks"), told="mask"
+        "mender", f"{BSDS500} --data.channels 3 {schedule(5_000)}", "Mender", ("widths", "blocks"), told="mask"
     ),
-    "dehaze": clearer(5_000, "--damage haze --hyper.haze-low 0 --hyper.grain 2"),
+    "dehaze": Recipe(
+        "dehazer",
+        f"{BSDS500} --data.channels 3 --hyper.haze-low 0.2 --hyper.haze-high 2 {schedule(16_000)}",
+        "Dehazer",
+        ("widths", "side"),
+    ),
     "dejpeg": clearer(6_000, "--damage jpeg --hyper.quality-high 95"),
     "deblur": clearer(5_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2"),
     "superres": Recipe(

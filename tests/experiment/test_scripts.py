@@ -25,6 +25,7 @@ NAMES = (
     "damage_detector",
     "dcgan",
     "deep_image_prior",
+    "dehazer",
     "denoise",
     "encoder_decoder",
     "gan_mlp",

@@ -1,0 +1,64 @@
+"""Haze taken away by maps of gain and offset that a U-Net finds on a thumbnail of the whole picture.
+
+    python experiments/dehazer.py                                    # procedural haze over photographs
+    python experiments/dehazer.py --data.name folder --data.dir DIR
+
+PSNR and SSIM are told on photographs held out from training, beside those of the hazy ones.
+Source: He and Sun 2015 (an affine map at low resolution), Gharbi et al. 2017 (found by a network); absolute error.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.experiment import (
+    Effect,
+    Kind,
+    ReconstructionLoss,
+    RestorationConfig,
+    RestorationHyper,
+    Shape,
+    compute_dtype,
+    restoration_options,
+)
+from jaxgen.models.dehazer import Dehazer
+from jaxgen.objectives.restoration import make_restoration
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(RestorationConfig):
+    """Options of this experiment."""
+
+    widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    """Filters at each size, from the thumbnail's down."""
+    side: int = 64
+    """Height and width of the thumbnail in pixels."""
+    damage: Kind = "haze"
+    """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
+    losses: tuple[ReconstructionLoss, ...] = ("l1",)
+    """What the network is held to, summed; weights in hyper."""
+    steps: int = 20_000
+    """Training steps in all; a run that is resumed goes on to this number."""
+    batch_size: int = 8
+    """Images that one gradient sees, over all devices."""
+    schedule: Shape = "cosine"
+    """Shape of the learning rate over hyper.schedule_steps."""
+    data: DataConfig = DataConfig(name="photos", size=192, channels=3, fit="crop", flip=True)
+    hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, schedule_steps=20_000, clip_norm=0.5)
+
+    effects: ClassVar[tuple[Effect, ...]] = (
+        *RestorationConfig.effects,
+        Effect(("told",), "choose another network: this one takes no further channel", lambda config: False),
+    )
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    module = Dehazer(config.widths, config.side, dtype=compute_dtype(config))
+    return make_restoration(module, **restoration_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)
