@@ -14,6 +14,7 @@ from jaxgen.errors import UsageError
 from jaxgen.experiment import export, reopen
 from jaxgen.experiment.run import train
 from jaxgen.inference.restorer import guides
+from jaxgen.models.dehazer import Dehazer
 from jaxgen.models.mender import Mender
 from jaxgen.models.rnn import RNN
 from jaxgen.models.srresnet import SRResNet
@@ -137,6 +138,7 @@ def test_files_run_without_jaxgen_for_any_number_and_size(generator, restorer, m
 @pytest.mark.parametrize(
     "module",
     [
+        Dehazer((4, 4), 8),
         Mender((4,), 1, 1, levels=2),
         RNN(3, 1, channels=1),
         SRResNet(4, 1, 2, residual=True),
