@@ -3,9 +3,9 @@
     python experiments/mender.py                                     # photographs that come with the installation
     python experiments/mender.py --damage holes --data.name folder --data.dir DIR
 
-The network is told the mask of what is hidden. PSNR and SSIM are told on photographs held out from training, beside
-those of the damaged ones, and the PSNR of what was hidden.
-Source: Gortler et al. 1996 (pull and push); Zhang et al. 2021 (DRUNet: the U-Net of residual blocks).
+The network is told the mask of what is hidden, and changes nothing away from it. PSNR and SSIM are told on photographs
+held out from training, beside those of the damaged ones, and the PSNR of what was hidden.
+Source: Gortler et al. 1996, Damelin and Hoang 2018 (the filling); Zhang et al. 2021 (DRUNet: the U-Net).
 """
 
 from dataclasses import dataclass

@@ -1,24 +1,30 @@
-"""Hidden places of an image filled: roughly by pull and push, and then by a U-Net that sees how they look.
+"""Hidden places of an image filled: roughly by a filter, and then by a U-Net that sees how they look.
+
+To interpolate across a hidden place is to weigh its neighbours by which of them are known, a product that convolutions
+and ReLUs learn badly: from pull and push alone a network did not reach the thin plate's filling of scratches.
 
 What hides a place may let something of it through, as a stain does; so the network sees the damaged image too, beside
 the rough filling to which it adds.
-Reference: Gortler et al. 1996, section 3.4.2 (pull and push); Zhang et al. 2021 (DRUNet: the residual U-Net).
+Reference: `filters.inpaint_relaxed` (the filter); Zhang et al. 2021 (DRUNet: the residual U-Net).
 """
 
 import math
 
 import jax.numpy as jnp
 from flax import linen as nn
-from jax import Array
+from jax import Array, lax
 from jax.typing import DTypeLike
 
-from jaxgen.filters import inpaint_pull_push
+from jaxgen.filters import inpaint_relaxed
 from jaxgen.models.layers import at_least_float32
 from jaxgen.models.residual_unet import ResidualUNet
 
+EDGE = 2
+"""Pixels around a hidden place that may change with it: what hides it ends in a faint edge."""
+
 
 class Mender(nn.Module):
-    """Images without what hides them, of any height and width.
+    """Images without what hides them, of any height and width; away from hidden places they are as they were.
 
     Attributes:
       widths: channels of each level of the U-Net, from the finest.
@@ -52,8 +58,15 @@ class Mender(nn.Module):
           float[batch, height, width, channels].
         """
         inputs = at_least_float32(inputs)
-        filled = inpaint_pull_push(inputs[..., : self.channels], inputs[..., self.channels :], self.levels)
+        filled = inpaint_relaxed(inputs[..., : self.channels], inputs[..., self.channels :], self.levels)
         unet = ResidualUNet(
             self.widths, self.blocks, self.channels, dtype=self.dtype, param_dtype=self.param_dtype, name="unet"
         )
-        return unet(jnp.concatenate([filled, inputs], -1), train)
+        mended = unet(jnp.concatenate([filled, inputs], -1), train)
+        return jnp.where(near(inputs[..., self.channels :]), mended, inputs[..., : self.channels])
+
+
+def near(mask: Array) -> Array:
+    """Returns bool[batch, height, width, 1], which pixels are at most `EDGE` from where a mask is above 0."""
+    side = 2 * EDGE + 1
+    return lax.reduce_window(mask, -jnp.inf, lax.max, (1, side, side, 1), (1, 1, 1, 1), "SAME") > 0
