@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.filters.checks import checked, checked_mask
+from jaxgen.filters.windows import binomial
 
 MIDDLE = 0.5
 
@@ -65,8 +66,5 @@ def of_four(x: Array) -> Array:
 def doubled(x: Array) -> Array:
     """Returns images of twice the size by linear interpolation, pixels repeated beyond the border."""
     for axis in (1, 2):
-        length = 2 * x.shape[axis]
-        wide = jnp.pad(x.repeat(2, axis), [(1, 1) if i == axis else (0, 0) for i in range(4)], "edge")
-        before, at, after = (jax.lax.slice_in_dim(wide, k, k + length, axis=axis) for k in range(3))
-        x = (before + 2 * at + after) / 4
+        x = binomial(x.repeat(2, axis), axis)
     return x

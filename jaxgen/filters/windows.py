@@ -17,6 +17,14 @@ def reflected(images: Array, rows: int, columns: int) -> Array:
     return jnp.pad(images, ((0, 0), *zip(before, after, strict=True), (0, 0)), mode="reflect")
 
 
+def binomial(images: Array, axis: int) -> Array:
+    """Returns the images filtered by [1, 2, 1] / 4 along an axis, the outermost pixels repeated beyond the border."""
+    length = images.shape[axis]
+    wide = jnp.pad(images, [(1, 1) if i == axis else (0, 0) for i in range(images.ndim)], "edge")
+    before, at, after = (lax.slice_in_dim(wide, k, k + length, axis=axis) for k in range(3))
+    return (before + 2 * at + after) / 4
+
+
 def running(values, size: int, axis: int, combine: Callable):
     """Returns what `combine` makes of every run of neighbours along an axis, `size` − 1 fewer than there were.
 

@@ -14,6 +14,7 @@ from flax import linen as nn
 from jax import Array
 from jax.typing import DTypeLike
 
+from jaxgen.filters.windows import binomial
 from jaxgen.models.layers import at_least_float32
 from jaxgen.models.unet import UNet
 
@@ -54,16 +55,7 @@ class Dehazer(nn.Module):
         )
         thumbnail = jax.image.resize(inputs, (batch, self.side, self.side, channels), "linear")
         # A network for [-1, 1]: without norm and from the thumbnail's brightness alone it would first learn the mean.
-        maps = without_checkers(unet(2 * thumbnail - 1, train))
+        # Takes away what alternates from pixel to pixel, as transposed convolutions leave it.
+        maps = binomial(binomial(unet(2 * thumbnail - 1, train), 1), 2)
         gain, offset = jnp.split(jax.image.resize(maps, (batch, height, width, 2 * channels), "linear"), 2, -1)
         return jnp.exp(gain) * inputs + offset
-
-
-def without_checkers(maps: Array) -> Array:
-    """Returns maps[b, h, w, c] without what alternates from pixel to pixel, as transposed convolutions leave it."""
-    for axis in (1, 2):
-        length = maps.shape[axis]
-        wide = jnp.pad(maps, [(1, 1) if i == axis else (0, 0) for i in range(4)], "edge")
-        before, at, after = (jax.lax.slice_in_dim(wide, k, k + length, axis=axis) for k in range(3))
-        maps = (before + 2 * at + after) / 4
-    return maps

@@ -19,3 +19,11 @@ def photograph(bytes_of_photograph):
 def pair(photograph):
     """A batch of two, the second turned over and darker."""
     return np.stack([photograph, 0.6 * photograph[::-1, ::-1]])
+
+
+@pytest.fixture(scope="session")
+def missing():
+    """Masks of that batch: a hole, a corner and single pixels."""
+    mask = np.zeros((2, 44, 52, 1), np.float32)
+    mask[0, 20:29, 33:41] = mask[1, :6, :5] = mask[1, ::9, ::7] = 1
+    return mask

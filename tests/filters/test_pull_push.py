@@ -4,24 +4,17 @@ import pytest
 from jaxgen import filters
 
 
-@pytest.fixture(scope="module")
-def mask():
-    mask = np.zeros((2, 44, 52, 1), np.float32)
-    mask[0, 20:29, 33:41] = mask[1, :6, :5] = mask[1, ::9, ::7] = 1
-    return mask
+def test_what_is_missing_does_not_count_and_what_is_known_stays(pair, missing):
+    damaged = np.where(missing > 0, np.nan, pair)
+    filled = np.asarray(filters.inpaint_pull_push(damaged, missing))
+    np.testing.assert_array_equal(filled, filters.inpaint_pull_push(pair, missing))
+    np.testing.assert_array_equal(np.where(missing > 0, 0, filled), np.where(missing > 0, 0, pair))
 
 
-def test_what_is_missing_does_not_count_and_what_is_known_stays(pair, mask):
-    damaged = np.where(mask > 0, np.nan, pair)
-    filled = np.asarray(filters.inpaint_pull_push(damaged, mask))
-    np.testing.assert_array_equal(filled, filters.inpaint_pull_push(pair, mask))
-    np.testing.assert_array_equal(np.where(mask > 0, 0, filled), np.where(mask > 0, 0, pair))
-
-
-def test_a_constant_is_filled_exactly_and_all_others_between_what_is_known(pair, mask):
+def test_a_constant_is_filled_exactly_and_all_others_between_what_is_known(pair, missing):
     flat = np.full_like(pair, 0.3)
-    np.testing.assert_allclose(filters.inpaint_pull_push(flat, mask), flat, atol=1e-6)
-    filled = np.asarray(filters.inpaint_pull_push(pair, mask))
+    np.testing.assert_allclose(filters.inpaint_pull_push(flat, missing), flat, atol=1e-6)
+    filled = np.asarray(filters.inpaint_pull_push(pair, missing))
     assert filled.min() >= 0
     assert filled.max() <= 1
 
@@ -34,9 +27,9 @@ def test_a_single_pixel_is_what_its_block_and_its_neighbours_say():
     assert filters.inpaint_pull_push(image, mask, 1)[0, 1, 1, 0] == pytest.approx(0.25)
 
 
-def test_a_ramp_is_nearly_kept(mask):
+def test_a_ramp_is_nearly_kept(missing):
     ramp = np.broadcast_to(np.linspace(0.2, 0.8, 52, dtype=np.float32)[:, None], (2, 44, 52, 1))
-    filled = np.asarray(filters.inpaint_pull_push(ramp, mask))
+    filled = np.asarray(filters.inpaint_pull_push(ramp, missing))
     assert abs(filled - ramp)[0].max() < 0.06
 
 

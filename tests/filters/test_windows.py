@@ -37,3 +37,13 @@ def test_borders_mirror_without_the_outermost_pixel(size):
     rows, columns = size
     expected = np.pad(IMAGE[0, ..., 0], ((rows // 2, (rows - 1) // 2), (columns // 2, (columns - 1) // 2)), "reflect")
     np.testing.assert_array_equal(windows.reflected(IMAGE, *size)[0, ..., 0], expected)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_binomial_weights_along_an_axis_keep_constants_and_take_away_what_alternates(pair, axis):
+    padded = np.pad(pair, [(1, 1) if i == axis else (0, 0) for i in range(4)], "edge")
+    expected = np.apply_along_axis(np.convolve, axis, padded, [0.25, 0.5, 0.25], "valid")
+    np.testing.assert_allclose(windows.binomial(pair, axis), expected, atol=1e-6)
+    alternating = (-1.0) ** np.indices(pair.shape)[axis].astype(np.float32)
+    inner = np.arange(1, pair.shape[axis] - 1)
+    assert abs(windows.binomial(alternating, axis).take(inner, axis)).max() == 0

@@ -58,7 +58,8 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
         found = restorers.load_restorer(name).network(np.concatenate([image, level], -1))
         np.testing.assert_allclose(found, opened.objective.restore(opened.variables, image, level), atol=1e-6)
         # By itself, and with the level told by the network that is shipped already.
-        ways = [f"set, σ {sigma}, network, σ {how}" for sigma in (0, 15, 25, 50) for how in ("given", "estimated")]
+        hows = ("given", "given, ensemble", "estimated")
+        ways = [f"set, σ {sigma}, network, σ {how}" for sigma in (0, 15, 25, 50) for how in hows]
         assert set(card.scores) == {"protocol", *ways}
         assert card.traits.told == "noise"
     assert np.isfinite(found).all()
@@ -67,6 +68,7 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
 
 
 SMALL = {
+    "dehaze": "--data.channels 3 --widths 4 4 --side 8",
     "mend": "--data.channels 3 --widths 4 --blocks 1 --damage holes",
     "superres": "--data.channels 3 --width 4 --blocks 1 --scale 2 --no-norm --residual",
     "detect": "--data.channels 3 --widths 4 8 --damage holes",
