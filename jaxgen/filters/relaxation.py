@@ -22,8 +22,8 @@ def inpaint_relaxed(images: Array, mask: Array, levels: int = 5) -> Array:
     """Returns the images with what is missing filled: as a thin plate in scratches, as by pull and push in wide holes.
 
     Pull and push finds the coarse shape; steps towards a membrane take its blocks away, and steps towards a thin plate
-    carry slopes on across what is narrow. Unlike a solution, a fixed number of steps has a fixed cost, sees a fixed
-    distance and never overshoots in wide holes.
+    carry slopes on across what is narrow. Unlike a solution, a fixed number of steps has a fixed cost and sees a
+    fixed distance.
 
     Args:
       images: float[batch, height, width, channel] in [0, 1].

@@ -35,6 +35,23 @@ def test_margins_tell_nothing(value):
     assert noise_level.estimate(spread, image) == pytest.approx(0.1, rel=0.03)
 
 
+def test_windows_with_fewer_values_cut_speak_for_the_others():
+    image = noisy(900, 700)
+    image[300:] = np.clip(image[300:] + 0.4, 0, 1)
+    # Under the bright part a sixth of the values is cut, and with them a part of the noise.
+    assert ((image[300:] == 1).mean() > 0.1) and spread(image[None, 300:])[0] < 0.09
+    assert noise_level.estimate(spread, image) == pytest.approx(0.1, rel=0.03)
+    bright = image[300:]
+    assert 0.05 < noise_level.estimate(spread, bright) < 0.09
+
+
+def test_noise_beyond_the_range_is_not_cut():
+    image = 0.1 * GENERATOR.standard_normal((900, 700, 1), np.float32)
+    image[:300] += 0.5
+    image[:300] *= 2
+    assert noise_level.estimate(spread, image) == pytest.approx(0.1, rel=0.03)
+
+
 def test_what_is_transparent_tells_nothing():
     image, alpha = np.full((900, 700, 1), 0.3, np.float32), np.zeros((900, 700, 1), np.float32)
     image[:300], alpha[:300] = noisy(300, 700), 1
