@@ -18,7 +18,7 @@ all        rust over 10 %, scratches, tears; then blur of σ 1, noise of σ 10, 
 Widths in pixels are those of pictures of 256×256.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -133,13 +133,6 @@ MASKED = ("rust", "holes", "tears", "scratches", "all")
 strike = jax.jit(lambda name, keys, pictures: DAMAGES[name].apply(keys, pictures), static_argnums=0)
 
 
-def check(names: Sequence[str]) -> None:
-    """Raises UsageError where there is no damage of a name."""
-    for name in names:
-        if name not in DAMAGES:
-            raise unknown("damage", name, DAMAGES)
-
-
 def damaged(name: str, picture: np.ndarray, index: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
     """Returns a picture of the benchmark, and the mask of what is hidden.
 
@@ -154,7 +147,8 @@ def damaged(name: str, picture: np.ndarray, index: int, seed: int = 0) -> tuple[
     Raises:
       UsageError: if there is no such damage.
     """
-    check([name])
+    if name not in DAMAGES:
+        raise unknown("damage", name, DAMAGES)
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), list(DAMAGES).index(name)), index)
     made, opacity = strike(name, key[None], picture[None])
     mask = None if opacity is None else np.asarray(opacity[0] >= VISIBLE, np.float32)

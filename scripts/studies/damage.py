@@ -10,9 +10,9 @@ import jax
 import numpy as np
 
 from jaxgen import images, restorers
-from jaxgen.errors import UsageError
+from jaxgen.errors import UsageError, unknown
 from jaxgen.evaluation import damage_benchmark as benchmark
-from jaxgen.evaluation.damages import DAMAGES, MASKED, centre, check, damaged, read_photographs
+from jaxgen.evaluation.damages import DAMAGES, MASKED, centre, damaged, read_photographs
 from jaxgen.evaluation.restoration import Way
 from jaxgen.metrics.protocols import PROTOCOLS
 from jaxgen.photographs import Photograph
@@ -126,7 +126,7 @@ def run(
       folder: of undamaged colour photographs that nothing was trained on.
       count: how many of them at most, the first by name.
       seed: of the damage.
-      names: of damages; none: all, and undamaged pictures.
+      names: of damages, and `UNDAMAGED` for pictures without; none: all.
       out: a file, written anew after each table; None: none.
       pictures: a folder for the damaged pictures and their masks; None: none.
       say: takes the tables.
@@ -135,7 +135,9 @@ def run(
     Raises:
       UsageError: if there is no such damage, the folder does not fit, or a file cannot be written.
     """
-    check(names)
+    for name in names:
+        if name not in (*DAMAGES, UNDAMAGED):
+            raise unknown("damage", name, (*DAMAGES, UNDAMAGED))
     if out and not out.parent.is_dir():
         raise UsageError(f"no folder {out.parent} for {out.name}: make it first")
     sets = {"photographs": read_photographs(folder, SIDE, count)}
@@ -151,12 +153,13 @@ def run(
                 raise UsageError(f"cannot write {out}: {error.strerror}") from error
 
     say(json.dumps(found["protocol"], indent=1, ensure_ascii=False))
-    for name in names or DAMAGES:
+    for name in names or (*DAMAGES, UNDAMAGED):
+        if name == UNDAMAGED:
+            found[UNDAMAGED] = benchmark.harm(harmless(), sets)
+            keep(benchmark.harm_as_text(found[UNDAMAGED]))
+            continue
         if pictures:
             write_pictures(pictures, name, sets, seed)
         found["damages"][name] = benchmark.benchmark(name, ways(name), sets, seed)
         keep(benchmark.as_text(name, found["damages"][name]))
-    if not names:
-        found[UNDAMAGED] = benchmark.harm(harmless(), sets)
-        keep(benchmark.harm_as_text(found[UNDAMAGED]))
     return found

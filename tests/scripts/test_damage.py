@@ -59,6 +59,9 @@ def test_without_names_undamaged_pictures_are_tried_too(damage, folder, monkeypa
     found = damage.run(str(folder), 2, 0, [], None, None, lambda table: None, lambda name: {}, nothing)
     assert list(found["damages"]) == ["noise"]
     assert found["undamaged"]["photographs"]["rows"] == {"same": {"median": "inf", "least": "inf"}}
+    alone = damage.run(str(folder), 2, 0, ["undamaged"], None, None, lambda table: None, lambda name: {}, nothing)
+    assert alone["undamaged"] == found["undamaged"]
+    assert alone["damages"] == {}
 
 
 def test_mistakes_are_told(damage, folder, tmp_path):
