@@ -15,6 +15,8 @@ from jaxgen.inference.restorer import Told, examine
 
 ROOT = Path(__file__).resolve().parents[2]
 BSDS500 = "--data.name folder --data.dir DIR/bsds500"
+LARGE = "--data.size 128 --batch-size 8"
+"""Crops as large as most of what these networks see from one place, which small ones cut off."""
 BSDS = "Berkeley's BSDS500, its training and test pictures"
 CALM = "--hyper.learning-rate 5e-4 --hyper.clip-norm 0.5"
 TERMS = "to be cited (Arbelaez et al. 2011); its authors ask for non-commercial research and education"
@@ -31,6 +33,7 @@ class Recipe(NamedTuple):
       gives: what the network makes of a picture.
       told: what it is told of the damage.
       sets: folders under DIR on which it is evaluated; none: the pictures held out from its own training.
+      before: like words, of a training whose network this one starts from; empty: none.
     """
 
     experiment: str
@@ -40,6 +43,7 @@ class Recipe(NamedTuple):
     gives: restorers.Gives = "pictures"
     told: Told = "nothing"
     sets: tuple[str, ...] = ()
+    before: str = ""
 
 
 def schedule(steps: int) -> str:
@@ -47,19 +51,20 @@ def schedule(steps: int) -> str:
     return f"--steps {steps} --schedule cosine --hyper.schedule-steps {steps}"
 
 
-def denoiser(steps: int, channels: int, *sets: str) -> Recipe:
-    """Returns a recipe of a blind denoiser."""
-    words = f"{BSDS500} --data.channels {channels} {schedule(steps)}"
-    return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"), told="noise", sets=sets)
+def denoiser(steps: int, channels: int, sets: tuple[str, ...], further: int = 0) -> Recipe:
+    """Returns a recipe of a blind denoiser, with further steps on larger crops where a number of them is given."""
+    words, fields = f"{BSDS500} --data.channels {channels}", ("widths", "blocks")
+    small, large = f"{words} {schedule(steps)}", f"{words} {LARGE} {CALM} {schedule(further)}"
+    first, last = (small, large) if further else ("", small)
+    return Recipe("residual_unet", last, "ResidualUNet", fields, told="noise", sets=sets, before=first)
 
 
-def clearer(steps: int, options: str) -> Recipe:
+def clearer(steps: int, further: int, options: str) -> Recipe:
     """Returns a recipe of a network for colour pictures that undoes damage in all places; it starts from a denoiser."""
-    words = (
-        f"{BSDS500} --data.channels 3 --data.size 96 --batch-size 8 --start denoise_color {CALM} {options} "
-        f"{schedule(steps)}"
-    )
-    return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"))
+    words = f"{BSDS500} --data.channels 3 {CALM} {options}"
+    small = f"{words} --data.size 96 --batch-size 8 --start denoise_color {schedule(steps)}"
+    large = f"{words} {LARGE} {schedule(further)}"
+    return Recipe("residual_unet", large, "ResidualUNet", ("widths", "blocks"), before=small)
 
 
 RECIPES = {
@@ -70,8 +75,8 @@ RECIPES = {
         ("depth", "width"),
         "levels",
     ),
-    "denoise_gray": denoiser(30_000, 1, "set12", "bsd68"),
-    "denoise_color": denoiser(30_000, 3, "cbsd68"),
+    "denoise_gray": denoiser(30_000, 1, ("set12", "bsd68"), further=10_000),
+    "denoise_color": denoiser(30_000, 3, ("cbsd68",)),
     "mend": Recipe(
         "mender", f"{BSDS500} --data.channels 3 {schedule(5_000)}", "Mender", ("widths", "blocks"), told="mask"
     ),
@@ -81,8 +86,8 @@ RECIPES = {
         "Dehazer",
         ("widths", "side"),
     ),
-    "dejpeg": clearer(6_000, "--damage jpeg --hyper.quality-high 95"),
-    "deblur": clearer(5_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2"),
+    "dejpeg": clearer(6_000, 6_000, "--damage jpeg --hyper.quality-high 95"),
+    "deblur": clearer(5_000, 6_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2"),
     "superres": Recipe(
         "srresnet",
         f"{BSDS500} --no-norm --residual --width 32 --blocks 8 --losses l1 --hyper.learning-rate 1e-3 "
@@ -127,11 +132,25 @@ def make(name: str, folder: str, runs: Path, out: Path, trained: str) -> str:
         raise unknown("shipped restorer", name, RECIPES)
     if not out.is_dir():
         raise UsageError(f"no folder {out}: make it first")
-    recipe, path = RECIPES[name], ROOT / "experiments" / f"{RECIPES[name].experiment}.py"
-    script, words = load_script(str(path)), recipe.words.replace("DIR", shlex.quote(folder))
-    config = command.parse(script.Config, shlex.split(words), "", path.name)
-    train(dataclasses.replace(config, run=str(runs / name), picture_every=0), script.build)
-    opened = open_run(runs / name)
+    recipe, run, start = RECIPES[name], runs / name, ""
+    if recipe.before:
+        start = str(runs / f"{name}-before")
+        train_by(recipe.experiment, recipe.before, folder, Path(start), "")
+    train_by(recipe.experiment, recipe.words, folder, run, start)
+    return write(name, run, folder, out, trained)
+
+
+def train_by(experiment: str, words: str, folder: str, run: Path, start: str) -> None:
+    """Trains by words, in which DIR stands for a folder, from another run's network where one is named."""
+    path = ROOT / "experiments" / f"{experiment}.py"
+    script = load_script(str(path))
+    config = command.parse(script.Config, shlex.split(words.replace("DIR", shlex.quote(folder))), "", path.name)
+    train(dataclasses.replace(config, run=str(run), start=start or config.start, picture_every=0), script.build)
+
+
+def write(name: str, run: Path, folder: str, out: Path, trained: str) -> str:
+    """Evaluates a run, writes its network's file and returns the file's sha256; see `make`."""
+    recipe, opened = RECIPES[name], open_run(run)
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
     module = restorers.NETWORKS[recipe.network](**fields(recipe, opened.config))
     tells = recipe.gives == "levels"
@@ -140,13 +159,21 @@ def make(name: str, folder: str, runs: Path, out: Path, trained: str) -> str:
         recipe.gives,
         None if tells else examine(module, variables, opened.config.data.channels, recipe.told),
         damage=getattr(opened.config, "damage", "noise"),
-        command=f"python experiments/{path.name} {recipe.words}",
+        command=commands(recipe),
         trained=trained,
         data=BSDS,
         terms=TERMS,
-        scores=reached(runs / name, recipe.sets, folder) if recipe.sets else held_out(runs / name),
+        scores=reached(run, recipe.sets, folder) if recipe.sets else held_out(run),
     )
     return weights.write(out / f"{name}.safetensors", variables, about)
+
+
+def commands(recipe: Recipe) -> str:
+    """Returns what trains a network, as the model card tells it."""
+    script = f"python experiments/{recipe.experiment}.py"
+    if not recipe.before:
+        return f"{script} {recipe.words}"
+    return f"{script} {recipe.before} --run BEFORE && {script} {recipe.words} --start BEFORE"
 
 
 def fields(recipe: Recipe, config: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@ import json
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -41,7 +42,7 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
         "denoise_gray": ("--widths 4 --blocks 1", ("set",)),
     }[name]
     recipe = shipping.RECIPES[name]._replace(words=f"{TINY} {small[0]}", sets=small[1])
-    monkeypatch.setitem(shipping.RECIPES, name, recipe)
+    monkeypatch.setitem(shipping.RECIPES, name, recipe._replace(before=""))
     sha256 = shipping.make(name, str(folder), folder / "runs", folder, "a test")
     monkeypatch.setattr(restorers, "FOLDER", folder)
     monkeypatch.setitem(restorers.FILES, name, sha256)
@@ -65,6 +66,25 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
     assert np.isfinite(found).all()
     assert restorers.as_text(card).splitlines()[0].split() == ["sha256", sha256]
     json.dumps(card._asdict())
+
+
+def test_a_network_is_trained_from_the_one_before(shipping, folder, monkeypatch):
+    words = f"{TINY} --widths 4 --blocks 1"
+    recipe = shipping.RECIPES["denoise_gray"]._replace(words=f"{words} --data.turn", before=words, sets=())
+    monkeypatch.setitem(shipping.RECIPES, "denoise_gray", recipe)
+    sha256 = shipping.make("denoise_gray", str(folder), folder / "runs", folder, "a test")
+    before, after = (open_run(folder / "runs" / name) for name in ("denoise_gray-before", "denoise_gray"))
+    assert (before.config.start, after.config.start) == ("", str(folder / "runs" / "denoise_gray-before"))
+    monkeypatch.setattr(restorers, "FOLDER", folder)
+    monkeypatch.setitem(restorers.FILES, "denoise_gray", sha256)
+    script = "python experiments/residual_unet.py"
+    assert restorers.read("denoise_gray")[1].command == (
+        f"{script} {words} --run BEFORE && {script} {words} --data.turn --start BEFORE"
+    )
+    # One step of the average is a small step from where it started.
+    first, last = (opened.variables["params"] for opened in (before, after))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-2), first, last)
+    assert any(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a != b).any()), first, last)))
 
 
 SMALL = {
@@ -106,8 +126,9 @@ def test_every_recipe_is_a_command_that_its_experiment_understands(shipping, loa
 
     for recipe in shipping.RECIPES.values():
         module = load_experiment(recipe.experiment)
-        config = command.parse(module.Config, recipe.words.split(), "", recipe.experiment)
-        module.build(config)
+        for words in filter(None, (recipe.before, recipe.words)):
+            config = command.parse(module.Config, words.split(), "", recipe.experiment)
+            module.build(config)
         assert set(shipping.fields(recipe, config)) <= set(restorers.NETWORKS[recipe.network].__dataclass_fields__)
 
 
