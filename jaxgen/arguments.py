@@ -170,6 +170,7 @@ def add_evaluate(commands: Commands) -> None:
     )
     new.add_argument("--count", type=count, help="images, no more than the other split has (default: 10000)")
     choose_latents(new)
+    new.add_argument("--restore", metavar="TASK", help="restore generated images first, as `jaxgen sample` does")
     new.add_argument(
         "--likelihood", type=count, metavar="K", help="a VAE's likelihood of real images by K codes of each"
     )

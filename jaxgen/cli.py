@@ -106,7 +106,7 @@ def evaluate(options: argparse.Namespace) -> None:
     from jaxgen.experiment import measure
 
     if options.on:
-        generating = ("extractor", "count", "reference", "mixture", "truncation", "likelihood", "chunk")
+        generating = ("extractor", "count", "reference", "mixture", "truncation", "restore", "likelihood", "chunk")
         refuse(options, generating, "leave it out with --on, which evaluates a restorer")
         evaluate_restorer(options)
         return
@@ -114,7 +114,7 @@ def evaluate(options: argparse.Namespace) -> None:
     if options.likelihood:
         refuse(
             options,
-            ("extractor", "mixture", "truncation"),
+            ("extractor", "mixture", "truncation", "restore"),
             "leave it out with --likelihood, which looks at no generated images",
         )
         evaluate_likelihood(options)
@@ -130,6 +130,7 @@ def evaluate(options: argparse.Namespace) -> None:
         ema=options.ema,
         components=options.mixture or 0,
         truncation=options.truncation or 0.0,
+        restore=options.restore or "",
     )
     print(json.dumps(found) if options.json else report.as_text(found))
 

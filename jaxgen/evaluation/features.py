@@ -22,6 +22,8 @@ ORDER_SEED = 0
 
 Sample = Callable[..., Array]
 """An objective's: (variables, key, count) -> images, and with classes (variables, key, count, labels)."""
+Restore = Callable[[np.ndarray], np.ndarray]
+"""From images[n, height, width, channel] in [0, 1] to the same without their damage."""
 
 
 class Extractor(NamedTuple):
@@ -94,6 +96,17 @@ def sample_batches(
         key = jax.random.fold_in(jax.random.key(seed), step)
         told = () if labels is None else (np.take(labels, range(step * batch, (step + 1) * batch), mode="wrap"),)
         yield {"image": quantised(draw(variables, key, batch, *told))[: count - step * batch]}
+
+
+def restored_batches(batches: Iterable[Batch], restore: Restore) -> Iterator[Batch]:
+    """Yields batches of images that were restored, in 256 grey levels.
+
+    Args:
+      batches: of images.
+      restore: from float32[n, height, width, channel] to the same, both in [0, 1].
+    """
+    for batch in batches:
+        yield batch | {"image": quantised(jnp.clip(restore(np.asarray(batch["image"])), 0, 1))}
 
 
 def extract(extractor: Extractor, batches: Iterable[Batch], what: str) -> Features:

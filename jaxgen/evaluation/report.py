@@ -15,9 +15,11 @@ from jaxgen.evaluation.features import (
     ORDER_SEED,
     Extractor,
     Features,
+    Restore,
     Sample,
     dataset_batches,
     extract,
+    restored_batches,
     sample_batches,
 )
 from jaxgen.evaluation.memorisation import memorisation
@@ -52,6 +54,7 @@ class Protocol:
       ema: whether the generator's averaged parameters were used.
       seed: of the latents.
       latents: what they are drawn from.
+      restored: by which task of `jaxgen restore` generated images were restored; "no" where they were not.
     """
 
     extractor: str
@@ -74,6 +77,7 @@ class Protocol:
     ema: bool
     seed: int
     latents: str
+    restored: str
 
 
 def load_split(config: data.Config, split: str, *, dequantise: bool = False) -> Dataset:
@@ -125,6 +129,8 @@ def evaluate(
     seed: int = 0,
     ema: bool = True,
     latents: str = "the prior",
+    restore: Restore | None = None,
+    restored: str = "no",
 ) -> dict[str, Any]:
     """Returns the scores of generated images, the floor and the protocol, as plain values.
 
@@ -141,6 +147,8 @@ def evaluate(
       seed: of the latents, at most `LARGEST_SEED`.
       ema: whether the variables are averaged ones, for the protocol.
       latents: what `sample` draws them from, in words, for the protocol.
+      restore: what generated images are restored by before they are looked at; None: nothing.
+      restored: what that is, in words, for the protocol.
     Returns:
       {"scores", "floor", "memorisation", "protocol", "seconds" (without reading the data, and without the floor)}.
     Raises:
@@ -156,6 +164,8 @@ def evaluate(
     scores.require_enough(generated, width, f"generated or {OTHER[reference]}", count, OPTION)
     labels = labels_of(real, conditional)
     made = sample_batches(sample, variables, seed, generated, extractor.batch, labels)
+    if restore:
+        made = restored_batches(made, restore)
     fake = extract(extractor, made, "generated")
     found = scores.all_scores(real, fake, extractor.prefix, extractor.modes)
     seconds = time.perf_counter() - begin
@@ -184,6 +194,7 @@ def evaluate(
         ema=ema,
         seed=seed,
         latents=latents,
+        restored=restored,
     )
     return {
         "scores": found,

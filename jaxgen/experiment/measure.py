@@ -12,6 +12,7 @@ from jaxgen.evaluation.memorisation import ADVICE
 from jaxgen.experiment import mixture, reopen
 from jaxgen.experiment.adversarial import classes
 from jaxgen.experiment.truncation import describe, with_truncation
+from jaxgen.restoring import tasks
 from jaxgen.step.optimizers import hyper_arrays
 from jaxgen.training import progress
 
@@ -29,6 +30,7 @@ def evaluate_run(
     ema: bool = True,
     components: int = 0,
     truncation: float = 0.0,
+    restore: str = "",
     say: Callable[[str], None] = progress.say,
 ) -> dict[str, Any]:
     """Returns a run's scores, floor and protocol, and appends them to RUN/evaluations.jsonl.
@@ -44,17 +46,19 @@ def evaluate_run(
       components: of a Gaussian mixture, fitted to the codes of training images, that latents are drawn from; 0: they
         are drawn from the prior.
       truncation: at what the numbers of latents are cut, in standard deviations; 0: nowhere.
+      restore: task of `jaxgen restore` by which generated images are restored before they are measured; empty: none.
       say: takes warnings.
     Returns:
       {"step", "checkpoint", "scores", "floor", "protocol", "seconds"}.
     Raises:
-      UsageError: if the run generates nothing, cannot be opened, or does not fit the extractor.
+      UsageError: if the run generates nothing, cannot be opened or does not fit the extractor, or for an unknown task.
     """
     built = reopen.build(run, say)
     if built.objective.sample is None:
         raise UsageError(f"{run}: {reopen.NOTHING_GENERATED}; a restorer is evaluated with --on FOLDER")
     # Before the checkpoint is read: that takes long, and what does not fit is known already.
     network = networks.choose(extractor, built.config.data.name, built.config.data.channels)
+    clean = tasks.make_clean(restore) if restore else None
     opened = reopen.open_built(run, built, which=which, ema=ema, say=say)
     latents = "the prior"
     if components:
@@ -73,6 +77,8 @@ def evaluate_run(
             seed=seed,
             ema=ema,
             latents=latents,
+            restore=clean,
+            restored=restore or "no",
         )
     except ValueError as error:  # Metrics raise it for images that cannot be measured.
         raise UsageError(f"{run} at step {opened.step}: {error}") from error

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jaxgen import images, restorers
+from jaxgen.data.resample import to_uint8
 from jaxgen.errors import UsageError, unknown
 from jaxgen.evaluation import damage_benchmark as benchmark
 from jaxgen.evaluation.damages import DAMAGES, MASKED, centre, damaged, read_photographs
@@ -48,6 +49,20 @@ def medical() -> dict[str, np.ndarray]:
         "ihc": pixels(data.immunohistochemistry()),
         "phantom": pixels(data.shepp_logan_phantom()),
     }
+
+
+def strike_all(name: str, pictures: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Returns pictures damaged as those of the benchmark are, each by a key of its own.
+
+    Args:
+      name: of the damage.
+      pictures: uint8[n, height, width, 1 or 3].
+      seed: of the damage.
+    Raises:
+      UsageError: if there is no such damage.
+    """
+    made = [damaged(name, picture.astype(np.float32) / 255, i, seed)[0] for i, picture in enumerate(pictures)]
+    return to_uint8(255 * np.stack(made))
 
 
 def mend(task: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

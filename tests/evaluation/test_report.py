@@ -72,7 +72,22 @@ def test_the_protocol_tells_what_two_scores_must_share(found):
         "ema": True,
         "seed": 3,
         "latents": "the prior",
+        "restored": "no",
     }
+
+
+def test_generated_images_are_restored_before_they_are_looked_at(found):
+    seen = []
+
+    def restore(images):
+        seen.append(images.shape)
+        return REAL[: len(images)] + 0.001
+
+    noise = report.evaluate(EXTRACTOR, DIGITS, sample_noise, {}, count=300, restore=restore, restored="to digits")
+    assert seen == [(100, 8, 8, 1)] * 3
+    assert noise["protocol"]["restored"] == "to digits"
+    copies = report.evaluate(EXTRACTOR, DIGITS, lambda variables, key, count: jnp.asarray(REAL[:count]), {}, count=300)
+    assert noise["scores"] == copies["scores"]
 
 
 def test_the_same_seed_gives_the_same_scores_and_another_others(found):

@@ -3,9 +3,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 
-from jaxgen import data
+from jaxgen import data, degradations
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "results"
 
@@ -29,10 +30,26 @@ def test_an_export_holds_the_set_and_its_test_images(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["digits.npz"]
 
 
+def test_training_images_are_exported_damaged_and_those_held_out_as_they_are(tmp_path):
+    file = tmp_path / "blurred.npz"
+    done = results("export", "digits", file, "--size", "16", "--damage", "blur")
+    assert done.returncode == 0
+    for split in ("train", "test"):
+        original = data.load(data.Config(name="digits", size=16, split=split)).arrays
+        exported = data.load(data.Config(name="npz", dir=str(file), split=split)).arrays
+        np.testing.assert_array_equal(exported["label"], original["label"])
+        if split == "test":
+            np.testing.assert_array_equal(exported["image"], original["image"])
+        else:
+            blurred = degradations.blur(jax.random.key(0), original["image"][:5] / np.float32(255), 2.0)
+            np.testing.assert_allclose(exported["image"][:5] / 255, blurred, atol=0.51 / 255)
+
+
 def test_mistakes_are_told_in_one_line(tmp_path):
     for arguments, message in [
         (("export", "digist", "x.npz"), "unknown data set 'digist': did you mean digits"),
         (("export", "digits", tmp_path / "absent" / "x.npz"), "cannot write"),
+        (("export", "digits", "x.npz", "--damage", "blurr"), "unknown damage 'blurr': did you mean blur"),
     ]:
         done = results(*arguments)
         assert done.returncode == 2
