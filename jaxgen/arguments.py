@@ -150,7 +150,11 @@ def add_sample(commands: Commands) -> None:
     choose_latents(new)
     new.add_argument("--label", type=int, help="class of all pictures, of a conditional run (default: every class)")
     new.add_argument("--restore", metavar="TASK", help="restore them by a task of `jaxgen restore`, as in denoise")
-    new.add_argument("--nearest", action="store_true", help="write nearest.png, with training images below, too")
+    new.add_argument(
+        "--nearest",
+        action=argparse.BooleanOptionalAction,
+        help="write nearest.png, with training images below (default: where they are there)",
+    )
     new.add_argument("--out", type=Path, help="folder for grid.png and the single pictures (default: in RUN/samples)")
     choose_variables(new)
 

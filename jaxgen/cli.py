@@ -62,24 +62,32 @@ def sample(options: argparse.Namespace) -> None:
     chosen += f"-{options.restore}" if options.restore else ""
     out = options.out or options.run / "samples" / f"step-{opened.step:08d}-seed-{options.seed}{chosen}"
     print(pictures.write_all(out, made))
-    if options.nearest:
-        print(write_nearest(opened.config.data, made, out / "nearest.png"))
+    try:
+        told = write_nearest(opened.config.data, made, out / "nearest.png") if options.nearest is not False else ""
+    except UsageError as error:
+        if options.nearest:
+            raise
+        told = f"no nearest training images: {error}"
+    if told:
+        print(told)
 
 
-def write_nearest(config, made, path: Path) -> Path:
-    """Writes rows of pictures, each above the row of their nearest training images, and returns the path.
+def write_nearest(config, made, path: Path) -> str:
+    """Writes rows of pictures, each above the row of their nearest training images, and returns what they tell.
 
     Raises:
       UsageError: if the training images are not there, or cannot be compared.
     """
-    from jaxgen import data, images
-    from jaxgen.evaluation.memorisation import beside_nearest
+    from jaxgen import images
+    from jaxgen.evaluation.memorisation import beside_nearest, describe
+    from jaxgen.evaluation.report import load_split, load_trained
 
-    rows = beside_nearest(made, data.load(config))
+    trained = load_trained(config)
+    rows = beside_nearest(made, trained)
     if rows is None:
         raise UsageError("nearest: the training images are streamed, cropped or composed, and have no nearest one")
     images.write(path, images.grid(rows))
-    return path
+    return f"{path}\n{describe(made, trained, load_split(config, 'test'))}"
 
 
 def fill(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgen import cli, data, images
+from jaxgen.errors import UsageError
 from jaxgen.experiment import GanConfig, reopen
 from jaxgen.experiment.scripts import load_script
 from jaxgen.step.state import Objective
@@ -69,8 +70,9 @@ def test_training_again_to_the_same_step_changes_nothing(trained, capsys, experi
 def test_sample_writes_a_grid_and_single_pictures(trained, tmp_path, capsys):
     status, out, _ = run(capsys, "sample", trained, "--count", 5, "--seed", 1, "--out", tmp_path / "a")
     assert status == 0
-    assert out.strip() == str(tmp_path / "a" / "grid.png")
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [f"{i:04d}.png" for i in range(5)] + ["grid.png"]
+    assert out.splitlines()[0] == str(tmp_path / "a" / "grid.png")
+    written = [f"{i:04d}.png" for i in range(5)] + ["grid.png", "nearest.png"]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == written
     assert images.read(tmp_path / "a" / "0000.png").shape == (28, 28, 1)
 
 
@@ -119,7 +121,7 @@ def test_pictures_of_one_class_have_a_folder_of_their_own(tmp_path, capsys, monk
     status, out, _ = run(capsys, "sample", tmp_path, "--label", 2, "--count", 2)
     assert status == 0
     folder = tmp_path / "samples" / "step-00000007-seed-0-label-2"
-    assert out.strip() == str(folder / "grid.png")
+    assert out.splitlines()[0] == str(folder / "grid.png")
     np.testing.assert_allclose(images.read(folder / "0001.png"), 0.5, atol=0.01)
 
 
@@ -179,8 +181,23 @@ def test_restored_images_are_not_scored_as_generated_ones(experiments, tmp_path,
 
 
 def test_sampling_needs_no_data(trained, tmp_path, capsys, monkeypatch):
+    def load(config):
+        raise UsageError("the data are gone")
+
+    monkeypatch.setattr("jaxgen.data.load", load)
+    status, out, _ = run(capsys, "sample", trained, "--count", 1, "--out", tmp_path)
+    assert (status, "no nearest training images: the data are gone" in out) == (0, True)
+    status, _, err = run(capsys, "sample", trained, "--count", 1, "--out", tmp_path, "--nearest")
+    assert (status, err) == (2, "jaxgen: the data are gone\n")
     monkeypatch.setattr("jaxgen.data.load", None)
-    assert run(capsys, "sample", trained, "--count", 1, "--out", tmp_path)[0] == 0
+    assert run(capsys, "sample", trained, "--count", 1, "--out", tmp_path, "--no-nearest")[0] == 0
+
+
+def test_the_nearest_training_images_stand_below_samples(trained, tmp_path, capsys):
+    status, out, _ = run(capsys, "sample", trained, "--count", 3, "--out", tmp_path)
+    assert status == 0
+    assert "away by pixels, in the median: nearest training image" in out
+    assert (tmp_path / "nearest.png").is_file()
 
 
 @pytest.mark.parametrize(
@@ -233,8 +250,6 @@ def test_a_changed_script_is_said(trained, capsys, tmp_path):
 
 
 def test_a_restorer_does_not_sample(experiments):
-    from jaxgen.errors import UsageError
-
     module = load_script(str(experiments / "denoise.py"))
     config = module.Config()
     opened = reopen.Opened(config, module.build(config), None, 0)

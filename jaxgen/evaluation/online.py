@@ -8,14 +8,13 @@ from jaxgen import data
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import LARGEST_SEED
 from jaxgen.evaluation.features import Extractor, Sample, extract, sample_batches
-from jaxgen.evaluation.report import labels_of, load_split, real_features
+from jaxgen.evaluation.report import labels_of, load_trained, real_features
 from jaxgen.evaluation.scores import frechet, require_enough
 from jaxgen.step.state import Metrics, Selection, TrainState, averaged
 from jaxgen.training import execute
 
 # Of the latents: a report draws its own from the seed that it is given.
 SEED = LARGEST_SEED + 1
-SPLIT = "train"
 
 
 def make_online(
@@ -23,7 +22,7 @@ def make_online(
 ) -> tuple[Callable[[TrainState], Metrics], Selection]:
     """Returns what measures a state by its generated images, and how to choose among checkpoints by that.
 
-    The reference is the training split, so that a report against the test split judges what was chosen by other images.
+    The reference is what the run is trained on: a report against the test split judges what was chosen by other images.
 
     Args:
       extractor: the network that looks at them.
@@ -35,8 +34,8 @@ def make_online(
     Raises:
       UsageError: if there are too few images; from the measurement, if features are not finite.
     """
-    real = real_features(extractor, load_split(config, SPLIT), count)
-    require_enough(len(real.features), real.features.shape[1], SPLIT, count, "--evaluate-images")
+    real = real_features(extractor, load_trained(config), count)
+    require_enough(len(real.features), real.features.shape[1], config.split, count, "--evaluate-images")
     labels, name = labels_of(real, conditional), f"evaluation/{extractor.prefix}fid"
 
     def evaluate(state: TrainState) -> Metrics:

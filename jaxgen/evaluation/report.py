@@ -22,7 +22,7 @@ from jaxgen.evaluation.features import (
     restored_batches,
     sample_batches,
 )
-from jaxgen.evaluation.memorisation import memorisation
+from jaxgen.evaluation.memorisation import LOOKED_AT, memorisation
 from jaxgen.step.state import PyTree
 
 OTHER = {"test": "train", "train": "test"}
@@ -85,25 +85,15 @@ def load_split(config: data.Config, split: str, *, dequantise: bool = False) -> 
     return data.load(dataclasses.replace(config, split=split, share=1.0, flip=False, dequantise=dequantise))
 
 
+def load_trained(config: data.Config) -> Dataset:
+    """Returns the images that a run was trained on, which may be a share of their split, as they are stored."""
+    return data.load(dataclasses.replace(config, flip=False, dequantise=False))
+
+
 def real_features(extractor: Extractor, dataset: Dataset, count: int) -> Features:
     """Returns the features and labels of up to `count` images of a data set."""
     batches = dataset_batches(dataset, min(count, len(dataset)), extractor.batch)
     return extract(extractor, batches, f"real {dataset.config.split}")
-
-
-def training_features(extractor: Extractor, config: data.Config, count: int, known: dict[str, Features]) -> Features:
-    """Returns the features of up to `count` of the images that a run was trained on; those that are known as they are.
-
-    Args:
-      extractor: the network.
-      config: the run's data.
-      count: at most so many.
-      known: features of whole splits.
-    """
-    if config.share == 1 and config.split in known:
-        return known[config.split]
-    dataset = data.load(dataclasses.replace(config, flip=False, dequantise=False))
-    return real_features(extractor, dataset, count)
 
 
 def labels_of(real: Features, conditional: bool) -> np.ndarray | None:
@@ -171,7 +161,7 @@ def evaluate(
     seconds = time.perf_counter() - begin
     other = real_features(extractor, others, generated)
     floor = scores.all_scores(real, other, extractor.prefix, extractor.modes)
-    trained = training_features(extractor, config, count, {reference: real, OTHER[reference]: other})
+    trained = real_features(extractor, load_trained(config), LOOKED_AT)
     copied = memorisation(fake, trained, real if reference == "test" else other)
     protocol = Protocol(
         extractor=extractor.name,
@@ -199,7 +189,7 @@ def evaluate(
     return {
         "scores": found,
         "floor": floor,
-        "memorisation": copied._asdict() | {"copies": copied.copies},
+        "memorisation": copied._asdict() | {"copied": copied.copied, "copies": copied.copies} if copied else None,
         "protocol": dataclasses.asdict(protocol),
         "seconds": round(seconds, 2),
     }
@@ -209,7 +199,8 @@ def as_text(found: dict[str, Any]) -> str:
     """Returns an evaluation as lines for a person: each score beside its floor, then the protocol."""
     lines = [f"{'':28} {'generated':>12} {'floor':>12}"]
     lines += [f"{name:28} {value:12.5g} {found['floor'][name]:12.5g}" for name, value in found["scores"].items()]
-    copied = found["memorisation"]
-    lines.append(f"{'nearer_to_training':28} {copied['nearer']:12.5g} {copied['real']:12.5g}")
+    if copied := found["memorisation"]:
+        lines.append(f"{'nearer_to_training':28} {copied['nearer']:12.5g} {copied['real']:12.5g}")
+        lines.append(f"{'copied':28} {copied['copied']:12.5g}")
     lines += [f"{name:28} {value}" for name, value in found["protocol"].items()]
     return "\n".join([*lines, f"{'seconds':28} {found['seconds']} (without the floor)"])

@@ -84,7 +84,7 @@ def evaluate_run(
         raise UsageError(f"{run} at step {opened.step}: {error}") from error
     if (generated := found["protocol"]["generated"]) < count:
         say(f"{generated} images are generated and not {count}: the floor has no more, {found['protocol']['floor']}")
-    if found["memorisation"]["copies"]:
+    if found["memorisation"] and found["memorisation"]["copies"]:
         say(f"warning: {ADVICE}")
     found = {"step": opened.step, "checkpoint": which, **found}
     keep(run, found)

@@ -7,7 +7,7 @@ from jax import Array
 
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.features import dataset_batches
-from jaxgen.evaluation.report import load_split
+from jaxgen.evaluation.report import load_trained
 from jaxgen.experiment.reopen import Opened
 from jaxgen.step.state import PyTree
 from jaxgen.training import execute
@@ -15,7 +15,7 @@ from jaxgen.training import execute
 COMPONENTS = 10
 IMAGES = 10_000
 BATCH = 500
-SEED = 0  # of the fit, which starts from clusters
+SEED = 0  # of the fit, which starts from clusters, and of black and white
 
 
 def training_codes(opened: Opened, count: int = IMAGES) -> np.ndarray:
@@ -26,11 +26,16 @@ def training_codes(opened: Opened, count: int = IMAGES) -> np.ndarray:
     """
     if opened.objective.encode is None:
         raise UsageError("this run has no codes of images; only variational experiments have them")
-    config = opened.config.data
-    dataset = load_split(config, config.split)
-    encode = execute.once(opened.objective.encode)
+    dataset = load_trained(opened.config.data)
+    encode, chance = execute.once(opened.objective.encode), np.random.default_rng(SEED)
+
+    def seen(images: Array) -> np.ndarray:
+        """Returns images as training shows them to the encoder."""
+        images = np.asarray(images)
+        return (chance.random(images.shape) < images).astype(images.dtype) if opened.config.binarise else images
+
     batches = dataset_batches(dataset, min(count, len(dataset)), min(BATCH, len(dataset)))
-    return np.concatenate([np.asarray(encode(opened.variables, batch["image"])[0]) for batch in batches])
+    return np.concatenate([np.asarray(encode(opened.variables, seen(batch["image"]))[0]) for batch in batches])
 
 
 def fit_mixture(codes: np.ndarray, components: int) -> tuple[Array, Array, Array]:

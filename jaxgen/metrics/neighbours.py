@@ -170,22 +170,20 @@ def nearest(samples: Array, others: Array) -> tuple[Array, Array]:
 def nearer_share(samples: Features, training: Features, held_out: Features) -> Array:
     """Returns the share of samples that lie nearer to a training sample than to any held-out one.
 
-    Half of them do where the samples are no nearer to what was trained on than to what was not; all of them where they
-    are copies. Both sets must have the same size: among more samples the nearest is nearer.
+    All of them do where they are copies. Where they are no nearer to what was trained on than to what was not, it is
+    the share of the training samples in both sets together: the nearest of all is any of them.
 
     Args:
       samples: float[n, d], finite, generated.
       training: float[m, d], finite.
-      held_out: float[m, d], finite, of the same distribution.
+      held_out: float[k, d], finite, of the same distribution.
     Returns:
       float[] in [0, 1]; equal distances count half.
     Raises:
-      ValueError: if the shapes do not fit, a set is empty, the sizes differ, or features are not finite.
+      ValueError: if the shapes do not fit, a set is empty, or features are not finite.
     Reference: Lopez-Paz and Oquab 2017, section 3.1, for a nearest neighbour as a test of two samples; Meehan,
     Chaudhuri, Dasgupta 2020, for copies.
     """
-    if len(training) != len(held_out):
-        raise ValueError(f"{len(training)} training and {len(held_out)} held-out samples: give as many of both")
     require_features(training, samples, least=1)
     require_features(held_out, samples, least=1)
     trained, unseen = (nearest(jnp.asarray(samples), jnp.asarray(set_))[0] for set_ in (training, held_out))

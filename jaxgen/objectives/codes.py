@@ -3,37 +3,44 @@
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgen.step.gradients import mean_over_devices
 from jaxgen.step.state import Alarm
 
-ACTIVE_DIVERGENCE = 0.01
-"""Nats of a latent's divergence from the prior above which it counts as used by an image."""
 ACTIVE_VARIANCE = 0.01
+"""Of a latent's posterior mean over images, above which it is used; the divergence would not tell: where free bits
+cost nothing, a posterior that is the same for all images has it too."""
 ROWS, STEPS, COLUMNS = 8, 9, 8
 REACH = 3.0  # standard deviations of the prior, to either side
 
 COLLAPSE = Alarm(
-    "model/used_latents",
+    "model/active_units",
     low=1,
     advice="the code tells nothing of the image (posterior collapse): lower hyper.kl-weight, set hyper.free-bits to "
     "0.1 or more, or take a weaker decoder",
 )
 
 
-def active_units(means: Array) -> Array:
+def active_units(means: Array, axis_name: str | None = None) -> Array:
     """Returns how many latents have a posterior mean whose variance over images exceeds 0.01, float[].
 
     Args:
       means: float[images, latent].
+      axis_name: the mapped axis over which the images are spread, or None.
     Reference: Burda, Grosse, Salakhutdinov 2016, section 5.2.
     """
-    return (means.var(0) > ACTIVE_VARIANCE).sum().astype(means.dtype)
+    first, second = mean_over_devices((means.mean(0), (means**2).mean(0)), axis_name)
+    return (second - first**2 > ACTIVE_VARIANCE).sum().astype(means.dtype)
 
 
 def rows_of_pairs(images: Array, others: Array) -> Array:
-    """Returns rows of images, each above the row of its counterparts, float[rows, columns, h, w, c]."""
+    """Returns rows of images, each above the row of its counterparts, float[rows, columns, h, w, c].
+
+    A last row that is not full ends in black.
+    """
     columns = min(COLUMNS, len(images))
-    whole = len(images) // columns * columns
-    rows = jnp.stack([x[:whole].reshape(-1, columns, *x.shape[1:]) for x in (images, others)], 1)
+    missing = -len(images) % columns
+    whole = (jnp.pad(x, [(0, missing)] + [(0, 0)] * (x.ndim - 1)) for x in (images, others))
+    rows = jnp.stack([x.reshape(-1, columns, *x.shape[1:]) for x in whole], 1)
     return rows.reshape(-1, *rows.shape[2:])
 
 

@@ -15,7 +15,7 @@ from jax import Array
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.losses import variational
-from jaxgen.objectives.codes import ACTIVE_DIVERGENCE, COLLAPSE, active_units, interpolations, rows_of_pairs, traversals
+from jaxgen.objectives.codes import COLLAPSE, active_units, interpolations, rows_of_pairs, traversals
 from jaxgen.objectives.likelihoods import LIKELIHOODS
 from jaxgen.objectives.modules import apply
 from jaxgen.objectives.single import PLAYER, make_single
@@ -73,6 +73,10 @@ def make_vae(
         white = jax.vmap(jax.random.bernoulli)(keys, images)
         return white.astype(images.dtype)
 
+    def shown(state: TrainState, images: Array) -> Array:
+        """Returns held-out images as training shows its own, the same at every step."""
+        return seen(example_keys(stream(state.key, Stream.BINARISATION), len(images)), images)
+
     def terms(variables: PyTree, images: Array, noise: Array, hyper: Hyper, train: bool):
         """Returns −log p(x|z), [batch, samples]; log p(z) − log q(z|x), the same; mean, log variance; statistics."""
         (decoded, mean, log_variance), stats = apply(module, variables, images, noise, train=train)
@@ -95,12 +99,11 @@ def make_vae(
     def loss(variables: PyTree, examples: PyTree, hyper: Hyper):
         nll, ratio, mean, log_variance, stats = terms(variables, *examples, hyper, train=True)
         total = bound(nll, ratio, mean, log_variance, hyper).mean()
-        divergence = variational.divergence(mean, log_variance)
         metrics = {
             "loss": total,
             "reconstruction": nll.mean(),
-            "kl": divergence.sum(-1).mean(),
-            "used_latents": (divergence > ACTIVE_DIVERGENCE).sum(-1).mean(dtype=divergence.dtype),
+            "kl": variational.kl_standard_normal(mean, log_variance).mean(),
+            "active_units": active_units(mean, options.get("axis_name")),
         }
         return total, (metrics, stats)
 
@@ -124,7 +127,7 @@ def make_vae(
 
     def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns samples; rows of images, each above the row of its reconstructions; walks between and along codes."""
-        variables, images = averaged(state, PLAYER), batch["image"]
+        variables, images = averaged(state, PLAYER), shown(state, batch["image"])
         codes, _ = encode(variables, images)
         decode = lambda codes: generate(variables, codes.reshape(-1, latent)).reshape(
             *codes.shape[:-1], *images.shape[1:]
@@ -138,7 +141,7 @@ def make_vae(
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         root, variables = stream(state.key, Stream.EVALUATION), averaged(state, PLAYER)
-        images = seen(example_keys(stream(state.key, Stream.BINARISATION), len(batch["image"])), batch["image"])
+        images = shown(state, batch["image"])
         noise = draw_noise(example_keys(root, len(images)), samples)
         nll, ratio, mean, log_variance, _ = terms(variables, images, noise, state.hyper, train=False)
         kl = variational.kl_standard_normal(mean, log_variance).mean()

@@ -5,7 +5,7 @@ import pytest
 
 from jaxgen.data.sources import from_arrays
 from jaxgen.evaluation.features import Features
-from jaxgen.evaluation.memorisation import Memorisation, memorisation, nearest_training
+from jaxgen.evaluation.memorisation import ADVICE, Memorisation, describe, memorisation, nearest_training
 from jaxgen.metrics.neighbours import nearer_share, nearest
 
 RNG = np.random.default_rng(0)
@@ -24,10 +24,11 @@ def test_the_nearest_is_the_one_that_looking_at_all_finds(count):
     np.testing.assert_allclose(distance, every.min(1), atol=1e-4)
 
 
-def test_copies_are_all_nearer_and_new_samples_half_of_the_time():
+def test_copies_are_all_nearer_and_new_samples_as_often_as_there_are_training_ones():
     assert nearer_share(TRAINING + 1e-3, TRAINING, HELD_OUT) == 1
     assert nearer_share(HELD_OUT + 1e-3, TRAINING, HELD_OUT) == 0
     assert abs(nearer_share(FRESH, TRAINING, HELD_OUT) - 0.5) < 0.1
+    assert abs(nearer_share(FRESH, TRAINING, HELD_OUT[:60]) - 300 / 360) < 0.08
 
 
 def test_what_is_equally_near_counts_half():
@@ -37,7 +38,6 @@ def test_what_is_equally_near_counts_half():
 @pytest.mark.parametrize(
     ("sets", "message"),
     [
-        ((FRESH, TRAINING, HELD_OUT[:5]), "300 training and 5 held-out samples: give as many of both"),
         ((FRESH[:, :2], TRAINING, HELD_OUT), "give .samples, features. twice"),
         ((FRESH * np.nan, TRAINING, HELD_OUT), "NaN or infinite"),
     ],
@@ -49,16 +49,29 @@ def test_sets_that_do_not_compare_are_refused(sets, message):
 
 def test_copies_are_told_from_new_images_beside_what_real_ones_give():
     found = memorisation(features(TRAINING[:200] + 1e-3), features(TRAINING), features(HELD_OUT))
-    assert (found.nearer, found.images, found.copies) == (1, 300, True)
-    assert abs(found.real - 0.5) < 0.15
+    assert (found.nearer, found.copied, found.copies) == (1, 1, True)
+    assert (found.generated, found.training, found.held_out) == (200, 300, 150)
+    assert abs(found.real - 2 / 3) < 0.15
     fresh = memorisation(features(FRESH), features(TRAINING[:40]), features(HELD_OUT))
-    assert fresh.images == 40 and not fresh.copies
+    assert abs(fresh.nearer - 40 / 190) < 0.1 and abs(fresh.copied) < 0.15 and not fresh.copies
+
+
+@pytest.mark.parametrize(("share", "copies"), [(1.0, True), (0.9, True), (0.0, False)])
+def test_who_remembers_all_of_a_large_set_is_found(share, copies):
+    draw = np.random.default_rng(1).normal(size=(9000, 5)).astype(np.float32)
+    training, held_out, fresh = draw[:6000], draw[6000:7000], draw[7000:]
+    made = np.where(np.arange(2000)[:, None] < share * 2000, training[:2000] + 1e-4, fresh)
+    found = memorisation(features(made), features(training), features(held_out))
+    assert found.copied == pytest.approx(share, abs=0.25)
+    assert found.copies == copies
 
 
 def test_of_few_images_chance_alone_is_no_memorisation():
-    assert not Memorisation(0.7, 0.5, 20).copies
-    assert Memorisation(0.7, 0.5, 2000).copies
-    assert not Memorisation(0.55, 0.5, 100_000).copies
+    assert not Memorisation(0.7, 0.5, 20, 20, 20).copies
+    assert Memorisation(0.7, 0.5, 2000, 2000, 2000).copies
+    assert not Memorisation(0.58, 0.5, 10**6, 10**6, 10**6).copies
+    assert not Memorisation(1.0, 1.0, 10, 10, 1).copies
+    assert memorisation(features(FRESH), features(TRAINING), features(HELD_OUT[:1])) is None
 
 
 def test_the_nearest_training_image_is_found_whatever_the_slab(monkeypatch):
@@ -68,6 +81,16 @@ def test_the_nearest_training_image_is_found_whatever_the_slab(monkeypatch):
     monkeypatch.setattr("jaxgen.evaluation.memorisation.SLAB", 13)
     np.testing.assert_allclose(nearest_training(samples, dataset), images[[7, 49, 0]] / np.float32(255))
     assert nearest_training(np.zeros((1, 8, 8, 1)), dataset) is None
+
+
+def test_copies_are_told_by_their_pixels_too():
+    images = RNG.integers(0, 256, (450, 4, 4, 1), np.uint8)
+    training, held_out = from_arrays(images[:200]), from_arrays(images[200:400])
+    told = describe(images[:200] / np.float32(255), training, held_out)
+    away, warning = told.splitlines()
+    assert away.startswith("away by pixels, in the median: nearest training image 0, nearest held-out one 0.")
+    assert warning == f"warning: {ADVICE}"
+    assert "warning" not in describe(images[400:] / np.float32(255), training, held_out)
 
 
 def test_it_runs_on_traced_arrays():

@@ -104,6 +104,14 @@ def test_a_person_reads_every_score_beside_its_floor(found):
     assert all(name in text for name in (*found["scores"], *found["protocol"]))
 
 
+def test_who_remembers_all_training_images_is_told(found):
+    copied = found["memorisation"]
+    assert copied["training"] == 1438 and copied["held_out"] == 150
+    assert copied["copied"] > 0.5 and copied["copies"]
+    noise = report.evaluate(EXTRACTOR, DIGITS, sample_noise, {}, count=300)
+    assert not noise["memorisation"]["copies"]
+
+
 def test_fewer_images_than_features_are_refused_and_what_to_raise_is_told():
     with pytest.raises(UsageError, match=r"16 test images for 16 features: .*; raise --count to at least 17"):
         report.evaluate(EXTRACTOR, DIGITS, sample_noise, {}, count=16)

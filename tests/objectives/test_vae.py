@@ -191,6 +191,13 @@ def test_binary_pixels_are_drawn_anew_in_each_step_and_once_for_evaluation():
     np.testing.assert_allclose(*same, rtol=1e-6)
 
 
+def test_pictures_show_what_the_encoder_of_binary_pixels_is_trained_on():
+    objective = make(binarise=True)
+    gray = {"image": jnp.full((64, 2, 2, 1), 0.5)}
+    rows = objective.pictures(jax.jit(objective.init)(jax.random.key(0), gray), gray)["reconstructions"]
+    assert set(np.unique(rows[0])) == {0, 1}
+
+
 def test_a_code_that_nothing_uses_is_warned_of():
     objective = make(likelihood="gaussian", hyper={"kl_weight": 1000.0})
     (alarm,) = objective.alarms
@@ -202,9 +209,20 @@ def test_a_code_that_nothing_uses_is_warned_of():
     assert objective.evaluate(state, BATCH)["evaluation/active_units"] == 0
 
 
+def test_free_bits_do_not_hide_that_a_code_is_unused():
+    # The posterior of a blank image is as far from the prior as costs nothing.
+    objective = make(likelihood="gaussian", hyper={"kl_weight": 1000.0, "free_bits": 0.1})
+    state = jax.jit(objective.init)(jax.random.key(0), {"image": jnp.zeros_like(BATCH["image"])})
+    blank = {"image": jnp.full_like(BATCH["image"], 0.5)}
+    run = jax.jit(lambda state: jax.lax.scan(lambda s, _: objective.step(s, blank), state, length=100))
+    _, metrics = run(state)
+    assert 0.02 < metrics["model/kl"][-1] <= 0.2
+    assert objective.alarms[0].wrong(float(metrics["model/active_units"][-1]))
+
+
 def test_a_used_code_is_not_warned_of(trained):
     objective, state, metrics = trained
-    assert not objective.alarms[0].wrong(float(metrics["model/used_latents"][-1]))
+    assert not objective.alarms[0].wrong(float(metrics["model/active_units"][-1]))
     assert 1 <= objective.evaluate(state, BATCH)["evaluation/active_units"] <= 2
 
 
