@@ -10,15 +10,31 @@ from jaxgen.inference.restorer import Progress, Restorer
 from jaxgen.inference.tiles import SIDES
 from jaxgen.photographs import Photograph
 from jaxgen.restoring import applying
-from jaxgen.restoring.applying import GREY_LEVELS, Result, Settings, Task, apply, load
+from jaxgen.restoring.applying import GREY_LEVELS, Result, Settings, Task, apply, changed, load
 from jaxgen.restoring.automatic import repair
 from jaxgen.restoring.mending import fill, mend
+
+HAZY = 0.04
+"""Root mean square of the change below which there was no haze: the network makes as large a one in one of four clear
+photographs of CBSD68, and a smaller one in one of twenty through haze of β 0.6."""
+SPARSE = 4
+"""Pixels between those that are looked at for that: what haze changes is smooth."""
 
 
 def denoise(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
     """Returns a photograph without its noise; see `apply`."""
     network = load("denoise_gray" if photograph.pixels.shape[-1] == 1 else "denoise_color")
     return apply(network, photograph, settings, progress)
+
+
+def dehaze(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
+    """Returns a photograph without haze, or as it was where there is hardly any; see `apply`."""
+    pixels = photograph.pixels
+    clear = apply(load("dehaze"), photograph, settings._replace(strength=1.0), progress).pixels
+    difference = clear[::SPARSE, ::SPARSE] - pixels[::SPARSE, ::SPARSE]
+    if np.sqrt(np.mean(difference**2)) < HAZY:
+        return Result(pixels, "no haze found")
+    return Result(changed(pixels, clear, settings.strength), "")
 
 
 def undo(name: str, photograph: Photograph, settings: Settings, progress: Progress) -> Result:
@@ -28,7 +44,7 @@ def undo(name: str, photograph: Photograph, settings: Settings, progress: Progre
 
 TASKS: dict[str, Task] = {
     "denoise": denoise,
-    "dehaze": partial(undo, "dehaze"),
+    "dehaze": dehaze,
     "deblur": partial(undo, "deblur"),
     "dejpeg": partial(undo, "dejpeg"),
     "superres": partial(undo, "superres"),

@@ -82,9 +82,11 @@ RECIPES = {
     ),
     "dehaze": Recipe(
         "dehazer",
-        f"{BSDS500} --data.channels 3 --hyper.haze-low 0.2 --hyper.haze-high 2 {schedule(16_000)}",
+        f"{BSDS500} --data.channels 3 --hyper.haze-low 0 --hyper.haze-high 2 --hyper.learning-rate 5e-4 "
+        f"{schedule(5_000)}",
         "Dehazer",
         ("widths", "side"),
+        before=f"{BSDS500} --data.channels 3 --hyper.haze-low 0.2 --hyper.haze-high 2 {schedule(16_000)}",
     ),
     "dejpeg": clearer(6_000, 6_000, "--damage jpeg --hyper.quality-high 95"),
     "deblur": clearer(5_000, 6_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2"),

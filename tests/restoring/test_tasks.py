@@ -38,6 +38,15 @@ def test_other_tasks_are_done_by_the_network_of_their_name(told, task):
     assert told["names"] == [task]
 
 
+@pytest.mark.parametrize(("light", "found"), [(0.13, ""), (0.15, "haze")])
+def test_a_photograph_that_is_hardly_changed_had_no_haze(told, light, found):
+    """The network of the fixture takes half of the light away."""
+    pixels = PIXELS * light
+    result = tasks.dehaze(Photograph(pixels), Settings(strength=0.5), nothing)
+    assert result.told == ("" if found else "no haze found")
+    np.testing.assert_allclose(result.pixels, pixels * (0.75 if found else 1), rtol=1e-6)
+
+
 def test_the_command_names_every_task():
     subparsers = next(a for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction))
     (task,) = (a for a in subparsers.choices["restore"]._actions if a.dest == "task")

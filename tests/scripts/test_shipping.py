@@ -97,7 +97,7 @@ SMALL = {
 
 @pytest.mark.parametrize("name", SMALL)
 def test_networks_for_other_damage_are_shipped_too(shipping, folder, monkeypatch, name):
-    recipe = shipping.RECIPES[name]._replace(words=f"{TINY} {SMALL[name]}")
+    recipe = shipping.RECIPES[name]._replace(words=f"{TINY} {SMALL[name]}", before="")
     monkeypatch.setitem(shipping.RECIPES, name, recipe)
     monkeypatch.setitem(restorers.FILES, name, shipping.make(name, str(folder), folder / "runs", folder, "a test"))
     monkeypatch.setattr(restorers, "FOLDER", folder)
