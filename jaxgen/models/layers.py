@@ -5,7 +5,9 @@ Each takes `dtype` (of the computation; None promotes input and parameters) and 
 
 import dataclasses
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -37,6 +39,7 @@ __all__ = [
     "conv_kernel_gradient",
     "logit",
     "make_norm",
+    "transposed_convolutions",
 ]
 
 Padding = str | Sequence[tuple[int, int]]
@@ -197,6 +200,23 @@ class ConvTranspose(Linear):
             for side, (low, high) in zip(x.shape[1:3], padding, strict=True)
         )
         return conv_input_gradient(x, kernel, self.stride, padding, size)
+
+
+@contextmanager
+def transposed_convolutions() -> Iterator[set[tuple[str, ...]]]:
+    """Yields what becomes the paths of the transposed convolutions that are applied inside the `with`.
+
+    Their kernels count the outputs by the axis before the last, all other kernels by the last one.
+    """
+    found: set[tuple[str, ...]] = set()
+
+    def note(call: Callable, arguments: tuple, named: dict, context: nn.module.InterceptorContext) -> Any:
+        if isinstance(context.module, ConvTranspose):
+            found.add(context.module.path)
+        return call(*arguments, **named)
+
+    with nn.intercept_methods(note):
+        yield found
 
 
 def sum_of_shifts(kernel: Array) -> Array:
