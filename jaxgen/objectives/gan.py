@@ -16,6 +16,7 @@ from jax import Array, lax
 from jaxgen.errors import UsageError
 from jaxgen.losses.adversarial import AdversarialLoss, smooth_labels
 from jaxgen.losses.penalties import clip_weights
+from jaxgen.models.growing import at_step
 from jaxgen.objectives.adversary import require_labels, require_options, require_sense
 from jaxgen.objectives.gan_losses import PlayerLosses
 from jaxgen.objectives.gan_samples import Maker, draw_latents
@@ -130,13 +131,16 @@ class Gan:
         """Returns the state after `critic_steps` updates of the discriminator and one of the generator, and metrics."""
         self.require_sense(state)
         hyper, key = self.schedule(state.hyper, state.step), step_key(state.key, state.step)
-        generator, chunks, past = current(state, "generator"), self.chunks(batch), state.ema.get("history", {})
+        generator, discriminator = (
+            at_step(current(state, name), state.step) for name in ("generator", "discriminator")
+        )
+        chunks, past = self.chunks(batch), state.ema.get("history", {})
 
         # A single update is inlined, and XLA then finds that both players share one pass through the generator.
         update = partial(self.update_discriminator, generator=generator, key=key, hyper=hyper, step=state.step)
         (discriminator, discriminator_opt), discriminator_told = lax.scan(
             partial(update, past=past.get("discriminator")),
-            (current(state, "discriminator"), state.opt_state["discriminator"]),
+            (discriminator, state.opt_state["discriminator"]),
             (chunks, jnp.arange(self.critic_steps)),
             unroll=self.critic_steps == 1,
         )
@@ -149,7 +153,8 @@ class Gan:
         told, stats = new.aux
         made = {"params": new.params, "stats": stats}
         params = {"generator": new.params, "discriminator": discriminator["params"]}
-        ema = {"generator": average(state.ema["generator"], made, decay(hyper["ema_decay"], state.step))}
+        mean = average(state.ema["generator"], made, decay(hyper["ema_decay"], state.step))
+        ema = {"generator": at_step(mean, state.step)}
         if past:
             ema["history"] = running_mean(past, params, state.step)
 
