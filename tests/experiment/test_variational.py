@@ -14,6 +14,7 @@ from jaxgen.experiment import compression, measure, mixture
 from jaxgen.experiment.reopen import open_run, sample
 from jaxgen.experiment.run import train
 from jaxgen.training import memory
+from jaxgen.training.digests import digest
 
 QUIET = {"batch_size": 32, "tensorboard": False, "picture_every": 0, "evaluate_images": 2, "evaluate_every": 0}
 SMALL = {"latent": 4, "hidden": (32,)}
@@ -227,7 +228,19 @@ def test_codes_are_not_replaced_and_not_taken_from_another_run(run, configure, p
         compression.encode_files(run, [pictures], codes, say=silent)
     other = tmp_path / "other"
     train(*configure("vae", other, steps=1, **SMALL), say=silent)
-    with pytest.raises(UsageError, match=r"made at step 400, and .* has 4 at step 1"):
+    with pytest.raises(UsageError, match=r"other variables made, at step 400, and .* is at step 1: give the run"):
+        compression.decode_file(other, codes, tmp_path / "out", say=silent)
+    # Of the same step and size, but not averaged, or of another run.
+    with pytest.raises(UsageError, match=r"at step 400, and .* is at step 400: give .* --no-ema as they were then"):
+        compression.decode_file(run, codes, tmp_path / "out", ema=False, say=silent)
+    train(*configure("vae", tmp_path / "seeded", steps=1, seed=1, **SMALL), say=silent)
+    compression.encode_files(other, [pictures], codes, overwrite=True, say=silent)
+    with pytest.raises(UsageError, match="other variables made, at step 1"):
+        compression.decode_file(tmp_path / "seeded", codes, tmp_path / "out", say=silent)
+    assert not (tmp_path / "out").exists()
+    with np.load(codes) as file:
+        np.savez(codes, **{name: file[name] for name in file if name != "digest"})
+    with pytest.raises(UsageError, match=r"no file of codes as `jaxgen encode` writes it \(KeyError\)"):
         compression.decode_file(other, codes, tmp_path / "out", say=silent)
     codes.write_bytes(codes.read_bytes()[:50])
     with pytest.raises(UsageError, match="is no file of codes as `jaxgen encode` writes it"):
@@ -235,8 +248,9 @@ def test_codes_are_not_replaced_and_not_taken_from_another_run(run, configure, p
 
 
 def test_names_in_a_file_of_codes_stay_in_the_folder(run, tmp_path):
-    step = open_run(run).step
-    np.savez(tmp_path / "c.npz", names=["../../escaped"], numbers=np.zeros((1, 4), np.int16), step=0.25, run_step=step)
+    opened = open_run(run)
+    made = {"run_step": opened.step, "digest": digest(opened.variables)}
+    np.savez(tmp_path / "c.npz", names=["../../escaped"], numbers=np.zeros((1, 4), np.int16), step=0.25, **made)
     compression.decode_file(run, tmp_path / "c.npz", tmp_path / "out", say=silent)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["escaped.png"]
     assert not (tmp_path.parent / "escaped.png").exists()
