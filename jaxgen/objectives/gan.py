@@ -17,10 +17,9 @@ from jaxgen.errors import UsageError
 from jaxgen.losses.adversarial import AdversarialLoss, smooth_labels
 from jaxgen.losses.penalties import clip_weights
 from jaxgen.models.growing import at_step
-from jaxgen.objectives.adversary import require_labels, require_options, require_sense
+from jaxgen.objectives.adversary import call, require_labels, require_options, require_sense
 from jaxgen.objectives.gan_losses import PlayerLosses
 from jaxgen.objectives.gan_samples import Maker, draw_latents
-from jaxgen.objectives.modules import apply
 from jaxgen.objectives.stability import diversity, make_alarms
 from jaxgen.step.averages import average, decay, running_mean, squared_distance
 from jaxgen.step.gradients import Descent, descend
@@ -169,10 +168,17 @@ class Gan:
             ema=ema,
         ), metrics
 
-    def judge(self, state: TrainState, images: Array) -> Array:
-        """Returns the discriminator's logits of images in [0, 1], a pack of which shows the same image."""
+    def judge(self, state: TrainState, images: Array, labels: Array | None = None) -> Array:
+        """Returns the discriminator's logits of images in [0, 1], a pack of which shows the same image.
+
+        Args:
+          state: as it was trained.
+          images: float[b, h, w, c].
+          labels: int32[b], their classes; None without classes.
+        """
         shown = jnp.concatenate([2 * images - 1] * self.packing, -1)
-        return apply(self.discriminator, current(state, "discriminator"), shown, train=False)[0]
+        packed = jnp.tile(labels[:, None], self.packing) if self.classes else None
+        return call(self.discriminator, current(state, "discriminator"), shown, packed, False)[0]
 
     def require_sense(self, state: TrainState) -> None:
         """Raises where the discriminator's layers contradict what is asked of it."""
@@ -271,5 +277,5 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
         sample=gan.maker.sample,
         generate=gan.maker.generate,
         latent=gan.latent,
-        judge=None if gan.classes else gan.judge,
+        judge=gan.judge,
     )
