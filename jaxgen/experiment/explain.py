@@ -35,7 +35,7 @@ class Explained(NamedTuple):
       scores: float32[n]: the logit of the class that is named, or how real an image looks, as one of its class
         where the discriminator is told it.
       saliency: float32[n, h, w], see `attribution.saliency`.
-      places: float32[n, h, w] in [0, 1], see `attribution.grad_cam`; zeros where the network has no convolution.
+      places: float32[n, h, w] in [0, 1], see `attribution.grad_cam`; zeros where the network has no maps.
     """
 
     images: np.ndarray
@@ -133,5 +133,5 @@ def explain_run(
     rows = as_rows(found)
     images.write(out, images.grid(rows))
     scores = ", ".join(f"{score:.2f}" for score in found.scores[:8])
-    told = "" if found.places.any() else "; this network has no convolution, so no places"
+    told = "" if found.places.any() else "; this network has no maps, so no places"
     return f"{out}  picture, saliency, places; scores {scores}{', …' if len(found.scores) > 8 else ''}{told}"

@@ -18,7 +18,7 @@ from jax.typing import DTypeLike
 from jaxgen.errors import UsageError
 from jaxgen.models.attention import SelfAttention, require_side
 from jaxgen.models.heads import discriminator_head
-from jaxgen.models.layers import BatchNorm, Conv, Dense, at_least_float32
+from jaxgen.models.layers import BatchNorm, Conv, Dense, Maps, at_least_float32
 from jaxgen.models.resnet import CriticBlock, UpBlock, linear_init, mean_pool, upsample
 from jaxgen.models.sizes import pyramid
 
@@ -159,7 +159,7 @@ class Critic(nn.Module):
                 x = SelfAttention(self.norm == "spectral", name=f"attention_{side // 2}", **self.dtypes)(x, train)
         for i in range(2):
             x = self.block(x, train, down=False, name=f"last_{i}")
-        x = at_least_float32(jax.nn.relu(x)).mean((1, 2))
+        x = at_least_float32(Maps(name="maps")(jax.nn.relu(x))).mean((1, 2))
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
         linear = {"spectral": self.norm == "spectral", "kernel_init": linear_init, "param_dtype": self.param_dtype}
         return discriminator_head(self, x, train, labels, **ends, **linear)

@@ -31,6 +31,7 @@ __all__ = [
     "GroupedConv",
     "InstanceNorm",
     "LayerNorm",
+    "Maps",
     "SpectralNorm",
     "UpsampleConv",
     "at_least_float32",
@@ -265,6 +266,14 @@ def logit(x: Array, train: bool | None = None, **linear) -> Array:
       float[batch].
     """
     return Dense(1, name="logit", **linear)(at_least_float32(x.reshape(len(x), -1)), train)[:, 0]
+
+
+class Maps(nn.Module):
+    """Nothing but a mark: what passes it are a network's maps after norm and activation, see `attribution`."""
+
+    def __call__(self, x: Array) -> Array:
+        """Returns float[batch, height, width, channel] as it is given."""
+        return x
 
 
 class Dropout(nn.Module):
