@@ -143,13 +143,13 @@ def with_nearest(pictures: dict[str, Array], dataset: data.Dataset) -> dict[str,
     return pictures if rows is None else pictures | {"nearest": rows}
 
 
-def require_memory(config: Config, objective: Objective, template: TrainState, first: Batch) -> None:
+def require_memory(config: Config, objective: Objective, template: TrainState, first: Batch, devices: int) -> None:
     """Raises UsageError where several codes for each image cannot fit memory, before a step is compiled."""
     if getattr(config, "samples", 1) == 1:
         return
     batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((config.batch_size, *x.shape[1:]), x.dtype), first)
     # One of its values and one of its gradient are there at the same time.
-    needed = 2 * memory.largest_array(objective.step, template, batch)
+    needed = 2 * memory.largest_array(objective.step, template, batch) // memory.memories(devices)
     told = f"a step of {config.batch_size} images with {config.samples} codes each"
     memory.require(needed, told, "lower samples or batch-size, or raise microbatches")
 
@@ -176,9 +176,13 @@ class Prepared(NamedTuple):
     template: TrainState
 
 
-def prepare(config: Config, build: Build) -> Prepared:
+def prepare(config: Config, build: Build, devices: int = 1) -> Prepared:
     """Returns what training needs before its first step.
 
+    Args:
+      config: the recipe.
+      build: (config, axis_name) -> objective.
+      devices: over how many each batch will be spread.
     Raises:
       UsageError: if something about the configuration or the data must be put right first.
     """
@@ -189,7 +193,7 @@ def prepare(config: Config, build: Build) -> Prepared:
     measure, objective = choose_evaluation(config, objective, kept)
     first = dataset.batch(0, 0, 1)
     template = jax.eval_shape(objective.init, jax.random.key(0), first)
-    require_memory(config, objective, template, first)
+    require_memory(config, objective, template, first, devices)
     return Prepared(config, dataset, objective, kept, measure, first, template)
 
 
@@ -238,7 +242,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     if not first_process:
         # The clock of one process decides when it is late, and one is enough to tell what happens.
         options, say = dataclasses.replace(options, checkpoint_minutes=0.0), lambda line: None
-    config, dataset, objective, kept, measure, first, template = prepare(config, build)
+    config, dataset, objective, kept, measure, first, template = prepare(config, build, devices)
     program = execute.compile_program(
         partial(build, config),
         make_feed(dataset),

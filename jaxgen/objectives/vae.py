@@ -17,7 +17,7 @@ from jaxgen.errors import UsageError, unknown
 from jaxgen.losses import variational
 from jaxgen.objectives.codes import ACTIVE_DIVERGENCE, COLLAPSE, active_units, interpolations, rows_of_pairs, traversals
 from jaxgen.objectives.likelihoods import LIKELIHOODS
-from jaxgen.objectives.modules import apply
+from jaxgen.objectives.modules import apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.step.randomness import Stream, example_keys, stream
 from jaxgen.step.schedules import Hyper
@@ -25,6 +25,7 @@ from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, Trai
 
 PICTURES = 64
 PAIRS = 32
+TOGETHER = 500  # codes of held-out images whose activations are in memory at once
 
 
 def make_vae(
@@ -125,7 +126,7 @@ def make_vae(
     def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns samples; rows of images, each above the row of its reconstructions; walks between and along codes."""
         variables, images = averaged(state, PLAYER), batch["image"]
-        codes, _ = encode(variables, images)
+        codes = in_parts(lambda part: encode(variables, part)[0], images, TOGETHER)
         decode = lambda codes: generate(variables, codes.reshape(-1, latent)).reshape(
             *codes.shape[:-1], *images.shape[1:]
         )
@@ -137,20 +138,24 @@ def make_vae(
         }
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
-        root, variables = stream(state.key, Stream.EVALUATION), averaged(state, PLAYER)
-        images = seen(example_keys(stream(state.key, Stream.BINARISATION), len(batch["image"])), batch["image"])
-        noise = draw_noise(example_keys(root, len(images)), samples)
-        nll, ratio, mean, log_variance, _ = terms(variables, images, noise, state.hyper, train=False)
-        kl = variational.kl_standard_normal(mean, log_variance).mean()
-        told = {
-            "evaluation/negative_elbo": nll.mean() + kl,
+        variables, count = averaged(state, PLAYER), len(batch["image"])
+
+        def measure(part: PyTree) -> tuple[Array, ...]:
+            white, codes, images = part
+            noise = draw_noise(codes, samples)
+            nll, ratio, mean, log_variance, _ = terms(variables, seen(white, images), noise, state.hyper, train=False)
+            weighted = variational.importance_weighted_bound((ratio - nll).T)
+            return nll.mean(1), variational.kl_standard_normal(mean, log_variance), weighted, mean
+
+        keys = [example_keys(stream(state.key, name), count) for name in (Stream.BINARISATION, Stream.EVALUATION)]
+        nll, kl, weighted, means = in_parts(measure, (*keys, batch["image"]), max(TOGETHER // samples, 1))
+        tighter = {"evaluation/negative_bound": -weighted.mean()} if samples > 1 else {}
+        return tighter | {
+            "evaluation/negative_elbo": nll.mean() + kl.mean(),
             "evaluation/reconstruction": nll.mean(),
-            "evaluation/kl": kl,
-            "evaluation/active_units": active_units(mean),
+            "evaluation/kl": kl.mean(),
+            "evaluation/active_units": active_units(means),
         }
-        if samples > 1:
-            told["evaluation/negative_bound"] = -variational.importance_weighted_bound((ratio - nll).T).mean()
-        return told
 
     return make_single(
         initialise,

@@ -12,7 +12,7 @@ from jaxgen.errors import UsageError
 from jaxgen.evaluation import likelihood
 from jaxgen.experiment import compression, measure, mixture
 from jaxgen.experiment.reopen import open_run, sample
-from jaxgen.experiment.run import train
+from jaxgen.experiment.run import prepare, train
 from jaxgen.training import memory
 from jaxgen.training.digests import digest
 
@@ -104,6 +104,16 @@ def test_as_many_codes_as_do_not_fit_memory_are_told_before_a_step_is_compiled(c
     with pytest.raises(UsageError, match=r"a step of 32 images with 1000 codes each needs at least .*: lower samples"):
         train(*configure("iwae", tmp_path / "run", steps=1, samples=1000, latent=4, hidden=(32,)), say=silent)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_step_that_fits_when_it_is_spread_over_devices_is_not_refused(configure, tmp_path, monkeypatch):
+    config, build = configure("iwae", tmp_path / "run", samples=1000, latent=4, hidden=(32,))
+    # The pixels of 32 images with 1000 codes each, and their gradient.
+    monkeypatch.setattr(memory, "device_bytes", lambda: 2 * 32 * 1000 * 64 * 4 // 2)
+    monkeypatch.setattr(memory, "memories", lambda devices: devices)
+    with pytest.raises(UsageError, match="1000 codes each needs at least"):
+        prepare(config, build)
+    assert prepare(config, build, devices=2).template.step.shape == ()
 
 
 def test_a_bernoulli_likelihood_of_grey_intensities_is_marked(configure, tmp_path):

@@ -7,7 +7,9 @@ from flax import linen as nn
 from jaxgen.errors import UsageError
 from jaxgen.losses import variational
 from jaxgen.metrics.likelihood import importance_sampling
+from jaxgen.objectives import vae
 from jaxgen.objectives.vae import make_vae
+from jaxgen.training import memory
 
 HYPER = {
     "learning_rate": 1e-2,
@@ -225,6 +227,22 @@ def test_evaluation_tells_the_tighter_bound_too(likelihood):
     found = jax.jit(objective.evaluate)(state, BATCH)
     assert found["evaluation/negative_bound"] < found["evaluation/negative_elbo"]
     assert objective.selection.metric == "evaluation/negative_bound"
+
+
+def test_many_images_are_evaluated_in_parts_with_the_same_result(monkeypatch):
+    objective = make(samples=16, binarise=True)
+    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+    # A function of its own each time: one that was traced is not traced again.
+    evaluate = lambda: jax.jit(lambda state: objective.evaluate(state, BATCH))(state)
+    expected, many = evaluate(), {"image": jnp.zeros((5000, 2, 2, 1))}
+    for name, value in expected.items():
+        assert np.isfinite(value), name
+    monkeypatch.setattr(vae, "TOGETHER", 10**6)
+    for name, value in evaluate().items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-5, err_msg=name)
+    assert memory.largest_array(lambda: objective.evaluate(state, many)) > 5000 * 16 * 2 * 4
+    monkeypatch.undo()
+    assert memory.largest_array(lambda: objective.evaluate(state, many)) <= 5000 * 4 * 4
 
 
 def test_what_makes_no_model_is_refused():
