@@ -21,6 +21,7 @@ from jaxgen.experiment.config import CHANGEABLE, OWN, Config, check
 from jaxgen.experiment.derived import derive
 from jaxgen.experiment.scripts import describe_script, to_dict
 from jaxgen.experiment.start import start_from
+from jaxgen.experiment.variational import GREY, takes_grey_for_binary
 from jaxgen.reports import curves
 from jaxgen.step.state import Batch, Metrics, Objective, TrainState
 from jaxgen.training import distributed, execute, loop, memory, progress, supervision
@@ -154,6 +155,12 @@ def require_memory(config: Config, objective: Objective, template: TrainState, f
     memory.require(needed, told, "lower samples or batch-size, or raise microbatches")
 
 
+def is_grey(images: Array) -> bool:
+    """Returns whether images in [0, 1] are more than black and white."""
+    images = np.asarray(images)
+    return bool(((images > 0) & (images < 1)).any())
+
+
 class Prepared(NamedTuple):
     """What is there before the first step.
 
@@ -260,6 +267,8 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
         restored = checkpoints.restore(program.placed(template))
         distributed.require_same(restored.step if restored else 0, "the checkpoint to go on from")
         if restored is None:
+            if takes_grey_for_binary(config) and is_grey(kept["image"]):
+                say(f"warning: {GREY}")
             start, state = 0, execute.once(objective.init)(jax.random.key(config.seed), first)
             if config.start:
                 state = start_from(state, objective.player, config.start, config.start_with, say)

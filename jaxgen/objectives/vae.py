@@ -62,7 +62,7 @@ def make_vae(
     if samples < 1:
         raise UsageError(f"samples {samples}: give at least 1 code for each image")
     if binarise and likelihood != "bernoulli":
-        raise UsageError(f"binarise with likelihood {likelihood}: set likelihood to bernoulli, or leave binarise out")
+        raise UsageError(f"binarise with likelihood {likelihood}: set likelihood to bernoulli, or give --no-binarise")
     decoder = LIKELIHOODS[likelihood]
 
     def draw_noise(keys: Array, count: int) -> Array:

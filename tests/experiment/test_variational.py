@@ -19,6 +19,7 @@ from jaxgen.training.digests import digest
 QUIET = {"batch_size": 32, "tensorboard": False, "picture_every": 0, "evaluate_images": 2, "evaluate_every": 0}
 SMALL = {"latent": 4, "hidden": (32,)}
 silent = lambda line: None
+npz_of = lambda config, path: dataclasses.replace(config.data, name="npz", dir=str(path))
 
 
 @pytest.fixture(scope="module")
@@ -117,12 +118,28 @@ def test_a_step_that_fits_when_it_is_spread_over_devices_is_not_refused(configur
 
 
 def test_a_bernoulli_likelihood_of_grey_intensities_is_marked(configure, tmp_path):
-    train(*configure("vae", tmp_path / "run", steps=1, **SMALL), say=silent)
     lines = []
-    found = measure.evaluate_likelihood(tmp_path / "run", 5, count=10, say=lines.append)
+    train(*configure("vae", tmp_path / "run", steps=1, **SMALL), say=lines.append)
+    assert any("no probability of images; train with --binarise" in line for line in lines)
+    lines.clear()
+
+    def say(line):
+        lines.append((line, (tmp_path / "run" / measure.FILE).exists()))
+
+    found = measure.evaluate_likelihood(tmp_path / "run", 5, count=10, say=say)
     assert "bits_per_dimension" not in found["scores"]
     assert found["protocol"]["pixels"] == "intensities, which is no probability of images"
-    assert any("no probability of images; train with --binarise" in line for line in lines)
+    # Before the estimate, which may take hours, and not after it.
+    assert [done for line, done in lines if "no probability of images; train with --binarise" in line] == [False]
+
+
+def test_images_that_are_black_and_white_already_are_not_warned_of(configure, tmp_path):
+    image = np.random.default_rng(0).choice(np.uint8([0, 255]), (40, 8, 8, 1))
+    np.savez(tmp_path / "set.npz", image=image)
+    config, build = configure("vae", tmp_path / "run", steps=1, **SMALL)
+    lines = []
+    train(dataclasses.replace(config, data=npz_of(config, tmp_path / "set.npz")), build, say=lines.append)
+    assert not any("no probability" in line for line in lines)
 
 
 @pytest.mark.parametrize(

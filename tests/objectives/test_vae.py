@@ -248,7 +248,9 @@ def test_many_images_are_evaluated_in_parts_with_the_same_result(monkeypatch):
 def test_what_makes_no_model_is_refused():
     with pytest.raises(UsageError, match="samples 0: give at least 1 code for each image"):
         make(samples=0)
-    with pytest.raises(UsageError, match="binarise with likelihood gaussian: set likelihood to bernoulli"):
+    with pytest.raises(
+        UsageError, match="binarise with likelihood gaussian: set likelihood to bernoulli, or give --no-binarise"
+    ):
         make(likelihood="gaussian", binarise=True)
 
 
