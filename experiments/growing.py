@@ -5,7 +5,7 @@
     python experiments/growing.py --run runs/grown_64 --data.size 64 --start runs/grown_32 --fade-steps 1000
 
 Both players start from the smaller run, whose blocks and heads they hold; a line tells what is taken and what is new.
-For --fade-steps updates the image is a mixture of the new one and of the enlarged old one.
+For --fade-steps steps the image is a mixture of the new one and of the enlarged old one.
 Source: Karras, Aila, Laine, Lehtinen 2018, section 2; the blocks of Gulrajani et al. 2017, appendix F; loss and penalty
 of Mescheder, Geiger, Nowozin 2018.
 """
@@ -35,7 +35,7 @@ class Config(GanConfig):
     attention: int = 0
     """Side of the map, in both networks, that attends to itself; 0: none does."""
     fade_steps: int = 0
-    """Updates over which the newest block is faded in; 0: it counts from the start."""
+    """Training steps over which the newest block is faded in; 0: it counts from the start."""
     batch_size: int = 32
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="digits", size=16, channels=1)

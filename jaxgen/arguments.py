@@ -241,6 +241,11 @@ def add_explain(commands: Commands) -> None:
         help="what it looks at (default: held-out images of its data)",
     )
     new.add_argument("--count", type=count, default=16, help="how many held-out images (default: 16)")
+    new.add_argument(
+        "--label",
+        type=int,
+        help="class as which a conditional discriminator judges (default: held-out images' own)",
+    )
     new.add_argument("--out", type=Path, help="picture to write (default: in RUN/samples)")
     new.add_argument("--checkpoint", choices=("last", "best"), default="last", help="which one (default: last)")
 

@@ -263,8 +263,8 @@ def explain(options: argparse.Namespace) -> None:
     """Writes what a run's classifier or discriminator looks at."""
     from jaxgen.experiment.explain import explain_run
 
-    found = explain_run(options.run, options.pictures, count=options.count, out=options.out, which=options.checkpoint)
-    print(found)
+    given = {"count": options.count, "label": options.label, "out": options.out, "which": options.checkpoint}
+    print(explain_run(options.run, options.pictures, **given))
 
 
 def info(options: argparse.Namespace) -> None:

@@ -108,7 +108,7 @@ def test_fill_writes_the_picture_without_its_hole(trained, tmp_path, capsys):
 def test_a_label_is_for_conditional_runs_alone(trained, tmp_path, capsys):
     status, _, err = run(capsys, "sample", trained, "--label", 3, "--out", tmp_path)
     assert status == 2
-    assert err == "jaxgen: label 3: this run's generator is told no classes; leave --label out\n"
+    assert err == "jaxgen: label 3: the networks of this run are told no classes; leave --label out\n"
 
 
 def test_pictures_of_one_class_have_a_folder_of_their_own(tmp_path, capsys, monkeypatch):

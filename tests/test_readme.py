@@ -2,6 +2,8 @@
 
 import re
 import shlex
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -15,8 +17,25 @@ ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
 DOCUMENTS = [TEXT, *(path.read_text() for path in sorted((ROOT / "experiments").glob("*.py")))]
 TYPED = re.compile(r"^\s*(?:python experiments/(\w+)\.py|jaxgen train (\w+))((?:\\+\n|[^#\n])*)", re.MULTILINE)
+one_line = lambda text: " ".join(re.sub(r"\\+\n", " ", text).split())
+
+# What is typed in blocks and in the text, before the changelog, which names commands without what they are given.
+USED = TEXT.partition("\n## Changelog")[0]
+PROGRAM = r"(jaxgen|scripts/(?:results|launch|bench))"
+CALLS = sorted(
+    {
+        (program, one_line(rest))
+        for found in (
+            re.findall(rf"^{PROGRAM} ((?:\\\n|[^#\n])*)", USED, re.MULTILINE),
+            re.findall(rf"`{PROGRAM} ([^`]*)`", re.sub(r"```.*?```", "", USED, flags=re.DOTALL)),
+        )
+        for program, rest in found
+    }
+)
+LAUNCHED = [words.partition("-- ")[2] for program, words in CALLS if program == "scripts/launch"]
 COMMANDS = sorted(
-    {(a or b, " ".join(re.sub(r"\\+\n", " ", rest).split())) for d in DOCUMENTS for a, b, rest in TYPED.findall(d)}
+    {(a or b, one_line(rest)) for d in DOCUMENTS for a, b, rest in TYPED.findall(d)}
+    | {tuple(f"{words} ".split(" ", 2)[1:]) for words in LAUNCHED if words.startswith("train ")}
 )
 
 
@@ -31,8 +50,9 @@ def test_commands_are_understood_and_build_what_they_say(load_experiment, name, 
 
 
 SWEEPS = [
-    " ".join(re.sub(r"\\+\n", " ", rest).split())
-    for rest in re.findall(r"^jaxgen sweep ((?:\\\n|[^\n])*)", TEXT, re.MULTILINE)
+    words.removeprefix("sweep ")
+    for words in [*(words for program, words in CALLS if program == "jaxgen"), *LAUNCHED]
+    if words.startswith("sweep ")
 ]
 
 
@@ -44,9 +64,62 @@ def test_sweeps_are_understood_and_search_what_they_say(load_experiment, words):
     assert [field.text for field in space.fields] == [text.partition("=")[2] for text in options.search]
 
 
+# What stands for something that the parser knows by name or as a number; files and folders may be called anything.
+STAND_INS = {"TASK": "denoise", "S": "25", "A": "0.5"}
+OTHERS = [(program, words) for program, words in CALLS if words.split()[0] not in ("train", "sweep")]
+
+
+def load_script(name):
+    """Returns a script without a suffix as a module."""
+    loader = SourceFileLoader(f"scripts_{name}", str(ROOT / "scripts" / name))
+    module = module_from_spec(spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def parsers():
+    """Returns what understands the words of each program."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "scripts")
+        results, launch, bench = (load_script(name) for name in ("results", "launch", "bench"))
+        yield {
+            "jaxgen": make_parser().parse_args,
+            "scripts/results": results.make_parser().parse_args,
+            "scripts/launch": lambda words: launched(launch, words),
+            "scripts/bench": lambda words: bench.parse(words, bench.CASES),
+        }
+
+
+def launched(launch, words):
+    """Reads what stands before `--` and checks what stands behind it."""
+    place = words.index("--")
+    asked = launch.make_parser().parse_args(words[:place])
+    launch.check(words[place + 1 :], asked.tasks, asked.hosts)
+
+
+@pytest.mark.parametrize(("program", "words"), OTHERS)
+def test_other_commands_are_understood(parsers, program, words):
+    given = [STAND_INS.get(word, word) for word in shlex.split(re.sub(r"[\[\]]", "", words))]
+    parsers[program](given)
+
+
 def test_there_are_commands_to_check():
     assert len(COMMANDS) > 12
-    assert len(SWEEPS) > 2
+    assert len(SWEEPS) > 3
+    verbs = {words.split()[0] for program, words in OTHERS if program == "jaxgen"}
+    assert verbs == {
+        "sample",
+        "info",
+        "evaluate",
+        "encode",
+        "decode",
+        "explain",
+        "restore",
+        "fill",
+        "export",
+    }
+    assert {program for program, _ in OTHERS} == {"jaxgen", "scripts/results", "scripts/launch", "scripts/bench"}
 
 
 def test_python_runs():

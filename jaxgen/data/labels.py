@@ -32,18 +32,35 @@ def check(label: np.ndarray | None, config: Config, where: str = "") -> None:
         )
 
 
-def check_share(label: np.ndarray | None, config: Config) -> None:
-    """Raises UsageError where a share of the images leaves a class without any.
+def check_all_there(label: np.ndarray | None, config: Config) -> None:
+    """Raises UsageError where a class has no image to train on; held-out images need not be of all classes.
 
     Args:
-      label: integer[n] of the images that are left, None where there is none.
-      config: its `share` and `classes` count.
+      label: integer[n] of the images, None where there is none.
+      config: its `classes`, `split` and `share` count.
     """
-    if label is None or config.share == 1 or not config.classes:
+    if label is None or not config.classes or config.split == "test":
         return
-    missing = sorted(set(range(config.classes)) - set(np.unique(label).tolist()))
-    if missing:
-        raise UsageError(
-            f"share {config.share:g} leaves {len(label)} images and none of class {missing[0]}: raise data.share, or "
-            "choose another data.seed"
-        )
+    missing = np.setdiff1d(np.arange(config.classes), label)
+    if len(missing):
+        raise UsageError(f"{left(len(label), config)} none of class {missing[0]}: {remedy(config)}")
+
+
+def check_enough(count: int, config: Config) -> None:
+    """Raises UsageError where there are fewer images than classes, whose labels need not be read for that."""
+    if count < config.classes and config.split != "test":
+        raise UsageError(f"{left(count, config)} not one for each of {config.classes} classes: {remedy(config)}")
+
+
+def left(count: int, config: Config) -> str:
+    """Returns how many images there are and why, in words that go on with which ones are missing."""
+    kept = f"share {config.share:g}" if config.share < 1 else f"split {config.split}"
+    return f"{kept} leaves {count} images and"
+
+
+def remedy(config: Config) -> str:
+    """Returns what to do about a class without images."""
+    if config.share < 1:
+        return "raise data.share, or choose another data.seed"
+    more = ", or raise data.samples" if config.from_run else ""
+    return f"set data.classes to the number of classes, or choose a larger data.split{more}"

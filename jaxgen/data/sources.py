@@ -59,7 +59,7 @@ def from_arrays(image: np.ndarray, label: np.ndarray | None = None, config: Conf
     if label is not None:
         arrays["label"] = class_numbers(np.asarray(label), len(image))[keep]
     labels.check(arrays.get("label"), config)
-    labels.check_share(arrays.get("label"), config)
+    labels.check_all_there(arrays.get("label"), config)
     return Dataset(config, arrays)
 
 
@@ -98,10 +98,11 @@ def from_records(records: Records, keep: np.ndarray, config: Config) -> Dataset:
     keep = keep[chosen(len(keep), config.share, config.split, config.seed)]
     fitted = Fitted(records, keep, config)
     labels.check(fitted.first.get("label"), config)
+    labels.check_enough(len(fitted), config)
     if len(fitted) * fitted.first["image"].nbytes > config.memory * GIB:
         return Dataset(config, {}, fitted)
     arrays = gather_all(fitted)
-    labels.check_share(arrays.get("label"), config)
+    labels.check_all_there(arrays.get("label"), config)
     return Dataset(config, arrays)
 
 

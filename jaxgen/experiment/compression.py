@@ -14,6 +14,7 @@ from jaxgen.errors import UsageError
 from jaxgen.experiment import reopen
 from jaxgen.restoring.files import check_folder, photographs_in
 from jaxgen.training import execute, progress
+from jaxgen.training.digests import digest
 
 STEP = 0.25
 SUFFIX = ".npz"
@@ -27,13 +28,15 @@ class Codes(NamedTuple):
       names: of the pictures, without their suffix.
       numbers: int16[pictures, latent], in steps.
       step: of the numbers, in standard deviations of the prior.
-      run_step: the run's training step whose parameters made them.
+      run_step: the run's training step whose variables made them.
+      digest: of these variables.
     """
 
     names: list[str]
     numbers: np.ndarray
     step: float
     run_step: int
+    digest: str
 
 
 def quantised(codes: np.ndarray, step: float) -> np.ndarray:
@@ -92,8 +95,9 @@ def encode_files(
     pictures = np.stack([read(file, opened.config.data) for file in found])
     means = np.asarray(execute.once(opened.objective.encode)(opened.variables, pictures)[0])
     numbers = quantised(means, step)
+    made_by = {"run_step": opened.step, "digest": digest(opened.variables)}
     with out.open("wb") as file:
-        np.savez_compressed(file, names=names, numbers=numbers, step=step, run_step=opened.step)
+        np.savez_compressed(file, names=names, numbers=numbers, step=step, **made_by)
     made = np.asarray(execute.once(opened.objective.generate)(opened.variables, numbers * np.float32(step), None))
     psnr = -10 * np.log10(max(float(((made - pictures) ** 2).mean()), 1e-12))
     rate, ideal = (bits / pictures.size for bits in (8 * out.stat().st_size, ideal_bits(numbers, step)))
@@ -122,14 +126,15 @@ def decode_file(
       ema: whether the averaged variables are used.
       say: takes warnings.
     Raises:
-      UsageError: if the run has no codes, the file is none of codes, or another run or checkpoint made it.
+      UsageError: if the run has no codes, the file is none of codes, or other variables made it: of another run or
+        checkpoint, or averaged ones where these are not.
     """
     codes = read_codes(path)
     opened = open_variational(run, which, ema, say)
-    if (opened.step, opened.objective.latent) != (codes.run_step, codes.numbers.shape[1]):
+    if (digest(opened.variables), (opened.objective.latent,)) != (codes.digest, codes.numbers.shape[1:]):
         raise UsageError(
-            f"{path} has codes of {codes.numbers.shape[1]} numbers made at step {codes.run_step}, and {run} has "
-            f"{opened.objective.latent} at step {opened.step}: give the run, and the checkpoint, that made them"
+            f"{path} has codes that other variables made, at step {codes.run_step}, and {run} is at step {opened.step}:"
+            " give the run that made them, and --checkpoint and --no-ema as they were then"
         )
     check_folder(out)
     latents = codes.numbers * np.float32(codes.step)
@@ -159,6 +164,6 @@ def read_codes(path: Path) -> Codes:
         with np.load(path, allow_pickle=False) as file:
             # The bare names: a file from elsewhere has no say in where pictures go.
             names = [Path(str(name)).name for name in file["names"]]
-            return Codes(names, file["numbers"], float(file["step"]), int(file["run_step"]))
+            return Codes(names, file["numbers"], float(file["step"]), int(file["run_step"]), str(file["digest"]))
     except Exception as error:  # a damaged archive leads to many kinds
         raise UsageError(f"{path} is no file of codes as `jaxgen encode` writes it ({type(error).__name__})") from error

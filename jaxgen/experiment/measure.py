@@ -12,6 +12,7 @@ from jaxgen.evaluation.memorisation import ADVICE
 from jaxgen.experiment import mixture, reopen
 from jaxgen.experiment.adversarial import classes
 from jaxgen.experiment.truncation import describe, with_truncation
+from jaxgen.experiment.variational import GREY, takes_grey_for_binary
 from jaxgen.restoring import tasks
 from jaxgen.step.optimizers import hyper_arrays
 from jaxgen.training import progress
@@ -125,8 +126,10 @@ def evaluate_likelihood(
     built = reopen.build(run, say)
     if built.objective.log_weights is None:
         raise UsageError(f"{run}: this run has no likelihood; only variational experiments have one")
-    opened = reopen.open_built(run, built, which=which, ema=ema, say=say)
     config = built.config
+    if takes_grey_for_binary(config):
+        say(f"warning: {GREY}")
+    opened = reopen.open_built(run, built, which=which, ema=ema, say=say)
     found = likelihood.evaluate(
         config.data,
         built.objective,
@@ -141,8 +144,6 @@ def evaluate_likelihood(
         seed=seed,
         ema=ema,
     )
-    if "bits_per_dimension" not in found["scores"]:
-        say("warning: a Bernoulli likelihood of grey intensities is no probability of images; train with --binarise")
     found = {"step": opened.step, "checkpoint": which, **found}
     keep(run, found)
     return found

@@ -134,6 +134,15 @@ def open_run(run: Path, *, which: str = "last", ema: bool = True, say=progress.s
     return open_built(run, build(run, say), which=which, ema=ema, say=say)
 
 
+def check_label(config: Config, label: int | None) -> None:
+    """Raises UsageError where a class is given that the networks of a run are not told; None: none is given."""
+    known = classes(config)
+    if label is not None and not known:
+        raise UsageError(f"label {label}: the networks of this run are told no classes; leave --label out")
+    if label is not None and not 0 <= label < known:
+        raise UsageError(f"label {label}: this run has {known} classes; give one from 0 to {known - 1}")
+
+
 def sample(opened: Opened, count: int, seed: int, label: int | None = None) -> Any:
     """Returns images from the prior, float32[count, h, w, c] in [0, 1].
 
@@ -147,11 +156,7 @@ def sample(opened: Opened, count: int, seed: int, label: int | None = None) -> A
     """
     if opened.objective.sample is None:
         raise UsageError(f"{NOTHING_GENERATED}; see the pictures in its samples folder")
-    known = classes(opened.config)
-    if label is not None and not known:
-        raise UsageError(f"label {label}: this run's generator is told no classes; leave --label out")
-    if label is not None and not 0 <= label < known:
-        raise UsageError(f"label {label}: this run has {known} classes; give one from 0 to {known - 1}")
+    check_label(opened.config, label)
     draw = execute.once(opened.objective.sample, static_argnums=2)
     told = () if label is None else (np.full(count, label, np.int32),)
     return draw(opened.variables, jax.random.key(seed), count, *told)

@@ -21,6 +21,7 @@ from jaxgen.experiment.config import CHANGEABLE, OWN, Config, check
 from jaxgen.experiment.derived import derive
 from jaxgen.experiment.scripts import describe_script, to_dict
 from jaxgen.experiment.start import start_from
+from jaxgen.experiment.variational import GREY, takes_grey_for_binary
 from jaxgen.reports import curves
 from jaxgen.step.state import Batch, Metrics, Objective, TrainState
 from jaxgen.training import distributed, execute, loop, memory, progress, supervision
@@ -143,15 +144,21 @@ def with_nearest(pictures: dict[str, Array], dataset: data.Dataset) -> dict[str,
     return pictures if rows is None else pictures | {"nearest": rows}
 
 
-def require_memory(config: Config, objective: Objective, template: TrainState, first: Batch) -> None:
+def require_memory(config: Config, objective: Objective, template: TrainState, first: Batch, devices: int) -> None:
     """Raises UsageError where several codes for each image cannot fit memory, before a step is compiled."""
     if getattr(config, "samples", 1) == 1:
         return
     batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((config.batch_size, *x.shape[1:]), x.dtype), first)
     # One of its values and one of its gradient are there at the same time.
-    needed = 2 * memory.largest_array(objective.step, template, batch)
+    needed = 2 * memory.largest_array(objective.step, template, batch) // memory.memories(devices)
     told = f"a step of {config.batch_size} images with {config.samples} codes each"
     memory.require(needed, told, "lower samples or batch-size, or raise microbatches")
+
+
+def is_grey(images: Array) -> bool:
+    """Returns whether images in [0, 1] are more than black and white."""
+    images = np.asarray(images)
+    return bool(((images > 0) & (images < 1)).any())
 
 
 class Prepared(NamedTuple):
@@ -176,9 +183,13 @@ class Prepared(NamedTuple):
     template: TrainState
 
 
-def prepare(config: Config, build: Build) -> Prepared:
+def prepare(config: Config, build: Build, devices: int = 1) -> Prepared:
     """Returns what training needs before its first step.
 
+    Args:
+      config: the recipe.
+      build: (config, axis_name) -> objective.
+      devices: over how many each batch will be spread.
     Raises:
       UsageError: if something about the configuration or the data must be put right first.
     """
@@ -189,7 +200,7 @@ def prepare(config: Config, build: Build) -> Prepared:
     measure, objective = choose_evaluation(config, objective, kept)
     first = dataset.batch(0, 0, 1)
     template = jax.eval_shape(objective.init, jax.random.key(0), first)
-    require_memory(config, objective, template, first)
+    require_memory(config, objective, template, first, devices)
     return Prepared(config, dataset, objective, kept, measure, first, template)
 
 
@@ -238,7 +249,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     if not first_process:
         # The clock of one process decides when it is late, and one is enough to tell what happens.
         options, say = dataclasses.replace(options, checkpoint_minutes=0.0), lambda line: None
-    config, dataset, objective, kept, measure, first, template = prepare(config, build)
+    config, dataset, objective, kept, measure, first, template = prepare(config, build, devices)
     program = execute.compile_program(
         partial(build, config),
         make_feed(dataset),
@@ -256,6 +267,8 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
         restored = checkpoints.restore(program.placed(template))
         distributed.require_same(restored.step if restored else 0, "the checkpoint to go on from")
         if restored is None:
+            if takes_grey_for_binary(config) and is_grey(kept["image"]):
+                say(f"warning: {GREY}")
             start, state = 0, execute.once(objective.init)(jax.random.key(config.seed), first)
             if config.start:
                 state = start_from(state, objective.player, config.start, config.start_with, say)

@@ -7,6 +7,8 @@ from jaxgen.errors import UsageError
 from jaxgen.experiment.config import Config, Effect, Hyper, compute_dtype, objective_options
 from jaxgen.objectives.likelihoods import LIKELIHOODS
 
+GREY = "a Bernoulli likelihood of grey intensities is no probability of images; train with --binarise"
+
 
 @dataclass(frozen=True)
 class VariationalHyper(Hyper):
@@ -44,6 +46,13 @@ class VariationalConfig(Config):
         ),
         Effect(("hyper.free_bits",), "set samples to 1", lambda config: config.samples == 1),
     )
+
+
+def takes_grey_for_binary(config: Config) -> bool:
+    """Returns whether an experiment's likelihood is of black and white and its images come as they are."""
+    if not isinstance(config, VariationalConfig):
+        return False
+    return LIKELIHOODS[config.likelihood].levels == 2 and not config.binarise
 
 
 def variational_options(config: VariationalConfig, axis_name: str | None) -> dict[str, Any]:

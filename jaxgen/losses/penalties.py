@@ -5,12 +5,13 @@ examples of a batch, and the slope at an image would hold that of its neighbours
 reverse-mode `jax.grad` only, so that critics made of `custom_vjp` functions work, and is differentiable again.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.tree_util import KeyPath, tree_flatten_with_path
 
 from jaxgen import keys
 from jaxgen.losses.per_example import matched, promoted, total
@@ -79,15 +80,22 @@ def clip_weights(params: Any, limit: float | Array) -> Any:
     return jax.tree.map(lambda p: jnp.clip(p, -limit, limit).astype(p.dtype), params)
 
 
-def orthogonality(params: Any) -> Array:
+def orthogonality(params: Any, transposed: Collection[tuple[str, ...]] = ()) -> Array:
     """Returns Σ ‖WᵀW ⊙ (1 − I)‖²_F over all kernels: filters may have any length and are held at right angles.
 
     Args:
-      params: a tree of arrays; those of two axes and more are kernels, whose last axis counts the filters.
+      params: a nested dict of arrays; those of two axes and more are kernels, whose last axis counts the filters.
+      transposed: paths of the layers whose kernels count them by the axis before the last.
     Returns:
       float[], without its weight; 0 where there is no kernel.
     Reference: Brock, Donahue, Simonyan 2019, equation 3.
     """
-    kernels = [promoted(leaf).reshape(-1, leaf.shape[-1]) for leaf in jax.tree.leaves(params) if leaf.ndim >= 2]
+
+    def filters(path: KeyPath, leaf: Array) -> Array:
+        turned = tuple(entry.key for entry in path[:-1]) in transposed
+        kernel = promoted(leaf).swapaxes(-1, -2) if turned else promoted(leaf)
+        return kernel.reshape(-1, kernel.shape[-1])
+
+    kernels = [filters(path, leaf) for path, leaf in tree_flatten_with_path(params)[0] if leaf.ndim >= 2]
     products = [jnp.matmul(kernel.T, kernel, precision="highest") for kernel in kernels]
     return sum((((x * (1 - jnp.eye(len(x), dtype=x.dtype))) ** 2).sum() for x in products), jnp.float32(0))

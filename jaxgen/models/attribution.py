@@ -1,6 +1,6 @@
 """Which pixels, and which places, a network's answer hangs on.
 
-Both are of any function of images in which Flax modules are applied: nothing in the network is written for them.
+Both are of any function of images in which Flax modules are applied; a network marks its maps by `layers.Maps`.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from jaxgen.models.layers import Conv
+from jaxgen.models.layers import Maps
 
 Score = Callable[[Array], Array]
 Path = tuple[str, ...]
@@ -31,7 +31,7 @@ def saliency(score: Score, images: Array) -> Array:
 
 
 def last_maps(score: Score, images: Array) -> Path:
-    """Returns the path of the last convolution whose result is more than one pixel, without computing anything.
+    """Returns the path of the mark on the last maps that are more than one pixel, without computing anything.
 
     Args:
       score: images -> float[batch], in which modules are applied.
@@ -43,7 +43,7 @@ def last_maps(score: Score, images: Array) -> Path:
 
     def note(call: Callable, arguments: tuple, named: dict, context: nn.module.InterceptorContext) -> Any:
         result = call(*arguments, **named)
-        if is_convolution(context) and min(result.shape[1:3]) > 1:
+        if is_mark(context) and min(result.shape[1:3]) > 1:
             found.append(context.module.path)
         return result
 
@@ -51,7 +51,7 @@ def last_maps(score: Score, images: Array) -> Path:
         # A function of its own: one that was traced before is not called again.
         jax.eval_shape(lambda images: score(images), images)  # noqa: PLW0108
     if not found:
-        raise ValueError("no convolution in this network: it has no places to look at")
+        raise ValueError("no maps in this network: it has no places to look at")
     return found[-1]
 
 
@@ -59,13 +59,13 @@ def grad_cam(score: Score, images: Array, path: Path) -> Array:
     """Returns where the features lie that raise an image's score: ReLU(Σₖ αₖ Aₖ), αₖ the mean of ∂ score / ∂ Aₖ.
 
     Args:
-      score: images -> float[batch], each image on its own, in which the convolution is applied once.
+      score: images -> float[batch], each image on its own, in which the mark is passed once.
       images: float[batch, height, width, channel].
-      path: of the convolution whose result is A.
+      path: of the mark that A passes, after norm and activation: what a norm takes away again is no feature.
     Returns:
       float[batch, height, width] in [0, 1]: each image's map, brought to its size, over its largest value.
     Raises:
-      ValueError: if no convolution has that path.
+      ValueError: if there is no mark at that path.
     Reference: Selvaraju et al. 2017, equations 1 and 2.
     """
     maps = jax.eval_shape(lambda images: through(score, images, path)[1], images)
@@ -78,12 +78,12 @@ def grad_cam(score: Score, images: Array, path: Path) -> Array:
 
 
 def through(score: Score, images: Array, path: Path, change: Array | None = None) -> tuple[Array, Array]:
-    """Returns the sum of scores, and the result of a convolution, to which a change is added where one is given."""
+    """Returns the sum of scores, and the maps at a mark, to which a change is added where one is given."""
     seen: list[Array] = []
 
     def watch(call: Callable, arguments: tuple, named: dict, context: nn.module.InterceptorContext) -> Any:
         result = call(*arguments, **named)
-        if not is_convolution(context) or context.module.path != path:
+        if not is_mark(context) or context.module.path != path:
             return result
         seen.append(result)
         return result if change is None else result + change
@@ -91,10 +91,10 @@ def through(score: Score, images: Array, path: Path, change: Array | None = None
     with nn.intercept_methods(watch):
         total = score(images).sum()
     if not seen:
-        raise ValueError(f"no convolution at {'/'.join(path)}")
+        raise ValueError(f"no maps are marked at {'/'.join(path)}")
     return total, seen[-1]
 
 
-def is_convolution(context: nn.module.InterceptorContext) -> bool:
-    """Returns whether a call is of a convolution."""
-    return isinstance(context.module, Conv) and context.method_name == "__call__"
+def is_mark(context: nn.module.InterceptorContext) -> bool:
+    """Returns whether a call is of a mark."""
+    return isinstance(context.module, Maps) and context.method_name == "__call__"

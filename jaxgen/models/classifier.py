@@ -10,7 +10,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from jaxgen.errors import UsageError
-from jaxgen.models.layers import Conv, Dense, at_least_float32, logit
+from jaxgen.models.layers import Conv, Dense, Maps, at_least_float32, logit
 
 POOLED = 2
 
@@ -65,7 +65,7 @@ class Trunk(nn.Module):
         x = images
         for i, width in enumerate(self.widths):
             x = Conv(width, padding="VALID", name=f"conv_{i}", **dtypes)(x)
-            x = jax.nn.relu(max_pool(x) if i < POOLED else x)
+            x = Maps(name=f"maps_{i}")(jax.nn.relu(max_pool(x) if i < POOLED else x))
         return at_least_float32(jax.nn.relu(Dense(self.hidden, name="dense", **dtypes)(x.reshape(len(x), -1))))
 
 

@@ -7,7 +7,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from jaxgen.models.heads import discriminator_head
-from jaxgen.models.layers import Conv, Dense, UpsampleConv, at_least_float32
+from jaxgen.models.layers import Conv, Dense, Maps, UpsampleConv, at_least_float32
 from jaxgen.models.sizes import require_multiple
 
 
@@ -71,6 +71,7 @@ class Discriminator(nn.Module):
         x = images
         for i in range(2):
             x = jax.nn.relu(Conv(self.width, 3, 2, name=f"conv_{i}", **dtypes)(x))
+        x = Maps(name="maps")(x)
         x = jax.nn.relu(Dense(128, name="dense", **dtypes)(x.reshape(len(x), -1)))
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
         return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends)

@@ -14,7 +14,7 @@ from jax.nn.initializers import normal
 from jax.typing import DTypeLike
 
 from jaxgen.models.heads import discriminator_head
-from jaxgen.models.layers import BatchNorm, Conv, ConvTranspose, Dense, at_least_float32, make_norm
+from jaxgen.models.layers import BatchNorm, Conv, ConvTranspose, Dense, Maps, at_least_float32, make_norm
 from jaxgen.models.sizes import pyramid
 
 kernel_init = normal(0.02)
@@ -99,5 +99,6 @@ class Discriminator(nn.Module):
         for i in range(halvings):
             x = Conv(self.width << i, 4, 2, name=f"conv_{i}", **linear, **dtypes)(x, train)
             x = leaky_relu(norm(x, train, f"norm_{i}") if i else x)
+        x = Maps(name="maps")(x)
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
         return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)

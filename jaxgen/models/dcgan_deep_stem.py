@@ -13,7 +13,7 @@ from jax.typing import DTypeLike
 from jaxgen.errors import UsageError
 from jaxgen.models.dcgan import kernel_init, leaky_relu, scale_init
 from jaxgen.models.heads import discriminator_head
-from jaxgen.models.layers import BatchNorm, Conv, ConvTranspose, Dense, at_least_float32, make_norm
+from jaxgen.models.layers import BatchNorm, Conv, ConvTranspose, Dense, Maps, at_least_float32, make_norm
 
 SIZE = 128
 
@@ -101,5 +101,6 @@ class Discriminator(nn.Module):
         for i in range(4):
             x = leaky_relu(Conv(self.width << i, 4, 2, name=f"conv_{i}", **linear, **dtypes)(x, train))
             x = norm(x, train, f"norm_{i}") if i else x
+        x = Maps(name="maps")(x)
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
         return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)

@@ -6,6 +6,8 @@ is a mixture of the new one and of the enlarged old one, and the critic sees it 
 Reference: Karras, Aila, Laine, Lehtinen 2018, section 2 and figure 2; blocks of Gulrajani et al. 2017, appendix F.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -16,17 +18,21 @@ from jax.typing import DTypeLike
 from jaxgen.errors import UsageError
 from jaxgen.models.attention import SelfAttention, require_side
 from jaxgen.models.heads import discriminator_head
-from jaxgen.models.layers import BatchNorm, Conv, Dense, at_least_float32
+from jaxgen.models.layers import BatchNorm, Conv, Dense, Maps, at_least_float32
 from jaxgen.models.resnet import CriticBlock, UpBlock, linear_init, mean_pool, upsample
 from jaxgen.models.sizes import pyramid
 
 NETWORK = "growing network"
+GROWTH = "growth"
+"""The collection that holds the training step."""
 SMALLEST = 8
 """Side of the map on which the critic's last blocks work."""
 
 
 class Fade(nn.Module):
-    """How far the newest block counts: it rises evenly from 0 to 1 over so many updates, and stays there.
+    """How far the newest block counts: it rises evenly from 0 to 1 over so many training steps, and stays there.
+
+    Which step it is the module is told by `at_step`: both players so fade together, however often either is applied.
 
     Attributes:
       steps: how many.
@@ -35,13 +41,17 @@ class Fade(nn.Module):
     steps: int
 
     @nn.compact
-    def __call__(self, train: bool) -> Array:
+    def __call__(self) -> Array:
         """Returns float32[] in [0, 1]."""
-        done = self.variable("growth", "done", lambda: zeros(None, (), jnp.float32))
-        share = done.value
-        if train and not self.is_initializing():
-            done.value = jnp.minimum(share + 1 / self.steps, 1)
-        return share
+        step = self.variable(GROWTH, "step", lambda: zeros(None, (), jnp.float32))
+        return jnp.minimum(step.value / self.steps, 1)
+
+
+def at_step(variables: Any, step: Array) -> Any:
+    """Returns {"params": …, "stats": …} of a network that is told the training step, where it fades a block in."""
+    growth = variables["stats"].get(GROWTH, {})
+    told = {GROWTH: jax.tree.map(lambda x: step.astype(x.dtype), growth)} if growth else {}
+    return variables | {"stats": variables["stats"] | told}
 
 
 def mixed(share: Array, new: Array, old: Array) -> Array:
@@ -57,7 +67,7 @@ class Generator(nn.Module):
       size: side of the images, pixels: 28, 32, 64 or another of `sizes.PYRAMIDS`.
       channels: of the images.
       width: channels of every map.
-      fade_steps: updates over which the last block is faded in; 0: it counts from the start.
+      fade_steps: training steps over which the last block is faded in; 0: it counts from the start.
       attention: side of the map that attends to itself; 0: none does.
       axis_name: the mapped axis over which batch norm is synchronised, or None.
       dtype: of the computation; None promotes.
@@ -89,7 +99,7 @@ class Generator(nn.Module):
         image = self.image(x, train)
         if not self.fade_steps:
             return image
-        share = Fade(self.fade_steps, name=f"fade_{self.size}")(train)
+        share = Fade(self.fade_steps, name=f"fade_{self.size}")()
         return mixed(share, image, upsample(self.image(before, train)))
 
     def image(self, x: Array, train: bool) -> Array:
@@ -106,7 +116,7 @@ class Critic(nn.Module):
     Attributes:
       norm: "none", "layer" or "spectral"; "batch" couples the examples of a batch and excludes a gradient penalty.
       width: channels of every map.
-      fade_steps: updates over which the first block is faded in; 0: it counts from the start.
+      fade_steps: training steps over which the first block is faded in; 0: it counts from the start.
       attention: side of the map that attends to itself; 0: none does.
       axis_name: the mapped axis over which batch norm is synchronised, or None.
       dtype: of the computation; None promotes.
@@ -143,13 +153,13 @@ class Critic(nn.Module):
         for side in sides[:-1]:
             x = self.block(x, train, down=True, name=f"block_{side}")
             if side == size and self.fade_steps:
-                share = Fade(self.fade_steps, name=f"fade_{size}")(train)
+                share = Fade(self.fade_steps, name=f"fade_{size}")()
                 x = mixed(share, x, self.map(mean_pool(images), train))
             if side // 2 == self.attention:
                 x = SelfAttention(self.norm == "spectral", name=f"attention_{side // 2}", **self.dtypes)(x, train)
         for i in range(2):
             x = self.block(x, train, down=False, name=f"last_{i}")
-        x = at_least_float32(jax.nn.relu(x)).mean((1, 2))
+        x = at_least_float32(Maps(name="maps")(jax.nn.relu(x))).mean((1, 2))
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
         linear = {"spectral": self.norm == "spectral", "kernel_init": linear_init, "param_dtype": self.param_dtype}
         return discriminator_head(self, x, train, labels, **ends, **linear)

@@ -5,7 +5,9 @@ Each takes `dtype` (of the computation; None promotes input and parameters) and 
 
 import dataclasses
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +31,7 @@ __all__ = [
     "GroupedConv",
     "InstanceNorm",
     "LayerNorm",
+    "Maps",
     "SpectralNorm",
     "UpsampleConv",
     "at_least_float32",
@@ -37,6 +40,7 @@ __all__ = [
     "conv_kernel_gradient",
     "logit",
     "make_norm",
+    "transposed_convolutions",
 ]
 
 Padding = str | Sequence[tuple[int, int]]
@@ -199,6 +203,23 @@ class ConvTranspose(Linear):
         return conv_input_gradient(x, kernel, self.stride, padding, size)
 
 
+@contextmanager
+def transposed_convolutions() -> Iterator[set[tuple[str, ...]]]:
+    """Yields what becomes the paths of the transposed convolutions that are applied inside the `with`.
+
+    Their kernels count the outputs by the axis before the last, all other kernels by the last one.
+    """
+    found: set[tuple[str, ...]] = set()
+
+    def note(call: Callable, arguments: tuple, named: dict, context: nn.module.InterceptorContext) -> Any:
+        if isinstance(context.module, ConvTranspose):
+            found.add(context.module.path)
+        return call(*arguments, **named)
+
+    with nn.intercept_methods(note):
+        yield found
+
+
 def sum_of_shifts(kernel: Array) -> Array:
     """Returns the full convolution of a kernel with 2×2 ones: float[h, w, i, o] -> float[h + 1, w + 1, i, o]."""
     for axis in (0, 1):
@@ -245,6 +266,14 @@ def logit(x: Array, train: bool | None = None, **linear) -> Array:
       float[batch].
     """
     return Dense(1, name="logit", **linear)(at_least_float32(x.reshape(len(x), -1)), train)[:, 0]
+
+
+class Maps(nn.Module):
+    """Nothing but a mark: what passes it are a network's maps after norm and activation, see `attribution`."""
+
+    def __call__(self, x: Array) -> Array:
+        """Returns float[batch, height, width, channel] as it is given."""
+        return x
 
 
 class Dropout(nn.Module):

@@ -16,7 +16,7 @@ from jax.nn.initializers import normal, variance_scaling, zeros
 from jax.typing import DTypeLike
 
 from jaxgen.models.heads import discriminator_head
-from jaxgen.models.layers import Conv, Dense, GroupedConv, at_least_float32
+from jaxgen.models.layers import Conv, Dense, GroupedConv, Maps, at_least_float32
 from jaxgen.models.sizes import pyramid
 
 EXPANSION = 2
@@ -165,6 +165,7 @@ class Discriminator(nn.Module):
                     x = Conv(features, 1, name=f"resize_{i}", **linear, **dtypes)(x)
             for j in range(self.blocks):
                 x = Block(depth, name=f"block_{i}_{j}", **dtypes)(x)
+        x = Maps(name="maps")(x)
         basis = self.param("basis", normal(1 / base), (base, base, channels[-1]), self.param_dtype)
         x = (at_least_float32(x) * basis.astype(jnp.promote_types(basis.dtype, jnp.float32))).sum((1, 2))
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}

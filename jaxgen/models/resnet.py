@@ -22,6 +22,7 @@ from jaxgen.models.layers import (
     Conv,
     ConvMeanPool,
     Dense,
+    Maps,
     UpsampleConv,
     at_least_float32,
     make_norm,
@@ -183,7 +184,7 @@ class Critic(nn.Module):
                 x = SelfAttention(
                     self.norm == "spectral", dtype=self.dtype, param_dtype=self.param_dtype, name="attention"
                 )(x, train)
-        x = at_least_float32(jax.nn.relu(x)).mean((1, 2))
+        x = at_least_float32(Maps(name="maps")(jax.nn.relu(x))).mean((1, 2))
         ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
         linear = {"spectral": self.norm == "spectral", "kernel_init": linear_init, "param_dtype": self.param_dtype}
         return discriminator_head(self, x, train, labels, **ends, **linear)

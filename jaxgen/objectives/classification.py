@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from jaxgen.errors import UsageError
 from jaxgen.losses.classification import binary_cross_entropy, cross_entropy
 from jaxgen.metrics import classification
 from jaxgen.objectives import confusion
-from jaxgen.objectives.modules import apply
+from jaxgen.objectives.modules import apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.step.schedules import Hyper
 from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
@@ -69,7 +69,8 @@ def make_classification(
         variables = averaged(state, PLAYER)
         return in_parts(lambda part: apply(module, variables, part, train=False)[0], images, TOGETHER)
 
-    def judge(state: TrainState, images: Array) -> Array:
+    def judge(state: TrainState, images: Array, labels: None = None) -> Array:
+        del labels
         logits = apply(module, averaged(state, PLAYER), images, train=False)[0]
         return logits.max(-1) if positive is None else logits
 
@@ -111,21 +112,3 @@ def make_classification(
         selection=Selection("evaluation/accuracy", largest=True),
         **options,
     )
-
-
-def in_parts(function: Callable[[Array], Array], images: Array, size: int) -> Array:
-    """Returns what a function of images gives for many of them, working on `size` at a time to save memory.
-
-    Args:
-      function: images[size, h, w, c] -> array[size, …], each image on its own.
-      images: [n, h, w, c].
-      size: of a part; fewer images than that are one part.
-    Returns:
-      Array [n, …].
-    """
-    count = len(images)
-    if count <= size:
-        return function(images)
-    parts = jnp.pad(images, ((0, -count % size), (0, 0), (0, 0), (0, 0))).reshape(-1, size, *images.shape[1:])
-    found = lax.map(function, parts)
-    return found.reshape(-1, *found.shape[2:])[:count]

@@ -16,10 +16,10 @@ from jax import Array, lax
 from jaxgen.errors import UsageError
 from jaxgen.losses.adversarial import AdversarialLoss, smooth_labels
 from jaxgen.losses.penalties import clip_weights
-from jaxgen.objectives.adversary import require_labels, require_options, require_sense
+from jaxgen.models.growing import at_step
+from jaxgen.objectives.adversary import call, require_labels, require_options, require_sense
 from jaxgen.objectives.gan_losses import PlayerLosses
 from jaxgen.objectives.gan_samples import Maker, draw_latents
-from jaxgen.objectives.modules import apply
 from jaxgen.objectives.stability import diversity, make_alarms
 from jaxgen.step.averages import average, decay, running_mean, squared_distance
 from jaxgen.step.gradients import Descent, descend
@@ -130,13 +130,16 @@ class Gan:
         """Returns the state after `critic_steps` updates of the discriminator and one of the generator, and metrics."""
         self.require_sense(state)
         hyper, key = self.schedule(state.hyper, state.step), step_key(state.key, state.step)
-        generator, chunks, past = current(state, "generator"), self.chunks(batch), state.ema.get("history", {})
+        generator, discriminator = (
+            at_step(current(state, name), state.step) for name in ("generator", "discriminator")
+        )
+        chunks, past = self.chunks(batch), state.ema.get("history", {})
 
         # A single update is inlined, and XLA then finds that both players share one pass through the generator.
         update = partial(self.update_discriminator, generator=generator, key=key, hyper=hyper, step=state.step)
         (discriminator, discriminator_opt), discriminator_told = lax.scan(
             partial(update, past=past.get("discriminator")),
-            (current(state, "discriminator"), state.opt_state["discriminator"]),
+            (discriminator, state.opt_state["discriminator"]),
             (chunks, jnp.arange(self.critic_steps)),
             unroll=self.critic_steps == 1,
         )
@@ -149,7 +152,8 @@ class Gan:
         told, stats = new.aux
         made = {"params": new.params, "stats": stats}
         params = {"generator": new.params, "discriminator": discriminator["params"]}
-        ema = {"generator": average(state.ema["generator"], made, decay(hyper["ema_decay"], state.step))}
+        mean = average(state.ema["generator"], made, decay(hyper["ema_decay"], state.step))
+        ema = {"generator": at_step(mean, state.step)}
         if past:
             ema["history"] = running_mean(past, params, state.step)
 
@@ -164,10 +168,17 @@ class Gan:
             ema=ema,
         ), metrics
 
-    def judge(self, state: TrainState, images: Array) -> Array:
-        """Returns the discriminator's logits of images in [0, 1], a pack of which shows the same image."""
+    def judge(self, state: TrainState, images: Array, labels: Array | None = None) -> Array:
+        """Returns the discriminator's logits of images in [0, 1], a pack of which shows the same image.
+
+        Args:
+          state: as it was trained.
+          images: float[b, h, w, c].
+          labels: int32[b], their classes; None without classes.
+        """
         shown = jnp.concatenate([2 * images - 1] * self.packing, -1)
-        return apply(self.discriminator, current(state, "discriminator"), shown, train=False)[0]
+        packed = jnp.tile(labels[:, None], self.packing) if self.classes else None
+        return call(self.discriminator, current(state, "discriminator"), shown, packed, False)[0]
 
     def require_sense(self, state: TrainState) -> None:
         """Raises where the discriminator's layers contradict what is asked of it."""
@@ -266,5 +277,5 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
         sample=gan.maker.sample,
         generate=gan.maker.generate,
         latent=gan.latent,
-        judge=None if gan.classes else gan.judge,
+        judge=gan.judge,
     )

@@ -1,7 +1,8 @@
 """What each player of an adversarial game goes down, as a function of its parameters and of one update's examples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,6 +11,7 @@ from jax import Array, lax
 
 from jaxgen.losses.adversarial import AdversarialLoss, smooth_labels
 from jaxgen.losses.penalties import orthogonality
+from jaxgen.models.layers import transposed_convolutions
 from jaxgen.objectives.adversary import PENALTIES, call, coupling, logits_of_both, mean_difference, show
 from jaxgen.objectives.gan_samples import Maker
 from jaxgen.objectives.stability import discriminator_metrics
@@ -78,23 +80,30 @@ class PlayerLosses:
         `held` are the discriminator's variables, which get no gradient.
         """
         variables = {"params": params, "stats": stats}
-        fake, new_stats = self.maker.make(variables, examples["latents"], examples.get("label"), train=True)
+        with transposed_convolutions() as transposed:
+            fake, new_stats = self.maker.make(variables, examples["latents"], examples.get("label"), train=True)
+        finish = partial(self.regularised, params=params, stats=new_stats, hyper=hyper, transposed=transposed)
         real, fake, labels = self.shown(examples, fake)
         if "feature_matching" in self.remedies:
             difference = mean_difference(self.discriminator, held, real, fake, labels, self.separate_batches)
             value = jnp.sum(mean_over_devices(difference, self.axis_name) ** 2)
-            return self.regularised(value, params, new_stats, hyper)
+            return finish(value)
         if self.separate_batches or not coupling(held):
             # The pass over real images is dropped by the compiler where the loss does not look at it.
             real_logits, fake_logits = (call(self.discriminator, held, x, labels, True)[0] for x in (real, fake))
         else:
             real_logits, fake_logits, _ = logits_of_both(self.discriminator, held, real, fake, labels, separate=False)
         value = self.loss.generator(real_logits, fake_logits).mean()
-        return self.regularised(value, params, new_stats, hyper)
+        return finish(value)
 
-    def regularised(self, value: Array, params: PyTree, stats: PyTree, hyper: Hyper) -> tuple[Array, Any]:
-        """Returns the generator's loss with what holds its filters apart, and metrics and statistics as they are."""
+    def regularised(
+        self, value: Array, params: PyTree, stats: PyTree, hyper: Hyper, transposed: Collection[tuple[str, ...]]
+    ) -> tuple[Array, Any]:
+        """Returns the generator's loss with what holds its filters apart, and metrics and statistics as they are.
+
+        `transposed` are the paths of its transposed convolutions.
+        """
         if "orthogonal_regularisation" not in self.remedies:
             return value, ({"loss": value}, stats)
-        term = hyper["orthogonal_weight"] * orthogonality(params)
+        term = hyper["orthogonal_weight"] * orthogonality(params, transposed)
         return value + term, ({"loss": value + term, "orthogonal_regularisation": term}, stats)

@@ -1,6 +1,11 @@
-"""How an objective calls a module: variables in, output and updated statistics out."""
+"""How an objective calls a module: variables in, output and updated statistics out; of many examples in parts."""
 
+from collections.abc import Callable
 from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
 
 from jaxgen.step.state import PyTree
 
@@ -24,3 +29,22 @@ def apply(
     return module.apply(
         {"params": variables["params"], **stats}, *inputs, train=train, **named, method=method, mutable=list(stats)
     )
+
+
+def in_parts(function: Callable[[PyTree], PyTree], examples: PyTree, size: int) -> PyTree:
+    """Returns what a function of examples gives for many of them, working on `size` at a time to save memory.
+
+    Args:
+      function: arrays[size, …] -> arrays[size, …], each example on its own.
+      examples: arrays[n, …].
+      size: of a part; fewer examples than that are one part.
+    Returns:
+      Arrays [n, …].
+    """
+    count = len(jax.tree.leaves(examples)[0])
+    if count <= size:
+        return function(examples)
+    # The last part is filled up with the last example.
+    places = jnp.minimum(jnp.arange(count + -count % size), count - 1).reshape(-1, size)
+    found = lax.map(lambda part: function(jax.tree.map(lambda x: x[part], examples)), places)
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], found)

@@ -17,7 +17,7 @@ from jaxgen.errors import UsageError, unknown
 from jaxgen.losses import variational
 from jaxgen.objectives.codes import COLLAPSE, active_units, interpolations, rows_of_pairs, traversals
 from jaxgen.objectives.likelihoods import LIKELIHOODS
-from jaxgen.objectives.modules import apply
+from jaxgen.objectives.modules import apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.step.randomness import Stream, example_keys, stream
 from jaxgen.step.schedules import Hyper
@@ -25,6 +25,7 @@ from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, Trai
 
 PICTURES = 64
 PAIRS = 32
+TOGETHER = 500  # codes of held-out images whose activations are in memory at once
 
 
 def make_vae(
@@ -61,7 +62,7 @@ def make_vae(
     if samples < 1:
         raise UsageError(f"samples {samples}: give at least 1 code for each image")
     if binarise and likelihood != "bernoulli":
-        raise UsageError(f"binarise with likelihood {likelihood}: set likelihood to bernoulli, or leave binarise out")
+        raise UsageError(f"binarise with likelihood {likelihood}: set likelihood to bernoulli, or give --no-binarise")
     decoder = LIKELIHOODS[likelihood]
 
     def draw_noise(keys: Array, count: int) -> Array:
@@ -128,7 +129,7 @@ def make_vae(
     def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns samples; rows of images, each above the row of its reconstructions; walks between and along codes."""
         variables, images = averaged(state, PLAYER), shown(state, batch["image"])
-        codes, _ = encode(variables, images)
+        codes = in_parts(lambda part: encode(variables, part)[0], images, TOGETHER)
         decode = lambda codes: generate(variables, codes.reshape(-1, latent)).reshape(
             *codes.shape[:-1], *images.shape[1:]
         )
@@ -140,20 +141,25 @@ def make_vae(
         }
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
-        root, variables = stream(state.key, Stream.EVALUATION), averaged(state, PLAYER)
-        images = shown(state, batch["image"])
-        noise = draw_noise(example_keys(root, len(images)), samples)
-        nll, ratio, mean, log_variance, _ = terms(variables, images, noise, state.hyper, train=False)
-        kl = variational.kl_standard_normal(mean, log_variance).mean()
-        told = {
-            "evaluation/negative_elbo": nll.mean() + kl,
+        variables = averaged(state, PLAYER)
+
+        def measure(part: PyTree) -> tuple[Array, ...]:
+            codes, images = part
+            noise = draw_noise(codes, samples)
+            nll, ratio, mean, log_variance, _ = terms(variables, images, noise, state.hyper, train=False)
+            weighted = variational.importance_weighted_bound((ratio - nll).T)
+            return nll.mean(1), variational.kl_standard_normal(mean, log_variance), weighted, mean
+
+        keys = example_keys(stream(state.key, Stream.EVALUATION), len(batch["image"]))
+        examples = (keys, shown(state, batch["image"]))
+        nll, kl, weighted, means = in_parts(measure, examples, max(TOGETHER // samples, 1))
+        tighter = {"evaluation/negative_bound": -weighted.mean()} if samples > 1 else {}
+        return tighter | {
+            "evaluation/negative_elbo": nll.mean() + kl.mean(),
             "evaluation/reconstruction": nll.mean(),
-            "evaluation/kl": kl,
-            "evaluation/active_units": active_units(mean),
+            "evaluation/kl": kl.mean(),
+            "evaluation/active_units": active_units(means),
         }
-        if samples > 1:
-            told["evaluation/negative_bound"] = -variational.importance_weighted_bound((ratio - nll).T).mean()
-        return told
 
     return make_single(
         initialise,

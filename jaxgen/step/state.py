@@ -96,8 +96,8 @@ class Objective(NamedTuple):
       restore: (variables, images, guide=None) -> images with the damage removed.
       detect: (variables, images) -> float[b, h, w, 1], how likely each pixel is to be hidden by damage.
       damage: (key[b], images, hyper) -> (images, guide, mask), what `restore` or `detect` is for, None what it has not.
-      judge: (state, images) -> float[b]: a classifier's logit of the class that it names, or a discriminator's of an
-        image being real, each image on its own.
+      judge: (state, images, labels[b] or None) -> float[b]: a classifier's logit of the class that it names, or a
+        discriminator's of an image being real, and of that class where it is told one; each image on its own.
       module: of `restore` or `detect`, for what depends on its architecture: how far it sees, what it costs.
 
     `variables` is {"params": …, "stats": …} of the player that makes pictures; `averaged` and `current` return it.
@@ -123,7 +123,7 @@ class Objective(NamedTuple):
     restore: Callable[..., Array] | None = None
     detect: Callable[[PyTree, Array], Array] | None = None
     damage: Callable[[Array, Array, dict[str, Array]], tuple[Array, Array | None, Array | None]] | None = None
-    judge: Callable[[TrainState, Array], Array] | None = None
+    judge: Callable[[TrainState, Array, Array | None], Array] | None = None
     module: Any = None
 
 

@@ -17,6 +17,11 @@ def device_bytes() -> int:
     return stats.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
+def memories(devices: int) -> int:
+    """Returns over how many memories a batch on so many devices is spread: those of one process's CPU have one."""
+    return jax.process_count() if jax.default_backend() == "cpu" else max(devices, 1)
+
+
 def arrays(jaxpr: Jaxpr) -> Iterator[Any]:
     """Yields the shapes of all that a program computes, those of inner programs too."""
     for equation in jaxpr.eqns:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,25 @@ def test_data_read_one_by_one(picture_folder):
         data.load(data.Config(name="folder", dir=str(picture_folder), size=8, channels=1, classes=2))
 
 
+def test_a_class_without_images_to_train_on(tmp_path):
+    with pytest.raises(UsageError, match=r"split train leaves 12 images and none of class 3: set data.classes to"):
+        data.from_arrays(IMAGE, LABEL, data.Config(classes=5))
+    path = tmp_path / "set.npz"
+    np.savez(path, image=IMAGE, label=LABEL, test_image=IMAGE[:2], test_label=LABEL[:2])
+    config = data.Config(name="npz", dir=str(path), classes=4)
+    with pytest.raises(UsageError, match="none of class 3"):
+        data.load(config)
+    # What is held out may be too few for all.
+    assert len(data.load(dataclasses.replace(config, classes=3, split="test"))) == 2
+
+
+def test_a_slice_of_tfds_without_a_class(shared_tfds):
+    for memory, message in ((1.0, "leaves 20 images and none of class"), (0.0, "not one for each of 30 classes")):
+        config = data.Config(name="mnist", dir=shared_tfds, split="test[:20]", classes=30, memory=memory)
+        with pytest.raises(UsageError, match=message):
+            data.load(config if memory == 0 else dataclasses.replace(config, classes=11))
+
+
 class Labelled:
     """Records whose labels are their numbers."""
 
@@ -52,6 +73,8 @@ def test_a_label_outside_the_classes_in_data_read_one_by_one():
         with pytest.raises(UsageError, match="picture 5 has label 5, outside the 5 classes"):
             data.sources.from_records(Labelled(), np.arange(6), config).batch(0, 0, size=6)
         assert len(data.sources.from_records(Labelled(), np.arange(5), config).batch(0, 0, size=5)["label"]) == 5
+        with pytest.raises(UsageError, match="split train leaves 4 images and not one for each of 5 classes"):
+            data.sources.from_records(Labelled(), np.arange(4), config)
 
 
 def test_a_number_of_classes_that_is_none():

@@ -20,6 +20,11 @@ def runs(load_experiment, tmp_path_factory):
     for name, fields in (
         ("classifier", {"steps": 150, "data": dataclasses.replace(digits, classes=10)}),
         ("gan_mlp", {"steps": 1, "variant": "plain", "latent": 2, "data": dataclasses.replace(digits, size=8)}),
+        (
+            "conditional",
+            {"steps": 1, "network": "dcgan", "width": 4, "critic_steps": 1, "packing": 2, "latent": 2}
+            | {"data": dataclasses.replace(digits, size=28, classes=10)},
+        ),
         ("vae", {"steps": 1, "latent": 2, "hidden": (4,), "data": dataclasses.replace(digits, size=8)}),
     ):
         module = load_experiment(name)
@@ -63,11 +68,34 @@ def test_the_command_writes_a_picture_of_held_out_images_or_of_given_ones(runs, 
             cli.main(words)
         told = capsys.readouterr().out
         assert stop.value.code == 0 and "scores" in told
-        assert ("no convolution" in told) == ("gan_mlp" in words[1])
+        assert ("no maps" in told) == ("gan_mlp" in words[1])
         height, width, _ = images.shape(told.split("  ")[0])
         assert round(3 * height / width) == rows
 
 
 def test_what_judges_nothing_is_told(runs):
-    with pytest.raises(UsageError, match="this run judges no pictures: only classifiers do, and GANs without classes"):
+    with pytest.raises(UsageError, match="this run judges no pictures: only classifiers and GANs do"):
         explain.explain_run(runs / "vae", say=silent)
+
+
+def test_a_conditional_discriminator_judges_images_as_their_own_class_unless_told_another(runs, tmp_path, monkeypatch):
+    run, seen = runs / "conditional", []
+    judged = explain.explain
+    monkeypatch.setattr(explain, "explain", lambda *given: seen.append((given, judged(*given))) or seen[-1][1])
+    explain.explain_run(run, count=6, say=silent)
+    (objective, state, pictures, labels), found = seen[0]
+    stored = explain.load_split(explain.reopen.build(run, silent).config.data, "test")
+    np.testing.assert_array_equal(labels, stored.batch(explain.ORDER_SEED, 0, 6)["label"])
+    np.testing.assert_allclose(found.scores, objective.judge(state, pictures, labels), rtol=1e-4)
+    others = objective.judge(state, pictures, (labels + 1) % 10)
+    assert (abs(found.scores - others) > 1e-6).all()
+    images.write(tmp_path / "one.png", np.zeros((28, 28, 1), np.float32))
+    explain.explain_run(run, [tmp_path / "one.png"], label=7, say=silent)
+    np.testing.assert_array_equal(seen[1][0][3], [7])
+    for path, label, message in (
+        ("conditional", None, "told a picture's class; give that of the pictures with --label"),
+        ("conditional", 10, "label 10: this run has 10 classes; give one from 0 to 9"),
+        ("gan_mlp", 3, "label 3: the networks of this run are told no classes; leave --label out"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            explain.explain_run(runs / path, [tmp_path / "one.png"], label=label, say=silent)

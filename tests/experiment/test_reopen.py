@@ -49,5 +49,5 @@ def test_a_label_without_classes_is_told(load_experiment, name):
     config = module.Config()
     run = reopen.Opened(config, module.build(config, None), None, 0)
     assert classes(config) == 0
-    with pytest.raises(UsageError, match="label 0: this run's generator is told no classes"):
+    with pytest.raises(UsageError, match="label 0: the networks of this run are told no classes"):
         reopen.sample(run, 1, 0, label=0)

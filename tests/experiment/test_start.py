@@ -61,7 +61,7 @@ def test_a_file_of_weights_is_a_start_too(config, pretrained, tmp_path):
 def grow(load_experiment):
     def grow(run, size, **fields):
         module, lines = load_experiment("growing"), []
-        config = module.Config(**QUIET, width=4, run=str(run), **fields)
+        config = module.Config(**QUIET | {"width": 4, "run": str(run)} | fields)
         config = dataclasses.replace(
             config,
             data=dataclasses.replace(config.data, size=size),
@@ -74,7 +74,7 @@ def grow(load_experiment):
 
 def test_both_players_start_from_a_smaller_run_and_the_new_block_is_faded_in(grow, tmp_path):
     small, _ = grow(tmp_path / "small", 8)
-    large, lines = grow(tmp_path / "large", 16, start=str(tmp_path / "small"), fade_steps=4)
+    large, lines = grow(tmp_path / "large", 16, start=str(tmp_path / "small"), steps=3, fade_steps=4, critic_steps=2)
     # What makes pictures starts from the averages.
     taken = {"generator": small.ema["generator"]["params"], "discriminator": small.params["discriminator"]}
     for player, params in taken.items():
@@ -82,7 +82,9 @@ def test_both_players_start_from_a_smaller_run_and_the_new_block_is_faded_in(gro
         assert expected.keys() < found.keys()
         for path, leaf in expected.items():
             np.testing.assert_array_equal(found[path], leaf)
-        assert large.stats[player]["growth"]["fade_16"]["done"] == 0.25
+        # The step that both were told last, though the critic was updated twice in each.
+        assert large.stats[player]["growth"]["fade_16"]["step"] == 2
+    assert large.ema["generator"]["stats"]["growth"]["fade_16"]["step"] == 2
     assert sum(line.startswith(f"start {tmp_path / 'small'}") for line in lines) == 2
     assert any("(discriminator): " in line and "block_16" in line for line in lines)
 

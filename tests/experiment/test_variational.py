@@ -12,12 +12,14 @@ from jaxgen.errors import UsageError
 from jaxgen.evaluation import likelihood
 from jaxgen.experiment import compression, measure, mixture
 from jaxgen.experiment.reopen import open_run, sample
-from jaxgen.experiment.run import train
+from jaxgen.experiment.run import prepare, train
 from jaxgen.training import memory
+from jaxgen.training.digests import digest
 
 QUIET = {"batch_size": 32, "tensorboard": False, "picture_every": 0, "evaluate_images": 2, "evaluate_every": 0}
 SMALL = {"latent": 4, "hidden": (32,)}
 silent = lambda line: None
+npz_of = lambda config, path: dataclasses.replace(config.data, name="npz", dir=str(path))
 
 
 @pytest.fixture(scope="module")
@@ -105,13 +107,39 @@ def test_as_many_codes_as_do_not_fit_memory_are_told_before_a_step_is_compiled(c
     assert not (tmp_path / "run").exists()
 
 
+def test_a_step_that_fits_when_it_is_spread_over_devices_is_not_refused(configure, tmp_path, monkeypatch):
+    config, build = configure("iwae", tmp_path / "run", samples=1000, latent=4, hidden=(32,))
+    # The pixels of 32 images with 1000 codes each, and their gradient.
+    monkeypatch.setattr(memory, "device_bytes", lambda: 2 * 32 * 1000 * 64 * 4 // 2)
+    monkeypatch.setattr(memory, "memories", lambda devices: devices)
+    with pytest.raises(UsageError, match="1000 codes each needs at least"):
+        prepare(config, build)
+    assert prepare(config, build, devices=2).template.step.shape == ()
+
+
 def test_a_bernoulli_likelihood_of_grey_intensities_is_marked(configure, tmp_path):
-    train(*configure("vae", tmp_path / "run", steps=1, **SMALL), say=silent)
     lines = []
-    found = measure.evaluate_likelihood(tmp_path / "run", 5, count=10, say=lines.append)
+    train(*configure("vae", tmp_path / "run", steps=1, **SMALL), say=lines.append)
+    assert any("no probability of images; train with --binarise" in line for line in lines)
+    lines.clear()
+
+    def say(line):
+        lines.append((line, (tmp_path / "run" / measure.FILE).exists()))
+
+    found = measure.evaluate_likelihood(tmp_path / "run", 5, count=10, say=say)
     assert "bits_per_dimension" not in found["scores"]
     assert found["protocol"]["pixels"] == "intensities, which is no probability of images"
-    assert any("no probability of images; train with --binarise" in line for line in lines)
+    # Before the estimate, which may take hours, and not after it.
+    assert [done for line, done in lines if "no probability of images; train with --binarise" in line] == [False]
+
+
+def test_images_that_are_black_and_white_already_are_not_warned_of(configure, tmp_path):
+    image = np.random.default_rng(0).choice(np.uint8([0, 255]), (40, 8, 8, 1))
+    np.savez(tmp_path / "set.npz", image=image)
+    config, build = configure("vae", tmp_path / "run", steps=1, **SMALL)
+    lines = []
+    train(dataclasses.replace(config, data=npz_of(config, tmp_path / "set.npz")), build, say=lines.append)
+    assert not any("no probability" in line for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -227,7 +255,19 @@ def test_codes_are_not_replaced_and_not_taken_from_another_run(run, configure, p
         compression.encode_files(run, [pictures], codes, say=silent)
     other = tmp_path / "other"
     train(*configure("vae", other, steps=1, **SMALL), say=silent)
-    with pytest.raises(UsageError, match=r"made at step 400, and .* has 4 at step 1"):
+    with pytest.raises(UsageError, match=r"other variables made, at step 400, and .* is at step 1: give the run"):
+        compression.decode_file(other, codes, tmp_path / "out", say=silent)
+    # Of the same step and size, but not averaged, or of another run.
+    with pytest.raises(UsageError, match=r"at step 400, and .* is at step 400: give .* --no-ema as they were then"):
+        compression.decode_file(run, codes, tmp_path / "out", ema=False, say=silent)
+    train(*configure("vae", tmp_path / "seeded", steps=1, seed=1, **SMALL), say=silent)
+    compression.encode_files(other, [pictures], codes, overwrite=True, say=silent)
+    with pytest.raises(UsageError, match="other variables made, at step 1"):
+        compression.decode_file(tmp_path / "seeded", codes, tmp_path / "out", say=silent)
+    assert not (tmp_path / "out").exists()
+    with np.load(codes) as file:
+        np.savez(codes, **{name: file[name] for name in file if name != "digest"})
+    with pytest.raises(UsageError, match=r"no file of codes as `jaxgen encode` writes it \(KeyError\)"):
         compression.decode_file(other, codes, tmp_path / "out", say=silent)
     codes.write_bytes(codes.read_bytes()[:50])
     with pytest.raises(UsageError, match="is no file of codes as `jaxgen encode` writes it"):
@@ -235,8 +275,9 @@ def test_codes_are_not_replaced_and_not_taken_from_another_run(run, configure, p
 
 
 def test_names_in_a_file_of_codes_stay_in_the_folder(run, tmp_path):
-    step = open_run(run).step
-    np.savez(tmp_path / "c.npz", names=["../../escaped"], numbers=np.zeros((1, 4), np.int16), step=0.25, run_step=step)
+    opened = open_run(run)
+    made = {"run_step": opened.step, "digest": digest(opened.variables)}
+    np.savez(tmp_path / "c.npz", names=["../../escaped"], numbers=np.zeros((1, 4), np.int16), step=0.25, **made)
     compression.decode_file(run, tmp_path / "c.npz", tmp_path / "out", say=silent)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["escaped.png"]
     assert not (tmp_path.parent / "escaped.png").exists()

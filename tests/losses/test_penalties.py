@@ -161,3 +161,11 @@ def test_filters_at_right_angles_cost_nothing_whatever_their_length():
     kernel = np.linalg.qr(np.random.default_rng(1).normal(size=(6, 4)))[0].astype("f") * np.float32([1, 2, 30, 0.1])
     np.testing.assert_allclose(penalties.orthogonality({"kernel": kernel}), 0, atol=1e-6)
     assert penalties.orthogonality({"bias": np.ones(3, "f")}) == 0
+
+
+def test_filters_of_a_transposed_convolution_are_its_outputs():
+    # Three filters at right angles over two inputs of 2×2, as (height, width, filters, inputs).
+    filters = np.linalg.qr(np.random.default_rng(2).normal(size=(8, 3)))[0].astype("f").reshape(2, 2, 2, 3)
+    params = {"up": {"image": {"kernel": filters.swapaxes(2, 3)}}}
+    np.testing.assert_allclose(penalties.orthogonality(params, {("up", "image")}), 0, atol=1e-6)
+    assert penalties.orthogonality(params, {("image",)}) > 1e-3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgen.errors import UsageError
-from jaxgen.models.growing import Critic, Fade, Generator
+from jaxgen.models.growing import Critic, Fade, Generator, at_step
 from jaxgen.models.resnet import mean_pool, upsample
 
 LATENT = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
@@ -12,8 +12,8 @@ IMAGES = np.random.default_rng(1).uniform(-1, 1, (2, 16, 16, 1)).astype(np.float
 
 
 def at(share, variables):
-    """The variables with the fade as far as that."""
-    return variables | {"growth": jax.tree.map(lambda _: jnp.float32(share), variables["growth"])}
+    """The variables with the fade of ten steps as far as that."""
+    return variables | {"growth": jax.tree.map(lambda _: jnp.float32(10 * share), variables["growth"])}
 
 
 @pytest.fixture(scope="module")
@@ -63,14 +63,19 @@ def test_half_way_the_image_is_half_of_each(generators):
     np.testing.assert_allclose(large.apply(at(0.5, many), LATENT, False), sum(ends) / 2, atol=1e-6)
 
 
-def test_the_fade_rises_in_training_alone_and_stops_at_one():
+def test_the_fade_rises_with_the_step_it_is_told_and_stops_at_one():
     fade = Fade(4)
-    variables = fade.init(jax.random.key(0), True)
-    assert variables["growth"]["done"] == 0
-    for expected in (0, 0.25, 0.5, 0.75, 1, 1):
-        share, new = fade.apply(variables, True, mutable=["growth"])
-        assert share == expected == fade.apply(variables, False)
-        variables = new
+    stats = fade.init(jax.random.key(0))
+    assert fade.apply(stats) == 0
+    for step, expected in enumerate((0, 0.25, 0.5, 0.75, 1, 1)):
+        told = at_step({"params": {}, "stats": stats}, jnp.int32(step))
+        assert fade.apply(told["stats"]) == expected
+
+
+def test_a_network_without_a_fade_is_told_no_step(generators):
+    few = generators[1]
+    variables = {"params": few["params"], "stats": {"batch_stats": few["batch_stats"]}}
+    assert at_step(variables, jnp.int32(3)) == variables
 
 
 def test_layers_are_named_by_the_size_at_which_they_work(generators, critics):

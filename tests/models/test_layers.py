@@ -7,7 +7,17 @@ import pytest
 from flax import linen as nn
 from jax import lax
 
-from jaxgen.models.layers import Conv, ConvMeanPool, ConvTranspose, Dense, Dropout, GroupedConv, UpsampleConv, logit
+from jaxgen.models.layers import (
+    Conv,
+    ConvMeanPool,
+    ConvTranspose,
+    Dense,
+    Dropout,
+    GroupedConv,
+    UpsampleConv,
+    logit,
+    transposed_convolutions,
+)
 
 
 def random(*shape, seed=0):
@@ -46,6 +56,23 @@ def test_same_conv_transpose_multiplies_the_size_by_the_stride(describe, kernel,
     assert jax.eval_shape(module(6).apply, variables, x).shape == (2, 5 * stride, 4 * stride, 6)
     projected = jax.eval_shape(lambda x: ConvTranspose(6, 4, 1, "VALID").init_with_output(jax.random.key(0), x)[0], x)
     assert projected.shape == (2, 8, 7, 6)
+
+
+def test_the_paths_of_transposed_convolutions_are_told():
+    class Inner(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return ConvTranspose(2, name="up")(Conv(3, name="same")(x))
+
+    class Outer(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            return UpsampleConv(2, name="wide")(Inner(name="inner")(ConvTranspose(4, name="first")(x)))
+
+    x = jax.ShapeDtypeStruct((1, 4, 4, 1), "float32")
+    with transposed_convolutions() as found:
+        jax.eval_shape(Outer().init, jax.random.key(0), x)
+    assert found == {("first",), ("inner", "up")}
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])

@@ -7,7 +7,7 @@ from sklearn import metrics as sklearn
 
 from jaxgen.errors import UsageError
 from jaxgen.objectives import classification
-from jaxgen.objectives.classification import in_parts, make_classification
+from jaxgen.objectives.classification import make_classification
 
 HYPER = {"learning_rate": 0.1, "b1": 0.9, "b2": 0.999, "ema_decay": 0.0, "clip_norm": 0.0}
 CLASSES = 4
@@ -128,10 +128,6 @@ def test_many_images_are_worked_on_in_parts(trained, monkeypatch):
     monkeypatch.setattr(classification, "TOGETHER", 7)
     for name, value in objective.evaluate(state, BATCH).items():
         assert float(value) == pytest.approx(float(expected[name]), abs=1e-6)
-    sizes = []
-    in_parts(lambda part: sizes.append(len(part)) or part, IMAGES, 7)
-    assert set(sizes) == {7}
-    np.testing.assert_array_equal(in_parts(lambda part: 2 * part, IMAGES, 7), 2 * IMAGES)
 
 
 def test_what_no_classifier_can_be_trained_on():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgen.errors import UsageError
+from jaxgen.models import growing
 from jaxgen.step.randomness import Stream, example_keys, step_key, stream
 
 
@@ -45,6 +46,18 @@ def test_the_discriminator_loss_sends_no_gradient_into_the_generator(tiny):
 
     expected = jax.grad(own_loss)(state.params["generator"])
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-6), moved, expected)
+
+
+@pytest.mark.parametrize(("norm", "critic_steps"), [("batch", 1), ("none", 3)])
+def test_both_players_fade_a_block_in_by_the_training_step(tiny, norm, critic_steps):
+    batch = {"image": jnp.zeros((2 * critic_steps, 16, 16, 1))}
+    networks = growing.Generator(16, 1, 2, fade_steps=4), growing.Critic(norm, 2, fade_steps=4)
+    objective = tiny.make(*networks, critic_steps=critic_steps)
+    state, step = jax.jit(objective.init)(jax.random.key(0), batch), jax.jit(objective.step)
+    for expected in (0, 1, 2):
+        state, _ = step(state, batch)
+        held = (*state.stats.values(), state.ema["generator"]["stats"])
+        assert [float(stats["growth"]["fade_16"]["step"]) for stats in held] == [expected] * 3
 
 
 def test_shared_latents_save_a_pass_through_the_generator(tiny):

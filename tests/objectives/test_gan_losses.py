@@ -3,8 +3,10 @@ from functools import partial
 import jax
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from jaxgen.models.gan_mlp import Discriminator as Telling
+from jaxgen.models.layers import Conv, ConvTranspose, Dense
 from jaxgen.objectives import gan_samples
 from jaxgen.objectives.adversary import features, show
 from jaxgen.step.randomness import Stream, example_keys, step_key, stream
@@ -80,6 +82,24 @@ def test_feature_matching_moves_the_generator_down_the_distance_of_mean_features
     assert float(told["generator/loss"]) == pytest.approx(float(value), rel=1e-4)
     moved = jax.tree.map(lambda a, b: (a - b) / tiny.RATE, state.params["generator"], new.params["generator"])
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), moved, slope)
+
+
+def test_filters_are_held_apart_over_the_outputs_of_every_kind_of_layer(tiny):
+    class Up(nn.Module):
+        @nn.compact
+        def __call__(self, latent, train):
+            x = Dense(8, use_bias=False, name="dense")(latent).reshape(-1, 2, 2, 2)
+            return Conv(1, name="same")(ConvTranspose(3, name="up")(x))
+
+    weight = 0.5
+    objective = tiny.make(generator=Up(), remedies=("orthogonal_regularisation",), hyper={"orthogonal_weight": weight})
+    state = jax.jit(objective.init)(jax.random.key(0), tiny.BATCH)
+    told = jax.jit(objective.step)(state, tiny.BATCH)[1]["generator/orthogonal_regularisation"]
+    kernels = {name: np.asarray(layer["kernel"]) for name, layer in state.params["generator"].items()}
+    kernels["up"] = kernels["up"].swapaxes(2, 3)  # (4, 4, outputs, inputs) otherwise
+    flat = [kernel.reshape(-1, kernel.shape[-1]) for kernel in kernels.values()]
+    expected = sum(((w.T @ w * (1 - np.eye(w.shape[1]))) ** 2).sum() for w in flat)
+    assert float(told) == pytest.approx(weight * expected, rel=1e-4)
 
 
 def test_the_discriminator_is_shown_augmented_packed_and_labelled_images(tiny, conditional):

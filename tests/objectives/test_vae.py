@@ -7,7 +7,9 @@ from flax import linen as nn
 from jaxgen.errors import UsageError
 from jaxgen.losses import variational
 from jaxgen.metrics.likelihood import importance_sampling
+from jaxgen.objectives import vae
 from jaxgen.objectives.vae import make_vae
+from jaxgen.training import memory
 
 HYPER = {
     "learning_rate": 1e-2,
@@ -245,10 +247,28 @@ def test_evaluation_tells_the_tighter_bound_too(likelihood):
     assert objective.selection.metric == "evaluation/negative_bound"
 
 
+def test_many_images_are_evaluated_in_parts_with_the_same_result(monkeypatch):
+    objective = make(samples=16, binarise=True)
+    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+    # A function of its own each time: one that was traced is not traced again.
+    evaluate = lambda: jax.jit(lambda state: objective.evaluate(state, BATCH))(state)
+    expected, many = evaluate(), {"image": jnp.zeros((5000, 2, 2, 1))}
+    for name, value in expected.items():
+        assert np.isfinite(value), name
+    monkeypatch.setattr(vae, "TOGETHER", 10**6)
+    for name, value in evaluate().items():
+        np.testing.assert_allclose(value, expected[name], rtol=1e-5, err_msg=name)
+    assert memory.largest_array(lambda: objective.evaluate(state, many)) > 5000 * 16 * 2 * 4
+    monkeypatch.undo()
+    assert memory.largest_array(lambda: objective.evaluate(state, many)) <= 5000 * 4 * 4
+
+
 def test_what_makes_no_model_is_refused():
     with pytest.raises(UsageError, match="samples 0: give at least 1 code for each image"):
         make(samples=0)
-    with pytest.raises(UsageError, match="binarise with likelihood gaussian: set likelihood to bernoulli"):
+    with pytest.raises(
+        UsageError, match="binarise with likelihood gaussian: set likelihood to bernoulli, or give --no-binarise"
+    ):
         make(likelihood="gaussian", binarise=True)
 
 
