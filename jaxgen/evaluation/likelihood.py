@@ -65,17 +65,17 @@ def choose_chunk(log_weights: Callable[..., Array], arguments: tuple[Any, ...], 
       log_weights: (*arguments, count) -> float[count, batch].
       arguments: arrays or their shapes.
       samples: codes in all.
-      chunk: as asked for; 0: the largest divisor of them whose arrays stay small.
+      chunk: as asked for; 0: as many as leave the arrays small, in chunks that are as even as may be.
     Raises:
-      UsageError: if it does not divide them, or does not fit memory.
+      UsageError: if it is more than them, or does not fit memory.
     """
     needed = lambda count: memory.largest_array(lambda *given: log_weights(*given, count), *arguments)
     if not chunk:
         # The largest array grows with the codes, up to some that do not.
         allowed = max(int(samples * CHUNK_BYTES // max(needed(samples), 1)), 1)
-        return max(count for count in range(1, min(allowed, samples) + 1) if samples % count == 0)
-    if chunk < 1 or samples % chunk:
-        raise UsageError(f"chunk {chunk}: give a divisor of the {samples} samples, or leave it out")
+        return -(-samples // -(-samples // allowed))
+    if not 1 <= chunk <= samples:
+        raise UsageError(f"chunk {chunk}: give 1 to {samples}, the number of samples, or leave it out")
     memory.require(needed(chunk), f"a chunk of {chunk} codes for {BATCH} images each", "give a smaller --chunk")
     return chunk
 
@@ -145,7 +145,7 @@ def evaluate(
     @jax.jit
     def estimate(variables: PyTree, key: Array, images: Array) -> tuple[Estimate, Array]:
         drawn = partial(weights, variables, images=images, many=chunk)
-        return importance_sampling(drawn, key, samples // chunk), objective.encode(variables, images)[0]
+        return importance_sampling(drawn, key, samples), objective.encode(variables, images)[0]
 
     parts = []
     for start in range(0, len(images), BATCH):

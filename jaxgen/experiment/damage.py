@@ -104,13 +104,8 @@ def blurred(keys: Array, images: Array, hyper: Numbers) -> Array:
 
 
 def compressed(keys: Array, images: Array, hyper: Numbers) -> Array:
-    """Returns images as JPEG files of random quality show them, whose quantisation steps are alike in logarithm.
-
-    Up to quality 50 the steps are as 1 / quality (Wallace 1992; the IJG's tables): with quality itself drawn evenly
-    hardly a file would be bad.
-    """
-    low, high = jnp.log(hyper["quality_low"]), jnp.log(hyper["quality_high"])
-    return degradations.jpeg(keys, images, jnp.exp(uniform(keys, len(images), low, high)))
+    """Returns images as JPEG files of random quality show them."""
+    return degradations.jpeg(keys, images, uniform(keys, len(images), hyper["quality_low"], hyper["quality_high"]))
 
 
 def hazy(keys: Array, images: Array, hyper: Numbers) -> Array:

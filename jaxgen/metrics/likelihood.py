@@ -24,33 +24,34 @@ class Estimate(NamedTuple):
     bound: Array
 
 
-def importance_sampling(log_weights: Callable[[Array], Array], key: Array, chunks: int) -> Estimate:
-    """Returns log (1/K) Σₖ wₖ over all weights of several chunks, of which memory holds one at a time.
+def importance_sampling(log_weights: Callable[[Array], Array], key: Array, count: int) -> Estimate:
+    """Returns log (1/K) Σₖ wₖ over K weights, drawn in chunks of which memory holds one at a time.
 
     Args:
       log_weights: key -> float[samples, batch], log p(x, zₖ) − log q(zₖ | x) with zₖ drawn from q, nats.
       key: one key, from which each chunk has its own.
-      chunks: how many are drawn.
+      count: K; of the last chunk's weights those that are more are left out.
     Returns:
-      Estimate of chunks · samples weights.
+      Estimate of `count` weights.
     Raises:
-      ValueError: if there is no chunk.
+      ValueError: if there is no weight.
     Reference: Burda, Grosse, Salakhutdinov 2016, equation 8 and section 5; Kong 1992, for the effective number.
     """
-    if chunks < 1:
-        raise ValueError(f"{chunks} chunks: give at least 1")
+    if count < 1:
+        raise ValueError(f"{count} weights: give at least 1")
     samples, batch = jax.eval_shape(log_weights, key).shape
 
     def add(sums: tuple[Array, Array, Array], index: Array) -> tuple[tuple[Array, Array, Array], None]:
         total, squares, plain = sums
         drawn = log_weights(jax.random.fold_in(key, index))
-        total = jnp.logaddexp(total, logsumexp(drawn, axis=0))
-        squares = jnp.logaddexp(squares, logsumexp(2 * drawn, axis=0))
-        return (total, squares, plain + drawn.sum(0)), None
+        counted = (index * samples + jnp.arange(samples) < count)[:, None]
+        likely = jnp.where(counted, drawn, -jnp.inf)
+        total = jnp.logaddexp(total, logsumexp(likely, axis=0))
+        squares = jnp.logaddexp(squares, logsumexp(2 * likely, axis=0))
+        return (total, squares, plain + jnp.where(counted, drawn, 0).sum(0)), None
 
     nothing = jnp.full(batch, -jnp.inf)
-    (total, squares, plain), _ = lax.scan(add, (nothing, nothing, jnp.zeros(batch)), jnp.arange(chunks))
-    count = chunks * samples
+    (total, squares, plain), _ = lax.scan(add, (nothing, nothing, jnp.zeros(batch)), jnp.arange(-(-count // samples)))
     return Estimate(total - math.log(count), jnp.exp(2 * total - squares), plain / count)
 
 

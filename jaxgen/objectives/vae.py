@@ -69,10 +69,7 @@ def make_vae(
         return jax.vmap(lambda key: jax.random.normal(key, (count, latent)))(keys)
 
     def seen(keys: Array, images: Array) -> Array:
-        if not binarise:
-            return images
-        white = jax.vmap(jax.random.bernoulli)(keys, images)
-        return white.astype(images.dtype)
+        return jax.vmap(jax.random.bernoulli)(keys, images).astype(images.dtype) if binarise else images
 
     def shown(state: TrainState, images: Array) -> Array:
         """Returns held-out images as training shows its own, the same at every step."""
@@ -151,7 +148,7 @@ def make_vae(
             return nll.mean(1), variational.kl_standard_normal(mean, log_variance), weighted, mean
 
         keys = example_keys(stream(state.key, Stream.EVALUATION), len(batch["image"]))
-        examples = (keys, shown(state, batch["image"]))
+        examples = keys, shown(state, batch["image"])
         nll, kl, weighted, means = in_parts(measure, examples, max(TOGETHER // samples, 1))
         tighter = {"evaluation/negative_bound": -weighted.mean()} if samples > 1 else {}
         return tighter | {

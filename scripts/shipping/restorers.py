@@ -59,12 +59,13 @@ def denoiser(steps: int, channels: int, sets: tuple[str, ...], further: int = 0)
     return Recipe("residual_unet", last, "ResidualUNet", fields, told="noise", sets=sets, before=first)
 
 
-def clearer(steps: int, further: int, options: str) -> Recipe:
+def clearer(steps: int, options: str) -> Recipe:
     """Returns a recipe of a network for colour pictures that undoes damage in all places; it starts from a denoiser."""
-    words = f"{BSDS500} --data.channels 3 {CALM} {options}"
-    small = f"{words} --data.size 96 --batch-size 8 --start denoise_color {schedule(steps)}"
-    large = f"{words} {LARGE} {schedule(further)}"
-    return Recipe("residual_unet", large, "ResidualUNet", ("widths", "blocks"), before=small)
+    words = (
+        f"{BSDS500} --data.channels 3 --data.size 96 --batch-size 8 --start denoise_color {CALM} {options} "
+        f"{schedule(steps)}"
+    )
+    return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"))
 
 
 RECIPES = {
@@ -88,8 +89,8 @@ RECIPES = {
         ("widths", "side"),
         before=f"{BSDS500} --data.channels 3 --hyper.haze-low 0.2 --hyper.haze-high 2 {schedule(16_000)}",
     ),
-    "dejpeg": clearer(6_000, 6_000, "--damage jpeg --hyper.quality-high 95"),
-    "deblur": clearer(5_000, 6_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2"),
+    "dejpeg": clearer(6_000, "--damage jpeg --hyper.quality-high 95"),
+    "deblur": clearer(5_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2"),
     "superres": Recipe(
         "srresnet",
         f"{BSDS500} --no-norm --residual --width 32 --blocks 8 --losses l1 --hyper.learning-rate 1e-3 "

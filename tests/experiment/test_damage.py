@@ -6,10 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen import degradations
 from jaxgen.degradations.resampling import downsample
 from jaxgen.experiment import RestorationHyper
-from jaxgen.experiment.damage import HIDING, VISIBLE, Kind, compressed, make_degrade
+from jaxgen.experiment.damage import HIDING, VISIBLE, Kind, make_degrade
 
 IMAGES = jax.random.uniform(jax.random.key(0), (3, 24, 32, 3))
 KEYS = jax.random.split(jax.random.key(1), 3)
@@ -63,15 +62,6 @@ def test_every_kind_can_be_made():
 def test_small_pictures_are_those_of_the_published_tables():
     found = damaged("downsample", scale=4)
     np.testing.assert_allclose(found.images, np.rint(np.clip(downsample(IMAGES, 4), 0, 1) * 255) / 255, atol=1e-6)
-
-
-def test_qualities_are_spread_evenly_in_logarithm(monkeypatch):
-    monkeypatch.setattr(degradations, "jpeg", lambda keys, images, quality: quality)
-    keys = jax.random.split(jax.random.key(2), 4000)
-    qualities = compressed(keys, keys, {"quality_low": 5.0, "quality_high": 80.0})
-    assert 5 <= qualities.min() < 5.1 and 79 < qualities.max() <= 80.001
-    # As many from 5 to 20 as from 20 to 80.
-    assert (qualities < 20).mean() == pytest.approx(0.5, abs=0.03)
 
 
 def test_ranges_are_numbers_of_the_recipe():

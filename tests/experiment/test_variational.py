@@ -78,14 +78,16 @@ def test_more_codes_find_the_images_likelier(run):
 def test_chunks_are_chosen_so_that_their_arrays_stay_small(monkeypatch):
     draw = lambda images, count: images.sum() * np.ones((count, 1000), np.float32)
     monkeypatch.setattr(likelihood, "CHUNK_BYTES", 45 * 1000 * 4)
-    assert likelihood.choose_chunk(draw, (np.ones(3, "f"),), 100, 0) == 25
+    assert likelihood.choose_chunk(draw, (np.ones(3, "f"),), 100, 0) == 34
+    # A prime has no divisor, and needs none.
+    assert likelihood.choose_chunk(draw, (np.ones(3, "f"),), 101, 0) == 34
     assert likelihood.choose_chunk(draw, (np.ones(3, "f"),), 10, 0) == 10
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"chunk": 7}, "chunk 7: give a divisor of the 200 samples"),
+        ({"chunk": 201}, "chunk 201: give 1 to 200, the number of samples"),
         ({"seed": -1}, r"seed -1: give a whole number"),
     ],
 )

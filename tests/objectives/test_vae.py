@@ -173,7 +173,7 @@ def test_log_weights_estimate_the_likelihood(trained):
     covariance = weights.T @ weights + 0.25 * jnp.eye(4)
     exact = jax.scipy.stats.multivariate_normal.logpdf(IMAGES[:8].reshape(-1, 4), bias, covariance)
     draw = lambda key: objective.log_weights(state.ema["model"], key, IMAGES[:8], 500, state.hyper)
-    found = jax.jit(lambda key: importance_sampling(draw, key, 40))(jax.random.key(5))
+    found = jax.jit(lambda key: importance_sampling(draw, key, 20_000))(jax.random.key(5))
     np.testing.assert_allclose(found.log_likelihood, exact, atol=0.03)
     assert (found.bound < found.log_likelihood).all()
     assert (found.effective > 1000).all()
