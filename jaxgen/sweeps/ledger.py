@@ -32,6 +32,7 @@ from jaxgen.training.run_folder import flatten
 
 TICKET, WORKER, REASON, DEFINITION = "ticket", "worker", "reason", "definition"
 SPARE = "another process had put the same ticket"
+RETURNED = "its process was stopped and gave it back"
 GONE = "its process died {} times"
 WAIT_SECONDS = 1.0
 """How long a process without a trial waits before it looks for one again."""
@@ -139,7 +140,7 @@ class Ledger:
         with self._optuna():
             for number in self._held:
                 with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
-                    self._storage.set_trial_state_values(number, TrialState.FAIL)
+                    self._put_back(number)
 
     def fill(self, count: int) -> None:
         """Puts every ticket up to a count there that is neither waiting, nor running, nor answered."""
@@ -205,10 +206,18 @@ class Ledger:
             self.study.tell(trial.handle, state=TrialState.FAIL)
         self._release(trial)
 
-    def give_back(self, trial: Trial) -> None:
-        """Notes that a trial's process died, so that it is tried again."""
+    def give_back(self, trial: Trial, *, died: bool) -> None:
+        """Notes that a trial's process ended before its end, so that it is tried again.
+
+        Args:
+          trial: which.
+          died: whether the trial may be to blame, which is so `MOST_DEATHS` times; not where the process was stopped.
+        """
         with self._optuna(), self._while_mine():
-            self._storage.set_trial_state_values(trial.handle._trial_id, TrialState.FAIL)
+            if died:
+                self._storage.set_trial_state_values(trial.handle._trial_id, TrialState.FAIL)
+            else:
+                self._put_back(trial.handle._trial_id)
         self._release(trial)
 
     def is_complete(self, count: int) -> bool:
@@ -273,6 +282,11 @@ class Ledger:
         for name, value in told.items():
             trial.handle.set_user_attr(name, value)
 
+    def _put_back(self, number: int) -> None:
+        # The reason first: without one it would count as a death.
+        self._storage.set_trial_user_attr(number, REASON, RETURNED)
+        self._storage.set_trial_state_values(number, TrialState.FAIL)
+
     def _release(self, trial: Trial) -> None:
         with self._lock:
             self._held.discard(trial.handle._trial_id)
@@ -308,8 +322,8 @@ class Ledger:
 
 
 def is_live(trial: FrozenTrial) -> bool:
-    """Returns whether a trial waits, runs or is an answer; one that died is none of these, nor is a spare one."""
-    return trial.state != TrialState.FAIL or trial.user_attrs.get(REASON, SPARE) != SPARE
+    """Returns whether a trial waits, runs or is an answer, as one that died, was given back or is spare is not."""
+    return trial.state != TrialState.FAIL or trial.user_attrs.get(REASON, SPARE) not in (SPARE, RETURNED)
 
 
 def values_of(trial: FrozenTrial) -> dict[str, Value]:

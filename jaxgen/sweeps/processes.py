@@ -23,8 +23,8 @@ from jaxgen.training.run_folder import RunFolder, lock
 POLL_SECONDS = 0.2
 FREE_SECONDS = 60
 OUTPUT = "output.txt"
-KILLED = {-signum for signum in signal.valid_signals()} | {128 + signum for signum in (signal.SIGTERM, signal.SIGINT)}
-"""Statuses of a process that did not end by itself."""
+STOPPED = {status for signum in (signal.SIGTERM, signal.SIGINT) for status in (-signum, 128 + signum)}
+"""Statuses of a process that somebody asked to stop, as a cluster does that takes a machine away."""
 
 
 @dataclasses.dataclass
@@ -163,8 +163,8 @@ class Answerer:
         if running:
             return False
         attempt.process.stdin.close()
-        if attempt.process.returncode in KILLED:
-            self.ledger.give_back(attempt.trial)
+        if attempt.process.returncode in STOPPED or attempt.process.returncode < 0:
+            self.ledger.give_back(attempt.trial, died=attempt.process.returncode not in STOPPED)
             return True
         last = history[-1] if history else (0, math.nan)
         if attempt.process.returncode or not math.isfinite(last[1]):

@@ -178,8 +178,38 @@ def test_what_kills_its_process_again_and_again_is_not_tried_for_ever(make_ledge
             ledger.fill(1)
             if trial := ledger.take(1):
                 taken += 1
-                ledger.give_back(trial)
+                ledger.give_back(trial, died=True)
         assert taken == 3
+        assert [trial.user_attrs["reason"] for trial in ledger.finished()] == ["its process died 3 times"]
+
+
+def test_what_is_stopped_again_and_again_is_still_tried(make_ledger):
+    for _ in range(4):
+        # As after Ctrl-C, or where a cluster takes the machine away.
+        with make_ledger() as ledger:
+            ledger.fill(2)
+            held = [ledger.take(2), ledger.take(2)]
+            assert [trial.ticket for trial in held] == [0, 1]
+            assert not ledger.is_complete(2)
+            ledger.give_back(held[1], died=False)
+    with make_ledger() as ledger:
+        assert work(ledger, 2) == [0, 1]
+        assert ledger.is_complete(2)
+        assert {trial.state for trial in ledger.finished()} == {TrialState.COMPLETE}
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_deaths_count_whoever_finds_the_dead(make_ledger, alone):
+    for _ in range(3):
+        dead = make_ledger(alone)
+        dead.fill(1)
+        lost = dead.take(1)
+        dead._ended.set()
+        if not alone:
+            # As another process does with what was silent for too long.
+            dead._storage.set_trial_state_values(lost.handle._trial_id, TrialState.FAIL)
+    with make_ledger(alone) as ledger:
+        assert work(ledger, 1) == []
         assert [trial.user_attrs["reason"] for trial in ledger.finished()] == ["its process died 3 times"]
 
 
