@@ -15,7 +15,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,7 @@ from jaxgen.sweeps.space import Space, Value
 from jaxgen.sweeps.storage import hide_password
 from jaxgen.training.run_folder import flatten
 
-TICKET, WORKER, REASON, DEFINITION = "ticket", "worker", "reason", "definition"
+TICKET, WORKER, REASON, DEFINITION, SCRIPT = "ticket", "worker", "reason", "definition", "script"
 SPARE = "another process had put the same ticket"
 RETURNED = "its process was stopped and gave it back"
 GONE = "its process died {} times"
@@ -54,7 +54,9 @@ class Plan:
       pruner: one of `asking.PRUNERS`.
       seed: of the sampler.
       every: steps between two values that the pruner sees.
-      settings: the experiment's configuration as plain values, without what changes no result.
+      settings: the experiment's configuration and what tells its data from others, as plain values, without what
+        changes no result.
+      script: sha256 of the experiment's script, which may change, not without a word.
     """
 
     experiment: str
@@ -67,6 +69,7 @@ class Plan:
     seed: int
     every: int
     settings: Mapping[str, Any]
+    script: str
 
     def describe(self) -> dict[str, Any]:
         """Returns the plan as plain values by dotted name."""
@@ -99,7 +102,9 @@ class Ledger:
       seconds: that Optuna took so far.
     """
 
-    def __init__(self, plan: Plan, storage: Any, name: str, *, alone: bool, heartbeat: int) -> None:
+    def __init__(
+        self, plan: Plan, storage: Any, name: str, *, alone: bool, heartbeat: int, say: Callable[[str], None]
+    ) -> None:
         """Opens a study, or makes it.
 
         Args:
@@ -108,6 +113,7 @@ class Ledger:
           name: the study's.
           alone: whether nobody else can work on it: what runs was left by a process that died.
           heartbeat: seconds between two signs of life.
+          say: takes a warning, a line.
         Raises:
           UsageError: if a study of that name is another sweep's.
         """
@@ -124,6 +130,7 @@ class Ledger:
                 load_if_exists=True,
             )
             self._agree(name)
+            self._note_script(name, say)
             if alone:
                 for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                     storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
@@ -277,6 +284,13 @@ class Ledger:
             raise UsageError(
                 f"study {name} is another sweep: {', '.join(told)}; give what is there, or another --study"
             )
+
+    def _note_script(self, name: str, say: Callable[[str], None]) -> None:
+        there = self.study.user_attrs.get(SCRIPT, self.plan.script)
+        if there != self.plan.script:
+            say(f"{self.plan.experiment}'s script has changed since study {name} was last searched")
+        if self.study.user_attrs.get(SCRIPT) != self.plan.script:
+            self.study.set_user_attr(SCRIPT, self.plan.script)
 
     def _note(self, trial: Trial, told: Mapping[str, Any]) -> None:
         for name, value in told.items():

@@ -12,7 +12,8 @@ import sqlalchemy
 
 from jaxgen.errors import UsageError
 
-REACH_SECONDS = 9
+REACH_SECONDS = 6
+"""Longest wait for a database: with Python's and JAX's own start, a command tells within ten seconds."""
 RETRY_SECONDS = 1.0
 TABLE_ATTEMPTS = 3
 
@@ -24,10 +25,13 @@ def open_storage(url: str, heartbeat: int) -> Any:
       url: as SQLAlchemy takes it, as in sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.
       heartbeat: seconds between two signs of life of a running trial.
     Raises:
-      UsageError: if it cannot be reached within ten seconds, or is of no kind that is known.
+      UsageError: if it cannot be reached within `REACH_SECONDS`, or is of no kind that is known.
     """
-    if "://" not in url:
+    kind, separator, _ = url.partition("://")
+    if not separator:
         raise UsageError(f"storage {url!r} is no address: write postgresql://USER:PASSWORD@HOST/DATABASE")
+    if kind == "postgres":
+        raise UsageError(f"storage {hide_password(url)} is of no kind that is known: write postgresql:// instead")
     # Which driver that name means has changed between versions of SQLAlchemy.
     address = url.replace("postgresql://", "postgresql+psycopg://", 1)
     reached: list[Any] = []
@@ -52,7 +56,10 @@ def open_storage(url: str, heartbeat: int) -> Any:
     found = reached[0] if reached else TimeoutError(f"no answer within {REACH_SECONDS} s")
     if isinstance(found, Exception):
         told = (str(found).strip() or repr(found)).splitlines()[0]
-        raise UsageError(f"storage {hide_password(url)} cannot be used: {hide_password(told)}") from found
+        raise UsageError(
+            f"storage {hide_password(url)} cannot be used: {hide_password(told)}; see that the database runs and can "
+            "be reached from here, or give another --storage, as in postgresql://USER:PASSWORD@HOST/DATABASE"
+        ) from found
     return optuna.storages.get_storage(found)
 
 

@@ -221,6 +221,14 @@ def test_fewer_trials_than_before_leave_the_rest_waiting(make_ledger):
         assert not ledger.is_complete(5)
 
 
+def test_a_script_that_has_changed_is_told_once(make_ledger):
+    said = []
+    for script in ("one", "one", "other", "other"):
+        with make_ledger(script=script, say=said.append):
+            pass
+    assert said == ["gan_mlp's script has changed since study toy was last searched"]
+
+
 def test_a_study_that_others_made_is_refused(make_ledger, tmp_path):
     study = optuna.create_study(study_name="toy", storage=f"sqlite:///{tmp_path / 'study.db'}")
     study.enqueue_trial({"x": 1})
@@ -263,8 +271,11 @@ def test_a_storage_that_cannot_be_used_is_told_soon():
     assert "\n" not in str(error.value)
     with pytest.raises(UsageError, match="storage 'here' is no address"):
         open_storage("here", 60)
-    with pytest.raises(UsageError, match="storage nosuch:///here cannot be used"):
+    remedy = "see that the database runs and can be reached from here, or give another --storage"
+    with pytest.raises(UsageError, match=f"storage nosuch:///here cannot be used: .*; {remedy}"):
         open_storage("nosuch:///here", 60)
+    with pytest.raises(UsageError, match=r"storage postgres://me@h/d is of no kind .*: write postgresql:// instead"):
+        open_storage("postgres://me:secret@h/d", 60)
 
 
 def test_passwords_are_hidden():

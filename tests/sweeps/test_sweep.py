@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -109,6 +110,9 @@ def test_it_is_not_done_again(swept, gan_mlp):
             (),
             "unknown metric 'evaluation/pixel_freshet': did you mean evaluation",
         ),
+        ({"metric": "evaluation/pixel_freshet"}, (), "generator/loss, "),
+        ({"metric": "evaluation/cfid"}, (), "evaluation/cfid is not written without --evaluate-with"),
+        ({"metric": "evaluation/cfid"}, (), "or give one of discriminator/fake_logit, "),
         ({"metric": "generator/loss"}, ("--log-every", "2"), "is the smallest or the largest generator/loss the best"),
         (
             {"metric": "generator/loss"},
@@ -135,7 +139,7 @@ def test_bad_input_is_told_before_anything_is_written(gan_mlp, tmp_path, options
     given = {"search": [RATE], "dir": str(folder)} | options
     with pytest.raises(UsageError, match=re.escape(told)):
         sweep.run(script, sweep.Options(**given), [*small, "--steps", "4", "--evaluate-every", "2", *words], print)
-    assert not (folder / "trials").exists()
+    assert not folder.exists()
 
 
 def test_another_search_in_the_same_folder_is_refused_and_changes_nothing(swept, gan_mlp):
@@ -148,6 +152,53 @@ def test_another_search_in_the_same_folder_is_refused_and_changes_nothing(swept,
     with pytest.raises(UsageError, match=r"config.batch_size is 8 there and 16 here"):
         sweep.run(script, options, [*words, "--steps", "4", "--evaluate-every", "2", "--batch-size", "16"], print)
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_other_data_of_the_same_name_are_refused_and_the_same_elsewhere_are_not(gan_mlp, tmp_path):
+    script, words = gan_mlp
+    folder, said = tmp_path / "sweep", []
+    first, moved = tmp_path / "set.npz", tmp_path / "elsewhere.npz"
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1)).astype(np.uint8)
+    np.savez(first, image=images)
+    options = sweep.Options(search=[RATE], trials=1, dir=str(folder))
+
+    def run(place):
+        data = ["--data.name", "npz", "--data.dir", str(place)]
+        sweep.run(script, options, [*words, *data, "--steps", "2", "--evaluate-every", "2"], said.append)
+
+    run(first)
+    first.rename(moved)
+    run(moved)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    np.savez(first, image=255 - images)
+    with pytest.raises(UsageError, match=r"study gan_mlp is another sweep: images_sha256 is \w+ there and \w+ here"):
+        run(first)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_a_storage_is_reached_before_anything_is_prepared_and_the_folder_is_made_last(gan_mlp, tmp_path, monkeypatch):
+    script, words = gan_mlp
+    order, set_up, open_storage = [], sweep.set_up, sweep.open_storage
+    monkeypatch.setattr(sweep, "set_up", lambda *given: (order.append("set up"), set_up(*given))[1])
+    monkeypatch.setattr(sweep, "open_storage", lambda *given: (order.append("storage"), open_storage(*given))[1])
+    url, words = f"sqlite:///{tmp_path / 'shared.db'}", [*words, "--steps", "2", "--evaluate-every", "2"]
+    options = {"search": [RATE], "trials": 1, "storage": url}
+    with pytest.raises(UsageError, match="cannot be used"):
+        sweep.run(script, sweep.Options(**options | {"storage": "nosuch:///here"}), words, print)
+    assert order == ["storage"]
+    sweep.run(script, sweep.Options(**options, dir=str(tmp_path / "sweep")), words, print)
+    assert order[1:] == ["storage", "set up"]
+    with pytest.raises(UsageError, match="is another sweep"):
+        sweep.run(script, sweep.Options(**options, seeds=2, dir=str(tmp_path / "refused")), words, print)
+    assert not (tmp_path / "refused").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told(gan_mlp, tmp_path):
+    script, words = gan_mlp
+    (tmp_path / "file").touch()
+    options = sweep.Options(search=[RATE], dir=str(tmp_path / "file" / "sweep"))
+    with pytest.raises(UsageError, match=r"cannot write in .*: give another --dir"):
+        sweep.run(script, options, [*words, "--steps", "2"], print)
 
 
 def command(gan_mlp, folder, *options):
