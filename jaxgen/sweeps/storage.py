@@ -12,8 +12,10 @@ import sqlalchemy
 
 from jaxgen.errors import UsageError
 
-REACH_SECONDS = 6
-"""Longest wait for a database: with Python's and JAX's own start, a command tells within ten seconds."""
+REACH_SECONDS = 5
+"""Longest wait for a connection: with Python's and JAX's own start, a command tells within ten seconds."""
+TABLE_SECONDS = 30
+"""Longest wait for the tables of a database that was reached, which others may be making too."""
 RETRY_SECONDS = 1.0
 TABLE_ATTEMPTS = 3
 
@@ -35,6 +37,7 @@ def open_storage(url: str, heartbeat: int) -> Any:
     # Which driver that name means has changed between versions of SQLAlchemy.
     address = url.replace("postgresql://", "postgresql+psycopg://", 1)
     reached: list[Any] = []
+    connected = threading.Event()
 
     def make() -> Any:
         # A connection that broke while a trial trained is made again.
@@ -45,15 +48,24 @@ def open_storage(url: str, heartbeat: int) -> Any:
     def reach() -> None:
         # Each driver has errors of its own, and all of them mean this.
         try:
+            engine = sqlalchemy.create_engine(address)
+            with engine.connect():
+                connected.set()
+            engine.dispose()
             reached.append(first_of(make))
         except Exception as error:
             reached.append(error)
+        finally:
+            connected.set()
 
     # Drivers wait for each address of a host in turn, and some without an end.
     thread = threading.Thread(target=reach, daemon=True)
     thread.start()
-    thread.join(REACH_SECONDS)
-    found = reached[0] if reached else TimeoutError(f"no answer within {REACH_SECONDS} s")
+    seconds = REACH_SECONDS
+    if connected.wait(seconds):
+        seconds = TABLE_SECONDS
+        thread.join(seconds)
+    found = reached[0] if reached else TimeoutError(f"no answer within {seconds} s")
     if isinstance(found, Exception):
         told = (str(found).strip() or repr(found)).splitlines()[0]
         raise UsageError(

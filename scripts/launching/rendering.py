@@ -44,21 +44,29 @@ def slurm(asked: Namespace, words: Sequence[str]) -> str:
       asked: name, tasks, hosts, and `SETTINGS`.
       words: of the command, without `jaxgen`.
     Raises:
-      RefusedError: if a value cannot stand in such a script.
+      RefusedError: if a value cannot stand in such a script, or a machine's cores do not divide over its processes.
     """
     name = asked.name or experiment(words)
+    # On Slurm, JAX gives each process of a training the one GPU of its place on the machine.
+    processes = int(asked.gpus or 1) if asked.hosts > 1 else 1
+    if asked.cpus and asked.cpus % processes:
+        raise RefusedError(
+            f"--cpus {asked.cpus} of a machine do not divide over its {processes} processes, one for each GPU: give a "
+            f"multiple of {processes}"
+        )
     given = {"name": name} | {option: getattr(asked, option) for option in SETTINGS if getattr(asked, option)}
     for option, value in given.items():
         if not DIRECTIVE.fullmatch(str(value)):
             raise RefusedError(f"--{option} {value!r}: give letters, digits and . : / + = , - _ alone")
+    # Slurm counts cores for each process.
+    given |= {"cpus": asked.cpus // processes} if asked.cpus else {}
     command = shell_command(words, asked.tasks)
     return fill(
         "slurm.sh",
         name=name,
         last=asked.tasks - 1,
         hosts=asked.hosts,
-        # On Slurm, JAX gives each process of a training the one GPU of its place on the machine.
-        processes=int(asked.gpus or 1) if asked.hosts > 1 else 1,
+        processes=processes,
         settings="\n".join(f"#SBATCH --{SETTINGS[o]}={value}" for o, value in given.items() if o != "name"),
         command=command if asked.hosts == 1 else f"srun {command} --distributed",
     )

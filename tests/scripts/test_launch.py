@@ -127,8 +127,10 @@ def test_several_hosts_are_one_training(tmp_path):
     text = rendered("slurm", "--hosts", "2", "--", "train", "vae", "--steps", "2")
     assert "#SBATCH --nodes=2\n#SBATCH --ntasks-per-node=1\n" in text
     assert text.endswith("exec srun jaxgen train vae --steps 2 --distributed\n")
-    text = rendered("slurm", "--hosts", "2", "--gpus", "8", "--", "train", "vae")
+    text = rendered("slurm", "--hosts", "2", "--gpus", "8", "--cpus", "32", "--", "train", "vae")
     assert "#SBATCH --nodes=2\n#SBATCH --ntasks-per-node=8\n" in text
+    # Of each of the eight processes: 32 of a machine.
+    assert "#SBATCH --cpus-per-task=4\n" in text
     text = rendered("kubernetes", "--image", "i", "--hosts", "3", "--", "train", "gan_mlp")
     job, service = yaml.safe_load_all(text)
     assert job["spec"]["completions"] == job["spec"]["parallelism"] == 3
@@ -151,6 +153,10 @@ def test_several_hosts_are_one_training(tmp_path):
         ("slurm --tasks 2 -- train vae --seed x", "--seed x: the first of the tasks' seeds; give a whole number"),
         ("slurm --tasks 0 -- train vae", "argument --tasks: 0 is not at least 1; `scripts/launch slurm --help`"),
         ("slurm --time 1;x -- train vae", "--time '1;x': give letters, digits and . : / + = , - _ alone"),
+        (
+            "slurm --hosts 2 --gpus 8 --cpus 4 -- train vae",
+            "--cpus 4 of a machine do not divide over its 8 processes, one for each GPU: give a multiple of 8",
+        ),
         ("slurm --image i -- train vae", "unrecognized arguments: --image i"),
         ("kubernetes -- train vae", "the following arguments are required: --image"),
         ("kubernetes --image i --name A -- train vae", "--name 'A': give at most 53 small letters, digits and -"),
