@@ -15,7 +15,7 @@ from PIL import Image
 
 from jaxgen import cli
 from jaxgen.errors import UsageError
-from jaxgen.sweeps import sweep
+from jaxgen.sweeps import results, sweep
 
 RATE = "hyper.learning-rate=log:1e-4:1e-2"
 
@@ -72,6 +72,24 @@ def test_pictures_and_hparams_are_there(swept):
         events = EventAccumulator(str(folder / "tensorboard" / f"{ticket:05d}")).Reload()
         assert "evaluation/pixel_frechet" in events.Tags()["scalars"]
         assert any(name.startswith("_hparams_") for name in events.PluginTagToContent("hparams"))
+
+
+def test_hparams_that_were_cut_short_are_written_the_next_time(make_ledger, monkeypatch, tmp_path):
+    from tensorboardX.event_file_writer import EventsWriter
+
+    def killed(writer, event):
+        raise KeyboardInterrupt
+
+    with make_ledger() as ledger:
+        ledger.fill(1)
+        ledger.answer(ledger.take(1), [1.0], {"steps": 9})
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(EventsWriter, "write_event", killed)
+            results.write_hparams(tmp_path / "tensorboard", ledger.finished(), ledger.plan)
+        results.write_hparams(tmp_path / "tensorboard", ledger.finished(), ledger.plan)
+    (written,) = (tmp_path / "tensorboard").iterdir()
+    assert written.name == "00000"
+    assert all(file.stat().st_size for file in written.iterdir())
 
 
 def test_it_says_each_trial_and_where_the_time_went(swept):
