@@ -94,6 +94,9 @@ def test_a_job_has_what_was_asked_for():
     assert (job["apiVersion"], job["kind"]) == ("batch/v1", "Job")
     assert job["metadata"] == {"name": "gan-mlp", "namespace": "n"}
     assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 5, 5)
+    assert (spec["backoffLimitPerIndex"], pod["restartPolicy"]) == (6, "Never")
+    (rule,) = spec["podFailurePolicy"]["rules"]
+    assert rule == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
     assert container["image"] == "r/i:1"
     assert container["resources"]["limits"] == {"nvidia.com/gpu": 2, "cpu": 4, "memory": "32Gi"}
     assert container["volumeMounts"] == [{"name": "volume", "mountPath": "/jaxgen/runs"}]
@@ -121,6 +124,14 @@ def test_each_task_of_a_training_has_a_seed_and_a_run(words, number, tmp_path):
 def test_the_tasks_of_a_sweep_share_its_study(words, tmp_path):
     given = shlex.split("sweep vae --search hyper.learning-rate=log:1e-5:1e-3 --trials 4 --storage postgresql://h/n")
     assert words(tmp_path, "--tasks", "2", "--", *given) == given
+
+
+def test_what_a_sweep_finds_is_on_the_volume(tmp_path):
+    on_volume = lambda *words: container_words(tmp_path, "--volume", "c:/v/", "--", "sweep", "vae", *words)
+    assert on_volume("--trials", "4") == shlex.split("sweep vae --trials 4 --dir /v/sweeps/vae")
+    assert on_volume("--study", "x")[-2:] == ["--dir", "/v/sweeps/x"]
+    assert on_volume("--dir=/v/here") == ["sweep", "vae", "--dir=/v/here"]
+    assert container_words(tmp_path, "--", "sweep", "vae") == ["sweep", "vae"]
 
 
 def test_several_hosts_are_one_training(tmp_path):
