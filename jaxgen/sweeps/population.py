@@ -188,6 +188,15 @@ class Answerer:
         self.population = Population(prepared, build, max(1, members // self.seeds) * self.seeds, execution)
         self.plain = describe_run(describe_script(build), prepared.dataset, prepared.config)
         self.places: list[Member | None] = [None] * self.population.size
+        self.waited = 0.0
+
+    def describe(self) -> str:
+        """Returns how trials are answered, in words."""
+        return f"a population of {self.population.size}, execution {self.population.execution}"
+
+    def seconds(self) -> dict[str, float]:
+        """Returns where the time went, by name; waiting is for trials that others have."""
+        return self.population.seconds | ({"waiting": self.waited} if self.waited else {})
 
     def run(self, count: int, stopped: Callable[[], bool]) -> Iterator[Trial]:
         """Yields every trial that this process answered, until all of a number of tickets are or it is stopped."""
@@ -198,6 +207,7 @@ class Answerer:
                 yield from self.advance(stopped)
             else:
                 time.sleep(WAIT_SECONDS)
+                self.waited += WAIT_SECONDS
 
     def take(self, count: int) -> None:
         """Fills the places that are free with trials that wait, as many as there are."""

@@ -134,6 +134,15 @@ class Answerer:
         self.ledger, self.script, self.words, self.folder, self.say = ledger, script, list(words), folder, say
         self.slots: list[Attempt | None] = [None] * processes
         self.environments = environments(processes)
+        self.trained = self.waited = 0.0
+
+    def describe(self) -> str:
+        """Returns how trials are answered, in words."""
+        return "one process at a time" if len(self.slots) == 1 else f"{len(self.slots)} processes at a time"
+
+    def seconds(self) -> dict[str, float]:
+        """Returns where the time went, by name: training includes their start, waiting is for other workers."""
+        return {"training": self.trained} | ({"waiting": self.waited} if self.waited else {})
 
     def run(self, count: int, stopped: Callable[[], bool]) -> Iterator[Trial]:
         """Yields every trial that this process answered, until all of a number of tickets are or it is stopped."""
@@ -147,6 +156,7 @@ class Answerer:
                     yield from self.watch(stopped)
                 else:
                     time.sleep(WAIT_SECONDS)
+                    self.waited += WAIT_SECONDS
         finally:
             self.end()
 
@@ -175,7 +185,9 @@ class Answerer:
     def watch(self, stopped: Callable[[], bool]) -> Iterator[Trial]:
         """Waits until a trial has ended, or it is stopped; yields the trials that have."""
         while any(self.slots) and not stopped():
+            begin = time.perf_counter()
             time.sleep(POLL_SECONDS)
+            self.trained += time.perf_counter() - begin
             ended = [slot for slot, attempt in enumerate(self.slots) if attempt and self.look(slot, attempt)]
             for slot in ended:
                 trial, self.slots[slot] = self.slots[slot].trial, None

@@ -358,9 +358,10 @@ def spent(times: Sequence[float], asked: float, answerer: Any) -> str:
       answerer: what trained them.
     """
     starting, trials, writing = (after - before for before, after in itertools.pairwise(times))
-    parts = {"Optuna": asked}
-    if isinstance(answerer, population.Answerer):
-        parts |= answerer.population.seconds
-        parts["jaxgen's own"] = trials - sum(parts.values())
+    parts = {"Optuna": asked} | answerer.seconds()
+    parts["jaxgen's own"] = trials - sum(parts.values())
     told = ", ".join(f"{name} {value:.2f} s" for name, value in parts.items())
-    return f"trials {trials:.1f} s ({told}), after {starting:.1f} s to start; results written in {writing:.1f} s"
+    return (
+        f"trials {trials:.1f} s by {answerer.describe()} ({told}), after {starting:.1f} s to start; "
+        f"results written in {writing:.1f} s"
+    )

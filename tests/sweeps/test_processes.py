@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ def rows(folder):
 
 def test_processes_and_population_give_the_same(gan_mlp, tmp_path):
     script, words = gan_mlp
+    said = []
     for answer in ("population", "process"):
         options = sweep.Options(
             search=["hyper.learning-rate=log:1e-4:1e-2"],
@@ -32,7 +34,12 @@ def test_processes_and_population_give_the_same(gan_mlp, tmp_path):
             processes=2 if answer == "process" else 1,
             dir=str(tmp_path / answer),
         )
-        sweep.run(script, options, [*words, *STEPS], print)
+        sweep.run(script, options, [*words, *STEPS], said.append)
+    times = r"Optuna ([\d.]+) s, training ([\d.]+) s, jaxgen's own ([\d.]+) s"
+    found = re.match(rf"trials ([\d.]+) s by 2 processes at a time \({times}\)", said[-1])
+    whole, *parts = map(float, found.groups())
+    assert sum(parts) == pytest.approx(whole, abs=0.1)
+    assert parts[1] > max(parts[0], parts[2])
     one, other = rows(tmp_path / "population"), rows(tmp_path / "process")
     for trial in ("0", "1"):
         assert one[trial]["hyper.learning_rate"] == other[trial]["hyper.learning_rate"]

@@ -98,7 +98,8 @@ def test_it_says_each_trial_and_where_the_time_went(swept):
     assert re.fullmatch(line, said[2])
     seconds = r"[\d.]+ s"
     parts = rf"Optuna {seconds}, compiling {seconds}, training {seconds}, jaxgen's own {seconds}"
-    told = rf"trials {seconds} \({parts}\), after {seconds} to start; results written in {seconds}"
+    trials = rf"trials {seconds} by a population of 4, execution vmap \({parts}\)"
+    told = rf"{trials}, after {seconds} to start; results written in {seconds}"
     assert re.fullmatch(told, said[-1])
 
 
