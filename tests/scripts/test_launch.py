@@ -213,3 +213,17 @@ def test_what_is_rendered_trains(tmp_path):
         config = json.loads((tmp_path / "my runs" / f"seed-{seed}" / "config.json").read_text())
         assert config["config"]["seed"] == seed
         assert config["config"]["depth"] == 2
+
+
+def test_what_is_rendered_searches(tmp_path):
+    script = str(ROOT / "experiments" / "gan_mlp.py")
+    small = "--variant plain --data.name digits --data.size 8 --latent 2 --batch-size 8 --evaluate-images 16 --steps 2"
+    search = "--search hyper.learning-rate=log:1e-4:1e-2 --sampler random --trials 2 --dir"
+    asked = ("--", "sweep", script, *shlex.split(f"{small} --no-tensorboard {search}"))
+    told = [
+        run_slurm(rendered("slurm", *asked, "my sweep"), tmp_path, REAL),
+        run_container(rendered("kubernetes", "--image", "i", *asked, "another"), tmp_path, REAL),
+    ]
+    for folder, done in zip(("my sweep", "another"), told, strict=True):
+        assert "2/2: trial 1" in done.stderr + done.stdout
+        assert (tmp_path / folder / "results.csv").read_text().count("complete") == 2
