@@ -2,6 +2,10 @@
 
 All members take the same number of steps at a time. One that came to its end, was given up or went wrong makes room
 for the next trial, which begins at its own step 0 with the batches that it would see alone.
+
+A member is its run alone to 1e-9 in float64, and in float32 to 1e-5 after ten steps, batched or one after the other.
+Training may make more of float32's rounding: of a GAN with batch norm over 8 images, batched, states were 3e-5 apart
+after one step and 0.1 after ten.
 """
 
 import contextlib
