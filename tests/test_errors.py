@@ -14,4 +14,5 @@ def test_nothing_near_lists_all():
 def test_a_long_list_is_left_out_where_something_is_near():
     names = [f"option-{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
     assert "allowed" not in str(unknown("option", "option-", names))
+    assert str(unknown("option", "option-", names, most=26)).count("option-") == 1 + 3 + 26
     assert str(unknown("option", "zzz", names)).count("option-") == 26

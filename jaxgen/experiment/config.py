@@ -69,8 +69,9 @@ class Config:
     start: str = ""
     """What the network that makes pictures starts from: another run's folder, a shipped network, a .safetensors file;
     empty: random numbers. Arrays of other shapes start anew, and a line tells which."""
-    start_with: Literal["all", "pictures"] = "all"
-    """Of another run: all networks that this one has too, or only the one that makes pictures."""
+    start_with: tuple[str, ...] = ("all",)
+    """Of another run: all networks that this one has too, or only those named, as in generator discriminator, or
+    pictures for the one that makes pictures."""
     checkpoint_every: int = 1000
     """Steps between checkpoints."""
     checkpoint_minutes: float = 0.0
@@ -244,7 +245,8 @@ def check_effects(config: Config) -> None:
         for option in effect.options:
             value = look_up(config, option)
             if value != look_up(usual, option) and not effect.counts(config):
-                given = value if isinstance(value, str) else f"{value:g}"
+                given = " ".join(value) if isinstance(value, tuple) else value
+                given = given if isinstance(given, str) else f"{given:g}"
                 raise UsageError(f"{option} is {given} and nothing looks at it: {effect.needs}, or leave it out")
 
 

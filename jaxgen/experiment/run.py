@@ -20,7 +20,7 @@ from jaxgen.experiment.adversarial import classes
 from jaxgen.experiment.config import CHANGEABLE, OWN, Config, check
 from jaxgen.experiment.derived import derive
 from jaxgen.experiment.scripts import describe_script, to_dict
-from jaxgen.experiment.start import start_from
+from jaxgen.experiment.start import choose, start_from
 from jaxgen.experiment.variational import GREY, takes_grey_for_binary
 from jaxgen.reports import curves
 from jaxgen.step.state import Batch, Metrics, Objective, TrainState
@@ -201,6 +201,7 @@ def prepare(config: Config, build: Build, devices: int = 1) -> Prepared:
     first = dataset.batch(0, 0, 1)
     template = jax.eval_shape(objective.init, jax.random.key(0), first)
     require_memory(config, objective, template, first, devices)
+    choose(config.start_with, objective.player, template.params)
     return Prepared(config, dataset, objective, kept, measure, first, template)
 
 

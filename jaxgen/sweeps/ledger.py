@@ -15,7 +15,7 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,8 +30,9 @@ from jaxgen.sweeps.space import Space, Value
 from jaxgen.sweeps.storage import hide_password
 from jaxgen.training.run_folder import flatten
 
-TICKET, WORKER, REASON, DEFINITION = "ticket", "worker", "reason", "definition"
+TICKET, WORKER, REASON, DEFINITION, SCRIPT = "ticket", "worker", "reason", "definition", "script"
 SPARE = "another process had put the same ticket"
+RETURNED = "its process was stopped and gave it back"
 GONE = "its process died {} times"
 WAIT_SECONDS = 1.0
 """How long a process without a trial waits before it looks for one again."""
@@ -53,7 +54,9 @@ class Plan:
       pruner: one of `asking.PRUNERS`.
       seed: of the sampler.
       every: steps between two values that the pruner sees.
-      settings: the experiment's configuration as plain values, without what changes no result.
+      settings: the experiment's configuration and what tells its data from others, as plain values, without what
+        changes no result.
+      script: sha256 of the experiment's script, which may change, not without a word.
     """
 
     experiment: str
@@ -66,6 +69,7 @@ class Plan:
     seed: int
     every: int
     settings: Mapping[str, Any]
+    script: str
 
     def describe(self) -> dict[str, Any]:
         """Returns the plan as plain values by dotted name."""
@@ -98,7 +102,9 @@ class Ledger:
       seconds: that Optuna took so far.
     """
 
-    def __init__(self, plan: Plan, storage: Any, name: str, *, alone: bool, heartbeat: int) -> None:
+    def __init__(
+        self, plan: Plan, storage: Any, name: str, *, alone: bool, heartbeat: int, say: Callable[[str], None]
+    ) -> None:
         """Opens a study, or makes it.
 
         Args:
@@ -107,6 +113,7 @@ class Ledger:
           name: the study's.
           alone: whether nobody else can work on it: what runs was left by a process that died.
           heartbeat: seconds between two signs of life.
+          say: takes a warning, a line.
         Raises:
           UsageError: if a study of that name is another sweep's.
         """
@@ -123,6 +130,7 @@ class Ledger:
                 load_if_exists=True,
             )
             self._agree(name)
+            self._note_script(name, say)
             if alone:
                 for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                     storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
@@ -139,7 +147,7 @@ class Ledger:
         with self._optuna():
             for number in self._held:
                 with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
-                    self._storage.set_trial_state_values(number, TrialState.FAIL)
+                    self._put_back(number)
 
     def fill(self, count: int) -> None:
         """Puts every ticket up to a count there that is neither waiting, nor running, nor answered."""
@@ -205,10 +213,18 @@ class Ledger:
             self.study.tell(trial.handle, state=TrialState.FAIL)
         self._release(trial)
 
-    def give_back(self, trial: Trial) -> None:
-        """Notes that a trial's process died, so that it is tried again."""
+    def give_back(self, trial: Trial, *, died: bool) -> None:
+        """Notes that a trial's process ended before its end, so that it is tried again.
+
+        Args:
+          trial: which.
+          died: whether the trial may be to blame, which is so `MOST_DEATHS` times; not where the process was stopped.
+        """
         with self._optuna(), self._while_mine():
-            self._storage.set_trial_state_values(trial.handle._trial_id, TrialState.FAIL)
+            if died:
+                self._storage.set_trial_state_values(trial.handle._trial_id, TrialState.FAIL)
+            else:
+                self._put_back(trial.handle._trial_id)
         self._release(trial)
 
     def is_complete(self, count: int) -> bool:
@@ -269,9 +285,21 @@ class Ledger:
                 f"study {name} is another sweep: {', '.join(told)}; give what is there, or another --study"
             )
 
+    def _note_script(self, name: str, say: Callable[[str], None]) -> None:
+        there = self.study.user_attrs.get(SCRIPT, self.plan.script)
+        if there != self.plan.script:
+            say(f"{self.plan.experiment}'s script has changed since study {name} was last searched")
+        if self.study.user_attrs.get(SCRIPT) != self.plan.script:
+            self.study.set_user_attr(SCRIPT, self.plan.script)
+
     def _note(self, trial: Trial, told: Mapping[str, Any]) -> None:
         for name, value in told.items():
             trial.handle.set_user_attr(name, value)
+
+    def _put_back(self, number: int) -> None:
+        # The reason first: without one it would count as a death.
+        self._storage.set_trial_user_attr(number, REASON, RETURNED)
+        self._storage.set_trial_state_values(number, TrialState.FAIL)
 
     def _release(self, trial: Trial) -> None:
         with self._lock:
@@ -308,8 +336,8 @@ class Ledger:
 
 
 def is_live(trial: FrozenTrial) -> bool:
-    """Returns whether a trial waits, runs or is an answer; one that died is none of these, nor is a spare one."""
-    return trial.state != TrialState.FAIL or trial.user_attrs.get(REASON, SPARE) != SPARE
+    """Returns whether a trial waits, runs or is an answer, as one that died, was given back or is spare is not."""
+    return trial.state != TrialState.FAIL or trial.user_attrs.get(REASON, SPARE) not in (SPARE, RETURNED)
 
 
 def values_of(trial: FrozenTrial) -> dict[str, Value]:

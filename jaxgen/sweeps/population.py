@@ -2,6 +2,10 @@
 
 All members take the same number of steps at a time. One that came to its end, was given up or went wrong makes room
 for the next trial, which begins at its own step 0 with the batches that it would see alone.
+
+A member is its run alone to 1e-9 in float64, and in float32 to 1e-5 after ten steps, batched or one after the other.
+Training may make more of float32's rounding: of a GAN with batch norm over 8 images, batched, states were 3e-5 apart
+after one step and 0.1 after ten.
 """
 
 import contextlib
@@ -188,6 +192,15 @@ class Answerer:
         self.population = Population(prepared, build, max(1, members // self.seeds) * self.seeds, execution)
         self.plain = describe_run(describe_script(build), prepared.dataset, prepared.config)
         self.places: list[Member | None] = [None] * self.population.size
+        self.waited = 0.0
+
+    def describe(self) -> str:
+        """Returns how trials are answered, in words."""
+        return f"a population of {self.population.size}, execution {self.population.execution}"
+
+    def seconds(self) -> dict[str, float]:
+        """Returns where the time went, by name; waiting is for trials that others have."""
+        return self.population.seconds | ({"waiting": self.waited} if self.waited else {})
 
     def run(self, count: int, stopped: Callable[[], bool]) -> Iterator[Trial]:
         """Yields every trial that this process answered, until all of a number of tickets are or it is stopped."""
@@ -198,6 +211,7 @@ class Answerer:
                 yield from self.advance(stopped)
             else:
                 time.sleep(WAIT_SECONDS)
+                self.waited += WAIT_SECONDS
 
     def take(self, count: int) -> None:
         """Fills the places that are free with trials that wait, as many as there are."""

@@ -4,8 +4,12 @@ Anything may be searched so, and a run that was interrupted goes on from its che
 """
 
 import dataclasses
+import glob
+import importlib.util
+import itertools
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,8 +27,15 @@ from jaxgen.training.run_folder import RunFolder, lock
 POLL_SECONDS = 0.2
 FREE_SECONDS = 60
 OUTPUT = "output.txt"
-KILLED = {-signum for signum in signal.valid_signals()} | {128 + signum for signum in (signal.SIGTERM, signal.SIGINT)}
-"""Statuses of a process that did not end by itself."""
+DEVICE = re.compile(r"\d+|(GPU|MIG)-.+")
+"""A name of a GPU as CUDA takes it."""
+OTHERS = (
+    ("ROCm", ("jax_rocm7_plugin", "jax_rocm60_plugin"), ("/dev/kfd",)),
+    ("TPU", ("libtpu",), ("/dev/accel*", "/dev/vfio/[0-9]*")),
+)
+"""Accelerators that are not NVIDIA's: their name, what JAX needs to use them, and their devices."""
+STOPPED = {status for signum in (signal.SIGTERM, signal.SIGINT) for status in (-signum, 128 + signum)}
+"""Statuses of a process that somebody asked to stop, as a cluster does that takes a machine away."""
 
 
 @dataclasses.dataclass
@@ -49,30 +60,57 @@ class Attempt:
 
 
 def accelerators() -> list[str]:
-    """Returns the names of the GPUs that a process may be given, as CUDA_VISIBLE_DEVICES takes them.
+    """Returns the names of the NVIDIA GPUs that a process may be given, as CUDA_VISIBLE_DEVICES takes them.
 
     They are asked for without JAX, which would take their memory for itself.
     """
+    if platform() not in ("", "cuda", "gpu"):
+        return []
     told = os.environ.get("CUDA_VISIBLE_DEVICES")
     if told is not None:
-        return [name for name in told.split(",") if name]
-    if os.environ.get("JAX_PLATFORMS") == "cpu" or not shutil.which("nvidia-smi"):
+        # CUDA sees no device from the first name on that is none, as -1 is.
+        return list(itertools.takewhile(DEVICE.fullmatch, map(str.strip, told.split(","))))
+    if not shutil.which("nvidia-smi"):
         return []
     asked = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
     listed = subprocess.run(asked, check=False, capture_output=True, text=True)
     return listed.stdout.split() if listed.returncode == 0 else []
 
 
+def other_accelerator() -> str:
+    """Returns "ROCm" or "TPU" where JAX would take such devices, else nothing."""
+    for name, plugins, devices in OTHERS:
+        asked = platform() == name.lower()
+        here = any(map(importlib.util.find_spec, plugins)) and any(glob.glob(device) for device in devices)
+        if asked or (platform() in ("", "gpu") and here):
+            return name
+    return ""
+
+
+def platform() -> str:
+    """Returns what JAX was told to compute on first, nothing where it chooses by itself."""
+    return os.environ.get("JAX_PLATFORMS", "").split(",")[0].strip().lower()
+
+
 def environments(count: int) -> list[dict[str, str]]:
     """Returns what each of a number of slots adds to its processes' environment: a GPU each, or its share of the cores.
 
     Raises:
-      UsageError: if there are GPUs, and fewer than slots.
+      UsageError: if there are GPUs, and fewer than slots, or accelerators that cannot be shared out.
     """
     if names := accelerators():
         if count > len(names):
-            raise UsageError(f"{count} processes were asked for and {len(names)} GPUs are here: give at most that")
+            raise UsageError(
+                f"{count} processes were asked for and {len(names)} GPUs are here: give at most that, or set "
+                "JAX_PLATFORMS=cpu for processes on the cores"
+            )
         return [{"CUDA_VISIBLE_DEVICES": name} for name in names[:count]]
+    if count > 1 and (other := other_accelerator()):
+        # Which variables tell a process its chips depends on their generation, and none of it could be tried.
+        raise UsageError(
+            f"{count} processes would each take every {other} device: give --processes 1, start a sweep for each "
+            "device with a --storage that they share, or set JAX_PLATFORMS=cpu for processes on the cores"
+        )
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if count == 1 or count > len(cores):
         return [{}] * count
@@ -96,6 +134,15 @@ class Answerer:
         self.ledger, self.script, self.words, self.folder, self.say = ledger, script, list(words), folder, say
         self.slots: list[Attempt | None] = [None] * processes
         self.environments = environments(processes)
+        self.trained = self.waited = 0.0
+
+    def describe(self) -> str:
+        """Returns how trials are answered, in words."""
+        return "one process at a time" if len(self.slots) == 1 else f"{len(self.slots)} processes at a time"
+
+    def seconds(self) -> dict[str, float]:
+        """Returns where the time went, by name: training includes their start, waiting is for other workers."""
+        return {"training": self.trained} | ({"waiting": self.waited} if self.waited else {})
 
     def run(self, count: int, stopped: Callable[[], bool]) -> Iterator[Trial]:
         """Yields every trial that this process answered, until all of a number of tickets are or it is stopped."""
@@ -109,6 +156,7 @@ class Answerer:
                     yield from self.watch(stopped)
                 else:
                     time.sleep(WAIT_SECONDS)
+                    self.waited += WAIT_SECONDS
         finally:
             self.end()
 
@@ -137,7 +185,9 @@ class Answerer:
     def watch(self, stopped: Callable[[], bool]) -> Iterator[Trial]:
         """Waits until a trial has ended, or it is stopped; yields the trials that have."""
         while any(self.slots) and not stopped():
+            begin = time.perf_counter()
             time.sleep(POLL_SECONDS)
+            self.trained += time.perf_counter() - begin
             ended = [slot for slot, attempt in enumerate(self.slots) if attempt and self.look(slot, attempt)]
             for slot in ended:
                 trial, self.slots[slot] = self.slots[slot].trial, None
@@ -163,8 +213,8 @@ class Answerer:
         if running:
             return False
         attempt.process.stdin.close()
-        if attempt.process.returncode in KILLED:
-            self.ledger.give_back(attempt.trial)
+        if attempt.process.returncode in STOPPED or attempt.process.returncode < 0:
+            self.ledger.give_back(attempt.trial, died=attempt.process.returncode not in STOPPED)
             return True
         last = history[-1] if history else (0, math.nan)
         if attempt.process.returncode or not math.isfinite(last[1]):

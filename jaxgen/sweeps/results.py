@@ -6,6 +6,7 @@ import io
 import math
 import os
 import shlex
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -164,8 +165,12 @@ def write_hparams(folder: Path, trials: Sequence[FrozenTrial], plan: Plan) -> No
         own = folder / f"{trial.user_attrs[TICKET]:05d}"
         if own.exists() or not math.isfinite(score(trial)):
             continue
-        own.mkdir(parents=True)
-        writer = EventsWriter(str(own / "events"), filename_suffix=f".{os.getpid()}")
+        # Written aside: one that was killed must not leave a folder that looks whole.
+        unfinished = folder / f".{own.name}.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        writer = EventsWriter(str(unfinished / "events"), filename_suffix=f".{os.getpid()}")
         for summary in (*hparams(dict(trial.params), {plan.metric: score(trial)}), scalar(plan.metric, score(trial))):
             writer.write_event(Event(step=trial.user_attrs["steps"], wall_time=time.time(), summary=summary))
         writer.close()
+        unfinished.rename(own)

@@ -12,7 +12,10 @@ import sqlalchemy
 
 from jaxgen.errors import UsageError
 
-REACH_SECONDS = 9
+REACH_SECONDS = 5
+"""Longest wait for a connection: with Python's and JAX's own start, a command tells within ten seconds."""
+TABLE_SECONDS = 30
+"""Longest wait for the tables of a database that was reached, which others may be making too."""
 RETRY_SECONDS = 1.0
 TABLE_ATTEMPTS = 3
 
@@ -24,13 +27,17 @@ def open_storage(url: str, heartbeat: int) -> Any:
       url: as SQLAlchemy takes it, as in sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.
       heartbeat: seconds between two signs of life of a running trial.
     Raises:
-      UsageError: if it cannot be reached within ten seconds, or is of no kind that is known.
+      UsageError: if it cannot be reached within `REACH_SECONDS`, or is of no kind that is known.
     """
-    if "://" not in url:
+    kind, separator, _ = url.partition("://")
+    if not separator:
         raise UsageError(f"storage {url!r} is no address: write postgresql://USER:PASSWORD@HOST/DATABASE")
+    if kind == "postgres":
+        raise UsageError(f"storage {hide_password(url)} is of no kind that is known: write postgresql:// instead")
     # Which driver that name means has changed between versions of SQLAlchemy.
     address = url.replace("postgresql://", "postgresql+psycopg://", 1)
     reached: list[Any] = []
+    connected = threading.Event()
 
     def make() -> Any:
         # A connection that broke while a trial trained is made again.
@@ -41,18 +48,30 @@ def open_storage(url: str, heartbeat: int) -> Any:
     def reach() -> None:
         # Each driver has errors of its own, and all of them mean this.
         try:
+            engine = sqlalchemy.create_engine(address)
+            with engine.connect():
+                connected.set()
+            engine.dispose()
             reached.append(first_of(make))
         except Exception as error:
             reached.append(error)
+        finally:
+            connected.set()
 
     # Drivers wait for each address of a host in turn, and some without an end.
     thread = threading.Thread(target=reach, daemon=True)
     thread.start()
-    thread.join(REACH_SECONDS)
-    found = reached[0] if reached else TimeoutError(f"no answer within {REACH_SECONDS} s")
+    seconds = REACH_SECONDS
+    if connected.wait(seconds):
+        seconds = TABLE_SECONDS
+        thread.join(seconds)
+    found = reached[0] if reached else TimeoutError(f"no answer within {seconds} s")
     if isinstance(found, Exception):
         told = (str(found).strip() or repr(found)).splitlines()[0]
-        raise UsageError(f"storage {hide_password(url)} cannot be used: {hide_password(told)}") from found
+        raise UsageError(
+            f"storage {hide_password(url)} cannot be used: {hide_password(told)}; see that the database runs and can "
+            "be reached from here, or give another --storage, as in postgresql://USER:PASSWORD@HOST/DATABASE"
+        ) from found
     return optuna.storages.get_storage(found)
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import jax
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.experiment.config import CHANGEABLE
-from jaxgen.experiment.run import Build, Prepared, batch_shapes, prepare
+from jaxgen.experiment.run import Build, Prepared, batch_shapes, describe_data, prepare
 from jaxgen.experiment.scripts import describe_script, load_script, to_dict
 from jaxgen.sweeps import population, processes, results
 from jaxgen.sweeps.asking import PRUNERS, SAMPLERS
@@ -129,8 +130,14 @@ def choose_metric(options: Options, prepared: Prepared) -> tuple[str, bool]:
     if not config.evaluate_with:
         evaluated = set(jax.eval_shape(objective.evaluate, prepared.template, prepared.kept))
     metric = options.metric or selection.metric
-    if metric not in trained | evaluated:
-        raise unknown("metric", metric, trained | evaluated)
+    written = trained | evaluated
+    if metric not in written:
+        if metric.endswith("fid") and objective.sample and not config.evaluate_with:
+            raise UsageError(
+                f"{metric} is not written without --evaluate-with, as in --evaluate-with auto: set it, or "
+                f"give one of {', '.join(sorted(written))}"
+            )
+        raise unknown("metric", metric, written, most=len(written))
     if metric in trained and (not config.log_every or rounds(config) % config.log_every):
         raise UsageError(f"{metric} is written every {config.log_every} steps: set --log-every {rounds(config)}")
     if options.goal:
@@ -174,7 +181,8 @@ def make_plan(options: Options, space: Space, script: dict[str, str], prepared: 
         pruner=options.pruner,
         seed=options.sampler_seed,
         every=rounds(space.config),
-        settings={f"config.{name}": value for name, value in settings.items()},
+        settings={f"config.{name}": value for name, value in settings.items()} | describe_data(prepared.dataset),
+        script=script["sha256"],
     )
 
 
@@ -205,12 +213,11 @@ class Sweep(NamedTuple):
 
 
 def set_up(name: str, options: Options, words: Sequence[str]) -> Sweep:
-    """Returns a sweep, before anything of it is written.
+    """Returns a sweep whose options were checked, before anything of it is written.
 
     Raises:
       UsageError: if something must be put right first.
     """
-    check(options)
     module = load_script(name)
     space = make_space(options.search, module.Config, words, module.build)
     if space.config.distributed:
@@ -232,19 +239,37 @@ def set_up(name: str, options: Options, words: Sequence[str]) -> Sweep:
 
 
 @contextlib.contextmanager
-def open_ledger(sweep: Sweep, options: Options) -> Iterator[Ledger]:
-    """Returns a context with a sweep's trials.
+def open_ledger(sweep: Sweep, options: Options, shared: Any, say: Callable[[str], None]) -> Iterator[Ledger]:
+    """Returns a context with a sweep's trials, and makes its folder.
 
+    Args:
+      sweep: which.
+      options: how.
+      shared: the storage of `options`; None: a file in the folder.
+      say: takes a warning, a line.
     Raises:
-      UsageError: if another process has them, or they cannot be reached, or are another sweep's.
+      UsageError: if another process has them, or they are another sweep's, or the folder cannot be written.
     """
-    sweep.folder.mkdir(parents=True, exist_ok=True)
-    alone = not options.storage
-    url = options.storage or f"sqlite:///{sweep.folder.resolve() / 'study.db'}"
-    with hold(sweep.folder) if alone else contextlib.nullcontext():
-        storage = open_storage(url, options.heartbeat)
-        with Ledger(sweep.plan, storage, sweep.study, alone=alone, heartbeat=options.heartbeat) as ledger:
-            yield ledger
+    opened = partial(Ledger, sweep.plan, name=sweep.study, alone=not shared, heartbeat=options.heartbeat, say=say)
+    with contextlib.ExitStack() as stack:
+        if shared:
+            ledger = stack.enter_context(opened(storage=shared))
+            # Nothing is left behind by a sweep that was refused.
+            make_folder(sweep.folder)
+        else:
+            make_folder(sweep.folder)
+            stack.enter_context(hold(sweep.folder))
+            own = open_storage(f"sqlite:///{sweep.folder.resolve() / 'study.db'}", options.heartbeat)
+            ledger = stack.enter_context(opened(storage=own))
+        yield ledger
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a sweep's folder, or raises UsageError where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot write in {folder} ({error}): give another --dir") from error
 
 
 def make_answerer(sweep: Sweep, ledger: Ledger, options: Options, say: Callable[[str], None]) -> Any:
@@ -277,8 +302,11 @@ def run(name: str, options: Options, words: Sequence[str], say: Callable[[str], 
       Interrupted: if SIGTERM or Ctrl-C stopped it.
     """
     times = [time.perf_counter()]
+    check(options)
+    # First of all: data and metrics may take minutes to prepare, and a database that is not there is told at once.
+    shared = open_storage(options.storage, options.heartbeat) if options.storage else None
     sweep = set_up(name, options, words)
-    with open_ledger(sweep, options) as ledger, Signals() as signals:
+    with open_ledger(sweep, options, shared, say) as ledger, Signals() as signals:
         answerer = make_answerer(sweep, ledger, options, say)
         times.append(time.perf_counter())
         asked = ledger.seconds
@@ -330,9 +358,10 @@ def spent(times: Sequence[float], asked: float, answerer: Any) -> str:
       answerer: what trained them.
     """
     starting, trials, writing = (after - before for before, after in itertools.pairwise(times))
-    parts = {"Optuna": asked}
-    if isinstance(answerer, population.Answerer):
-        parts |= answerer.population.seconds
-        parts["jaxgen's own"] = trials - sum(parts.values())
+    parts = {"Optuna": asked} | answerer.seconds()
+    parts["jaxgen's own"] = trials - sum(parts.values())
     told = ", ".join(f"{name} {value:.2f} s" for name, value in parts.items())
-    return f"trials {trials:.1f} s ({told}), after {starting:.1f} s to start; results written in {writing:.1f} s"
+    return (
+        f"trials {trials:.1f} s by {answerer.describe()} ({told}), after {starting:.1f} s to start; "
+        f"results written in {writing:.1f} s"
+    )

@@ -61,11 +61,13 @@ def initialize(coordinator: str, processes: int, process: int, *, connect_timeou
             heartbeat_timeout_seconds=heartbeat_timeout,
             shutdown_timeout_seconds=heartbeat_timeout,
         )
-    except (ValueError, RuntimeError) as error:
+    except Exception as error:
+        # Whatever asks a cluster has errors of its own, and all of them mean this.
         told = " ".join(str(error).split())[:200]
         raise UsageError(
             f"cannot join the other processes ({told}): give coordinator HOST:PORT, processes and process, or start it "
-            "by Slurm, Kubernetes, Open MPI or on a TPU pod; connect_timeout is how long they wait for one another"
+            "by Slurm, Open MPI, on a TPU pod or, with jax[k8s] installed and a service account that may read pods and "
+            "jobs, by Kubernetes; connect_timeout is how long they wait for one another"
         ) from error
     supervision.note(supervision.STARTING, "")
 

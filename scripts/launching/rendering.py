@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from launching.commands import RefusedError, experiment, shell_command
+from launching.commands import RefusedError, experiment, shell_command, value
 
 FOLDER = Path(__file__).parent
 PORT = 8476
@@ -44,22 +44,30 @@ def slurm(asked: Namespace, words: Sequence[str]) -> str:
       asked: name, tasks, hosts, and `SETTINGS`.
       words: of the command, without `jaxgen`.
     Raises:
-      RefusedError: if a value cannot stand in such a script.
+      RefusedError: if a value cannot stand in such a script, or a machine's cores do not divide over its processes.
     """
     name = asked.name or experiment(words)
+    # On Slurm, JAX gives each process of a training the one GPU of its place on the machine.
+    processes = int(asked.gpus or 1) if asked.hosts > 1 else 1
+    if asked.cpus and asked.cpus % processes:
+        raise RefusedError(
+            f"--cpus {asked.cpus} of a machine do not divide over its {processes} processes, one for each GPU: give a "
+            f"multiple of {processes}"
+        )
     given = {"name": name} | {option: getattr(asked, option) for option in SETTINGS if getattr(asked, option)}
-    for option, value in given.items():
-        if not DIRECTIVE.fullmatch(str(value)):
-            raise RefusedError(f"--{option} {value!r}: give letters, digits and . : / + = , - _ alone")
+    for option, asked_for in given.items():
+        if not DIRECTIVE.fullmatch(str(asked_for)):
+            raise RefusedError(f"--{option} {asked_for!r}: give letters, digits and . : / + = , - _ alone")
+    # Slurm counts cores for each process.
+    given |= {"cpus": asked.cpus // processes} if asked.cpus else {}
     command = shell_command(words, asked.tasks)
     return fill(
         "slurm.sh",
         name=name,
         last=asked.tasks - 1,
         hosts=asked.hosts,
-        # On Slurm, JAX gives each process of a training the one GPU of its place on the machine.
-        processes=int(asked.gpus or 1) if asked.hosts > 1 else 1,
-        settings="\n".join(f"#SBATCH --{SETTINGS[o]}={value}" for o, value in given.items() if o != "name"),
+        processes=processes,
+        settings="\n".join(f"#SBATCH --{SETTINGS[o]}={asked_for}" for o, asked_for in given.items() if o != "name"),
         command=command if asked.hosts == 1 else f"srun {command} --distributed",
     )
 
@@ -81,6 +89,9 @@ def kubernetes(asked: Namespace, words: Sequence[str]) -> str:
     claim, _, path = asked.volume.partition(":")
     if asked.volume and not (claim and path.startswith("/")):
         raise RefusedError(f"--volume {asked.volume}: give CLAIM:PATH, as in results:/jaxgen/runs")
+    if claim and words[0] == "sweep" and not value(words, "--dir"):
+        # A sweep's own folder is not among the runs, and would be gone with the pod.
+        words = [*words, "--dir", f"{path.rstrip('/')}/sweeps/{value(words, '--study') or experiment(words)}"]
     command = shell_command(words, asked.tasks)
     if asked.hosts > 1:
         where = f"--coordinator {name}-0.{name}:{PORT} --processes {asked.hosts}"
@@ -98,6 +109,6 @@ def kubernetes(asked: Namespace, words: Sequence[str]) -> str:
         "volumes": [{"name": "volume", "persistentVolumeClaim": {"claimName": claim}}] if claim else [],
         "mounts": [{"name": "volume", "mountPath": path}] if claim else [],
     }
-    written = {place: json.dumps(value) for place, value in places.items()}
+    written = {place: json.dumps(given) for place, given in places.items()}
     service = fill("service.yaml", **written) if asked.hosts > 1 else ""
     return fill("kubernetes.yaml", **written) + service

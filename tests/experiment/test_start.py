@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import jax
 import numpy as np
@@ -6,10 +7,12 @@ import pytest
 
 from jaxgen import restorers, weights
 from jaxgen.errors import UsageError
+from jaxgen.experiment import start
 from jaxgen.experiment.reopen import open_run
 from jaxgen.experiment.run import train
 from jaxgen.experiment.start import compare
 from jaxgen.models.srresnet import SRResNet
+from jaxgen.step.state import TrainState
 from jaxgen.training.leaves import named_leaves
 
 QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "picture_every": 0, "evaluate_images": 2}
@@ -89,13 +92,75 @@ def test_both_players_start_from_a_smaller_run_and_the_new_block_is_faded_in(gro
     assert any("(discriminator): " in line and "block_16" in line for line in lines)
 
 
-def test_what_makes_pictures_may_start_alone(grow, tmp_path):
+@pytest.mark.parametrize("names", [("pictures",), ("generator",)])
+def test_what_makes_pictures_may_start_alone(grow, tmp_path, names):
     small, _ = grow(tmp_path / "small", 8)
-    again, lines = grow(tmp_path / "again", 8, start=str(tmp_path / "small"), start_with="pictures", seed=5)
+    again, lines = grow(tmp_path / "again", 8, start=str(tmp_path / "small"), start_with=names, seed=5)
     jax.tree.map(np.testing.assert_array_equal, again.params["generator"], small.ema["generator"]["params"])
     kernel = lambda state: state.params["discriminator"]["map_8"]["kernel"]
     assert (kernel(again) != kernel(small)).any()
     assert not any("(discriminator)" in line for line in lines)
+
+
+@pytest.fixture
+def players(monkeypatch):
+    """Returns a function that starts two players from others, of which the discriminator does not fit."""
+    variables = lambda value, width: {"params": {"kernel": np.full((width,), value, np.float32)}, "stats": {}}
+    there = {"generator": variables(1, 2), "discriminator": variables(1, 3), "encoder": variables(1, 2)}
+    monkeypatch.setattr(start, "networks", lambda source, player: there)
+    here = {name: variables(0, 2) for name in ("discriminator", "generator", "judge")}
+    state = TrainState(
+        step=0,
+        params={name: x["params"] for name, x in here.items()},
+        stats={name: {} for name in here},
+        opt_state={},
+        ema={"generator": here["generator"]},
+        hyper={},
+        key=None,
+    )
+
+    def begin(*which):
+        lines = []
+        begun = start.start_from(state, "generator", "it", which, lines.append)
+        return {name: params["kernel"][0].item() for name, params in begun.params.items()}, lines
+
+    return begin
+
+
+def test_a_discriminator_of_which_nothing_fits_starts_anew_unless_it_was_named(players):
+    found, lines = players("all")
+    assert found == {"discriminator": 0, "generator": 1, "judge": 0}
+    assert sorted(lines) == [
+        "start it (discriminator) has another network: params/kernel is float32[3] there and float32[2] here, and no "
+        "array fits: all 1 start anew",
+        "start it: 1 of 1 arrays taken (params/kernel)",
+    ]
+    assert players("pictures") == players("generator") == (found, lines[1:])
+    with pytest.raises(UsageError, match="leave discriminator out of --start-with, as in --start-with pictures"):
+        players("generator", "discriminator")
+
+
+@pytest.mark.parametrize(
+    ("which", "told"),
+    [
+        (("judge",), "start it has no judge: name of generator discriminator encoder in --start-with"),
+        (("generater",), "unknown player in start_with 'generater': did you mean generator"),
+        ((), "start_with names nothing: give all, pictures, or some of discriminator generator judge"),
+    ],
+)
+def test_players_that_are_not_there_are_told(players, which, told):
+    with pytest.raises(UsageError, match=told):
+        players(*which)
+
+
+def test_a_wrong_player_is_told_before_anything_is_written(config, pretrained, tmp_path):
+    settings, build = config("srresnet", tmp_path / "run", start=str(pretrained), start_with=("generator",))
+    with pytest.raises(UsageError, match="unknown player in start_with 'generator': allowed: all, model, pictures"):
+        train(settings, build, say=lambda line: None)
+    assert not (tmp_path / "run").exists()
+    settings, build = config("srresnet", tmp_path / "run", start_with=("model", "pictures"))
+    with pytest.raises(UsageError, match="start_with is model pictures and nothing looks at it: set start"):
+        train(settings, build, say=lambda line: None)
 
 
 def test_of_another_network_what_fits_is_taken_and_a_line_tells_the_rest(config, pretrained, tmp_path):
@@ -118,15 +183,20 @@ def test_what_is_left_and_what_has_another_shape_is_told():
     array = lambda *shape: {"dtype": "float32", "shape": list(shape)}
     there = {"params/a": array(2), "params/b": array(3, 4), "params/c": array(1)}
     here = {"params/a": array(2), "params/b": array(3, 5)}
-    expected = "start it: 1 of 2 arrays taken; anew: params/b (float32[3, 4] there); left: params/c"
-    assert compare("it", there, here) == expected
-    assert compare("it", here, here) == "start it: 2 of 2 arrays taken"
+    expected = "start it: 1 of 2 arrays taken (params/a); anew: params/b (float32[3, 4] there); left: params/c"
+    assert compare("it", there, here, "") == expected
+    assert compare("it", here, here, "") == "start it: 2 of 2 arrays taken (params/a, params/b)"
+    # Many are counted.
+    many = {f"params/{i}": array(2) for i in range(5)}
+    assert compare("it", many, many, "") == "start it: 5 of 5 arrays taken"
 
 
 def test_a_start_of_which_nothing_fits_is_refused(config, tmp_path):
     array = {"dtype": "float32", "shape": [2]}
-    with pytest.raises(UsageError, match=r"start it has another network: a is float32\[2\] there and absent here"):
-        compare("it", {"a": array}, {"b": array})
+    told = r"start it has another network: a is float32\[2\] there and absent here, and no array fits"
+    with pytest.raises(UsageError, match=f"{told}; do this"):
+        compare("it", {"a": array}, {"b": array}, "do this")
+    assert re.fullmatch(f"{told}: all 1 start anew", compare("it", {"a": array}, {"b": array}, ""))
     settings, build = config("srresnet", tmp_path / "run", start=str(tmp_path))
     with pytest.raises(UsageError, match=r"it has no config\.json"):
         train(settings, build, say=lambda line: None)

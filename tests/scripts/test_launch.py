@@ -94,6 +94,9 @@ def test_a_job_has_what_was_asked_for():
     assert (job["apiVersion"], job["kind"]) == ("batch/v1", "Job")
     assert job["metadata"] == {"name": "gan-mlp", "namespace": "n"}
     assert (spec["completionMode"], spec["completions"], spec["parallelism"]) == ("Indexed", 5, 5)
+    assert (spec["backoffLimitPerIndex"], pod["restartPolicy"]) == (6, "Never")
+    (rule,) = spec["podFailurePolicy"]["rules"]
+    assert rule == {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}
     assert container["image"] == "r/i:1"
     assert container["resources"]["limits"] == {"nvidia.com/gpu": 2, "cpu": 4, "memory": "32Gi"}
     assert container["volumeMounts"] == [{"name": "volume", "mountPath": "/jaxgen/runs"}]
@@ -123,12 +126,22 @@ def test_the_tasks_of_a_sweep_share_its_study(words, tmp_path):
     assert words(tmp_path, "--tasks", "2", "--", *given) == given
 
 
+def test_what_a_sweep_finds_is_on_the_volume(tmp_path):
+    on_volume = lambda *words: container_words(tmp_path, "--volume", "c:/v/", "--", "sweep", "vae", *words)
+    assert on_volume("--trials", "4") == shlex.split("sweep vae --trials 4 --dir /v/sweeps/vae")
+    assert on_volume("--study", "x")[-2:] == ["--dir", "/v/sweeps/x"]
+    assert on_volume("--dir=/v/here") == ["sweep", "vae", "--dir=/v/here"]
+    assert container_words(tmp_path, "--", "sweep", "vae") == ["sweep", "vae"]
+
+
 def test_several_hosts_are_one_training(tmp_path):
     text = rendered("slurm", "--hosts", "2", "--", "train", "vae", "--steps", "2")
     assert "#SBATCH --nodes=2\n#SBATCH --ntasks-per-node=1\n" in text
     assert text.endswith("exec srun jaxgen train vae --steps 2 --distributed\n")
-    text = rendered("slurm", "--hosts", "2", "--gpus", "8", "--", "train", "vae")
+    text = rendered("slurm", "--hosts", "2", "--gpus", "8", "--cpus", "32", "--", "train", "vae")
     assert "#SBATCH --nodes=2\n#SBATCH --ntasks-per-node=8\n" in text
+    # Of each of the eight processes: 32 of a machine.
+    assert "#SBATCH --cpus-per-task=4\n" in text
     text = rendered("kubernetes", "--image", "i", "--hosts", "3", "--", "train", "gan_mlp")
     job, service = yaml.safe_load_all(text)
     assert job["spec"]["completions"] == job["spec"]["parallelism"] == 3
@@ -151,6 +164,10 @@ def test_several_hosts_are_one_training(tmp_path):
         ("slurm --tasks 2 -- train vae --seed x", "--seed x: the first of the tasks' seeds; give a whole number"),
         ("slurm --tasks 0 -- train vae", "argument --tasks: 0 is not at least 1; `scripts/launch slurm --help`"),
         ("slurm --time 1;x -- train vae", "--time '1;x': give letters, digits and . : / + = , - _ alone"),
+        (
+            "slurm --hosts 2 --gpus 8 --cpus 4 -- train vae",
+            "--cpus 4 of a machine do not divide over its 8 processes, one for each GPU: give a multiple of 8",
+        ),
         ("slurm --image i -- train vae", "unrecognized arguments: --image i"),
         ("kubernetes -- train vae", "the following arguments are required: --image"),
         ("kubernetes --image i --name A -- train vae", "--name 'A': give at most 53 small letters, digits and -"),
@@ -196,3 +213,17 @@ def test_what_is_rendered_trains(tmp_path):
         config = json.loads((tmp_path / "my runs" / f"seed-{seed}" / "config.json").read_text())
         assert config["config"]["seed"] == seed
         assert config["config"]["depth"] == 2
+
+
+def test_what_is_rendered_searches(tmp_path):
+    script = str(ROOT / "experiments" / "gan_mlp.py")
+    small = "--variant plain --data.name digits --data.size 8 --latent 2 --batch-size 8 --evaluate-images 16 --steps 2"
+    search = "--search hyper.learning-rate=log:1e-4:1e-2 --sampler random --trials 2 --dir"
+    asked = ("--", "sweep", script, *shlex.split(f"{small} --no-tensorboard {search}"))
+    told = [
+        run_slurm(rendered("slurm", *asked, "my sweep"), tmp_path, REAL),
+        run_container(rendered("kubernetes", "--image", "i", *asked, "another"), tmp_path, REAL),
+    ]
+    for folder, done in zip(("my sweep", "another"), told, strict=True):
+        assert "2/2: trial 1" in done.stderr + done.stdout
+        assert (tmp_path / folder / "results.csv").read_text().count("complete") == 2

@@ -24,7 +24,9 @@ def toy_space(load_experiment):
 def make_ledger(toy_space, tmp_path):
     """Returns a function that opens a sweep's trials, as a process would that is alone unless it is told otherwise."""
 
-    def make(alone=True, url=f"sqlite:///{tmp_path / 'study.db'}", heartbeat=60, space=None, name="toy", **fields):
+    def make(
+        alone=True, url=f"sqlite:///{tmp_path / 'study.db'}", heartbeat=60, space=None, name="toy", say=print, **fields
+    ):
         plan = Plan(
             experiment="gan_mlp",
             space=space or toy_space(),
@@ -36,9 +38,10 @@ def make_ledger(toy_space, tmp_path):
             seed=0,
             every=3,
             settings={},
+            script="sha256 of the script",
         )
         plan = dataclasses.replace(plan, **fields)
-        return Ledger(plan, open_storage(url, heartbeat), name, alone=alone, heartbeat=heartbeat)
+        return Ledger(plan, open_storage(url, heartbeat), name, alone=alone, heartbeat=heartbeat, say=say)
 
     return make
 

@@ -178,8 +178,38 @@ def test_what_kills_its_process_again_and_again_is_not_tried_for_ever(make_ledge
             ledger.fill(1)
             if trial := ledger.take(1):
                 taken += 1
-                ledger.give_back(trial)
+                ledger.give_back(trial, died=True)
         assert taken == 3
+        assert [trial.user_attrs["reason"] for trial in ledger.finished()] == ["its process died 3 times"]
+
+
+def test_what_is_stopped_again_and_again_is_still_tried(make_ledger):
+    for _ in range(4):
+        # As after Ctrl-C, or where a cluster takes the machine away.
+        with make_ledger() as ledger:
+            ledger.fill(2)
+            held = [ledger.take(2), ledger.take(2)]
+            assert [trial.ticket for trial in held] == [0, 1]
+            assert not ledger.is_complete(2)
+            ledger.give_back(held[1], died=False)
+    with make_ledger() as ledger:
+        assert work(ledger, 2) == [0, 1]
+        assert ledger.is_complete(2)
+        assert {trial.state for trial in ledger.finished()} == {TrialState.COMPLETE}
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_deaths_count_whoever_finds_the_dead(make_ledger, alone):
+    for _ in range(3):
+        dead = make_ledger(alone)
+        dead.fill(1)
+        lost = dead.take(1)
+        dead._ended.set()
+        if not alone:
+            # As another process does with what was silent for too long.
+            dead._storage.set_trial_state_values(lost.handle._trial_id, TrialState.FAIL)
+    with make_ledger(alone) as ledger:
+        assert work(ledger, 1) == []
         assert [trial.user_attrs["reason"] for trial in ledger.finished()] == ["its process died 3 times"]
 
 
@@ -189,6 +219,14 @@ def test_fewer_trials_than_before_leave_the_rest_waiting(make_ledger):
         assert work(ledger, 2) == [0, 1]
         assert ledger.is_complete(2)
         assert not ledger.is_complete(5)
+
+
+def test_a_script_that_has_changed_is_told_once(make_ledger):
+    said = []
+    for script in ("one", "one", "other", "other"):
+        with make_ledger(script=script, say=said.append):
+            pass
+    assert said == ["gan_mlp's script has changed since study toy was last searched"]
 
 
 def test_a_study_that_others_made_is_refused(make_ledger, tmp_path):
@@ -233,8 +271,11 @@ def test_a_storage_that_cannot_be_used_is_told_soon():
     assert "\n" not in str(error.value)
     with pytest.raises(UsageError, match="storage 'here' is no address"):
         open_storage("here", 60)
-    with pytest.raises(UsageError, match="storage nosuch:///here cannot be used"):
+    remedy = "see that the database runs and can be reached from here, or give another --storage"
+    with pytest.raises(UsageError, match=f"storage nosuch:///here cannot be used: .*; {remedy}"):
         open_storage("nosuch:///here", 60)
+    with pytest.raises(UsageError, match=r"storage postgres://me@h/d is of no kind .*: write postgresql:// instead"):
+        open_storage("postgres://me:secret@h/d", 60)
 
 
 def test_passwords_are_hidden():

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ def rows(folder):
 
 def test_processes_and_population_give_the_same(gan_mlp, tmp_path):
     script, words = gan_mlp
+    said = []
     for answer in ("population", "process"):
         options = sweep.Options(
             search=["hyper.learning-rate=log:1e-4:1e-2"],
@@ -32,7 +34,12 @@ def test_processes_and_population_give_the_same(gan_mlp, tmp_path):
             processes=2 if answer == "process" else 1,
             dir=str(tmp_path / answer),
         )
-        sweep.run(script, options, [*words, *STEPS], print)
+        sweep.run(script, options, [*words, *STEPS], said.append)
+    times = r"Optuna ([\d.]+) s, training ([\d.]+) s, jaxgen's own ([\d.]+) s"
+    found = re.match(rf"trials ([\d.]+) s by 2 processes at a time \({times}\)", said[-1])
+    whole, *parts = map(float, found.groups())
+    assert sum(parts) == pytest.approx(whole, abs=0.1)
+    assert parts[1] > max(parts[0], parts[2])
     one, other = rows(tmp_path / "population"), rows(tmp_path / "process")
     for trial in ("0", "1"):
         assert one[trial]["hyper.learning_rate"] == other[trial]["hyper.learning_rate"]
@@ -103,6 +110,7 @@ def test_a_child_ends_with_its_parent_after_a_checkpoint(gan_mlp, tmp_path):
 
 
 def test_a_slot_has_a_gpu_or_a_share_of_the_cores(monkeypatch, tmp_path):
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
     assert processes.environments(2) == [{"CUDA_VISIBLE_DEVICES": "2"}, {"CUDA_VISIBLE_DEVICES": "5"}]
     with pytest.raises(UsageError, match="3 processes were asked for and 2 GPUs are here"):
@@ -110,7 +118,6 @@ def test_a_slot_has_a_gpu_or_a_share_of_the_cores(monkeypatch, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert processes.environments(1) == [{}]
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\nprintf '0\\n1\\n'\n")
     program.chmod(0o755)
@@ -122,6 +129,45 @@ def test_a_slot_has_a_gpu_or_a_share_of_the_cores(monkeypatch, tmp_path):
     shares = [set(map(int, found[child.CORES].split(","))) for found in processes.environments(2)]
     assert shares[0] | shares[1] == {3, 4, 7}
     assert not shares[0] & shares[1]
+
+
+@pytest.mark.parametrize(
+    ("told", "platforms", "names"),
+    [
+        ("-1", None, []),
+        ("", None, []),
+        ("NoDevFiles", None, []),
+        ("0, 3,-1,4", None, ["0", "3"]),
+        ("GPU-ab12,MIG-1/2", "cuda,cpu", ["GPU-ab12", "MIG-1/2"]),
+        ("0,1", "cpu", []),
+        ("0,1", "cpu,cuda", []),
+        ("0,1", "tpu", []),
+        ("0,1", "gpu", ["0", "1"]),
+    ],
+)
+def test_gpus_are_those_that_jax_would_take(monkeypatch, told, platforms, names):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", told)
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    if platforms is not None:
+        monkeypatch.setenv("JAX_PLATFORMS", platforms)
+    assert processes.accelerators() == names
+
+
+@pytest.mark.parametrize("name", ["ROCm", "TPU"])
+def test_devices_that_cannot_be_shared_out_are_one_processes(monkeypatch, name, tmp_path):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.setenv("JAX_PLATFORMS", name.lower())
+    assert processes.environments(1) == [{}]
+    with pytest.raises(UsageError, match=f"2 processes would each take every {name} device: give --processes 1"):
+        processes.environments(2)
+    # Where JAX chooses by itself: what it needs to use them is installed, and they are there.
+    (tmp_path / "device").touch()
+    monkeypatch.delenv("JAX_PLATFORMS")
+    monkeypatch.setattr(processes, "OTHERS", [(name, ("absent", "json"), (str(tmp_path / "dev*"),))])
+    assert processes.other_accelerator() == name
+    for others in ((name, ("absent",), (str(tmp_path / "dev*"),)), (name, ("json",), (str(tmp_path / "none*"),))):
+        monkeypatch.setattr(processes, "OTHERS", [others])
+        assert processes.other_accelerator() == ""
 
 
 def test_the_last_thing_said_is_the_reason(tmp_path):

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from jaxgen import cli
 from jaxgen.errors import UsageError
-from jaxgen.sweeps import sweep
+from jaxgen.sweeps import results, sweep
 
 RATE = "hyper.learning-rate=log:1e-4:1e-2"
 
@@ -73,13 +74,32 @@ def test_pictures_and_hparams_are_there(swept):
         assert any(name.startswith("_hparams_") for name in events.PluginTagToContent("hparams"))
 
 
+def test_hparams_that_were_cut_short_are_written_the_next_time(make_ledger, monkeypatch, tmp_path):
+    from tensorboardX.event_file_writer import EventsWriter
+
+    def killed(writer, event):
+        raise KeyboardInterrupt
+
+    with make_ledger() as ledger:
+        ledger.fill(1)
+        ledger.answer(ledger.take(1), [1.0], {"steps": 9})
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(EventsWriter, "write_event", killed)
+            results.write_hparams(tmp_path / "tensorboard", ledger.finished(), ledger.plan)
+        results.write_hparams(tmp_path / "tensorboard", ledger.finished(), ledger.plan)
+    (written,) = (tmp_path / "tensorboard").iterdir()
+    assert written.name == "00000"
+    assert all(file.stat().st_size for file in written.iterdir())
+
+
 def test_it_says_each_trial_and_where_the_time_went(swept):
     _, said, _ = swept
     line = r"3/3: trial \d, hyper.learning_rate \S+: evaluation/pixel_frechet .*; best .* of trial \d"
     assert re.fullmatch(line, said[2])
     seconds = r"[\d.]+ s"
     parts = rf"Optuna {seconds}, compiling {seconds}, training {seconds}, jaxgen's own {seconds}"
-    told = rf"trials {seconds} \({parts}\), after {seconds} to start; results written in {seconds}"
+    trials = rf"trials {seconds} by a population of 4, execution vmap \({parts}\)"
+    told = rf"{trials}, after {seconds} to start; results written in {seconds}"
     assert re.fullmatch(told, said[-1])
 
 
@@ -109,6 +129,9 @@ def test_it_is_not_done_again(swept, gan_mlp):
             (),
             "unknown metric 'evaluation/pixel_freshet': did you mean evaluation",
         ),
+        ({"metric": "evaluation/pixel_freshet"}, (), "generator/loss, "),
+        ({"metric": "evaluation/cfid"}, (), "evaluation/cfid is not written without --evaluate-with"),
+        ({"metric": "evaluation/cfid"}, (), "or give one of discriminator/fake_logit, "),
         ({"metric": "generator/loss"}, ("--log-every", "2"), "is the smallest or the largest generator/loss the best"),
         (
             {"metric": "generator/loss"},
@@ -135,7 +158,7 @@ def test_bad_input_is_told_before_anything_is_written(gan_mlp, tmp_path, options
     given = {"search": [RATE], "dir": str(folder)} | options
     with pytest.raises(UsageError, match=re.escape(told)):
         sweep.run(script, sweep.Options(**given), [*small, "--steps", "4", "--evaluate-every", "2", *words], print)
-    assert not (folder / "trials").exists()
+    assert not folder.exists()
 
 
 def test_another_search_in_the_same_folder_is_refused_and_changes_nothing(swept, gan_mlp):
@@ -148,6 +171,53 @@ def test_another_search_in_the_same_folder_is_refused_and_changes_nothing(swept,
     with pytest.raises(UsageError, match=r"config.batch_size is 8 there and 16 here"):
         sweep.run(script, options, [*words, "--steps", "4", "--evaluate-every", "2", "--batch-size", "16"], print)
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_other_data_of_the_same_name_are_refused_and_the_same_elsewhere_are_not(gan_mlp, tmp_path):
+    script, words = gan_mlp
+    folder, said = tmp_path / "sweep", []
+    first, moved = tmp_path / "set.npz", tmp_path / "elsewhere.npz"
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1)).astype(np.uint8)
+    np.savez(first, image=images)
+    options = sweep.Options(search=[RATE], trials=1, dir=str(folder))
+
+    def run(place):
+        data = ["--data.name", "npz", "--data.dir", str(place)]
+        sweep.run(script, options, [*words, *data, "--steps", "2", "--evaluate-every", "2"], said.append)
+
+    run(first)
+    first.rename(moved)
+    run(moved)
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    np.savez(first, image=255 - images)
+    with pytest.raises(UsageError, match=r"study gan_mlp is another sweep: images_sha256 is \w+ there and \w+ here"):
+        run(first)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def test_a_storage_is_reached_before_anything_is_prepared_and_the_folder_is_made_last(gan_mlp, tmp_path, monkeypatch):
+    script, words = gan_mlp
+    order, set_up, open_storage = [], sweep.set_up, sweep.open_storage
+    monkeypatch.setattr(sweep, "set_up", lambda *given: (order.append("set up"), set_up(*given))[1])
+    monkeypatch.setattr(sweep, "open_storage", lambda *given: (order.append("storage"), open_storage(*given))[1])
+    url, words = f"sqlite:///{tmp_path / 'shared.db'}", [*words, "--steps", "2", "--evaluate-every", "2"]
+    options = {"search": [RATE], "trials": 1, "storage": url}
+    with pytest.raises(UsageError, match="cannot be used"):
+        sweep.run(script, sweep.Options(**options | {"storage": "nosuch:///here"}), words, print)
+    assert order == ["storage"]
+    sweep.run(script, sweep.Options(**options, dir=str(tmp_path / "sweep")), words, print)
+    assert order[1:] == ["storage", "set up"]
+    with pytest.raises(UsageError, match="is another sweep"):
+        sweep.run(script, sweep.Options(**options, seeds=2, dir=str(tmp_path / "refused")), words, print)
+    assert not (tmp_path / "refused").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told(gan_mlp, tmp_path):
+    script, words = gan_mlp
+    (tmp_path / "file").touch()
+    options = sweep.Options(search=[RATE], dir=str(tmp_path / "file" / "sweep"))
+    with pytest.raises(UsageError, match=r"cannot write in .*: give another --dir"):
+        sweep.run(script, options, [*words, "--steps", "2"], print)
 
 
 def command(gan_mlp, folder, *options):

@@ -193,6 +193,20 @@ def test_an_address_without_a_port_is_refused(address):
         distributed.initialize(address, 2, 0, connect_timeout=1, heartbeat_timeout=10)
 
 
+def test_a_cluster_that_cannot_be_asked_is_told(monkeypatch):
+    class ConfigException(Exception):
+        """As Kubernetes' client has it, which is no RuntimeError."""
+
+    def fail(**given):
+        raise ConfigException("Service host/port is not set.")
+
+    monkeypatch.setattr(jax.distributed, "initialize", fail)
+    with pytest.raises(
+        UsageError, match=r"\(Service host/port is not set\.\): .* with jax\[k8s\] installed and a service"
+    ):
+        distributed.initialize("", 0, -1, connect_timeout=1, heartbeat_timeout=10)
+
+
 def test_a_device_that_was_used_before_is_told():
     jax.devices()
     with pytest.raises(UsageError, match=r"cannot join the other processes \(.*before any JAX calls"):
