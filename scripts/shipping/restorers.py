@@ -33,7 +33,7 @@ class Recipe(NamedTuple):
       gives: what the network makes of a picture.
       told: what it is told of the damage.
       sets: folders under DIR on which it is evaluated; none: the pictures held out from its own training.
-      before: like words, of a training whose network this one starts from; empty: none.
+      before: like words, of trainings before this one, each of which starts from the network of the one before it.
     """
 
     experiment: str
@@ -43,7 +43,7 @@ class Recipe(NamedTuple):
     gives: restorers.Gives = "pictures"
     told: Told = "nothing"
     sets: tuple[str, ...] = ()
-    before: str = ""
+    before: tuple[str, ...] = ()
 
 
 def schedule(steps: int) -> str:
@@ -51,12 +51,12 @@ def schedule(steps: int) -> str:
     return f"--steps {steps} --schedule cosine --hyper.schedule-steps {steps}"
 
 
-def denoiser(steps: int, channels: int, sets: tuple[str, ...], further: int = 0) -> Recipe:
-    """Returns a recipe of a blind denoiser, with further steps on larger crops where a number of them is given."""
-    words, fields = f"{BSDS500} --data.channels {channels}", ("widths", "blocks")
-    small, large = f"{words} {schedule(steps)}", f"{words} {LARGE} {CALM} {schedule(further)}"
-    first, last = (small, large) if further else ("", small)
-    return Recipe("residual_unet", last, "ResidualUNet", fields, told="noise", sets=sets, before=first)
+def denoiser(steps: int, channels: int, sets: tuple[str, ...], *further: str) -> Recipe:
+    """Returns a recipe of a blind denoiser, and of further trainings on larger crops, by what each has of its own."""
+    words = f"{BSDS500} --data.channels {channels}"
+    *before, last = f"{words} {schedule(steps)}", *(f"{words} {LARGE} {CALM} {own}" for own in further)
+    fields = ("widths", "blocks")
+    return Recipe("residual_unet", last, "ResidualUNet", fields, told="noise", sets=sets, before=tuple(before))
 
 
 def clearer(steps: int, options: str) -> Recipe:
@@ -76,7 +76,7 @@ RECIPES = {
         ("depth", "width"),
         "levels",
     ),
-    "denoise_gray": denoiser(30_000, 1, ("set12", "bsd68"), further=10_000),
+    "denoise_gray": denoiser(30_000, 1, ("set12", "bsd68"), schedule(10_000), f"--seed 1 {schedule(4_500)}"),
     "denoise_color": denoiser(30_000, 3, ("cbsd68",)),
     "mend": Recipe(
         "mender", f"{BSDS500} --data.channels 3 {schedule(5_000)}", "Mender", ("widths", "blocks"), told="mask"
@@ -87,7 +87,7 @@ RECIPES = {
         f"{schedule(5_000)}",
         "Dehazer",
         ("widths", "side"),
-        before=f"{BSDS500} --data.channels 3 --hyper.haze-low 0.2 --hyper.haze-high 2 {schedule(16_000)}",
+        before=(f"{BSDS500} --data.channels 3 --hyper.haze-low 0.2 --hyper.haze-high 2 {schedule(16_000)}",),
     ),
     "dejpeg": clearer(6_000, "--damage jpeg --hyper.quality-high 95"),
     "deblur": clearer(5_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2"),
@@ -135,12 +135,16 @@ def make(name: str, folder: str, runs: Path, out: Path, trained: str) -> str:
         raise unknown("shipped restorer", name, RECIPES)
     if not out.is_dir():
         raise UsageError(f"no folder {out}: make it first")
-    recipe, run, start = RECIPES[name], runs / name, ""
-    if recipe.before:
-        start = str(runs / f"{name}-before")
-        train_by(recipe.experiment, recipe.before, folder, Path(start), "")
-    train_by(recipe.experiment, recipe.words, folder, run, start)
-    return write(name, run, folder, out, trained)
+    recipe, start = RECIPES[name], ""
+    for words, run in zip((*recipe.before, recipe.words), parts(recipe, runs / name), strict=True):
+        train_by(recipe.experiment, words, folder, Path(run), start)
+        start = run
+    return write(name, runs / name, folder, out, trained)
+
+
+def parts(recipe: Recipe, run: Path | str) -> list[str]:
+    """Returns the run folders of a recipe's trainings, the last one's last."""
+    return [*(f"{run}-before-{part + 1}" for part in range(len(recipe.before))), str(run)]
 
 
 def train_by(experiment: str, words: str, folder: str, run: Path, start: str) -> None:
@@ -173,10 +177,12 @@ def write(name: str, run: Path, folder: str, out: Path, trained: str) -> str:
 
 def commands(recipe: Recipe) -> str:
     """Returns what trains a network, as the model card tells it."""
-    script = f"python experiments/{recipe.experiment}.py"
+    script, runs = f"python experiments/{recipe.experiment}.py", parts(recipe, "RUN")
     if not recipe.before:
         return f"{script} {recipe.words}"
-    return f"{script} {recipe.before} --run BEFORE && {script} {recipe.words} --start BEFORE"
+    starts = ["", *(f" --start {run}" for run in runs)]
+    trainings = zip((*recipe.before, recipe.words), starts, runs, strict=False)
+    return " && ".join(f"{script} {words}{start} --run {run}" for words, start, run in trainings)
 
 
 def fields(recipe: Recipe, config: Any) -> dict[str, Any]:

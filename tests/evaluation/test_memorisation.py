@@ -67,9 +67,9 @@ def test_who_remembers_all_of_a_large_set_is_found(share, copies):
 
 
 def test_of_few_images_chance_alone_is_no_memorisation():
-    assert not Memorisation(0.7, 0.5, 20, 20, 20).copies
-    assert Memorisation(0.7, 0.5, 2000, 2000, 2000).copies
-    assert not Memorisation(0.58, 0.5, 10**6, 10**6, 10**6).copies
+    assert not Memorisation(0.8, 0.5, 20, 20, 20).copies
+    assert Memorisation(0.8, 0.5, 2000, 2000, 2000).copies
+    assert not Memorisation(0.7, 0.5, 10**6, 10**6, 10**6).copies
     assert not Memorisation(1.0, 1.0, 10, 10, 1).copies
     assert memorisation(features(FRESH), features(TRAINING), features(HELD_OUT[:1])) is None
 

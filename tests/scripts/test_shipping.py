@@ -42,7 +42,7 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
         "denoise_gray": ("--widths 4 --blocks 1", ("set",)),
     }[name]
     recipe = shipping.RECIPES[name]._replace(words=f"{TINY} {small[0]}", sets=small[1])
-    monkeypatch.setitem(shipping.RECIPES, name, recipe._replace(before=""))
+    monkeypatch.setitem(shipping.RECIPES, name, recipe._replace(before=()))
     sha256 = shipping.make(name, str(folder), folder / "runs", folder, "a test")
     monkeypatch.setattr(restorers, "FOLDER", folder)
     monkeypatch.setitem(restorers.FILES, name, sha256)
@@ -70,17 +70,21 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
 
 def test_a_network_is_trained_from_the_one_before(shipping, folder, monkeypatch):
     words = f"{TINY} --widths 4 --blocks 1"
-    recipe = shipping.RECIPES["denoise_gray"]._replace(words=f"{words} --data.turn", before=words, sets=())
+    recipe = shipping.RECIPES["denoise_gray"]
+    recipe = recipe._replace(words=f"{words} --data.turn", before=(words, f"{words} --seed 1"), sets=())
     monkeypatch.setitem(shipping.RECIPES, "denoise_gray", recipe)
     sha256 = shipping.make("denoise_gray", str(folder), folder / "runs", folder, "a test")
-    before, after = (open_run(folder / "runs" / name) for name in ("denoise_gray-before", "denoise_gray"))
-    assert (before.config.start, after.config.start) == ("", str(folder / "runs" / "denoise_gray-before"))
+    runs = [folder / "runs" / f"denoise_gray{part}" for part in ("-before-1", "-before-2", "")]
+    first, before, after = map(open_run, runs)
+    assert [opened.config.start for opened in (first, before, after)] == ["", str(runs[0]), str(runs[1])]
     monkeypatch.setattr(restorers, "FOLDER", folder)
     monkeypatch.setitem(restorers.FILES, "denoise_gray", sha256)
     script = "python experiments/residual_unet.py"
-    assert restorers.read("denoise_gray")[1].command == (
-        f"{script} {words} --run BEFORE && {script} {words} --data.turn --start BEFORE"
-    )
+    assert restorers.read("denoise_gray")[1].command.split(" && ") == [
+        f"{script} {words} --run RUN-before-1",
+        f"{script} {words} --seed 1 --start RUN-before-1 --run RUN-before-2",
+        f"{script} {words} --data.turn --start RUN-before-2 --run RUN",
+    ]
     # One step of the average is a small step from where it started.
     first, last = (opened.variables["params"] for opened in (before, after))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-2), first, last)
@@ -97,7 +101,7 @@ SMALL = {
 
 @pytest.mark.parametrize("name", SMALL)
 def test_networks_for_other_damage_are_shipped_too(shipping, folder, monkeypatch, name):
-    recipe = shipping.RECIPES[name]._replace(words=f"{TINY} {SMALL[name]}", before="")
+    recipe = shipping.RECIPES[name]._replace(words=f"{TINY} {SMALL[name]}", before=())
     monkeypatch.setitem(shipping.RECIPES, name, recipe)
     monkeypatch.setitem(restorers.FILES, name, shipping.make(name, str(folder), folder / "runs", folder, "a test"))
     monkeypatch.setattr(restorers, "FOLDER", folder)
@@ -126,7 +130,7 @@ def test_every_recipe_is_a_command_that_its_experiment_understands(shipping, loa
 
     for recipe in shipping.RECIPES.values():
         module = load_experiment(recipe.experiment)
-        for words in filter(None, (recipe.before, recipe.words)):
+        for words in (*recipe.before, recipe.words):
             config = command.parse(module.Config, words.split(), "", recipe.experiment)
             module.build(config)
         assert set(shipping.fields(recipe, config)) <= set(restorers.NETWORKS[recipe.network].__dataclass_fields__)
