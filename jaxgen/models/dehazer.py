@@ -36,7 +36,7 @@ class Dehazer(nn.Module):
 
     multiple = 1
     whole = 67_108_864
-    """Pixels of the largest picture that goes through without tiles, which needs 2 GiB beside it."""
+    """Pixels of the largest picture that goes through without tiles, which needs 2.7 GiB beside it."""
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:
