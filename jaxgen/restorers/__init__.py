@@ -31,7 +31,7 @@ Gives = Literal["pictures", "masks", "levels"]
 
 FILES = {
     "noise_level": "dacb691624ecbad7b6b4a01191674ea60ec82aa0943d33743f083af1596fd07c",
-    "denoise_gray": "042b661cc6c3e719cf8f90cd1628c219e57f11b5d827f80d2916bb3284f5c6a0",
+    "denoise_gray": "b3c2fddf222c0d6d807a12188708bab654e5c404ec69b3df2a6eb5561ea9cc0a",
     "denoise_color": "8ce199c807fbb3ee78f00420ce5faf9bd73a1b1df65f31a3d1af10db5f110363",
     "mend": "c9186b668d91d805ec7dd0a82fb95ef82fa7b4e82b06f4ff1cc60c07db9fb4c9",
     "superres": "36244abd272627ab7b6ec1ee512bc19b9947b74717f74ef53862c47fb46b280a",
