@@ -67,7 +67,7 @@ def sample(options: argparse.Namespace) -> None:
     except UsageError as error:
         if options.nearest:
             raise
-        told = f"no nearest training images: {error}"
+        told = f"nearest.png is left out: {error}"
     if told:
         print(told)
 
@@ -85,7 +85,7 @@ def write_nearest(config, made, path: Path) -> str:
     trained = load_trained(config)
     rows = beside_nearest(made, trained)
     if rows is None:
-        raise UsageError("nearest: the training images are streamed, cropped or composed, and have no nearest one")
+        raise UsageError("the training images are streamed, cropped or composed, and have no nearest one")
     images.write(path, images.grid(rows))
     return f"{path}\n{describe(made, trained, load_split(config, 'test'))}"
 

@@ -186,7 +186,7 @@ def test_sampling_needs_no_data(trained, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr("jaxgen.data.load", load)
     status, out, _ = run(capsys, "sample", trained, "--count", 1, "--out", tmp_path)
-    assert (status, "no nearest training images: the data are gone" in out) == (0, True)
+    assert (status, "nearest.png is left out: the data are gone" in out) == (0, True)
     status, _, err = run(capsys, "sample", trained, "--count", 1, "--out", tmp_path, "--nearest")
     assert (status, err) == (2, "jaxgen: the data are gone\n")
     monkeypatch.setattr("jaxgen.data.load", None)

@@ -18,8 +18,8 @@ NUMBERS = 2**28
 """Pixels of a split at most that samples are held against: 1 GiB."""
 LEVELS = 255
 MARGIN = 0.5
-"""Share of copies from which on they are called memorisation. Where the splits differ, some seem copied that are not:
-0.2 to 0.25 on MNIST, whose test digits other people wrote, of models that have seen too little of it to copy."""
+"""Share of copies from which on they are called memorisation. Where the splits differ, as those of MNIST by their
+writers, what is alike to the training split seems copied in part: 0.2 to 0.25 of what short trainings draw there."""
 ADVICE = (
     "generated images lie nearer to training images than real ones do: the run copies what it was trained on; look at "
     "the grid of nearest training images, train for fewer steps, or use more data or --augment color translation cutout"

@@ -15,8 +15,7 @@ from jaxgen.restoring.automatic import repair
 from jaxgen.restoring.mending import fill, mend
 
 HAZY = 0.04
-"""Root mean square of the change below which there was no haze: the network makes as large a one in one of four clear
-photographs of CBSD68, and a smaller one in one of twenty through haze of β 0.6."""
+"""Root mean square of the change below which a photograph is taken to be clear: `dehaze` changes those a little too."""
 SPARSE = 4
 """Pixels between those that are looked at for that: what haze changes is smooth."""
 
