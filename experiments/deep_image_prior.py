@@ -36,12 +36,12 @@ class Hyper(DamageHyper):
     """Decay of the parameters' moving average for each step; the outputs are averaged instead."""
     input_noise: float = 1 / 30
     """Standard deviation of what changes in the network's input from step to step."""
-    variance_decay: float = 0.9
-    """Share of the past, at each step, in the variance of the outputs."""
+    held_out: float = 0.05
+    """Share of the pixels that are not learned, and by which the best step is told."""
     smooth_decay: float = 0.99
     """Share of the past, at each step, in the averaged output."""
     patience: float = 500.0
-    """Steps without a calmer output after which training ends."""
+    """Steps without a smaller error of the pixels held out after which training ends."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
         raise UsageError(f"data {config.data.name}: Deep Image Prior fits one picture; set data.name to picture")
     if config.damage == "downsample":
         raise UsageError("damage downsample: this network makes pictures no larger; choose another damage")
+    if not 0 < config.hyper.held_out < 1:
+        raise UsageError(f"hyper.held_out {config.hyper.held_out}: give a share between 0 and 1, as 0.05")
     module = Hourglass(config.data.channels or 3, config.width, config.levels, config.skip, compute_dtype(config))
     degrade = make_degrade(config.damage, told=False)
     options = objective_options(config, axis_name)

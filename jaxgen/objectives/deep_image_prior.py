@@ -1,8 +1,10 @@
 """Deep Image Prior: a network is fitted to one damaged picture, and stopped before it has learned the damage too.
 
-What it makes changes little while it is at its best and more once it fits noise: the variance of its last outputs tells
-when to stop, without any clean picture.
-Reference: Ulyanov, Vedaldi, Lempitsky 2018; Wang et al. 2023, "Early Stopping for Deep Image Prior", algorithm 2.
+A few of the known pixels are not learned. Their noise, where it is independent from pixel to pixel, cannot be told from
+the others, so what the network makes of them is, in the mean, as far from them as from the clean picture and by the
+noise's variance farther: where that error is least, the result is best, and no clean picture is needed to see it.
+Reference: Ulyanov, Vedaldi, Lempitsky 2018; Batson and Royer 2019, "Noise2Self", proposition 1, for the error; Yaman,
+Hosseini, Akçakaya 2022, "Zero-Shot Self-Supervised Learning for MRI Reconstruction", for stopping by it.
 """
 
 from collections.abc import Callable, Mapping
@@ -22,10 +24,8 @@ from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, Trai
 
 INPUTS = 32
 LOUDNESS = 0.1
-EARLY = 100
-"""Steps before which the variance says nothing: the outputs are still far from any picture."""
-RESTLESS = 1e9
-"""More than any variance of pictures; finite, as every number of a state that is saved."""
+UNJUDGED = 1e9
+"""More than any error of pictures; finite, as every number of a state that is saved."""
 
 
 def begin_watch(picture: Array) -> dict[str, Array]:
@@ -33,42 +33,38 @@ def begin_watch(picture: Array) -> dict[str, Array]:
     none, number = jnp.zeros_like(picture), jnp.zeros((), picture.dtype)
     return {
         "seen": number,
-        "mean": none,
-        "variance": number,
         "smooth": none,
-        "least": jnp.full_like(number, RESTLESS),
+        "error": jnp.full_like(number, UNJUDGED),
+        "least": jnp.full_like(number, UNJUDGED),
         "kept": none,
         "kept_step": number,
     }
 
 
-def look(watch: dict[str, Array], picture: Array, hyper: Hyper) -> dict[str, Array]:
+def look(watch: dict[str, Array], picture: Array, damaged: Array, judges: Array, hyper: Hyper) -> dict[str, Array]:
     """Returns what is known of the outputs after one more.
 
     Args:
-      watch: of the outputs before: how many they are ("seen"), their exponential mean and variance, their slower mean
-        ("smooth"), the least variance so far, and the smooth picture and the step of that ("kept", "kept_step").
+      watch: of the outputs before: how many they are ("seen"), their exponential mean ("smooth"), its "error" by the
+        judges and the least one so far, and the mean and the step of that ("kept", "kept_step").
       picture: float[1, height, width, channel], the new output.
-      hyper: variance_decay and smooth_decay, the share that the past keeps at each step.
-    Reference: Wang et al. 2023, equations 7 and 8.
+      damaged: float[1, height, width, channel].
+      judges: float[1, height, width, 1], 1 at the pixels that are not learned.
+      hyper: smooth_decay, the share that the past keeps at each step.
     """
     # At first the past is short: its share grows as that of a plain mean does.
-    fast, slow = (
-        jnp.minimum(hyper[name], watch["seen"] / (watch["seen"] + 1)) for name in ("variance_decay", "smooth_decay")
-    )
+    past = jnp.minimum(hyper["smooth_decay"], watch["seen"] / (watch["seen"] + 1))
     seen = watch["seen"] + 1
-    variance = fast * (watch["variance"] + (1 - fast) * ((picture - watch["mean"]) ** 2).mean())
-    smooth = slow * watch["smooth"] + (1 - slow) * picture
-    is_early = seen <= EARLY
-    is_calmest = (variance < watch["least"]) & ~is_early
+    smooth = past * watch["smooth"] + (1 - past) * picture
+    error = (judges * (smooth - damaged) ** 2).sum() / (judges.sum() * picture.shape[-1])
+    is_best = error < watch["least"]
     return {
         "seen": seen,
-        "mean": fast * watch["mean"] + (1 - fast) * picture,
-        "variance": variance,
         "smooth": smooth,
-        "least": jnp.where(is_calmest, variance, watch["least"]),
-        "kept": jnp.where(is_calmest | is_early, smooth, watch["kept"]),
-        "kept_step": jnp.where(is_calmest | is_early, seen, watch["kept_step"]),
+        "error": error,
+        "least": jnp.where(is_best, error, watch["least"]),
+        "kept": jnp.where(is_best, smooth, watch["kept"]),
+        "kept_step": jnp.where(is_best, seen, watch["kept_step"]),
     }
 
 
@@ -80,15 +76,15 @@ def make_deep_image_prior(
     Args:
       module: module (noise[1, h, w, 32], train) -> images[1, h, w, c] in [0, 1].
       degrade: (key[1], images, hyper) -> Damage, done once; hidden pixels of its mask do not count.
-      hyper: input_noise (standard deviation of what changes in the network's input from step to step), variance_decay,
-        smooth_decay, patience (steps without a calmer output after which it is over), and what `degrade` and
-        `make_single` read.
-      clean: whether the picture that is damaged is a clean one, to be judged by; else the variance alone is told.
+      hyper: input_noise (standard deviation of what changes in the network's input from step to step), held_out (share
+        of the known pixels that judge and are not learned), smooth_decay, patience (steps without a smaller error after
+        which it is over), and what `degrade` and `make_single` read.
+      clean: whether the picture that is damaged is a clean one, to be compared with; else the error alone is told.
       **options: optimizer, schedule, axis_name of `make_single`.
     Returns:
-      Objective whose batches are one picture, always the same. Its result is the mean of its outputs where they changed
-      least; it is finished once that was `patience` steps ago. Evaluated are the least variance and, by the clean
-      picture, the damaged one ("…_input"), the result, and the smooth output at the step itself ("…_now").
+      Objective whose batches are one picture, always the same. Its result is the mean of its outputs where the judges
+      find it best; it is finished once that was `patience` steps ago. Evaluated are the least error and, by the clean
+      picture, the damaged one ("…_input"), the result, and the mean at the step itself ("…_now").
     """
 
     def initialise(key: Array, batch: Batch) -> PyTree:
@@ -98,10 +94,13 @@ def make_deep_image_prior(
         shape = (*picture.shape[:-1], INPUTS)
         made, _ = held_out(degrade, key, {"image": picture}, hyper_arrays(hyper))
         known = jnp.ones_like(made.images[..., :1]) if made.mask is None else (1 - made.mask).astype(made.images.dtype)
+        drawn = jax.random.bernoulli(jax.random.fold_in(key, 2), hyper["held_out"], known.shape)
+        judges = known * drawn.astype(known.dtype)
         held = {
             "input": LOUDNESS * jax.random.uniform(jax.random.fold_in(key, 1), shape, picture.dtype),
             "damaged": made.images,
-            "known": known,
+            "learned": known - judges,
+            "judges": judges,
         }
         return {"held": held, "watch": begin_watch(made.images), **module.init(key, jnp.zeros(shape), False)}
 
@@ -113,30 +112,30 @@ def make_deep_image_prior(
         shake = jax.vmap(lambda key: jax.random.normal(key, held["input"].shape[1:]))(keys)
         noise = held["input"] + hyper["input_noise"] * shake.astype(held["input"].dtype)
         picture = module.apply({"params": variables["params"]}, noise, True)
-        value = (held["known"] * (picture - held["damaged"]) ** 2).mean()
-        watch = look(watch, jax.lax.stop_gradient(picture), hyper)
+        value = (held["learned"] * (picture - held["damaged"]) ** 2).mean()
+        watch = look(watch, jax.lax.stop_gradient(picture), held["damaged"], held["judges"], hyper)
         told = {
             "loss": value,
-            "variance": watch["variance"],
+            "held_out_error": watch["error"],
             "stopped": (watch["seen"] - watch["kept_step"] >= hyper["patience"]).astype(value.dtype),
         }
         return value, (told, {"held": held, "watch": watch})
 
     def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
-        """Returns the result, and a row of damaged, result, smooth output of this step and, if there is one, clean."""
+        """Returns the result, and a row of damaged, result, mean at this step and, if there is one, clean."""
         held, watch = (current(state, PLAYER)["stats"][name] for name in ("held", "watch"))
         row = [held["damaged"], watch["kept"], watch["smooth"], *([batch["image"][:1]] if clean else [])]
         return {"result": watch["kept"], "before-after": jnp.stack(row, 1)}
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         held, watch = (current(state, PLAYER)["stats"][name] for name in ("held", "watch"))
-        calm = {"evaluation/least_variance": watch["least"]}
+        judged = {"evaluation/held_out_error": watch["least"]}
         if not clean:
-            return calm
+            return judged
         picture = batch["image"][:1]
         found = quality(picture, held["damaged"], None, "_input") | quality(picture, watch["kept"], None)
         found |= quality(picture, watch["smooth"], None, "_now")
-        return found | calm | {"evaluation/gain": found["evaluation/psnr"] - found["evaluation/psnr_input"]}
+        return found | judged | {"evaluation/gain": found["evaluation/psnr"] - found["evaluation/psnr_input"]}
 
     return make_single(
         initialise,
@@ -145,7 +144,7 @@ def make_deep_image_prior(
         hyper=hyper,
         pictures=pictures,
         evaluate=evaluate,
-        selection=Selection("evaluation/least_variance", largest=False),
+        selection=Selection("evaluation/held_out_error", largest=False),
         finished=f"{PLAYER}/stopped",
         module=module,
         **options,

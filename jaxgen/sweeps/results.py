@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from jaxgen.errors import UsageError
 from jaxgen.sweeps.ledger import REASON, TICKET, Ledger, Plan, Trial, score
 from jaxgen.training.run_folder import write_whole
+from jaxgen.training.trackers import without_torch
 
 FEW = 2
 """Finished trials without which no picture tells anything."""
@@ -157,9 +158,10 @@ def draw(folder: Path, ledger: Ledger, say: Callable[[str], None]) -> None:
 
 def write_hparams(folder: Path, trials: Sequence[FrozenTrial], plan: Plan) -> None:
     """Writes every trial's options and metric for TensorBoard's hparams page, once."""
-    from tensorboardX.event_file_writer import EventsWriter
-    from tensorboardX.proto.event_pb2 import Event
-    from tensorboardX.summary import hparams, scalar
+    with without_torch():
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.summary import hparams, scalar
 
     for trial in trials:
         own = folder / f"{trial.user_attrs[TICKET]:05d}"

@@ -1,9 +1,11 @@
 """Programs that show metrics while a run goes on: TensorBoard and Weights & Biases."""
 
 import os
+import sys
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +25,19 @@ class Tracker(Protocol):
         """Writes what is left."""
 
 
+@contextmanager
+def without_torch() -> Iterator[None]:
+    """Lets nothing inside load PyTorch: tensorboardX would, wherever it is installed, and take seconds for nothing."""
+    loaded = "torch" in sys.modules
+    if not loaded:
+        sys.modules["torch"] = None
+    try:
+        yield
+    finally:
+        if not loaded:
+            del sys.modules["torch"]
+
+
 class TensorBoard:
     """Scalars in an event file. Needs tensorboardX.
 
@@ -30,9 +45,10 @@ class TensorBoard:
     """
 
     def __init__(self, folder: Path) -> None:
-        from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import Event, SessionLog
-        from tensorboardX.summary import scalar
+        with without_torch():
+            from tensorboardX.event_file_writer import EventsWriter
+            from tensorboardX.proto.event_pb2 import Event, SessionLog
+            from tensorboardX.summary import scalar
 
         folder.mkdir(exist_ok=True)
         self._event, self._session, self._scalar = Event, SessionLog, scalar

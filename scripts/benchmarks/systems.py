@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from typing import Any
 
 FUSED_STEPS = 8
@@ -60,28 +61,29 @@ def torch_row(name: str, platform: str, threads: int, **options: Any) -> Row:
     return either_memory(row) if platform == "cpu" else row
 
 
-def populations() -> list[Row]:
+def populations(executions: Sequence[str] = EXECUTIONS) -> list[Row]:
     """Returns a population in each execution; a step of it counts as one of every member."""
-    settings = {how: {"members": MEMBERS, "together": how} for how in EXECUTIONS}
-    settings[f"map, {MEMBER_STEPS} steps a dispatch"] = settings["map"] | {"fused": MEMBER_STEPS}
+    settings = {how: {"members": MEMBERS, "together": how} for how in executions}
+    if "map" in settings:
+        settings[f"map, {MEMBER_STEPS} steps a dispatch"] = settings["map"] | {"fused": MEMBER_STEPS}
     return [
         (System(f"{ALONE}, population of {MEMBERS}, {name}", "jaxgen", options, keeps_memory=True),)
         for name, options in settings.items()
     ]
 
 
-def rows(recipe: str, platform: str, threads: int, only_populations: bool = False) -> list[Row]:
+def rows(recipe: str, platform: str, threads: int, only_populations: Sequence[str] = ()) -> list[Row]:
     """Returns the rows of the table, each the alternatives of which the fastest is measured.
 
     Args:
       recipe: of the case.
       platform: "cpu" or "gpu".
       threads: cores that each system may use.
-      only_populations: whether jaxgen alone is measured, by itself and as populations.
+      only_populations: if any, jaxgen alone is measured, by itself and as populations in these executions.
     """
     jaxgen = (System(ALONE, "jaxgen", keeps_memory=True),)
     if only_populations:
-        return [jaxgen, *populations()]
+        return [jaxgen, *populations(only_populations)]
     if recipe == "restore":
         return [jaxgen, torch_row(REFERENCE, platform, threads)]
     stock = (System("stock Flax", "stock"),)

@@ -138,6 +138,13 @@ def test_what_one_picture_cannot_be_restored_from_is_told(load_experiment, field
         module.build(module.Config(**fields))
 
 
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_some_pixels_judge_and_some_are_learned(load_experiment, share):
+    module = load_experiment("deep_image_prior")
+    with pytest.raises(UsageError, match=rf"hyper\.held_out {share}: give a share between 0 and 1, as 0\.05"):
+        module.build(module.Config(hyper=module.Hyper(held_out=share)))
+
+
 @pytest.mark.parametrize("damage", ["noise", "given"])
 def test_a_picture_that_comes_damaged_is_not_compared_with_itself(load_experiment, damage):
     module = load_experiment("deep_image_prior")

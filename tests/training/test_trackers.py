@@ -1,4 +1,5 @@
 import struct
+import subprocess
 import sys
 import types
 
@@ -48,6 +49,22 @@ def test_tensorboard_reads_what_is_written(tmp_path):
     reader = accumulator.EventAccumulator(str(tmp_path / "tensorboard"))
     reader.Reload()
     assert [(e.step, e.value) for e in reader.Scalars("model/loss")] == [(5, 5), (10, 11)]
+
+
+def test_torch_is_not_loaded_for_an_event_file_and_can_be_later(tmp_path):
+    pytest.importorskip("torch")
+    code = """if True:
+        import pathlib, sys
+        from jaxgen.training.trackers import TensorBoard
+
+        TensorBoard(pathlib.Path(sys.argv[1]) / "tensorboard").close()
+        assert "torch" not in sys.modules
+        import torch
+
+        TensorBoard(pathlib.Path(sys.argv[1]) / "another").close()
+        assert sys.modules["torch"] is torch
+    """
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
 
 
 def test_without_tensorboardx_that_is_told_and_training_goes_on(tmp_path, monkeypatch):
