@@ -38,7 +38,7 @@ FILES = {
     "detect": "991121c8bbd0ca2946f82488904ec187ccb47b336d6efdd57479ad010834d13f",
     "dehaze": "4bba08252176743e9011566a4c9b75bee843a6a5b048a24aa37fb6ba38f5ae59",
     "dejpeg": "7b7c3daf7195d7be1ac92a01c899ee673475cbffc35466e4f65e88c846568334",
-    "deblur": "4059e16787bde1d37a02e8481fabacda41c07cdcd5a80b04705cf63e74fac879",
+    "deblur": "5d4ecf9bcaf6710e60b0206f51a8ab991ae075056bdd4bc657535be8b45c9dfa",
     "detect_lines": "d0669b961e60a2fd7dd337f3bf180fa26116f8bceaa52520ae0f0d5b2d518ce9",
 }
 """The sha256 of NAME.safetensors in this folder, by name."""

@@ -161,6 +161,13 @@ def enlarged(values: np.ndarray, scale: int) -> np.ndarray:
     return made
 
 
+def halved(values: np.ndarray, of_four: Callable[..., np.ndarray]) -> np.ndarray:
+    """Returns values[height, width, channel] at half the size, rounded up, each the mean or the largest of four."""
+    height, width, channels = values.shape
+    even = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
+    return of_four(even.reshape(-(-height // 2), 2, -(-width // 2), 2, channels), (1, 3))
+
+
 @jax.jit
 def spread(mask: jax.Array) -> jax.Array:
     """Returns masks[b, h, w, 1] grown by a border and blurred over it; they stay 1 where they are."""

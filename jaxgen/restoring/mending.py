@@ -1,7 +1,6 @@
-"""Places of a photograph that are damaged: where they are, and what was there.
+"""What was there where a photograph is damaged.
 
-A network sees some 90 pixels far and knows damage as large as on small photographs. So damage is looked for at several
-sizes of the photograph, and what is deep inside a large hole is first filled in a photograph of half the size.
+A network sees some 90 pixels far, so what is deep inside a large hole is first filled in a photograph of half the size.
 """
 
 import numpy as np
@@ -10,21 +9,15 @@ from jax import jit, lax
 from jaxgen.errors import UsageError
 from jaxgen.inference.restorer import Progress
 from jaxgen.photographs import Photograph
-from jaxgen.restoring.applying import Result, Settings, changed, enlarged, load, softened, view
+from jaxgen.restoring.applying import Result, Settings, changed, enlarged, halved, load, softened, view
+from jaxgen.restoring.finding import find
 
-LIKELY = {"detect": 0.95, "detect_lines": 0.7}
-"""Networks that find areas and lines, and the probability from which on a pixel counts as damaged: at 0.5 one or two
-percent of an undamaged photograph do."""
-EDGE = 2
-"""Pixels around a line that are mended with it: its edges are shaded, and found less surely than its middle."""
 MOST = 0.5
 """Share of a photograph from which on what was found is not believed: flat drawings look like one large hole."""
 DEEP = 16
 """Pixels from the nearest known one from which on a place is filled at half the size."""
 SMALLEST = 64
 """Pixels of the shorter side below which a photograph is not halved to be filled."""
-TYPICAL = 256
-"""Pixels of the shorter side below which a photograph is not halved to look for damage."""
 
 
 def mend(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
@@ -72,37 +65,6 @@ def filled(pixels: np.ndarray, mask: np.ndarray, settings: Settings, progress: P
     coarse = filled(halved(pixels, np.mean), halved(mask, np.max), settings, progress)
     pixels = np.where(deep > 0, enlarged(coarse, 2)[:height, :width], pixels)
     return np.where(deep > 0, pixels, view(network, pixels, mask - deep, settings, progress))
-
-
-def find(pixels: np.ndarray, settings: Settings) -> np.ndarray:
-    """Returns where a photograph is damaged, float32[height, width, 1] of 0 and 1, looked for at several sizes.
-
-    Args:
-      pixels: float32[height, width, 1 or 3] in [0, 1].
-      settings: the tile counts.
-    """
-    alone = Settings(tile=settings.tile)
-    see = lambda name: view(load(name, "masks"), pixels, None, alone, lambda done, total: None)
-    areas, lines = ((see(name) > np.log(likely / (1 - likely))).astype(np.float32) for name, likely in LIKELY.items())
-    found = np.maximum(areas, np.asarray(grown(lines[None])[0]))
-    height, width = pixels.shape[:2]
-    if min(height, width) < 2 * TYPICAL:
-        return found
-    larger = find(halved(pixels, np.mean), settings).repeat(2, 0).repeat(2, 1)
-    return np.maximum(found, larger[:height, :width])
-
-
-def halved(values: np.ndarray, of_four) -> np.ndarray:
-    """Returns values[height, width, channel] at half the size, rounded up, each the mean or the largest of four."""
-    height, width, channels = values.shape
-    even = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
-    return of_four(even.reshape(-(-height // 2), 2, -(-width // 2), 2, channels), (1, 3))
-
-
-@jit
-def grown(mask):
-    """Returns masks[b, h, w, 1] with what is at most `EDGE` pixels from them."""
-    return lax.reduce_window(mask, 0.0, lax.max, (1, 2 * EDGE + 1, 2 * EDGE + 1, 1), (1, 1, 1, 1), "SAME")
 
 
 @jit

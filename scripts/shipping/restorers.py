@@ -59,13 +59,20 @@ def denoiser(steps: int, channels: int, sets: tuple[str, ...], *further: str) ->
     return Recipe("residual_unet", last, "ResidualUNet", fields, told="noise", sets=sets, before=tuple(before))
 
 
-def clearer(steps: int, options: str) -> Recipe:
-    """Returns a recipe of a network for colour pictures that undoes damage in all places; it starts from a denoiser."""
-    words = (
-        f"{BSDS500} --data.channels 3 --data.size 96 --batch-size 8 --start denoise_color {CALM} {options} "
-        f"{schedule(steps)}"
-    )
-    return Recipe("residual_unet", words, "ResidualUNet", ("widths", "blocks"))
+def clearer(steps: int, options: str, further: int = 0) -> Recipe:
+    """Returns a recipe of a network for colour pictures that undoes damage in all places.
+
+    Args:
+      steps: on small crops, starting from a denoiser.
+      options: what the damage is.
+      further: steps on large crops after those.
+    """
+    words = f"{BSDS500} --data.channels 3 {CALM} {options}"
+    parts = [f"{words} --data.size 96 --batch-size 8 --start denoise_color {schedule(steps)}"]
+    if further:
+        parts.append(f"{words} {LARGE} {schedule(further)}")
+    *before, last = parts
+    return Recipe("residual_unet", last, "ResidualUNet", ("widths", "blocks"), before=tuple(before))
 
 
 RECIPES = {
@@ -90,7 +97,7 @@ RECIPES = {
         before=(f"{BSDS500} --data.channels 3 --hyper.haze-low 0.2 --hyper.haze-high 2 {schedule(16_000)}",),
     ),
     "dejpeg": clearer(6_000, "--damage jpeg --hyper.quality-high 95"),
-    "deblur": clearer(5_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2"),
+    "deblur": clearer(5_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2", further=3_500),
     "superres": Recipe(
         "srresnet",
         f"{BSDS500} --no-norm --residual --width 32 --blocks 8 --losses l1 --hyper.learning-rate 1e-3 "

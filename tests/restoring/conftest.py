@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jaxgen.inference.restorer import Restorer, Traits
-from jaxgen.restoring import applying, automatic, mending, tasks
+from jaxgen.restoring import applying, automatic, finding, mending, tasks
 
 DAMAGE = 0.9
 
@@ -48,7 +48,7 @@ def told(monkeypatch, networks):
 
         return Restorer(follow, traits(channels, told))
 
-    for module in (applying, automatic, mending, tasks):
+    for module in (applying, automatic, finding, mending, tasks):
         monkeypatch.setattr(module, "load", load)
     for module in (applying, automatic):
         monkeypatch.setattr(module, "load_noise_level", lambda: lambda images: np.full(len(images), 0.1))

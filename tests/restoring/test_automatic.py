@@ -39,10 +39,10 @@ def test_each_damage_is_undone_where_it_is_found(told, monkeypatch, sigma):
     monkeypatch.setattr(automatic, "blockiness", lambda pixels: 5.0)
     monkeypatch.setattr(automatic, "load_noise_level", lambda: lambda images: np.full(len(images), 0.001))
     told["names"].clear()
-    pixels[5:9, 5:8] = 1
+    pixels[5:15, 5:15] = 1
     result = repair(Photograph(pixels[..., :1]), Settings(), nothing)
     assert told["names"] == ["detect", "detect_lines", "mend", "dejpeg"]
-    assert result.told == "1.0% damaged, found, JPEG's blocks of 5.0 grey levels taken away"
+    assert result.told == "8.3% damaged, found, JPEG's blocks of 5.0 grey levels taken away"
     np.testing.assert_allclose(result.pixels[6, 6], 0.25, atol=1e-6)
     np.testing.assert_allclose(result.pixels[30, 20], 0.4, atol=1e-6)
 

@@ -1,4 +1,5 @@
 import importlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ def before_after(monkeypatch):
     return importlib.import_module("shipping.before_after")
 
 
-def test_what_is_there_is_drawn_and_what_is_missing_is_told(before_after, monkeypatch, tmp_path):
+def test_what_is_there_is_shown_and_what_is_missing_is_told(before_after, monkeypatch, tmp_path):
     masks = []
 
     def half(photograph, settings, progress):
@@ -33,8 +34,18 @@ def test_what_is_there_is_drawn_and_what_is_missing_is_told(before_after, monkey
     chosen = [shown for shown in before_after.SHOWN if shown.task in {"denoise", "inpaint", "dehaze"}]
     monkeypatch.setattr(before_after, "SHOWN", chosen)
     said = []
-    before_after.draw(tmp_path / "new" / "restored.png", say=said.append)
+    folder = tmp_path / "new" / "restored"
+    before_after.write(folder, say=said.append)
     assert said == ["left out: dehaze of haze: no such network"]
     assert masks[0] is None
     assert 0 < masks[1].mean() < 1
-    assert np.asarray(Image.open(tmp_path / "new" / "restored.png")).std() > 10
+    page = (folder / "README.md").read_text()
+    for name in ("denoise-noise.jpg", "inpaint-holes.jpg"):
+        assert f"]({name})" in page
+        assert np.asarray(Image.open(folder / name)).shape == (256 + 8, 3 * 260 + 4, 3)
+    assert {path.name for path in folder.iterdir()} == {"README.md", "denoise-noise.jpg", "inpaint-holes.jpg"}
+    # Halving a photograph of mean square m costs 10 log10(4 / m) dB: what is told is of the picture that is shown.
+    told = [float(dB) for dB in re.findall(r"after `[^`]+`: ([\d.]+) dB", page, re.IGNORECASE)]
+    assert len(told) == 2
+    assert all(5 < dB < 15 for dB in told)
+    assert "--task inpaint --mask MASK" in page
