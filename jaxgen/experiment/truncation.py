@@ -1,35 +1,54 @@
 """Latents drawn near the middle of the prior: fewer kinds of pictures, and better ones."""
 
 import jax
-from jax import Array
+import jax.numpy as jnp
+from jax import Array, lax
 
 from jaxgen.errors import UsageError
 from jaxgen.experiment.adversarial import classes
 from jaxgen.experiment.reopen import NOTHING_GENERATED, Opened
-from jaxgen.step.state import PyTree
+from jaxgen.step.state import Objective, PyTree
+
+BATCHES, BATCH = 60, 256
+"""Latents by which batch statistics settle: what they were before has a share of 0.9⁶⁰ left."""
 
 
 def with_truncation(opened: Opened, limit: float) -> Opened:
     """Returns a run whose `sample` draws each number of a latent from the normal distribution cut at a limit.
+
+    Batch statistics of the whole prior would make pictures of such latents faint; they settle on these first.
 
     Args:
       opened: the run.
       limit: of a number's size, above 0, in standard deviations of the prior.
     Raises:
       UsageError: if the run generates nothing.
-    Reference: Brock, Donahue, Simonyan 2019, section 3.1.
+    Reference: Brock, Donahue, Simonyan 2019, section 3.1, and for the statistics appendix C ("standing statistics").
     """
     objective, known = opened.objective, classes(opened.config)
     if objective.generate is None:
         raise UsageError(f"truncation {limit:g}: {NOTHING_GENERATED}")
 
-    def sample(variables: PyTree, key: Array, count: int, labels: Array | None = None) -> Array:
-        latents = jax.random.truncated_normal(key, -limit, limit, (count, objective.latent))
-        if known and labels is None:
-            labels = jax.numpy.arange(count) % known
-        return objective.generate(variables, latents, labels)
+    def draw(key: Array, count: int) -> tuple[Array, Array | None]:
+        labels = jnp.arange(count) % known if known else None
+        return jax.random.truncated_normal(key, -limit, limit, (count, objective.latent)), labels
 
-    return opened._replace(objective=objective._replace(sample=sample))
+    def sample(variables: PyTree, key: Array, count: int, labels: Array | None = None) -> Array:
+        latents, spread = draw(key, count)
+        return objective.generate(variables, latents, spread if labels is None else labels)
+
+    variables = opened.variables if objective.settle is None else settled(objective, opened.variables, draw)
+    return opened._replace(objective=objective._replace(sample=sample), variables=variables)
+
+
+def settled(objective: Objective, variables: PyTree, draw) -> PyTree:
+    """Returns variables whose batch statistics are those of latents as `draw` (key, count) gives them, with labels."""
+
+    def move(variables: PyTree, key: Array) -> tuple[PyTree, None]:
+        return objective.settle(variables, *draw(key, BATCH)), None
+
+    keys = jax.random.split(jax.random.key(0), BATCHES)
+    return jax.jit(lambda variables: lax.scan(move, variables, keys)[0])(variables)
 
 
 def describe(limit: float) -> str:

@@ -276,6 +276,7 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
         alarms=make_alarms(gan.loss, gan.penalties, gan.augment, gan.packing),
         sample=gan.maker.sample,
         generate=gan.maker.generate,
+        settle=gan.maker.settle,
         latent=gan.latent,
         judge=gan.judge,
     )

@@ -58,6 +58,10 @@ class Maker:
         """Returns images from latents, float[b, h, w, c] in [0, 1]; labels are int32[b], None without classes."""
         return jnp.clip((self.make(variables, latents, labels, train=False)[0] + 1) / 2, 0, 1)
 
+    def settle(self, variables: PyTree, latents: Array, labels: Array | None) -> PyTree:
+        """Returns variables whose batch statistics have moved towards those of these latents, as in a step."""
+        return {**variables, "stats": self.make(variables, latents, labels, train=True)[1]}
+
     def sample(self, variables: PyTree, key: Array, count: int, labels: Array | None = None) -> Array:
         """Returns images from the prior, float[count, h, w, c] in [0, 1].
 

@@ -88,6 +88,8 @@ class Objective(NamedTuple):
       sample: (variables, key, count) -> images float32[count, h, w, c] in [0, 1] from the prior.
       generate: (variables, latents[b, latent], labels[b] or None) -> images float32[b, h, w, c] in [0, 1]; `sample` is
         that of standard normal latents.
+      settle: (variables, latents[b, latent], labels[b] or None) -> variables whose batch statistics have moved towards
+        those of these latents, as in a step; None where there are none.
       latent: size of these latents; 0 where nothing is generated.
       reconstruct: (variables, images) -> images, through the latent code.
       encode: (variables, images) -> (mean, log variance) of the code, each float[b, latent].
@@ -116,6 +118,7 @@ class Objective(NamedTuple):
     finished: str = ""
     sample: Callable[[PyTree, Array, int], Array] | None = None
     generate: Callable[[PyTree, Array, Array | None], Array] | None = None
+    settle: Callable[[PyTree, Array, Array | None], PyTree] | None = None
     latent: int = 0
     reconstruct: Callable[[PyTree, Array], Array] | None = None
     encode: Callable[[PyTree, Array], tuple[Array, Array]] | None = None

@@ -5,11 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
+from flax import linen as nn
 
 from jaxgen.errors import UsageError
 from jaxgen.experiment.config import Config
 from jaxgen.experiment.reopen import Opened
 from jaxgen.experiment.truncation import describe, with_truncation
+from jaxgen.models.layers import BatchNorm
+from jaxgen.objectives.gan_samples import Maker
 from jaxgen.step.state import Objective
 
 shown = Objective(None, None, "generator", generate=lambda variables, latents, labels: latents, latent=3)
@@ -31,6 +34,25 @@ def test_classes_are_told_one_after_the_other(load_experiment):
     np.testing.assert_array_equal(opened.objective.sample(None, jax.random.key(0), 15), np.arange(15) % known)
     given = jnp.full(4, 2)
     np.testing.assert_array_equal(opened.objective.sample(None, jax.random.key(0), 4, given), given)
+
+
+def test_batch_statistics_are_those_of_the_latents_that_are_drawn():
+    class Generator(nn.Module):
+        @nn.compact
+        def __call__(self, latents, train):
+            return BatchNorm()(latents, train)[:, None, None, :]
+
+    maker = Maker(Generator(), latent=3)
+    variables = dict(maker.generator.init(jax.random.key(0), jnp.zeros((1, 3)), False))
+    variables = {"params": variables.pop("params"), "stats": variables}
+    objective = shown._replace(generate=maker.generate, settle=maker.settle)
+    opened = with_truncation(Opened(Config(), objective, variables, 0), 0.5)
+    found = opened.variables["stats"]["batch_stats"]["BatchNorm_0"]
+    np.testing.assert_allclose(found["var"], scipy.stats.truncnorm(-0.5, 0.5).var(), rtol=0.05)
+    np.testing.assert_allclose(found["mean"], 0, atol=0.02)
+    jax.tree.map(np.testing.assert_array_equal, opened.variables["params"], variables["params"])
+    # The run itself is as it was.
+    np.testing.assert_array_equal(variables["stats"]["batch_stats"]["BatchNorm_0"]["var"], 1)
 
 
 def test_what_generates_nothing_is_told():
