@@ -8,6 +8,8 @@ The noise must be independent from pixel to pixel, as a sensor's is before a cam
 SSIM are told on photographs held out from training where clean ones are there; the best checkpoint is chosen by the
 loss, which needs none.
 Source: Huang et al. 2021: U-Net, Adam 3e-4, consistency weight 1 to 2, crops of 256, batch 4.
+Score: --data.name folder --data.dir BSDS500 --data.channels 1 --steps 1000 --schedule cosine --hyper.schedule-steps
+1000, in 1.4 min on one core of two: 20.2 dB becomes 25.4 dB; longer trainings have not been measured.
 """
 
 from dataclasses import dataclass

@@ -7,7 +7,10 @@
 Each frame has noise of its own. PSNR of all frames and of the last one, and the flicker (how much the same place of the
 scene changes from frame to frame, in grey levels), are told on photographs held out from training, beside those of the
 damaged clips.
-Source: Elman 1990, with convolutions for products as in Shi et al. 2015.
+Source: Elman 1990, with convolutions for products as in Shi et al. 2015; Jain and Jain 1981 (block matching).
+Score: --data.name folder --data.dir BSDS500 --data.channels 1 --width 32 --blocks 3 --steps 2200 --schedule cosine
+--hyper.schedule-steps 2200, in 7 min on one core of two: 20.2 dB becomes 28.02 dB, 28.19 in the last frame, flicker
+10.8 of 35.3 grey levels; with --no-carries 27.90, 27.89 and 11.3.
 """
 
 from dataclasses import dataclass

@@ -40,6 +40,7 @@ FILES = {
     "dejpeg": "7b7c3daf7195d7be1ac92a01c899ee673475cbffc35466e4f65e88c846568334",
     "deblur": "5d4ecf9bcaf6710e60b0206f51a8ab991ae075056bdd4bc657535be8b45c9dfa",
     "detect_lines": "d0669b961e60a2fd7dd337f3bf180fa26116f8bceaa52520ae0f0d5b2d518ce9",
+    "mend_lines": "3e031d4bc4159e2259c77af6013b238302e3c0c873c233c021b2c9839756a9cd",
 }
 """The sha256 of NAME.safetensors in this folder, by name."""
 

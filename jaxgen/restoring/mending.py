@@ -7,7 +7,7 @@ import numpy as np
 from jax import jit, lax
 
 from jaxgen.errors import UsageError
-from jaxgen.inference.restorer import Progress
+from jaxgen.inference.restorer import Progress, Restorer
 from jaxgen.photographs import Photograph
 from jaxgen.restoring.applying import Result, Settings, changed, enlarged, halved, load, softened, view
 from jaxgen.restoring.finding import find
@@ -20,13 +20,14 @@ SMALLEST = 64
 """Pixels of the shorter side below which a photograph is not halved to be filled."""
 
 
-def mend(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
+def mend(photograph: Photograph, settings: Settings, progress: Progress, by: str = "mend") -> Result:
     """Returns a photograph with its damaged places mended; only a few pixels around them change too.
 
     Args:
       photograph: its pixels count.
       settings: all of them count but the level of noise; without a mask the places are found.
       progress: takes the number of tiles done and that of all.
+      by: name of the network: "mend" knows every kind of damage, "mend_lines" what is narrow, and that better.
     """
     pixels, how = photograph.pixels, "as given"
     mask = settings.mask
@@ -37,7 +38,7 @@ def mend(photograph: Photograph, settings: Settings, progress: Progress) -> Resu
             return Result(pixels.copy(), told)
     if not mask.any():
         return Result(pixels.copy(), "no damage found")
-    restored = filled(pixels, mask, settings, progress)
+    restored = filled(load(by), pixels, mask, settings, progress)
     told = f"{mask.mean():.1%} damaged, {how}"
     return Result(changed(pixels, restored, settings.strength * softened(mask)), told)
 
@@ -50,19 +51,21 @@ def fill(photograph: Photograph, settings: Settings, progress: Progress) -> Resu
     """
     if settings.mask is None:
         raise UsageError("inpaint fills what a mask shows, and there is none: give --mask, white where to fill")
-    return mend(photograph, settings, progress)
+    return mend(photograph, settings, progress, "mend_lines")
 
 
-def filled(pixels: np.ndarray, mask: np.ndarray, settings: Settings, progress: Progress) -> np.ndarray:
-    """Returns what the network of holes makes of pixels[height, width, 1 or 3], where the mask is 1.
+def filled(
+    network: Restorer, pixels: np.ndarray, mask: np.ndarray, settings: Settings, progress: Progress
+) -> np.ndarray:
+    """Returns what a network makes of pixels[height, width, 1 or 3], where the mask is 1.
 
     What lies deep is filled at half the size, and is known from there on.
     """
-    network, deep = load("mend"), eroded(mask)
+    deep = eroded(mask)
     if not deep.any() or min(mask.shape[:2]) < 2 * SMALLEST:
         return view(network, pixels, mask, settings, progress)
     height, width = mask.shape[:2]
-    coarse = filled(halved(pixels, np.mean), halved(mask, np.max), settings, progress)
+    coarse = filled(network, halved(pixels, np.mean), halved(mask, np.max), settings, progress)
     pixels = np.where(deep > 0, enlarged(coarse, 2)[:height, :width], pixels)
     return np.where(deep > 0, pixels, view(network, pixels, mask - deep, settings, progress))
 

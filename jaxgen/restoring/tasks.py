@@ -48,7 +48,7 @@ TASKS: dict[str, Task] = {
     "dejpeg": partial(undo, "dejpeg"),
     "superres": partial(undo, "superres"),
     "derust": mend,
-    "scratches": mend,
+    "scratches": partial(mend, by="mend_lines"),
     "inpaint": fill,
     "auto": repair,
 }

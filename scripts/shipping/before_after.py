@@ -71,7 +71,7 @@ SHOWN = (
     ),
     Shown("scratches", "scratches", "chelsea", "Thin scratches are hardly found without the mask.", masked=True),
     Shown("scratches", "tears", "astronaut", "Tears are mostly found without the mask too.", masked=True),
-    Shown("auto", "all", "coffee", "Every damage is looked for, and what is found is undone."),
+    Shown("auto", "all", "coffee", "Blur, noise and JPEG over damage hide it: hardly any is found without a mask."),
 )
 
 

@@ -88,6 +88,13 @@ RECIPES = {
     "mend": Recipe(
         "mender", f"{BSDS500} --data.channels 3 {schedule(5_000)}", "Mender", ("widths", "blocks"), told="mask"
     ),
+    "mend_lines": Recipe(
+        "mender",
+        f"{BSDS500} --start mend --data.channels 3 --damage torn --hyper.chance 0.7 {schedule(5_000)}",
+        "Mender",
+        ("widths", "blocks"),
+        told="mask",
+    ),
     "dehaze": Recipe(
         "dehazer",
         f"{BSDS500} --data.channels 3 --hyper.haze-low 0 --hyper.haze-high 2 --hyper.learning-rate 5e-4 "

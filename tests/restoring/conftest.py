@@ -15,17 +15,22 @@ def denoise(inputs):
     return inputs[..., :-1] - inputs[..., -1:]
 
 
+def halve_gray(inputs):
+    return np.where(inputs[..., 3:] > 0, 0.5, inputs[..., :3] / 4).astype(np.float32)
+
+
 @pytest.fixture
 def networks():
     """Networks that can be followed by hand, by name: what they compute, their channels, what they are told.
 
-    Those of denoise subtract the level from every pixel, `mend` makes half gray of what the mask shows, `detect` finds
-    what is brighter than DAMAGE, `detect_lines` nothing, and all others halve.
+    Those of denoise subtract the level from every pixel, `mend` and `mend_lines` make half gray of what the mask shows,
+    `detect` finds what is brighter than DAMAGE, `detect_lines` nothing, and all others halve.
     """
     return {
         "denoise_gray": (denoise, 1, "noise"),
         "denoise_color": (denoise, 3, "noise"),
-        "mend": (lambda inputs: np.where(inputs[..., 3:] > 0, 0.5, inputs[..., :3] / 4).astype(np.float32), 3, "mask"),
+        "mend": (halve_gray, 3, "mask"),
+        "mend_lines": (halve_gray, 3, "mask"),
         "detect": (lambda inputs: 1000 * (inputs.max(-1, keepdims=True) - np.float32(DAMAGE)), 3, "nothing"),
         "detect_lines": (lambda inputs: np.full_like(inputs[..., :1], -1000), 3, "nothing"),
     }

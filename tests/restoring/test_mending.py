@@ -5,6 +5,7 @@ from jaxgen.errors import UsageError
 from jaxgen.photographs import Photograph
 from jaxgen.restoring.applying import BORDER, Settings
 from jaxgen.restoring.mending import DEEP, eroded, fill, mend
+from jaxgen.restoring.tasks import TASKS
 
 PIXELS = np.full((40, 30, 3), 0.8, np.float32)
 nothing = lambda done, total: None
@@ -56,15 +57,30 @@ def test_strength_is_the_share_of_the_change(told):
     np.testing.assert_allclose(result.pixels[MASK[..., 0] > 0], 0.65, atol=1e-6)
 
 
-def test_what_is_deep_in_a_hole_is_filled_at_half_the_size(told):
+def test_what_is_deep_in_a_hole_is_filled_at_half_the_size(told, networks):
+    hidden, mend_gray = [], networks["mend"]
+
+    def noted(inputs):
+        hidden.append(inputs[..., 3].sum())
+        return mend_gray[0](inputs)
+
+    networks["mend"] = (noted, *mend_gray[1:])
     pixels, mask = np.full((200, 180, 3), 0.8, np.float32), np.zeros((200, 180, 1), np.float32)
     mask[40:140, 50:150] = 1
     assert eroded(mask).sum() == (100 - 2 * DEEP) ** 2
     result = mend(Photograph(pixels), Settings(mask=mask), nothing)
     # The hole of 100 pixels is deep, and so is that of 50 at half the size; a quarter of it would be too small.
-    assert told["names"] == ["mend", "mend"]
+    assert told["names"] == ["mend"]
+    assert hidden == [50**2, 100**2 - (100 - 2 * DEEP) ** 2]
     np.testing.assert_allclose(result.pixels[mask[..., 0] > 0], 0.5, atol=1e-3)
     np.testing.assert_array_equal(result.pixels[:30], pixels[:30])
+
+
+def test_what_is_narrow_is_mended_by_a_network_of_its_own(told):
+    for task in (TASKS["scratches"], fill):
+        told["names"].clear()
+        np.testing.assert_allclose(task(Photograph(PIXELS), Settings(mask=MASK), nothing).pixels[MASK[..., 0] > 0], 0.5)
+        assert told["names"] == ["mend_lines"]
 
 
 def test_filling_needs_a_mask():
