@@ -1,4 +1,4 @@
-"""Latents drawn near the middle of the prior: fewer kinds of pictures, and better ones."""
+"""Latents drawn near the middle of the prior: fewer kinds of pictures."""
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +37,8 @@ def with_truncation(opened: Opened, limit: float) -> Opened:
         latents, spread = draw(key, count)
         return objective.generate(variables, latents, spread if labels is None else labels)
 
-    variables = opened.variables if objective.settle is None else settled(objective, opened.variables, draw)
+    has_statistics = objective.settle is not None and jax.tree.leaves(opened.variables["stats"])
+    variables = settled(objective, opened.variables, draw) if has_statistics else opened.variables
     return opened._replace(objective=objective._replace(sample=sample), variables=variables)
 
 

@@ -89,7 +89,7 @@ class Objective(NamedTuple):
       generate: (variables, latents[b, latent], labels[b] or None) -> images float32[b, h, w, c] in [0, 1]; `sample` is
         that of standard normal latents.
       settle: (variables, latents[b, latent], labels[b] or None) -> variables whose batch statistics have moved towards
-        those of these latents, as in a step; None where there are none.
+        those of these latents, as in a step.
       latent: size of these latents; 0 where nothing is generated.
       reconstruct: (variables, images) -> images, through the latent code.
       encode: (variables, images) -> (mean, log variance) of the code, each float[b, latent].

@@ -55,6 +55,12 @@ def test_batch_statistics_are_those_of_the_latents_that_are_drawn():
     np.testing.assert_array_equal(variables["stats"]["batch_stats"]["BatchNorm_0"]["var"], 1)
 
 
+def test_without_batch_statistics_nothing_has_to_settle():
+    objective = shown._replace(settle=lambda *given: pytest.fail("asked to settle"))
+    variables = {"params": {}, "stats": {}}
+    assert with_truncation(Opened(Config(), objective, variables, 0), 0.5).variables is variables
+
+
 def test_what_generates_nothing_is_told():
     nothing = types.SimpleNamespace(generate=None)
     with pytest.raises(UsageError, match=r"truncation 0\.5: this run generates no images"):

@@ -85,6 +85,11 @@ def test_populations_are_compared_with_one_training(bench, capfd, monkeypatch):
     together = [f"jaxgen, population of {systems.MEMBERS}, {how}" for how in systems.EXECUTIONS]
     assert [line.split("|")[2].strip() for line in lines[:4]] == ["jaxgen", *together]
     assert "| 1.50 [1.50–1.50]" in lines[1]
+    assert bench.main(["--cases", "vae", "--populations", "map"]) == 0
+    lines = [line for line in capfd.readouterr().out.splitlines() if line.startswith("| vae ")]
+    name = f"jaxgen, population of {systems.MEMBERS}, map"
+    chosen = ["jaxgen", name, f"{name}, {systems.MEMBER_STEPS} steps a dispatch"]
+    assert [line.split("|")[2].strip() for line in lines] == chosen
 
 
 def test_missing_torch_is_a_row_that_says_so(without_torch):
