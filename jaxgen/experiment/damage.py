@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, Literal
 
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from jaxgen import degradations
 from jaxgen.degradations.parameters import streams, uniform
@@ -38,6 +38,8 @@ Kind = Literal[
 LEVELS = 255
 VISIBLE = 0.1
 """Opacity from which on damage counts as hiding the picture, in the mask that a network is told and judged by."""
+WIDEST = 4
+"""Pixels by which a mask may be grown."""
 LAYERS = {name: getattr(degradations, name) for name in ("rust", "stain", "foxing", "tears", "scratches")}
 """What lies over a picture, each (key, images) -> (images, opacity)."""
 OVERLAID = ("torn", "worn", "ruined")
@@ -58,6 +60,8 @@ class DamageHyper(NoiseHyper):
     """Largest standard deviation of noise that comes to any other damage, in grey levels of 255."""
     chance: float = 0.4
     """Probability of each kind of damage in torn, worn and ruined."""
+    margin: float = 0.0
+    """Most pixels, to 4, by which a mask that is told reaches beyond what is hidden, as one drawn by hand does."""
     blur_low: float = 0.5
     """Smallest standard deviation of a blur, in pixels."""
     blur_high: float = 3.0
@@ -85,6 +89,11 @@ DAMAGE_EFFECTS = (
         lambda config: config.damage not in ("noise", "downsample", "gray", "given"),
     ),
     Effect(("hyper.chance",), "set damage to torn, worn or ruined", with_damage(*OVERLAID)),
+    Effect(
+        ("hyper.margin",),
+        "set told, and damage to one that hides places",
+        lambda config: config.damage in HIDING and getattr(config, "told", False),
+    ),
     Effect(("hyper.blur_low", "hyper.blur_high"), "set damage to blur", with_damage("blur")),
     Effect(("hyper.quality_low", "hyper.quality_high"), "set damage to jpeg", with_damage("jpeg")),
     Effect(("hyper.haze_low", "hyper.haze_high"), "set damage to haze", with_damage("haze")),
@@ -134,12 +143,21 @@ def everywhere(change: Images, keys: Array, images: Array, hyper: Numbers) -> Da
     return Damage(grainy(second, change(first, images, hyper), hyper))
 
 
-def hidden(overlay: Overlay, keys: Array, images: Array, hyper: Numbers) -> Damage:
-    """Returns images some places of which are hidden, with grain, guided by the mask of these places."""
-    first, second = streams(keys, len(images), 2)
+def hidden(overlay: Overlay, told: bool, keys: Array, images: Array, hyper: Numbers) -> Damage:
+    """Returns images some places of which are hidden, with grain, guided by a mask of these places where it is told."""
+    first, second, third = streams(keys, len(images), 3)
     made, opacity = overlay(first, images, hyper)
     mask = (opacity >= VISIBLE).astype(images.dtype)
-    return Damage(grainy(second, made, hyper), mask, mask)
+    return Damage(grainy(second, made, hyper), widened(third, mask, hyper) if told else None, mask)
+
+
+def widened(keys: Array, mask: Array, hyper: Numbers) -> Array:
+    """Returns masks[b, h, w, 1] grown on all sides by 0 to `margin` pixels, each number as likely."""
+    pixels = jnp.floor(uniform(keys, len(mask), 0.0, hyper["margin"] + 1))[:, None, None, None]
+    for already in range(WIDEST):
+        grown = lax.reduce_window(mask, 0.0, lax.max, (1, 3, 3, 1), (1, 1, 1, 1), "SAME")
+        mask = jnp.where(already < pixels, grown, mask)
+    return mask
 
 
 def emptied(keys: Array, images: Array) -> tuple[Array, Array]:
@@ -196,7 +214,7 @@ def make_degrade(kind: Kind, *, told: bool, scale: int = 1) -> Degrade:
         "given": given,
         "downsample": partial(small, scale=scale),
         **{name: partial(everywhere, change) for name, change in changes.items()},
-        **{name: partial(hidden, overlay) for name, overlay in overlays.items()},
+        **{name: partial(hidden, overlay, told) for name, overlay in overlays.items()},
     }
     damage = damages[kind]
 

@@ -16,6 +16,7 @@ from jaxgen.models.dncnn import DnCNN
 from jaxgen.models.ffdnet import FFDNet
 from jaxgen.models.mender import Mender
 from jaxgen.models.noise_level import NoiseLevel
+from jaxgen.models.patch_mender import PatchMender
 from jaxgen.models.residual_unet import ResidualUNet
 from jaxgen.models.srresnet import SRResNet
 from jaxgen.models.unet import UNet
@@ -23,7 +24,8 @@ from jaxgen.models.unet import UNet
 FOLDER = Path(__file__).parent
 SUFFIX = ".safetensors"
 NETWORKS = {
-    network.__name__: network for network in (Dehazer, DnCNN, FFDNet, Mender, NoiseLevel, ResidualUNet, SRResNet, UNet)
+    network.__name__: network
+    for network in (Dehazer, DnCNN, FFDNet, Mender, NoiseLevel, PatchMender, ResidualUNet, SRResNet, UNet)
 }
 
 Gives = Literal["pictures", "masks", "levels"]
@@ -37,10 +39,10 @@ FILES = {
     "superres": "36244abd272627ab7b6ec1ee512bc19b9947b74717f74ef53862c47fb46b280a",
     "detect": "991121c8bbd0ca2946f82488904ec187ccb47b336d6efdd57479ad010834d13f",
     "dehaze": "4bba08252176743e9011566a4c9b75bee843a6a5b048a24aa37fb6ba38f5ae59",
-    "dejpeg": "7b7c3daf7195d7be1ac92a01c899ee673475cbffc35466e4f65e88c846568334",
+    "dejpeg": "e95c65379401dd6ce40f92a093f834d3b9b0d613165e0efad96f8d1261b77b1b",
     "deblur": "5d4ecf9bcaf6710e60b0206f51a8ab991ae075056bdd4bc657535be8b45c9dfa",
     "detect_lines": "d0669b961e60a2fd7dd337f3bf180fa26116f8bceaa52520ae0f0d5b2d518ce9",
-    "mend_lines": "3e031d4bc4159e2259c77af6013b238302e3c0c873c233c021b2c9839756a9cd",
+    "mend_lines": "f338da90b3ee18106c42f2baf0935ba7e1f78cca9a5ca860a5b6d1133dd79280",
 }
 """The sha256 of NAME.safetensors in this folder, by name."""
 

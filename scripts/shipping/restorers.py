@@ -59,19 +59,17 @@ def denoiser(steps: int, channels: int, sets: tuple[str, ...], *further: str) ->
     return Recipe("residual_unet", last, "ResidualUNet", fields, told="noise", sets=sets, before=tuple(before))
 
 
-def clearer(steps: int, options: str, further: int = 0) -> Recipe:
+def clearer(options: str, small: str, *large: str) -> Recipe:
     """Returns a recipe of a network for colour pictures that undoes damage in all places.
 
     Args:
-      steps: on small crops, starting from a denoiser.
       options: what the damage is.
-      further: steps on large crops after those.
+      small: what its training on small crops has of its own; it starts from a denoiser.
+      *large: what each training on large crops after that has of its own.
     """
     words = f"{BSDS500} --data.channels 3 {CALM} {options}"
-    parts = [f"{words} --data.size 96 --batch-size 8 --start denoise_color {schedule(steps)}"]
-    if further:
-        parts.append(f"{words} {LARGE} {schedule(further)}")
-    *before, last = parts
+    first = f"{words} --data.size 96 --batch-size 8 --start denoise_color {small}"
+    *before, last = first, *(f"{words} {LARGE} {own}" for own in large)
     return Recipe("residual_unet", last, "ResidualUNet", ("widths", "blocks"), before=tuple(before))
 
 
@@ -89,11 +87,12 @@ RECIPES = {
         "mender", f"{BSDS500} --data.channels 3 {schedule(5_000)}", "Mender", ("widths", "blocks"), told="mask"
     ),
     "mend_lines": Recipe(
-        "mender",
-        f"{BSDS500} --start mend --data.channels 3 --damage torn --hyper.chance 0.7 {schedule(5_000)}",
-        "Mender",
-        ("widths", "blocks"),
+        "patch_mender",
+        f"{BSDS500} --data.channels 3 --seed 1 --hyper.margin 3 --hyper.learning-rate 5e-4 {schedule(4_000)}",
+        "PatchMender",
+        ("radius", "width", "depth"),
         told="mask",
+        before=(f"{BSDS500} --data.channels 3 --steps 5401 --schedule cosine --hyper.schedule-steps 7000",),
     ),
     "dehaze": Recipe(
         "dehazer",
@@ -103,8 +102,13 @@ RECIPES = {
         ("widths", "side"),
         before=(f"{BSDS500} --data.channels 3 --hyper.haze-low 0.2 --hyper.haze-high 2 {schedule(16_000)}",),
     ),
-    "dejpeg": clearer(6_000, "--damage jpeg --hyper.quality-high 95"),
-    "deblur": clearer(5_000, "--damage blur --hyper.blur-low 0 --hyper.grain 2", further=3_500),
+    "dejpeg": clearer(
+        "--damage jpeg",
+        f"--hyper.quality-high 95 {schedule(6_000)}",
+        f"--hyper.quality-high 100 {schedule(8_000)}",
+        f"--hyper.quality-high 80 --seed 1 {schedule(3_500)}",
+    ),
+    "deblur": clearer("--damage blur --hyper.blur-low 0 --hyper.grain 2", schedule(5_000), schedule(3_500)),
     "superres": Recipe(
         "srresnet",
         f"{BSDS500} --no-norm --residual --width 32 --blocks 8 --losses l1 --hyper.learning-rate 1e-3 "

@@ -48,6 +48,25 @@ def test_beyond_the_mask_a_picture_is_hardly_changed(kind):
     assert float(abs(jnp.where(found.mask == 0, found.images - 0.5, 0)).max()) <= 0.5 * (1 - (1 - VISIBLE) ** layers)
 
 
+def test_a_mask_that_is_told_reaches_beyond_what_is_hidden_by_each_number_of_pixels_as_likely():
+    keys, images = jax.random.split(jax.random.key(2), 300), jnp.full((300, 16, 16, 3), 0.5)
+    found, exact = (damaged("scratches", images, keys, margin=margin) for margin in (2.0, 0.0))
+    np.testing.assert_array_equal(exact.guide, exact.mask)
+    np.testing.assert_array_equal(found.mask, exact.mask)
+    np.testing.assert_array_equal(found.images, exact.images)
+    grown = [np.asarray(exact.mask)]
+    for _ in range(2):
+        windows = np.lib.stride_tricks.sliding_window_view(
+            np.pad(grown[-1][..., 0], ((0, 0), (1, 1), (1, 1))), (3, 3), (1, 2)
+        )
+        grown.append(windows.max((-1, -2))[..., None])
+    apart = (grown[2] != grown[1]).any((1, 2, 3)) & (grown[1] != grown[0]).any((1, 2, 3))
+    which = np.stack([(found.guide == mask).all((1, 2, 3)) for mask in grown])[:, apart]
+    np.testing.assert_array_equal(which.sum(0), 1)
+    assert apart.sum() > 100
+    np.testing.assert_allclose(which.mean(1), 1 / 3, atol=0.12)
+
+
 def test_what_shows_through_a_hole_tells_nothing_of_it():
     shades = [np.unique(image[mask[..., 0] > 0]) for image, mask in zip(*damaged("holes")[:2], strict=True)]
     assert [len(shade) for shade in shades] == [1, 1, 1]

@@ -16,6 +16,7 @@ from jaxgen.experiment.run import train
 from jaxgen.inference.restorer import guides
 from jaxgen.models.dehazer import Dehazer
 from jaxgen.models.mender import Mender
+from jaxgen.models.patch_mender import PatchMender
 from jaxgen.models.rnn import RNN
 from jaxgen.models.srresnet import SRResNet
 from jaxgen.models.unet import UNet
@@ -140,6 +141,7 @@ def test_files_run_without_jaxgen_for_any_number_and_size(generator, restorer, m
     [
         Dehazer((4, 4), 8),
         Mender((4,), 1, 1, levels=2),
+        PatchMender(1, 4, 1, channels=1, levels=2),
         RNN(3, 1, channels=1),
         SRResNet(4, 1, 2, residual=True),
         UNet((4, 4), channels=1),

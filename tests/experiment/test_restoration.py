@@ -27,6 +27,7 @@ def test_a_network_is_told_the_channels_where_a_guide_follows_them():
     ("fields", "scale", "message"),
     [
         ({"hyper": RestorationHyper(blur_low=3.0, blur_high=1.0)}, 1, r"blur_low is 3 and hyper\.blur_high is 1"),
+        ({"hyper": RestorationHyper(margin=5.0)}, 1, r"hyper\.margin is 5: give 0 to 4 pixels"),
         ({"damage": "downsample"}, 1, "choose another damage"),
         ({}, 4, "4 times as large: set damage to downsample"),
         ({"losses": ("feature",)}, 1, "set features to digits"),
@@ -46,6 +47,8 @@ def test_what_does_not_fit_is_told(fields, scale, message):
         ({"hyper": RestorationHyper(sigma=2.0), "damage": "rust"}, "set damage to noise"),
         ({"hyper": RestorationHyper(grain=2.0)}, "set damage to one that noise may come to"),
         ({"hyper": RestorationHyper(quality_low=2.0)}, "set damage to jpeg"),
+        ({"hyper": RestorationHyper(margin=2.0)}, "set told, and damage to one that hides places"),
+        ({"hyper": RestorationHyper(margin=2.0), "damage": "rust"}, "set told, and damage to one that hides places"),
     ],
 )
 def test_options_that_nothing_looks_at_are_told(fields, message):

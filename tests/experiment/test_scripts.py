@@ -38,6 +38,7 @@ NAMES = (
     "noise_level",
     "pacgan",
     "partial_unet",
+    "patch_mender",
     "pix2pix",
     "r3gan",
     "residual_unet",

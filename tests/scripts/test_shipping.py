@@ -94,6 +94,7 @@ def test_a_network_is_trained_from_the_one_before(shipping, folder, monkeypatch)
 SMALL = {
     "dehaze": "--data.channels 3 --widths 4 4 --side 8",
     "mend": "--data.channels 3 --widths 4 --blocks 1 --damage holes",
+    "mend_lines": "--data.channels 3 --radius 1 --width 4 --depth 1 --damage holes",
     "superres": "--data.channels 3 --width 4 --blocks 1 --scale 2 --no-norm --residual",
     "detect": "--data.channels 3 --widths 4 8 --damage holes",
 }
@@ -111,9 +112,10 @@ def test_networks_for_other_damage_are_shipped_too(shipping, folder, monkeypatch
     assert all(score.startswith("held-out pictures, ") for score in card.scores)
     image = np.random.default_rng(1).random((16, 16, 3), np.float32)
     network = restorers.load(name, card.gives)
-    found = restore(network, image, 1.0 if name == "mend" else None)
+    found = restore(network, image, 1.0 if recipe.told == "mask" else None)
     assert found.shape == (16 * card.traits.scale, 16 * card.traits.scale, 1 if name == "detect" else 3)
-    opened, told = open_run(folder / "runs" / name), np.ones((1, 16, 16, 1), np.float32) if name == "mend" else None
+    opened = open_run(folder / "runs" / name)
+    told = np.ones((1, 16, 16, 1), np.float32) if recipe.told == "mask" else None
     inputs = image[None] if told is None else np.concatenate([image[None], told], -1)
     if name == "detect":
         expected = opened.objective.detect(opened.variables, image[None])

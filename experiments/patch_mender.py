@@ -1,0 +1,79 @@
+"""Tears, scratches and dust mended: a rough filling, and a network of each hidden pixel's surroundings that adds to it.
+
+    python experiments/patch_mender.py                               # photographs that come with the installation
+    python experiments/patch_mender.py --damage scratches --data.name folder --data.dir DIR
+
+The network is told the mask of what is hidden, and changes nothing away from it. PSNR and SSIM are told on photographs
+held out from training, beside those of the damaged ones, and the PSNR of what was hidden.
+Source: Damelin and Hoang 2018 (the filling); Burger, Schuler, Harmeling 2012 (a fully connected network of patches).
+"""
+
+from dataclasses import dataclass
+
+from jaxgen.command import run_script
+from jaxgen.data import Config as DataConfig
+from jaxgen.errors import UsageError
+from jaxgen.experiment import (
+    HIDING,
+    Kind,
+    ReconstructionLoss,
+    RestorationConfig,
+    RestorationHyper,
+    Shape,
+    compute_dtype,
+    image_channels,
+    restoration_options,
+)
+from jaxgen.models.patch_mender import PatchMender
+from jaxgen.objectives.restoration import make_restoration
+from jaxgen.step.state import Objective
+
+
+@dataclass(frozen=True)
+class Config(RestorationConfig):
+    """Options of this experiment."""
+
+    radius: int = 5
+    """Pixels on each side of the one that is mended that the network sees."""
+    width: int = 256
+    """Numbers of each of its layers."""
+    depth: int = 3
+    """Its layers before the last one."""
+    samples: int = 2048
+    """Hidden pixels of each picture that a training step mends, evenly spread; the others are left roughly filled."""
+    damage: Kind = "torn"
+    """What befalls the pictures: one of those that hide places."""
+    told: bool = True
+    """Tell the network the mask of what is hidden, by a further channel; this network needs it."""
+    losses: tuple[ReconstructionLoss, ...] = ("l1",)
+    """What the network is held to, summed; weights in hyper."""
+    steps: int = 8_000
+    """Training steps in all; a run that is resumed goes on to this number."""
+    batch_size: int = 4
+    """Images that one gradient sees, over all devices."""
+    schedule: Shape = "cosine"
+    """Shape of the learning rate over hyper.schedule_steps."""
+    data: DataConfig = DataConfig(name="photos", size=256, channels=3, fit="crop", flip=True, turn=True)
+    hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, schedule_steps=8_000, chance=0.7)
+
+
+def build(config: Config, axis_name: str | None = None) -> Objective:
+    """Returns the objective of a configuration."""
+    if not config.told or config.damage not in HIDING:
+        raise UsageError(
+            f"damage {config.damage}, told {config.told}: this network needs a mask; set damage to one of "
+            f"{', '.join(HIDING)}, and told"
+        )
+    module = PatchMender(
+        config.radius,
+        config.width,
+        config.depth,
+        config.samples,
+        image_channels(config),
+        dtype=compute_dtype(config),
+    )
+    return make_restoration(module, **restoration_options(config, axis_name))
+
+
+if __name__ == "__main__":
+    run_script(Config, build, __doc__)
