@@ -15,7 +15,7 @@ from jax import Array
 
 from jaxgen import filters
 from jaxgen.errors import UsageError
-from jaxgen.evaluation.damages import DAMAGES, MASKED, damaged
+from jaxgen.evaluation.damages import DAMAGES, MASKED, damaged, widened
 from jaxgen.evaluation.restoration import BASELINES, INPUT, Way, score
 from jaxgen.metrics.masks import masked_psnr
 from jaxgen.metrics.protocols import rounded
@@ -39,7 +39,7 @@ class Case(NamedTuple):
     Attributes:
       undamaged: float32[height, width, 1 or 3] in [0, 1].
       damaged: the same shape.
-      mask: float32[height, width, 1], 1 where it is hidden; None where nothing is.
+      mask: float32[height, width, 1], 1 where it is hidden, and around it as far as was asked; None where nothing is.
     """
 
     undamaged: np.ndarray
@@ -120,8 +120,14 @@ def mean(found: Sequence[Score]) -> dict[str, float]:
     return {key: float(value) for key, value in (row | ({"masked_psnr": hidden.mean()} if hidden.size else {})).items()}
 
 
+def strike(name: str, picture: np.ndarray, index: int, seed: int, margin: int) -> Case:
+    """Returns a picture with its damage; see `measure`."""
+    made, mask = damaged(name, picture, index, seed)
+    return Case(picture, made, None if mask is None else widened(mask, margin))
+
+
 def measure(
-    name: str, ways: Mapping[str, Way], pictures: Sequence[np.ndarray], seed: int = 0
+    name: str, ways: Mapping[str, Way], pictures: Sequence[np.ndarray], seed: int = 0, margin: int = 0
 ) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
     """Returns what the damaged pictures, the classical ways and others reach, and which were left out.
 
@@ -130,12 +136,13 @@ def measure(
       ways: by name of their row, (damaged float32[h, w, c], mask float32[h, w, 1] or None) -> restored.
       pictures: undamaged, float32[height, width, 1 or 3].
       seed: of the benchmark; a picture meets the same damage whatever restores it.
+      margin: pixels by which masks reach beyond what is hidden; all that they show counts as hidden.
     Returns:
       ({row: its mean scores}, {row: why there is none}).
     Raises:
       UsageError: if there is no such damage.
     """
-    cases = [Case(picture, *damaged(name, picture, index, seed)) for index, picture in enumerate(pictures)]
+    cases = [strike(name, picture, index, seed, margin) for index, picture in enumerate(pictures)]
     rows, missing = {}, {}
     for row, way in ({INPUT: lambda picture, mask: picture} | classical(name) | dict(ways)).items():
         try:
@@ -163,7 +170,7 @@ def gains(name: str, rows: Mapping[str, Mapping[str, float]]) -> tuple[str, dict
     }
 
 
-def benchmark(name: str, ways: Mapping[str, Way], sets: Pictures, seed: int = 0) -> dict[str, Any]:
+def benchmark(name: str, ways: Mapping[str, Way], sets: Pictures, seed: int = 0, margin: int = 0) -> dict[str, Any]:
     """Returns one damage's part of the benchmark as JSON can hold it.
 
     Args:
@@ -171,6 +178,7 @@ def benchmark(name: str, ways: Mapping[str, Way], sets: Pictures, seed: int = 0)
       ways: see `measure`.
       sets: undamaged pictures by name of their set.
       seed: of the benchmark.
+      margin: see `measure`.
     Returns:
       {"about", "score", "sets": {set: {"pictures", "rows": {row: {"psnr", "ssim", "masked_psnr", "seconds"}},
       "missing": {row: why}, "best_classical": row, "gains": {row: {"over_classical", "over_input"}}}}}.
@@ -179,7 +187,7 @@ def benchmark(name: str, ways: Mapping[str, Way], sets: Pictures, seed: int = 0)
     """
     told = {}
     for group, pictures in sets.items():
-        rows, missing = measure(name, ways, pictures, seed)
+        rows, missing = measure(name, ways, pictures, seed, margin)
         best, gained = gains(name, rows)
         told[group] = {
             "pictures": len(pictures),

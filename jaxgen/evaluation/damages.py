@@ -156,6 +156,17 @@ def damaged(name: str, picture: np.ndarray, index: int, seed: int = 0) -> tuple[
     return np.rint(np.clip(made[0], 0, 1) * LEVELS) / np.float32(LEVELS), mask
 
 
+def widened(mask: np.ndarray, margin: int) -> np.ndarray:
+    """Returns a mask as one drawn by hand: float32[height, width, 1], 1 where a pixel so near is hidden too.
+
+    Args:
+      mask: float32[height, width, 1], 1 where the picture is hidden.
+      margin: pixels by which it reaches beyond that on all sides; 0: the mask itself.
+    """
+    side = 2 * margin + 1
+    return np.asarray(jax.lax.reduce_window(mask, 0.0, jax.lax.max, (side, side, 1), (1, 1, 1), "SAME"))
+
+
 def centre(picture: np.ndarray, side: int, path: str) -> np.ndarray:
     """Returns the middle of a picture, [side, side, channel].
 

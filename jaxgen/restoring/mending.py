@@ -27,8 +27,7 @@ def mend(photograph: Photograph, settings: Settings, progress: Progress, by: str
       photograph: its pixels count.
       settings: all of them count but the level of noise; without a mask the places are found.
       progress: takes the number of tiles done and that of all.
-      by: name of the network: "mend" knows every kind of damage, "mend_lines" tears and scratches, which let
-        the picture shine through.
+      by: name of the network: "mend" knows every kind of damage, "mend_lines" what is narrow, and that better.
     """
     pixels, how = photograph.pixels, "as given"
     mask = settings.mask
@@ -52,7 +51,7 @@ def fill(photograph: Photograph, settings: Settings, progress: Progress) -> Resu
     """
     if settings.mask is None:
         raise UsageError("inpaint fills what a mask shows, and there is none: give --mask, white where to fill")
-    return mend(photograph, settings, progress)
+    return mend(photograph, settings, progress, "mend_lines")
 
 
 def filled(

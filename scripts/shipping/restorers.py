@@ -87,6 +87,13 @@ RECIPES = {
         "mender", f"{BSDS500} --data.channels 3 {schedule(5_000)}", "Mender", ("widths", "blocks"), told="mask"
     ),
     "mend_lines": Recipe(
+        "mender",
+        f"{BSDS500} --start mend --data.channels 3 --damage torn --hyper.chance 0.7 {schedule(5_000)}",
+        "Mender",
+        ("widths", "blocks"),
+        told="mask",
+    ),
+    "mend_veil": Recipe(
         "patch_mender",
         f"{BSDS500} --data.channels 3 --seed 1 --hyper.margin 3 --hyper.learning-rate 5e-4 {schedule(4_000)}",
         "PatchMender",

@@ -18,6 +18,7 @@ from jaxgen.evaluation.restoration import Way
 from jaxgen.metrics.protocols import PROTOCOLS
 from jaxgen.photographs import Photograph
 from jaxgen.restoring import tasks
+from jaxgen.restoring.applying import load
 from jaxgen.training.run_folder import write_whole
 
 SIDE = 256
@@ -31,6 +32,8 @@ GIVEN = {"rust": "derust", "holes": "inpaint", "tears": "scratches", "scratches"
 """What undoes each damage whose mask is given."""
 FOUND = GIVEN | {"holes": "scratches"}
 """What undoes each damage whose mask is to be found; inpaint finds none."""
+VEIL, VEILED = "mend_veil", ("tears", "scratches")
+"""A network that no task applies, and what it is tried on."""
 BY_ITSELF = "auto"
 """What is tried on every damage."""
 
@@ -75,6 +78,13 @@ def mend(task: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     return tasks.choose(task, settings)(Photograph(picture), settings, lambda done, total: None).pixels
 
 
+def see_through(network: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Returns what `jaxgen restore --network` makes of a picture; see `mend`."""
+    settings = tasks.Settings(mask=mask)
+    act = tasks.by_network(load(network), settings)
+    return act(Photograph(picture), settings, lambda done, total: None).pixels
+
+
 def without_mask(task: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
     """Returns what a task makes of a picture when nobody tells it where the damage is; see `mend`."""
     return mend(task, picture, None)
@@ -85,6 +95,8 @@ def ways(name: str) -> dict[str, Way]:
     if name not in MASKED:
         return {f"network {task}": partial(without_mask, task) for task in chosen(TASKS, name)}
     given = {f"network {task}, mask given": partial(mend, task) for task in chosen(GIVEN, name)}
+    if name in VEILED:
+        given[f"network {VEIL}, mask given"] = partial(see_through, VEIL)
     return given | {f"network {task}, mask found": partial(without_mask, task) for task in chosen(FOUND, name)}
 
 
@@ -99,23 +111,24 @@ def harmless() -> dict[str, Way]:
     return {f"network {task}": partial(without_mask, task) for task in names}
 
 
-def write_pictures(folder: Path, name: str, sets: benchmark.Pictures, seed: int) -> None:
+def write_pictures(folder: Path, name: str, sets: benchmark.Pictures, seed: int, margin: int) -> None:
     """Writes the pictures of a damage and their masks, and the undamaged ones, as PNG files."""
     for group, pictures in sets.items():
         for index, picture in enumerate(pictures):
-            made, mask = damaged(name, picture, index, seed)
+            _, made, mask = benchmark.strike(name, picture, index, seed, margin)
             images.write(folder / group / f"{index:03}-{UNDAMAGED}.png", picture)
             images.write(folder / group / f"{index:03}-{name}.png", made)
             if mask is not None:
                 images.write(folder / group / f"{index:03}-{name}-mask.png", mask)
 
 
-def protocol(seed: int) -> dict[str, Any]:
+def protocol(seed: int, margin: int) -> dict[str, Any]:
     """Returns how the benchmark measures, and with what."""
     compared = {name: PROTOCOLS[name].about for name in benchmark.PROTOCOLS.values()}
     return {
         "pictures": f"the middle {SIDE}×{SIDE} pixels of each; damaged ones rounded to 8 bits",
-        "compared": compared | {"masked": "PSNR of the pixels whose opacity of damage is at least 0.1"},
+        "compared": compared
+        | {"masked": f"PSNR of the pixels whose opacity of damage is at least 0.1, and of {margin} around them"},
         "note": NOT_FOR_DIAGNOSIS,
         "seed": seed,
         "jax": jax.__version__,
@@ -134,6 +147,7 @@ def run(
     say: Callable[[str], None],
     ways: Callable[[str], Mapping[str, Way]] = ways,
     harmless: Callable[[], Mapping[str, Way]] = harmless,
+    margin: int = 0,
 ) -> dict[str, Any]:
     """Returns the benchmark as JSON can hold it, and tells each table as soon as it is there.
 
@@ -147,6 +161,7 @@ def run(
       say: takes the tables.
       ways: from a damage's name to what restores it, by name of the row; see `damage_benchmark.measure`.
       harmless: what should change nothing about undamaged pictures, by name of the row.
+      margin: pixels by which masks reach beyond what is hidden.
     Raises:
       UsageError: if there is no such damage, the folder does not fit, or a file cannot be written.
     """
@@ -157,7 +172,7 @@ def run(
         raise UsageError(f"no folder {out.parent} for {out.name}: make it first")
     sets = {"photographs": read_photographs(folder, SIDE, count)}
     sets |= {name: [centre(picture, SIDE, name)] for name, picture in medical().items()}
-    found: dict[str, Any] = {"protocol": protocol(seed), "damages": {}}
+    found: dict[str, Any] = {"protocol": protocol(seed, margin), "damages": {}}
 
     def keep(table: str) -> None:
         say(f"\n{table}")
@@ -174,7 +189,7 @@ def run(
             keep(benchmark.harm_as_text(found[UNDAMAGED]))
             continue
         if pictures:
-            write_pictures(pictures, name, sets, seed)
-        found["damages"][name] = benchmark.benchmark(name, ways(name), sets, seed)
+            write_pictures(pictures, name, sets, seed, margin)
+        found["damages"][name] = benchmark.benchmark(name, ways(name), sets, seed, margin)
         keep(benchmark.as_text(name, found["damages"][name]))
     return found

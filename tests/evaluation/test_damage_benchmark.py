@@ -35,6 +35,19 @@ def test_every_way_meets_the_same_damage():
             np.testing.assert_array_equal(one, expected)
 
 
+def test_masks_reach_beyond_the_damage_as_far_as_asked_and_all_of_that_is_judged():
+    seen = []
+    rows, _ = benchmark.measure("holes", {"spy": lambda p, m: seen.append(m) or p}, PICTURES, margin=2)
+    exact, _ = benchmark.measure("holes", {}, PICTURES)
+    for index, wide in enumerate(seen):
+        mask = damaged("holes", PICTURES[index], index)[1]
+        expected = [np.roll(np.pad(mask[..., 0], 2), (i, j), (0, 1)) for i in range(-2, 3) for j in range(-2, 3)]
+        np.testing.assert_array_equal(wide[..., 0], np.max(expected, 0)[2:-2, 2:-2])
+    assert rows[INPUT]["psnr"] == exact[INPUT]["psnr"]
+    # Around the damage the input is as it was.
+    assert rows[INPUT]["masked_psnr"] > exact[INPUT]["masked_psnr"] + 0.5
+
+
 def test_rows_are_classical_where_they_apply_and_a_perfect_way_is_beyond_them():
     rows, left_out = benchmark.measure("holes", {"perfect": perfect}, PICTURES)
     assert list(rows) == [INPUT, *BASELINES, benchmark.BIHARMONIC, benchmark.PULL_PUSH, benchmark.RELAXED, "perfect"]

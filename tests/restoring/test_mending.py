@@ -76,11 +76,11 @@ def test_what_is_deep_in_a_hole_is_filled_at_half_the_size(told, networks):
     np.testing.assert_array_equal(result.pixels[:30], pixels[:30])
 
 
-@pytest.mark.parametrize(("task", "name"), [("scratches", "mend_lines"), ("derust", "mend"), ("inpaint", "mend")])
-def test_what_is_narrow_and_shines_through_is_mended_by_a_network_of_its_own(told, task, name):
-    found = TASKS[task](Photograph(PIXELS), Settings(mask=MASK), nothing).pixels
-    np.testing.assert_allclose(found[MASK[..., 0] > 0], 0.5)
-    assert told["names"] == [name]
+def test_what_is_narrow_is_mended_by_a_network_of_its_own(told):
+    for task in (TASKS["scratches"], fill):
+        told["names"].clear()
+        np.testing.assert_allclose(task(Photograph(PIXELS), Settings(mask=MASK), nothing).pixels[MASK[..., 0] > 0], 0.5)
+        assert told["names"] == ["mend_lines"]
 
 
 def test_filling_needs_a_mask():

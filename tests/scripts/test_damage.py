@@ -8,7 +8,7 @@ from PIL import Image
 
 from jaxgen import images
 from jaxgen.errors import UsageError
-from jaxgen.evaluation.damages import DAMAGES, MASKED, damaged
+from jaxgen.evaluation.damages import DAMAGES, MASKED, damaged, widened
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 GRAY = np.random.default_rng(0).random((30, 26, 1), np.float32)
@@ -37,7 +37,7 @@ def folder(tmp_path):
 def test_the_benchmark_is_told_written_and_its_pictures_kept(damage, folder, tmp_path):
     said, out = [], tmp_path / "found.json"
     ways = lambda name: {"same": lambda picture, mask: picture}
-    found = damage.run(str(folder), 1, 5, ["holes"], out, tmp_path / "made", said.append, ways)
+    found = damage.run(str(folder), 1, 5, ["holes"], out, tmp_path / "made", said.append, ways, margin=1)
     assert json.loads(out.read_text()) == found
     assert found["protocol"]["seed"] == 5
     assert set(found["protocol"]["networks"]) == set(damage.restorers.FILES)
@@ -49,7 +49,8 @@ def test_the_benchmark_is_told_written_and_its_pictures_kept(damage, folder, tmp
     assert "undamaged" not in found
     made, mask = damaged("holes", damage.centre(GRAY, 24, "cell"), 0, 5)
     np.testing.assert_array_equal(images.read(tmp_path / "made" / "cell" / "000-holes.png"), made)
-    np.testing.assert_array_equal(images.read(tmp_path / "made" / "cell" / "000-holes-mask.png"), mask)
+    np.testing.assert_array_equal(images.read(tmp_path / "made" / "cell" / "000-holes-mask.png"), widened(mask, 1))
+    assert "and of 1 around them" in found["protocol"]["compared"]["masked"]
     assert (tmp_path / "made" / "photographs" / "000-undamaged.png").is_file()
 
 
@@ -90,6 +91,23 @@ def test_the_tasks_exist_and_are_told_the_mask_where_it_is_given(damage, monkeyp
     for way in damage.ways("rust").values():
         np.testing.assert_array_equal(way(GRAY, mask), GRAY * 0.5)
     assert [given is mask for given in told] == [True, True, False, False]
+
+
+def test_a_network_that_no_task_applies_is_tried_where_something_shines_through(damage, monkeypatch):
+    row = "network mend_veil, mask given"
+    assert [name for name in DAMAGES if row in damage.ways(name)] == ["tears", "scratches"]
+    told = []
+
+    def by_network(network, settings):
+        told.append((network, settings.mask))
+        return lambda photograph, settings, progress: damage.tasks.Result(photograph.pixels * 0.5, "")
+
+    monkeypatch.setattr(damage, "load", lambda name: f"the network {name}")
+    monkeypatch.setattr(damage.tasks, "by_network", by_network)
+    mask = np.ones((30, 26, 1), np.float32)
+    np.testing.assert_array_equal(damage.ways("tears")[row](GRAY, mask), GRAY * 0.5)
+    assert told[0][0] == "the network mend_veil"
+    assert told[0][1] is mask
 
 
 def test_the_medical_pictures_are_those_of_scikit_image(monkeypatch):

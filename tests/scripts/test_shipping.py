@@ -94,7 +94,7 @@ def test_a_network_is_trained_from_the_one_before(shipping, folder, monkeypatch)
 SMALL = {
     "dehaze": "--data.channels 3 --widths 4 4 --side 8",
     "mend": "--data.channels 3 --widths 4 --blocks 1 --damage holes",
-    "mend_lines": "--data.channels 3 --radius 1 --width 4 --depth 1 --damage holes",
+    "mend_veil": "--data.channels 3 --radius 1 --width 4 --depth 1 --damage holes",
     "superres": "--data.channels 3 --width 4 --blocks 1 --scale 2 --no-norm --residual",
     "detect": "--data.channels 3 --widths 4 8 --damage holes",
 }
