@@ -13,13 +13,12 @@ from dataclasses import dataclass
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.errors import UsageError
 from jaxgen.experiment import (
-    HIDING,
     Kind,
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
+    check_mask,
     compute_dtype,
     image_channels,
     restoration_options,
@@ -51,11 +50,7 @@ class Config(RestorationConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    if not config.told or config.damage not in HIDING:
-        raise UsageError(
-            f"damage {config.damage}, told {config.told}: partial convolutions need a mask; set damage to one of "
-            f"{', '.join(HIDING)}, and told"
-        )
+    check_mask(config)
     module = PartialUNet(
         widths=config.widths,
         norm=config.norm,

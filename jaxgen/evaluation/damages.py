@@ -30,6 +30,7 @@ from jaxgen import degradations, images
 from jaxgen.data.folder import picture_paths
 from jaxgen.degradations.parameters import streams, uniform
 from jaxgen.errors import UsageError, unknown
+from jaxgen.filters import dilate
 
 LEVELS = 255
 VISIBLE = 0.1
@@ -163,8 +164,7 @@ def widened(mask: np.ndarray, margin: int) -> np.ndarray:
       mask: float32[height, width, 1], 1 where the picture is hidden.
       margin: pixels by which it reaches beyond that on all sides; 0: the mask itself.
     """
-    side = 2 * margin + 1
-    return np.asarray(jax.lax.reduce_window(mask, 0.0, jax.lax.max, (side, side, 1), (1, 1, 1), "SAME"))
+    return np.asarray(dilate(mask[None], margin)[0])
 
 
 def centre(picture: np.ndarray, side: int, path: str) -> np.ndarray:

@@ -20,6 +20,7 @@ from jaxgen.experiment.restoration import (
     RestorationConfig,
     RestorationHyper,
     adversarial_options,
+    check_mask,
     image_channels,
     restoration_options,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "VariationalConfig",
     "VariationalHyper",
     "adversarial_options",
+    "check_mask",
     "compute_dtype",
     "discriminator_options",
     "gan_options",

@@ -6,12 +6,13 @@ from functools import partial
 from typing import Any, Literal
 
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from jaxgen import degradations
 from jaxgen.degradations.parameters import streams, uniform
 from jaxgen.experiment.config import Effect
 from jaxgen.experiment.noise import NoiseHyper, noisy
+from jaxgen.filters import dilate
 from jaxgen.images import LUMA
 from jaxgen.objectives.restoration import Damage, Degrade
 from jaxgen.step.schedules import Hyper as Numbers
@@ -155,8 +156,7 @@ def widened(keys: Array, mask: Array, hyper: Numbers) -> Array:
     """Returns masks[b, h, w, 1] grown on all sides by 0 to `margin` pixels, each number as likely."""
     pixels = jnp.floor(uniform(keys, len(mask), 0.0, hyper["margin"] + 1))[:, None, None, None]
     for already in range(WIDEST):
-        grown = lax.reduce_window(mask, 0.0, lax.max, (1, 3, 3, 1), (1, 1, 1, 1), "SAME")
-        mask = jnp.where(already < pixels, grown, mask)
+        mask = jnp.where(already < pixels, dilate(mask, 1), mask)
     return mask
 
 

@@ -74,6 +74,15 @@ class AdversarialHyper(RestorationHyper):
     """Learning rate of the discriminator as a multiple of the generator's."""
 
 
+def check_mask(config: RestorationConfig) -> None:
+    """Raises UsageError where a network that needs a mask is told none."""
+    if not config.told or config.damage not in HIDING:
+        raise UsageError(
+            f"damage {config.damage}, told {config.told}: this network needs a mask; set damage to one of "
+            f"{', '.join(HIDING)}, and told"
+        )
+
+
 def image_channels(config: RestorationConfig) -> int | None:
     """Returns the channels of the images where a guide follows them in a network's input, else None.
 

@@ -9,7 +9,7 @@ from jaxgen.filters.linear import filter2d, gaussian, mean, wiener
 from jaxgen.filters.matching import match_template
 from jaxgen.filters.patches import inpaint_patches
 from jaxgen.filters.pull_push import inpaint_pull_push
-from jaxgen.filters.rank import median
+from jaxgen.filters.rank import dilate, median
 from jaxgen.filters.relaxation import inpaint_relaxed
 from jaxgen.filters.shapes import hu_moments, match_shapes
 
@@ -18,6 +18,7 @@ __all__ = [
     "canny",
     "dark_channel",
     "dehaze",
+    "dilate",
     "filter2d",
     "gaussian",
     "guided",

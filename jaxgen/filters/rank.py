@@ -1,11 +1,11 @@
-"""The median of each window, by a network of exchanges."""
+"""The median of each window, by a network of exchanges, and its largest value."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from jaxgen.filters.checks import checked, odd
 from jaxgen.filters.windows import reflected
@@ -66,3 +66,17 @@ def median(images: Array, size: int) -> Array:
         # Of size² values, (i + 1)(j + 1) are at most this one and (size − i)(size − j) at least.
         candidates += [value for j, value in enumerate(row) if max((i + 1) * (j + 1), (size - i) * (size - j)) <= half]
     return in_order(candidates)[len(candidates) // 2]
+
+
+@partial(jax.jit, static_argnames="pixels")
+def dilate(images: Array, pixels: int) -> Array:
+    """Returns the largest value of the square around each pixel: bright places, such as those of a mask, grown.
+
+    Args:
+      images: float[batch, height, width, channel].
+      pixels: by how many they grow on all sides; 0: not at all.
+    Returns:
+      float[batch, height, width, channel]; nothing beyond the borders counts.
+    """
+    side = 2 * pixels + 1
+    return lax.reduce_window(images, -jnp.inf, lax.max, (1, side, side, 1), (1, 1, 1, 1), "SAME")

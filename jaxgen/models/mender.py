@@ -12,10 +12,10 @@ import math
 
 import jax.numpy as jnp
 from flax import linen as nn
-from jax import Array, lax
+from jax import Array
 from jax.typing import DTypeLike
 
-from jaxgen.filters import inpaint_relaxed
+from jaxgen.filters import dilate, inpaint_relaxed
 from jaxgen.models.layers import at_least_float32
 from jaxgen.models.residual_unet import ResidualUNet
 
@@ -63,10 +63,4 @@ class Mender(nn.Module):
             self.widths, self.blocks, self.channels, dtype=self.dtype, param_dtype=self.param_dtype, name="unet"
         )
         mended = unet(jnp.concatenate([filled, inputs], -1), train)
-        return jnp.where(near(inputs[..., self.channels :]), mended, inputs[..., : self.channels])
-
-
-def near(mask: Array) -> Array:
-    """Returns bool[batch, height, width, 1], which pixels are at most `EDGE` from where a mask is above 0."""
-    side = 2 * EDGE + 1
-    return lax.reduce_window(mask, -jnp.inf, lax.max, (1, side, side, 1), (1, 1, 1, 1), "SAME") > 0
+        return jnp.where(dilate(inputs[..., self.channels :], EDGE) > 0, mended, inputs[..., : self.channels])

@@ -19,7 +19,7 @@ from jax import Array, lax
 from jax.nn.initializers import he_normal, zeros
 from jax.typing import DTypeLike
 
-from jaxgen.filters import inpaint_relaxed
+from jaxgen.filters import dilate, inpaint_relaxed
 from jaxgen.models.layers import Dense, at_least_float32
 
 EDGE = 1
@@ -98,20 +98,16 @@ class PatchMender(nn.Module):
         inputs = at_least_float32(inputs)
         damaged, mask = inputs[..., : self.channels], inputs[..., self.channels :]
         filled = inpaint_relaxed(damaged, mask, self.levels)
-        seen = jnp.concatenate([damaged - filled, filled, mask], -1)
+        margin, edges = (self.radius, self.radius), (0, 0)
+        seen = jnp.pad(jnp.concatenate([damaged - filled, filled, mask], -1), (edges, margin, margin, edges))
         look = Look(self.width, self.depth, self.channels + 1, self.dtype, self.param_dtype, parent=None)
         patch = jnp.zeros((1, 2 * self.radius + 1, 2 * self.radius + 1, seen.shape[-1]), seen.dtype)
         weights = self.param("look", lambda key: look.init(key, patch)["params"])
         tell = partial(told, lambda patches: look.apply({"params": weights}, patches), seen, self.radius)
-        added = of_some(tell, near(mask), self.samples) if train else of_all(tell, near(mask))
+        hidden = dilate(mask, EDGE) > 0
+        added = of_some(tell, hidden, self.samples) if train else of_all(tell, hidden)
         # What the last number is large for shines through; it starts at 0, and only the filling counts.
         return filled + added[..., :-1] + added[..., -1:] * (damaged - filled)
-
-
-def near(mask: Array) -> Array:
-    """Returns bool[batch, height, width, 1], which pixels are at most `EDGE` from where a mask is above 0."""
-    side = 2 * EDGE + 1
-    return lax.reduce_window(mask, -jnp.inf, lax.max, (1, side, side, 1), (1, 1, 1, 1), "SAME") > 0
 
 
 def told(look: Tell, seen: Array, radius: int, places: Array) -> Array:
@@ -119,16 +115,15 @@ def told(look: Tell, seen: Array, radius: int, places: Array) -> Array:
 
     Args:
       look: float[n, side, side, channel] -> float32[n, k].
-      seen: float[batch, height, width, channel], beyond whose borders there are zeros.
+      seen: float[batch, height + 2 · radius, width + 2 · radius, channel], with a margin around each image.
       radius: of the patches.
       places: int[n], the pixels, counted line by line through all images.
     """
-    height, width, channels = seen.shape[1:]
-    around = jnp.pad(seen, ((0, 0), (radius, radius), (radius, radius), (0, 0)))
+    height, width, channels = seen.shape[1] - 2 * radius, seen.shape[2] - 2 * radius, seen.shape[3]
     image, place = jnp.divmod(places, height * width)
     corners = jnp.stack([image, place // width, place % width], -1)
     side = 2 * radius + 1
-    return look(jax.vmap(lambda at: lax.dynamic_slice(around, (*at, 0), (1, side, side, channels))[0])(corners))
+    return look(jax.vmap(lambda at: lax.dynamic_slice(seen, (*at, 0), (1, side, side, channels))[0])(corners))
 
 
 def of_some(tell: Tell, hidden: Array, samples: int) -> Array:

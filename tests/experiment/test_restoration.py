@@ -5,9 +5,11 @@ import pytest
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
 from jaxgen.experiment import config as checks
+from jaxgen.experiment.damage import HIDING
 from jaxgen.experiment.restoration import (
     RestorationConfig,
     RestorationHyper,
+    check_mask,
     image_channels,
     restoration_options,
 )
@@ -54,3 +56,16 @@ def test_what_does_not_fit_is_told(fields, scale, message):
 def test_options_that_nothing_looks_at_are_told(fields, message):
     with pytest.raises(UsageError, match=message):
         checks.check(dataclasses.replace(RestorationConfig(), **fields))
+
+
+@pytest.mark.parametrize(("damage", "told"), [("rust", False), ("haze", False), ("noise", True)])
+def test_a_network_that_needs_a_mask_says_so(damage, told):
+    with pytest.raises(
+        UsageError, match=f"damage {damage}, told {told}: this network needs a mask; set damage to one of"
+    ):
+        check_mask(RestorationConfig(damage=damage, told=told))
+
+
+def test_what_hides_places_has_a_mask():
+    for damage in HIDING:
+        check_mask(RestorationConfig(damage=damage, told=True))

@@ -45,3 +45,10 @@ def test_median_under_vmap(pair):
 def test_a_window_without_a_centre_is_refused(pair):
     with pytest.raises(ValueError, match="a window of size 4: give an odd number of pixels, 1 or more"):
         filters.median(pair, 4)
+
+
+@pytest.mark.parametrize("pixels", [0, 1, 3])
+def test_dilate_agrees_with_opencv_to_the_borders(pair, pixels):
+    square = np.ones((2 * pixels + 1, 2 * pixels + 1), np.uint8)
+    expected = np.stack([cv2.dilate(image, square) for image in pair])
+    np.testing.assert_array_equal(filters.dilate(pair, pixels), expected)

@@ -57,6 +57,12 @@ def test_mistakes_are_told_in_one_line(tmp_path):
         assert done.stderr.count("\n") == 1
 
 
+def test_a_margin_is_a_number_of_pixels():
+    done = results("damage", "--dir", "photographs", "--margin", "-1")
+    assert done.returncode == 2
+    assert "argument --margin: -1 is not a number from 0 on" in done.stderr
+
+
 def test_a_python_without_jaxgen_is_told_where_there_is_one():
     done = results("export", "digits", "x.npz", flags=["-S", "-E"], env={"PATH": os.environ["PATH"]})
     assert done.returncode == 2
