@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -39,6 +40,10 @@ Kind = Literal[
 LEVELS = 255
 VISIBLE = 0.1
 """Opacity from which on damage counts as hiding the picture, in the mask that a network is told and judged by."""
+COVERED = 0.2
+"""Opacity from which on a layer that is made opaque hides all of the picture."""
+TEXTURE = 0.1
+"""Largest standard deviation of what such a layer is made of, for colours to 1."""
 WIDEST = 4
 """Pixels by which a mask may be grown."""
 LAYERS = {name: getattr(degradations, name) for name in ("rust", "stain", "foxing", "tears", "scratches")}
@@ -63,6 +68,8 @@ class DamageHyper(NoiseHyper):
     """Probability of each kind of damage in torn, worn and ruined."""
     margin: float = 0.0
     """Most pixels, to 4, by which a mask that is told reaches beyond what is hidden, as one drawn by hand does."""
+    opaque: float = 0.0
+    """Probability that what hides places is made opaque and of any colour, as letters and real cracks are."""
     blur_low: float = 0.5
     """Smallest standard deviation of a blur, in pixels."""
     blur_high: float = 3.0
@@ -95,6 +102,7 @@ DAMAGE_EFFECTS = (
         "set told, and damage to one that hides places",
         lambda config: config.damage in HIDING and getattr(config, "told", False),
     ),
+    Effect(("hyper.opaque",), "set damage to one that hides places", with_damage(*HIDING)),
     Effect(("hyper.blur_low", "hyper.blur_high"), "set damage to blur", with_damage("blur")),
     Effect(("hyper.quality_low", "hyper.quality_high"), "set damage to jpeg", with_damage("jpeg")),
     Effect(("hyper.haze_low", "hyper.haze_high"), "set damage to haze", with_damage("haze")),
@@ -146,15 +154,33 @@ def everywhere(change: Images, keys: Array, images: Array, hyper: Numbers) -> Da
 
 def hidden(overlay: Overlay, told: bool, keys: Array, images: Array, hyper: Numbers) -> Damage:
     """Returns images some places of which are hidden, with grain, guided by a mask of these places where it is told."""
-    first, second, third = streams(keys, len(images), 3)
-    made, opacity = overlay(first, images, hyper)
+    first, second, third, fourth = streams(keys, len(images), 4)
+    laid = (images, *overlay(first, images, hyper))
+    _, made, opacity = degradations.apply_if(hyper["opaque"], painted)(fourth, laid)
     mask = (opacity >= VISIBLE).astype(images.dtype)
     return Damage(grainy(second, made, hyper), widened(third, mask, hyper) if told else None, mask)
 
 
+def painted(keys: Array, laid: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    """Returns pictures whose hidden places are under one colour, another in each, and where it lies on them.
+
+    Args:
+      keys: key[batch].
+      laid: what is hidden, float[batch, height, width, channel], the damaged pictures, and opacity[batch, height,
+        width, 1]; the colour is opaque from an opacity of `COVERED` on, and its edges stay soft.
+    """
+    shade, level, draw = streams(keys, len(laid[0]), 3)
+    images, _, opacity = laid
+    cover = jnp.clip(opacity / COVERED, 0, 1)
+    colour = jax.vmap(lambda key: jax.random.uniform(key, images.shape[-1:], images.dtype))(shade)
+    grain = uniform(level, len(images), 0.0, TEXTURE)
+    paint = degradations.gaussian_noise(draw, jnp.broadcast_to(colour[:, None, None], images.shape), grain)
+    return images, images + cover * (jnp.clip(paint, 0, 1) - images), cover
+
+
 def widened(keys: Array, mask: Array, hyper: Numbers) -> Array:
-    """Returns masks[b, h, w, 1] grown on all sides by 0 to `margin` pixels, each number as likely."""
-    pixels = jnp.floor(uniform(keys, len(mask), 0.0, hyper["margin"] + 1))[:, None, None, None]
+    """Returns masks[b, h, w, 1] grown on all sides by ⌊u²(margin + 1)⌋ pixels, by few more often than by many."""
+    pixels = jnp.floor((hyper["margin"] + 1) * uniform(keys, len(mask)) ** 2)[:, None, None, None]
     for already in range(WIDEST):
         mask = jnp.where(already < pixels, dilate(mask, 1), mask)
     return mask

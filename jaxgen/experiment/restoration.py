@@ -119,6 +119,9 @@ def restoration_options(
             raise UsageError(f"hyper.{name}_low is {low:g} and hyper.{name}_high is {high:g}: give them in order")
     if not 0 <= hyper.margin <= WIDEST:
         raise UsageError(f"hyper.margin is {hyper.margin:g}: give 0 to {WIDEST} pixels")
+    for name in ("chance", "opaque"):
+        if not 0 <= getattr(hyper, name) <= 1:
+            raise UsageError(f"hyper.{name} is {getattr(hyper, name):g}: give a probability, 0 to 1")
     if (config.damage == "downsample") != (scale > 1):
         wanted = "choose another damage" if scale == 1 else "set damage to downsample"
         raise UsageError(f"damage {config.damage}, and this network makes pictures {scale} times as large: {wanted}")

@@ -48,7 +48,7 @@ def test_beyond_the_mask_a_picture_is_hardly_changed(kind):
     assert float(abs(jnp.where(found.mask == 0, found.images - 0.5, 0)).max()) <= 0.5 * (1 - (1 - VISIBLE) ** layers)
 
 
-def test_a_mask_that_is_told_reaches_beyond_what_is_hidden_by_each_number_of_pixels_as_likely():
+def test_a_mask_that_is_told_reaches_beyond_what_is_hidden_by_few_pixels_more_often_than_by_many():
     keys, images = jax.random.split(jax.random.key(2), 600), jnp.full((600, 16, 16, 3), 0.5)
     found, exact = (damaged("scratches", images, keys, margin=margin) for margin in (2.0, 0.0))
     np.testing.assert_array_equal(exact.guide, exact.mask)
@@ -64,7 +64,30 @@ def test_a_mask_that_is_told_reaches_beyond_what_is_hidden_by_each_number_of_pix
     which = np.stack([(found.guide == mask).all((1, 2, 3)) for mask in grown])[:, apart]
     np.testing.assert_array_equal(which.sum(0), 1)
     assert apart.sum() > 250
-    np.testing.assert_allclose(which.mean(1), 1 / 3, atol=0.06)
+    np.testing.assert_allclose(which.mean(1), np.diff(np.sqrt([0, 1 / 3, 2 / 3, 1])), atol=0.06)
+
+
+def test_what_is_opaque_shows_nothing_of_the_picture_and_has_one_colour_in_each():
+    keys, images = jax.random.split(jax.random.key(3), 4), jax.random.uniform(jax.random.key(4), (4, 48, 48, 3))
+    found, other = (damaged("tears", picture, keys, opaque=1.0) for picture in (images, 1 - images))
+    np.testing.assert_array_equal(found.mask, other.mask)
+    same = np.asarray(abs(found.images - other.images).max(-1) < 1e-6)
+    assert 0.5 < same[found.mask[..., 0] > 0].mean() < 1
+    assert not same[found.mask[..., 0] == 0].any()
+    colours = np.stack([np.median(image[where], 0) for image, where in zip(found.images, same, strict=True)])
+    spread = [image[where].std(0).max() for image, where in zip(found.images, same, strict=True)]
+    assert max(spread) < 0.12
+    assert (colours.std(0) > 0.1).all()
+    assert 0 <= float(found.images.min()) <= float(found.images.max()) <= 1
+
+
+def test_some_of_what_hides_is_opaque():
+    keys, images = jax.random.split(jax.random.key(2), 600), jnp.full((600, 16, 16, 3), 0.5)
+    as_it_is, some, every = (damaged("scratches", images, keys, opaque=chance).images for chance in (0.0, 0.3, 1.0))
+    np.testing.assert_array_equal(as_it_is, damaged("scratches", images, keys).images)
+    painted = (some == every).all((1, 2, 3))
+    np.testing.assert_array_equal(painted | (some == as_it_is).all((1, 2, 3)), True)
+    np.testing.assert_allclose(painted[(every != as_it_is).any((1, 2, 3))].mean(), 0.3, atol=0.06)
 
 
 def test_what_shows_through_a_hole_tells_nothing_of_it():

@@ -30,6 +30,8 @@ def test_a_network_is_told_the_channels_where_a_guide_follows_them():
     [
         ({"hyper": RestorationHyper(blur_low=3.0, blur_high=1.0)}, 1, r"blur_low is 3 and hyper\.blur_high is 1"),
         ({"hyper": RestorationHyper(margin=5.0)}, 1, r"hyper\.margin is 5: give 0 to 4 pixels"),
+        ({"hyper": RestorationHyper(opaque=1.5)}, 1, r"hyper\.opaque is 1.5: give a probability, 0 to 1"),
+        ({"hyper": RestorationHyper(chance=-0.1)}, 1, r"hyper\.chance is -0.1: give a probability, 0 to 1"),
         ({"damage": "downsample"}, 1, "choose another damage"),
         ({}, 4, "4 times as large: set damage to downsample"),
         ({"losses": ("feature",)}, 1, "set features to digits"),
@@ -49,6 +51,7 @@ def test_what_does_not_fit_is_told(fields, scale, message):
         ({"hyper": RestorationHyper(sigma=2.0), "damage": "rust"}, "set damage to noise"),
         ({"hyper": RestorationHyper(grain=2.0)}, "set damage to one that noise may come to"),
         ({"hyper": RestorationHyper(quality_low=2.0)}, "set damage to jpeg"),
+        ({"hyper": RestorationHyper(opaque=0.5)}, "opaque is 0.5 and nothing looks at it: set damage to one that"),
         ({"hyper": RestorationHyper(margin=2.0)}, "set told, and damage to one that hides places"),
         ({"hyper": RestorationHyper(margin=2.0), "damage": "rust"}, "set told, and damage to one that hides places"),
     ],
