@@ -5,7 +5,8 @@
 
 A pixel counts as damaged where a tenth of it or more is hidden. Intersection over union, precision and recall are told
 on photographs held out from training.
-Source: Ronneberger, Fischer, Brox 2015 (U-Net); Milletari, Navab, Ahmadi 2016 (Dice loss).
+Source: Ronneberger, Fischer, Brox 2015 (U-Net); Zhang et al. 2021 (the residual one); Milletari, Navab, Ahmadi 2016
+(Dice loss).
 """
 
 from dataclasses import dataclass
@@ -13,9 +14,10 @@ from typing import ClassVar, Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import OVERLAID, Effect, compute_dtype, make_degrade, objective_options
+from jaxgen.experiment import OVERLAID, Effect, as_scanned, compute_dtype, make_degrade, objective_options
 from jaxgen.experiment import Config as BaseConfig
 from jaxgen.experiment import Hyper as BaseHyper
+from jaxgen.models.detector import Detector
 from jaxgen.models.unet import UNet
 from jaxgen.objectives.detection import make_detection
 from jaxgen.step.state import Objective
@@ -29,6 +31,10 @@ class Hyper(BaseHyper):
     """Largest standard deviation of noise that comes to the damage, in grey levels of 255."""
     chance: float = 0.4
     """Probability of each kind of damage in torn, worn and ruined."""
+    opaque: float = 0.0
+    """Probability that what hides places is made opaque and of any colour, as letters and real cracks are."""
+    scanned: float = 0.0
+    """Probability that the damaged picture was then blurred a little and saved as JPEG, as scans are."""
     cross_entropy_weight: float = 1.0
     """Weight of the cross-entropy, the mean over pixels in nats."""
     dice_weight: float = 1.0
@@ -41,8 +47,12 @@ class Config(BaseConfig):
 
     damage: Literal["rust", "stain", "foxing", "holes", "tears", "scratches", "torn", "worn", "ruined"] = "worn"
     """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
+    network: Literal["unet", "residual"] = "unet"
+    """A plain U-Net, or a residual one that works at half the size, three times as fast for as many multiplications."""
     widths: tuple[int, ...] = (16, 32, 64, 128)
-    """Filters at each size, from the picture's own down."""
+    """Filters at each size, from the one at which the network works down."""
+    blocks: int = 2
+    """Residual blocks at each size, on the way down and on the way up."""
     batch_size: int = 16
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, turn=True)
@@ -51,13 +61,18 @@ class Config(BaseConfig):
     effects: ClassVar[tuple[Effect, ...]] = (
         *BaseConfig.effects,
         Effect(("hyper.chance",), "set damage to torn, worn or ruined", lambda config: config.damage in OVERLAID),
+        Effect(("blocks",), "set network to residual", lambda config: config.network == "residual"),
     )
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    module = UNet(widths=config.widths, channels=1, residual=False, dtype=compute_dtype(config))
-    degrade = make_degrade(config.damage, told=False)
+    dtype = compute_dtype(config)
+    if config.network == "residual":
+        module = Detector(config.widths, config.blocks, dtype=dtype)
+    else:
+        module = UNet(widths=config.widths, channels=1, residual=False, dtype=dtype)
+    degrade = as_scanned(make_degrade(config.damage, told=False))
     return make_detection(module, degrade=degrade, **objective_options(config, axis_name))
 
 

@@ -11,7 +11,15 @@ from jaxgen.experiment.adversarial import (
     gan_options,
 )
 from jaxgen.experiment.config import Config, Effect, Hyper, Optimizer, Shape, compute_dtype, objective_options
-from jaxgen.experiment.damage import DAMAGE_EFFECTS, HIDING, OVERLAID, DamageHyper, Kind, make_degrade
+from jaxgen.experiment.damage import (
+    DAMAGE_EFFECTS,
+    HIDING,
+    OVERLAID,
+    DamageHyper,
+    Kind,
+    as_scanned,
+    make_degrade,
+)
 from jaxgen.experiment.networks import Norm, players
 from jaxgen.experiment.noise import NoiseHyper, noisy
 from jaxgen.experiment.restoration import (
@@ -52,6 +60,7 @@ __all__ = [
     "VariationalConfig",
     "VariationalHyper",
     "adversarial_options",
+    "as_scanned",
     "check_mask",
     "compute_dtype",
     "discriminator_options",

@@ -44,6 +44,10 @@ COVERED = 0.2
 """Opacity from which on a layer that is made opaque hides all of the picture."""
 TEXTURE = 0.1
 """Largest standard deviation of what such a layer is made of, for colours to 1."""
+SOFT = (0.0, 1.2)
+"""Standard deviations of a scan's blur, in pixels."""
+SAVED = (30.0, 100.0)
+"""Qualities of a scan's JPEG file."""
 WIDEST = 4
 """Pixels by which a mask may be grown."""
 LAYERS = {name: getattr(degradations, name) for name in ("rust", "stain", "foxing", "tears", "scratches")}
@@ -249,3 +253,27 @@ def make_degrade(kind: Kind, *, told: bool, scale: int = 1) -> Degrade:
         return made if told else made._replace(guide=None)
 
     return degrade
+
+
+def as_scanned(degrade: Degrade) -> Degrade:
+    """Returns the damage after which some pictures are scanned.
+
+    Args:
+      degrade: what befalls them before.
+    Returns:
+      The same, whose hyper has the probability of it, `scanned`.
+    """
+
+    def degrade_and_scan(keys: Array, images: Array, hyper: Numbers) -> Damage:
+        first, second = streams(keys, len(images), 2)
+        made = degrade(first, images, hyper)
+        return made._replace(images=degradations.apply_if(hyper["scanned"], scan)(second, made.images))
+
+    return degrade_and_scan
+
+
+def scan(keys: Array, images: Array) -> Array:
+    """Returns images blurred a little and saved as JPEG."""
+    first, second = streams(keys, len(images), 2)
+    soft = degradations.blur(keys, images, uniform(first, len(images), *SOFT))
+    return degradations.jpeg(keys, soft, uniform(second, len(images), *SAVED)).astype(images.dtype)

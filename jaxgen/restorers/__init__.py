@@ -12,6 +12,7 @@ from jaxgen import weights
 from jaxgen.errors import UsageError, unknown
 from jaxgen.inference.restorer import Restorer, Traits, make_restorer
 from jaxgen.models.dehazer import Dehazer
+from jaxgen.models.detector import Detector
 from jaxgen.models.dncnn import DnCNN
 from jaxgen.models.ffdnet import FFDNet
 from jaxgen.models.mender import Mender
@@ -25,7 +26,18 @@ FOLDER = Path(__file__).parent
 SUFFIX = ".safetensors"
 NETWORKS = {
     network.__name__: network
-    for network in (Dehazer, DnCNN, FFDNet, Mender, NoiseLevel, PatchMender, ResidualUNet, SRResNet, UNet)
+    for network in (
+        Dehazer,
+        Detector,
+        DnCNN,
+        FFDNet,
+        Mender,
+        NoiseLevel,
+        PatchMender,
+        ResidualUNet,
+        SRResNet,
+        UNet,
+    )
 }
 
 Gives = Literal["pictures", "masks", "levels"]

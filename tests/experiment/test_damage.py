@@ -8,7 +8,7 @@ import pytest
 
 from jaxgen.degradations.resampling import downsample
 from jaxgen.experiment import RestorationHyper
-from jaxgen.experiment.damage import HIDING, VISIBLE, Kind, make_degrade
+from jaxgen.experiment.damage import HIDING, VISIBLE, Kind, as_scanned, make_degrade
 
 IMAGES = jax.random.uniform(jax.random.key(0), (3, 24, 32, 3))
 KEYS = jax.random.split(jax.random.key(1), 3)
@@ -112,3 +112,16 @@ def test_ranges_are_numbers_of_the_recipe():
     assert soft.std() < sharp.std() / 2
     rough = damaged("haze", haze_low=0.0, haze_high=0.0, grain=20.0).images - IMAGES
     assert 0 < float(rough.std()) < 20 / 255
+
+
+def test_some_pictures_are_scanned_after_they_were_damaged_and_their_masks_stay():
+    keys, images = jax.random.split(jax.random.key(6), 200), jnp.full((200, 16, 16, 3), 0.5)
+    scan = jax.jit(as_scanned(make_degrade("tears", told=False)))
+    never, some, all_ = (scan(keys, images, HYPER | {"scanned": chance}) for chance in (0.0, 0.4, 1.0))
+    for found in (some, all_):
+        np.testing.assert_array_equal(found.mask, never.mask)
+    np.testing.assert_allclose(all_.images * 255, np.rint(all_.images * 255), atol=1e-3)
+    assert not (all_.images == never.images).all((1, 2, 3)).any()
+    scanned = (some.images == all_.images).all((1, 2, 3))
+    np.testing.assert_array_equal(scanned | (some.images == never.images).all((1, 2, 3)), True)
+    np.testing.assert_allclose(scanned.mean(), 0.4, atol=0.1)

@@ -55,7 +55,9 @@ MORE = {
     ),
     "denoising without clean pictures": recipe("neighbor2neighbor", widths=(4,), blocks=1, data=MIDDLE),
     "clips": recipe("video", frames=2, window=12, speed=2, width=4, blocks=1, data=MIDDLE),
-    "a detector of scratches": recipe("damage_detector", widths=(4, 8), data=MIDDLE, damage="scratches"),
+    "a detector of scratches": recipe(
+        "damage_detector", network="residual", widths=(4, 8), blocks=1, data=MIDDLE, damage="scratches"
+    ),
     "several codes of binary images": recipe("iwae", latent=3, samples=4, hidden=(8,), data=SMALL),
     "grey levels and free bits": recipe("vae", latent=3, hidden=(8,), likelihood="logistic", data=SMALL, free_bits=0.1),
     "growing, its block faded in": recipe("growing", width=4, fade_steps=9, start="x", data=MIDDLE),
