@@ -3,6 +3,8 @@
 A network sees some 90 pixels far, so what is deep inside a large hole is first filled in a photograph of half the size.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from jax import jit, lax
 
@@ -11,6 +13,7 @@ from jaxgen.inference.restorer import Progress, Restorer
 from jaxgen.photographs import Photograph
 from jaxgen.restoring.applying import Result, Settings, changed, enlarged, halved, load, softened, view
 from jaxgen.restoring.finding import find
+from jaxgen.restoring.tracing import is_traced
 
 MOST = 0.5
 """Share of a photograph from which on what was found is not believed: flat drawings look like one large hole."""
@@ -20,14 +23,32 @@ SMALLEST = 64
 """Pixels of the shorter side below which a photograph is not halved to be filled."""
 
 
-def mend(photograph: Photograph, settings: Settings, progress: Progress, by: str = "mend") -> Result:
+Choose = Callable[[np.ndarray, np.ndarray], str]
+
+
+def of_anything(pixels: np.ndarray, mask: np.ndarray) -> str:
+    """Returns the name of the network that mends every kind of damage."""
+    return "mend"
+
+
+def of_lines(pixels: np.ndarray, mask: np.ndarray) -> str:
+    """Returns the name of the network that mends what is narrow, by how its mask was drawn."""
+    return "mend_traced" if is_traced(pixels, mask) else "mend_lines"
+
+
+def of_opaque_lines(pixels: np.ndarray, mask: np.ndarray) -> str:
+    """Returns the name of the network that fills what is narrow, and sees through least of what hides it."""
+    return "mend_lines"
+
+
+def mend(photograph: Photograph, settings: Settings, progress: Progress, by: Choose = of_anything) -> Result:
     """Returns a photograph with its damaged places mended; only a few pixels around them change too.
 
     Args:
       photograph: its pixels count.
       settings: all of them count but the level of noise; without a mask the places are found.
       progress: takes the number of tiles done and that of all.
-      by: name of the network: "mend" knows every kind of damage, "mend_lines" what is narrow, and that better.
+      by: chooses the network, by name, for pixels and their mask.
     """
     pixels, how = photograph.pixels, "as given"
     mask = settings.mask
@@ -38,7 +59,7 @@ def mend(photograph: Photograph, settings: Settings, progress: Progress, by: str
             return Result(pixels.copy(), told)
     if not mask.any():
         return Result(pixels.copy(), "no damage found")
-    restored = filled(load(by), pixels, mask, settings, progress)
+    restored = filled(load(by(pixels, mask)), pixels, mask, settings, progress)
     told = f"{mask.mean():.1%} damaged, {how}"
     return Result(changed(pixels, restored, settings.strength * softened(mask)), told)
 
@@ -51,7 +72,7 @@ def fill(photograph: Photograph, settings: Settings, progress: Progress) -> Resu
     """
     if settings.mask is None:
         raise UsageError("inpaint fills what a mask shows, and there is none: give --mask, white where to fill")
-    return mend(photograph, settings, progress, "mend_lines")
+    return mend(photograph, settings, progress, of_opaque_lines)
 
 
 def filled(

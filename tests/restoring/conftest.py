@@ -23,7 +23,7 @@ def halve_gray(inputs):
 def networks():
     """Networks that can be followed by hand, by name: what they compute, their channels, what they are told.
 
-    Those of denoise subtract the level from every pixel, `mend` and `mend_lines` make half gray of what the mask shows,
+    Those of denoise subtract the level from every pixel, those that mend make half gray of what the mask shows,
     `detect` finds what is brighter than DAMAGE, `detect_lines` nothing, and all others halve.
     """
     return {
@@ -31,6 +31,7 @@ def networks():
         "denoise_color": (denoise, 3, "noise"),
         "mend": (halve_gray, 3, "mask"),
         "mend_lines": (halve_gray, 3, "mask"),
+        "mend_traced": (halve_gray, 3, "mask"),
         "detect": (lambda inputs: 1000 * (inputs.max(-1, keepdims=True) - np.float32(DAMAGE)), 3, "nothing"),
         "detect_lines": (lambda inputs: np.full_like(inputs[..., :1], -1000), 3, "nothing"),
     }

@@ -76,11 +76,14 @@ def test_what_is_deep_in_a_hole_is_filled_at_half_the_size(told, networks):
     np.testing.assert_array_equal(result.pixels[:30], pixels[:30])
 
 
-def test_what_is_narrow_is_mended_by_a_network_of_its_own(told):
-    for task in (TASKS["scratches"], fill):
-        told["names"].clear()
-        np.testing.assert_allclose(task(Photograph(PIXELS), Settings(mask=MASK), nothing).pixels[MASK[..., 0] > 0], 0.5)
-        assert told["names"] == ["mend_lines"]
+@pytest.mark.parametrize(
+    ("task", "traced", "name"),
+    [(TASKS["scratches"], True, "mend_traced"), (TASKS["scratches"], False, "mend_lines"), (fill, True, "mend_lines")],
+)
+def test_what_is_narrow_is_mended_by_networks_of_its_own(told, task, traced, name):
+    pixels = np.where(MASK > 0, 1, PIXELS) if traced else PIXELS
+    np.testing.assert_allclose(task(Photograph(pixels), Settings(mask=MASK), nothing).pixels[MASK[..., 0] > 0], 0.5)
+    assert told["names"] == [name]
 
 
 def test_filling_needs_a_mask():
