@@ -73,6 +73,18 @@ def clearer(options: str, small: str, *large: str) -> Recipe:
     return Recipe("residual_unet", last, "ResidualUNet", ("widths", "blocks"), before=tuple(before))
 
 
+def lines_by_patches(own: str) -> Recipe:
+    """Returns a recipe of a network of patches that mends tears and scratches.
+
+    Args:
+      own: what its second training has of its own; the first one is of masks that end with what shines through.
+    """
+    words = f"{BSDS500} --data.channels 3"
+    first = f"{words} --steps 5401 --schedule cosine --hyper.schedule-steps 7000"
+    last = f"{words} --hyper.learning-rate 7e-4 {own}"
+    return Recipe("patch_mender", last, "PatchMender", ("radius", "width", "depth"), told="mask", before=(first,))
+
+
 RECIPES = {
     "noise_level": Recipe(
         "noise_level",
@@ -93,14 +105,8 @@ RECIPES = {
         ("widths", "blocks"),
         told="mask",
     ),
-    "mend_veil": Recipe(
-        "patch_mender",
-        f"{BSDS500} --data.channels 3 --seed 1 --hyper.margin 3 --hyper.learning-rate 5e-4 {schedule(4_000)}",
-        "PatchMender",
-        ("radius", "width", "depth"),
-        told="mask",
-        before=(f"{BSDS500} --data.channels 3 --steps 5401 --schedule cosine --hyper.schedule-steps 7000",),
-    ),
+    "mend_traced": lines_by_patches(f"--seed 2 --hyper.opaque 0.2 {schedule(4_000)}"),
+    "mend_veil": lines_by_patches(f"--seed 1 --hyper.opaque 0.3 --hyper.margin 3 {schedule(9_000)}"),
     "dehaze": Recipe(
         "dehazer",
         f"{BSDS500} --data.channels 3 --hyper.haze-low 0 --hyper.haze-high 2 --hyper.learning-rate 5e-4 "
