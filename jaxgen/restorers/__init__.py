@@ -53,10 +53,10 @@ FILES = {
     "dehaze": "4bba08252176743e9011566a4c9b75bee843a6a5b048a24aa37fb6ba38f5ae59",
     "dejpeg": "e95c65379401dd6ce40f92a093f834d3b9b0d613165e0efad96f8d1261b77b1b",
     "deblur": "5d4ecf9bcaf6710e60b0206f51a8ab991ae075056bdd4bc657535be8b45c9dfa",
-    "detect_lines": "d0669b961e60a2fd7dd337f3bf180fa26116f8bceaa52520ae0f0d5b2d518ce9",
+    "detect_lines": "95264c2234240509ff6e0181f6db960184e33215fe731b4c7d0698e554d20a41",
     "mend_lines": "3e031d4bc4159e2259c77af6013b238302e3c0c873c233c021b2c9839756a9cd",
     "mend_traced": "709316fc4e8104cfe1afc8a59d50793e7d72a4758a9ab6d3d0e8b7ef0e5f5f16",
-    "mend_veil": "f338da90b3ee18106c42f2baf0935ba7e1f78cca9a5ca860a5b6d1133dd79280",
+    "mend_veil": "52a349cc2628cc1f9f490e41008f24d7071ad408b983a2dad4c5cb81fb48d5d3",
 }
 """The sha256 of NAME.safetensors in this folder, by name."""
 

@@ -31,8 +31,8 @@ class Evidence(NamedTuple):
 
 # Chosen on the first 34 pictures of CBSD68, intact and with each damage: most intact ones have no such place.
 AREA = Evidence(likely=0.9, sure=0.999, pixels=100)
-LINE = Evidence(likely=0.5, sure=0.97, pixels=60)
-ANY_LINE = 0.7
+LINE = Evidence(likely=0.5, sure=0.985, pixels=60)
+ANY_LINE = 0.3
 """Probability from which on a pixel counts as on a line near a line that is sure: scratches come in company, and most
 are too short to be sure of one by one."""
 COMPANY = 256

@@ -139,10 +139,10 @@ RECIPES = {
     ),
     "detect_lines": Recipe(
         "damage_detector",
-        f"{BSDS500} --start detect --damage torn --hyper.chance 0.6 --data.size 192 --batch-size 4 "
-        f"--widths 12 24 48 96 --hyper.clip-norm 0.5 {schedule(4_000)}",
-        "UNet",
-        ("widths",),
+        f"{BSDS500} --network residual --data.channels 3 --damage torn --hyper.chance 0.6 --hyper.opaque 0.15 "
+        f"--hyper.scanned 0.4 --data.size 256 --batch-size 3 --hyper.clip-norm 0.5 {schedule(8_500)}",
+        "Detector",
+        ("widths", "blocks"),
         "masks",
     ),
 }

@@ -97,6 +97,7 @@ SMALL = {
     "mend_veil": "--data.channels 3 --radius 1 --width 4 --depth 1 --damage holes",
     "superres": "--data.channels 3 --width 4 --blocks 1 --scale 2 --no-norm --residual",
     "detect": "--data.channels 3 --widths 4 8 --damage holes",
+    "detect_lines": "--data.channels 3 --network residual --widths 4 8 --blocks 1 --damage holes",
 }
 
 
@@ -113,11 +114,11 @@ def test_networks_for_other_damage_are_shipped_too(shipping, folder, monkeypatch
     image = np.random.default_rng(1).random((16, 16, 3), np.float32)
     network = restorers.load(name, card.gives)
     found = restore(network, image, 1.0 if recipe.told == "mask" else None)
-    assert found.shape == (16 * card.traits.scale, 16 * card.traits.scale, 1 if name == "detect" else 3)
+    assert found.shape == (16 * card.traits.scale, 16 * card.traits.scale, 1 if recipe.gives == "masks" else 3)
     opened = open_run(folder / "runs" / name)
     told = np.ones((1, 16, 16, 1), np.float32) if recipe.told == "mask" else None
     inputs = image[None] if told is None else np.concatenate([image[None], told], -1)
-    if name == "detect":
+    if recipe.gives == "masks":
         expected = opened.objective.detect(opened.variables, image[None])
         np.testing.assert_allclose(1 / (1 + np.exp(-network.network(inputs))), expected, atol=1e-5)
     else:
