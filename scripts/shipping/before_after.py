@@ -69,9 +69,9 @@ SHOWN = (
         "coffee",
         "Where the rust is, two detectors have found; under closed rust there is only a guess.",
     ),
-    Shown("scratches", "scratches", "chelsea", "Thin scratches are hardly found without the mask.", masked=True),
+    Shown("scratches", "scratches", "chelsea", "Faint scratches are not found without the mask.", masked=True),
     Shown("scratches", "tears", "astronaut", "Tears are mostly found without the mask too.", masked=True),
-    Shown("auto", "all", "coffee", "Blur, noise and JPEG over damage hide it: hardly any is found without a mask."),
+    Shown("auto", "all", "coffee", "Tears and scratches are found through noise and JPEG without a mask; rust is not."),
 )
 
 
