@@ -48,7 +48,7 @@ class Config(BaseConfig):
     damage: Literal["rust", "stain", "foxing", "holes", "tears", "scratches", "torn", "worn", "ruined"] = "worn"
     """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
     network: Literal["unet", "residual"] = "unet"
-    """A plain U-Net, or a residual one that works at half the size, three times as fast for as many multiplications."""
+    """A plain U-Net, or a residual one that works at half the size, and does more multiplications in as much time."""
     widths: tuple[int, ...] = (16, 32, 64, 128)
     """Filters at each size, from the one at which the network works down."""
     blocks: int = 2
