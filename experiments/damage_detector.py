@@ -14,7 +14,15 @@ from typing import ClassVar, Literal
 
 from jaxgen.command import run_script
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import OVERLAID, Effect, as_scanned, compute_dtype, make_degrade, objective_options
+from jaxgen.experiment import (
+    OVERLAID,
+    Effect,
+    as_scanned,
+    check_probabilities,
+    compute_dtype,
+    make_degrade,
+    objective_options,
+)
 from jaxgen.experiment import Config as BaseConfig
 from jaxgen.experiment import Hyper as BaseHyper
 from jaxgen.models.detector import Detector
@@ -67,6 +75,7 @@ class Config(BaseConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
+    check_probabilities(config.hyper, "chance", "opaque", "scanned")
     dtype = compute_dtype(config)
     if config.network == "residual":
         module = Detector(config.widths, config.blocks, dtype=dtype)

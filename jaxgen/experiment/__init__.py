@@ -18,6 +18,7 @@ from jaxgen.experiment.damage import (
     DamageHyper,
     Kind,
     as_scanned,
+    check_probabilities,
     make_degrade,
 )
 from jaxgen.experiment.networks import Norm, players
@@ -62,6 +63,7 @@ __all__ = [
     "adversarial_options",
     "as_scanned",
     "check_mask",
+    "check_probabilities",
     "compute_dtype",
     "discriminator_options",
     "gan_options",

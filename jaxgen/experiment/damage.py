@@ -11,6 +11,7 @@ from jax import Array
 
 from jaxgen import degradations
 from jaxgen.degradations.parameters import streams, uniform
+from jaxgen.errors import UsageError
 from jaxgen.experiment.config import Effect
 from jaxgen.experiment.noise import NoiseHyper, noisy
 from jaxgen.filters import dilate
@@ -86,6 +87,13 @@ class DamageHyper(NoiseHyper):
     """Smallest scattering coefficient of haze, for depth to 1."""
     haze_high: float = 1.8
     """Largest scattering coefficient of haze."""
+
+
+def check_probabilities(hyper: Any, *names: str) -> None:
+    """Raises UsageError where a number of a recipe that is a probability is none."""
+    for name in names:
+        if not 0 <= getattr(hyper, name) <= 1:
+            raise UsageError(f"hyper.{name} is {getattr(hyper, name):g}: give a probability, 0 to 1")
 
 
 def with_damage(*kinds: Kind) -> Callable[[Any], bool]:

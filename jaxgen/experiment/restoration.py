@@ -5,7 +5,16 @@ from typing import Any, ClassVar, Literal
 
 from jaxgen.errors import UsageError
 from jaxgen.experiment.config import Config, Effect, objective_options
-from jaxgen.experiment.damage import DAMAGE_EFFECTS, HIDING, WIDEST, DamageHyper, Kind, make_degrade, with_damage
+from jaxgen.experiment.damage import (
+    DAMAGE_EFFECTS,
+    HIDING,
+    WIDEST,
+    DamageHyper,
+    Kind,
+    check_probabilities,
+    make_degrade,
+    with_damage,
+)
 from jaxgen.experiment.features import feature_function
 from jaxgen.losses import adversarial
 from jaxgen.objectives.reconstruction_losses import FEATURE, weighted_sum
@@ -119,9 +128,7 @@ def restoration_options(
             raise UsageError(f"hyper.{name}_low is {low:g} and hyper.{name}_high is {high:g}: give them in order")
     if not 0 <= hyper.margin <= WIDEST:
         raise UsageError(f"hyper.margin is {hyper.margin:g}: give 0 to {WIDEST} pixels")
-    for name in ("chance", "opaque"):
-        if not 0 <= getattr(hyper, name) <= 1:
-            raise UsageError(f"hyper.{name} is {getattr(hyper, name):g}: give a probability, 0 to 1")
+    check_probabilities(hyper, "chance", "opaque")
     if (config.damage == "downsample") != (scale > 1):
         wanted = "choose another damage" if scale == 1 else "set damage to downsample"
         raise UsageError(f"damage {config.damage}, and this network makes pictures {scale} times as large: {wanted}")

@@ -24,7 +24,7 @@ class Detector(nn.Module):
       param_dtype: of its parameters.
     """
 
-    widths: tuple[int, ...] = (24, 48, 96)
+    widths: tuple[int, ...] = (16, 32, 64, 128)
     blocks: int = 2
     dtype: DTypeLike | None = None
     param_dtype: DTypeLike = jnp.float32

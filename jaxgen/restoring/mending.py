@@ -3,8 +3,6 @@
 A network sees some 90 pixels far, so what is deep inside a large hole is first filled in a photograph of half the size.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 from jax import jit, lax
 
@@ -23,32 +21,15 @@ SMALLEST = 64
 """Pixels of the shorter side below which a photograph is not halved to be filled."""
 
 
-Choose = Callable[[np.ndarray, np.ndarray], str]
-
-
-def of_anything(pixels: np.ndarray, mask: np.ndarray) -> str:
-    """Returns the name of the network that mends every kind of damage."""
-    return "mend"
-
-
-def of_lines(pixels: np.ndarray, mask: np.ndarray) -> str:
-    """Returns the name of the network that mends what is narrow, by how its mask was drawn."""
-    return "mend_traced" if is_traced(pixels, mask) else "mend_lines"
-
-
-def of_opaque_lines(pixels: np.ndarray, mask: np.ndarray) -> str:
-    """Returns the name of the network that fills what is narrow, and sees through least of what hides it."""
-    return "mend_lines"
-
-
-def mend(photograph: Photograph, settings: Settings, progress: Progress, by: Choose = of_anything) -> Result:
+def mend(photograph: Photograph, settings: Settings, progress: Progress, by: str = "mend", traced: str = "") -> Result:
     """Returns a photograph with its damaged places mended; only a few pixels around them change too.
 
     Args:
       photograph: its pixels count.
       settings: all of them count but the level of noise; without a mask the places are found.
       progress: takes the number of tiles done and that of all.
-      by: chooses the network, by name, for pixels and their mask.
+      by: name of the network: "mend" knows every kind of damage, "mend_lines" what is narrow, and that better.
+      traced: name of the one in its place where the mask ends with the damage; empty: the same.
     """
     pixels, how = photograph.pixels, "as given"
     mask = settings.mask
@@ -59,7 +40,8 @@ def mend(photograph: Photograph, settings: Settings, progress: Progress, by: Cho
             return Result(pixels.copy(), told)
     if not mask.any():
         return Result(pixels.copy(), "no damage found")
-    restored = filled(load(by(pixels, mask)), pixels, mask, settings, progress)
+    name = traced if traced and is_traced(pixels, mask) else by
+    restored = filled(load(name), pixels, mask, settings, progress)
     told = f"{mask.mean():.1%} damaged, {how}"
     return Result(changed(pixels, restored, settings.strength * softened(mask)), told)
 
@@ -72,7 +54,7 @@ def fill(photograph: Photograph, settings: Settings, progress: Progress) -> Resu
     """
     if settings.mask is None:
         raise UsageError("inpaint fills what a mask shows, and there is none: give --mask, white where to fill")
-    return mend(photograph, settings, progress, of_opaque_lines)
+    return mend(photograph, settings, progress, "mend_lines")
 
 
 def filled(

@@ -12,7 +12,7 @@ from jaxgen.photographs import Photograph
 from jaxgen.restoring import applying
 from jaxgen.restoring.applying import GREY_LEVELS, Result, Settings, Task, apply, changed, load
 from jaxgen.restoring.automatic import repair
-from jaxgen.restoring.mending import fill, mend, of_lines
+from jaxgen.restoring.mending import fill, mend
 
 HAZY = 0.04
 """Root mean square of the change below which a photograph is taken to be clear: `dehaze` changes those a little too."""
@@ -48,7 +48,7 @@ TASKS: dict[str, Task] = {
     "dejpeg": partial(undo, "dejpeg"),
     "superres": partial(undo, "superres"),
     "derust": mend,
-    "scratches": partial(mend, by=of_lines),
+    "scratches": partial(mend, by="mend_lines", traced="mend_traced"),
     "inpaint": fill,
     "auto": repair,
 }

@@ -9,8 +9,6 @@ from scipy import ndimage
 
 SPREAD = 1.0
 """Standard deviation of the weights by which a pixel is guessed from those around it, in pixels."""
-# Of masks of CBSD68's pictures, scratched or torn, 2 in a hundred that are traced are not taken for it, and as many are
-# that are 1 pixel wider.
 STEP = 1.5
 """How many times worse pixels just inside a mask are guessed than those just outside, if it ends with the damage."""
 
@@ -44,5 +42,7 @@ def surprise(pixels: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """
     known = (~hidden).astype(np.float32)
     blurred = lambda values: ndimage.gaussian_filter(values, (SPREAD, SPREAD, 0))
-    guess = blurred(pixels * known) / np.maximum(blurred(known), 1e-6)
-    return abs(pixels - guess).mean(-1, keepdims=True)
+    weight = np.maximum(blurred(known), 1e-6)
+    # One channel after the other: a photograph of 24 megapixels has 0.3 GB.
+    channels = [pixels[..., [channel]] for channel in range(pixels.shape[-1])]
+    return sum(abs(channel - blurred(channel * known) / weight) for channel in channels) / np.float32(len(channels))

@@ -125,10 +125,10 @@ def write_pictures(folder: Path, name: str, sets: benchmark.Pictures, seed: int,
 def protocol(seed: int, margin: int) -> dict[str, Any]:
     """Returns how the benchmark measures, and with what."""
     compared = {name: PROTOCOLS[name].about for name in benchmark.PROTOCOLS.values()}
+    around = f", and of {margin} around them" if margin else ""
     return {
         "pictures": f"the middle {SIDE}×{SIDE} pixels of each; damaged ones rounded to 8 bits",
-        "compared": compared
-        | {"masked": f"PSNR of the pixels whose opacity of damage is at least 0.1, and of {margin} around them"},
+        "compared": compared | {"masked": f"PSNR of the pixels whose opacity of damage is at least 0.1{around}"},
         "note": NOT_FOR_DIAGNOSIS,
         "seed": seed,
         "jax": jax.__version__,

@@ -126,6 +126,13 @@ def test_bfloat16_computes_in_it_and_keeps_float32(module):
     assert "bf16" in str(jax.make_jaxpr(objective.step)(state, batch))
 
 
+@pytest.mark.parametrize("name", ["chance", "opaque", "scanned"])
+def test_what_is_no_probability_is_told_by_the_detector(load_experiment, name):
+    module = load_experiment("damage_detector")
+    with pytest.raises(UsageError, match=rf"hyper\.{name} is 1.5: give a probability, 0 to 1"):
+        module.build(module.Config(hyper=module.Hyper(**{name: 1.5})))
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

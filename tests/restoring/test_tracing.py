@@ -1,8 +1,9 @@
 import jax
 import numpy as np
 import pytest
+from skimage import data
 
-from jaxgen.evaluation.damages import widened
+from jaxgen.evaluation.damages import centre, damaged, widened
 from jaxgen.restoring.tracing import is_traced, surprise
 
 PICTURE = np.asarray(jax.random.uniform(jax.random.key(0), (60, 50, 3)))
@@ -44,3 +45,17 @@ def test_surprise_is_how_far_a_pixel_is_from_what_is_known_around_it():
     assert found.shape == (20, 20, 1)
     np.testing.assert_allclose(found[10, 10], 0.25, atol=1e-6)
     np.testing.assert_allclose(found[~hidden[..., 0]], 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["scratches", "tears"])
+def test_masks_of_damaged_photographs_are_told_apart(kind):
+    traced = {0: [], 2: [], 3: []}
+    for picture in (data.astronaut(), data.chelsea(), data.coffee()):
+        undamaged = centre(picture / np.float32(255), 256, "a photograph")
+        for index in range(8):
+            made, mask = damaged(kind, undamaged, index)
+            for margin, found in traced.items():
+                found.append(is_traced(made, widened(mask, margin)))
+    assert np.mean(traced[0]) >= 0.9
+    # A tear of a few pixels tells little.
+    assert np.mean(traced[2] + traced[3]) <= 0.05
