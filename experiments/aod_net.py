@@ -10,19 +10,12 @@ Source: Li et al. 2017: J = K · I − K + 1, squared error, weight decay, gradi
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.command import run_script
+from jaxgen.config import Effect, Kind, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import (
-    Effect,
-    Kind,
-    RestorationConfig,
-    RestorationHyper,
-    compute_dtype,
-    restoration_options,
-)
-from jaxgen.models.aod_net import AODNet
+from jaxgen.models.restoration.aod_net import AODNet
 from jaxgen.objectives.restoration import make_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

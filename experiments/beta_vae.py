@@ -11,12 +11,12 @@ Source: Higgins et al. 2017, equation 4; the convolutions are those of conv_vae.
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
+from jaxgen.config import VariationalConfig, VariationalHyper, network_options, variational_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import VariationalConfig, VariationalHyper, network_options, variational_options
-from jaxgen.models.vae import ConvVAE
+from jaxgen.models.vae.vae import ConvVAE
 from jaxgen.objectives.vae import make_vae
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ are in their files. Accuracy on the whole test split, last step, one seed: digit
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from jaxgen.command import run_script
+from jaxgen.config import Config as BaseConfig
+from jaxgen.config import Effect, Hyper, compute_dtype, objective_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import Config as BaseConfig
-from jaxgen.experiment import Effect, Hyper, compute_dtype, objective_options
-from jaxgen.models.classifier import BinaryClassifier, Classifier
+from jaxgen.models.features.classifier import BinaryClassifier, Classifier
 from jaxgen.objectives.classification import make_classification
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,12 @@ on one core of two, one seed.
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxgen.command import run_script
+from jaxgen.config import GanConfig, GanHyper, Loss, Norm, gan_options, players
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.experiment import GanConfig, GanHyper, Loss, Norm, gan_options, players
 from jaxgen.objectives.gan import make_gan
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 NORMS = {"mlp": "none", "dcgan": "spectral", "resnet": "spectral", "r3gan": "none"}
 

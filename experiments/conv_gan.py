@@ -8,12 +8,12 @@ Source: the architecture of the first convolutional GANs before Radford et al. 2
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
+from jaxgen.config import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
-from jaxgen.models.conv_gan import Discriminator, Generator
+from jaxgen.models.gan.conv_gan import Discriminator, Generator
 from jaxgen.objectives.gan import make_gan
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

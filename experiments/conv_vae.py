@@ -9,12 +9,12 @@ Source: Kingma and Welling 2014; 4×4 convolutions of stride 2 as in Radford, Me
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
+from jaxgen.config import VariationalConfig, network_options, variational_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import VariationalConfig, network_options, variational_options
-from jaxgen.models.vae import ConvVAE
+from jaxgen.models.vae.vae import ConvVAE
 from jaxgen.objectives.vae import make_vae
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

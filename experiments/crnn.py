@@ -10,18 +10,12 @@ Source: Ioffe, Szegedy 2015 and Srivastava et al. 2014 for its parts; Liang, Hu 
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
+from jaxgen.config import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import (
-    RestorationConfig,
-    RestorationHyper,
-    compute_dtype,
-    image_channels,
-    restoration_options,
-)
-from jaxgen.models.crnn import CRNN
+from jaxgen.models.restoration.crnn import CRNN
 from jaxgen.objectives.restoration import make_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

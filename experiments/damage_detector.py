@@ -12,9 +12,7 @@ Source: Ronneberger, Fischer, Brox 2015 (U-Net); Zhang et al. 2021 (the residual
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from jaxgen.command import run_script
-from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import (
+from jaxgen.config import (
     OVERLAID,
     Effect,
     as_scanned,
@@ -23,12 +21,14 @@ from jaxgen.experiment import (
     make_degrade,
     objective_options,
 )
-from jaxgen.experiment import Config as BaseConfig
-from jaxgen.experiment import Hyper as BaseHyper
-from jaxgen.models.detector import Detector
-from jaxgen.models.unet import UNet
+from jaxgen.config import Config as BaseConfig
+from jaxgen.config import Hyper as BaseHyper
+from jaxgen.data import Config as DataConfig
+from jaxgen.models.restoration.detector import Detector
+from jaxgen.models.restoration.unet import UNet
 from jaxgen.objectives.detection import make_detection
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

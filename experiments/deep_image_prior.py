@@ -18,14 +18,14 @@ Score: the first command, one core of two with other work on it: 20.2 dB becomes
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.command import run_script
+from jaxgen.config import DAMAGE_EFFECTS, DamageHyper, Effect, Kind, compute_dtype, make_degrade, objective_options
+from jaxgen.config import Config as BaseConfig
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.experiment import DAMAGE_EFFECTS, DamageHyper, Effect, Kind, compute_dtype, make_degrade, objective_options
-from jaxgen.experiment import Config as BaseConfig
-from jaxgen.models.hourglass import Hourglass
+from jaxgen.models.restoration.hourglass import Hourglass
 from jaxgen.objectives.deep_image_prior import make_deep_image_prior
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,7 @@ Source: He and Sun 2015 (an affine map at low resolution), Gharbi et al. 2017 (f
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.command import run_script
-from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import (
+from jaxgen.config import (
     Effect,
     Kind,
     ReconstructionLoss,
@@ -22,9 +20,11 @@ from jaxgen.experiment import (
     compute_dtype,
     restoration_options,
 )
-from jaxgen.models.dehazer import Dehazer
+from jaxgen.data import Config as DataConfig
+from jaxgen.models.restoration.dehazer import Dehazer
 from jaxgen.objectives.restoration import make_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ Source: Zhang et al. 2017: depth 17, width 64, patches of 40×40, batch 128, Ada
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
+from jaxgen.config import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
-from jaxgen.models.dncnn import DnCNN
+from jaxgen.models.restoration.dncnn import DnCNN
 from jaxgen.objectives.restoration import make_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -12,18 +12,12 @@ Source: Hinton, Salakhutdinov 2006 (the code); Vincent et al. 2010 (damaged in, 
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
+from jaxgen.config import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import (
-    RestorationConfig,
-    RestorationHyper,
-    compute_dtype,
-    image_channels,
-    restoration_options,
-)
-from jaxgen.models.encoder_decoder import EncoderDecoder
+from jaxgen.models.restoration.encoder_decoder import EncoderDecoder
 from jaxgen.objectives.restoration import make_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

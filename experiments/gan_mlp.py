@@ -11,11 +11,11 @@ Source: Goodfellow et al. 2014, with the non-saturating loss of its section 3 an
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxgen.command import run_script
+from jaxgen.config import GanConfig, GanHyper, Norm, gan_options, players
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import GanConfig, GanHyper, Norm, gan_options, players
 from jaxgen.objectives.gan import make_gan
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

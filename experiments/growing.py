@@ -13,11 +13,11 @@ of Mescheder, Geiger, Nowozin 2018.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.command import run_script
+from jaxgen.config import Effect, GanConfig, GanHyper, Norm, Penalty, gan_options, players
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import Effect, GanConfig, GanHyper, Norm, Penalty, gan_options, players
 from jaxgen.objectives.gan import make_gan
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ Source: Burda, Grosse, Salakhutdinov 2016, section 5: two layers of 200 tanh uni
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxgen.command import run_script
+from jaxgen.config import Shape, VariationalConfig, VariationalHyper, network_options, variational_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import Shape, VariationalConfig, VariationalHyper, network_options, variational_options
-from jaxgen.models.vae import DenseVAE
+from jaxgen.models.vae.vae import DenseVAE
 from jaxgen.objectives.vae import make_vae
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

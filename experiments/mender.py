@@ -10,9 +10,7 @@ Source: Gortler et al. 1996, Damelin and Hoang 2018 (the filling); Zhang et al. 
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
-from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import (
+from jaxgen.config import (
     Kind,
     ReconstructionLoss,
     RestorationConfig,
@@ -23,9 +21,11 @@ from jaxgen.experiment import (
     image_channels,
     restoration_options,
 )
-from jaxgen.models.mender import Mender
+from jaxgen.data import Config as DataConfig
+from jaxgen.models.restoration.inpainter import Mender
 from jaxgen.objectives.restoration import make_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

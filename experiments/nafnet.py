@@ -11,9 +11,7 @@ Source: Chen, Chu, Zhang, Sun 2022: AdamW 1e-3 with β 0.9 and 0.9, cosine to 1e
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
-from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import (
+from jaxgen.config import (
     Optimizer,
     RestorationConfig,
     RestorationHyper,
@@ -22,9 +20,11 @@ from jaxgen.experiment import (
     image_channels,
     restoration_options,
 )
-from jaxgen.models.nafnet import NAFNet
+from jaxgen.data import Config as DataConfig
+from jaxgen.models.restoration.nafnet import NAFNet
 from jaxgen.objectives.restoration import make_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

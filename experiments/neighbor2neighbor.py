@@ -15,12 +15,12 @@ Score: --data.name folder --data.dir BSDS500 --data.channels 1 --steps 1000 --sc
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.command import run_script
+from jaxgen.config import Effect, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import Effect, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
-from jaxgen.models.residual_unet import ResidualUNet
+from jaxgen.models.restoration.residual_unet import ResidualUNet
 from jaxgen.objectives.neighbours import make_neighbours
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ and one number by a weighted mean instead of a map.
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
+from jaxgen.config import Config as BaseConfig
+from jaxgen.config import NoiseHyper, compute_dtype, noisy, objective_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import Config as BaseConfig
-from jaxgen.experiment import NoiseHyper, compute_dtype, noisy, objective_options
-from jaxgen.models.noise_level import NoiseLevel
-from jaxgen.objectives.noise_level import make_noise_level
-from jaxgen.step.state import Objective
+from jaxgen.models.restoration.noise_estimator import NoiseLevel
+from jaxgen.objectives.noise_estimation import make_noise_level
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ Score: `scripts/results study mnist_pacgan`, width 32 at 28×28, 4,000 steps at 
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
+from jaxgen.config import GanConfig, GanHyper, Norm, gan_options, players
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import GanConfig, GanHyper, Norm, gan_options, players
 from jaxgen.objectives.gan import make_gan
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

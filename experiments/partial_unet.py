@@ -11,9 +11,7 @@ Source: Liu et al. 2018: seven levels, batch norm, L1 (the paper adds feature, s
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
-from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import (
+from jaxgen.config import (
     Kind,
     ReconstructionLoss,
     RestorationConfig,
@@ -23,9 +21,11 @@ from jaxgen.experiment import (
     image_channels,
     restoration_options,
 )
-from jaxgen.models.partial_unet import PartialUNet
+from jaxgen.data import Config as DataConfig
+from jaxgen.models.restoration.partial_unet import PartialUNet
 from jaxgen.objectives.restoration import make_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,7 @@ Source: Damelin and Hoang 2018 (the filling); Burger, Schuler, Harmeling 2012 (a
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
-from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import (
+from jaxgen.config import (
     Kind,
     ReconstructionLoss,
     RestorationConfig,
@@ -23,9 +21,11 @@ from jaxgen.experiment import (
     image_channels,
     restoration_options,
 )
-from jaxgen.models.patch_mender import PatchMender
+from jaxgen.data import Config as DataConfig
+from jaxgen.models.restoration.patch_inpainter import PatchMender
 from jaxgen.objectives.restoration import make_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,7 @@ Source: Isola, Zhu, Zhou, Efros 2017: 100 L1 + the adversarial loss of 70×70 pa
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
-from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import (
+from jaxgen.config import (
     AdversarialHyper,
     Kind,
     Loss,
@@ -24,10 +22,12 @@ from jaxgen.experiment import (
     compute_dtype,
     image_channels,
 )
-from jaxgen.models.judges import PatchDiscriminator
-from jaxgen.models.pix2pix import Generator
+from jaxgen.data import Config as DataConfig
+from jaxgen.models.gan.discriminators import PatchDiscriminator
+from jaxgen.models.gan.pix2pix import Generator
 from jaxgen.objectives.adversarial_restoration import make_adversarial_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,12 @@ times it; 14 minutes on two CPU cores with other work on them.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.command import run_script
+from jaxgen.config import Effect, GanConfig, GanHyper, Loss, Penalty, Shape, gan_options, players
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import Effect, GanConfig, GanHyper, Loss, Penalty, Shape, gan_options, players
 from jaxgen.objectives.gan import make_gan
-from jaxgen.step.schedules import SHAPES, compose, make_half_life
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.schedules import SHAPES, compose, make_half_life
+from jaxgen.training.state import Objective
 
 SCHEDULED = ("b2", "r1_weight", "r2_weight", "ema_half_life")
 

@@ -11,9 +11,7 @@ Source: Zhang et al. 2021 (DRUNet: the U-Net of residual blocks without normalis
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
-from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import (
+from jaxgen.config import (
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
@@ -22,9 +20,11 @@ from jaxgen.experiment import (
     image_channels,
     restoration_options,
 )
-from jaxgen.models.residual_unet import ResidualUNet
+from jaxgen.data import Config as DataConfig
+from jaxgen.models.restoration.residual_unet import ResidualUNet
 from jaxgen.objectives.restoration import make_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,12 @@ Source: Elman 1990; Cho et al. 2014 (GRU); Visin et al. 2015 (ReNet: sweeps over
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
+from jaxgen.config import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import (
-    RestorationConfig,
-    RestorationHyper,
-    compute_dtype,
-    image_channels,
-    restoration_options,
-)
-from jaxgen.models.rnn import RNN, Cell
+from jaxgen.models.restoration.rnn import RNN, Cell
 from jaxgen.objectives.restoration import make_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ of each. Brock, Donahue, Simonyan 2019, sections 3.1 and 3.2 (truncation, orthog
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
+from jaxgen.config import GanConfig, GanHyper, Loss, Norm, gan_options, players
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import GanConfig, GanHyper, Loss, Norm, gan_options, players
 from jaxgen.objectives.gan import make_gan
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,7 @@ writes. Jolicoeur-Martineau 2019 for the relativistic one.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.command import run_script
-from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import (
+from jaxgen.config import (
     AdversarialHyper,
     Effect,
     Kind,
@@ -27,10 +25,12 @@ from jaxgen.experiment import (
     adversarial_options,
     compute_dtype,
 )
-from jaxgen.models.judges import CropDiscriminator
-from jaxgen.models.srresnet import SRResNet
+from jaxgen.data import Config as DataConfig
+from jaxgen.models.gan.discriminators import CropDiscriminator
+from jaxgen.models.restoration.srresnet import SRResNet
 from jaxgen.objectives.adversarial_restoration import make_adversarial_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -12,19 +12,12 @@ Source: Ledig et al. 2017: width 64, 16 blocks, crops of 96, batch 16, Adam 1e-4
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.command import run_script
+from jaxgen.config import Effect, Kind, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import (
-    Effect,
-    Kind,
-    RestorationConfig,
-    RestorationHyper,
-    compute_dtype,
-    restoration_options,
-)
-from jaxgen.models.srresnet import SRResNet
+from jaxgen.models.restoration.srresnet import SRResNet
 from jaxgen.objectives.restoration import make_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

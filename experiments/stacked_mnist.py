@@ -20,11 +20,11 @@ upon DCGAN has 1000 and 0.131 after 24,000, and upon the non-saturating loss wit
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxgen.command import run_script
+from jaxgen.config import GanConfig, GanHyper, Loss, Norm, Penalty, gan_options, players
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import GanConfig, GanHyper, Loss, Norm, Penalty, gan_options, players
 from jaxgen.objectives.gan import make_gan
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

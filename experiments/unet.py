@@ -11,12 +11,12 @@ Source: Ronneberger, Fischer, Brox 2015: widths 64 to 1024; here padded so that 
 
 from dataclasses import dataclass
 
-from jaxgen.command import run_script
+from jaxgen.config import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
-from jaxgen.models.unet import UNet
+from jaxgen.models.restoration.unet import UNet
 from jaxgen.objectives.restoration import make_restoration
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ Score: the second command, 10 epochs of MNIST: −ELBO 100.9 nats on the test im
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxgen.command import run_script
+from jaxgen.config import VariationalConfig, network_options, variational_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import VariationalConfig, network_options, variational_options
-from jaxgen.models.vae import DenseVAE
+from jaxgen.models.vae.vae import DenseVAE
 from jaxgen.objectives.vae import make_vae
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

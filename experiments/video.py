@@ -16,12 +16,12 @@ Score: --data.name folder --data.dir BSDS500 --data.channels 1 --width 32 --bloc
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.command import run_script
+from jaxgen.config import Effect, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.experiment import Effect, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
-from jaxgen.models.video import VideoRNN
+from jaxgen.models.restoration.video import VideoRNN
 from jaxgen.objectives.video import make_video
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ checkpoints always being the best; 270 s on two CPU cores with other work on the
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxgen.command import run_script
+from jaxgen.config import GanConfig, GanHyper, Penalty, gan_options, players
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.experiment import GanConfig, GanHyper, Penalty, gan_options, players
 from jaxgen.objectives.gan import make_gan
-from jaxgen.step.state import Objective
+from jaxgen.runs.command_line import run_script
+from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,20 @@
 import gc
-import importlib
+import importlib.util
+import math
 import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
+import numpy as np
 import pytest
 
-from jaxgen.experiment.scripts import load_script
+from jaxgen.runs.scripts import load_script
 
 ROOT = Path(__file__).parents[1]
+TOY = Path(__file__).with_name("toy.py")
 CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
@@ -81,3 +87,78 @@ def torch_with_vision():
 def torch_fidelity(torch_with_vision):
     """Returns a function from a module's name in torch-fidelity to torch and that module."""
     return lambda name: (torch_with_vision, importlib.import_module(f"torch_fidelity.{name}"))
+
+
+class Description(NamedTuple):
+    parameters: int
+    output: object
+    variables: dict
+
+
+@pytest.fixture(scope="session")
+def describe():
+    """Returns a function from a network and its inputs' shapes to its parameter count and output shape."""
+
+    def describe(network, *shapes, dtype="float32"):
+        inputs = [jax.ShapeDtypeStruct(shape, dtype) for shape in shapes]
+        variables = jax.eval_shape(lambda *x: network.init(jax.random.key(0), *x, True), *inputs)
+        stats = [name for name in variables if name != "params"]
+        output, _ = jax.eval_shape(lambda v, *x: network.apply(v, *x, True, mutable=stats), variables, *inputs)
+        count = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(variables["params"]))
+        return Description(count, jax.tree.map(lambda x: x.shape, output), variables)
+
+    return describe
+
+
+@pytest.fixture(scope="session")
+def draw(describe):
+    """Returns a function from a network and its inputs' shapes to random variables, without compiling anything."""
+
+    def draw(network, *shapes):
+        rng = np.random.default_rng(0)
+        # Positive where variances and scales must be; small enough elsewhere that no tanh saturates.
+        positive = lambda path: path[-1].key in ("var", "scale")
+        fill = lambda path, x: rng.uniform(0.5, 1.5, x.shape) if positive(path) else rng.normal(0, 0.2, x.shape)
+        variables = jax.tree_util.tree_map_with_path(fill, describe(network, *shapes).variables)
+        return jax.tree.map(lambda x: x.astype("float32"), variables)
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def toy():
+    """The smallest training there is, see toy.py."""
+    spec = importlib.util.spec_from_file_location("toy", TOY)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def start_toy():
+    """Starts toy.py as a process of its own."""
+
+    def start(*arguments):
+        environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)}
+        command = [sys.executable, str(TOY), *map(str, arguments)]
+        return subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def assert_same_bits():
+    """Fails unless two states have the same structure, types and bits."""
+    from jaxgen.runs.disk.leaves import to_numbers
+
+    def check(actual, expected):
+        assert jax.tree.structure(actual) == jax.tree.structure(expected)
+        for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
+            assert a.dtype == b.dtype
+        for a, b in zip(jax.tree.leaves(to_numbers(actual)), jax.tree.leaves(to_numbers(expected)), strict=True):
+            assert a.shape == b.shape
+            assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
+
+    return check

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from jaxgen import keys
-from jaxgen.step.randomness import example_keys
+from jaxgen.training.randomness import example_keys
 
 
 def bits(key):

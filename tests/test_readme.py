@@ -9,8 +9,8 @@ from pathlib import Path
 import jax.numpy as jnp
 import pytest
 
-from jaxgen import command
-from jaxgen.arguments import make_parser
+from jaxgen.commands.arguments import make_parser
+from jaxgen.runs import command_line
 from jaxgen.sweeps.space import make_space
 
 ROOT = Path(__file__).parents[1]
@@ -44,7 +44,7 @@ def test_commands_are_understood_and_build_what_they_say(load_experiment, name, 
     module = load_experiment(name)
     if "--help" in words:
         return
-    config = command.parse(module.Config, shlex.split(words), "", "script.py")
+    config = command_line.parse(module.Config, shlex.split(words), "", "script.py")
     module.build(config)
     assert config != module.Config() or not words
 

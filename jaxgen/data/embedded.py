@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxgen import images
 from jaxgen.data import resample
 from jaxgen.data.config import Config
 from jaxgen.data.splits import held_out
 from jaxgen.data.tiles import corners, tile_side
 from jaxgen.errors import UsageError, unknown
+from jaxgen.io import images
 
 FACES = "skimage/data/lfw_subset.npy"
 DIGITS = "sklearn/datasets/data/digits.csv.gz"

@@ -6,13 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgen import images
 from jaxgen.data import resample
 from jaxgen.data.config import Config
 from jaxgen.data.records import Example
 from jaxgen.data.splits import held_out
 from jaxgen.data.tiles import corners, tile_side
 from jaxgen.errors import UsageError
+from jaxgen.io import images
 
 
 class Window(NamedTuple):

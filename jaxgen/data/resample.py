@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxgen.data.config import Config
 from jaxgen.errors import UsageError
-from jaxgen.images import LUMA
+from jaxgen.io.images import LUMA
 from jaxgen.sampling import cubic
 
 # Values that are resampled together, as many as stay in the cache.

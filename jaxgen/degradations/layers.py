@@ -11,7 +11,7 @@ from jax import Array
 
 from jaxgen.degradations.parameters import floating, uniform
 from jaxgen.filters.checks import one_or_each
-from jaxgen.images import LUMA
+from jaxgen.io.images import LUMA
 from jaxgen.keys import per_example
 
 

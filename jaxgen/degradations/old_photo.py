@@ -9,7 +9,7 @@ from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.degradations.parameters import streams, uniform, wide
 from jaxgen.degradations.stains import foxing, stain
 from jaxgen.degradations.wear import scratches, tears
-from jaxgen.images import LUMA
+from jaxgen.io.images import LUMA
 
 SEPIA = np.array([1.0, 0.87, 0.68], np.float32)
 KERNEL = 9

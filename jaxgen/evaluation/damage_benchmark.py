@@ -17,9 +17,9 @@ from jaxgen import filters
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.damages import DAMAGES, MASKED, damaged, widened
 from jaxgen.evaluation.restoration import BASELINES, INPUT, Way, score
-from jaxgen.metrics.masks import masked_psnr
+from jaxgen.io.text import to_json
+from jaxgen.metrics.masked import masked_psnr
 from jaxgen.metrics.protocols import rounded
-from jaxgen.training.run_folder import to_json
 
 BIHARMONIC = "biharmonic, mask given"
 PULL_PUSH = "pull and push, mask given"

@@ -26,11 +26,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxgen import degradations, images
+from jaxgen import degradations
 from jaxgen.data.folder import picture_paths
 from jaxgen.degradations.parameters import streams, uniform
 from jaxgen.errors import UsageError, unknown
 from jaxgen.filters import dilate
+from jaxgen.io import images
 
 LEVELS = 255
 VISIBLE = 0.1

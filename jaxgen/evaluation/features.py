@@ -12,8 +12,8 @@ from jaxgen.data.dataset import Dataset
 from jaxgen.data.transforms import GREY_LEVEL
 from jaxgen.errors import UsageError
 from jaxgen.metrics.distribution import require_finite
-from jaxgen.step.state import Batch, PyTree
 from jaxgen.training import execute
+from jaxgen.training.state import Batch, PyTree
 
 BATCH = 500
 GREY_LEVELS = 256

@@ -8,8 +8,8 @@ import numpy as np
 
 from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.evaluation.restoration import read_pictures
-from jaxgen.inference.noise_level import estimate
 from jaxgen.metrics.protocols import PROTOCOLS
+from jaxgen.restoration.noise_estimation import estimate
 
 LEVELS = 255
 

@@ -18,8 +18,8 @@ from jaxgen.evaluation.report import load_split
 from jaxgen.metrics.likelihood import Estimate, bits_per_dimension, importance_sampling
 from jaxgen.objectives.codes import active_units
 from jaxgen.objectives.likelihoods import LIKELIHOODS, Likelihood
-from jaxgen.step.state import Objective, PyTree
 from jaxgen.training import memory
+from jaxgen.training.state import Objective, PyTree
 
 BATCH = 100
 CHUNK_BYTES = 2**26

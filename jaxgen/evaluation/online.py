@@ -10,8 +10,8 @@ from jaxgen.evaluation import LARGEST_SEED
 from jaxgen.evaluation.features import Extractor, Sample, extract, sample_batches
 from jaxgen.evaluation.report import labels_of, load_trained, real_features
 from jaxgen.evaluation.scores import frechet, require_enough
-from jaxgen.step.state import Metrics, Selection, TrainState, averaged
 from jaxgen.training import execute
+from jaxgen.training.state import Metrics, Selection, TrainState, averaged
 
 # Of the latents: a report draws its own from the seed that it is given.
 SEED = LARGEST_SEED + 1

@@ -23,7 +23,7 @@ from jaxgen.evaluation.features import (
     sample_batches,
 )
 from jaxgen.evaluation.memorisation import LOOKED_AT, memorisation
-from jaxgen.step.state import PyTree
+from jaxgen.training.state import PyTree
 
 OTHER = {"test": "train", "train": "test"}
 OPTION = "--count"

@@ -8,13 +8,14 @@ import jax
 import numpy as np
 from jax import Array
 
-from jaxgen import filters, images
+from jaxgen import filters
 from jaxgen.data.folder import picture_paths
 from jaxgen.degradations.resampling import upsample
 from jaxgen.errors import UsageError, unknown
-from jaxgen.inference.restorer import Restorer, restore
+from jaxgen.io import images
+from jaxgen.io.text import to_json
 from jaxgen.metrics.protocols import PROTOCOLS, compare
-from jaxgen.training.run_folder import to_json
+from jaxgen.restoration.restorer import Restorer, restore
 
 INPUT = "damaged input"
 BICUBIC = "bicubic enlargement"

@@ -18,12 +18,12 @@ from jaxgen.metrics.image import psnr
 from jaxgen.objectives.adversary import call, logits_of_both
 from jaxgen.objectives.modules import apply
 from jaxgen.objectives.restoration import Degrade, enlarged, held_out, judged, pair, told
-from jaxgen.step.averages import average, decay
-from jaxgen.step.gradients import Descent, descend
-from jaxgen.step.optimizers import OPTIMIZERS, hyper_arrays
-from jaxgen.step.randomness import Stream, example_keys, step_key, stream
-from jaxgen.step.schedules import Hyper, Schedule, constant
-from jaxgen.step.state import Batch, Metrics, Objective, PyTree, TrainState, current
+from jaxgen.training.averages import average, decay
+from jaxgen.training.gradients import Descent, descend
+from jaxgen.training.optimizers import OPTIMIZERS, hyper_arrays
+from jaxgen.training.randomness import Stream, example_keys, step_key, stream
+from jaxgen.training.schedules import Hyper, Schedule, constant
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, TrainState, current
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 

@@ -8,10 +8,10 @@ from jax import Array
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.losses import penalties
-from jaxgen.models.heads import FEATURES, MINIBATCH
+from jaxgen.nn.heads import FEATURES, MINIBATCH
 from jaxgen.objectives.diff_augment import CHANGES, diff_augment
 from jaxgen.objectives.modules import apply
-from jaxgen.step.state import PyTree
+from jaxgen.training.state import PyTree
 
 PENALTIES: dict[str, Callable[..., Array]] = {
     "gradient_penalty": lambda critic, real, fake, keys, hyper: (

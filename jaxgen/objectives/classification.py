@@ -12,8 +12,8 @@ from jaxgen.metrics import classification
 from jaxgen.objectives import confusion
 from jaxgen.objectives.modules import apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.step.schedules import Hyper
-from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+from jaxgen.training.schedules import Hyper
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 TOGETHER = 500  # held-out images whose activations are in memory at once
 

@@ -3,8 +3,8 @@
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.step.gradients import mean_over_devices
-from jaxgen.step.state import Alarm
+from jaxgen.training.gradients import mean_over_devices
+from jaxgen.training.state import Alarm
 
 ACTIVE_VARIANCE = 0.01
 """Of a latent's posterior mean over images, above which it is used; the divergence would not tell: where free bits

@@ -17,10 +17,10 @@ from jax import Array
 from jaxgen.errors import UsageError
 from jaxgen.objectives.restoration import Degrade, held_out, quality
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.step.optimizers import hyper_arrays
-from jaxgen.step.randomness import Stream
-from jaxgen.step.schedules import Hyper
-from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, current
+from jaxgen.training.optimizers import hyper_arrays
+from jaxgen.training.randomness import Stream
+from jaxgen.training.schedules import Hyper
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, current
 
 INPUTS = 32
 LOUDNESS = 0.1

@@ -9,14 +9,14 @@ from jax import Array
 
 from jaxgen.losses.segmentation import dice
 from jaxgen.losses.variational import bernoulli_nll
-from jaxgen.metrics.masks import mask_iou
+from jaxgen.metrics.masked import mask_iou
 from jaxgen.objectives.modules import apply
 from jaxgen.objectives.restoration import ROWS, Degrade, held_out
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.step.optimizers import hyper_arrays
-from jaxgen.step.randomness import Stream
-from jaxgen.step.schedules import Hyper
-from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+from jaxgen.training.optimizers import hyper_arrays
+from jaxgen.training.randomness import Stream
+from jaxgen.training.schedules import Hyper
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 THRESHOLD = 0.5
 

@@ -16,17 +16,17 @@ from jax import Array, lax
 from jaxgen.errors import UsageError
 from jaxgen.losses.adversarial import AdversarialLoss, smooth_labels
 from jaxgen.losses.penalties import clip_weights
-from jaxgen.models.growing import at_step
+from jaxgen.models.gan.growing import at_step
 from jaxgen.objectives.adversary import call, require_labels, require_options, require_sense
 from jaxgen.objectives.gan_losses import PlayerLosses
 from jaxgen.objectives.gan_samples import Maker, draw_latents
 from jaxgen.objectives.stability import diversity, make_alarms
-from jaxgen.step.averages import average, decay, running_mean, squared_distance
-from jaxgen.step.gradients import Descent, descend
-from jaxgen.step.optimizers import OPTIMIZERS, hyper_arrays
-from jaxgen.step.randomness import Stream, example_keys, step_key, stream
-from jaxgen.step.schedules import Hyper, Schedule, constant
-from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, current
+from jaxgen.training.averages import average, decay, running_mean, squared_distance
+from jaxgen.training.gradients import Descent, descend
+from jaxgen.training.optimizers import OPTIMIZERS, hyper_arrays
+from jaxgen.training.randomness import Stream, example_keys, step_key, stream
+from jaxgen.training.schedules import Hyper, Schedule, constant
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, current
 
 
 @dataclass(frozen=True)

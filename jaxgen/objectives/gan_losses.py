@@ -11,13 +11,13 @@ from jax import Array, lax
 
 from jaxgen.losses.adversarial import AdversarialLoss, smooth_labels
 from jaxgen.losses.penalties import orthogonality
-from jaxgen.models.layers import transposed_convolutions
+from jaxgen.nn.layers import transposed_convolutions
 from jaxgen.objectives.adversary import PENALTIES, call, coupling, logits_of_both, mean_difference, show
 from jaxgen.objectives.gan_samples import Maker
 from jaxgen.objectives.stability import discriminator_metrics
-from jaxgen.step.gradients import mean_over_devices
-from jaxgen.step.schedules import Hyper
-from jaxgen.step.state import PyTree
+from jaxgen.training.gradients import mean_over_devices
+from jaxgen.training.schedules import Hyper
+from jaxgen.training.state import PyTree
 
 
 @dataclass(frozen=True)

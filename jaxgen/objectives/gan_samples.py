@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.metrics.distribution import frechet_distance
-from jaxgen.models.heads import one_hot
+from jaxgen.nn.heads import one_hot
 from jaxgen.objectives.modules import apply
 from jaxgen.objectives.stability import pixel_features
-from jaxgen.step.randomness import Stream, example_keys, stream
-from jaxgen.step.state import Batch, Metrics, PyTree, TrainState, averaged
+from jaxgen.training.randomness import Stream, example_keys, stream
+from jaxgen.training.state import Batch, Metrics, PyTree, TrainState, averaged
 
 PICTURES = 64
 COLUMNS = 16

@@ -15,8 +15,8 @@ from jax import Array, lax
 
 from jaxgen.filters.checks import checked, checked_mask
 from jaxgen.objectives.gan_samples import draw_latents
-from jaxgen.step.randomness import example_keys
-from jaxgen.step.state import PyTree
+from jaxgen.training.randomness import example_keys
+from jaxgen.training.state import PyTree
 
 
 class Filled(NamedTuple):

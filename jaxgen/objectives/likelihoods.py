@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.losses import variational
-from jaxgen.step.schedules import Hyper
+from jaxgen.training.schedules import Hyper
 
 SCALES = (-7.0, 1.0)
 """Bounds of the log scale of a discretised logistic, in the units of the images: a quarter of a grey level, and 2.7."""

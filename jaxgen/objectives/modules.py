@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxgen.step.state import PyTree
+from jaxgen.training.state import PyTree
 
 
 def apply(

@@ -13,14 +13,14 @@ import numpy as np
 from jax import Array, lax
 
 from jaxgen.losses.reconstruction import mse
-from jaxgen.models.shuffle import space_to_depth
+from jaxgen.nn.pixel_shuffle import space_to_depth
 from jaxgen.objectives.modules import apply
 from jaxgen.objectives.restoration import Degrade, held_out, judged, pair
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.step.optimizers import hyper_arrays
-from jaxgen.step.randomness import Stream, example_keys, stream
-from jaxgen.step.schedules import Hyper
-from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+from jaxgen.training.optimizers import hyper_arrays
+from jaxgen.training.randomness import Stream, example_keys, stream
+from jaxgen.training.schedules import Hyper
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 # Two pixels of a cell of four, 0 1 over 2 3, side by side or one above the other, in either order.
 PAIRS = np.array([(0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2)], np.int32)

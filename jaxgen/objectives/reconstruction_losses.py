@@ -8,7 +8,7 @@ from jax import Array
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.losses import reconstruction
-from jaxgen.step.schedules import Hyper
+from jaxgen.training.schedules import Hyper
 
 Loss = Callable[[Array, Array], Array]
 

@@ -9,13 +9,13 @@ from jax import Array
 from jaxgen.degradations.resampling import resize
 from jaxgen.losses.similarity import WINDOW
 from jaxgen.metrics.image import psnr, ssim
-from jaxgen.metrics.masks import masked_psnr
+from jaxgen.metrics.masked import masked_psnr
 from jaxgen.objectives.modules import apply
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.step.optimizers import hyper_arrays
-from jaxgen.step.randomness import Stream, example_keys, stream
-from jaxgen.step.schedules import Hyper
-from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+from jaxgen.training.optimizers import hyper_arrays
+from jaxgen.training.randomness import Stream, example_keys, stream
+from jaxgen.training.schedules import Hyper
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 ROWS = 8
 

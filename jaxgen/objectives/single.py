@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.step.averages import average, decay
-from jaxgen.step.gradients import descend
-from jaxgen.step.optimizers import OPTIMIZERS, hyper_arrays
-from jaxgen.step.randomness import Stream, example_keys, step_key, stream
-from jaxgen.step.schedules import Hyper, Schedule, constant
-from jaxgen.step.state import Batch, Metrics, Objective, PyTree, TrainState
+from jaxgen.training.averages import average, decay
+from jaxgen.training.gradients import descend
+from jaxgen.training.optimizers import OPTIMIZERS, hyper_arrays
+from jaxgen.training.randomness import Stream, example_keys, step_key, stream
+from jaxgen.training.schedules import Hyper, Schedule, constant
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, TrainState
 
 PLAYER = "model"
 Draw = Callable[[Callable[[Stream], Array], Batch, Hyper], PyTree]

@@ -11,8 +11,8 @@ from jax import Array, lax
 
 from jaxgen.losses import adversarial
 from jaxgen.losses.adversarial import AdversarialLoss
-from jaxgen.step.gradients import mean_over_devices
-from jaxgen.step.state import Alarm, Metrics
+from jaxgen.training.gradients import mean_over_devices
+from jaxgen.training.state import Alarm, Metrics
 
 FLAT = 0.01
 """Slope of the loss in a logit below which the discriminator learns nothing from an image.

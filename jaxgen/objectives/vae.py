@@ -19,9 +19,9 @@ from jaxgen.objectives.codes import COLLAPSE, active_units, interpolations, rows
 from jaxgen.objectives.likelihoods import LIKELIHOODS
 from jaxgen.objectives.modules import apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.step.randomness import Stream, example_keys, stream
-from jaxgen.step.schedules import Hyper
-from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+from jaxgen.training.randomness import Stream, example_keys, stream
+from jaxgen.training.schedules import Hyper
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 PICTURES = 64
 PAIRS = 32

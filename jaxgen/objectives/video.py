@@ -12,10 +12,10 @@ from jaxgen.metrics.image import psnr
 from jaxgen.objectives.modules import apply
 from jaxgen.objectives.restoration import Degrade
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.step.optimizers import hyper_arrays
-from jaxgen.step.randomness import Stream, example_keys, stream
-from jaxgen.step.schedules import Hyper
-from jaxgen.step.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+from jaxgen.training.optimizers import hyper_arrays
+from jaxgen.training.randomness import Stream, example_keys, stream
+from jaxgen.training.schedules import Hyper
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 ROWS = 2
 LEVELS = 255

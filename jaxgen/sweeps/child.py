@@ -10,8 +10,8 @@ import signal
 import sys
 import threading
 
-from jaxgen.command import run_script
-from jaxgen.experiment.scripts import load_script
+from jaxgen.runs.command_line import run_script
+from jaxgen.runs.scripts import load_script
 
 CORES = "JAXGEN_SWEEP_CORES"
 """Environment variable with the cores of this process, as in "0,1"."""

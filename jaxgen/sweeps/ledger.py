@@ -25,10 +25,10 @@ import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
 from jaxgen.errors import UsageError
+from jaxgen.runs.disk.run_folder import flatten
 from jaxgen.sweeps.asking import make_pruner, make_sampler, suggest
 from jaxgen.sweeps.space import Space, Value
 from jaxgen.sweeps.storage import hide_password
-from jaxgen.training.run_folder import flatten
 
 TICKET, WORKER, REASON, DEFINITION, SCRIPT = "ticket", "worker", "reason", "definition", "script"
 SPARE = "another process had put the same ticket"

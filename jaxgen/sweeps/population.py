@@ -22,13 +22,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.errors import UsageError
-from jaxgen.experiment.run import Build, Prepared, batch_shapes, describe_run, make_feed
-from jaxgen.experiment.scripts import describe_script, to_dict
-from jaxgen.experiment.start import start_from
-from jaxgen.step.state import TrainState
+from jaxgen.runs.disk.run_folder import RunFolder
+from jaxgen.runs.init_from import start_from
+from jaxgen.runs.scripts import describe_script, to_dict
+from jaxgen.runs.train import Build, Prepared, batch_shapes, describe_run, make_feed
 from jaxgen.sweeps.ledger import WAIT_SECONDS, Ledger, Trial
 from jaxgen.training import execute
-from jaxgen.training.run_folder import RunFolder
+from jaxgen.training.state import TrainState
 
 MEMBERS = 8
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from optuna.trial import FrozenTrial, TrialState
 
 from jaxgen.errors import UsageError
+from jaxgen.io.text import write_atomically
+from jaxgen.runs.disk.trackers import without_torch
 from jaxgen.sweeps.ledger import REASON, TICKET, Ledger, Plan, Trial, score
-from jaxgen.training.run_folder import write_whole
-from jaxgen.training.trackers import without_torch
 
 FEW = 2
 """Finished trials without which no picture tells anything."""
@@ -118,8 +118,8 @@ def write(folder: Path, ledger: Ledger, script: str, words: Sequence[str], say: 
         # All that share a sweep end together, and may share its folder.
         with (folder / ".results.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            write_whole(folder / "results.md", table(trials, plan) + best)
-            write_whole(folder / "results.csv", as_csv(trials, plan))
+            write_atomically(folder / "results.md", table(trials, plan) + best)
+            write_atomically(folder / "results.csv", as_csv(trials, plan))
             if len(ended) < FEW:
                 say(f"no pictures: {len(ended)} of {len(trials)} trials came to their end, and they need {FEW}")
             else:

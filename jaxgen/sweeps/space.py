@@ -14,9 +14,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jaxgen.command import field_names, parse
+from jaxgen.config.base import CHANGEABLE, check, look_up
 from jaxgen.errors import UsageError, unknown
-from jaxgen.experiment.config import CHANGEABLE, check, look_up
+from jaxgen.runs.command_line import field_names, parse
 
 Value = float | int | str
 KINDS = {

@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 
 import jax
 
+from jaxgen.config.base import CHANGEABLE
 from jaxgen.errors import UsageError, unknown
-from jaxgen.experiment.config import CHANGEABLE
-from jaxgen.experiment.run import Build, Prepared, batch_shapes, describe_data, prepare
-from jaxgen.experiment.scripts import describe_script, load_script, to_dict
+from jaxgen.runs.disk.run_folder import flatten, lock
+from jaxgen.runs.scripts import describe_script, load_script, to_dict
+from jaxgen.runs.train import Build, Prepared, batch_shapes, describe_data, prepare
 from jaxgen.sweeps import population, processes, results
 from jaxgen.sweeps.asking import PRUNERS, SAMPLERS
 from jaxgen.sweeps.ledger import Ledger, Plan
 from jaxgen.sweeps.space import Space, make_space
 from jaxgen.sweeps.storage import open_storage
 from jaxgen.training import execute, loop, progress
-from jaxgen.training.run_folder import flatten, lock
 from jaxgen.training.stopping import Interrupted, Signals
 
 ANSWERS = ("auto", "population", "process")

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from jaxgen.step.state import Alarm
+from jaxgen.training.state import Alarm
 
 
 class Watch:

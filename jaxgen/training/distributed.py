@@ -17,8 +17,8 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.errors import UsageError
-from jaxgen.step.state import PyTree
 from jaxgen.training import supervision
+from jaxgen.training.state import PyTree
 
 ADDRESS = re.compile(r".+:\d{1,5}")
 LOST = ("Gloo", "NCCL", "UNAVAILABLE", "coordination", "Connection", "Socket closed")

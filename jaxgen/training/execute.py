@@ -14,8 +14,8 @@ from jax import Array, lax
 from jax.sharding import Mesh, PartitionSpec
 
 from jaxgen.errors import UsageError, unknown
-from jaxgen.step.state import Batch, Metrics, Objective, PyTree, TrainState
 from jaxgen.training.distributed import Placement, choose_devices
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, TrainState
 
 AXIS = "batch"
 EXECUTIONS = ("jit", "pmap", "shard_map")

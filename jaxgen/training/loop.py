@@ -12,21 +12,46 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
 from jax import Array
 
 from jaxgen.errors import UsageError
-from jaxgen.step.state import Alarm, Metrics, TrainState
 from jaxgen.training.alarms import Watch
 from jaxgen.training.progress import Progress, choose
-from jaxgen.training.run_folder import RunFolder
+from jaxgen.training.state import Alarm, Metrics, TrainState
 from jaxgen.training.stopping import End, Interrupted, NonFiniteError, Signals
 
-if TYPE_CHECKING:  # Orbax takes long to import, and those who only want this module's errors need not wait for it.
-    from jaxgen.training.checkpoints import Checkpoints
+
+class MetricsWriter(Protocol):
+    """Takes metrics and sample images; `runs.disk.run_folder.RunFolder` writes them to a folder."""
+
+    def truncate(self, step: int) -> None:
+        """Drops what was written after a step."""
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Writes the metrics of a step."""
+
+    def save_pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
+        """Writes images by name, float[n, h, w, c] in [0, 1]."""
+
+
+class CheckpointWriter(Protocol):
+    """Takes states; `runs.disk.checkpoints.Checkpoints` saves them with Orbax."""
+
+    def steps(self) -> Sequence[int]:
+        """Returns the steps of the checkpoints there are."""
+
+    def save(self, step: int, state: TrainState, metrics: Mapping[str, float], config: dict[str, Any]) -> None:
+        """Begins to save a state."""
+
+    def wait(self) -> None:
+        """Returns once every state is saved."""
+
+    def last_good(self) -> int | None:
+        """Returns the step of the newest checkpoint whose state is finite, or None."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,8 +108,8 @@ def train(
     *,
     start: int,
     options: Options,
-    folder: RunFolder,
-    checkpoints: "Checkpoints",
+    folder: MetricsWriter,
+    checkpoints: CheckpointWriter,
     config: dict[str, Any],
     images_per_step: int,
     evaluate: Callable[[TrainState], Metrics] | None = None,

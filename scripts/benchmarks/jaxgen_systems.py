@@ -15,15 +15,17 @@ from benchmarks.cases import ADAM, NOISE_SCALE, PENALTY_WEIGHT, Case
 from benchmarks.jax_program import count, make_program
 from benchmarks.program import Program
 from jaxgen.degradations.noise import gaussian_noise
-from jaxgen.inference.restorer import restore
 from jaxgen.losses import adversarial, reconstruction
-from jaxgen.models import dcgan, dncnn, gan_mlp, vae
+from jaxgen.models.gan import dcgan, mlp
+from jaxgen.models.restoration import dncnn
+from jaxgen.models.vae import vae
 from jaxgen.objectives.gan import make_gan
 from jaxgen.objectives.restoration import Damage, make_restoration
 from jaxgen.objectives.vae import make_vae
-from jaxgen.restorers import load_restorer
-from jaxgen.step.state import Batch, Metrics, Objective, TrainState
+from jaxgen.restoration.pretrained import load_restorer
+from jaxgen.restoration.restorer import restore
 from jaxgen.training import execute
+from jaxgen.training.state import Batch, Metrics, Objective, TrainState
 
 
 def hyper(case: Case, **more: float) -> dict[str, float]:
@@ -45,8 +47,8 @@ def build_gan(case: Case, dtype: Any, norm: str, **options: Any) -> Objective:
 def build_gan_mlp(case: Case, dtype: Any) -> Objective:
     """Returns the objective of a GAN of dense layers."""
     return make_gan(
-        gan_mlp.Generator("batch_norm", case.size, case.channels, dtype=dtype),
-        gan_mlp.Discriminator("batch_norm", dtype=dtype),
+        mlp.Generator("batch_norm", case.size, case.channels, dtype=dtype),
+        mlp.Discriminator("batch_norm", dtype=dtype),
         latent=case.latent,
         loss=adversarial.non_saturating,
         hyper=hyper(case, discriminator_scale=1.0),

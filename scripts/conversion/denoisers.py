@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from safetensors import SafetensorError
 
-from jaxgen import restorers, weights
 from jaxgen.errors import UsageError
-from jaxgen.inference.restorer import examine
-from jaxgen.models.dncnn import DnCNN
-from jaxgen.models.ffdnet import FFDNet
+from jaxgen.io import weights
+from jaxgen.models.restoration.dncnn import DnCNN
+from jaxgen.models.restoration.ffdnet import FFDNet
+from jaxgen.restoration import pretrained
+from jaxgen.restoration.restorer import examine
 
 # Of both sources' batch norms; a state dict does not tell it.
 EPSILON = 1e-4
@@ -167,7 +168,7 @@ class Network(NamedTuple):
         """Returns the card of the file."""
         module = self.module()
         traits = examine(module, self.variables(), self.channels, "noise" if self.name == "ffdnet" else "nothing")
-        return restorers.about(
+        return pretrained.about(
             module,
             "pictures",
             traits,

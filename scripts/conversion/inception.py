@@ -1,4 +1,4 @@
-"""InceptionV3's weights: from pytorch-fid's state dict to the variables of `jaxgen.models.inception`."""
+"""InceptionV3's weights: from pytorch-fid's state dict to the variables of `jaxgen.models.features.inception`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,8 +7,8 @@ import numpy as np
 from flax.traverse_util import unflatten_dict
 from safetensors import SafetensorError
 
-from jaxgen import weights
 from jaxgen.errors import UsageError
+from jaxgen.io import weights
 
 URL = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
 # The published file's name ends with the first digits of its own sha256.

@@ -1,4 +1,4 @@
-"""VGG-19's weights: from torchvision's state dict to the variables of `jaxgen.models.vgg`."""
+"""VGG-19's weights: from torchvision's state dict to the variables of `jaxgen.models.features.vgg`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError
 
-from jaxgen import weights
 from jaxgen.errors import UsageError
-from jaxgen.models.vgg import BLOCKS
+from jaxgen.io import weights
+from jaxgen.models.features.vgg import BLOCKS
 
 URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 # The published file's name ends with the first digits of its own sha256.

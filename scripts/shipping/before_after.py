@@ -7,14 +7,14 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxgen import images
 from jaxgen.degradations import downsample
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.damages import DAMAGES, damaged
+from jaxgen.io import images
+from jaxgen.io.photographs import Photograph
 from jaxgen.metrics.image import psnr
-from jaxgen.photographs import Photograph
-from jaxgen.restoring import tasks
-from jaxgen.restoring.applying import Settings, enlarged
+from jaxgen.restoration import tasks
+from jaxgen.restoration.inference import Settings, enlarged
 
 SIDE = 256
 LOWEST = 300  # pixels, the shortest side of the three photographs

@@ -5,12 +5,13 @@ import shlex
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxgen import command, data, weights
+from jaxgen import data
 from jaxgen.errors import UsageError, unknown
-from jaxgen.experiment import facts
-from jaxgen.experiment.reopen import open_run
-from jaxgen.experiment.run import train
-from jaxgen.experiment.scripts import load_script
+from jaxgen.io import weights
+from jaxgen.runs import command_line, summary
+from jaxgen.runs.reopen import open_run
+from jaxgen.runs.scripts import load_script
+from jaxgen.runs.train import train
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "experiments" / "classifier.py"
@@ -70,7 +71,7 @@ def make(name: str, folder: str, runs: Path, out: Path) -> str:
     if not out.is_dir():
         raise UsageError(f"no folder {out}: make it first")
     recipe, script = RECIPES[name], load_script(str(SCRIPT))
-    config = command.parse(script.Config, shlex.split(recipe.words), "", SCRIPT.name)
+    config = command_line.parse(script.Config, shlex.split(recipe.words), "", SCRIPT.name)
     config = dataclasses.replace(config, run=str(runs / name), evaluate_every=0, checkpoint_every=0, picture_every=0)
     if config.data.dir:
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, dir=folder))
@@ -79,7 +80,7 @@ def make(name: str, folder: str, runs: Path, out: Path) -> str:
     trained = open_run(runs / name)
     about = {
         "command": f"python experiments/{SCRIPT.name} {recipe.words}",
-        "accuracy": f"{facts.describe(runs / name)['metrics']['evaluation/accuracy']:.4f}",
+        "accuracy": f"{summary.describe(runs / name)['metrics']['evaluation/accuracy']:.4f}",
         "tested": f"all {tested} images of the test split",
         "data": recipe.data,
         "terms": recipe.terms,

@@ -5,13 +5,14 @@ import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jaxgen import command, restorers, weights
 from jaxgen.errors import UsageError, unknown
-from jaxgen.experiment import facts, measure_restorer
-from jaxgen.experiment.reopen import open_run
-from jaxgen.experiment.run import train
-from jaxgen.experiment.scripts import load_script
-from jaxgen.inference.restorer import Told, examine
+from jaxgen.io import weights
+from jaxgen.restoration import pretrained
+from jaxgen.restoration.restorer import Told, examine
+from jaxgen.runs import command_line, restorer_scoring, summary
+from jaxgen.runs.reopen import open_run
+from jaxgen.runs.scripts import load_script
+from jaxgen.runs.train import train
 
 ROOT = Path(__file__).resolve().parents[2]
 BSDS500 = "--data.name folder --data.dir DIR/bsds500"
@@ -28,7 +29,7 @@ class Recipe(NamedTuple):
     Attributes:
       experiment: the script's name.
       words: what is added to its own defaults; DIR stands for a folder that holds the pictures.
-      network: its module, one of `jaxgen.restorers.NETWORKS`.
+      network: its module, one of `jaxgen.restoration.pretrained.NETWORKS`.
       fields: of the configuration that the module has too.
       gives: what the network makes of a picture.
       told: what it is told of the damage.
@@ -40,7 +41,7 @@ class Recipe(NamedTuple):
     words: str
     network: str
     fields: tuple[str, ...]
-    gives: restorers.Gives = "pictures"
+    gives: pretrained.Gives = "pictures"
     told: Told = "nothing"
     sets: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
@@ -182,7 +183,7 @@ def train_by(experiment: str, words: str, folder: str, run: Path, start: str) ->
     """Trains by words, in which DIR stands for a folder, from another run's network where one is named."""
     path = ROOT / "experiments" / f"{experiment}.py"
     script = load_script(str(path))
-    config = command.parse(script.Config, shlex.split(words.replace("DIR", shlex.quote(folder))), "", path.name)
+    config = command_line.parse(script.Config, shlex.split(words.replace("DIR", shlex.quote(folder))), "", path.name)
     train(dataclasses.replace(config, run=str(run), start=start or config.start, picture_every=0), script.build)
 
 
@@ -190,9 +191,9 @@ def write(name: str, run: Path, folder: str, out: Path, trained: str) -> str:
     """Evaluates a run, writes its network's file and returns the file's sha256; see `make`."""
     recipe, opened = RECIPES[name], open_run(run)
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
-    module = restorers.NETWORKS[recipe.network](**fields(recipe, opened.config))
+    module = pretrained.NETWORKS[recipe.network](**fields(recipe, opened.config))
     tells = recipe.gives == "levels"
-    about = restorers.about(
+    about = pretrained.about(
         module,
         recipe.gives,
         None if tells else examine(module, variables, opened.config.data.channels, recipe.told),
@@ -224,7 +225,7 @@ def fields(recipe: Recipe, config: Any) -> dict[str, Any]:
 
 def held_out(run: Path) -> dict[str, str]:
     """Returns what a network reached on the pictures held out from its training, in words."""
-    found = facts.describe(run)["metrics"]
+    found = summary.describe(run)["metrics"]
     return {
         f"held-out pictures, {name.removeprefix('evaluation/').replace('_', ' ')}": f"{float(value):.4g}"
         for name, value in sorted(found.items())
@@ -235,7 +236,7 @@ def held_out(run: Path) -> dict[str, str]:
 def reached(run: Path, sets: tuple[str, ...], folder: str) -> dict[str, str]:
     """Returns what a denoiser reaches, by test set and level of noise, in words."""
     sigmas = (0.0, 15.0, 25.0, 50.0)
-    found = measure_restorer.evaluate(run, [f"{folder}/{name}" for name in sets], sigmas=sigmas)
+    found = restorer_scoring.evaluate(run, [f"{folder}/{name}" for name in sets], sigmas=sigmas)
     told = {"protocol": found["protocol"]}
     for name, measured in found["sets"].items():
         for damage, rows in measured["damages"].items():

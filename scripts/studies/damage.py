@@ -9,17 +9,17 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxgen import images, restorers
 from jaxgen.data.resample import to_uint8
 from jaxgen.errors import UsageError, unknown
 from jaxgen.evaluation import damage_benchmark as benchmark
 from jaxgen.evaluation.damages import DAMAGES, MASKED, centre, damaged, read_photographs
 from jaxgen.evaluation.restoration import Way
+from jaxgen.io import images
+from jaxgen.io.photographs import Photograph
+from jaxgen.io.text import write_atomically
 from jaxgen.metrics.protocols import PROTOCOLS
-from jaxgen.photographs import Photograph
-from jaxgen.restoring import tasks
-from jaxgen.restoring.applying import load
-from jaxgen.training.run_folder import write_whole
+from jaxgen.restoration import pretrained, tasks
+from jaxgen.restoration.inference import load
 
 SIDE = 256
 UNDAMAGED = "undamaged"
@@ -133,7 +133,7 @@ def protocol(seed: int, margin: int) -> dict[str, Any]:
         "seed": seed,
         "jax": jax.__version__,
         "device": jax.devices()[0].device_kind,
-        "networks": dict(restorers.FILES),
+        "networks": dict(pretrained.FILES),
     }
 
 
@@ -178,7 +178,7 @@ def run(
         say(f"\n{table}")
         if out:
             try:
-                write_whole(out, json.dumps(found, allow_nan=False, indent=1, ensure_ascii=False) + "\n")
+                write_atomically(out, json.dumps(found, allow_nan=False, indent=1, ensure_ascii=False) + "\n")
             except OSError as error:
                 raise UsageError(f"cannot write {out}: {error.strerror}") from error
 

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from jax import Array
 
-from jaxgen import data, filters, images
+from jaxgen import data, filters
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.features import ORDER_SEED
-from jaxgen.experiment.fill import fill
-from jaxgen.experiment.reopen import open_run
-from jaxgen.metrics.masks import masked_psnr
+from jaxgen.io import images
+from jaxgen.metrics.masked import masked_psnr
+from jaxgen.runs.fill import fill
+from jaxgen.runs.reopen import open_run
 
 SHARE = 3 / 7
 """Of each side, that is missing in the middle: 12 of 28 pixels."""

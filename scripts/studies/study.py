@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxgen.errors import UsageError
-from jaxgen.evaluation.networks import STACKED
-from jaxgen.experiment import facts, measure
+from jaxgen.evaluation.extractors import STACKED
+from jaxgen.runs import scoring, summary
 from studies.recipes import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -71,12 +71,12 @@ def evaluate(recipe: Recipe, run: Path) -> tuple[dict[str, Any], dict[str, Any]]
     """Returns what the last and the best checkpoint of a run are worth; where they are one, it is measured once."""
 
     def measured(which: str) -> dict[str, Any]:
-        return measure.evaluate_run(
+        return scoring.evaluate_run(
             run, extractor=recipe.data, which=which, count=recipe.count, reference="test", seed=REPORT_SEED
         )
 
     last = measured("last")
-    is_best = facts.describe(run)["best"]["step"] == last["step"]
+    is_best = summary.describe(run)["best"]["step"] == last["step"]
     return last, last if is_best else measured("best")
 
 

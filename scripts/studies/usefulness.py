@@ -5,12 +5,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jaxgen import data
+from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
-from jaxgen.experiment import facts
-from jaxgen.experiment.adversarial import classes
-from jaxgen.experiment.reopen import build
-from jaxgen.experiment.run import train
-from jaxgen.experiment.scripts import load_script
+from jaxgen.runs import summary
+from jaxgen.runs.reopen import build
+from jaxgen.runs.scripts import load_script
+from jaxgen.runs.train import train
 
 ROOT = Path(__file__).resolve().parents[2]
 HELD_OUT = 10_000
@@ -52,7 +52,7 @@ def study(run: Path, steps: int, seed: int, out: Path, say: Callable[[str], None
             data=config,
         )
         train(recipe, module.build, say=lambda line: None)
-        found[name] = float(facts.describe(Path(recipe.run))["metrics"]["evaluation/accuracy"])
+        found[name] = float(summary.describe(Path(recipe.run))["metrics"]["evaluation/accuracy"])
         images = count * (2 if name == "both" else 1)
         say(f"{name:10} {images:7} images  accuracy {found[name]:.4f}")
     return found

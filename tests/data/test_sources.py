@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from jaxgen import data, images
+from jaxgen import data
 from jaxgen.errors import UsageError
+from jaxgen.io import images
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jaxgen import keys
 from jaxgen.degradations import corrosion, geometry, layers, masks, scattering, stains
 from jaxgen.degradations.wear import scratches, tears
-from jaxgen.images import LUMA
+from jaxgen.io.images import LUMA
 
 KEY = jax.random.key(0)
 COUNT, HEIGHT, WIDTH = 24, 15, 22

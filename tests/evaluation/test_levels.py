@@ -3,11 +3,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen import restorers, weights
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import levels
-from jaxgen.experiment import measure_restorer
-from jaxgen.models.noise_level import NoiseLevel
+from jaxgen.io import weights
+from jaxgen.models.restoration.noise_estimator import NoiseLevel
+from jaxgen.restoration import pretrained
+from jaxgen.runs import restorer_scoring
 
 
 def spread(windows):
@@ -50,9 +51,9 @@ def test_a_file_of_such_a_network_is_measured(folder, tmp_path):
     variables = module.init(jax.random.key(0), np.zeros((1, 16, 16, 1), np.float32), False)
     told = dict(damage="noise", command="c", trained="t", data="d", terms="t", scores={})
     path = tmp_path / "level.safetensors"
-    weights.write(path, variables, restorers.about(module, "levels", None, **told))
-    found = measure_restorer.evaluate(path, [folder], sigmas=(5.0,))
+    weights.write(path, variables, pretrained.about(module, "levels", None, **told))
+    found = restorer_scoring.evaluate(path, [folder], sigmas=(5.0,))
     assert found["network"] == str(path)
-    assert "mean |error|" in measure_restorer.as_text(found)
+    assert "mean |error|" in restorer_scoring.as_text(found)
     with pytest.raises(UsageError, match="compares colours"):
-        measure_restorer.evaluate(path, [folder], sigmas=(5.0,), protocol="rgb8")
+        restorer_scoring.evaluate(path, [folder], sigmas=(5.0,), protocol="rgb8")

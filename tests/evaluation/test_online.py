@@ -7,7 +7,7 @@ from jaxgen import data
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import LARGEST_SEED, online
 from jaxgen.evaluation.features import Extractor
-from jaxgen.step.state import TrainState
+from jaxgen.training.state import TrainState
 
 DIGITS = data.Config(name="digits", size=8, channels=1)
 

@@ -8,7 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import restoration
-from jaxgen.inference.restorer import Restorer, Traits, restore
+from jaxgen.restoration.restorer import Restorer, Traits, restore
 
 GENERATOR = np.random.default_rng(0)
 TRAITS = Traits(channels=1, told="noise", reach=0, multiple=2, multiply_adds=7.0, parameters=9)

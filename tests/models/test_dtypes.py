@@ -4,34 +4,28 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxgen.models import (
+from jaxgen.models.gan import conv_gan, dcgan, dcgan_deep_stem, discriminators, mlp, pix2pix, resnet
+from jaxgen.models.restoration import (
     aod_net,
-    conv_gan,
     crnn,
-    dcgan,
-    dcgan_deep_stem,
     dehazer,
     dncnn,
     encoder_decoder,
     ffdnet,
-    gan_mlp,
     hourglass,
-    judges,
     nafnet,
     partial_unet,
-    pix2pix,
     residual_unet,
-    resnet,
     rnn,
     srresnet,
     unet,
-    vae,
 )
+from jaxgen.models.vae import vae
 
 IMAGES = {size: (2, size, size, 1) for size in (8, 128)}
 NETWORKS = {
-    "gan_mlp generator": (gan_mlp.Generator, {"variant": "batch_norm", "size": 8}, [(2, 5)]),
-    "gan_mlp discriminator": (gan_mlp.Discriminator, {"variant": "batch_norm"}, [IMAGES[8]]),
+    "gan_mlp generator": (mlp.Generator, {"variant": "batch_norm", "size": 8}, [(2, 5)]),
+    "gan_mlp discriminator": (mlp.Discriminator, {"variant": "batch_norm"}, [IMAGES[8]]),
     "conv_gan generator": (conv_gan.Generator, {"size": 8}, [(2, 5)]),
     "conv_gan discriminator": (conv_gan.Discriminator, {}, [IMAGES[8]]),
     "dcgan generator": (dcgan.Generator, {"size": 8}, [(2, 5)]),
@@ -52,8 +46,8 @@ NETWORKS = {
     "nafnet": (nafnet.NAFNet, {"width": 4, "encoder": (1,), "middle": 1, "decoder": (1,)}, [IMAGES[8]]),
     "hourglass": (hourglass.Hourglass, {"width": 3, "levels": 2, "skip": 2}, [IMAGES[8]]),
     "pix2pix": (pix2pix.Generator, {"widths": (3, 4), "dropout": 0.0}, [IMAGES[8]]),
-    "crop discriminator": (judges.CropDiscriminator, {"widths": (3,), "hidden": 4}, [IMAGES[8]]),
-    "patch discriminator": (judges.PatchDiscriminator, {"widths": (3,)}, [IMAGES[8]]),
+    "crop discriminator": (discriminators.CropDiscriminator, {"widths": (3,), "hidden": 4}, [IMAGES[8]]),
+    "patch discriminator": (discriminators.PatchDiscriminator, {"widths": (3,)}, [IMAGES[8]]),
     "aod-net": (aod_net.AODNet, {}, [IMAGES[8]]),
     "dehazer": (dehazer.Dehazer, {"widths": (4, 4), "side": 8}, [IMAGES[8]]),
     "srresnet": (srresnet.SRResNet, {"width": 4, "blocks": 1, "residual": True}, [IMAGES[8]]),

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxgen.models.crnn import CRNN
-from jaxgen.models.dncnn import DnCNN
-from jaxgen.models.encoder_decoder import EncoderDecoder
-from jaxgen.models.ffdnet import FFDNet
-from jaxgen.models.nafnet import NAFNet
-from jaxgen.models.residual_unet import ResidualUNet
-from jaxgen.models.rnn import RNN
-from jaxgen.models.unet import UNet
+from jaxgen.models.restoration.crnn import CRNN
+from jaxgen.models.restoration.dncnn import DnCNN
+from jaxgen.models.restoration.encoder_decoder import EncoderDecoder
+from jaxgen.models.restoration.ffdnet import FFDNet
+from jaxgen.models.restoration.nafnet import NAFNet
+from jaxgen.models.restoration.residual_unet import ResidualUNet
+from jaxgen.models.restoration.rnn import RNN
+from jaxgen.models.restoration.unet import UNet
 
 NETWORKS = {
     "dncnn": DnCNN(3, 2),

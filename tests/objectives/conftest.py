@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxgen.models.gan_mlp import Discriminator as Telling
+from jaxgen.models.gan.mlp import Discriminator as Telling
 
 
 @pytest.fixture(scope="session")

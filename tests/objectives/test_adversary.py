@@ -5,7 +5,7 @@ import pytest
 from flax import linen as nn
 
 from jaxgen.errors import UsageError
-from jaxgen.models.gan_mlp import Discriminator
+from jaxgen.models.gan.mlp import Discriminator
 from jaxgen.objectives import adversary
 
 IMAGES = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (6, 4, 4, 2)), jnp.float32)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from jaxgen.errors import UsageError
-from jaxgen.models import growing
-from jaxgen.step.randomness import Stream, example_keys, step_key, stream
+from jaxgen.models.gan import growing
+from jaxgen.training.randomness import Stream, example_keys, step_key, stream
 
 
 def test_each_player_moves_by_its_own_learning_rate_alone(tiny):

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from jaxgen.models.gan_mlp import Discriminator as Telling
-from jaxgen.models.layers import Conv, ConvTranspose, Dense
+from jaxgen.models.gan.mlp import Discriminator as Telling
+from jaxgen.nn.layers import Conv, ConvTranspose, Dense
 from jaxgen.objectives import gan_samples
 from jaxgen.objectives.adversary import features, show
-from jaxgen.step.randomness import Stream, example_keys, step_key, stream
+from jaxgen.training.randomness import Stream, example_keys, step_key, stream
 
 
 def test_one_discriminator_update_sees_real_and_generated_images(tiny):

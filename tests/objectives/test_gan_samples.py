@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.objectives import gan_samples
-from jaxgen.step.randomness import example_keys
+from jaxgen.training.randomness import example_keys
 
 
 def test_samples_are_pictures_of_the_averaged_generator(tiny):

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from jaxgen.errors import UsageError
-from jaxgen.restoring import tasks
-from jaxgen.restoring.applying import Result
+from jaxgen.restoration import tasks
+from jaxgen.restoration.inference import Result
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 

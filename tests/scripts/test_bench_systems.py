@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from jaxgen.degradations.noise import gaussian_noise
-from jaxgen.step.randomness import Stream, example_keys, step_key, stream
 from jaxgen.training import execute
+from jaxgen.training.randomness import Stream, example_keys, step_key, stream
 
 torch = pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxgen import restorers, weights
 from jaxgen.errors import UsageError
+from jaxgen.io import weights
+from jaxgen.restoration import pretrained
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "convert_denoiser"
 sys.path.insert(0, str(SCRIPT.parent))
@@ -69,7 +70,7 @@ def ffdnet(network, noisy, sigma):
 
 def rebuilt(path):
     """Returns what the network in a file makes of images."""
-    return restorers.load_restorer(str(path)).network
+    return pretrained.load_restorer(str(path)).network
 
 
 def save(state, path):
@@ -167,7 +168,7 @@ def test_the_file_tells_what_it_holds_and_is_the_same_every_time(tmp_path):
     save(stack(1, 1).state_dict(), source)
     digests = {denoisers.convert(source, tmp_path / f"{i}.safetensors") for i in range(2)}
     assert len(digests) == 1
-    card = restorers.read(str(tmp_path / "0.safetensors"))[1]
+    card = pretrained.read(str(tmp_path / "0.safetensors"))[1]
     assert (card.network, card.command) == ("DnCNN", "scripts/convert_denoiser")
     assert card.fields["depth"] == DEPTH
     assert card.fields["width"] == WIDTH

@@ -9,9 +9,9 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgen import weights
 from jaxgen.errors import UsageError
-from jaxgen.models.inception import ConvRelu
+from jaxgen.io import weights
+from jaxgen.models.features.inception import ConvRelu
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "convert_inception"
 sys.path.insert(0, str(SCRIPT.parent))

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from jaxgen import weights
 from jaxgen.errors import UsageError
+from jaxgen.io import weights
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "convert_vgg"
 sys.path.insert(0, str(SCRIPT.parent))

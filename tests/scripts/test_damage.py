@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen import images
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.damages import DAMAGES, MASKED, damaged, widened
+from jaxgen.io import images
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 GRAY = np.random.default_rng(0).random((30, 26, 1), np.float32)

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxgen import images
 from jaxgen.errors import UsageError
-from jaxgen.experiment.run import train
+from jaxgen.io import images
+from jaxgen.runs.train import train
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 

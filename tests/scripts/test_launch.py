@@ -12,7 +12,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "launch"
 ECHO = "import json, sys; print(json.dumps(sys.argv[1:]))"
-REAL = "from jaxgen.cli import main; main()"
+REAL = "from jaxgen.commands.main import main; main()"
 ODD = "a b $HOME $(id) $$ `x` 'q' \"r\" \\ @{name} %A"
 QUICK = """--data.name digits --data.size 8 --data.channels 1 --data.fit resize --batch-size 2 --evaluate-images 2
   --steps 2 --steps-per-dispatch 2 --log-every 2 --checkpoint-every 2 --evaluate-every 0 --picture-every 0 --depth 2

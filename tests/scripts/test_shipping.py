@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen import restorers
 from jaxgen.errors import UsageError
-from jaxgen.experiment.reopen import open_run
-from jaxgen.inference.restorer import restore
+from jaxgen.restoration import pretrained
+from jaxgen.restoration.restorer import restore
+from jaxgen.runs.reopen import open_run
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 TINY = (
@@ -44,19 +44,19 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
     recipe = shipping.RECIPES[name]._replace(words=f"{TINY} {small[0]}", sets=small[1])
     monkeypatch.setitem(shipping.RECIPES, name, recipe._replace(before=()))
     sha256 = shipping.make(name, str(folder), folder / "runs", folder, "a test")
-    monkeypatch.setattr(restorers, "FOLDER", folder)
-    monkeypatch.setitem(restorers.FILES, name, sha256)
-    card = restorers.read(name)[1]
+    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    monkeypatch.setitem(pretrained.FILES, name, sha256)
+    card = pretrained.read(name)[1]
     assert card.command == f"python experiments/{recipe.experiment}.py {recipe.words}"
     assert (card.trained, card.sha256) == ("a test", sha256)
     opened = open_run(folder / "runs" / name)
     image = np.random.default_rng(1).random((1, 16, 16, 1), np.float32)
     if name == "noise_level":
-        found = restorers.load_noise_level()(image)
+        found = pretrained.load_noise_level()(image)
         assert list(card.scores) == ["held-out pictures, error"]
     else:
         level = np.full_like(image, 0.1)
-        found = restorers.load_restorer(name).network(np.concatenate([image, level], -1))
+        found = pretrained.load_restorer(name).network(np.concatenate([image, level], -1))
         np.testing.assert_allclose(found, opened.objective.restore(opened.variables, image, level), atol=1e-6)
         # By itself, and with the level told by the network that is shipped already.
         hows = ("given", "given, ensemble", "estimated")
@@ -64,7 +64,7 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
         assert set(card.scores) == {"protocol", *ways}
         assert card.traits.told == "noise"
     assert np.isfinite(found).all()
-    assert restorers.as_text(card).splitlines()[0].split() == ["sha256", sha256]
+    assert pretrained.as_text(card).splitlines()[0].split() == ["sha256", sha256]
     json.dumps(card._asdict())
 
 
@@ -77,10 +77,10 @@ def test_a_network_is_trained_from_the_one_before(shipping, folder, monkeypatch)
     runs = [folder / "runs" / f"denoise_gray{part}" for part in ("-before-1", "-before-2", "")]
     first, before, after = map(open_run, runs)
     assert [opened.config.start for opened in (first, before, after)] == ["", str(runs[0]), str(runs[1])]
-    monkeypatch.setattr(restorers, "FOLDER", folder)
-    monkeypatch.setitem(restorers.FILES, "denoise_gray", sha256)
+    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    monkeypatch.setitem(pretrained.FILES, "denoise_gray", sha256)
     script = "python experiments/residual_unet.py"
-    assert restorers.read("denoise_gray")[1].command.split(" && ") == [
+    assert pretrained.read("denoise_gray")[1].command.split(" && ") == [
         f"{script} {words} --run RUN-before-1",
         f"{script} {words} --seed 1 --start RUN-before-1 --run RUN-before-2",
         f"{script} {words} --data.turn --start RUN-before-2 --run RUN",
@@ -105,14 +105,14 @@ SMALL = {
 def test_networks_for_other_damage_are_shipped_too(shipping, folder, monkeypatch, name):
     recipe = shipping.RECIPES[name]._replace(words=f"{TINY} {SMALL[name]}", before=())
     monkeypatch.setitem(shipping.RECIPES, name, recipe)
-    monkeypatch.setitem(restorers.FILES, name, shipping.make(name, str(folder), folder / "runs", folder, "a test"))
-    monkeypatch.setattr(restorers, "FOLDER", folder)
-    card = restorers.read(name)[1]
+    monkeypatch.setitem(pretrained.FILES, name, shipping.make(name, str(folder), folder / "runs", folder, "a test"))
+    monkeypatch.setattr(pretrained, "FOLDER", folder)
+    card = pretrained.read(name)[1]
     assert card.gives == recipe.gives
     assert card.traits.told == recipe.told
     assert all(score.startswith("held-out pictures, ") for score in card.scores)
     image = np.random.default_rng(1).random((16, 16, 3), np.float32)
-    network = restorers.load(name, card.gives)
+    network = pretrained.load(name, card.gives)
     found = restore(network, image, 1.0 if recipe.told == "mask" else None)
     assert found.shape == (16 * card.traits.scale, 16 * card.traits.scale, 1 if recipe.gives == "masks" else 3)
     opened = open_run(folder / "runs" / name)
@@ -125,18 +125,18 @@ def test_networks_for_other_damage_are_shipped_too(shipping, folder, monkeypatch
         expected = opened.objective.restore(opened.variables, image[None], told)
         np.testing.assert_allclose(network.network(inputs), expected, atol=1e-5)
     with pytest.raises(UsageError, match=f"{name} gives {card.gives} and not levels: take another network"):
-        restorers.load_noise_level(name)
+        pretrained.load_noise_level(name)
 
 
 def test_every_recipe_is_a_command_that_its_experiment_understands(shipping, load_experiment):
-    from jaxgen import command
+    from jaxgen.runs import command_line
 
     for recipe in shipping.RECIPES.values():
         module = load_experiment(recipe.experiment)
         for words in (*recipe.before, recipe.words):
-            config = command.parse(module.Config, words.split(), "", recipe.experiment)
+            config = command_line.parse(module.Config, words.split(), "", recipe.experiment)
             module.build(config)
-        assert set(shipping.fields(recipe, config)) <= set(restorers.NETWORKS[recipe.network].__dataclass_fields__)
+        assert set(shipping.fields(recipe, config)) <= set(pretrained.NETWORKS[recipe.network].__dataclass_fields__)
 
 
 def test_what_cannot_be_shipped_is_told(shipping, tmp_path):

@@ -28,11 +28,11 @@ def recipe(studies):
 
 
 def test_every_recipe_is_a_command_that_its_experiment_understands(studies, load_experiment):
-    from jaxgen import command
+    from jaxgen.runs import command_line
 
     for recipe in studies[0].RECIPES.values():
         words = studies[1].command(recipe, "DIR", 3, Path("RUN"))
-        config = command.parse(load_experiment(recipe.experiment).Config, words[1:], "", words[0])
+        config = command_line.parse(load_experiment(recipe.experiment).Config, words[1:], "", words[0])
         assert (config.seed, config.run, config.evaluate_with) == (3, "RUN", recipe.data)
         assert config.data.name == recipe.data
         load_experiment(recipe.experiment).build(config)

@@ -6,7 +6,7 @@ import pytest
 
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.experiment.run import train
+from jaxgen.runs.train import train
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 DIGITS = DataConfig(name="digits", size=18, channels=1, classes=10, share=0.2)

@@ -288,7 +288,7 @@ def test_without_optuna_a_sweep_says_what_to_install(experiments, tmp_path):
     script = textwrap.dedent("""
         import sys
         sys.modules["optuna"] = None
-        from jaxgen.cli import main
+        from jaxgen.commands.main import main
         main(["sweep", sys.argv[1], "--search", "hyper.b1=uniform:0:0.5"])
     """)
     words = [sys.executable, "-c", script, str(experiments / "gan_mlp.py")]

@@ -11,7 +11,7 @@ import pytest
 
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.experiment.run import batch_shapes, make_feed, prepare
+from jaxgen.runs.train import batch_shapes, make_feed, prepare
 from jaxgen.sweeps.population import Answerer, Population, choose_execution, feed_members
 from jaxgen.training import execute
 
@@ -189,7 +189,7 @@ def test_a_run_that_is_not_finite_fails_and_leaves_the_others_alone(answer, toy_
 
 
 def test_every_run_leaves_its_history(answer, tmp_path):
-    from jaxgen.training.run_folder import RunFolder
+    from jaxgen.runs.disk.run_folder import RunFolder
 
     ledger, _ = answer(2, 2)
     for trial in ledger.finished():

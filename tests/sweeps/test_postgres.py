@@ -9,7 +9,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from jaxgen import cli
+from jaxgen.commands import main
 from jaxgen.sweeps.storage import open_storage
 
 TRIALS = 12
@@ -36,7 +36,7 @@ def postgres(tmp_path_factory):
 def processes():
     """Returns what starts processes that have imported what a sweep needs: four imports would take most of the time."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["jaxgen.sweeps.sweep", "jaxgen.cli", "flax", "optax", "orbax.checkpoint"])
+    context.set_forkserver_preload(["jaxgen.sweeps.sweep", "jaxgen.commands.main", "flax", "optax", "orbax.checkpoint"])
     return context
 
 
@@ -47,7 +47,7 @@ def start(processes, gan_mlp, url, folder):
         *("--storage", url, "--study", "shared", "--heartbeat", "1", "--members", "1", "--dir", str(folder)),
         *("--steps", "1000", "--evaluate-every", "500"),
     ]
-    process = processes.Process(target=cli.main, args=(["sweep", script, *options, *words],))
+    process = processes.Process(target=main.main, args=(["sweep", script, *options, *words],))
     process.start()
     return process
 

@@ -75,7 +75,7 @@ def test_a_run_whose_process_is_killed_is_taken_up_again(gan_mlp, tmp_path):
         f"""
 import os, signal, sys
 from pathlib import Path
-from jaxgen.experiment.scripts import load_script
+from jaxgen.runs.scripts import load_script
 marker = Path({str(tmp_path / "killed")!r})
 if sys.argv[0].endswith("child.py") and not marker.exists():
     marker.touch()

@@ -91,7 +91,7 @@ def test_a_space_that_makes_no_sense_is_told(gan, texts, words, told):
 
 
 def test_a_setting_is_the_configuration_that_its_command_line_asks_for(vae):
-    from jaxgen.command import parse
+    from jaxgen.runs.command_line import parse
 
     texts = (
         "hyper.learning-rate=log:1e-5:1e-3",

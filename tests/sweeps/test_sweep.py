@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxgen import cli
+from jaxgen.commands import main
 from jaxgen.errors import UsageError
 from jaxgen.sweeps import results, sweep
 
@@ -54,7 +54,7 @@ def test_the_best_setting_is_a_command_that_gives_its_value(swept, monkeypatch, 
     program, *words = shlex.split((folder / "results.md").read_text().splitlines()[-1])
     assert program == "jaxgen"
     with pytest.raises(SystemExit) as stop:
-        cli.main([*words, "--run", str(tmp_path / "run")])
+        main.main([*words, "--run", str(tmp_path / "run")])
     assert stop.value.code == 0
     last = json.loads((tmp_path / "run" / "metrics.jsonl").read_text().splitlines()[-1])
     expected = float(best["evaluation/pixel_frechet seed 0"])
@@ -222,7 +222,7 @@ def test_a_folder_that_cannot_be_made_is_told(gan_mlp, tmp_path):
 
 def command(gan_mlp, folder, *options):
     script, words = gan_mlp
-    code = "import sys; from jaxgen.cli import main; main(['sweep', *sys.argv[1:]])"
+    code = "import sys; from jaxgen.commands.main import main; main(['sweep', *sys.argv[1:]])"
     small = ["--steps", "6", "--evaluate-every", "2", *words]
     return [sys.executable, "-c", code, script, "--search", RATE, "--dir", str(folder), *options, *small]
 
@@ -267,7 +267,7 @@ def test_ctrl_c_keeps_what_was_found(gan_mlp, tmp_path):
 
 
 def test_a_second_sweep_in_the_same_folder_is_told(gan_mlp, tmp_path):
-    from jaxgen.training.run_folder import lock
+    from jaxgen.runs.disk.run_folder import lock
 
     script, words = gan_mlp
     with (

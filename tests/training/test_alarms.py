@@ -1,7 +1,7 @@
 import pytest
 
-from jaxgen.step.state import Alarm
 from jaxgen.training.alarms import Watch
+from jaxgen.training.state import Alarm
 
 LOW = Alarm("variance", low=0.1, advice="pack", patience=2)
 HIGH = Alarm("saturation", high=0.9, advice="penalise", patience=3)

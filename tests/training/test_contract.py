@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from jaxgen.data import Config as DataConfig
+from jaxgen.runs.disk.checkpoints import Checkpoints
+from jaxgen.runs.disk.digests import digest
 from jaxgen.training import execute
-from jaxgen.training.checkpoints import Checkpoints
-from jaxgen.training.digests import digest
 
 STEPS = 3
 DEVICES = 4

@@ -15,17 +15,18 @@ import jax
 import numpy as np
 import pytest
 
-from jaxgen import data, images
+from jaxgen import data
+from jaxgen.config.base import check
 from jaxgen.data import order
 from jaxgen.errors import UsageError
-from jaxgen.experiment.config import check
-from jaxgen.experiment.run import train
-from jaxgen.experiment.scripts import load_script
+from jaxgen.io import images
+from jaxgen.runs.disk.checkpoints import Checkpoints
+from jaxgen.runs.disk.leaves import to_numbers
+from jaxgen.runs.scripts import load_script
+from jaxgen.runs.train import train
 from jaxgen.training import distributed, execute
-from jaxgen.training.checkpoints import Checkpoints
-from jaxgen.training.leaves import to_numbers
 
-SCRIPT = Path(__file__).with_name("toy_experiment.py")
+SCRIPT = Path(__file__).parents[1] / "toy_experiment.py"
 PICTURES, BATCH = 40, 8
 FOR_EVER, EVERY = 1_000_000, 20
 

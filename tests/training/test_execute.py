@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from jaxgen import data
 from jaxgen.errors import UsageError
-from jaxgen.step.state import Objective
 from jaxgen.training import execute
+from jaxgen.training.state import Objective
 
 counts = st.integers(1, 4)
 
@@ -45,7 +45,7 @@ def counter(chunks=1, microbatches=1):
 
 
 def start():
-    from jaxgen.step.state import TrainState
+    from jaxgen.training.state import TrainState
 
     return TrainState(jnp.int32(0), jnp.float32(0), {}, {}, {}, {}, jax.random.key(0))
 
@@ -56,7 +56,7 @@ def dataset(request, tmp_path_factory):
     if request.param == "in memory":
         return data.load(config)
     path = tmp_path_factory.mktemp("set") / "images"
-    from jaxgen import images
+    from jaxgen.io import images
 
     for number, picture in enumerate(np.asarray(data.load(config).batch(0, 0, 40)["image"])):
         images.write(path / f"{number:02d}.png", picture)

@@ -7,9 +7,9 @@ import time
 import jax
 import pytest
 
-from jaxgen.training.checkpoints import Checkpoints
-from jaxgen.training.digests import digest
-from jaxgen.training.run_folder import RunFolder
+from jaxgen.runs.disk.checkpoints import Checkpoints
+from jaxgen.runs.disk.digests import digest
+from jaxgen.runs.disk.run_folder import RunFolder
 
 SIZE = 200_000
 OPTIONS = ("checkpoint_every=2", "log_every=2", "evaluate_every=4", "steps_per_dispatch=2", f"size={SIZE}")

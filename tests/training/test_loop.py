@@ -7,13 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen import images
 from jaxgen.errors import UsageError
-from jaxgen.step.state import Alarm, Selection
+from jaxgen.io import images
+from jaxgen.runs.disk.checkpoints import Checkpoints
+from jaxgen.runs.disk.digests import digest
+from jaxgen.runs.disk.run_folder import RunFolder
 from jaxgen.training import loop
-from jaxgen.training.checkpoints import Checkpoints
-from jaxgen.training.digests import digest
-from jaxgen.training.run_folder import RunFolder
+from jaxgen.training.state import Alarm, Selection
 from jaxgen.training.stopping import Interrupted, NonFiniteError
 
 CONFIG = {"config": {"rate": 0.1}}

@@ -1,0 +1,151 @@
+"""What an experiment in restoration can be told, and what its network and its objective take from that."""
+
+import dataclasses
+from typing import Any, ClassVar, Literal
+
+from jaxgen.config.base import Config, Effect, objective_options
+from jaxgen.config.damage import (
+    DAMAGE_EFFECTS,
+    HIDING,
+    WIDEST,
+    DamageHyper,
+    Kind,
+    check_probabilities,
+    make_degrade,
+    with_damage,
+)
+from jaxgen.config.features import feature_function
+from jaxgen.errors import UsageError
+from jaxgen.losses import adversarial
+from jaxgen.objectives.reconstruction_losses import FEATURE, weighted_sum
+
+ReconstructionLoss = Literal["mse", "l1", "charbonnier", "ssim", "total_variation", "feature"]
+
+
+@dataclasses.dataclass(frozen=True)
+class RestorationHyper(DamageHyper):
+    """Numbers of a recipe in restoration."""
+
+    mse_weight: float = 1.0
+    """Weight of the mean squared difference."""
+    l1_weight: float = 1.0
+    """Weight of the mean absolute difference."""
+    charbonnier_weight: float = 1.0
+    """Weight of the Charbonnier loss."""
+    ssim_weight: float = 1.0
+    """Weight of 1 − SSIM."""
+    total_variation_weight: float = 0.01
+    """Weight of the restored picture's total variation, for each value."""
+    feature_weight: float = 1.0
+    """Weight of the mean squared difference between features."""
+
+
+def with_loss(name: ReconstructionLoss):
+    """Returns what tells whether a configuration sums a loss."""
+    return lambda config: name in config.losses
+
+
+@dataclasses.dataclass(frozen=True)
+class RestorationConfig(Config):
+    """What every experiment in restoration can be told."""
+
+    damage: Kind = "noise"
+    """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all of them;
+    given: that of data.name pairs."""
+    told: bool = False
+    """Tell the network the level of noise, or the mask of what is hidden, by a further channel."""
+    losses: tuple[ReconstructionLoss, ...] = ("mse",)
+    """What the network is held to, summed; weights in hyper."""
+    features: str = ""
+    """Network whose features the feature loss compares: digits, mnist, fashion_mnist, or the .safetensors file of
+    VGG-19's weights that scripts/convert_vgg writes."""
+    hyper: RestorationHyper = RestorationHyper()
+
+    effects: ClassVar[tuple[Effect, ...]] = (
+        *Config.effects,
+        *DAMAGE_EFFECTS,
+        Effect(("told",), f"set damage to noise, {', '.join(HIDING)}", with_damage("noise", *HIDING)),
+        Effect(("features",), "add feature to losses", with_loss("feature")),
+        *(
+            Effect((f"hyper.{name}_weight",), f"add {name} to losses", with_loss(name))
+            for name in ("mse", "l1", "charbonnier", "ssim", "total_variation", "feature")
+        ),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class AdversarialHyper(RestorationHyper):
+    """Numbers of a recipe that restores against a discriminator."""
+
+    adversarial_weight: float = 1e-3
+    """Weight of the adversarial loss beside the reconstruction losses."""
+    discriminator_scale: float = 1.0
+    """Learning rate of the discriminator as a multiple of the generator's."""
+
+
+def check_mask(config: RestorationConfig) -> None:
+    """Raises UsageError where a network that needs a mask is told none."""
+    if not config.told or config.damage not in HIDING:
+        raise UsageError(
+            f"damage {config.damage}, told {config.told}: this network needs a mask; set damage to one of "
+            f"{', '.join(HIDING)}, and told"
+        )
+
+
+def image_channels(config: RestorationConfig) -> int | None:
+    """Returns the channels of the images where a guide follows them in a network's input, else None.
+
+    Raises:
+      UsageError: if their number is not told.
+    """
+    if not config.told or config.damage not in ("noise", *HIDING):
+        return None
+    if config.data.channels < 1:
+        raise UsageError("told needs the number of the pictures' channels: set data.channels to 1 or 3")
+    return config.data.channels
+
+
+def restoration_options(
+    config: RestorationConfig, axis_name: str | None, *, scale: int = 1, needs_clean: bool = True
+) -> dict[str, Any]:
+    """Returns what `make_restoration` takes from a configuration.
+
+    Args:
+      config: of the experiment.
+      axis_name: the mapped axis over which a batch is spread, or None.
+      scale: by how much the network makes images larger, and `downsample` smaller.
+      needs_clean: whether the objective is trained on clean pictures.
+    Raises:
+      UsageError: if an option is out of range.
+    """
+    hyper = config.hyper
+    for name, low, high in (
+        ("blur", hyper.blur_low, hyper.blur_high),
+        ("quality", hyper.quality_low, hyper.quality_high),
+        ("haze", hyper.haze_low, hyper.haze_high),
+    ):
+        if low > high:
+            raise UsageError(f"hyper.{name}_low is {low:g} and hyper.{name}_high is {high:g}: give them in order")
+    if not 0 <= hyper.margin <= WIDEST:
+        raise UsageError(f"hyper.margin is {hyper.margin:g}: give 0 to {WIDEST} pixels")
+    check_probabilities(hyper, "chance", "opaque")
+    if (config.damage == "downsample") != (scale > 1):
+        wanted = "choose another damage" if scale == 1 else "set damage to downsample"
+        raise UsageError(f"damage {config.damage}, and this network makes pictures {scale} times as large: {wanted}")
+    if (config.damage == "given") != (config.data.name == "pairs") and (needs_clean or config.damage != "given"):
+        raise UsageError(f"damage {config.damage} and data {config.data.name}: damage given belongs to data.name pairs")
+    features = feature_function(config.features, config.data.channels) if FEATURE in config.losses else None
+    return objective_options(config, axis_name) | {
+        "degrade": make_degrade(config.damage, told=config.told, scale=scale),
+        "loss": weighted_sum(config.losses, features),
+    }
+
+
+def adversarial_options(config: RestorationConfig, axis_name: str | None, *, scale: int = 1) -> dict[str, Any]:
+    """Returns what `make_adversarial_restoration` takes from a configuration with `adversary`, the adversarial loss.
+
+    Args, Raises: those of `restoration_options`.
+    """
+    options = restoration_options(config, axis_name, scale=scale)
+    content = options.pop("loss")
+    return options | {"content": content, "loss": getattr(adversarial, config.adversary)}

@@ -1,0 +1,87 @@
+"""What the variational experiments share: the options of a bound and of a likelihood."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from jaxgen.config.base import Config, Effect, Hyper, compute_dtype, objective_options
+from jaxgen.errors import UsageError
+from jaxgen.objectives.likelihoods import LIKELIHOODS
+
+GREY = "a Bernoulli likelihood of grey intensities is no probability of images; train with --binarise"
+
+
+@dataclass(frozen=True)
+class VariationalHyper(Hyper):
+    """Numbers of a variational recipe."""
+
+    kl_weight: float = 1.0
+    """Weight β of the divergence; 1 is the bound itself."""
+    free_bits: float = 0.0
+    """Nats of divergence that each latent has for nothing, so that it is not pushed to the prior."""
+    likelihood_scale: float = 0.1
+    """Standard deviation of the Gaussian likelihood, as a part of the range from black to white."""
+
+
+@dataclass(frozen=True)
+class VariationalConfig(Config):
+    """Options of variational experiments."""
+
+    latent: int = 20
+    """Size of the code."""
+    likelihood: Literal["bernoulli", "gaussian", "logistic"] = "bernoulli"
+    """What the decoder gives of a pixel: the logit of white, the mean of a Gaussian, or mean and scale of a logistic
+    distribution over the 256 levels."""
+    samples: int = 1
+    """Codes drawn for each image; with more than one the bound is importance-weighted."""
+    binarise: bool = False
+    """Draw every pixel black or white anew in each step, white with its intensity as probability."""
+    batch_size: int = 128
+    """Images that one gradient sees, over all devices."""
+    hyper: VariationalHyper = VariationalHyper(learning_rate=1e-3)
+
+    effects: ClassVar[tuple[Effect, ...]] = (
+        *Config.effects,
+        Effect(
+            ("hyper.likelihood_scale",), "set likelihood to gaussian", lambda config: config.likelihood == "gaussian"
+        ),
+        Effect(("hyper.free_bits",), "set samples to 1", lambda config: config.samples == 1),
+    )
+
+
+def takes_grey_for_binary(config: Config) -> bool:
+    """Returns whether an experiment's likelihood is of black and white and its images come as they are."""
+    if not isinstance(config, VariationalConfig):
+        return False
+    return LIKELIHOODS[config.likelihood].levels == 2 and not config.binarise
+
+
+def variational_options(config: VariationalConfig, axis_name: str | None) -> dict[str, Any]:
+    """Returns what `make_vae` takes from a configuration.
+
+    Raises:
+      UsageError: if the likelihood is of levels that the data do not have, or a scale is 0.
+    """
+    if config.data.dequantise and LIKELIHOODS[config.likelihood].levels > 2:
+        raise UsageError(
+            f"likelihood {config.likelihood} is of {LIKELIHOODS[config.likelihood].levels} levels, and data.dequantise "
+            "makes intensities continuous: leave it out, or set likelihood to gaussian"
+        )
+    if config.likelihood == "gaussian" and config.hyper.likelihood_scale <= 0:
+        raise UsageError("hyper.likelihood_scale is 0: a Gaussian needs a standard deviation above 0")
+    return objective_options(config, axis_name) | {
+        "latent": config.latent,
+        "likelihood": config.likelihood,
+        "samples": config.samples,
+        "binarise": config.binarise,
+    }
+
+
+def network_options(config: VariationalConfig) -> dict[str, Any]:
+    """Returns what every network of `models.vae` takes from a configuration."""
+    return {
+        "size": config.data.size,
+        "channels": config.data.channels,
+        "latent": config.latent,
+        "numbers": LIKELIHOODS[config.likelihood].numbers,
+        "dtype": compute_dtype(config),
+    }

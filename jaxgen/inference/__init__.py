@@ -1,1 +1,0 @@
-"""Trained networks on pictures of any size: tiles, ensembles, the level of noise."""

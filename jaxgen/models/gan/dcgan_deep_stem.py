@@ -1,0 +1,106 @@
+"""The deep-stem variant of DCGAN at 128×128: five dense layers before the transposed convolutions.
+
+Every layer is followed by LeakyReLU 0.2 and then batch norm; initial weights as in `dcgan`.
+"""
+
+from functools import partial
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+from jax.typing import DTypeLike
+
+from jaxgen.errors import UsageError
+from jaxgen.models.gan.dcgan import kernel_init, leaky_relu, scale_init
+from jaxgen.nn.heads import discriminator_head
+from jaxgen.nn.layers import BatchNorm, Conv, ConvTranspose, Dense, Maps, at_least_float32, make_norm
+
+SIZE = 128
+
+
+def require_size(height: int, width: int) -> None:
+    """Raises UsageError where an image is not 128×128."""
+    if (height, width) != (SIZE, SIZE):
+        raise UsageError(
+            f"image size {height}x{width}: the deep-stem dcgan takes {SIZE}x{SIZE} only; set data.size {SIZE}, or the "
+            "variant to radford"
+        )
+
+
+class Generator(nn.Module):
+    """Latent vectors to images of 128×128 pixels.
+
+    Attributes:
+      size: side of the images, pixels: 128.
+      channels: of the images.
+      width: channels of the last map, to which all other widths are in proportion.
+      axis_name: the mapped axis over which batch norm is synchronised, or None.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    size: int = SIZE
+    channels: int = 3
+    width: int = 64
+    axis_name: str | None = None
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, latent: Array, train: bool) -> Array:
+        """Returns float[batch, 128, 128, channels] in [-1, 1] from float[batch, latent]."""
+        require_size(self.size, self.size)
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        linear = {"kernel_init": kernel_init} | dtypes
+        norm = partial(BatchNorm, self.axis_name, scale_init=scale_init, **dtypes)
+
+        x, features = latent, 8 * self.width
+        for i, units in enumerate((2 * self.width, 2 * self.width, 16 * self.width, 16 * self.width, 16 * features)):
+            x = leaky_relu(Dense(units, name=f"dense_{i}", **linear)(x))
+            x = norm(name=f"dense_norm_{i}")(x, train)
+        x = x.reshape(-1, 4, 4, features)
+        for i in range(4):
+            x = leaky_relu(ConvTranspose(features >> i, name=f"conv_{i}", **linear)(x))
+            x = norm(name=f"norm_{i}")(x, train)
+        return jnp.tanh(at_least_float32(ConvTranspose(self.channels, name="image", **linear)(x)))
+
+
+class Discriminator(nn.Module):
+    """Images of 128×128 pixels to logits: four convolutions of stride 2. No norm on the first layer.
+
+    Attributes:
+      norm: "batch"; "layer", "spectral" or "none" where examples must not be coupled.
+      width: channels of the first map; each map after has twice those of the one before.
+      axis_name: the mapped axis over which batch norm is synchronised, or None.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+      classes: number of classes that labels name; 0: no labels.
+      kernels: of minibatch discrimination, which couples the examples of a batch; 0: none.
+    """
+
+    norm: str = "batch"
+    width: int = 64
+    axis_name: str | None = None
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+    classes: int = 0
+    kernels: int = 0
+
+    @nn.compact
+    def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
+        """Returns logits, float[batch], of images float[batch, 128, 128, channel] in [-1, 1].
+
+        `labels` are int32[batch, images packed into one], where there are classes.
+        """
+        require_size(*images.shape[1:3])
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        norm = make_norm(self.norm, self.axis_name, scale_init, **dtypes)
+        linear = {"spectral": self.norm == "spectral", "kernel_init": kernel_init}
+
+        x = images
+        for i in range(4):
+            x = leaky_relu(Conv(self.width << i, 4, 2, name=f"conv_{i}", **linear, **dtypes)(x, train))
+            x = norm(x, train, f"norm_{i}") if i else x
+        x = Maps(name="maps")(x)
+        ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
+        return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)

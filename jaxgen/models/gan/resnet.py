@@ -1,0 +1,181 @@
+"""The residual generator and critic of WGAN-GP for small images.
+
+Upsampling is nearest-neighbour, downsampling mean pooling; shortcuts that change size or width are 1×1 convolutions,
+computed at the smaller of both sizes, where they give the same numbers for a quarter of the work.
+Reference: Gulrajani et al. 2017, appendix F, table 5 (CIFAR-10), with the initial weights and the first critic block of
+the authors' code.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+from jax.nn.initializers import variance_scaling
+from jax.typing import DTypeLike
+
+from jaxgen.nn.attention import SelfAttention, require_side
+from jaxgen.nn.heads import discriminator_head
+from jaxgen.nn.layers import BatchNorm, Conv, ConvMeanPool, Dense, Maps, UpsampleConv, at_least_float32, make_norm
+from jaxgen.nn.sizes import pyramid
+
+before_relu = variance_scaling(2.0, "fan_avg", "uniform")
+linear_init = variance_scaling(1.0, "fan_avg", "uniform")
+
+
+def upsample(x: Array) -> Array:
+    """Returns nearest-neighbour upsampling by two, float[b, h, w, c] -> float[b, 2h, 2w, c]."""
+    return x.repeat(2, axis=1).repeat(2, axis=2)
+
+
+def mean_pool(x: Array) -> Array:
+    """Returns 2×2 mean pooling, float[b, 2h, 2w, c] -> float[b, h, w, c]."""
+    batch, height, width, channels = x.shape
+    return x.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))
+
+
+class UpBlock(nn.Module):
+    """A residual block of the generator: twice the size, the same width."""
+
+    axis_name: str | None
+    dtype: DTypeLike | None
+    param_dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool) -> Array:
+        """Returns float[batch, 2 · height, 2 · width, channel]."""
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        features = x.shape[-1]
+        shortcut = upsample(Conv(features, 1, kernel_init=linear_init, name="shortcut", **dtypes)(x))
+        x = jax.nn.relu(BatchNorm(self.axis_name, name="norm_0", **dtypes)(x, train))
+        x = UpsampleConv(features, kernel_init=before_relu, name="conv_0", **dtypes)(x)
+        x = jax.nn.relu(BatchNorm(self.axis_name, name="norm_1", **dtypes)(x, train))
+        return shortcut + Conv(features, kernel_init=before_relu, name="conv_1", **dtypes)(x)
+
+
+class CriticBlock(nn.Module):
+    """A residual block of the critic.
+
+    Attributes:
+      features: channels of the output.
+      first: whether the input is an image: it is not rectified, and no activation of this block is normalised.
+      down: whether the size is halved.
+      norm: see `Critic`.
+      axis_name: the mapped axis over which batch norm is synchronised, or None.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    features: int
+    first: bool
+    down: bool
+    norm: str
+    axis_name: str | None
+    dtype: DTypeLike | None
+    param_dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool) -> Array:
+        """Returns float[batch, height, width, features], height and width halved where `down`."""
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        linear = {"spectral": self.norm == "spectral"} | dtypes
+        norm = make_norm("none" if self.first else self.norm, self.axis_name, **dtypes)
+        shortcut = mean_pool(x) if self.down else x
+        if self.down or x.shape[-1] != self.features:
+            shortcut = Conv(self.features, 1, kernel_init=linear_init, name="shortcut", **linear)(shortcut, train)
+        if not self.first:
+            x = jax.nn.relu(norm(x, train, "norm_0"))
+        x = Conv(self.features, kernel_init=before_relu, name="conv_0", **linear)(x, train)
+        x = jax.nn.relu(norm(x, train, "norm_1"))
+        last = ConvMeanPool if self.down else Conv
+        return shortcut + last(self.features, kernel_init=before_relu, name="conv_1", **linear)(x, train)
+
+
+class Generator(nn.Module):
+    """Latent vectors to images: a map of 4×4 or 7×7 pixels, doubled by one block after the other.
+
+    Attributes:
+      size: side of the images, pixels: 28, 32, 64 or another of `sizes.PYRAMIDS`.
+      channels: of the images.
+      width: channels of every map.
+      attention: side of the map that attends to itself; 0: none does.
+      axis_name: the mapped axis over which batch norm is synchronised, or None.
+      remat: whether the backward pass computes each block again instead of remembering its activations.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    size: int = 32
+    channels: int = 3
+    width: int = 128
+    attention: int = 0
+    axis_name: str | None = None
+    remat: bool = False
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, latent: Array, train: bool) -> Array:
+        """Returns float[batch, size, size, channels] in [-1, 1] from float[batch, latent]."""
+        base, doublings = pyramid(self.size, self.size, "resnet")
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        linear = {"kernel_init": linear_init} | dtypes
+        block = nn.remat(UpBlock, static_argnums=2) if self.remat else UpBlock
+        x = Dense(base * base * self.width, name="project", **linear)(latent).reshape(-1, base, base, self.width)
+        require_side(self.attention, [base << i for i in range(1, doublings + 1)], "generator")
+        for i in range(doublings):
+            x = block(self.axis_name, name=f"block_{i}", **dtypes)(x, train)
+            if x.shape[1] == self.attention:
+                x = SelfAttention(name="attention", **dtypes)(x, train)
+        x = jax.nn.relu(BatchNorm(self.axis_name, name="norm", **dtypes)(x, train))
+        return jnp.tanh(at_least_float32(Conv(self.channels, name="image", **linear)(x)))
+
+
+class Critic(nn.Module):
+    """Images to logits: blocks that halve the size until it is at most 8, two that keep it, the mean over pixels.
+
+    Attributes:
+      norm: "none", "layer" or "spectral"; "batch" couples the examples of a batch and excludes a gradient penalty.
+      width: channels of every map.
+      attention: side of the map that attends to itself; 0: none does.
+      axis_name: the mapped axis over which batch norm is synchronised, or None.
+      remat: whether the backward pass computes each block again instead of remembering its activations.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+      classes: number of classes that labels name; 0: no labels.
+      kernels: of minibatch discrimination, which couples the examples of a batch; 0: none.
+    """
+
+    norm: str = "none"
+    width: int = 128
+    attention: int = 0
+    axis_name: str | None = None
+    remat: bool = False
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+    classes: int = 0
+    kernels: int = 0
+
+    @nn.compact
+    def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
+        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1].
+
+        `labels` are int32[batch, images packed into one], where there are classes.
+        """
+        pyramid(*images.shape[1:3], "resnet")
+        halvings = max(1, math.ceil(math.log2(images.shape[1] / 8)))
+        fields = {"norm": self.norm, "axis_name": self.axis_name, "dtype": self.dtype, "param_dtype": self.param_dtype}
+        block = nn.remat(CriticBlock, static_argnums=2) if self.remat else CriticBlock
+        require_side(self.attention, [images.shape[1] >> i for i in range(1, halvings + 1)], "discriminator")
+        x = images
+        for i in range(halvings + 2):
+            x = block(self.width, first=i == 0, down=i < halvings, name=f"block_{i}", **fields)(x, train)
+            if i < halvings and x.shape[1] == self.attention:
+                x = SelfAttention(
+                    self.norm == "spectral", dtype=self.dtype, param_dtype=self.param_dtype, name="attention"
+                )(x, train)
+        x = at_least_float32(Maps(name="maps")(jax.nn.relu(x))).mean((1, 2))
+        ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
+        linear = {"spectral": self.norm == "spectral", "kernel_init": linear_init, "param_dtype": self.param_dtype}
+        return discriminator_head(self, x, train, labels, **ends, **linear)

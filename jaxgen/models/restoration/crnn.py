@@ -1,0 +1,110 @@
+"""A small convolutional encoder and decoder with batch norm and dropout, applied once or again and again.
+
+Two stages of two convolutions with pooling go down, two transposed convolutions with one convolution each go up. The
+recurrent variant is the same network unrolled in time: at each turn it sees the damaged image and its last estimate.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+from jax.nn.initializers import he_normal
+from jax.typing import DTypeLike
+
+from jaxgen.models.features.classifier import max_pool
+from jaxgen.nn.layers import BatchNorm, Conv, ConvTranspose, Dropout, at_least_float32
+from jaxgen.nn.padding import crop, pad_to_multiple
+
+
+class Pass(nn.Module):
+    """One pass through the network, in [0, 1].
+
+    Attributes:
+      widths: filters of each stage on the way down; their order is reversed on the way up.
+      channels: of the image.
+      dropout: share of each stage's activations that is dropped in training.
+      axis_name: the mapped axis over whose devices batch statistics are averaged, or None.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    widths: tuple[int, ...]
+    channels: int
+    dropout: float
+    axis_name: str | None
+    dtype: DTypeLike | None
+    param_dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Array, keys: Array | None, train: bool) -> Array:
+        """Returns float[batch, height, width, channels] of sides that are multiples of 2ⁿ for n stages."""
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        for stage, width in enumerate(self.widths):
+            for i in range(2):
+                x = jax.nn.relu(self.normed(self.conv(x, width, f"down_{stage}_{i}"), f"down_{stage}_{i}", train))
+            x = Dropout(self.dropout, name=f"down_{stage}_dropout")(max_pool(x), keys, train)
+        for stage, width in enumerate(reversed(self.widths)):
+            x = ConvTranspose(width, 2, name=f"up_{stage}_grow", **dtypes)(x)
+            x = self.conv(self.normed(x, f"up_{stage}_0", train), width, f"up_{stage}")
+            x = jax.nn.relu(self.normed(x, f"up_{stage}_1", train))
+            x = Dropout(self.dropout, name=f"up_{stage}_dropout")(x, keys, train)
+        return jax.nn.sigmoid(at_least_float32(Conv(self.channels, name="image", **dtypes)(x)))
+
+    def conv(self, x: Array, width: int, name: str) -> Array:
+        """Returns x after a 3×3 convolution, whose bias the norm behind it would take away."""
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        return Conv(width, use_bias=False, kernel_init=he_normal(), name=f"{name}_conv", **dtypes)(x)
+
+    def normed(self, x: Array, name: str, train: bool) -> Array:
+        """Returns x after batch norm."""
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        return BatchNorm(self.axis_name, name=f"{name}_norm", **dtypes)(x, train)
+
+
+class CRNN(nn.Module):
+    """Restored images in [0, 1], of any height and width.
+
+    Attributes:
+      turns: passes; from 2 on the network is recurrent, and sees its last estimate beside the damaged image.
+      widths: filters of each stage on the way down; their order is reversed on the way up.
+      dropout: share of each stage's activations that is dropped in training.
+      channels: of the image, the first ones of the input; None: all, and there is no guide.
+      axis_name: the mapped axis over whose devices batch statistics are averaged, or None.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    turns: int = 1
+    widths: tuple[int, ...] = (32, 64)
+    dropout: float = 0.5
+    channels: int | None = None
+    axis_name: str | None = None
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+
+    @property
+    def multiple(self) -> int:
+        """To a multiple of how many pixels sides are padded."""
+        return 2 ** len(self.widths)
+
+    @nn.compact
+    def __call__(self, inputs: Array, train: bool, keys: Array | None = None) -> Array:
+        """Returns restored images.
+
+        Args:
+          inputs: float[batch, height, width, channels + guides]: damaged images in [0, 1], then guides.
+          train: whether batch statistics are computed and updated and activations dropped.
+          keys: key[batch], one for each example, of dropout; may be None where `train` is False.
+        Returns:
+          float[batch, height, width, channels] in [0, 1].
+        """
+        channels = self.channels or inputs.shape[-1]
+        padded = pad_to_multiple(inputs, self.multiple)
+        once = Pass(self.widths, channels, self.dropout, self.axis_name, self.dtype, self.param_dtype, name="pass")
+        if self.turns == 1:
+            return crop(once(padded, keys, train), inputs.shape[1:3])
+        estimate = padded[..., :channels]
+        for _ in range(self.turns):
+            # The same units are dropped at every turn: the network is one, not an ensemble.
+            estimate = once(jnp.concatenate([padded, estimate], -1), keys, train)
+        return crop(estimate, inputs.shape[1:3])

@@ -1,0 +1,80 @@
+"""The network whose structure is the prior of Deep Image Prior: noise in, a picture out.
+
+Reference: Ulyanov, Vedaldi, Lempitsky 2018, supplementary material, figure 21.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+from jax.typing import DTypeLike
+
+from jaxgen.degradations.resampling import resize
+from jaxgen.nn.layers import Conv, InstanceNorm, at_least_float32
+from jaxgen.nn.padding import crop, pad_to_multiple
+
+SLOPE = 0.2
+
+
+class Hourglass(nn.Module):
+    """Pictures in [0, 1] of the input's size: down by strides, up by bilinear interpolation, with thin connections.
+
+    Statistics are of each example, which are batch norm's where a batch is one picture.
+
+    Attributes:
+      channels: of the picture.
+      width: channels of every level.
+      levels: halvings.
+      skip: channels of what goes across at each level.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    channels: int = 3
+    width: int = 128
+    levels: int = 5
+    skip: int = 4
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+
+    @property
+    def multiple(self) -> int:
+        """To a multiple of how many pixels sides are padded."""
+        return 2**self.levels
+
+    @nn.compact
+    def __call__(self, noise: Array, train: bool) -> Array:
+        """Returns pictures.
+
+        Args:
+          noise: float[batch, height, width, any].
+          train: without effect: training and inference are the same.
+        Returns:
+          float[batch, height, width, channels] in [0, 1].
+        """
+        del train
+        x = self.level(pad_to_multiple(noise, self.multiple), 0)
+        x = Conv(self.channels, 1, name="image", dtype=self.dtype, param_dtype=self.param_dtype)(x)
+        return crop(jax.nn.sigmoid(at_least_float32(x)), noise.shape[1:3])
+
+    def level(self, x: Array, number: int) -> Array:
+        """Returns what a level, and all below it, make of its input, in the input's size."""
+        across = self.block(x, self.skip, 1, 1, f"skip_{number}")
+        below = self.block(x, self.width, 3, 2, f"shrink_{number}")
+        below = self.block(below, self.width, 3, 1, f"down_{number}")
+        if number + 1 < self.levels:
+            below = self.level(below, number + 1)
+        grown = resize(below, *x.shape[1:3], "bilinear")
+        x = InstanceNorm(name=f"join_{number}", **self.dtypes)(jnp.concatenate([across, grown], -1))
+        x = self.block(x, self.width, 3, 1, f"up_{number}")
+        return self.block(x, self.width, 1, 1, f"mix_{number}")
+
+    @property
+    def dtypes(self) -> dict:
+        """The precision of every layer."""
+        return {"dtype": self.dtype, "param_dtype": self.param_dtype}
+
+    def block(self, x: Array, width: int, side: int, stride: int, name: str) -> Array:
+        """Returns x after a convolution, its norm and a leaky ReLU."""
+        x = Conv(width, side, stride, name=name, **self.dtypes)(x)
+        return jax.nn.leaky_relu(InstanceNorm(name=f"{name}_norm", **self.dtypes)(x), SLOPE)

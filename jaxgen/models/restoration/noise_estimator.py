@@ -1,0 +1,53 @@
+"""A network that tells how strong the noise in an image is, from the places where it can be told from texture."""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+from jax.nn.initializers import he_normal
+from jax.typing import DTypeLike
+
+from jaxgen.nn.layers import Conv, at_least_float32
+from jaxgen.nn.padding import pad_to_multiple
+from jaxgen.nn.pixel_shuffle import space_to_depth
+
+FACTOR = 2
+UNIT = 25 / 255
+"""Level of which the network's last layer sees the size of 1."""
+
+
+class NoiseLevel(nn.Module):
+    """Standard deviation of white noise in images of one channel.
+
+    Every place gives an estimate and a weight; what is told is the weighted mean, so that a flat sky speaks for the
+    grass beside it.
+
+    Attributes:
+      depth: 3×3 convolutions, on the image at half its size.
+      width: channels of every map.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    depth: int = 5
+    width: int = 32
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: Array, train: bool) -> Array:
+        """Returns the level of noise in each image.
+
+        Args:
+          images: float[batch, height, width, 1] in [0, 1] with noise added.
+          train: has no effect.
+        Returns:
+          float[batch], standard deviation in units of the [0, 1] range.
+        """
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        x = space_to_depth(pad_to_multiple(images, FACTOR), FACTOR)
+        for i in range(self.depth - 1):
+            x = jax.nn.relu(Conv(self.width, kernel_init=he_normal(), name=f"conv_{i}", **dtypes)(x))
+        x = at_least_float32(Conv(2, name="last", **dtypes)(x)).reshape(x.shape[0], -1, 2)
+        weight = jax.nn.softmax(x[..., 1], axis=1)
+        return UNIT * (weight * jax.nn.softplus(x[..., 0])).sum(1)

@@ -1,0 +1,100 @@
+"""A U-Net of residual blocks on pixels moved into channels.
+
+No convolution has a bias and nothing is normalised, so the network is homogeneous: an image and its noise level map
+scaled together give the same result scaled, and a denoiser holds at noise levels that it was not trained for.
+
+Reference: Zhang, Li, Zuo, Zhang, Van Gool, Timofte 2021 (DRUNet), section 3; Mohan et al. 2020 (no bias).
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+from jax.nn.initializers import he_normal, lecun_normal, zeros
+from jax.typing import DTypeLike
+
+from jaxgen.nn.layers import Conv, ConvTranspose, at_least_float32
+from jaxgen.nn.padding import crop, pad_to_multiple
+from jaxgen.nn.pixel_shuffle import depth_to_space, space_to_depth
+
+
+class ResidualBlock(nn.Module):
+    """An image plus two convolutions of it with a ReLU between them; it starts as the identity.
+
+    Attributes:
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    dtype: DTypeLike | None
+    param_dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Returns float[batch, height, width, channel], the input's shape."""
+        fields = {"use_bias": False, "dtype": self.dtype, "param_dtype": self.param_dtype}
+        branch = jax.nn.relu(Conv(x.shape[-1], kernel_init=he_normal(), name="conv_0", **fields)(x))
+        return x + Conv(x.shape[-1], kernel_init=zeros, name="conv_1", **fields)(branch)
+
+
+class ResidualUNet(nn.Module):
+    """Restored images, of any height and width: the damaged ones plus what the network adds.
+
+    Each level adds its input to its output. The next level has half the sides, by a 2×2 convolution of stride 2 down
+    and a transposed one up.
+
+    Attributes:
+      widths: channels of each level, from the finest.
+      blocks: residual blocks of each level, on the way down and again on the way up; the last level has them once.
+      channels: of the image, the first ones of the input; None: all, and there is no guide.
+      factor: side of the blocks of pixels that are moved into channels first.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    widths: tuple[int, ...] = (24, 48, 96)
+    blocks: int = 2
+    channels: int | None = None
+    factor: int = 2
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+
+    @property
+    def multiple(self) -> int:
+        """To a multiple of how many pixels sides are padded."""
+        return self.factor * 2 ** (len(self.widths) - 1)
+
+    @nn.compact
+    def __call__(self, inputs: Array, train: bool) -> Array:
+        """Returns restored images.
+
+        Args:
+          inputs: float[batch, height, width, channels + guides]: damaged images in [0, 1], then guides, such as the
+            noise's standard deviation at each pixel.
+          train: without effect: training and inference are the same.
+        Returns:
+          float[batch, height, width, channels].
+        """
+        channels = self.channels or inputs.shape[-1]
+        fields = {"use_bias": False, "dtype": self.dtype, "param_dtype": self.param_dtype}
+        x = space_to_depth(pad_to_multiple(inputs, self.multiple), self.factor)
+        x = self.level(Conv(self.widths[0], kernel_init=lecun_normal(), name="head", **fields)(x), 0, fields)
+        x = Conv(channels * self.factor**2, kernel_init=zeros, name="tail", **fields)(x)
+        added = crop(depth_to_space(at_least_float32(x), self.factor), inputs.shape[1:3])
+        return inputs[..., :channels] + added
+
+    def level(self, x: Array, number: int, fields: dict) -> Array:
+        """Returns what a level, and all below it, make of its input."""
+        result = self.chain(x, f"down_{number}")
+        if number + 1 < len(self.widths):
+            below = Conv(self.widths[number + 1], 2, stride=2, name=f"shrink_{number}", **fields)(result)
+            below = self.level(below, number + 1, fields)
+            result = ConvTranspose(self.widths[number], 2, name=f"grow_{number}", **fields)(below)
+            result = self.chain(result, f"up_{number}")
+        return x + result
+
+    def chain(self, x: Array, name: str) -> Array:
+        """Returns x after residual blocks."""
+        for i in range(self.blocks):
+            x = ResidualBlock(self.dtype, self.param_dtype, name=f"{name}_{i}")(x)
+        return x

@@ -1,0 +1,169 @@
+"""Recurrent networks that read an image as sequences: along its rows in both directions, then along its columns.
+
+Each sweep carries what it has seen across the whole image, so that two of them, one along each axis, let every pixel
+know of every other.
+Reference: Elman 1990 (the simple cell); Cho et al. 2014 (GRU); Visin et al. 2015 (ReNet: sweeps over rows and columns).
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from flax.linen.dtypes import promote_dtype
+from jax import Array, lax
+from jax.nn.initializers import lecun_normal, orthogonal, zeros
+from jax.typing import DTypeLike
+
+from jaxgen.nn.layers import Dense, at_least_float32
+from jaxgen.nn.padding import crop, pad_to_multiple
+from jaxgen.nn.pixel_shuffle import depth_to_space, space_to_depth
+
+Cell = Literal["elman", "gru"]
+GATES = {"elman": 1, "gru": 3}
+
+
+def elman(drive: Array, fed_back: Array, hidden: Array) -> Array:
+    """Returns h_t = tanh(W x_t + U h_{t−1} + b).
+
+    Args:
+      drive: W x_t + b, float[n, hidden].
+      fed_back: U h_{t−1}, float[n, hidden].
+      hidden: h_{t−1}, which this cell sees through U alone.
+    """
+    del hidden
+    return jnp.tanh(drive + fed_back)
+
+
+def gru(drive: Array, fed_back: Array, hidden: Array) -> Array:
+    """Returns h_t = (1 − z) n + z h_{t−1}, z and r gates, n = tanh(W_n x_t + r · U_n h_{t−1} + b).
+
+    Args:
+      drive: W x_t + b of (z, r, n), float[n, 3 · hidden].
+      fed_back: U h_{t−1} of the same, float[n, 3 · hidden].
+      hidden: h_{t−1}, float[n, hidden].
+    Reference: Cho et al. 2014, equations 5 to 8, with the reset gate behind the product, as PyTorch's and cuDNN's.
+    """
+    (z, r, n), (past_z, past_r, past_n) = (jnp.split(x, 3, -1) for x in (drive, fed_back))
+    keep, reset = jax.nn.sigmoid(z + past_z), jax.nn.sigmoid(r + past_r)
+    return (1 - keep) * jnp.tanh(n + reset * past_n) + keep * hidden
+
+
+CELLS: dict[str, Callable[[Array, Array, Array], Array]] = {"elman": elman, "gru": gru}
+
+
+class Recurrence(nn.Module):
+    """The hidden states of a cell along sequences, from the first element to the last.
+
+    Attributes:
+      hidden: size of the state.
+      cell: "elman" or "gru".
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    hidden: int
+    cell: Cell
+    dtype: DTypeLike | None
+    param_dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, sequences: Array, first: Array | None = None) -> tuple[Array, Array]:
+        """Returns the states at every element, and the last one, with which a further part of the sequences goes on.
+
+        Args:
+          sequences: float[n, length, channel].
+          first: float[n, hidden], the state before the first element; None: zeros.
+        Returns:
+          (float[n, length, hidden], float[n, hidden]).
+        """
+        gates = GATES[self.cell] * self.hidden
+        inward = self.param("inward", lecun_normal(), (sequences.shape[-1], gates), self.param_dtype)
+        recurrent = self.param("recurrent", orthogonal(), (self.hidden, gates), self.param_dtype)
+        bias = self.param("bias", zeros, (gates,), self.param_dtype)
+        sequences, inward, recurrent, bias = promote_dtype(sequences, inward, recurrent, bias, dtype=self.dtype)
+        # One product for all elements: only what depends on the last state is left inside the loop.
+        drives = (sequences @ inward + bias).swapaxes(0, 1)
+        start = (
+            jnp.zeros((sequences.shape[0], self.hidden), drives.dtype) if first is None else first.astype(drives.dtype)
+        )
+
+        def turn(state: Array, drive: Array) -> tuple[Array, Array]:
+            state = CELLS[self.cell](drive, state @ recurrent, state)
+            return state, state
+
+        last, states = lax.scan(turn, start, drives)
+        return states.swapaxes(0, 1), last
+
+
+class Sweep(nn.Module):
+    """The states of two recurrences along the rows of an image, one in each direction.
+
+    Attributes:
+      hidden: size of each state.
+      cell: "elman" or "gru".
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    hidden: int
+    cell: Cell
+    dtype: DTypeLike | None
+    param_dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """Returns float[batch, height, width, 2 · hidden] of float[batch, height, width, channel]."""
+        rows = x.reshape(-1, *x.shape[2:])
+        fields = (self.hidden, self.cell, self.dtype, self.param_dtype)
+        onward, _ = Recurrence(*fields, name="onward")(rows)
+        back, _ = Recurrence(*fields, name="back")(rows[:, ::-1])
+        return jnp.concatenate([onward, back[:, ::-1]], -1).reshape(*x.shape[:3], -1)
+
+
+class RNN(nn.Module):
+    """Restored images, of any height and width: the damaged ones plus what the network adds.
+
+    Attributes:
+      hidden: size of each state; a sweep has two of them.
+      layers: pairs of sweeps, along rows and then along columns.
+      cell: "elman" or "gru".
+      patch: side of the squares of pixels that are one element of a sequence.
+      channels: of the image, the first ones of the input; None: all, and there is no guide.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    hidden: int = 64
+    layers: int = 2
+    cell: Cell = "elman"
+    patch: int = 2
+    channels: int | None = None
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+
+    @property
+    def multiple(self) -> int:
+        """To a multiple of how many pixels sides are padded."""
+        return self.patch
+
+    @nn.compact
+    def __call__(self, inputs: Array, train: bool) -> Array:
+        """Returns restored images.
+
+        Args:
+          inputs: float[batch, height, width, channels + guides]: damaged images in [0, 1], then guides.
+          train: without effect: training and inference are the same.
+        Returns:
+          float[batch, height, width, channels].
+        """
+        del train
+        channels = self.channels or inputs.shape[-1]
+        fields = (self.hidden, self.cell, self.dtype, self.param_dtype)
+        x = space_to_depth(pad_to_multiple(inputs, self.patch), self.patch)
+        for i in range(self.layers):
+            x = Sweep(*fields, name=f"rows_{i}")(x)
+            x = Sweep(*fields, name=f"columns_{i}")(x.swapaxes(1, 2)).swapaxes(1, 2)
+        x = Dense(channels * self.patch**2, name="image", dtype=self.dtype, param_dtype=self.param_dtype)(x)
+        return inputs[..., :channels] + crop(depth_to_space(at_least_float32(x), self.patch), inputs.shape[1:3])

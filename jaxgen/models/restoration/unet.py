@@ -1,0 +1,69 @@
+"""The U-Net: two convolutions a level, max pooling down, transposed convolutions up, features of each level kept.
+
+Convolutions are padded, so that the output has the input's size; the original's lost a border.
+Reference: Ronneberger, Fischer, Brox 2015, section 2 and figure 1.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+from jax.nn.initializers import he_normal
+from jax.typing import DTypeLike
+
+from jaxgen.models.features.classifier import max_pool
+from jaxgen.nn.layers import Conv, ConvTranspose, at_least_float32
+from jaxgen.nn.padding import crop, pad_to_multiple
+
+
+class UNet(nn.Module):
+    """Restored images, of any height and width.
+
+    Attributes:
+      widths: channels of each level, from the finest; each level has half the sides of the one before.
+      channels: of the image, the first ones of the input; None: all, and there is no guide.
+      residual: whether the network's output is added to the image, or is the restored image itself.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
+    channels: int | None = None
+    residual: bool = True
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+
+    @property
+    def multiple(self) -> int:
+        """To a multiple of how many pixels sides are padded."""
+        return 2 ** (len(self.widths) - 1)
+
+    @nn.compact
+    def __call__(self, inputs: Array, train: bool) -> Array:
+        """Returns restored images.
+
+        Args:
+          inputs: float[batch, height, width, channels + guides]: damaged images in [0, 1], then guides.
+          train: without effect: training and inference are the same.
+        Returns:
+          float[batch, height, width, channels].
+        """
+        channels = self.channels or inputs.shape[-1]
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        x, kept = pad_to_multiple(inputs, self.multiple), []
+        for level, width in enumerate(self.widths[:-1]):
+            kept.append(self.twice(x, width, f"down_{level}"))
+            x = max_pool(kept[-1])
+        x = self.twice(x, self.widths[-1], "bottom")
+        for level in reversed(range(len(kept))):
+            x = ConvTranspose(self.widths[level], 2, name=f"grow_{level}", **dtypes)(x)
+            x = self.twice(jnp.concatenate([kept[level], x], -1), self.widths[level], f"up_{level}")
+        x = crop(at_least_float32(Conv(channels, 1, name="last", **dtypes)(x)), inputs.shape[1:3])
+        return inputs[..., :channels] + x if self.residual else x
+
+    def twice(self, x: Array, width: int, name: str) -> Array:
+        """Returns x after two 3×3 convolutions, each with a ReLU."""
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        for i in range(2):
+            x = jax.nn.relu(Conv(width, kernel_init=he_normal(), name=f"{name}_{i}", **dtypes)(x))
+        return x

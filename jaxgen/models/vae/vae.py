@@ -1,0 +1,227 @@
+"""Variational autoencoders: an encoder of dense or convolutional layers and the decoder that mirrors it.
+
+Reference: Kingma and Welling 2014, section 3 and appendix C.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+from jax.typing import DTypeLike
+
+from jaxgen.errors import UsageError
+from jaxgen.nn.layers import Conv, ConvTranspose, Dense, at_least_float32
+from jaxgen.nn.sizes import require_multiple
+
+ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh}
+
+
+class Posterior(nn.Module):
+    """The last layers of an encoder, in at least float32: mean and log variance of q(z | x)."""
+
+    latent: int
+    param_dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, x: Array) -> tuple[Array, Array]:
+        """Returns (mean, log variance), each float[batch, latent]."""
+        x = at_least_float32(x)
+        return tuple(
+            Dense(self.latent, param_dtype=self.param_dtype, name=name)(x) for name in ("mean", "log_variance")
+        )
+
+
+class DenseEncoder(nn.Module):
+    """Images to the posterior's parameters by dense layers."""
+
+    hidden: tuple[int, ...]
+    latent: int
+    activation: str
+    dtype: DTypeLike | None
+    param_dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, images: Array) -> tuple[Array, Array]:
+        """Returns (mean, log variance), each float[batch, latent]."""
+        x = images.reshape(len(images), -1)
+        for i, units in enumerate(self.hidden):
+            x = Dense(units, dtype=self.dtype, param_dtype=self.param_dtype, name=f"dense_{i}")(x)
+            x = ACTIVATIONS[self.activation](x)
+        return Posterior(self.latent, self.param_dtype, name="posterior")(x)
+
+
+class DenseDecoder(nn.Module):
+    """Latent vectors to images by dense layers; `hidden` is the encoder's, read backwards."""
+
+    hidden: tuple[int, ...]
+    shape: tuple[int, int, int]
+    activation: str
+    dtype: DTypeLike | None
+    param_dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, latent: Array) -> Array:
+        """Returns float[batch, *shape], unbounded."""
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        x = latent
+        for i, units in enumerate(reversed(self.hidden)):
+            x = ACTIVATIONS[self.activation](Dense(units, name=f"dense_{i}", **dtypes)(x))
+        return Dense(math.prod(self.shape), name="image", **dtypes)(x).reshape(-1, *self.shape)
+
+
+class ConvEncoder(nn.Module):
+    """Images to the posterior's parameters by 4×4 convolutions of stride 2 and one dense layer, with ReLU."""
+
+    features: tuple[int, ...]
+    hidden: int
+    latent: int
+    dtype: DTypeLike | None
+    param_dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, images: Array) -> tuple[Array, Array]:
+        """Returns (mean, log variance), each float[batch, latent]."""
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        x = images
+        for i, features in enumerate(self.features):
+            x = jax.nn.relu(Conv(features, 4, 2, name=f"conv_{i}", **dtypes)(x))
+        x = jax.nn.relu(Dense(self.hidden, name="dense", **dtypes)(x.reshape(len(x), -1)))
+        return Posterior(self.latent, self.param_dtype, name="posterior")(x)
+
+
+class ConvDecoder(nn.Module):
+    """Latent vectors to images by two dense layers and 4×4 transposed convolutions of stride 2, with ReLU."""
+
+    features: tuple[int, ...]
+    hidden: int
+    shape: tuple[int, int, int]
+    dtype: DTypeLike | None
+    param_dtype: DTypeLike
+
+    @nn.compact
+    def __call__(self, latent: Array) -> Array:
+        """Returns float[batch, *shape], unbounded."""
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        height, width, channels = self.shape
+        map_shape = (height >> len(self.features), width >> len(self.features), self.features[-1])
+        x = jax.nn.relu(Dense(self.hidden, name="dense_0", **dtypes)(latent))
+        x = jax.nn.relu(Dense(math.prod(map_shape), name="dense_1", **dtypes)(x)).reshape(-1, *map_shape)
+        for i, features in enumerate(reversed(self.features[:-1])):
+            x = jax.nn.relu(ConvTranspose(features, name=f"conv_{i}", **dtypes)(x))
+        return ConvTranspose(channels, name="image", **dtypes)(x)
+
+
+class VAE(nn.Module):
+    """What both autoencoders share; a subclass's setup makes `encoder` and `decoder`.
+
+    Attributes:
+      size: side of the images, pixels.
+      channels: of the images.
+      latent: size of the code.
+      numbers: that the likelihood takes for each value of a pixel: 1, or 2 where it has a scale of its own.
+      dtype: of the computation; None promotes.
+      param_dtype: of the parameters.
+    """
+
+    size: int = 28
+    channels: int = 1
+    latent: int = 20
+    numbers: int = 1
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(height, width, channel) of the images."""
+        return self.size, self.size, self.channels
+
+    @property
+    def decoded_shape(self) -> tuple[int, int, int]:
+        """(height, width, channel) of what the decoder gives."""
+        return self.size, self.size, self.channels * self.numbers
+
+    def encode(self, images: Array, train: bool) -> tuple[Array, Array]:
+        """Returns mean and log variance of q(z | x).
+
+        Args:
+          images: float[batch, size, size, channels] in [0, 1].
+          train: without effect.
+        Returns:
+          (mean, log variance), each float[batch, latent].
+        Raises:
+          UsageError: if the images are not of the model's size.
+        """
+        del train
+        if images.shape[1:] != self.shape:
+            raise UsageError(
+                f"images of shape {images.shape[1:]}: this vae was built for {self.shape} (height, width, channels); "
+                "set data.size and data.channels to these"
+            )
+        return self.encoder(images)
+
+    def decode(self, latent: Array, train: bool) -> Array:
+        """Returns the likelihood's parameters for each pixel, as the objective takes them.
+
+        Args:
+          latent: float[batch, latent].
+          train: without effect.
+        Returns:
+          float[batch, size, size, channels · numbers], unbounded.
+        """
+        del train
+        return at_least_float32(self.decoder(latent))
+
+    def __call__(self, images: Array, noise: Array, train: bool) -> tuple[Array, Array, Array]:
+        """Returns (decoded, mean, log variance) for every z = mean + exp(log variance / 2) · noise.
+
+        Args:
+          images: float[batch, size, size, channels] in [0, 1].
+          noise: float[batch, samples, latent], standard normal.
+          train: without effect.
+        Returns:
+          float[batch, samples, size, size, channels · numbers], float[batch, latent], float[batch, latent].
+        Reference: Kingma and Welling 2014, equation 10.
+        """
+        mean, log_variance = self.encode(images, train)
+        codes = mean[:, None] + jnp.exp(log_variance / 2)[:, None] * noise
+        decoded = self.decode(codes.reshape(-1, self.latent), train)
+        return decoded.reshape(*noise.shape[:2], *decoded.shape[1:]), mean, log_variance
+
+
+class DenseVAE(VAE):
+    """The autoencoder of dense layers, for images of any size.
+
+    Attributes:
+      hidden: widths of the encoder's hidden layers; the decoder's are these backwards.
+      activation: of the hidden layers, a name in `ACTIVATIONS`.
+    """
+
+    hidden: tuple[int, ...] = (500,)
+    activation: str = "relu"
+
+    def setup(self) -> None:
+        """Makes encoder and decoder."""
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        self.encoder = DenseEncoder(self.hidden, self.latent, self.activation, **dtypes)
+        self.decoder = DenseDecoder(self.hidden, self.decoded_shape, self.activation, **dtypes)
+
+
+class ConvVAE(VAE):
+    """The autoencoder of convolutions, for sizes that it can halve once for each of `features`.
+
+    Attributes:
+      features: channels of the encoder's convolutions; the decoder's are these backwards.
+      hidden: width of the dense layer on either side of the code.
+    """
+
+    features: tuple[int, ...] = (32, 64)
+    hidden: int = 256
+
+    def setup(self) -> None:
+        """Makes encoder and decoder."""
+        require_multiple(self.size, self.size, 2 ** len(self.features), "this convolutional vae")
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        self.encoder = ConvEncoder(self.features, self.hidden, self.latent, **dtypes)
+        self.decoder = ConvDecoder(self.features, self.hidden, self.decoded_shape, **dtypes)

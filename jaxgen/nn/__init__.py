@@ -1,0 +1,1 @@
+"""Layers, norms, attention, heads and convolutions."""

@@ -1,0 +1,91 @@
+"""How a discriminator ends: features, what tells a batch's images from one another, the logit, the class.
+
+Reference: Salimans et al. 2016, section 3.2 (minibatch discrimination); Miyato, Koyama 2018, equation 3 (projection).
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array, lax
+
+from jaxgen.nn.layers import Dense, logit
+from jaxgen.nn.normalization import at_least_float32
+
+FEATURES = "features"
+MINIBATCH = "minibatch"
+DIMENSIONS = 5
+
+
+def similarities(projected: Array, axis_name: str | None) -> Array:
+    """Returns how near each example is to all the others of the batch on all devices, by each kernel.
+
+    Args:
+      projected: float[batch, kernels, dimensions], this device's examples.
+      axis_name: the mapped axis over which the batch is spread, or None.
+    Returns:
+      float[batch, kernels], Σⱼ exp(−‖Mᵢ − Mⱼ‖₁) over j ≠ i.
+    Reference: Salimans et al. 2016, section 3.2.
+    """
+    others = projected
+    if axis_name is not None:
+        others = lax.all_gather(projected, axis_name, tiled=True)
+    distances = jnp.abs(projected[:, None] - others[None]).sum(-1)
+    # An example is at distance 0 from itself, which says nothing.
+    return jnp.exp(-distances).sum(1) - 1
+
+
+def one_hot(labels: Array, classes: int, dtype) -> Array:
+    """Returns labels[...] as one-hot vectors, NaN where a label is none of the classes.
+
+    Inside a compiled step there is nobody to raise, and a vector of zeros would be a class that nobody asked for; NaN
+    stops a run at the very step.
+    """
+    valid = (labels >= 0) & (labels < classes)
+    return jnp.where(valid[..., None], jax.nn.one_hot(labels, classes, dtype=dtype), jnp.nan)
+
+
+def discriminator_head(
+    module: nn.Module,
+    x: Array,
+    train: bool,
+    labels: Array | None,
+    *,
+    classes: int,
+    kernels: int,
+    axis_name: str | None = None,
+    **linear,
+) -> Array:
+    """Returns one logit per example, to be called at the end of a discriminator's compact method.
+
+    The features φ before the logit are sown as "features", for those who ask for intermediates. With `kernels` the
+    logit also sees how near the other examples of the batch are; with `classes` the class adds ⟨V y, φ⟩.
+
+    Args:
+      module: the discriminator.
+      x: float[batch, ...], flattened into φ.
+      train: see `Linear`.
+      labels: int32[batch, m], classes of an example's m images (m = 1 unless they are packed); None without classes.
+      classes: number of classes; 0: unconditional.
+      kernels: of minibatch discrimination; 0: none.
+      axis_name: the mapped axis over which the batch is spread, or None.
+      **linear: fields of `Dense`.
+    Returns:
+      float[batch], at least float32.
+    Raises:
+      ValueError: if labels are given without classes, or missing with them.
+    """
+    if (labels is None) != (classes == 0):
+        raise ValueError(f"a discriminator of {classes} classes was given {'no' if labels is None else 'some'} labels")
+    x = features = at_least_float32(x.reshape(len(x), -1))
+    module.sow("intermediates", FEATURES, features)
+    if kernels:
+        projected = Dense(kernels * DIMENSIONS, name=MINIBATCH, **linear | {"use_bias": False})(x, train)
+        # Initialisation runs outside the mapped axis.
+        axis = None if module.is_initializing() else axis_name
+        x = jnp.concatenate([x, similarities(projected.reshape(len(x), kernels, DIMENSIONS), axis)], -1)
+    value = logit(x, train, **linear)
+    if classes:
+        hot = one_hot(labels, classes, features.dtype).reshape(len(x), -1)
+        embedded = Dense(features.shape[-1], name="class", **linear | {"use_bias": False})(hot, train)
+        value = value + (embedded * features).sum(-1)
+    return value

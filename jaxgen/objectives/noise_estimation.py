@@ -1,0 +1,82 @@
+"""The level of noise: a network sees noisy images and is held to the standard deviation that was drawn."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+from jax import Array
+
+from jaxgen.objectives.modules import apply
+from jaxgen.objectives.single import PLAYER, make_single
+from jaxgen.training.randomness import Stream, example_keys, stream
+from jaxgen.training.schedules import Hyper
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+
+LEVELS = 255
+CHART = 128  # side of the chart of levels in pixels
+DIAGONAL = 0.3
+Noisy = Callable[[Array, Array, Hyper], tuple[Array, Array]]
+
+
+def make_noise_level(module, *, degrade: Noisy, hyper: Mapping[str, float], **options: Any) -> Objective:
+    """Returns the objective of a network that estimates the level of noise, by the absolute error.
+
+    Args:
+      module: module (images[b, h, w, c], train) -> float[b], standard deviation in units of the [0, 1] range.
+      degrade: (key[b], images, hyper) -> (noisy images, standard deviation float[b]).
+      hyper: what `degrade` and `make_single` read.
+      **options: optimizer, schedule, microbatches, axis_name of `make_single`.
+    Returns:
+      Objective. Its losses and its evaluation are mean absolute errors in grey levels of 255.
+    """
+
+    def error(found: Array, level: Array) -> Array:
+        return LEVELS * abs(found - level).mean()
+
+    def initialise(key: Array, batch: Batch) -> PyTree:
+        return module.init(key, jnp.zeros((1, *batch["image"].shape[1:])), False)
+
+    def draw(keys: Callable, batch: Batch, hyper: Hyper) -> PyTree:
+        return degrade(keys(Stream.DEGRADATION), batch["image"], hyper)
+
+    def mean_loss(variables: PyTree, examples: PyTree, hyper: Hyper):
+        noisy, level = examples
+        found, stats = apply(module, variables, noisy, train=True)
+        value = error(found, level)
+        return value, ({"loss": value}, stats)
+
+    def estimate(state: TrainState, batch: Batch) -> tuple[Array, Array]:
+        keys = example_keys(stream(state.key, Stream.EVALUATION), len(batch["image"]))
+        noisy, level = degrade(keys, batch["image"], state.hyper)
+        return apply(module, averaged(state, PLAYER), noisy, train=False)[0], level
+
+    def evaluate(state: TrainState, batch: Batch) -> Metrics:
+        return {"evaluation/error": error(*estimate(state, batch))}
+
+    def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
+        return {"levels": chart(*estimate(state, batch))}
+
+    return make_single(
+        initialise,
+        draw,
+        mean_loss,
+        hyper=hyper,
+        pictures=pictures,
+        evaluate=evaluate,
+        selection=Selection("evaluation/error", largest=False),
+        **options,
+    )
+
+
+def chart(found: Array, level: Array) -> Array:
+    """Returns estimates over true levels as white points on a picture, whose gray diagonal is where they agree.
+
+    Args:
+      found: float[n], estimates.
+      level: float[n]; the largest is the right border, and the upper one.
+    Returns:
+      float[1, side, side, 1] in [0, 1].
+    """
+    place = lambda values: jnp.round(jnp.clip(values / level.max(), 0, 1) * (CHART - 1)).astype(jnp.int32)
+    points = jnp.eye(CHART)[::-1] * DIAGONAL
+    return points.at[CHART - 1 - place(found), place(level)].set(1)[None, :, :, None]

@@ -1,1 +1,0 @@
-"""Photographs restored: which network for which task, and files from and to which it goes."""

@@ -1,0 +1,1 @@
+"""Run folders: training into one, and reopening it."""

@@ -1,0 +1,333 @@
+"""The states of a run on disk: saved in the background, verified leaf by leaf when read. The only Orbax import.
+
+Beside each state lies a record with the digest of every leaf, because Orbax gives back flipped bits without a word. A
+checkpoint gets its name only once it is whole, so that a save whose process was killed never counts. Nothing is made,
+cleaned or moved before the first save: a run can be read while it trains.
+
+Several processes of one training save and restore together, each calling the same at the same step: Orbax has every one
+write what only it holds, waits for all of them, and lets the first give the checkpoint its name.
+"""
+
+import contextlib
+import dataclasses
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import jax
+import orbax.checkpoint as ocp
+from orbax.checkpoint import checkpoint_managers as policies
+
+from jaxgen.errors import UsageError
+from jaxgen.runs.disk.digests import fingerprint
+from jaxgen.runs.disk.leaves import (
+    describe,
+    first_difference,
+    first_non_finite,
+    from_numbers,
+    layout,
+    place_numbers,
+    to_numbers,
+)
+from jaxgen.runs.disk.records import Damaged, Record, best_first, make_record, read_record, require_readable, seal
+from jaxgen.training import progress
+from jaxgen.training.distributed import is_first, is_lost, wait_for_all
+from jaxgen.training.quiet import silence_logging, without_tracebacks
+from jaxgen.training.state import PyTree, Selection, TrainState
+from jaxgen.training.stopping import NonFiniteError
+
+silence_logging()
+DELETED = "deleted"
+
+
+class Restored(NamedTuple):
+    """A state as it was saved, bit by bit.
+
+    Attributes:
+      step: training steps that it has seen.
+      state: the state.
+      metrics: those of that step.
+      config: what the run was told.
+      digest: of the state, see `digests.digest`.
+      damaged: steps of the checkpoints found damaged on the way to this one.
+    """
+
+    step: int
+    state: TrainState
+    metrics: dict[str, float]
+    config: dict[str, Any]
+    digest: str
+    damaged: list[int]
+
+
+@dataclasses.dataclass(frozen=True)
+class KeepBest:
+    """The retention policy that keeps the best checkpoint.
+
+    Orbax' own BestN takes metrics from a file of Orbax that, once damaged, no run could be resumed beside.
+
+    Attributes:
+      selection: which one is the best.
+      metrics_of: step -> metrics, for steps saved by an earlier process.
+    """
+
+    selection: Selection | None
+    metrics_of: Callable[[int], Mapping[str, float]]
+
+    def should_preserve(
+        self, checkpoints: Sequence[policies.PolicyCheckpointInfo], *, context: policies.PreservationContext
+    ) -> list[bool]:
+        """Returns for each checkpoint whether it is the best."""
+        del context
+        metrics = {x.step: self.metrics_of(x.step) if x.metrics is None else x.metrics for x in checkpoints}
+        return [x.step in best_first(metrics, self.selection)[:1] for x in checkpoints]
+
+
+class Checkpoints:
+    """The checkpoints of one run, as a context that lasts until the last save is done."""
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        keep: int = 2,
+        selection: Selection | None = None,
+        say: Callable[[str], None] = progress.say,
+    ) -> None:
+        """Names the folder, which need not exist before the first save.
+
+        Args:
+          folder: RUN/checkpoints.
+          keep: how many of the newest stay, beside the best one.
+          selection: which one is the best; None: the one that the newest checkpoint calls so.
+          say: takes the line that names a damaged checkpoint.
+        """
+        if keep < 1:
+            raise UsageError(f"keep is {keep}: at least 1 checkpoint must stay")
+        # Orbax refuses relative paths.
+        self.folder, self.keep, self.selection, self.say = Path(folder).absolute(), keep, selection, say
+        self._manager: ocp.CheckpointManager | None = None
+        self._named: set[int] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self.close()
+        except UsageError as error:
+            if kind is None:
+                raise
+            self.say(str(error))
+
+    def save(self, step: int, state: TrainState, metrics: Mapping[str, float], config: dict[str, Any]) -> None:
+        """Saves a state in the background, after the save before is done. On return the state may be donated.
+
+        Args:
+          step: training steps that it has seen.
+          state: the state, every leaf finite.
+          metrics: those of that step; the best checkpoint is known by them.
+          config: what the run was told, plain values.
+        Raises:
+          NonFiniteError: if a leaf holds a NaN or an infinity; nothing is written.
+          UsageError: if this save cannot begin, or the one before failed.
+        """
+        if leaf := first_non_finite(state):
+            raise NonFiniteError(step, leaf, self.last_good())
+        record = seal(make_record(step, state, metrics, config, self.selection))
+        numbers = to_numbers(state)
+        items = ocp.args.Composite(state=ocp.args.StandardSave(numbers), record=ocp.args.JsonSave(record))
+        self.wait()
+        with self._writing():
+            manager = self._open_manager()
+            check_space(self.folder, sum(leaf.nbytes for leaf in jax.tree.leaves(numbers)))
+            # Unless forced, Orbax passes over a step below the newest one without a word.
+            manager.save(step, args=items, metrics=dict(metrics), force=True)
+
+    def wait(self) -> None:
+        """Returns once the last save is on disk.
+
+        Raises:
+          UsageError: if it failed.
+        """
+        with self._writing():
+            if self._manager is not None:
+                self._manager.wait_until_finished()
+                if is_first():
+                    shutil.rmtree(self.folder / DELETED, ignore_errors=True)
+
+    def close(self) -> None:
+        """Waits, and ends the threads that save.
+
+        Raises:
+          UsageError: if the last save failed.
+        """
+        try:
+            self.wait()
+        finally:
+            manager, self._manager = self._manager, None
+            with self._writing():
+                if manager is not None:
+                    manager.close()
+
+    def discard(self, step: int) -> None:
+        """Moves a damaged checkpoint to RUN/damaged, so that training can save that step again. Not for readers."""
+        target = self.folder.parent / "damaged" / str(step)
+        if is_first():
+            with self._writing():
+                shutil.rmtree(target, ignore_errors=True)
+                target.parent.mkdir(exist_ok=True)
+                (self.folder / str(step)).rename(target)
+        wait_for_all(f"checkpoint {step} is out of the way")
+
+    def steps(self) -> list[int]:
+        """Returns the steps of all checkpoints on disk, rising."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(int(path.name) for path in self.folder.iterdir() if path.name.isdigit())
+
+    def last_good(self) -> int | None:
+        """Returns the newest step on disk once the save in progress is over, or None; says so if that save failed."""
+        try:
+            self.wait()
+        except UsageError as error:
+            self.say(str(error))
+        return max(self.steps(), default=None)
+
+    def record(self, which: str | int = "last") -> Record | None:
+        """Returns what a checkpoint tells without its arrays, see `records`; None where there is none.
+
+        Args:
+          which: see `restore`.
+        """
+        return next(self._records(which, self._name_damaged), None)
+
+    def restore(self, template: PyTree, which: str | int = "last") -> Restored | None:
+        """Returns a verified state, passing over damaged ones and saying so; None where there is none.
+
+        Args:
+          template: a state of the structure, shapes, dtypes and placement wanted, or what `jax.eval_shape` makes of
+            one; without a placement of its own a leaf goes to the first device.
+          which: "last", "best" or a step. Only the first two have substitutes: the one before, the next best.
+        Raises:
+          UsageError: if there is no such step, if every one of them is damaged, or if the template is of another
+            configuration than the checkpoint.
+        """
+        damaged: list[int] = []
+
+        def pass_over(step: int, reason: Damaged) -> None:
+            self._name_damaged(step, reason)
+            damaged.append(step)
+
+        for record in self._records(which, pass_over):
+            self._check_fit(record, template)
+            try:
+                state = self._read_state(record, template)
+            except Damaged as reason:
+                pass_over(record["step"], reason)
+            else:
+                return Restored(
+                    record["step"], state, record["metrics"], record["config"], record["digest"], sorted(damaged)
+                )
+        if damaged:
+            raise UsageError(
+                f"no whole checkpoint is left in {self.folder} (damaged: {', '.join(map(str, sorted(damaged)))}): "
+                "put a copy back, or remove the folder to start again"
+            )
+        return None
+
+    def _records(self, which: str | int, pass_over: Callable[[int, Damaged], None]) -> Iterator[Record]:
+        """Yields the records of the checkpoints that would do, the one wanted most first."""
+        steps = self.steps()
+        if which not in ("last", "best", *steps):
+            there = ", ".join(map(str, steps)) or "none"
+            raise UsageError(f"there is no checkpoint {which} in {self.folder}; there are last, best and: {there}")
+        found = self._read_records(steps[::-1] if isinstance(which, str) else [which], pass_over)
+        yield from self._best_first(list(found)) if which == "best" else found
+
+    def _read_records(self, steps: Sequence[int], pass_over: Callable[[int, Damaged], None]) -> Iterator[Record]:
+        for step in steps:
+            try:
+                yield read_record(self._record_path(step))
+            except Damaged as reason:
+                pass_over(step, reason)
+
+    def _best_first(self, newest_first: Sequence[Record]) -> list[Record]:
+        records = {record["step"]: record for record in newest_first}
+        told = newest_first[0]["selection"] if newest_first else None
+        selection = self.selection or (told and Selection(**told))
+        return [records[step] for step in best_first({k: r["metrics"] for k, r in records.items()}, selection)]
+
+    def _check_fit(self, record: Record, template: PyTree) -> None:
+        saved = {path: {name: leaf[name] for name in ("dtype", "shape")} for path, leaf in record["leaves"].items()}
+        here = layout(template)
+        if path := first_difference(saved, here):
+            raise UsageError(
+                f"checkpoint {record['step']} in {self.folder} is of another configuration: {path} is "
+                f"{describe(saved.get(path))} there and {describe(here.get(path))} here; "
+                "give the configuration that it was trained with, or another run folder"
+            )
+
+    def _read_state(self, record: Record, template: PyTree) -> TrainState:
+        """Returns the state that a record belongs to, or raises Damaged."""
+        wanted = ocp.args.StandardRestore(place_numbers(template))
+        with without_tracebacks(), ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
+            try:
+                numbers = reader.restore(self.folder / str(record["step"]) / "state", args=wanted)
+            except Exception as error:  # The record fits the template: whatever else Orbax trips over is damage.
+                require_readable(self.folder / str(record["step"]), error)
+                raise Damaged(f"its arrays cannot be read ({type(error).__name__})") from None
+        state = from_numbers(numbers, template)
+        if path := first_difference(record["leaves"], fingerprint(state)):
+            raise Damaged(f"{path} is not as it was written")
+        return state
+
+    def _record_path(self, step: int) -> Path:
+        return self.folder / str(step) / "record" / "metadata"
+
+    def _metrics_of(self, step: int) -> Mapping[str, float]:
+        try:
+            return read_record(self._record_path(step))["metrics"]
+        except Damaged:
+            return {}
+
+    def _name_damaged(self, step: int, reason: Damaged) -> None:
+        if step not in self._named:
+            self._named.add(step)
+            self.say(f"checkpoint {step} in {self.folder} is damaged and passed over: {reason}")
+
+    def _open_manager(self) -> ocp.CheckpointManager:
+        if self._manager is None:
+            rules = [policies.LatestN(self.keep), KeepBest(self.selection, self._metrics_of)]
+            options = ocp.CheckpointManagerOptions(
+                preservation_policy=policies.AnyPreservationPolicy(rules),
+                cleanup_tmp_directories=True,
+                # First renamed, so that a step's folder is whole or not there; see `wait`.
+                todelete_subdir=DELETED,
+                # Otherwise it reads a file of each step that may be damaged.
+                lightweight_initialize=True,
+            )
+            self._manager = ocp.CheckpointManager(self.folder, options=options)
+        return self._manager
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            with without_tracebacks():
+                yield
+        except (OSError, ValueError, RuntimeError) as error:
+            if is_lost(error):
+                raise
+            reason = " ".join(str(error).split())[:300]
+            raise UsageError(
+                f"cannot save a checkpoint in {self.folder} ({reason}): free the disk or make the folder writable, and "
+                "run again; the checkpoints before it are whole"
+            ) from error
+
+
+def check_space(folder: Path, needed: int) -> None:
+    """Raises OSError unless so many bytes are free: Orbax' threads, short of space, tell it in tracebacks."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OSError(f"it takes {needed / 1e6:.1f} MB and {free / 1e6:.1f} MB are free")

@@ -1,0 +1,36 @@
+"""What tells two states apart: a SHA-256 of every leaf's bits, and one of them all."""
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxgen.runs.disk.leaves import Layout, layout, to_numbers
+from jaxgen.training.state import PyTree
+
+
+def fingerprint(state: PyTree) -> Layout:
+    """Returns {"dtype", "shape", "sha256"} of every leaf by path, wherever the arrays lie."""
+    arrays = jax.device_get(jax.tree.leaves(to_numbers(state)))
+    with ThreadPoolExecutor() as threads:  # Hashing leaves the interpreter's lock alone.
+        hashes = list(threads.map(lambda x: hash_bytes(np.ascontiguousarray(x).reshape(-1).view(np.uint8)), arrays))
+    described = layout(state).items()
+    return {path: leaf | {"sha256": hashed} for (path, leaf), hashed in zip(described, hashes, strict=True)}
+
+
+def digest(state: PyTree) -> str:
+    """Returns one SHA-256 of a whole state: same bits, same digest."""
+    return hash_json(fingerprint(state))
+
+
+def hash_bytes(data: bytes | np.ndarray) -> str:
+    """Returns the SHA-256 of bytes, hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def hash_json(value: Any) -> str:
+    """Returns the SHA-256 of plain values, hexadecimal, whatever the order of their keys."""
+    return hash_bytes(json.dumps(value, sort_keys=True).encode())

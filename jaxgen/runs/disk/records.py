@@ -1,0 +1,96 @@
+"""What lies beside a saved state, under a seal: where it comes from, how good it is and what its bits were.
+
+A record is {"step", "config", "metrics", "selection", "parameters" (how many, by player), "digest", "leaves"}.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax.errors import JaxRuntimeError
+
+from jaxgen.errors import UsageError
+from jaxgen.runs.disk.digests import fingerprint, hash_json
+from jaxgen.training.state import Selection, TrainState
+
+Record = dict[str, Any]
+
+
+class Damaged(Exception):
+    """Something is not as it was written."""
+
+
+def make_record(
+    step: int, state: TrainState, metrics: Mapping[str, float], config: dict[str, Any], selection: Selection | None
+) -> Record:
+    """Returns the record of a state.
+
+    Args:
+      step: training steps that it has seen.
+      state: the state.
+      metrics: those of that step.
+      config: what the run was told, plain values.
+      selection: which record is the best of a run.
+    """
+    leaves = fingerprint(state)
+    return {
+        "step": step,
+        "config": config,
+        "metrics": dict(metrics),
+        "selection": selection and selection._asdict(),
+        "parameters": {player: sum(x.size for x in jax.tree.leaves(tree)) for player, tree in state.params.items()},
+        "digest": hash_json(leaves),
+        "leaves": leaves,
+    }
+
+
+def seal(record: Record) -> dict[str, Any]:
+    """Returns a record with its own SHA-256, ready to be written as JSON."""
+    return {"sha256": hash_json(record), "record": record}
+
+
+def read_record(path: Path) -> Record:
+    """Returns the record in a file.
+
+    Raises:
+      Damaged: if it cannot be read, or not as it was written.
+    """
+    try:
+        sealed = json.loads(path.read_bytes())
+        record, seal = sealed["record"], sealed["sha256"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        require_readable(path, error)
+        raise Damaged(f"{path.parent.name}/{path.name} cannot be read ({type(error).__name__})") from error
+    if hash_json(record) != seal:
+        raise Damaged(f"{path.parent.name}/{path.name} is not as it was written")
+    return record
+
+
+def require_readable(path: Path, error: Exception) -> None:
+    """Raises UsageError where a file could not be read for no fault of its own, so that nobody takes it for damaged.
+
+    Args:
+      path: what was read.
+      error: what came of it. Those who read for Orbax leave only words of the cause.
+    """
+    excused = isinstance(error, OSError) and not isinstance(error, FileNotFoundError | NotADirectoryError)
+    if excused or isinstance(error, JaxRuntimeError) or "PERMISSION_DENIED" in str(error):
+        reason = " ".join(str(error).split())[:200]
+        raise UsageError(f"cannot read {path} ({reason}): let it be read, or free memory, and run again") from error
+
+
+def best_first(metrics: Mapping[int, Mapping[str, float]], selection: Selection | None) -> list[int]:
+    """Returns the steps whose metrics tell how good they are, the best first and the older one where two are equal.
+
+    Args:
+      metrics: by step. A step without the selected metric, or with NaN for it, is no candidate.
+      selection: what tells; None: nothing does.
+    """
+    if selection is None:
+        return []
+    sign = -1 if selection.largest else 1
+    scores = {step: sign * known.get(selection.metric, math.nan) for step, known in sorted(metrics.items())}
+    return sorted((step for step, score in scores.items() if not math.isnan(score)), key=scores.__getitem__)

@@ -1,0 +1,288 @@
+"""A run's folder, checkpoints apart: config.json, metrics.jsonl, samples, and who else is told the metrics.
+
+metrics.jsonl holds a JSON object a line: "step", "time" (seconds since 1970) and metrics by name. Numbers that JSON
+does not know are the strings "nan", "inf" and "-inf".
+"""
+
+import contextlib
+import fcntl
+import json
+import math
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from jaxgen.errors import UsageError
+from jaxgen.io.text import to_json, write_atomically
+from jaxgen.runs.disk.trackers import Tracker, open_trackers
+from jaxgen.training import progress
+from jaxgen.training.state import Selection
+
+Config = dict[str, Any]
+Line = dict[str, Any]
+ABSENT = "(absent)"
+NON_FINITE = ("nan", "inf", "-inf")
+
+
+class RunFolder:
+    """One run's folder. `RunFolder(path)` reads it, `RunFolder.open` is for the process that trains, as a context, and
+    `RunFolder.follow` for those that train along with it.
+    """
+
+    def __init__(self, path: str | Path, *, say: Callable[[str], None] = progress.say) -> None:
+        """Names the folder.
+
+        Args:
+          path: the folder.
+          say: takes warnings, a line each.
+        """
+        self.path, self.say = Path(path), say
+        self._trackers: list[Tracker] = []
+        self._open = contextlib.ExitStack()
+        self._can_draw = self._writes = True
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        config: Config,
+        *,
+        changeable: Collection[str] = (),
+        tensorboard: bool = True,
+        wandb: bool = False,
+        say: Callable[[str], None] = progress.say,
+    ) -> Self:
+        """Returns the folder for training: made where it is missing, else compared with what is asked for now.
+
+        Args:
+          path: the folder.
+          config: {"experiment": {"name", "path", "sha256"}, "config": …} and what else defines the run, plain values.
+            The script may move and, not without a word, change.
+          changeable: dotted names of fields of "config" that may differ from what is there, and are then updated.
+          tensorboard: whether metrics also go to RUN/tensorboard.
+          wandb: whether metrics also go to Weights & Biases.
+          say: takes warnings, a line each.
+        Raises:
+          UsageError: if another process trains in it, if a field differs, or if it cannot be read or written.
+        """
+        folder = cls(path, say=say)
+        try:
+            with folder._writing():
+                folder.path.mkdir(parents=True, exist_ok=True)
+                folder._open.enter_context(lock(folder.path / ".lock"))
+                folder._set_config(json.loads(json.dumps(config)), changeable)
+                folder._trackers = open_trackers(folder.path, config, tensorboard=tensorboard, wandb=wandb, say=say)
+                for tracker in folder._trackers:
+                    folder._open.callback(tracker.close)
+        except BaseException:
+            folder.close()
+            raise
+        return folder
+
+    @classmethod
+    def follow(cls, path: str | Path, config: Config, *, changeable: Collection[str] = ()) -> Self:
+        """Returns the folder for a process that trains along with the one that has it open, and writes nothing.
+
+        Args:
+          path: the folder, which the other process has made.
+          config: what this process is told, see `open`.
+          changeable: dotted names of fields of "config" that may differ between the processes.
+        Raises:
+          UsageError: if the folder is not there, or a field differs from what the other process was told.
+        """
+        folder = cls(path, say=lambda line: None)
+        folder._writes = False
+        before = folder.config()
+        if before is None:
+            raise UsageError(f"{folder.path} of the first process is not here: give one that every host sees")
+        folder._compare(before, json.loads(json.dumps(config)), changeable)
+        return folder
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self.close()
+        except UsageError as error:
+            if kind is None:
+                raise
+            self.say(str(error))
+
+    def close(self) -> None:
+        """Writes what is left and lets other processes train in the folder."""
+        with self._writing():
+            self._open.close()
+
+    def config(self) -> Config | None:
+        """Returns what config.json holds, None where there is none.
+
+        Raises:
+          UsageError: if it cannot be read.
+        """
+        path = self.path / "config.json"
+        try:
+            config = json.loads(path.read_text())
+            return {**config, "config": dict(config["config"])}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UsageError(f"{path} cannot be read ({error}): put a copy back, or use another run folder") from error
+
+    def log(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Adds a line to metrics.jsonl and tells the trackers.
+
+        Raises:
+          UsageError: if it cannot be written.
+        """
+        if not self._writes:
+            return
+        line = {"step": step, "time": round(time.time(), 3)} | {name: to_json(value) for name, value in metrics.items()}
+        with self._writing():
+            with (self.path / "metrics.jsonl").open("a") as file:
+                file.write(json.dumps(line, allow_nan=False) + "\n")
+            for tracker in self._trackers:
+                tracker.log(step, metrics)
+
+    def truncate(self, step: int) -> None:
+        """Drops what was logged after a step, so that a resumed run tells the history of one never interrupted.
+
+        Raises:
+          UsageError: if metrics.jsonl cannot be read or written.
+        """
+        path = self.path / "metrics.jsonl"
+        if not self._writes:
+            return
+        with self._writing():
+            if path.exists():
+                kept = [line for line in parse(path) if line["step"] <= step]
+                write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
+            for tracker in self._trackers:
+                tracker.truncate(step)
+
+    def history(self) -> list[Line]:
+        """Returns the lines of metrics.jsonl, all numbers as floats.
+
+        Raises:
+          UsageError: if a line other than an unfinished last one cannot be read.
+        """
+        path = self.path / "metrics.jsonl"
+        lines = parse(path) if path.exists() else []
+        return [{name: float(x) if x in NON_FINITE else x for name, x in line.items()} for line in lines]
+
+    def last(self) -> Line:
+        """Returns the newest value of every metric, and the newest step."""
+        newest: Line = {}
+        for line in self.history():
+            newest |= line
+        return newest
+
+    def best(self, selection: Selection) -> Line | None:
+        """Returns the line with the best value of the selected metric, the first of equals, or None."""
+        best = None
+        for line in self.history():
+            value = line.get(selection.metric, math.nan)
+            if not math.isnan(value) and (best is None or selection.better(value, best[selection.metric])):
+                best = line
+        return best
+
+    def save_pictures(self, step: int, pictures: Mapping[str, Any]) -> None:
+        """Writes a grid of each group of images to samples/NAME-STEP.png; without Pillow, says so once and does not.
+
+        Args:
+          step: training steps taken.
+          pictures: by name, float[n, h, w, c] in [0, 1], or float[rows, columns, h, w, c].
+        Raises:
+          UsageError: if it cannot be written.
+        """
+        if not (self._can_draw and self._writes):
+            return
+        try:
+            from jaxgen.io import images
+
+            for name, group in pictures.items():
+                images.write(self.path / "samples" / f"{name}-{step:08d}.png", images.grid(np.asarray(group)))
+        except ImportError:
+            self._can_draw = False
+            self.say("Pillow is not installed: no pictures are written")
+
+    def _set_config(self, config: Config, changeable: Collection[str]) -> None:
+        before = self.config()
+        # What never came to a checkpoint binds nobody: a recipe that failed at once may be corrected in place.
+        if before is not None and any((self.path / "checkpoints").glob("[0-9]*")):
+            self._compare(before, config, changeable)
+        if before != config:
+            write_atomically(self.path / "config.json", json.dumps(config, indent=2) + "\n")
+
+    def _compare(self, before: Config, now: Config, changeable: Collection[str]) -> None:
+        old, new = recipe(before), recipe(now)
+        both = {name: (old.get(name, ABSENT), new.get(name, ABSENT)) for name in old | new if name not in changeable}
+        told = [f"{name} is {then!r} there and {asked!r} here" for name, (then, asked) in both.items() if then != asked]
+        if told:
+            raise UsageError(
+                f"{self.path} holds a run of another configuration: {', '.join(told)}; "
+                "give what is there, or another run folder"
+            )
+        if before.get("experiment", {}).get("sha256") != now.get("experiment", {}).get("sha256"):
+            self.say(f"{now['experiment']['name']}'s script has changed since {self.path} was last trained")
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UsageError(
+                f"cannot write in {self.path} ({error}): free the disk, make it writable or use another run folder"
+            ) from error
+
+
+def recipe(config: Config) -> dict[str, Any]:
+    """Returns by dotted name what must not differ between two parts of a run: all but where the script lies."""
+    own = {name: value for name, value in config.items() if name not in ("experiment", "config")}
+    return {"experiment": config.get("experiment", {}).get("name")} | flatten(own) | flatten(config["config"])
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns nested values by dotted name."""
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
+def parse(path: Path) -> list[Line]:
+    """Returns the lines of metrics.jsonl as they are, without a last one that was left unfinished.
+
+    Raises:
+      UsageError: if another line cannot be read.
+    """
+    lines, parsed = path.read_bytes().splitlines(), []
+    for number, line in enumerate(lines, 1):
+        try:
+            parsed.append(parse_line(line))
+        except (ValueError, KeyError, TypeError) as error:
+            if number < len(lines):
+                raise UsageError(f"line {number} of {path} cannot be read: remove that line") from error
+    return parsed
+
+
+def parse_line(line: bytes) -> Line:
+    """Returns a line of metrics.jsonl with its step as an integer; raises where it is none."""
+    parsed = json.loads(line)
+    return parsed | {"step": int(parsed["step"])}
+
+
+@contextlib.contextmanager
+def lock(path: Path) -> Iterator[None]:
+    """Returns a context in which no other process holds the same lock; the system ends it with the process."""
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UsageError(f"another process trains in {path.parent}: wait for it, or use another folder") from error
+        except OSError:
+            pass  # A file system without locks.
+        yield

@@ -1,0 +1,47 @@
+"""A restorer by what holds it: the installation, a file of weights, a run folder."""
+
+from pathlib import Path
+
+from jaxgen.config.base import Config
+from jaxgen.config.damage import HIDING
+from jaxgen.config.restoration import RestorationConfig
+from jaxgen.errors import UsageError
+from jaxgen.restoration import pretrained
+from jaxgen.restoration.restorer import Restorer, Told, examine, make_restorer
+from jaxgen.runs.reopen import Opened, open_run
+
+
+def open_restorer(source: str) -> Restorer:
+    """Returns a restorer: of the averaged network of a run's last checkpoint, or shipped, or in a file with its card.
+
+    Args:
+      source: a run folder, the name of a shipped restorer, or the path of a .safetensors file.
+    Raises:
+      UsageError: if there is none, or it restores nothing.
+    """
+    if pretrained.is_known(source):
+        return pretrained.load_restorer(source)
+    return of_opened(open_run(Path(source)), source)
+
+
+def of_opened(opened: Opened, source: str) -> Restorer:
+    """Returns the restorer of a run that was opened.
+
+    Raises:
+      UsageError: if it restores nothing.
+    """
+    objective = opened.objective
+    if objective.restore is None:
+        raise UsageError(f"{source}: this run restores nothing")
+    variables = {"params": opened.variables["params"], **opened.variables["stats"]}
+    traits = examine(objective.module, variables, opened.config.data.channels, told(opened.config))
+    return make_restorer(objective.module, variables, traits)
+
+
+def told(config: Config) -> Told:
+    """Returns what the network of a configuration is told of the damage."""
+    if not isinstance(config, RestorationConfig) or not config.told:
+        return "nothing"
+    if config.damage in HIDING:
+        return "mask"
+    return "noise" if config.damage == "noise" else "nothing"

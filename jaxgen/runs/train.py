@@ -1,0 +1,300 @@
+"""Training an experiment: the parts of a configuration are put together and given to the loop."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import Array
+
+from jaxgen import data
+from jaxgen.config.base import CHANGEABLE, OWN, Config, check
+from jaxgen.config.gan import classes
+from jaxgen.config.vae import GREY, takes_grey_for_binary
+from jaxgen.data.records import PICTURES
+from jaxgen.errors import UsageError
+from jaxgen.evaluation.memorisation import beside_nearest
+from jaxgen.io import curves
+from jaxgen.runs.derived_data import derive
+from jaxgen.runs.disk.checkpoints import Checkpoints
+from jaxgen.runs.disk.run_folder import RunFolder
+from jaxgen.runs.init_from import choose, start_from
+from jaxgen.runs.scripts import describe_script, to_dict
+from jaxgen.training import distributed, execute, loop, memory, progress, supervision
+from jaxgen.training.state import Batch, Metrics, Objective, TrainState
+
+Build = Callable[..., Objective]
+
+
+def prepare_devices(config: Config) -> int:
+    """Returns over how many devices to run, after making as many CPU devices as were asked for.
+
+    Where it is left open, that is as many accelerators as a batch divides over, in whole packs where images are packed,
+    or one CPU device; of several processes, equally many of each.
+
+    Works as long as nothing has touched a device; afterwards those that are there must do.
+    """
+    if config.deterministic:
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
+    if config.devices > 1:
+        try:
+            jax.config.update("jax_num_cpu_devices", config.devices // max(config.processes, 1))
+        except RuntimeError:
+            # A backend is up already; compile_program says so where its devices are too few.
+            return config.devices
+    processes = jax.process_count()
+    if config.devices or jax.default_backend() == "cpu":
+        return config.devices or processes
+    share = config.batch_size // config.microbatches // getattr(config, "packing", 1)
+    counts = range(processes, jax.device_count() + 1, processes)
+    return max((count for count in counts if share % count == 0), default=processes)
+
+
+def join_processes(config: Config) -> None:
+    """Joins the processes that a configuration tells of, before anything touches a device."""
+    if config.distributed:
+        distributed.initialize(
+            config.coordinator,
+            config.processes,
+            config.process,
+            connect_timeout=config.connect_timeout,
+            heartbeat_timeout=config.heartbeat_timeout,
+        )
+
+
+def open_folder(config: Config, path: Path, plain: dict[str, Any], say: Callable[[str], None]) -> RunFolder:
+    """Returns the run's folder, which of several processes the first one makes and writes."""
+    folder = None
+    if distributed.is_first():
+        folder = RunFolder.open(
+            path, plain, changeable=CHANGEABLE, tensorboard=config.tensorboard, wandb=config.wandb, say=say
+        )
+    distributed.wait_for_all("the run folder is open")
+    return folder or RunFolder.follow(path, plain, changeable=OWN)
+
+
+def evaluation_images(config: data.Config, images: int, objective: Objective) -> Batch:
+    """Returns the images that a run is evaluated on, always the same: a batch of the data set's test split.
+
+    What does nothing but generate is measured by its own images' distance from these, and the best checkpoint chosen by
+    it. They are training images then, so that a report against the test split judges what was chosen by others.
+    """
+    generates_only = objective.sample is not None and objective.reconstruct is None
+    split = config.split if generates_only else "test"
+    kept = data.load(dataclasses.replace(config, split=split, flip=False, dequantise=False))
+    return kept.batch(0, 0, min(images, len(kept)))
+
+
+def settle(config: Config, dataset: data.Dataset) -> Config:
+    """Returns the configuration with the images' size and channels in place of "as stored"."""
+    height, width, channels = dataset.image_shape
+    if config.data.name == "picture":
+        return dataclasses.replace(config, data=dataclasses.replace(config.data, channels=channels))
+    if height != width:
+        raise UsageError(f"the images are {height}x{width}: set data.size, to train on square ones of that size")
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, size=height, channels=channels))
+
+
+def describe_data(dataset: data.Dataset) -> dict[str, Any]:
+    """Returns what tells one set of images from another: shape, number and, where they are in memory, their sha256."""
+    told = {"image_shape": list(dataset.image_shape), "images": len(dataset)}
+    if dataset.arrays:
+        stored = b"".join(dataset.arrays[name].tobytes() for name in PICTURES if name in dataset.arrays)
+        told["images_sha256"] = hashlib.sha256(stored).hexdigest()
+    return told
+
+
+def choose_evaluation(
+    config: Config, objective: Objective, kept: Batch
+) -> tuple[Callable[[TrainState], Metrics], Objective]:
+    """Returns what measures a state during training, and the objective with the selection that goes with it.
+
+    Raises:
+      UsageError: if an extractor is asked for and nothing is generated, or it does not fit the data.
+    """
+    if not config.evaluate_with:
+        evaluate = execute.once(objective.evaluate)
+        return lambda state: evaluate(state, kept), objective
+    if objective.sample is None:
+        raise UsageError(f"evaluate_with {config.evaluate_with}: this experiment generates no images; leave it empty")
+    from jaxgen.evaluation import extractors, online
+
+    measure, selection = online.make_online(
+        extractors.choose(config.evaluate_with, config.data.name, config.data.channels),
+        config.data,
+        objective.sample,
+        objective.player,
+        config.evaluate_images,
+        conditional=classes(config) > 0,
+    )
+    return measure, objective._replace(selection=selection)
+
+
+def with_nearest(pictures: dict[str, Array], dataset: data.Dataset) -> dict[str, Array]:
+    """Returns pictures and, of generated ones, rows of them each above the row of their nearest training images."""
+    if "samples" not in pictures:
+        return pictures
+    samples = np.asarray(pictures["samples"])
+    rows = beside_nearest(samples.reshape(-1, *samples.shape[-3:]), dataset)
+    return pictures if rows is None else pictures | {"nearest": rows}
+
+
+def require_memory(config: Config, objective: Objective, template: TrainState, first: Batch, devices: int) -> None:
+    """Raises UsageError where several codes for each image cannot fit memory, before a step is compiled."""
+    if getattr(config, "samples", 1) == 1:
+        return
+    batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((config.batch_size, *x.shape[1:]), x.dtype), first)
+    # One of its values and one of its gradient are there at the same time.
+    needed = 2 * memory.largest_array(objective.step, template, batch) // memory.memories(devices)
+    told = f"a step of {config.batch_size} images with {config.samples} codes each"
+    memory.require(needed, told, "lower samples or batch-size, or raise microbatches")
+
+
+def is_grey(images: Array) -> bool:
+    """Returns whether images in [0, 1] are more than black and white."""
+    images = np.asarray(images)
+    return bool(((images > 0) & (images < 1)).any())
+
+
+class Prepared(NamedTuple):
+    """What is there before the first step.
+
+    Attributes:
+      config: the recipe, with the images' size in it.
+      dataset: what it trains on.
+      objective: what it trains, on one device.
+      kept: the images that it is evaluated on.
+      measure: state -> metrics of an evaluation.
+      first: a batch of one image.
+      template: the state's shapes.
+    """
+
+    config: Config
+    dataset: data.Dataset
+    objective: Objective
+    kept: Batch
+    measure: Callable[[TrainState], Metrics]
+    first: Batch
+    template: TrainState
+
+
+def prepare(config: Config, build: Build, devices: int = 1) -> Prepared:
+    """Returns what training needs before its first step.
+
+    Args:
+      config: the recipe.
+      build: (config, axis_name) -> objective.
+      devices: over how many each batch will be spread.
+    Raises:
+      UsageError: if something about the configuration or the data must be put right first.
+    """
+    dataset = derive(data.load(config.data))
+    config = settle(config, dataset)
+    objective = build(config, None)
+    kept = evaluation_images(config.data, config.evaluate_images, objective)
+    measure, objective = choose_evaluation(config, objective, kept)
+    first = dataset.batch(0, 0, 1)
+    template = jax.eval_shape(objective.init, jax.random.key(0), first)
+    require_memory(config, objective, template, first, devices)
+    choose(config.start_with, objective.player, template.params)
+    return Prepared(config, dataset, objective, kept, measure, first, template)
+
+
+def batch_shapes(prepared: Prepared) -> Batch:
+    """Returns the shapes of what one step takes."""
+    images = prepared.objective.chunks * prepared.config.batch_size
+    return jax.eval_shape(lambda: prepared.dataset.batch(0, 0, images))
+
+
+def make_feed(dataset: data.Dataset) -> Callable[[int], execute.Feed]:
+    """Returns (images of one step, which of them this process needs: None for all) -> where batches come from."""
+    return lambda images, places=None: execute.Feed(*dataset.source(images, places))
+
+
+def describe_run(script: dict[str, str], dataset: data.Dataset, config: Config) -> dict[str, Any]:
+    """Returns what a run folder keeps of where a run comes from, plain values."""
+    return {"experiment": script, **describe_data(dataset), "config": to_dict(config)}
+
+
+def run_path(config: Config, script: dict[str, str]) -> Path:
+    """Returns a run's folder: the one asked for, or runs/NAME."""
+    return Path(config.run or Path("runs") / script["name"])
+
+
+def train(config: Config, build: Build, *, say: Callable[[str], None] = progress.say) -> TrainState:
+    """Trains what `build` makes of a configuration, or goes on training it, and returns the last state.
+
+    Among several processes it does so with the others. Where one of them is lost, JAX ends this process by SIGABRT
+    unless it is the child of `supervision.supervise`, as it is where a command calls this.
+
+    Args:
+      config: the recipe.
+      build: (config, axis_name) -> objective.
+      say: takes the lines that tell a person what happens.
+    Raises:
+      UsageError: if something about the configuration, the data or the run folder must be put right first.
+      NonFiniteError: if a metric or the state became NaN or infinite.
+      Interrupted: if SIGTERM or Ctrl-C stopped it, after a checkpoint.
+    """
+    check(config)
+    options = loop.Options(**{field.name: getattr(config, field.name) for field in dataclasses.fields(loop.Options)})
+    options.check(0)
+    join_processes(config)
+    script, devices = describe_script(build), prepare_devices(config)
+    first_process = distributed.is_first()
+    if not first_process:
+        # The clock of one process decides when it is late, and one is enough to tell what happens.
+        options, say = dataclasses.replace(options, checkpoint_minutes=0.0), lambda line: None
+    config, dataset, objective, kept, measure, first, template = prepare(config, build, devices)
+    program = execute.compile_program(
+        partial(build, config),
+        make_feed(dataset),
+        config.batch_size,
+        steps=config.steps_per_dispatch,
+        devices=devices,
+    )
+    plain = describe_run(script, dataset, config)
+    path = run_path(config, script)
+    supervision.note(supervision.STARTING, str(path))
+    with (
+        open_folder(config, path, plain, say) as folder,
+        Checkpoints(path / "checkpoints", keep=config.keep, selection=objective.selection, say=say) as checkpoints,
+    ):
+        restored = checkpoints.restore(program.placed(template))
+        distributed.require_same(restored.step if restored else 0, "the checkpoint to go on from")
+        if restored is None:
+            if takes_grey_for_binary(config) and is_grey(kept["image"]):
+                say(f"warning: {GREY}")
+            start, state = 0, execute.once(objective.init)(jax.random.key(config.seed), first)
+            if config.start:
+                state = start_from(state, objective.player, config.start, config.start_with, say)
+        else:
+            start, state = restored.step, restored.state
+            for step in restored.damaged:
+                checkpoints.discard(step)
+            say(f"{path}: going on from step {start}")
+        pictures = execute.once(objective.pictures)
+        state = loop.train(
+            program.advance,
+            program.place(state),
+            start=start,
+            options=options,
+            folder=folder,
+            checkpoints=checkpoints,
+            config=plain,
+            images_per_step=program.images,
+            evaluate=measure,
+            pictures=lambda state: with_nearest(pictures(state, kept), dataset),
+            alarms=objective.alarms,
+            finished=objective.finished,
+            progress=supervision.Noted(progress.choose() if first_process else None),
+            agree=program.agree,
+        )
+        if first_process:
+            curves.draw(folder.history(), path / "curves.png", say=say)
+    return state

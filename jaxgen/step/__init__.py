@@ -1,1 +1,0 @@
-"""What lives inside a compiled training step: its state, its gradients, its randomness, its schedules."""

@@ -1,0 +1,334 @@
+import json
+
+import numpy as np
+import pytest
+
+from jaxgen import data
+from jaxgen.commands import main
+from jaxgen.config import GanConfig
+from jaxgen.errors import UsageError
+from jaxgen.io import images
+from jaxgen.runs import reopen
+from jaxgen.runs.scripts import load_script
+from jaxgen.training.state import Objective
+
+
+def run(capsys, *words):
+    """Returns (exit status, standard output, standard error) of the jaxgen command."""
+    with pytest.raises(SystemExit) as stop:
+        main.main([str(word) for word in words])
+    told = capsys.readouterr()
+    return stop.value.code, told.out, told.err
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, experiments):
+    """The folder of a small GAN run of six steps."""
+    folder = tmp_path_factory.mktemp("runs") / "gan"
+    with pytest.raises(SystemExit) as stop:
+        main.main(
+            f"train {experiments / 'gan_mlp.py'} --run {folder} --steps 6 --checkpoint-every 2 --evaluate-every 2 "
+            "--batch-size 8 --variant plain --log-every 1 --no-tensorboard".split()
+        )
+    assert stop.value.code == 0
+    return folder
+
+
+def test_training_fills_the_run_folder(trained):
+    assert {path.name for path in trained.iterdir()} >= {
+        "config.json",
+        "metrics.jsonl",
+        "samples",
+        "checkpoints",
+        "curves.png",
+    }
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "generator/loss" in line] == [1, 2, 3, 4, 5, 6]
+    assert {"generator/gradient_norm", "discriminator/gradient_norm"} <= set(lines[0])
+    assert images.read(trained / "samples" / "samples-00000006.png").max() > 0
+
+
+def test_info_tells_step_digest_parameters_and_metrics(trained, capsys):
+    status, out, _ = run(capsys, "info", trained, "--json")
+    facts = json.loads(out)
+    assert status == 0
+    assert facts["step"] == 6
+    assert len(facts["digest"]) == 64
+    assert facts["parameters"] == {"discriminator": 117_121, "generator": 130_576}
+    assert "evaluation/pixel_frechet" in facts["metrics"]
+    assert facts["best"]["step"] in facts["checkpoints"]
+    status, out, _ = run(capsys, "info", trained)
+    assert "generator 130,576" in out
+    assert "hyper.learning_rate = 0.0002" in out
+
+
+def test_training_again_to_the_same_step_changes_nothing(trained, capsys, experiments):
+    digest = json.loads(run(capsys, "info", trained, "--json")[1])["digest"]
+    words = f"train {experiments / 'gan_mlp.py'} --run {trained} --steps 6 --checkpoint-every 2 --evaluate-every 2"
+    words += " --batch-size 8 --variant plain --log-every 1 --no-tensorboard"
+    assert run(capsys, *words.split())[0] == 0
+    assert json.loads(run(capsys, "info", trained, "--json")[1])["digest"] == digest
+
+
+def test_sample_writes_a_grid_and_single_pictures(trained, tmp_path, capsys):
+    status, out, _ = run(capsys, "sample", trained, "--count", 5, "--seed", 1, "--out", tmp_path / "a")
+    assert status == 0
+    assert out.splitlines()[0] == str(tmp_path / "a" / "grid.png")
+    written = [f"{i:04d}.png" for i in range(5)] + ["grid.png", "nearest.png"]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == written
+    assert images.read(tmp_path / "a" / "0000.png").shape == (28, 28, 1)
+
+
+def test_samples_depend_on_seed_checkpoint_and_average(trained, tmp_path, capsys):
+    def draw(name, *options):
+        assert run(capsys, "sample", trained, "--count", 1, "--out", tmp_path / name, *options)[0] == 0
+        return images.read(tmp_path / name / "0000.png")
+
+    first = draw("first")
+    np.testing.assert_array_equal(first, draw("again"))
+    for name, options in {"seed": ("--seed", 2), "raw": ("--no-ema",)}.items():
+        assert np.abs(first - draw(name, *options)).max() > 0, name
+    draw("best", "--checkpoint", "best")
+
+
+def test_fill_writes_the_picture_without_its_hole(trained, tmp_path, capsys):
+    picture, hole = (np.zeros((28, 28, 1), np.float32) for _ in range(2))
+    picture[:, 14:], hole[10:18, 10:18] = 0.8, 1
+    images.write(tmp_path / "a.png", picture)
+    images.write(tmp_path / "mask.png", hole)
+    words = ("fill", trained, tmp_path / "a.png", "--mask", tmp_path / "mask.png", "--steps", 2)
+    status, out, _ = run(capsys, *words)
+    assert status == 0
+    assert out.startswith(f"{tmp_path / 'a-filled.png'}  drawn, agrees with what is known to ")
+    made, given = (images.read(tmp_path / name) for name in ("a-filled.png", "a.png"))
+    np.testing.assert_array_equal(made[hole == 0], given[hole == 0])
+    assert np.abs(made - given)[hole == 1].max() > 0
+    status, _, err = run(capsys, *words, "--out", tmp_path / "a.png")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "name another file with --out" in err
+
+
+def test_a_label_is_for_conditional_runs_alone(trained, tmp_path, capsys):
+    status, _, err = run(capsys, "sample", trained, "--label", 3, "--out", tmp_path)
+    assert status == 2
+    assert err == "jaxgen: label 3: the networks of this run are told no classes; leave --label out\n"
+
+
+def test_pictures_of_one_class_have_a_folder_of_their_own(tmp_path, capsys, monkeypatch):
+    def draw(variables, key, count, labels):
+        return np.ones((count, 2, 2, 1)) * labels[:, None, None, None] / 4
+
+    config = GanConfig(conditional=True, data=data.Config(classes=4))
+    opened = reopen.Opened(config, Objective(None, None, "generator", sample=draw), {}, 7)
+    monkeypatch.setattr(reopen, "open_run", lambda *arguments, **options: opened)
+    status, out, _ = run(capsys, "sample", tmp_path, "--label", 2, "--count", 2)
+    assert status == 0
+    folder = tmp_path / "samples" / "step-00000007-seed-0-label-2"
+    assert out.splitlines()[0] == str(folder / "grid.png")
+    np.testing.assert_allclose(images.read(folder / "0001.png"), 0.5, atol=0.01)
+
+
+def test_evaluation_tells_scores_floor_and_protocol_and_is_kept(trained, capsys):
+    status, out, _ = run(capsys, "evaluate", trained, "--count", 100, "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert found["step"] == 6
+    assert found["scores"].keys() == found["floor"].keys() >= {"cfid", "ckid", "precision", "recall", "coverage"}
+    assert found["scores"]["cfid"] > 3 * found["floor"]["cfid"]
+    protocol = found["protocol"]
+    assert protocol["extractor"] == "classifier of digits"
+    assert len(protocol["sha256"]) == 64
+    assert (protocol["reference"], protocol["real"], protocol["generated"]) == ("test", 100, 100)
+    assert (protocol["floor"], protocol["ema"], protocol["seed"]) == ("100 of train", True, 0)
+    status, out, _ = run(capsys, "evaluate", trained, "--count", 100, "--checkpoint", "best", "--no-ema", "--seed", 3)
+    assert status == 0
+    assert out.split()[:2] == ["generated", "floor"]
+    kept = [json.loads(line) for line in (trained / "evaluations.jsonl").read_text().splitlines()]
+    assert kept[0] == found
+    assert (kept[1]["checkpoint"], kept[1]["protocol"]["ema"], kept[1]["protocol"]["seed"]) == ("best", False, 3)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            ("--count", 64),
+            "64 test images for 64 features: their covariance has no estimate; raise --count to at least 65",
+        ),
+        (("--extractor", "mnits"), "unknown extractor 'mnits': did you mean mnist"),
+        (("--extractor", "none.safetensors"), "no weights at none.safetensors: scripts/convert_inception writes them"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_told_in_one_line(trained, options, told, capsys):
+    status, _, err = run(capsys, "evaluate", trained, *options)
+    assert status == 2
+    assert told in err
+    assert err.count("\n") == 1
+
+
+def test_a_score_of_generated_images_may_choose_the_best_checkpoint(experiments, tmp_path, capsys):
+    words = f"train {experiments / 'gan_mlp.py'} --run {tmp_path / 'run'} --steps 4 --evaluate-every 2 --batch-size 8 "
+    words += "--checkpoint-every 2 --variant plain --no-tensorboard --evaluate-with auto --evaluate-images 80"
+    assert run(capsys, *words.split())[0] == 0
+    facts = json.loads(run(capsys, "info", tmp_path / "run", "--json")[1])
+    assert facts["metrics"]["evaluation/cfid"] > 0
+    assert facts["best"]["step"] in {2, 4}
+    assert run(capsys, "evaluate", tmp_path / "run", "--count", 80, "--checkpoint", "best")[0] == 0
+
+
+def test_restored_images_are_not_scored_as_generated_ones(experiments, tmp_path, capsys):
+    words = f"train {experiments / 'denoise.py'} --run {tmp_path / 'run'} --evaluate-with digits --width 4 --depth 2"
+    status, _, err = run(capsys, *words.split())
+    assert status == 2
+    assert "this experiment generates no images; leave it empty" in err
+
+
+def test_sampling_needs_no_data(trained, tmp_path, capsys, monkeypatch):
+    def load(config):
+        raise UsageError("the data are gone")
+
+    monkeypatch.setattr("jaxgen.data.load", load)
+    status, out, _ = run(capsys, "sample", trained, "--count", 1, "--out", tmp_path)
+    assert (status, "nearest.png is left out: the data are gone" in out) == (0, True)
+    status, _, err = run(capsys, "sample", trained, "--count", 1, "--out", tmp_path, "--nearest")
+    assert (status, err) == (2, "jaxgen: the data are gone\n")
+    monkeypatch.setattr("jaxgen.data.load", None)
+    assert run(capsys, "sample", trained, "--count", 1, "--out", tmp_path, "--no-nearest")[0] == 0
+
+
+def test_the_nearest_training_images_stand_below_samples(trained, tmp_path, capsys):
+    status, out, _ = run(capsys, "sample", trained, "--count", 3, "--out", tmp_path)
+    assert status == 0
+    assert "away by pixels, in the median: nearest training image" in out
+    assert (tmp_path / "nearest.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("info nowhere", "nowhere is no run folder: it has no config.json"),
+        ("sample nowhere", "nowhere is no run folder"),
+        ("sample nowhere --count 0", "0 is not at least 1"),
+        ("restore nowhere --megapixels nan", "argument --megapixels: nan is not above 0"),
+        ("sample nowhere --seed -1", "argument --seed: -1 is not from 0 to 2**32 - 2"),
+        ("sample nowhere --seed x", "argument --seed: invalid seed value: 'x'"),
+        ("evaluate nowhere --seed 4294967295", "argument --seed: 4294967295 is not from 0 to 2**32 - 2"),
+        ("sample nowhere --label x", "argument --label: invalid int value: 'x'"),
+        ("sample nowhere --grid", "unrecognized arguments: --grid"),
+        ("train --steps 3", "unrecognized arguments: --steps"),
+        ("train", "EXPERIMENT"),
+        ("train wgan_pg", "did you mean wgan_gp"),
+        ("train nowhere.py", "no experiment script at nowhere.py"),
+        ("train vae --latnt 3", "unknown option 'latnt': did you mean latent"),
+        ("train vae --data.name digts", "did you mean digits"),
+        ("polish", "invalid choice: 'polish'"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_status_two(words, told, capsys, monkeypatch, experiments):
+    monkeypatch.chdir(experiments.parent)
+    status, _, err = run(capsys, *words.split())
+    assert status == 2
+    assert told.lower() in err.lower()
+    assert err.count("\n") == 1
+
+
+def test_another_configuration_in_the_same_folder_names_the_field_and_both_values(trained, capsys, experiments):
+    words = f"train {experiments / 'gan_mlp.py'} --run {trained} --steps 6 --batch-size 8 --variant plain"
+    status, _, err = run(capsys, *words.split(), "--hyper.learning-rate", "0.5")
+    assert status == 2
+    assert all(part in err for part in ("hyper.learning_rate", "0.0002", "0.5"))
+
+
+def test_a_changed_script_is_said(trained, capsys, tmp_path):
+    config = trained / "config.json"
+    before = config.read_text()
+    plain = json.loads(before)
+    plain["experiment"]["sha256"] = "0" * 64
+    config.write_text(json.dumps(plain))
+    try:
+        _, out, err = run(capsys, "sample", trained, "--count", 1, "--out", tmp_path)
+        assert "gan_mlp.py has changed" in out + err
+    finally:
+        config.write_text(before)
+
+
+def test_a_restorer_does_not_sample(experiments):
+    module = load_script(str(experiments / "denoise.py"))
+    config = module.Config()
+    opened = reopen.Opened(config, module.build(config), None, 0)
+    with pytest.raises(UsageError, match="this run generates no images"):
+        reopen.sample(opened, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"), [("--help", "COMMAND"), ("train --help", "experiment"), ("train vae --help", "--latent")]
+)
+def test_help_at_every_level(words, told, capsys, monkeypatch, experiments):
+    monkeypatch.chdir(experiments.parent)
+    status, out, _ = run(capsys, *words.split())
+    assert not status
+    assert told in out
+
+
+@pytest.fixture
+def photographs_to_restore(tmp_path, monkeypatch):
+    """A folder with two photographs and a file that is none; the task inverts."""
+    from jaxgen.restoration import tasks
+
+    invert = lambda photograph, settings, progress: tasks.Result(
+        1 - photograph.pixels, f"strength {settings.strength:g}"
+    )
+    monkeypatch.setitem(tasks.TASKS, "denoise", invert)
+    for name in ("a.png", "b.png"):
+        images.write(tmp_path / name, np.full((5, 4, 3), 0.25, np.float32))
+    (tmp_path / "bad.png").write_text("no picture")
+    return tmp_path
+
+
+def test_restore_goes_on_after_a_bad_file_and_tells_it(photographs_to_restore, capsys):
+    folder = photographs_to_restore
+    status, out, err = run(capsys, "restore", folder, "--task", "denoise", "--strength", 0.5, "--compare")
+    assert status == 1
+    assert err == "jaxgen: 1 of 3 failed, the others are done: bad.png\n"
+    lines = out.splitlines()
+    assert lines[0].startswith(f"[1/3] {folder / 'a-denoise.png'}  strength 0.5, 0.0 megapixels in ")
+    assert lines[2].startswith("[3/3] FAILED cannot read the picture")
+    np.testing.assert_allclose(images.read(folder / "b-denoise.png"), 191 / 255, atol=1e-6)
+    assert images.read(folder / "b-denoise.png-before-after.png").shape == (5, 8, 3)
+    assert images.read(folder / "a.png").max() < 0.26
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--task", "denoize"], "unknown task 'denoize': did you mean denoise"),
+        (["--task", "denoise", "--tile", "10"], "tile 10: give 64 to 1024 pixels"),
+        ([], "one of the arguments --task --network is required"),
+    ],
+)
+def test_restore_tells_what_it_cannot_do(photographs_to_restore, capsys, words, message):
+    status, _, err = run(capsys, "restore", photographs_to_restore / "a.png", *words)
+    assert status == 2
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_options_without_effect_are_refused(trained, capsys):
+    for words, message in {
+        ("--sigma", "25"): "--sigma: it is for a restorer, which --on FOLDER evaluates",
+        ("--on", "somewhere", "--count", "5"): "--count: leave it out with --on",
+    }.items():
+        status, _, err = run(capsys, "evaluate", trained, *words)
+        assert status == 2
+        assert message in err
+
+
+def test_export_tells_what_a_file_takes_and_how_it_runs(capsys, tmp_path):
+    out = tmp_path / "new" / "level.stablehlo"
+    status, told, _ = run(capsys, "export", "noise_level", "--out", out, "--platforms", "cpu", "--size", 8, 16)
+    assert status == 0
+    assert told.startswith(
+        f"{out}  0.1 MB, for cpu, any b\ntakes  images float32[b, 8, 16, 1], in [0, 1]\ngives  level"
+    )
+    status, _, err = run(capsys, "export", "noise_level", "--out", out)
+    assert (status, err.count("\n")) == (2, 1)

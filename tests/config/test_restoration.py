@@ -1,0 +1,74 @@
+import dataclasses
+
+import pytest
+
+from jaxgen.config import base as checks
+from jaxgen.config.damage import HIDING
+from jaxgen.config.restoration import (
+    RestorationConfig,
+    RestorationHyper,
+    check_mask,
+    image_channels,
+    restoration_options,
+)
+from jaxgen.data import Config as DataConfig
+from jaxgen.errors import UsageError
+
+PHOTOS = DataConfig(name="photos", size=32, channels=3)
+
+
+def test_a_network_is_told_the_channels_where_a_guide_follows_them():
+    assert image_channels(RestorationConfig(data=PHOTOS)) is None
+    assert image_channels(RestorationConfig(data=PHOTOS, told=True)) == 3
+    assert image_channels(RestorationConfig(data=PHOTOS, told=True, damage="blur")) is None
+    with pytest.raises(UsageError, match=r"set data\.channels to 1 or 3"):
+        image_channels(RestorationConfig(told=True))
+
+
+@pytest.mark.parametrize(
+    ("fields", "scale", "message"),
+    [
+        ({"hyper": RestorationHyper(blur_low=3.0, blur_high=1.0)}, 1, r"blur_low is 3 and hyper\.blur_high is 1"),
+        ({"hyper": RestorationHyper(margin=5.0)}, 1, r"hyper\.margin is 5: give 0 to 4 pixels"),
+        ({"hyper": RestorationHyper(opaque=1.5)}, 1, r"hyper\.opaque is 1.5: give a probability, 0 to 1"),
+        ({"hyper": RestorationHyper(chance=-0.1)}, 1, r"hyper\.chance is -0.1: give a probability, 0 to 1"),
+        ({"damage": "downsample"}, 1, "choose another damage"),
+        ({}, 4, "4 times as large: set damage to downsample"),
+        ({"losses": ("feature",)}, 1, "set features to digits"),
+        ({"losses": ("feature",), "features": "mnist", "data": PHOTOS}, 1, "looks at images of 1 channel"),
+    ],
+)
+def test_what_does_not_fit_is_told(fields, scale, message):
+    with pytest.raises(UsageError, match=message):
+        restoration_options(RestorationConfig(**fields), None, scale=scale)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"told": True, "damage": "haze"}, "told is 1 and nothing looks at it: set damage to noise, rust"),
+        ({"hyper": RestorationHyper(ssim_weight=2.0)}, "add ssim to losses"),
+        ({"hyper": RestorationHyper(sigma=2.0), "damage": "rust"}, "set damage to noise"),
+        ({"hyper": RestorationHyper(grain=2.0)}, "set damage to one that noise may come to"),
+        ({"hyper": RestorationHyper(quality_low=2.0)}, "set damage to jpeg"),
+        ({"hyper": RestorationHyper(opaque=0.5)}, "opaque is 0.5 and nothing looks at it: set damage to one that"),
+        ({"hyper": RestorationHyper(margin=2.0)}, "set told, and damage to one that hides places"),
+        ({"hyper": RestorationHyper(margin=2.0), "damage": "rust"}, "set told, and damage to one that hides places"),
+    ],
+)
+def test_options_that_nothing_looks_at_are_told(fields, message):
+    with pytest.raises(UsageError, match=message):
+        checks.check(dataclasses.replace(RestorationConfig(), **fields))
+
+
+@pytest.mark.parametrize(("damage", "told"), [("rust", False), ("haze", False), ("noise", True)])
+def test_a_network_that_needs_a_mask_says_so(damage, told):
+    with pytest.raises(
+        UsageError, match=f"damage {damage}, told {told}: this network needs a mask; set damage to one of"
+    ):
+        check_mask(RestorationConfig(damage=damage, told=told))
+
+
+def test_what_hides_places_has_a_mask():
+    for damage in HIDING:
+        check_mask(RestorationConfig(damage=damage, told=True))

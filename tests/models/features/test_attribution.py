@@ -1,0 +1,123 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from jaxgen.models.features import attribution, classifier
+from jaxgen.models.gan import conv_gan, dcgan, dcgan_deep_stem, growing, mlp, r3gan, resnet
+from jaxgen.nn.layers import BatchNorm, Conv, Dense, Maps
+
+IMAGES = jnp.asarray(np.random.default_rng(0).uniform(0, 1, (2, 8, 8, 3)), jnp.float32)
+
+
+class Net(nn.Module):
+    """Two convolutions, of which the second leaves maps; then the mean of its channels, weighted."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = Maps(name="first")(jax.nn.relu(Conv(4, name="conv_0")(x)))
+        x = BatchNorm(name="norm")(Conv(2, 4, stride=2, name="conv_1")(x), False)
+        x = Maps(name="second")(jax.nn.relu(x))
+        one_pixel = Maps(name="third")(x.mean((1, 2), keepdims=True))
+        return (one_pixel * jnp.array([3.0, -1.0])).sum((1, 2, 3))
+
+
+class Flat(nn.Module):
+    @nn.compact
+    def __call__(self, x):
+        return Dense(1, name="dense")(x.reshape(len(x), -1))[:, 0]
+
+
+@pytest.fixture(scope="module")
+def variables():
+    return Net().init(jax.random.key(0), IMAGES)
+
+
+@pytest.fixture(scope="module")
+def score(variables):
+    return lambda images: Net().apply(variables, images)
+
+
+def test_saliency_of_a_linear_score_is_its_largest_weight():
+    weights = jnp.asarray(np.random.default_rng(1).normal(size=(8, 8, 3)), jnp.float32)
+    found = attribution.saliency(lambda images: (images * weights).sum((1, 2, 3)), IMAGES)
+    np.testing.assert_allclose(found, np.broadcast_to(abs(weights).max(-1), (2, 8, 8)), rtol=1e-6)
+
+
+def test_the_last_maps_with_places_are_found(score):
+    assert attribution.last_maps(score, IMAGES) == ("second",)
+
+
+def test_places_are_the_weighted_maps_as_the_paper_has_them(score):
+    found = attribution.grad_cam(score, IMAGES, ("second",))
+    maps = attribution.through(score, IMAGES, ("second",))[1]
+    # ∂ score / ∂ A is the channel's weight over the number of places.
+    combined = np.maximum(np.asarray(maps) @ np.array([3.0, -1.0]) / 16, 0)
+    expected = np.asarray(jax.image.resize(combined, (2, 8, 8), "linear"))
+    np.testing.assert_allclose(found, expected / expected.max((1, 2), keepdims=True), rtol=1e-4, atol=1e-6)
+    assert found.max() == 1 and found.min() >= 0
+
+
+def test_what_a_norm_takes_away_changes_no_place(variables, score):
+    shift = jnp.array([5.0, 0.0])
+    params, stats = variables["params"], variables["batch_stats"]
+    conv, norm = params["conv_1"], stats["norm"]
+    moved = {
+        "params": params | {"conv_1": conv | {"bias": conv["bias"] + shift}},
+        "batch_stats": stats | {"norm": norm | {"mean": norm["mean"] + shift}},
+    }
+    other = lambda images: Net().apply(moved, images)
+    np.testing.assert_allclose(other(IMAGES), score(IMAGES), atol=1e-5)
+    places = [attribution.grad_cam(f, IMAGES, attribution.last_maps(f, IMAGES)) for f in (score, other)]
+    np.testing.assert_allclose(*places, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("network", "size", "path"),
+    [
+        (dcgan.Discriminator(width=2), 28, ("maps",)),
+        (dcgan_deep_stem.Discriminator(width=2), 128, ("maps",)),
+        (conv_gan.Discriminator(2), 28, ("maps",)),
+        (resnet.Critic(width=2), 28, ("maps",)),
+        (r3gan.Discriminator(width=2), 28, ("maps",)),
+        (growing.Critic(width=2), 28, ("maps",)),
+        (classifier.Classifier(), 28, ("trunk", "maps_2")),
+        (classifier.Classifier(), 18, ("trunk", "maps_1")),
+        (mlp.Discriminator(), 28, None),
+    ],
+)
+def test_every_network_of_convolutions_marks_its_maps(network, size, path):
+    images = jax.ShapeDtypeStruct((1, size, size, 1), "float32")
+    variables = jax.eval_shape(lambda x: network.init(jax.random.key(0), x, False), images)
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), variables)
+    find = lambda: attribution.last_maps(lambda x: network.apply(zeros, x, False), images)
+    if path:
+        assert find() == path
+    else:
+        with pytest.raises(ValueError, match="no maps in this network"):
+            find()
+
+
+def test_the_network_is_left_as_it_is(score):
+    before = score(IMAGES)
+    attribution.grad_cam(score, IMAGES, ("first",))
+    np.testing.assert_array_equal(score(IMAGES), before)
+
+
+def test_an_image_that_nothing_speaks_for_has_no_places(score):
+    found = attribution.grad_cam(lambda images: 0.0 * score(images), IMAGES, ("second",))
+    np.testing.assert_array_equal(found, 0)
+
+
+def test_it_is_compiled_as_any_function(score):
+    compiled = jax.jit(lambda images: attribution.grad_cam(score, images, attribution.last_maps(score, images)))
+    np.testing.assert_allclose(compiled(IMAGES), attribution.grad_cam(score, IMAGES, ("second",)), atol=1e-6)
+
+
+def test_where_there_are_no_maps_that_is_told(score):
+    variables = Flat().init(jax.random.key(0), IMAGES)
+    with pytest.raises(ValueError, match="no maps in this network"):
+        attribution.last_maps(lambda images: Flat().apply(variables, images), IMAGES)
+    with pytest.raises(ValueError, match="no maps are marked at fourth"):
+        attribution.grad_cam(score, IMAGES, ("fourth",))

@@ -1,0 +1,42 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.degradations.scattering import scatter
+from jaxgen.models.restoration.dehazer import Dehazer
+from jaxgen.nn.receptive_field import reach
+
+MODULE = Dehazer((4, 4), side=8)
+
+
+@pytest.fixture(scope="module")
+def variables(draw):
+    return draw(MODULE, (1, 12, 20, 3))
+
+
+def with_maps(variables, gain, offset):
+    """Returns variables that give the same gain and offset everywhere."""
+    last = {"kernel": jnp.zeros((1, 1, 4, 6)), "bias": jnp.array([np.log(gain)] * 3 + [offset] * 3, jnp.float32)}
+    return {"params": {"unet": variables["params"]["unet"] | {"last": last}}}
+
+
+def test_haze_of_one_thickness_is_undone_by_the_inverse_of_the_scattering_model(variables):
+    scene = jax.random.uniform(jax.random.key(0), (2, 12, 20, 3))
+    hazy, transmission = scatter(scene, jnp.ones((2, 12, 20, 1)), 0.9, 0.8)
+    gain = float(1 / transmission[0, 0, 0, 0])
+    found = MODULE.apply(with_maps(variables, gain, 0.8 * (1 - gain)), hazy, False)
+    np.testing.assert_allclose(found, scene, atol=1e-5)
+
+
+def test_the_maps_do_not_depend_on_the_resolution(variables):
+    y, x = np.mgrid[:96, :64] / 64
+    large = np.stack([np.sin(5 * y), np.cos(3 * x), np.sin(2 * x * y)], -1).astype(np.float32)[None] / 2 + 0.5
+    small = large.reshape(1, 32, 3, 64 // 2, 2, 3).mean((2, 4))
+    found = MODULE.apply(variables, large, False).reshape(1, 32, 3, 32, 2, 3).mean((2, 4))
+    np.testing.assert_allclose(found, MODULE.apply(variables, small, False), atol=0.05)
+    assert abs(found - small).max() > 0.2
+
+
+def test_it_sees_all_of_a_picture():
+    assert reach(Dehazer((2, 2), side=4), 3) is None

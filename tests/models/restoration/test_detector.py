@@ -1,0 +1,39 @@
+import jax
+import numpy as np
+import pytest
+
+from jaxgen.models.restoration.detector import PRIOR, Detector
+from jaxgen.models.restoration.residual_unet import ResidualUNet
+
+IMAGES = np.random.default_rng(0).random((2, 19, 37, 3), np.float32)
+MODULE = Detector((4, 4), 1)
+
+
+@pytest.fixture(scope="module")
+def variables():
+    return MODULE.init(jax.random.key(0), IMAGES, False)
+
+
+def test_it_starts_with_the_same_small_chance_everywhere(variables):
+    found = MODULE.apply(variables, IMAGES, False)
+    assert found.shape == (2, 19, 37, 1)
+    np.testing.assert_array_equal(found, PRIOR)
+
+
+def test_it_tells_black_pictures_from_the_prior(variables):
+    # A residual U-Net alone has no biases, and makes black of black.
+    variables = jax.tree.map(lambda leaf: leaf + 0.1, variables)
+    assert abs(MODULE.apply(variables, 0 * IMAGES, False) - PRIOR).min() > 1e-3
+
+
+def test_every_channel_counts(variables):
+    variables = jax.tree.map(lambda leaf: leaf + 0.1, variables)
+    found = MODULE.apply(variables, IMAGES, False)
+    for channel in range(3):
+        other = IMAGES.copy()
+        other[..., channel] = 0.5
+        assert abs(MODULE.apply(variables, other, False) - found).max() > 1e-3
+
+
+def test_it_repeats_after_what_its_unet_does():
+    assert MODULE.multiple == ResidualUNet((4, 4), 1).multiple == 4

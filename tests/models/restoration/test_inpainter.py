@@ -1,0 +1,42 @@
+import jax
+import numpy as np
+import pytest
+
+from jaxgen.filters import inpaint_relaxed
+from jaxgen.models.restoration.inpainter import EDGE, Mender
+
+IMAGES = np.random.default_rng(0).random((2, 19, 37, 3), np.float32)
+MASK = np.zeros((2, 19, 37, 1), np.float32)
+MASK[:, 5:9, 10:20] = 1
+MODULE = Mender((4, 4), 1, levels=3)
+
+
+@pytest.fixture(scope="module")
+def variables():
+    return MODULE.init(jax.random.key(0), np.concatenate([IMAGES, MASK], -1), False)
+
+
+def test_it_starts_as_the_rough_filling_of_any_size(variables):
+    found = MODULE.apply(variables, np.concatenate([IMAGES, MASK], -1), False)
+    np.testing.assert_allclose(found, inpaint_relaxed(IMAGES, MASK, 3), atol=1e-6)
+
+
+def test_it_sees_what_shines_through_what_hides(variables):
+    variables = jax.tree.map(lambda leaf: leaf + 0.1, variables)
+    other = np.where(MASK > 0, 0.5, IMAGES)
+    first, second = (MODULE.apply(variables, np.concatenate([x, MASK], -1), False) for x in (IMAGES, other))
+    assert abs(first - second).max() > 1e-3
+
+
+def test_away_from_hidden_places_nothing_changes(variables):
+    variables = jax.tree.map(lambda leaf: leaf + 0.1, variables)
+    found = MODULE.apply(variables, np.concatenate([IMAGES, MASK], -1), False)
+    changed = (found != IMAGES).any((0, 3))
+    expected = np.zeros_like(changed)
+    expected[5 - EDGE : 9 + EDGE, 10 - EDGE : 20 + EDGE] = True
+    np.testing.assert_array_equal(changed, expected)
+
+
+def test_it_repeats_after_what_both_its_parts_do():
+    assert MODULE.multiple == 8
+    assert Mender(widths=(4, 4, 4, 4, 4), levels=2).multiple == 32

@@ -1,0 +1,44 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.models.restoration.noise_estimator import UNIT, NoiseLevel
+
+MODULE = NoiseLevel(depth=3, width=6)
+IMAGES = jax.random.uniform(jax.random.key(0), (2, 12, 10, 1))
+
+
+@pytest.fixture(scope="module")
+def variables():
+    return MODULE.init(jax.random.key(1), IMAGES, False)
+
+
+def test_levels_are_positive_one_for_each_image_alone(variables):
+    levels = MODULE.apply(variables, IMAGES, False)
+    assert levels.shape == (2,)
+    assert (levels > 0).all()
+    np.testing.assert_allclose(MODULE.apply(variables, IMAGES[1:], False), levels[1:], rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 7), (13, 12)])
+def test_any_size_is_taken(variables, size):
+    assert np.isfinite(MODULE.apply(variables, IMAGES[:, : size[0], : size[1]], False)).all()
+
+
+def test_parameters_are_those_of_the_convolutions(variables):
+    count = sum(leaf.size for leaf in jax.tree.leaves(variables))
+    assert count == (9 * 4 * 6 + 6) + (9 * 6 * 6 + 6) + (9 * 6 * 2 + 2)
+
+
+def test_the_estimate_is_the_mean_by_the_weights(variables):
+    # Without kernels every place says softplus(bias), whatever the weights.
+    flat = jax.tree.map(jnp.zeros_like, variables)
+    flat["params"]["last"]["bias"] = jnp.array([1.5, -3.0])
+    np.testing.assert_allclose(MODULE.apply(flat, IMAGES, False), UNIT * np.log1p(np.exp(1.5)), rtol=1e-6)
+
+
+def test_bfloat16_tells_float32(variables):
+    levels = MODULE.clone(dtype=jnp.bfloat16).apply(variables, IMAGES, False)
+    assert levels.dtype == jnp.float32
+    np.testing.assert_allclose(levels, MODULE.apply(variables, IMAGES, False), rtol=0.1)

@@ -1,0 +1,80 @@
+import jax
+import numpy as np
+
+from jaxgen.models.restoration.video import VideoRNN, carry
+from jaxgen.nn.cost import parameters
+
+SMALL = VideoRNN(3, 1)
+
+
+def clips(*shape):
+    return np.random.default_rng(0).uniform(size=shape).astype("float32")
+
+
+def variables_of(network, x):
+    """Variables by which the state has an effect: the residual branch starts as nothing."""
+    made = network.init(jax.random.key(0), x, False)
+    return jax.tree.map(lambda leaf: leaf + 0.05, made)
+
+
+def test_the_state_is_carried_to_where_the_same_is_seen():
+    before, state = clips(2, 20, 24, 4), clips(2, 20, 24, 3)[..., ::-1]
+    now, expected = (np.roll(x, (1, -2), (1, 2)) for x in (before, state))
+    now = now + 0.1 * np.random.default_rng(1).normal(size=now.shape).astype("float32")
+    found = np.asarray(carry(state, before, now))
+    inside = np.s_[:, 6:-6, 6:-6]  # what rolled in at the other side is in no block
+    np.testing.assert_array_equal(found[inside], expected[inside])
+
+
+def test_what_does_not_move_stays_where_it_is_to_the_border():
+    before, state = clips(1, 8, 8, 4), clips(1, 8, 8, 3)
+    np.testing.assert_array_equal(carry(state, before, before), state)
+
+
+def test_it_is_the_cell_of_elman_with_convolutions_on_what_is_carried():
+    import torch
+    import torch.nn.functional as F
+
+    x = clips(2, 3, 6, 8, 1)
+    variables = variables_of(SMALL, x)
+    p = jax.tree.map(lambda leaf: torch.tensor(np.asarray(leaf)), variables["params"]["frame"])
+
+    def conv(x, layer):
+        kernel = layer["kernel"].permute(3, 2, 0, 1)
+        return F.conv2d(x, kernel, layer.get("bias"), padding=kernel.shape[-1] // 2)
+
+    last_axis, first = (
+        (lambda x: x.permute(0, 2, 3, 1).numpy()),
+        (lambda x: torch.tensor(np.array(x)).permute(0, 3, 1, 2)),
+    )
+    state, frames = torch.zeros(2, 3 + 4, 3, 4), []
+    for frame in torch.tensor(x).permute(1, 0, 4, 2, 3):
+        packed = F.pixel_unshuffle(frame, 2)
+        carried = first(carry(*map(last_axis, (state, state[:, 3:], packed))))
+        y = F.relu(conv(packed, p["inward"]) + conv(carried, p["carried"]))
+        y = y + conv(F.relu(conv(y, p["block_0"]["conv_0"])), p["block_0"]["conv_1"])
+        state = torch.cat([y, packed], 1)
+        frames.append(frame + F.pixel_shuffle(conv(y, p["tail"]), 2))
+    found, last = SMALL.apply(variables, x, False)
+    np.testing.assert_allclose(found, torch.stack(frames, 1).permute(0, 1, 3, 4, 2).numpy(), atol=1e-5)
+    np.testing.assert_allclose(last, last_axis(state), atol=1e-5)
+
+
+def test_a_clip_goes_on_from_its_state():
+    x = clips(1, 5, 7, 5, 1)
+    variables = variables_of(SMALL, x)
+    whole, end = SMALL.apply(variables, x, False)
+    first, middle = SMALL.apply(variables, x[:, :2], False)
+    rest, last = SMALL.apply(variables, x[:, 2:], False, middle)
+    np.testing.assert_allclose(np.concatenate([first, rest], 1), whole, atol=1e-6)
+    np.testing.assert_allclose(last, end, atol=1e-6)
+
+
+def test_without_carrying_every_frame_is_by_itself_with_the_same_parameters():
+    x = clips(1, 3, 4, 4, 1)
+    variables = variables_of(SMALL, x)
+    alone = SMALL.clone(carries=False)
+    found, _ = alone.apply(variables, x, False)
+    np.testing.assert_allclose(found[:, 2:], alone.apply(variables, x[:, 2:], False)[0], atol=1e-6)
+    assert abs(found - SMALL.apply(variables, x, False)[0])[:, 1:].max() > 1e-3
+    assert parameters(alone.init(jax.random.key(0), x, False)) == parameters(variables)

@@ -1,0 +1,124 @@
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from jaxgen.models.gan import conv_gan, dcgan, dcgan_deep_stem, mlp, r3gan, resnet
+from jaxgen.nn import heads
+
+
+class Head(nn.Module):
+    classes: int = 0
+    kernels: int = 0
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x, train, labels=None):
+        return heads.discriminator_head(
+            self, x, train, labels, classes=self.classes, kernels=self.kernels, axis_name=self.axis_name
+        )
+
+
+def random(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype("float32")
+
+
+def test_similarities_are_sums_over_the_other_examples():
+    projected = random(5, 2, 3)
+    expected = [
+        [sum(np.exp(-np.abs(projected[i, k] - projected[j, k]).sum()) for j in range(5) if j != i) for k in range(2)]
+        for i in range(5)
+    ]
+    np.testing.assert_allclose(heads.similarities(projected, None), expected, rtol=1e-5)
+
+
+def test_equal_examples_are_as_near_as_can_be_and_one_alone_is_near_to_none():
+    np.testing.assert_array_equal(heads.similarities(jnp.ones((4, 2, 3)), None), np.full((4, 2), 3.0))
+    np.testing.assert_array_equal(heads.similarities(jnp.ones((1, 2, 3)), None), np.zeros((1, 2)))
+
+
+def test_similarities_see_the_examples_on_all_devices():
+    projected = random(8, 2, 3)
+    apart = jax.pmap(partial(heads.similarities, axis_name="batch"), axis_name="batch")(projected.reshape(4, 2, 2, 3))
+    np.testing.assert_allclose(apart.reshape(8, 2), heads.similarities(projected, None), rtol=1e-5)
+
+
+def test_a_class_adds_the_product_of_its_embedding_and_the_features():
+    x, labels = random(3, 2, 4), np.array([[2], [0], [2]])
+    plain, projecting = Head(), Head(classes=3)
+    params = projecting.init(jax.random.key(0), x, True, labels)["params"]
+    assert params["class"]["kernel"].shape == (3, 8)
+    assert set(params["class"]) == {"kernel"}
+    phi = x.reshape(3, 8)
+    expected = plain.apply({"params": {"logit": params["logit"]}}, x, True)
+    expected += (np.array(params["class"]["kernel"])[labels[:, 0]] * phi).sum(-1)
+    np.testing.assert_allclose(projecting.apply({"params": params}, x, True, labels), expected, rtol=1e-5)
+
+
+def test_packed_images_have_a_class_each():
+    x, labels = random(2, 5), np.array([[0, 1], [1, 1]])
+    params = Head(classes=2).init(jax.random.key(0), x, True, labels)["params"]
+    kernel = np.array(params["class"]["kernel"]).reshape(2, 2, 5)
+    embedded = np.stack([kernel[0, a] + kernel[1, b] for a, b in labels])
+    gain = Head(classes=2).apply({"params": params}, x, True, labels)
+    gain -= Head().apply({"params": {"logit": params["logit"]}}, x, True)
+    np.testing.assert_allclose(gain, (embedded * x).sum(-1), rtol=1e-4, atol=1e-6)
+
+
+def test_one_hot_is_nan_outside_the_classes():
+    found = heads.one_hot(jnp.array([[1], [3], [-1]]), 3, jnp.float32)
+    np.testing.assert_array_equal(found[0, 0], [0, 1, 0])
+    assert np.isnan(found[1:]).all()
+
+
+@pytest.mark.parametrize(
+    ("classes", "labels", "message"),
+    [(3, None, "of 3 classes was given no labels"), (0, np.zeros((2, 1), int), "of 0 classes was given some labels")],
+)
+def test_labels_and_classes_go_together(classes, labels, message):
+    with pytest.raises(ValueError, match=message):
+        jax.eval_shape(lambda: Head(classes).init_with_output(jax.random.key(0), jnp.ones((2, 4)), True, labels))
+
+
+def test_with_kernels_the_logit_sees_the_other_examples():
+    x, module = random(4, 6), Head(kernels=2)
+    params = module.init(jax.random.key(0), x, True)["params"]
+    assert params["minibatch"]["kernel"].shape == (6, 2 * heads.DIMENSIONS)
+    assert params["logit"]["kernel"].shape == (8, 1)
+    both, alone = (module.apply({"params": params}, part, True) for part in (x, x[:1]))
+    assert both[0] != alone[0]
+
+
+def test_features_are_told_to_those_who_ask_alone():
+    x = random(2, 3, 2)
+    variables = Head(kernels=2).init(jax.random.key(0), x, True)
+    assert set(variables) == {"params"}
+    _, told = Head(kernels=2).apply(variables, x, True, mutable=["intermediates"])
+    np.testing.assert_array_equal(told["intermediates"][heads.FEATURES][0], x.reshape(2, 6))
+
+
+NETWORKS = {
+    "conv_gan": (conv_gan.Discriminator(width=4, classes=3, kernels=2), 28),
+    "dcgan": (dcgan.Discriminator(width=4, classes=3, kernels=2), 28),
+    "dcgan, spectral": (dcgan.Discriminator(norm="spectral", width=4, classes=3, kernels=2), 28),
+    "dcgan_deep_stem": (dcgan_deep_stem.Discriminator(width=4, classes=3, kernels=2), 128),
+    "gan_mlp": (mlp.Discriminator(variant="batch_norm", classes=3, kernels=2), 28),
+    "r3gan": (r3gan.Discriminator(width=4, blocks=1, classes=3, kernels=2), 28),
+    "resnet": (resnet.Critic(width=4, classes=3, kernels=2), 28),
+}
+
+
+@pytest.mark.parametrize(("network", "size"), NETWORKS.values(), ids=NETWORKS)
+def test_every_discriminator_takes_packed_images_classes_and_kernels(network, size):
+    images = jax.ShapeDtypeStruct((5, size, size, 2), "float32")
+    labels = jax.ShapeDtypeStruct((5, 2), "int32")
+    key = jax.random.key(0)
+    logits, variables = jax.eval_shape(lambda x, y: network.init_with_output(key, x, True, y), images, labels)
+    assert (logits.shape, logits.dtype) == ((5,), np.float32)
+    features = variables["params"]["class"]["kernel"].shape[1]
+    assert variables["params"]["class"]["kernel"].shape == (6, features)
+    assert variables["params"]["minibatch"]["kernel"].shape == (features, 2 * heads.DIMENSIONS)
+    assert ("spectral" in variables) == (getattr(network, "norm", "") == "spectral")

@@ -1,0 +1,63 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from jaxgen.degradations.noise import blind_gaussian_noise
+from jaxgen.objectives.noise_estimation import CHART, DIAGONAL, chart, make_noise_level
+
+HYPER = {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.999, "ema_decay": 0.0, "clip_norm": 0.0, "sigma": 0.2}
+BATCH = {"image": jnp.full((64, 16, 16, 1), 0.5)}
+
+
+class Spread(nn.Module):
+    """A learned multiple of an image's standard deviation: on gray images the best one is 1."""
+
+    @nn.compact
+    def __call__(self, images, train):
+        return self.param("factor", nn.initializers.zeros, ()) * images.std((1, 2, 3))
+
+
+@pytest.fixture(scope="module")
+def trained():
+    objective = make_noise_level(
+        Spread(),
+        degrade=lambda keys, images, hyper: blind_gaussian_noise(keys, images, 0.0, hyper["sigma"]),
+        hyper=HYPER,
+    )
+    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
+    run = jax.jit(lambda state: jax.lax.scan(lambda s, _: objective.step(s, BATCH), state, None, length=300))
+    return objective, *run(state)
+
+
+def test_the_level_is_learned(trained):
+    _, state, metrics = trained
+    assert float(state.params["model"]["factor"]) == pytest.approx(1, abs=0.03)
+    # Without an estimate the error is the mean level, half of the largest.
+    assert float(metrics["model/loss"][0]) == pytest.approx(255 * 0.1, rel=0.2)
+
+
+def test_evaluation_is_the_mean_error_in_grey_levels_on_noise_that_stays_the_same(trained):
+    objective, state, _ = trained
+    found = float(objective.evaluate(state, BATCH)["evaluation/error"])
+    # The standard deviation of 256 values has a relative error of 1/√512, its mean amount √(2/π) of that.
+    assert found == pytest.approx(255 * 0.1 * np.sqrt(2 / np.pi / 512), rel=0.5)
+    assert float(objective.evaluate(state.replace(step=state.step + 1), BATCH)["evaluation/error"]) == found
+
+
+def test_the_chart_has_a_point_for_each_estimate_over_a_diagonal():
+    picture = chart(jnp.array([0.0, 0.5, 0.2, 2.0]), jnp.array([0.0, 0.5, 1.0, 0.1]))[0, :, :, 0]
+    white = {(int(row), int(column)) for row, column in zip(*np.nonzero(picture == 1), strict=True)}
+    last = CHART - 1
+    assert white == {(last, 0), (last - 64, 64), (last - 25, last), (0, 13)}
+    assert float(picture[0, last]) == pytest.approx(DIAGONAL)
+    assert float(picture[10, 10]) == 0
+
+
+def test_pictures_are_the_chart(trained):
+    objective, state, _ = trained
+    picture = objective.pictures(state, BATCH)["levels"]
+    assert picture.shape == (1, CHART, CHART, 1)
+    rows, columns = np.nonzero(np.asarray(picture[0, :, :, 0]) == 1)
+    assert abs(CHART - 1 - rows - columns).max() < 0.15 * CHART

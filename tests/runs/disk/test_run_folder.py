@@ -1,0 +1,208 @@
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from jaxgen.errors import UsageError
+from jaxgen.io import images
+from jaxgen.runs.disk.run_folder import RunFolder
+from jaxgen.training.state import Selection
+
+CONFIG = {
+    "experiment": {"name": "toy", "path": "/here/toy.py", "sha256": "aa"},
+    "image_shape": [8, 8, 1],
+    "config": {"steps": 10, "seed": 1, "hyper": {"penalty_weight": 10.0}, "sizes": [3, 4]},
+}
+
+
+def changed(part, **fields):
+    return CONFIG | {part: CONFIG[part] | fields}
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+@pytest.fixture
+def opened(tmp_path, told):
+    with RunFolder.open(tmp_path / "run", CONFIG, tensorboard=False, say=told.append) as folder:
+        yield folder
+
+
+def open_again(folder, config, told, **options):
+    return RunFolder.open(folder.path, config, tensorboard=False, say=told.append, **options)
+
+
+def test_the_configuration_is_kept_as_plain_json(opened):
+    assert json.loads((opened.path / "config.json").read_text()) == CONFIG == RunFolder(opened.path).config()
+
+
+def test_the_same_configuration_opens_again_whatever_its_sequences(opened, told):
+    opened.close()
+    with open_again(opened, changed("config", sizes=(3, 4)), told):
+        assert told == []
+
+
+def test_a_run_that_never_saved_may_be_corrected(opened, told):
+    opened.close()
+    other = changed("config", seed=2)
+    with open_again(opened, other, told):
+        assert RunFolder(opened.path).config() == other
+
+
+def test_a_difference_names_the_field_and_both_values(opened, told):
+    opened.close()
+    (opened.path / "checkpoints" / "20").mkdir(parents=True)
+    other = changed("config", hyper={"penalty_weight": 5.0}, seed=2)
+    with pytest.raises(UsageError) as error:
+        open_again(opened, other, told)
+    assert "seed is 1 there and 2 here" in str(error.value)
+    assert "hyper.penalty_weight is 10.0 there and 5.0 here" in str(error.value)
+    assert RunFolder(opened.path).config() == CONFIG
+    with pytest.raises(UsageError, match=r"image_shape is \[8, 8, 1\] there and \[16, 16, 1\] here"):
+        open_again(opened, CONFIG | {"image_shape": [16, 16, 1]}, told)
+    with pytest.raises(UsageError, match=r"new is '\(absent\)' there and 1 here"):
+        open_again(opened, changed("config", new=1), told)
+    with pytest.raises(UsageError, match="experiment is 'toy' there and 'other' here"):
+        open_again(opened, changed("experiment", name="other"), told)
+    with open_again(opened, CONFIG, told):
+        pass
+
+
+def test_what_may_change_is_updated(opened, told):
+    opened.close()
+    (opened.path / "checkpoints" / "20").mkdir(parents=True)
+    more = changed("config", steps=20, hyper={"penalty_weight": 5.0})
+    with open_again(opened, more, told, changeable={"steps", "hyper.penalty_weight"}):
+        assert RunFolder(opened.path).config() == more
+    assert told == []
+
+
+def test_a_script_may_move_and_change_the_latter_being_told(opened, told):
+    opened.close()
+    (opened.path / "checkpoints" / "20").mkdir(parents=True)
+    moved = changed("experiment", path="/there/toy.py")
+    with open_again(opened, moved, told):
+        assert told == []
+    edited = changed("experiment", path="/there/toy.py", sha256="bb")
+    with open_again(opened, edited, told):
+        assert len(told) == 1 and "script has changed" in told[0]
+    assert RunFolder(opened.path).config() == edited
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"config":', "[]", '{"experiment": {}}', '{"config": 3}', "\xff\xfe"])
+def test_a_corrupt_configuration_is_named(opened, told, text):
+    opened.close()
+    (opened.path / "config.json").write_bytes(text.encode("latin1"))
+    with pytest.raises(UsageError, match=r"config\.json cannot be read"):
+        open_again(opened, CONFIG, told)
+    assert (opened.path / "config.json").read_bytes() == text.encode("latin1")
+
+
+def test_a_folder_without_a_run(tmp_path):
+    folder = RunFolder(tmp_path / "nowhere")
+    assert (folder.config(), folder.history(), folder.last()) == (None, [], {})
+    assert not folder.path.exists()
+
+
+def test_one_training_at_a_time(opened, told):
+    with pytest.raises(UsageError, match="another process trains in"):
+        open_again(opened, CONFIG, told)
+    opened.close()
+    with open_again(opened, CONFIG, told):
+        pass
+
+
+def test_metrics_come_back_and_are_json_whatever_their_values(opened):
+    opened.log(5, {"loss": np.float32(0.1), "worst": float("inf"), "none": float("nan")})
+    opened.log(10, {"loss": 1e-30})
+    for line in (opened.path / "metrics.jsonl").read_text().splitlines():
+        json.loads(line, parse_constant=pytest.fail)
+    first, second = opened.history()
+    assert (first["step"], second["step"]) == (5, 10)
+    assert first["loss"] == np.float32(0.1) and first["worst"] == float("inf") and np.isnan(first["none"])
+    assert second["loss"] == 1e-30 and second["time"] >= first["time"] > 1.7e9
+
+
+def test_the_last_and_the_best(opened):
+    for step, score in ((5, 0.2), (10, float("nan")), (15, 0.9), (20, 0.9), (25, 0.3)):
+        opened.log(step, {"score": score})
+    opened.log(30, {"loss": 1.0})
+    assert {name: opened.last()[name] for name in ("step", "score", "loss")} == {"step": 30, "score": 0.3, "loss": 1.0}
+    assert opened.best(Selection("score", largest=True))["step"] == 15
+    assert opened.best(Selection("score", largest=False))["step"] == 5
+    assert opened.best(Selection("missing", largest=True)) is None
+
+
+@pytest.mark.parametrize("unfinished", ["", '{"step": 20, "loss": 0.', '{"step"', '{"loss": 3}', "\0\0\0"])
+def test_truncation_drops_later_steps_and_an_unfinished_line(opened, unfinished):
+    for step in (5, 10, 15):
+        opened.log(step, {"loss": step / 10})
+    kept = opened.history()[:2]
+    with (opened.path / "metrics.jsonl").open("a") as file:
+        file.write(unfinished)
+    assert [line["step"] for line in opened.history()] == [5, 10, 15]
+    opened.truncate(10)
+    assert opened.history() == kept
+    opened.log(15, {"loss": 1.5})
+    assert [line["step"] for line in opened.history()] == [5, 10, 15]
+    opened.truncate(0)
+    assert opened.history() == []
+
+
+@pytest.mark.parametrize("line", ["{", '{"loss": 3}', "7", '{"step": "x"}', "\0"])
+def test_a_corrupt_line_in_the_middle_is_named_and_nothing_is_lost(opened, line):
+    path = opened.path / "metrics.jsonl"
+    opened.log(5, {"loss": 1.0})
+    path.write_text(path.read_text() + line + "\n")
+    opened.log(10, {"loss": 1.0})
+    before = path.read_bytes()
+    for act in (opened.history, lambda: opened.truncate(5)):
+        with pytest.raises(UsageError, match=r"line 2 of .*metrics\.jsonl"):
+            act()
+    assert path.read_bytes() == before
+
+
+def test_pictures_are_numbered_grids(opened):
+    opened.save_pictures(1000, {"samples": np.random.default_rng(0).uniform(size=(4, 8, 8, 3)).astype(np.float32)})
+    found = images.read(opened.path / "samples" / "samples-00001000.png")
+    assert found.ndim == 3 and found.shape[-1] == 3 and found.std() > 0.1
+
+
+def test_without_pillow_pictures_are_left_out_and_that_is_told_once(opened, told, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    for step in (1, 2):
+        opened.save_pictures(step, {"samples": np.zeros((4, 8, 8, 1), np.float32)})
+    assert told == ["Pillow is not installed: no pictures are written"]
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_line(tmp_path, opened, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot write in") as error:
+        RunFolder.open(tmp_path / "file" / "run", CONFIG)
+    assert "\n" not in str(error.value)
+    (opened.path / "metrics.jsonl").mkdir()
+    with pytest.raises(UsageError, match=r"cannot write in .*metrics\.jsonl"):
+        opened.log(1, {"loss": 1.0})
+
+
+def test_who_follows_writes_nothing(opened, told):
+    opened.log(5, {"loss": 1.0})
+    before = {path: path.stat().st_mtime_ns for path in opened.path.rglob("*")}
+    with RunFolder.follow(opened.path, changed("config", seed=2), changeable=("seed",)) as folder:
+        folder.truncate(0)
+        folder.log(10, {"loss": 2.0})
+        folder.save_pictures(10, {"samples": np.zeros((4, 8, 8, 1), np.float32)})
+        folder.say("what the first process says too")
+    assert {path: path.stat().st_mtime_ns for path in opened.path.rglob("*")} == before
+    assert [line["step"] for line in opened.history()] == [5]
+    assert told == []
+
+
+def test_who_follows_must_be_told_the_same(opened, tmp_path):
+    with pytest.raises(UsageError, match="steps is 10 there and 20 here"):
+        RunFolder.follow(opened.path, changed("config", steps=20))
+    with pytest.raises(UsageError, match="is not here: give one that every host sees"):
+        RunFolder.follow(tmp_path / "another", CONFIG)

@@ -1,0 +1,110 @@
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+from jax.errors import JaxRuntimeError
+
+from jaxgen.errors import UsageError
+from jaxgen.runs.command_line import exit_status, parse
+from jaxgen.training.stopping import Interrupted, NonFiniteError
+
+
+@dataclass(frozen=True)
+class Inner:
+    penalty_weight: float = 10.0
+    """Weight λ."""
+
+
+@dataclass(frozen=True)
+class Config:
+    steps: int = 5
+    """Training steps."""
+    wandb: bool = False
+    """Write elsewhere too."""
+    fit: Literal["pad", "crop"] = "pad"
+    """How."""
+    hyper: Inner = Inner()
+
+
+def words(text):
+    return parse(Config, text.split(), "What it is.", "script.py")
+
+
+def test_fields_are_set_by_their_dotted_names():
+    config = words("--steps 7 --hyper.penalty-weight=5 --fit crop --wandb")
+    assert config == Config(steps=7, wandb=True, fit="crop", hyper=Inner(5.0))
+    assert words("--hyper.penalty_weight 2 --no-wandb").hyper.penalty_weight == 2.0
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("--stepz 3", "unknown option 'stepz': did you mean steps?"),
+        ("--hyper.penalty 3", "did you mean hyper.penalty-weight"),
+        ("--steps many", "Error parsing --steps: invalid literal for int() with base 10: 'many'"),
+        ("--fit stretch", "invalid choice 'stretch' for argument '--fit'. Expected one of ('pad', 'crop')."),
+        ("--steps", "--steps"),
+        ("stray", "stray"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(given, told):
+    with pytest.raises(UsageError) as error:
+        words(given)
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_help_tells_every_field_and_its_default(capsys):
+    with pytest.raises(SystemExit) as stop:
+        words("--help")
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for part in ("What it is.", "Training steps.", "(default: 5)", "Weight λ.", "{pad,crop}"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (UsageError("give\nanother"), 2),
+        (NonFiniteError(7, "model/loss", 5), 1),
+        (Interrupted(15, 20), 143),
+        (Interrupted(2, 20), 130),
+        (KeyboardInterrupt(), 130),
+        (JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.\nmore"), 1),
+    ],
+)
+def test_errors_are_one_line_and_a_status(capsys, error, status):
+    def action():
+        raise error
+
+    assert exit_status(action) == status
+    told = capsys.readouterr().err
+    assert told.startswith("jaxgen: ")
+    assert told.count("\n") == 1
+
+
+def test_a_bug_is_not_swallowed():
+    with pytest.raises(ZeroDivisionError):
+        exit_status(lambda: 1 / 0)
+
+
+def test_done_is_status_zero():
+    assert exit_status(lambda: None) == 0
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    talk = "lambda: [print('x' * 99) for _ in range(9999)]"
+    code = f"from jaxgen.runs.command_line import exit_status; raise SystemExit(exit_status({talk}))"
+    done = subprocess.run(
+        ["bash", "-c", f'"{sys.executable}" -c "$CODE" | head -n 1; exit ${{PIPESTATUS[0]}}'],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"CODE": code},
+    )
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, "")

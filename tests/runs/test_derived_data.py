@@ -1,0 +1,109 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from jaxgen import data
+from jaxgen.config import Config, RestorationConfig
+from jaxgen.errors import UsageError
+from jaxgen.runs import derived_data
+from jaxgen.runs.reopen import open_run, sample
+from jaxgen.runs.train import train
+
+QUIET = {"steps": 1, "batch_size": 4, "tensorboard": False, "picture_every": 0, "evaluate_images": 4}
+DIGITS = data.Config(name="digits", size=8, channels=1)
+
+
+@pytest.fixture(scope="module")
+def make(load_experiment, tmp_path_factory):
+    def make(name, config=DIGITS, **fields):
+        module, path = load_experiment(name), tmp_path_factory.mktemp("runs") / name
+        train(module.Config(**QUIET, run=str(path), data=config, **fields), module.build, say=lambda line: None)
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def generator(make):
+    return make("gan_mlp", dataclasses.replace(DIGITS, classes=10), variant="plain", conditional=True)
+
+
+def test_a_generators_samples_become_the_data_with_their_labels(generator, make):
+    config = dataclasses.replace(DIGITS, from_run=str(generator), samples=13)
+    found = derived_data.derive(data.load(config))
+    drawn = sample(open_run(generator), derived_data.TOGETHER, derived_data.SEED)
+    np.testing.assert_array_equal(found.arrays["image"], np.rint(np.asarray(drawn[:13]) * 255).astype(np.uint8))
+    np.testing.assert_array_equal(found.arrays["label"], np.arange(13) % 10)
+    # And a restorer is trained on them by one command.
+    make("denoise", config, depth=3, width=2)
+
+
+def test_generated_images_may_stand_beside_the_real_ones(generator):
+    stored = data.load(DIGITS)
+    config = dataclasses.replace(DIGITS, from_run=str(generator), samples=13, with_real=True, share=0.1)
+    part = data.load(config)
+    found = derived_data.derive(part)
+    assert len(found) == len(part) + 13 < len(stored)
+    np.testing.assert_array_equal(found.arrays["image"][:-13], part.arrays["image"])
+    np.testing.assert_array_equal(found.arrays["label"][:-13], part.arrays["label"])
+    alone = derived_data.derive(data.load(dataclasses.replace(config, with_real=False)))
+    np.testing.assert_array_equal(found.arrays["image"][-13:], alone.arrays["image"])
+    np.testing.assert_array_equal(found.arrays["label"][-13:], alone.arrays["label"])
+
+
+def test_a_restorers_run_leaves_no_real_images_beside_its_own(make):
+    run = make("denoise", depth=3, width=2)
+    with pytest.raises(UsageError, match="with_real is of a generator's run"):
+        derived_data.derive(data.load(dataclasses.replace(DIGITS, from_run=str(run), with_real=True)))
+
+
+def test_a_restorer_is_what_the_data_pass_through(make):
+    run = make("denoise", depth=3, width=2)
+    stored = data.load(DIGITS)
+    found = derived_data.derive(data.load(dataclasses.replace(DIGITS, from_run=str(run))))
+    opened = open_run(run)
+    images = stored.arrays["image"][-5:].astype(np.float32) / 255
+    expected = np.clip(opened.objective.restore(opened.variables, images), 0, 1)
+    np.testing.assert_allclose(found.arrays["image"][-5:], expected * 255, atol=0.6)
+    np.testing.assert_array_equal(found.arrays["label"], stored.arrays["label"])
+
+
+def test_without_a_run_the_data_stay():
+    stored = data.load(DIGITS)
+    assert derived_data.derive(stored) is stored
+
+
+class Larger:
+    """An objective that makes pictures twice as large."""
+
+    sample = None
+
+    @staticmethod
+    def restore(variables, images, guide=None):
+        return images.repeat(2, 1).repeat(2, 2)
+
+
+class Nothing:
+    sample = restore = None
+
+
+def test_what_cannot_make_data_is_told(generator, monkeypatch):
+    def derive(objective, config, **fields):
+        monkeypatch.setattr(derived_data, "open_run", lambda path: derived_data.Opened(config, objective, {}, 1))
+        return derived_data.derive(data.load(dataclasses.replace(DIGITS, from_run="run", **fields)))
+
+    with pytest.raises(UsageError, match="neither generates nor restores"):
+        derive(Nothing, Config())
+    with pytest.raises(UsageError, match="makes pictures larger"):
+        derive(Larger, RestorationConfig())
+    with pytest.raises(UsageError, match="samples 7: from_run run restores all pictures that there are"):
+        derive(Larger, RestorationConfig(), samples=7)
+    with pytest.raises(UsageError, match="from_run run: its network is told where pictures are hidden"):
+        derive(Larger, RestorationConfig(damage="holes", told=True, data=DIGITS))
+    monkeypatch.undo()
+    other = dataclasses.replace(DIGITS, size=16, from_run=str(generator))
+    with pytest.raises(UsageError, match=r"makes pictures of \(8, 8, 1\) and the data have \(16, 16, 1\)"):
+        derived_data.derive(data.load(other))
+    with pytest.raises(UsageError, match="samples 0: give at least 1"):
+        data.load(dataclasses.replace(DIGITS, samples=0))

@@ -1,0 +1,102 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from jaxgen.commands import main
+from jaxgen.data import Config as DataConfig
+from jaxgen.errors import UsageError
+from jaxgen.io import images
+from jaxgen.runs import explain
+from jaxgen.runs.train import train
+
+QUIET = {"batch_size": 32, "tensorboard": False, "picture_every": 0, "evaluate_images": 8, "evaluate_every": 0}
+silent = lambda line: None
+
+
+@pytest.fixture(scope="module")
+def runs(load_experiment, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    digits = DataConfig(name="digits", size=18, channels=1)
+    for name, fields in (
+        ("classifier", {"steps": 150, "data": dataclasses.replace(digits, classes=10)}),
+        ("gan_mlp", {"steps": 1, "variant": "plain", "latent": 2, "data": dataclasses.replace(digits, size=8)}),
+        (
+            "conditional",
+            {"steps": 1, "network": "dcgan", "width": 4, "critic_steps": 1, "packing": 2, "latent": 2}
+            | {"data": dataclasses.replace(digits, size=28, classes=10)},
+        ),
+        ("vae", {"steps": 1, "latent": 2, "hidden": (4,), "data": dataclasses.replace(digits, size=8)}),
+    ):
+        module = load_experiment(name)
+        train(module.Config(**QUIET, run=str(folder / name), **fields), module.build, say=silent)
+    return folder
+
+
+def test_a_classifier_looks_at_the_digit_and_not_at_the_border(runs, tmp_path):
+    opened = explain.reopen.build(runs / "classifier", silent)
+    state = explain.reopen.restore(runs / "classifier", opened.objective, opened.image_shape, "last", silent).state
+    pictures = np.asarray(explain.load_split(opened.config.data, "test").batch(0, 0, 32)["image"])
+    found = explain.explain(opened.objective, state, pictures)
+    assert found.saliency.shape == found.places.shape == (32, 18, 18)
+    assert found.scores.shape == (32,)
+    inside = np.zeros((18, 18), bool)
+    inside[4:14, 4:14] = True
+    assert found.saliency[:, inside].mean() > 2 * found.saliency[:, ~inside].mean()
+    assert found.places.max() == 1
+
+
+def test_rows_hold_the_picture_its_saliency_and_its_places():
+    places = np.zeros((2, 6, 6), np.float32)
+    places[:, 2, 3] = 1
+    given = np.full((2, 6, 6, 1), 0.5, np.float32)
+    rows = explain.as_rows(explain.Explained(given, np.zeros(2), 7 * places, places))
+    assert rows.shape == (2, 3, 6, 6, 3)
+    np.testing.assert_allclose(rows[:, 0], 0.5)
+    assert rows[0, 1].max() == rows[0, 1, 2, 3, 0] == 1
+    hot, cold = rows[0, 2, 2, 3], rows[0, 2, 0, 0]
+    assert hot[0] > cold[0] and cold[2] > hot[2]
+
+
+def test_the_command_writes_a_picture_of_held_out_images_or_of_given_ones(runs, tmp_path, capsys):
+    images.write(tmp_path / "one.png", np.zeros((20, 20, 3), np.float32))
+    for words, rows in (
+        (["explain", str(runs / "classifier"), "--count", "3"], 3),
+        (["explain", str(runs / "classifier"), str(tmp_path / "one.png"), "--out", str(tmp_path / "out.png")], 1),
+        (["explain", str(runs / "gan_mlp"), "--count", "2"], 2),
+    ):
+        with pytest.raises(SystemExit) as stop:
+            main.main(words)
+        told = capsys.readouterr().out
+        assert stop.value.code == 0 and "scores" in told
+        assert ("no maps" in told) == ("gan_mlp" in words[1])
+        height, width, _ = images.shape(told.split("  ")[0])
+        assert round(3 * height / width) == rows
+
+
+def test_what_judges_nothing_is_told(runs):
+    with pytest.raises(UsageError, match="this run judges no pictures: only classifiers and GANs do"):
+        explain.explain_run(runs / "vae", say=silent)
+
+
+def test_a_conditional_discriminator_judges_images_as_their_own_class_unless_told_another(runs, tmp_path, monkeypatch):
+    run, seen = runs / "conditional", []
+    judged = explain.explain
+    monkeypatch.setattr(explain, "explain", lambda *given: seen.append((given, judged(*given))) or seen[-1][1])
+    explain.explain_run(run, count=6, say=silent)
+    (objective, state, pictures, labels), found = seen[0]
+    stored = explain.load_split(explain.reopen.build(run, silent).config.data, "test")
+    np.testing.assert_array_equal(labels, stored.batch(explain.ORDER_SEED, 0, 6)["label"])
+    np.testing.assert_allclose(found.scores, objective.judge(state, pictures, labels), rtol=1e-4)
+    others = objective.judge(state, pictures, (labels + 1) % 10)
+    assert (abs(found.scores - others) > 1e-6).all()
+    images.write(tmp_path / "one.png", np.zeros((28, 28, 1), np.float32))
+    explain.explain_run(run, [tmp_path / "one.png"], label=7, say=silent)
+    np.testing.assert_array_equal(seen[1][0][3], [7])
+    for path, label, message in (
+        ("conditional", None, "told a picture's class; give that of the pictures with --label"),
+        ("conditional", 10, "label 10: this run has 10 classes; give one from 0 to 9"),
+        ("gan_mlp", 3, "label 3: the networks of this run are told no classes; leave --label out"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            explain.explain_run(runs / path, [tmp_path / "one.png"], label=label, say=silent)

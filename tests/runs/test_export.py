@@ -1,0 +1,243 @@
+import dataclasses
+import os
+import re
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.errors import UsageError
+from jaxgen.models.restoration.dehazer import Dehazer
+from jaxgen.models.restoration.inpainter import Mender
+from jaxgen.models.restoration.patch_inpainter import PatchMender
+from jaxgen.models.restoration.rnn import RNN
+from jaxgen.models.restoration.srresnet import SRResNet
+from jaxgen.models.restoration.unet import UNet
+from jaxgen.restoration import pretrained
+from jaxgen.restoration.restorer import guides
+from jaxgen.runs import export, reopen
+from jaxgen.runs.train import train
+from jaxgen.training.state import averaged
+
+QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "picture_every": 0, "evaluate_images": 2}
+
+ALONE = """
+import importlib, sys
+import numpy as np
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"jaxgen", "flax", "optax", "orbax"}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Refuse())
+for source, given, code in zip(*[iter(sys.argv[1:])] * 3):
+    for inputs in (f"{given}-{i}.npz" for i in range(2)):
+        names = dict(np.load(inputs))
+        exec(code, names)
+        np.savez(inputs.replace(".npz", "-made.npz"), made=names[source])
+for name in ("jaxgen", "flax"):
+    assert name not in sys.modules
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        continue
+    raise AssertionError(name)
+"""
+
+
+@pytest.fixture(scope="module")
+def restorer(load_experiment, tmp_path_factory):
+    """The folder of a denoiser's run of one step."""
+    module, path = load_experiment("residual_unet"), tmp_path_factory.mktemp("runs") / "residual_unet"
+    config = module.Config(**QUIET, run=str(path), widths=(4,), blocks=1)
+    data = dataclasses.replace(config.data, name="digits", size=16, channels=1, fit="resize")
+    train(dataclasses.replace(config, data=data), module.build, say=lambda line: None)
+    return path
+
+
+@pytest.fixture(scope="module")
+def generator(load_experiment):
+    """A generator of classes as it is before its first step."""
+    module = load_experiment("conditional")
+    config = module.Config(network="mlp", latent=3)
+    objective = module.build(config, None)
+    state = objective.init(jax.random.key(0), {"image": jnp.zeros((1, config.data.size, config.data.size, 1))})
+    return reopen.Opened(config, objective, averaged(state, objective.player), 0)
+
+
+def picture(*shape):
+    return np.random.default_rng(sum(shape)).random(shape, np.float32)
+
+
+def hidden(*shape):
+    return (picture(*shape) > 0.7).astype(np.float32)
+
+
+def test_files_run_without_jaxgen_for_any_number_and_size(generator, restorer, monkeypatch, tmp_path):
+    build, open_built = reopen.build, reopen.open_built
+    built = reopen.Built(generator.config, generator.objective, (28, 28, 1))
+    stand_in = lambda run, *words: built if run.name == "generator" else build(run, *words)
+    monkeypatch.setattr(reopen, "build", stand_in)
+    monkeypatch.setattr(
+        reopen,
+        "open_built",
+        lambda run, made, **choice: generator if made is built else open_built(run, made, **choice),
+    )
+    denoiser = reopen.open_run(restorer, ema=False)
+    variables, card = pretrained.read("noise_level")
+    estimator = pretrained.NETWORKS[card.network](**card.fields)
+    level = lambda images, level: jnp.broadcast_to(level[:, None, None, None], images.shape)
+    cases = {
+        "generator": (
+            "generator",
+            [{"latents": picture(n, 3), "labels": np.arange(n, dtype=np.int32)} for n in (2, 5)],
+            lambda latents, labels: generator.objective.generate(generator.variables, latents, labels),
+        ),
+        "restorer": (
+            restorer,
+            [{"images": picture(n, n + 8, 5, 1), "level": picture(n)} for n in (1, 3)],
+            lambda images, noise: denoiser.objective.restore(denoiser.variables, images, level(images, noise)),
+        ),
+        "shipped": (
+            "noise_level",
+            [{"images": picture(n, 15, 16 + n, 1)} for n in (1, 2)],
+            lambda images: estimator.apply(variables, images, False),
+        ),
+    }
+    words = []
+    for name, (source, inputs, _) in cases.items():
+        file = tmp_path / f"{name}.stablehlo"
+        told = export.export_network(str(source), file, ema=source != restorer)
+        for i, given in enumerate(inputs):
+            np.savez(tmp_path / f"{name}-{i}.npz", **given)
+        code = told.partition("flatbuffers):\n")[2]
+        words += [
+            "level" if name == "shipped" else "images",
+            str(tmp_path / name),
+            re.sub("^  ", "", code, flags=re.MULTILINE),
+        ]
+        assert b"jaxgen/" not in file.read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", ALONE, *words],
+        cwd=tmp_path,
+        env={**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    for name, (_, inputs, own) in cases.items():
+        for i, given in enumerate(inputs):
+            made = np.load(tmp_path / f"{name}-{i}-made.npz")["made"]
+            np.testing.assert_allclose(made, jax.jit(own)(*given.values()), atol=2e-5, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        Dehazer((4, 4), 8),
+        Mender((4,), 1, 1, levels=2),
+        PatchMender(1, 4, 1, channels=1, levels=2),
+        RNN(3, 1, channels=1),
+        SRResNet(4, 1, 2, residual=True),
+        UNet((4, 4), channels=1),
+    ],
+    ids=lambda module: type(module).__name__,
+)
+def test_a_network_of_free_size_is_that_of_each_size(module):
+    told = "mask" if getattr(module, "channels", None) else "nothing"
+    variables = module.init(jax.random.key(0), np.zeros((1, 8, 8, 1 + guides(told)), np.float32), False)
+    own = jax.jit(lambda inputs: module.apply(variables, inputs, False))
+    network = export.restoring(
+        lambda images, guide: own(images if guide is None else jnp.concatenate([images, guide], -1)), 1, told
+    )
+    program = export.lower(network, ("cpu",))
+    # Smaller than what the network pads to, where no pixel is left to be reflected, and larger than that.
+    given = [picture(2, 2, 9, 1)] + [hidden(2, 2, 9, 1)] * guides(told)
+    np.testing.assert_allclose(program.call(*given), own(np.concatenate(given, -1)), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "gives"), [("detect", "mask float32[b, h, w, 1]"), ("noise_level", "level float32[b]")]
+)
+def test_what_finds_damage_is_exported_too(name, gives, tmp_path):
+    told = export.export_network(name, tmp_path / "a.stablehlo", platforms=("cpu",))
+    assert f"gives  {gives}, " in told
+    variables, card = pretrained.read(name)
+    images = picture(1, 20, 12, card.traits.channels if card.traits else 1)
+    made = export.lower(export.of_file(name), ("cpu",)).call(images)
+    own = pretrained.NETWORKS[card.network](**card.fields).apply(variables, images, False)
+    np.testing.assert_allclose(made, jax.nn.sigmoid(own) if name == "detect" else own, atol=1e-5)
+
+
+def test_a_size_may_be_given(tmp_path):
+    told = export.export_network("denoise_gray", tmp_path / "a.stablehlo", platforms=("cpu", "cpu"), size=(16, 24))
+    assert "for cpu, any b\n" in told
+    assert "images float32[b, 16, 24, 1], in [0, 1]\n       level float32[b], standard" in told
+
+
+def test_a_network_that_asks_for_a_number_is_told(monkeypatch, tmp_path):
+    squares = lambda images: images[:, : int(images.shape[1])]
+    network = export.Network(squares, (export.pictures(1),), "images", "squares")
+    monkeypatch.setattr(export, "of_file", lambda source: network)
+    out = tmp_path / "a.stablehlo"
+    with pytest.raises(
+        UsageError, match=r"for any number of images, height and width: give --size HEIGHT WIDTH \(.+\)$"
+    ):
+        export.export_network("mend", out)
+    assert not out.exists()
+    export.export_network("mend", out, platforms=("cpu",), size=(4, 5))
+    counts = network._replace(function=lambda images: images[: int(images.shape[0])])
+    monkeypatch.setattr(export, "of_file", lambda source: counts)
+    with pytest.raises(UsageError, match=r"for any number of images: its code asks for that number \(.+\)$"):
+        export.export_network("mend", out, size=(4, 5), overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["classifier", "deep_image_prior", "noise_level", "video"])
+def test_a_run_that_makes_no_images_of_arrays_is_told(load_experiment, monkeypatch, tmp_path, name):
+    module = load_experiment(name)
+    built = reopen.Built(module.Config(), module.build(module.Config(), None), (28, 28, 1))
+    monkeypatch.setattr(reopen, "build", lambda run, say: built)
+    with pytest.raises(UsageError, match=r"^runs/a: this run neither generates nor restores images nor finds damage"):
+        export.export_network("runs/a", tmp_path / "a.stablehlo")
+
+
+def test_what_cannot_be_exported_is_told(tmp_path):
+    out = tmp_path / "a.stablehlo"
+    with pytest.raises(UsageError, match=r"a\.onnx: give a file that ends in \.stablehlo"):
+        export.export_network("mend", tmp_path / "a.onnx")
+    with pytest.raises(UsageError, match=r"unknown platform 'gpu': .*allowed: cpu, cuda, rocm, tpu"):
+        export.export_network("mend", out, platforms=("gpu",))
+    for choice in ({"which": "best"}, {"ema": False}):
+        with pytest.raises(UsageError, match="mend is one network and no run: leave --checkpoint and --no-ema out"):
+            export.export_network("mend", out, **choice)
+    out.touch()
+    with pytest.raises(UsageError, match="is there already: name another file with --out, or replace it with --over"):
+        export.export_network("mend", out)
+
+
+def test_a_generator_has_one_size(monkeypatch, tmp_path):
+    network = export.Network(None, (export.Operand("latents", "b, 3", "float32", "normal"),), "images", "in [0, 1]")
+    monkeypatch.setattr(export, "of_file", lambda source: network)
+    with pytest.raises(UsageError, match="size 4×5: a generator's images have one size; leave --size out"):
+        export.export_network("mend", tmp_path / "a.stablehlo", size=(4, 5))
+
+
+def test_the_package_that_writes_is_named_where_it_is_missing(monkeypatch, tmp_path):
+    def serialize(program):
+        raise ImportError("Please install 'flatbuffers'")
+
+    monkeypatch.setattr(jax.export.Exported, "serialize", serialize)
+    with pytest.raises(UsageError, match="by another package, pip install flatbuffers"):
+        export.export_network("noise_level", tmp_path / "a.stablehlo", platforms=("cpu",))
+
+
+def test_a_program_holds_no_paths_and_leaves_the_setting_as_it_was():
+    usual = jax.config.jax_traceback_in_locations_limit
+    program = export.lower(export.of_file("noise_level"), ("cpu",))
+    assert "noise_level.py" not in program.mlir_module()
+    assert jax.config.jax_traceback_in_locations_limit == usual

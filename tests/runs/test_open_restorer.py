@@ -1,0 +1,67 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from jaxgen.config.damage import HIDING
+from jaxgen.data import Config as Data
+from jaxgen.errors import UsageError
+from jaxgen.io import weights
+from jaxgen.models.restoration.residual_unet import ResidualUNet
+from jaxgen.restoration import pretrained
+from jaxgen.restoration.restorer import examine, restore
+from jaxgen.runs.open_restorer import open_restorer, told
+from jaxgen.runs.reopen import open_run
+from jaxgen.runs.train import train
+
+QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "picture_every": 0, "evaluate_images": 2}
+IMAGE = np.random.default_rng(0).random((30, 40, 1), np.float32)
+
+
+@pytest.fixture(scope="module")
+def make(load_experiment, tmp_path_factory):
+    def make(name, **fields):
+        module, path = load_experiment(name), tmp_path_factory.mktemp("runs") / name
+        config = module.Config(**QUIET, run=str(path), **fields)
+        data = dataclasses.replace(config.data, name="digits", size=8, channels=1, fit="resize")
+        train(dataclasses.replace(config, data=data), module.build, say=lambda line: None)
+        return path
+
+    return make
+
+
+def test_a_run_and_a_file_of_its_weights_restore_alike(make, tmp_path):
+    run = make("residual_unet", widths=(4,), blocks=1)
+    module, opened = ResidualUNet((4,), 1, channels=1), open_run(run)
+    variables = {"params": opened.variables["params"], **opened.variables["stats"]}
+    card = {"damage": "noise", "command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {}}
+    path = tmp_path / "own.safetensors"
+    weights.write(path, variables, pretrained.about(module, "pictures", examine(module, variables, 1, "noise"), **card))
+    by_run, by_file = (restore(open_restorer(str(source)), IMAGE, 0.1) for source in (run, path))
+    np.testing.assert_array_equal(by_run, by_file)
+    expected = module.apply(variables, np.concatenate([IMAGE, np.full_like(IMAGE, 0.1)], -1)[None], False)[0]
+    np.testing.assert_allclose(by_run[10:20, 10:30], expected[10:20, 10:30], atol=1e-5)
+
+
+def test_what_is_no_restorer_is_told(make, tmp_path):
+    with pytest.raises(UsageError, match=r"it has no config\.json"):
+        open_restorer(str(tmp_path))
+    with pytest.raises(UsageError, match="this run restores nothing"):
+        open_restorer(str(make("noise_level", depth=2, width=4)))
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [("noise", "noise"), ("jpeg", "nothing"), *((damage, "mask") for damage in HIDING)],
+)
+def test_a_network_is_known_by_what_it_is_told(load_experiment, damage, expected):
+    module = load_experiment("residual_unet")
+    assert told(module.Config(damage=damage, data=Data(channels=1))) == expected
+    assert told(module.Config(damage=damage, told=False)) == "nothing"
+    assert told(load_experiment("noise_level").Config()) == "nothing"
+
+
+def test_a_run_may_make_pictures_larger(make):
+    restorer = open_restorer(str(make("srresnet", width=2, blocks=1, scale=2)))
+    assert restorer.traits.scale == 2
+    assert restore(restorer, IMAGE).shape == (60, 80, 1)

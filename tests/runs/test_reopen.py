@@ -1,0 +1,53 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen.config.gan import classes
+from jaxgen.errors import UsageError
+from jaxgen.runs import reopen
+from jaxgen.training.state import averaged
+
+
+def opened(load_experiment, name, **fields):
+    """Returns an experiment as it is before its first step."""
+    module = load_experiment(name)
+    config = module.Config(**fields)
+    objective = module.build(config, None)
+    state = objective.init(jax.random.key(0), {"image": jnp.zeros((1, config.data.size, config.data.size, 1))})
+    return reopen.Opened(config, objective, averaged(state, objective.player), 0)
+
+
+@pytest.fixture(scope="module")
+def conditional(load_experiment):
+    return opened(load_experiment, "conditional", network="mlp")
+
+
+def test_pictures_of_one_class_are_those_of_that_label(conditional):
+    made = reopen.sample(conditional, 4, 5, label=3)
+    sample, key = conditional.objective.sample, jax.random.key(5)
+    for label, same in ((3, True), (4, False)):
+        wanted = sample(conditional.variables, key, 4, jnp.full(4, label))
+        assert np.allclose(made, wanted, atol=1e-5) == same
+
+
+def test_without_a_label_there_is_one_class_after_the_other(conditional):
+    made = reopen.sample(conditional, 4, 5)
+    wanted = conditional.objective.sample(conditional.variables, jax.random.key(5), 4, jnp.arange(4))
+    np.testing.assert_allclose(made, wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("label", [-1, 10])
+def test_a_label_outside_the_classes_is_told(conditional, label):
+    with pytest.raises(UsageError, match=f"label {label}: this run has 10 classes; give one from 0 to 9"):
+        reopen.sample(conditional, 1, 0, label=label)
+
+
+@pytest.mark.parametrize("name", ["gan_mlp", "vae"])
+def test_a_label_without_classes_is_told(load_experiment, name):
+    module = load_experiment(name)
+    config = module.Config()
+    run = reopen.Opened(config, module.build(config, None), None, 0)
+    assert classes(config) == 0
+    with pytest.raises(UsageError, match="label 0: the networks of this run are told no classes"):
+        reopen.sample(run, 1, 0, label=0)

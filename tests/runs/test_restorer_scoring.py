@@ -1,0 +1,129 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxgen.degradations.resampling import downsample, upsample
+from jaxgen.errors import UsageError
+from jaxgen.evaluation import restoration
+from jaxgen.runs import open_restorer, restorer_scoring
+from jaxgen.runs.train import train
+
+QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "picture_every": 0, "evaluate_images": 2}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pictures")
+    values = np.random.default_rng(0).integers(0, 256, (20, 24)).astype(np.uint8)
+    Image.fromarray(values).save(path / "a.png")
+    return str(path)
+
+
+def small(module, path):
+    config = module.Config(**QUIET, widths=(4,), blocks=1, run=str(path))
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, name="digits", size=8, fit="resize"))
+
+
+@pytest.fixture(scope="module")
+def run(load_experiment, tmp_path_factory):
+    module = load_experiment("residual_unet")
+    path = tmp_path_factory.mktemp("runs") / "run"
+    train(small(module, path), module.build, say=lambda line: None)
+    return path
+
+
+def test_a_run_is_measured_and_the_result_kept(run, folder):
+    found = restorer_scoring.evaluate(run, [folder], sigmas=(10.0, 50.0))
+    assert (found["step"], found["checkpoint"]) == (1, "last")
+    assert found["protocol"].startswith("gray8: ")
+    told = found["sets"][folder]["damages"]
+    assert list(told) == ["σ 10", "σ 50"]
+    for sigma, rows in zip((10, 50), told.values(), strict=True):
+        # 480 pixels: the mean square is known to √(2/480).
+        assert rows["damaged input"]["psnr"] == pytest.approx(20 * np.log10(255 / sigma), abs=1.5)
+    assert json.loads((run / "evaluations.jsonl").read_text().splitlines()[-1]) == found
+
+
+def test_the_network_is_told_the_level_that_is_asked_for(run, folder, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        open_restorer,
+        "make_restorer",
+        lambda module, variables, traits: restorer_scoring.Restorer(
+            lambda inputs: seen.append(inputs[..., -1]) or inputs[..., :-1], traits
+        ),
+    )
+    restorer_scoring.evaluate(run, [folder], sigmas=(51.0,))
+    np.testing.assert_allclose(seen[0], 51 / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize("chosen", [{"which": "best"}, {"ema": False}])
+def test_of_a_file_no_weights_are_chosen(folder, chosen):
+    with pytest.raises(UsageError, match="denoise_gray holds one set of weights: leave --checkpoint and --no-ema out"):
+        restorer_scoring.evaluate("denoise_gray", [folder], **chosen)
+
+
+@pytest.mark.parametrize(("sigma", "message"), [(-1.0, "sigma -1: give grey levels"), (300.0, "sigma 300")])
+def test_levels_that_cannot_be_are_told(run, folder, sigma, message):
+    with pytest.raises(UsageError, match=message):
+        restorer_scoring.evaluate(run, [folder], sigmas=(25.0, sigma))
+
+
+def test_what_is_no_restorer_of_noise_is_told(run, folder, monkeypatch, tmp_path):
+    with pytest.raises(UsageError, match=r"missing"):
+        restorer_scoring.evaluate(tmp_path / "missing", [folder], sigmas=(25.0,))
+    opened = restorer_scoring.reopen.open_run(run)
+    other = opened._replace(objective=opened.objective._replace(restore=None))
+    monkeypatch.setattr(restorer_scoring.reopen, "open_run", lambda *_, **__: other)
+    with pytest.raises(UsageError, match="this run restores nothing; leave --on out"):
+        restorer_scoring.evaluate(run, [folder], sigmas=(25.0,))
+
+
+def test_damage_of_other_kinds_has_columns_of_its_own(load_experiment, folder, tmp_path):
+    module = load_experiment("residual_unet")
+    config = dataclasses.replace(small(module, tmp_path / "jpeg"), damage="jpeg")
+    train(config, module.build, say=lambda line: None)
+    found = restorer_scoring.evaluate(tmp_path / "jpeg", [folder])
+    told = found["sets"][folder]["damages"]
+    assert list(told) == ["quality 10", "quality 20", "quality 30", "quality 40"]
+    inputs = [rows["damaged input"]["psnr"] for rows in told.values()]
+    assert inputs == sorted(inputs)
+    assert {"network", "network, ensemble", "mean 3×3"} <= told["quality 10"].keys()
+    assert "JPEG with halved chroma, seed 0" in found["protocol"]
+    with pytest.raises(UsageError, match=r"sigma 25: .* undoes jpeg, whose columns are its own; leave --sigma out"):
+        restorer_scoring.evaluate(tmp_path / "jpeg", [folder], sigmas=(25.0,))
+
+
+def test_pictures_made_smaller_stand_beside_their_bicubic_enlargement(load_experiment, tmp_path):
+    module = load_experiment("srresnet")
+    plain = module.Config(
+        steps=1, batch_size=2, width=2, blocks=1, scale=2, norm=False, residual=True, tensorboard=False
+    )
+    config = dataclasses.replace(
+        plain,
+        run=str(tmp_path / "sr"),
+        picture_every=0,
+        evaluate_images=2,
+        data=dataclasses.replace(plain.data, name="digits", size=8, channels=3, fit="resize"),
+    )
+    train(config, module.build, say=lambda line: None)
+    rng = np.random.default_rng(0)
+    folder = str(tmp_path / "pictures")
+    (tmp_path / "pictures").mkdir()
+    Image.fromarray(rng.integers(0, 256, (25, 31, 3), np.uint8)).save(tmp_path / "pictures" / "a.png")
+    found = restorer_scoring.evaluate(tmp_path / "sr", [folder], protocol="y601-shave4")
+    (rows,) = found["sets"][folder]["damages"].values()
+    assert set(rows) == {"bicubic enlargement", "network, ensemble", "network"}
+    assert list(found["sets"][folder]["damages"]) == ["×2"]
+    whole = restoration.read_pictures(folder, "y601-shave4")[0][None, :24, :30]
+    small = np.round(np.clip(downsample(whole, 2), 0, 1) * 255) / np.float32(255)
+    expected = restoration.score("y601-shave4", whole, upsample(small, 2))
+    assert rows["bicubic enlargement"]["psnr"] == pytest.approx(float(expected["psnr"][0]), abs=1e-3)
+
+
+def test_damage_that_hides_places_is_measured_elsewhere(folder):
+    with pytest.raises(UsageError, match="mend undoes ruined, and there are tables of noise, jpeg"):
+        restorer_scoring.evaluate("mend", [folder])

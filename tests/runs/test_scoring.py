@@ -1,0 +1,100 @@
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from jaxgen import data
+from jaxgen.config import GanConfig
+from jaxgen.errors import UsageError
+from jaxgen.runs import reopen, scoring
+from jaxgen.training.state import Objective
+
+DIGITS = data.Config(name="digits", size=28, channels=1)
+
+
+@pytest.fixture
+def pretend(monkeypatch):
+    """Returns a function that lets any folder be a run of a configuration and a sampler."""
+
+    def be(config, sample, variables=None):
+        objective = Objective(None, None, "generator", sample=sample)
+        monkeypatch.setattr(reopen, "build", lambda run, say: reopen.Built(config, objective, (28, 28, 1)))
+
+        def open_built(run, built, **options):
+            if variables is None:
+                raise AssertionError("the checkpoint was read")
+            return reopen.Opened(config, objective, variables, 9)
+
+        monkeypatch.setattr(reopen, "open_built", open_built)
+
+    return be
+
+
+def noise(variables, key, count):
+    return jax.random.uniform(key, (count, 28, 28, 1)) * variables["scale"]
+
+
+def test_what_generates_nothing_is_told_so_whatever_it_does_instead(pretend, tmp_path):
+    pretend(GanConfig(data=DIGITS), None)
+    with pytest.raises(UsageError, match="this run generates no images; a restorer is evaluated with --on FOLDER"):
+        scoring.evaluate_run(tmp_path)
+
+
+def test_an_extractor_that_does_not_fit_is_told_before_a_checkpoint_is_read(pretend, tmp_path):
+    pretend(GanConfig(data=DIGITS), noise)
+    with pytest.raises(UsageError, match=r"^unknown extractor 'mnits'"):
+        scoring.evaluate_run(tmp_path, extractor="mnits")
+
+
+def test_images_that_are_not_finite_name_run_step_and_batch(pretend, tmp_path):
+    pretend(GanConfig(data=DIGITS), noise, {"scale": np.nan})
+    with pytest.raises(UsageError, match=r"run at step 9: generated images: NaN or infinite features in batch 0"):
+        scoring.evaluate_run(tmp_path / "run", count=70)
+
+
+def test_a_conditional_run_is_measured_by_the_labels_of_the_reference(pretend, tmp_path):
+    seen = []
+
+    def sample(variables, key, count, labels):
+        jax.debug.callback(lambda x: seen.extend(np.asarray(x)), labels)
+        return noise(variables, key, count)
+
+    pretend(GanConfig(conditional=True, data=dataclasses.replace(DIGITS, classes=10)), sample, {"scale": np.float32(1)})
+    found = scoring.evaluate_run(tmp_path, count=70)
+    assert found["protocol"]["labels"] == "as in the reference"
+    held_out = data.load(data.Config(size=28, split="test")).batch(0, 0, 70)["label"]
+    np.testing.assert_array_equal(seen[:70], held_out)
+    assert json.loads((tmp_path / "evaluations.jsonl").read_text()) == found
+
+
+def test_fewer_images_than_were_asked_for_are_said_in_one_line(pretend, tmp_path, monkeypatch):
+    pretend(GanConfig(data=DIGITS), noise, {"scale": np.float32(1)})
+    protocol = {"generated": 1438, "floor": "1438 of train"}
+    found = {"protocol": protocol, "memorisation": {"copies": False}}
+    monkeypatch.setattr(scoring.report, "evaluate", lambda *arguments, **options: dict(found))
+    said = []
+    scoring.evaluate_run(tmp_path, count=10_000, say=said.append)
+    assert said == ["1438 images are generated and not 10000: the floor has no more, 1438 of train"]
+    scoring.evaluate_run(tmp_path, count=1438, say=said.append)
+    assert len(said) == 1
+
+
+def test_copies_are_warned_of(pretend, tmp_path, monkeypatch):
+    pretend(GanConfig(data=DIGITS), noise, {"scale": np.float32(1)})
+    found = {"protocol": {"generated": 100}, "memorisation": {"copies": True}}
+    monkeypatch.setattr(scoring.report, "evaluate", lambda *arguments, **options: dict(found))
+    said = []
+    scoring.evaluate_run(tmp_path, count=100, say=said.append)
+    assert said == [f"warning: {scoring.ADVICE}"]
+
+
+def test_what_a_metric_refuses_names_run_and_step(pretend, tmp_path, monkeypatch):
+    def refuse(*arguments, **options):
+        raise ValueError("row 3 is no probabilities")
+
+    pretend(GanConfig(data=DIGITS), noise, {"scale": np.float32(1)})
+    monkeypatch.setattr(scoring.report, "evaluate", refuse)
+    with pytest.raises(UsageError, match=r"run at step 9: row 3 is no probabilities"):
+        scoring.evaluate_run(tmp_path / "run")

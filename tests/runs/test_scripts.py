@@ -1,0 +1,205 @@
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxgen import data
+from jaxgen.config.base import CHANGEABLE, Config
+from jaxgen.errors import UsageError
+from jaxgen.runs import command_line
+from jaxgen.runs.scripts import describe_script, from_dict, load_script, to_dict
+
+NAMES = (
+    "aod_net",
+    "classifier",
+    "beta_vae",
+    "conditional",
+    "conv_gan",
+    "conv_vae",
+    "crnn",
+    "damage_detector",
+    "dcgan",
+    "deep_image_prior",
+    "dehazer",
+    "denoise",
+    "encoder_decoder",
+    "gan_mlp",
+    "growing",
+    "iwae",
+    "lsgan",
+    "mender",
+    "nafnet",
+    "neighbor2neighbor",
+    "noise_level",
+    "pacgan",
+    "partial_unet",
+    "patch_mender",
+    "pix2pix",
+    "r3gan",
+    "residual_unet",
+    "rnn",
+    "sagan",
+    "sngan",
+    "srgan",
+    "srresnet",
+    "stacked_mnist",
+    "unet",
+    "vae",
+    "video",
+    "wgan",
+    "wgan_gp",
+)
+REQUIRED = {"steps", "batch_size", "seed", "run", "checkpoint_every", "data.name", "data.dir", "data.seed"}
+
+
+def describe_batch(count, shape):
+    return {
+        "image": jax.ShapeDtypeStruct((count, *shape), jnp.float32),
+        "label": jax.ShapeDtypeStruct((count,), jnp.int32),
+    }
+
+
+def image_shape(config):
+    """The shape of a data set's images; MNIST may not be there, and Stacked-MNIST's are told."""
+    if config.name == "stacked_mnist":
+        return config.size, config.size, config.channels
+    return data.load(config).image_shape
+
+
+@pytest.fixture(params=NAMES)
+def module(request, load_experiment):
+    return load_experiment(request.param)
+
+
+def test_the_list_is_complete(experiments):
+    assert sorted(path.stem for path in experiments.glob("*.py")) == sorted(NAMES)
+
+
+def test_every_experiment_has_the_fields_that_all_have(module):
+    names = set(command_line.field_names(module.Config))
+    assert names >= REQUIRED
+    assert any(name.startswith("hyper.") for name in names)
+
+
+def test_every_field_is_documented(module, capsys):
+    with pytest.raises(SystemExit):
+        command_line.parse(module.Config, ["--help"], "", "script.py")
+    words = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for name in command_line.field_names(module.Config):
+        flag = "--" + name.replace("_", "-")
+        described = re.search(rf"{re.escape(flag)},? (.*?)\(default", words)
+        assert described and len(described[1].split()) >= 3, flag
+
+
+def test_its_docstring_is_a_recipe(module):
+    assert "Source:" in module.__doc__
+    assert "python experiments/" in module.__doc__
+
+
+def test_it_builds_for_its_own_data_and_every_number_is_in_the_state(module):
+    config = module.Config()
+    objective = module.build(config)
+    batch = describe_batch(objective.chunks * config.batch_size, image_shape(config.data))
+    state = jax.eval_shape(objective.init, jax.random.key(0), batch)
+    assert set(state.hyper) == {field.name for field in dataclasses.fields(config.hyper)}
+    after, metrics = jax.eval_shape(objective.step, state, batch)
+    assert jax.tree.structure(after) == jax.tree.structure(state)
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), after) == jax.tree.map(lambda x: (x.shape, x.dtype), state)
+    assert all(value.shape == () for value in metrics.values())
+    assert any(name.endswith("gradient_norm") for name in metrics)
+    assert objective.selection.metric in jax.eval_shape(objective.evaluate, state, batch)
+
+
+def test_bfloat16_computes_in_it_and_keeps_float32(module):
+    config = module.Config(dtype="bfloat16")
+    objective = module.build(config)
+    batch = describe_batch(objective.chunks * min(8, config.batch_size), image_shape(config.data))
+    state = jax.eval_shape(objective.init, jax.random.key(0), batch)
+    after, metrics = jax.eval_shape(objective.step, state, batch)
+    kinds = {leaf.dtype for leaf in jax.tree.leaves((after.params, after.stats, after.opt_state, metrics))}
+    assert kinds <= {np.dtype("float32"), np.dtype("int32")}
+    assert "bf16" in str(jax.make_jaxpr(objective.step)(state, batch))
+
+
+@pytest.mark.parametrize("name", ["chance", "opaque", "scanned"])
+def test_what_is_no_probability_is_told_by_the_detector(load_experiment, name):
+    module = load_experiment("damage_detector")
+    with pytest.raises(UsageError, match=rf"hyper\.{name} is 1.5: give a probability, 0 to 1"):
+        module.build(module.Config(hyper=module.Hyper(**{name: 1.5})))
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"data": data.Config(name="photos")}, r"data photos: .* one picture; set data\.name to picture"),
+        ({"damage": "downsample"}, "this network makes pictures no larger; choose another damage"),
+    ],
+)
+def test_what_one_picture_cannot_be_restored_from_is_told(load_experiment, fields, message):
+    module = load_experiment("deep_image_prior")
+    with pytest.raises(UsageError, match=message):
+        module.build(module.Config(**fields))
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_some_pixels_judge_and_some_are_learned(load_experiment, share):
+    module = load_experiment("deep_image_prior")
+    with pytest.raises(UsageError, match=rf"hyper\.held_out {share}: give a share between 0 and 1, as 0\.05"):
+        module.build(module.Config(hyper=module.Hyper(held_out=share)))
+
+
+@pytest.mark.parametrize("damage", ["noise", "given"])
+def test_a_picture_that_comes_damaged_is_not_compared_with_itself(load_experiment, damage):
+    module = load_experiment("deep_image_prior")
+    objective = module.build(module.Config(damage=damage, width=2, levels=1))
+    batch = {"image": jax.ShapeDtypeStruct((1, 16, 16, 3), jnp.float32)}
+    state = jax.eval_shape(objective.init, jax.random.key(0), batch)
+    found = jax.eval_shape(objective.evaluate, state, batch)
+    assert ("evaluation/psnr" in found) == (damage == "noise")
+
+
+def test_a_configuration_survives_json(module):
+    config = dataclasses.replace(module.Config(), steps=7, data=data.Config(name="photos", size=40, channels=3))
+    assert from_dict(module.Config, json.loads(json.dumps(to_dict(config)))) == config
+
+
+def test_unknown_fields_name_the_nearest(module):
+    with pytest.raises(UsageError, match=r"'hyper.learning_rat'.*did you mean hyper.learning_rate"):
+        from_dict(module.Config, {"hyper": {"learning_rat": 1.0}})
+
+
+def test_changeable_fields_exist():
+    assert set(command_line.field_names(Config)) >= CHANGEABLE
+
+
+def test_a_script_is_told_by_name_path_and_hash(load_experiment, experiments):
+    found = describe_script(load_experiment("vae").build)
+    assert found["name"] == "vae"
+    assert found["path"] == str((experiments / "vae.py").resolve())
+    assert len(found["sha256"]) == 64
+
+
+def test_a_script_without_build_is_named(tmp_path):
+    path = tmp_path / "half.py"
+    path.write_text("class Config: pass\n")
+    with pytest.raises(UsageError, match="is no experiment: it has no build"):
+        load_script(str(path))
+
+
+def test_importing_jaxgen_is_light_and_touches_no_device():
+    code = """
+import sys, jax
+from jax._src import xla_bridge
+import jaxgen, jaxgen.losses.penalties, jaxgen.models.gan.dcgan, jaxgen.objectives.gan, jaxgen.training.execute
+assert not xla_bridge.backends_are_initialized()
+heavy = "orbax tyro tensorflow tensorflow_datasets grain PIL matplotlib tensorboardX skimage sklearn torch"
+print(sorted(set(heavy.split()) & set(sys.modules)))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == "[]"

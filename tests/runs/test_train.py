@@ -1,0 +1,292 @@
+"""Whole runs in processes of their own: interrupted, killed and resumed, they end with the same bits."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from jaxgen import data
+from jaxgen.config import GanConfig
+from jaxgen.errors import UsageError
+from jaxgen.runs import summary
+from jaxgen.runs.train import evaluation_images, prepare_devices, train
+from jaxgen.training import execute
+
+STEPS = 40
+SCRIPT = "gan_mlp"
+WORDS = (
+    f"--steps {STEPS} --batch-size 8 --checkpoint-every 10 --evaluate-every 20 --log-every 10 --seed 3 --no-tensorboard"
+)
+
+
+@pytest.fixture(scope="module")
+def start(experiments, tmp_path_factory):
+    """Returns a function that starts the script on a run folder, all with one compilation cache."""
+    cache = tmp_path_factory.mktemp("cache")
+
+    def begin(folder, *more):
+        return subprocess.Popen(
+            [sys.executable, experiments / f"{SCRIPT}.py", *WORDS.split(), "--run", folder, *more],
+            # As a user starts it: XLA is told nothing.
+            env=os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONUNBUFFERED": "1", "XLA_FLAGS": ""},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    return begin
+
+
+def finish(process):
+    told, _ = process.communicate(timeout=300)
+    return process.returncode, told
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(start, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    status, told = finish(start(folder))
+    assert status == 0, told
+    return folder
+
+
+def history(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "time"} for line in lines]
+
+
+def trained(folder):
+    """Returns the lines of training, without those of evaluation."""
+    return [line for line in history(folder) if "learning_rate" in line]
+
+
+def wait_for_checkpoint(folder, step, process):
+    while not (folder / "checkpoints" / str(step)).exists():
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.005)
+
+
+def assert_same_run(folder, expected):
+    assert summary.describe(folder)["digest"] == summary.describe(expected)["digest"]
+    assert history(folder) == history(expected)
+
+
+def test_half_the_steps_and_then_the_rest_are_the_whole(start, uninterrupted, tmp_path):
+    folder = tmp_path / "halves"
+    assert finish(start(folder, "--steps", "20"))[0] == 0
+    assert summary.describe(folder)["step"] == 20
+    status, told = finish(start(folder))
+    assert status == 0
+    assert "going on from step 20" in told
+    assert summary.describe(folder)["digest"] == summary.describe(uninterrupted)["digest"]
+
+
+def test_kill_nine_at_several_moments_ends_with_the_same_bits(start, uninterrupted, tmp_path):
+    folder, kills = tmp_path / "killed", 0
+    for step in (10, 20, 30):
+        process = start(folder)
+        wait_for_checkpoint(folder, step, process)
+        time.sleep(0.01 * kills)
+        process.kill()
+        kills += process.wait() == -signal.SIGKILL
+    assert kills == 3
+    status, told = finish(start(folder))
+    assert status == 0, told
+    assert_same_run(folder, uninterrupted)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_the_same_command_goes_on(start, uninterrupted, tmp_path, signum):
+    folder = tmp_path / "stopped"
+    process = start(folder, "--steps", "4000", "--checkpoint-every", "4000", "--evaluate-every", "4000")
+    while not re.search(r"step \d+/4000", line := process.stdout.readline()):
+        assert process.poll() is None, line
+    process.send_signal(signum)
+    status, told = finish(process)
+    assert status == 128 + signum
+    step = summary.describe(folder)["step"]
+    assert 0 < step < 4000
+    assert f"step {step} is saved" in told
+
+
+def test_another_seed_ends_with_other_bits(start, uninterrupted, tmp_path):
+    assert finish(start(tmp_path / "other", "--seed", "4"))[0] == 0
+    assert summary.describe(tmp_path / "other")["digest"] != summary.describe(uninterrupted)["digest"]
+
+
+def test_steps_in_one_dispatch_compute_the_same(start, uninterrupted, tmp_path):
+    folder = tmp_path / "fused"
+    status, told = finish(start(folder, "--steps-per-dispatch", "5"))
+    assert status == 0, told
+    fused, single = trained(folder)[-1], trained(uninterrupted)[-1]
+    assert fused["step"] == single["step"] == STEPS
+    for name, value in single.items():
+        assert fused[name] == pytest.approx(value, rel=2e-3, abs=1e-4), name
+
+
+def test_two_devices_compute_the_same(start, uninterrupted, tmp_path):
+    folder = tmp_path / "two"
+    status, told = finish(start(folder, "--devices", "2"))
+    assert status == 0, told
+    two, one = trained(folder)[0], trained(uninterrupted)[0]
+    for name, value in one.items():
+        assert two[name] == pytest.approx(value, rel=1e-2, abs=1e-3), name
+
+
+@pytest.fixture
+def small(load_experiment, tmp_path):
+    """Returns (Config fields, build, traces) of a run in this process whose traces of the step are counted."""
+    module, traces = load_experiment(SCRIPT), []
+
+    def build(config, axis_name=None):
+        objective = module.build(config, axis_name)
+
+        def step(state, batch):
+            traces.append(axis_name)
+            return objective.step(state, batch)
+
+        return objective._replace(step=step)
+
+    fields = {"run": str(tmp_path / "run"), "steps": 8, "batch_size": 8, "variant": "plain", "tensorboard": False}
+    return (lambda **more: module.Config(**fields | more)), build, traces
+
+
+@pytest.mark.parametrize(("steps_per_dispatch", "devices"), [(1, 1), (4, 1), (1, 2)])
+def test_one_compilation_a_run(small, steps_per_dispatch, devices, monkeypatch):
+    config, build, traces = small
+    compiled, compilations = [], []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda event, duration, **_: compiled.append(event) if event.endswith("backend_compile_duration") else None
+    )
+    real = execute.compile_program
+
+    def counted(*arguments, **options):
+        program = real(*arguments, **options)
+
+        def advance(state, step):
+            before = len(compiled)
+            result = program.advance(state, step)
+            compilations.append(len(compiled) - before)
+            return result
+
+        return program._replace(advance=advance)
+
+    monkeypatch.setattr(execute, "compile_program", counted)
+    intervals = {"checkpoint_every": 4, "log_every": 4, "evaluate_every": 4, "picture_every": 4}
+    options = {"steps_per_dispatch": steps_per_dispatch, "devices": devices} | intervals
+    train(config(**options), build, say=lambda line: None)
+    assert len(traces) == 1
+    assert compilations[0] >= 1
+    assert not any(compilations[1:])
+    compilations.clear()
+    train(config(**options | {"steps": 16}), build, say=lambda line: None)
+    assert not any(compilations[1:])
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "microbatches", "packing", "devices"),
+    [(24, 1, 1, 4), (24, 1, 2, 4), (24, 1, 4, 3), (24, 2, 4, 3), (6, 1, 2, 3), (8, 2, 4, 1)],
+)
+def test_as_many_accelerators_as_hold_whole_packs(monkeypatch, batch_size, microbatches, packing, devices):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(jax, "device_count", lambda: 4)
+    config = GanConfig(batch_size=batch_size, microbatches=microbatches, packing=packing)
+    assert prepare_devices(config) == devices
+
+
+def test_fewer_examples_than_devices_is_told_before_anything_is_written(small, tmp_path):
+    config, build, _ = small
+    with pytest.raises(UsageError, match=r"6 images for each gradient do not divide over 4 devices"):
+        train(config(devices=4, batch_size=6), build, say=lambda line: None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_size_that_the_network_cannot_make_is_told_before_anything_is_written(load_experiment, tmp_path):
+    module = load_experiment("dcgan")
+    config = module.Config(run=str(tmp_path / "run"), data=data.Config(size=30, channels=1))
+    with pytest.raises(UsageError, match=r"30x30.*28, 32"):
+        train(config, module.build, say=lambda line: None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_learning_rate_of_a_finished_schedule_is_what_it_says(small):
+    config, build, _ = small
+    base = config()
+    hyper = type(base.hyper)(learning_rate=1e-3, learning_rate_final=1e-4, schedule_steps=4.0)
+    state = train(config(schedule="linear", hyper=hyper, log_every=8), build, say=lambda line: None)
+    assert int(state.step) == 8
+    np.testing.assert_allclose(state.hyper["learning_rate"], 1e-3)
+    assert trained(Path(base.run))[-1]["learning_rate"] == pytest.approx(1e-4)
+
+
+WITHOUT = """
+import sys
+for name in "tyro PIL matplotlib tensorboardX tensorflow_datasets grain skimage sklearn optuna".split():
+    sys.modules[name] = None
+from jaxgen.data import Config as Data
+from jaxgen.runs.train import train
+from jaxgen.runs.scripts import load_script
+
+module = load_script(sys.argv[1])
+data = Data("npz", sys.argv[2], size=28)
+train(module.Config(run=sys.argv[3], steps=2, batch_size=4, variant="plain", data=data), module.build)
+"""
+
+
+def test_training_needs_only_jax_flax_optax_orbax_and_numpy(experiments, tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)
+    np.savez(tmp_path / "set.npz", image=images)
+    words = [experiments / f"{SCRIPT}.py", tmp_path / "set.npz", tmp_path / "run"]
+    done = subprocess.run([sys.executable, "-c", WITHOUT, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert summary.describe(tmp_path / "run")["step"] == 2
+    for name in ("Pillow", "matplotlib", "tensorboardX"):
+        assert (done.stdout + done.stderr).count(f"{name} is not installed") == 1, name
+
+
+def test_other_images_in_the_same_place_are_told(small, tmp_path):
+    config, build, _ = small
+    place, images = tmp_path / "set.npz", np.zeros((20, 28, 28, 1), np.uint8)
+    np.savez(place, image=images)
+    chosen = data.Config(name="npz", dir=str(place), size=28)
+    train(config(data=chosen), build, say=lambda line: None)
+    np.savez(place, image=images + 1)
+    with pytest.raises(UsageError, match="images_sha256 is"):
+        train(config(data=chosen), build, say=lambda line: None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"microbatches": 0}, "microbatches is 0: give at least 1"),
+        ({"devices": -2}, "devices is -2"),
+        ({"latent": -1}, "latent is -1: give at least 1"),
+        ({"critic_steps": 0}, "critic_steps is 0"),
+        ({"seed": 2**63}, "seed is 9223372036854775808"),
+        ({"microbatches": 3}, "batch_size 8 does not divide into 3 microbatches"),
+        ({"steps_per_dispatch": 3}, "steps_per_dispatch is 3"),
+        ({"schedule": "linear"}, "schedule linear over 0 steps"),
+    ],
+)
+def test_numbers_that_cannot_be_are_told_before_anything_is_written(small, tmp_path, fields, told):
+    config, build, _ = small
+    with pytest.raises(UsageError, match=told):
+        train(config(**fields), build, say=lambda line: None)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(("name", "split"), [("gan_mlp", "train"), ("vae", "test"), ("denoise", "test")])
+def test_what_only_generates_is_chosen_by_training_images_and_all_else_by_images_held_out(load_experiment, name, split):
+    module, digits = load_experiment(name), data.Config(name="digits", size=28, channels=1)
+    objective = module.build(module.Config(data=digits))
+    kept = evaluation_images(digits, 40, objective)["image"]
+    wanted = data.load(data.Config(name="digits", size=28, split=split)).batch(0, 0, 40)["image"]
+    np.testing.assert_array_equal(kept, wanted)

@@ -1,0 +1,67 @@
+import types
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+from flax import linen as nn
+
+from jaxgen.config.base import Config
+from jaxgen.errors import UsageError
+from jaxgen.nn.layers import BatchNorm
+from jaxgen.objectives.gan_samples import Maker
+from jaxgen.runs.reopen import Opened
+from jaxgen.runs.truncation import describe, with_truncation
+from jaxgen.training.state import Objective
+
+shown = Objective(None, None, "generator", generate=lambda variables, latents, labels: latents, latent=3)
+
+
+def test_latents_are_normal_within_the_limit_and_never_beyond():
+    opened = with_truncation(Opened(Config(), shown, None, 0), 0.7)
+    drawn = np.asarray(opened.objective.sample(None, jax.random.key(0), 4000)).ravel()
+    assert abs(drawn).max() <= 0.7
+    assert scipy.stats.kstest(drawn, scipy.stats.truncnorm(-0.7, 0.7).cdf).pvalue > 1e-3
+    assert describe(0.7) == "the prior, cut at ±0.7"
+
+
+def test_classes_are_told_one_after_the_other(load_experiment):
+    module = load_experiment("conditional")
+    told = shown._replace(generate=lambda variables, latents, labels: labels)
+    opened = with_truncation(Opened(module.Config(), told, None, 0), 1.0)
+    known = module.Config().data.classes
+    np.testing.assert_array_equal(opened.objective.sample(None, jax.random.key(0), 15), np.arange(15) % known)
+    given = jnp.full(4, 2)
+    np.testing.assert_array_equal(opened.objective.sample(None, jax.random.key(0), 4, given), given)
+
+
+def test_batch_statistics_are_those_of_the_latents_that_are_drawn():
+    class Generator(nn.Module):
+        @nn.compact
+        def __call__(self, latents, train):
+            return BatchNorm()(latents, train)[:, None, None, :]
+
+    maker = Maker(Generator(), latent=3)
+    variables = dict(maker.generator.init(jax.random.key(0), jnp.zeros((1, 3)), False))
+    variables = {"params": variables.pop("params"), "stats": variables}
+    objective = shown._replace(generate=maker.generate, settle=maker.settle)
+    opened = with_truncation(Opened(Config(), objective, variables, 0), 0.5)
+    found = opened.variables["stats"]["batch_stats"]["BatchNorm_0"]
+    np.testing.assert_allclose(found["var"], scipy.stats.truncnorm(-0.5, 0.5).var(), rtol=0.05)
+    np.testing.assert_allclose(found["mean"], 0, atol=0.02)
+    jax.tree.map(np.testing.assert_array_equal, opened.variables["params"], variables["params"])
+    # The run itself is as it was.
+    np.testing.assert_array_equal(variables["stats"]["batch_stats"]["BatchNorm_0"]["var"], 1)
+
+
+def test_without_batch_statistics_nothing_has_to_settle():
+    objective = shown._replace(settle=lambda *given: pytest.fail("asked to settle"))
+    variables = {"params": {}, "stats": {}}
+    assert with_truncation(Opened(Config(), objective, variables, 0), 0.5).variables is variables
+
+
+def test_what_generates_nothing_is_told():
+    nothing = types.SimpleNamespace(generate=None)
+    with pytest.raises(UsageError, match=r"truncation 0\.5: this run generates no images"):
+        with_truncation(Opened(Config(), nothing, None, 0), 0.5)
