@@ -19,7 +19,7 @@ from jax import lax
 
 from jaxgen.training.state import Selection, TrainState
 
-SELECTION = Selection("evaluation/distance", largest=False)
+SELECTION = Selection("evaluation/distance", direction="minimize")
 
 
 def init(size=2, seed=0):

@@ -84,7 +84,7 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
         "model",
         pictures=pictures,
         evaluate=evaluate,
-        selection=Selection("evaluation/error", largest=False),
+        selection=Selection("evaluation/error", direction="minimize"),
     )
 
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from jaxgen.evaluation import LARGEST_SEED
+from jaxgen.evaluation import MAX_SEED
 
 TRAIN_HELP = "train an experiment script; its own options follow, and `jaxgen train EXPERIMENT --help` lists them"
 SWEEP_HELP = "search over an experiment's options; its own options follow, as for train, and hold for every trial"
@@ -27,9 +27,9 @@ def positive(text: str) -> float:
 
 
 def seed(text: str) -> int:
-    """Returns a whole number from 0 to `LARGEST_SEED`."""
+    """Returns a whole number from 0 to `MAX_SEED`."""
     value = int(text)
-    if not 0 <= value <= LARGEST_SEED:
+    if not 0 <= value <= MAX_SEED:
         raise argparse.ArgumentTypeError(f"{value} is not from 0 to 2**32 - 2")
     return value
 
@@ -114,28 +114,26 @@ def add_sweep(commands: Commands) -> None:
         help="what is searched, as in hyper.learning-rate=log:1e-5:1e-3, hyper.b1=uniform:0:0.9, width=int:8:32:8, "
         "hyper.penalty-weight=choice:1,5,10",
     )
-    new.add_argument("--trials", type=count, default=0, help="settings in all (default: all of a grid, or 20)")
-    new.add_argument("--metric", default="", help="what is judged (default: what the best checkpoint is chosen by)")
-    new.add_argument("--goal", default="", help="smallest or largest (default: the experiment's, of its own metric)")
+    new.add_argument("--trials", type=count, help="settings in all (default: all of a grid, or 20)")
+    new.add_argument("--metric", help="what is judged (default: what the best checkpoint is chosen by)")
+    new.add_argument("--direction", help="minimize or maximize (default: that of the metric)")
     new.add_argument("--seeds", type=count, default=1, help="runs of each setting, whose mean is judged (default: 1)")
     new.add_argument("--sampler", default="tpe", help="tpe, random or grid (default: tpe)")
     new.add_argument("--pruner", default="none", help="none, asha or hyperband, at every evaluation (default: none)")
     new.add_argument("--sampler-seed", type=seed, default=0, help="seed of the sampler (default: 0)")
     new.add_argument(
-        "--answer",
+        "--executor",
         default="auto",
-        help="population (one program, for numbers under hyper.), process (anything), or auto (default: auto)",
+        help="population (one program, for options under hyper.), processes (any option), or auto (default: auto)",
     )
-    new.add_argument("--members", type=count, default=0, help="runs in one program (default: up to 8)")
-    new.add_argument("--execution", default="", help="of a population: vmap, map or unroll (default: the fastest)")
+    new.add_argument("--members", type=count, help="runs in one program (default: up to 8)")
+    new.add_argument("--execution", help="of a population: vmap, map or unroll (default: the fastest)")
     new.add_argument(
         "--processes", type=count, default=1, help="trials at once, a GPU or share of cores each (default: 1)"
     )
-    new.add_argument(
-        "--storage", default="", help="postgresql://… to share with other machines (default: a file in --dir)"
-    )
-    new.add_argument("--study", default="", help="its name in the storage (default: the experiment's)")
-    new.add_argument("--dir", default="", help="folder (default: sweeps/STUDY)")
+    new.add_argument("--storage", help="postgresql://… to share with other machines (default: a file in --dir)")
+    new.add_argument("--study", help="its name in the storage (default: the experiment's)")
+    new.add_argument("--dir", type=Path, help="folder (default: sweeps/STUDY)")
     new.add_argument(
         "--heartbeat", type=count, default=60, help="seconds; twice that silent, a process is dead (default: 60)"
     )

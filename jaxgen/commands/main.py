@@ -26,11 +26,12 @@ def train(name: str, words: Sequence[str]) -> None:
 def sweep(options: argparse.Namespace, words: Sequence[str]) -> None:
     """Searches over an experiment's options, and prints what was found."""
     from jaxgen.sweeps import sweep
+    from jaxgen.sweeps.options import Options
 
     keep_freed_memory()
     use_compilation_cache()
     told = {name: value for name, value in vars(options).items() if name not in ("command", "experiment")}
-    folder = sweep.run(options.experiment, sweep.Options(**told), words)
+    folder = sweep.run(options.experiment, Options(**told), words)
     print((folder / "results.md").read_text(), end="")
 
 

@@ -12,7 +12,7 @@ from jax import Array
 
 from jaxgen import data
 from jaxgen.errors import UsageError
-from jaxgen.evaluation import LARGEST_SEED
+from jaxgen.evaluation import MAX_SEED
 from jaxgen.evaluation.features import dataset_batches
 from jaxgen.evaluation.report import load_split
 from jaxgen.metrics.likelihood import Estimate, bits_per_dimension, importance_sampling
@@ -126,7 +126,7 @@ def evaluate(
     Raises:
       UsageError: if a number is out of range or a chunk does not fit memory.
     """
-    if not 0 <= seed <= LARGEST_SEED:
+    if not 0 <= seed <= MAX_SEED:
         raise UsageError(f"seed {seed}: give a whole number from 0 to 2**32 - 2")
     if samples < 1:
         raise UsageError(f"likelihood {samples}: give at least 1 sample")

@@ -6,7 +6,7 @@ import jax
 
 from jaxgen import data
 from jaxgen.errors import UsageError
-from jaxgen.evaluation import LARGEST_SEED
+from jaxgen.evaluation import MAX_SEED
 from jaxgen.evaluation.features import Extractor, Sample, extract, sample_batches
 from jaxgen.evaluation.report import labels_of, load_trained, real_features
 from jaxgen.evaluation.scores import frechet, require_enough
@@ -14,7 +14,7 @@ from jaxgen.training import execute
 from jaxgen.training.state import Metrics, Selection, TrainState, averaged
 
 # Of the latents: a report draws its own from the seed that it is given.
-SEED = LARGEST_SEED + 1
+SEED = MAX_SEED + 1
 
 
 def make_online(
@@ -47,4 +47,4 @@ def make_online(
             raise UsageError(f"evaluation at step {int(state.step)}: {error}") from None
         return {name: frechet(real, fake)}
 
-    return evaluate, Selection(name, largest=False)
+    return evaluate, Selection(name, direction="minimize")

@@ -9,7 +9,7 @@ import numpy as np
 from jaxgen import data
 from jaxgen.data.dataset import Dataset
 from jaxgen.errors import UsageError
-from jaxgen.evaluation import LARGEST_SEED, scores
+from jaxgen.evaluation import MAX_SEED, scores
 from jaxgen.evaluation.features import (
     GREY_LEVELS,
     ORDER_SEED,
@@ -134,7 +134,7 @@ def evaluate(
       conditional: whether the generator is told a label for each image.
       count: generated images, at most as many as the other split has, and at most as many real ones.
       reference: "test" or "train", the split to compare with.
-      seed: of the latents, at most `LARGEST_SEED`.
+      seed: of the latents, at most `MAX_SEED`.
       ema: whether the variables are averaged ones, for the protocol.
       latents: what `sample` draws them from, in words, for the protocol.
       restore: what generated images are restored by before they are looked at; None: nothing.
@@ -144,7 +144,7 @@ def evaluate(
     Raises:
       UsageError: if there are too few images, their features are not finite, or the seed is out of range.
     """
-    if not 0 <= seed <= LARGEST_SEED:
+    if not 0 <= seed <= MAX_SEED:
         raise UsageError(f"seed {seed}: give a whole number from 0 to 2**32 - 2")
     dataset, others = load_split(config, reference), load_split(config, OTHER[reference])
     begin, generated = time.perf_counter(), min(count, len(others))

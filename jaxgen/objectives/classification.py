@@ -109,6 +109,6 @@ def make_classification(
         pictures=pictures,
         evaluate=evaluate,
         judge=judge,
-        selection=Selection("evaluation/accuracy", largest=True),
+        selection=Selection("evaluation/accuracy", direction="maximize"),
         **options,
     )

@@ -144,7 +144,7 @@ def make_deep_image_prior(
         hyper=hyper,
         pictures=pictures,
         evaluate=evaluate,
-        selection=Selection("evaluation/held_out_error", largest=False),
+        selection=Selection("evaluation/held_out_error", direction="minimize"),
         finished=f"{PLAYER}/stopped",
         module=module,
         **options,

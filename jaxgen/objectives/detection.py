@@ -89,7 +89,7 @@ def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **op
         hyper=hyper,
         pictures=pictures,
         evaluate=evaluate,
-        selection=Selection("evaluation/iou", largest=True),
+        selection=Selection("evaluation/iou", direction="maximize"),
         detect=detect,
         damage=degrade,
         module=module,

@@ -272,7 +272,7 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
         microbatches=gan.microbatches,
         pictures=gan.maker.pictures,
         evaluate=gan.maker.evaluate,
-        selection=Selection("evaluation/pixel_frechet", largest=False),
+        selection=Selection("evaluation/pixel_frechet", direction="minimize"),
         alarms=make_alarms(gan.loss, gan.penalties, gan.augment, gan.packing),
         sample=gan.maker.sample,
         generate=gan.maker.generate,

@@ -103,5 +103,5 @@ def make_neighbours(
         value, _ = mean_loss(averaged(state, PLAYER), examples(keys, batch, state.hyper), state.hyper)
         return {"evaluation/loss": value} | (parts["evaluate"](state, batch) if clean else {})
 
-    chosen = {"evaluate": evaluate, "selection": Selection("evaluation/loss", largest=False)}
+    chosen = {"evaluate": evaluate, "selection": Selection("evaluation/loss", direction="minimize")}
     return make_single(initialise, examples, mean_loss, hyper=hyper, **(parts | chosen), **options)

@@ -63,7 +63,7 @@ def make_noise_level(module, *, degrade: Noisy, hyper: Mapping[str, float], **op
         hyper=hyper,
         pictures=pictures,
         evaluate=evaluate,
-        selection=Selection("evaluation/error", largest=False),
+        selection=Selection("evaluation/error", direction="minimize"),
         **options,
     )
 

@@ -109,7 +109,7 @@ def judged(module, degrade: Degrade, player: str) -> dict[str, Any]:
     return {
         "pictures": pictures,
         "evaluate": evaluate,
-        "selection": Selection("evaluation/psnr", largest=True),
+        "selection": Selection("evaluation/psnr", direction="maximize"),
         "restore": restore,
         "damage": degrade,
         "module": module,

@@ -165,7 +165,7 @@ def make_vae(
         hyper=hyper,
         pictures=pictures,
         evaluate=evaluate,
-        selection=Selection(f"evaluation/negative_{'elbo' if samples == 1 else 'bound'}", largest=False),
+        selection=Selection(f"evaluation/negative_{'elbo' if samples == 1 else 'bound'}", direction="minimize"),
         alarms=(COLLAPSE,),
         sample=sample,
         generate=generate,

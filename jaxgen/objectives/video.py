@@ -162,7 +162,7 @@ def make_video(
         hyper=hyper,
         pictures=pictures,
         evaluate=evaluate,
-        selection=Selection("evaluation/psnr", largest=True),
+        selection=Selection("evaluation/psnr", direction="maximize"),
         module=module,
         **options,
     )

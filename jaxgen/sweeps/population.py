@@ -26,7 +26,7 @@ from jaxgen.runs.disk.run_folder import RunFolder
 from jaxgen.runs.init_from import start_from
 from jaxgen.runs.scripts import describe_script, to_dict
 from jaxgen.runs.train import Build, Prepared, batch_shapes, describe_run, make_feed
-from jaxgen.sweeps.ledger import WAIT_SECONDS, Ledger, Trial
+from jaxgen.sweeps.trials import WAIT_SECONDS, Ledger, Trial
 from jaxgen.training import execute
 from jaxgen.training.state import TrainState
 
@@ -87,14 +87,14 @@ class Population:
       seconds: spent in compiled programs, by "compiling" and "training".
     """
 
-    def __init__(self, prepared: Prepared, build: Build, size: int, execution: str) -> None:
+    def __init__(self, prepared: Prepared, build: Build, size: int, execution: str | None) -> None:
         """Compiles nothing yet: each program is compiled where it is first called.
 
         Args:
           prepared: what the sweep's experiment starts from.
           build: the experiment's.
           size: how many members there are.
-          execution: one of `execute.TOGETHER`; empty: the fastest.
+          execution: one of `execute.TOGETHER`; None: the fastest.
         Raises:
           UsageError: if its members cannot be fed.
         """
@@ -102,7 +102,7 @@ class Population:
         if objective.finished:
             raise UsageError("this experiment ends by itself, each run at a step of its own: answer by processes")
         self.size, self.seconds = size, {"compiling": 0.0, "training": 0.0}
-        self.execution = execution or choose_execution(objective.step, prepared.template, batch_shapes(prepared))
+        self.execution: str = execution or choose_execution(objective.step, prepared.template, batch_shapes(prepared))
         self._prepared, self._called = prepared, set()
         self._program = execute.compile_program(
             partial(build, prepared.config),
@@ -183,7 +183,7 @@ class Answerer:
         folder: Path,
         *,
         members: int,
-        execution: str,
+        execution: str | None,
         say: Callable[[str], None],
     ) -> None:
         """Takes the sweep's trials, what they start from, the folder of their runs, and how many there are at once."""

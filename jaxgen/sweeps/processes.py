@@ -21,8 +21,8 @@ from pathlib import Path
 from jaxgen.errors import UsageError
 from jaxgen.runs.disk.run_folder import RunFolder, lock
 from jaxgen.sweeps import child
-from jaxgen.sweeps.ledger import WAIT_SECONDS, Ledger, Trial
 from jaxgen.sweeps.population import run_folder
+from jaxgen.sweeps.trials import WAIT_SECONDS, Ledger, Trial
 
 POLL_SECONDS = 0.2
 FREE_SECONDS = 60

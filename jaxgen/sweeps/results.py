@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from jaxgen.errors import UsageError
 from jaxgen.io.text import write_atomically
 from jaxgen.runs.disk.trackers import without_torch
-from jaxgen.sweeps.ledger import REASON, TICKET, Ledger, Plan, Trial, score
+from jaxgen.sweeps.trials import REASON, TICKET, Ledger, Plan, Trial, score
 
 FEW = 2
 """Finished trials without which no picture tells anything."""
@@ -26,7 +26,9 @@ FEW = 2
 def ranked(trials: Sequence[FrozenTrial], plan: Plan) -> list[FrozenTrial]:
     """Returns the trials that came to their end, the best first, and then the others by ticket."""
     ended = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    ended.sort(key=lambda trial: (-score(trial) if plan.largest else score(trial), trial.user_attrs[TICKET]))
+    ended.sort(
+        key=lambda trial: (-score(trial) if plan.direction == "maximize" else score(trial), trial.user_attrs[TICKET])
+    )
     return ended + [trial for trial in trials if trial.state != TrialState.COMPLETE]
 
 

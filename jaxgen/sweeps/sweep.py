@@ -13,61 +13,19 @@ import jax
 
 from jaxgen.config.base import CHANGEABLE
 from jaxgen.errors import UsageError, unknown
+from jaxgen.metrics.direction import Direction
 from jaxgen.runs.disk.run_folder import flatten, lock
 from jaxgen.runs.scripts import describe_script, load_script, to_dict
 from jaxgen.runs.train import Build, Prepared, batch_shapes, describe_data, prepare
 from jaxgen.sweeps import population, processes, results
-from jaxgen.sweeps.asking import PRUNERS, SAMPLERS
-from jaxgen.sweeps.ledger import Ledger, Plan
+from jaxgen.sweeps.options import Options, check
 from jaxgen.sweeps.space import Space, make_space
 from jaxgen.sweeps.storage import open_storage
-from jaxgen.training import execute, loop, progress
+from jaxgen.sweeps.trials import Ledger, Plan
+from jaxgen.training import loop, progress
 from jaxgen.training.stopping import Interrupted, Signals
 
-ANSWERS = ("auto", "population", "process")
-GOALS = {"smallest": False, "largest": True}
 TRIALS = 20
-
-
-@dataclasses.dataclass(frozen=True)
-class Options:
-    """How a sweep goes about it.
-
-    Attributes:
-      search: FIELD=KIND:… of each option that is searched.
-      trials: settings that are tried in all; 0: every one of a grid, else `TRIALS`.
-      metric: what is judged; empty: what the experiment chooses its best checkpoint by.
-      goal: "smallest" or "largest"; empty: the experiment's own for its own metric.
-      seeds: runs of each setting.
-      sampler: one of `SAMPLERS`.
-      pruner: one of `PRUNERS`.
-      sampler_seed: of the sampler.
-      answer: one of `ANSWERS`.
-      members: runs in one program; 0: as many as there are, up to `population.MEMBERS`.
-      execution: of the population; empty: the fastest.
-      processes: trials at the same time, of those answered by processes.
-      storage: a database's address; empty: a file in the folder.
-      study: name of the study there; empty: the experiment's.
-      dir: the folder; empty: sweeps/STUDY.
-      heartbeat: seconds between two signs of life; a process silent for twice as long is taken for dead.
-    """
-
-    search: Sequence[str] = ()
-    trials: int = 0
-    metric: str = ""
-    goal: str = ""
-    seeds: int = 1
-    sampler: str = "tpe"
-    pruner: str = "none"
-    sampler_seed: int = 0
-    answer: str = "auto"
-    members: int = 0
-    execution: str = ""
-    processes: int = 1
-    storage: str = ""
-    study: str = ""
-    dir: str = ""
-    heartbeat: int = 60
 
 
 class SweepInterrupted(Interrupted):
@@ -78,33 +36,20 @@ class SweepInterrupted(Interrupted):
         self.args = (f"what was found is in {folder}/results.md; the same command goes on from there",)
 
 
-def check(options: Options) -> None:
-    """Raises UsageError where an option is none of those allowed, or was given and nothing looks at it."""
-    allowed = {"sampler": SAMPLERS, "pruner": PRUNERS, "answer": ANSWERS, "goal": ("", *GOALS)}
-    allowed["execution"] = ("", *execute.TOGETHER)
-    for name, names in allowed.items():
-        if getattr(options, name) not in names:
-            raise unknown(name, getattr(options, name), [known for known in names if known])
-    if options.answer == "process" and (options.members or options.execution):
-        raise UsageError("members and execution are a population's: leave them out, or give --answer population")
-    if options.answer == "population" and options.processes > 1:
-        raise UsageError("a population is one process: leave --processes out, or give --answer process")
-
-
-def choose_answer(options: Options, space: Space) -> str:
-    """Returns "population" where numbers of the state alone are searched, else "process".
+def choose_executor(options: Options, space: Space) -> str:
+    """Returns "population" where numbers of the state alone are searched, else "processes".
 
     Raises:
       UsageError: if a population is asked for and cannot hold what is searched, or an option is for the other way.
     """
     numeric = space.is_numeric()
-    if options.answer == "population" and not numeric:
+    if options.executor == "population" and not numeric:
         other = next(field.option for field in space.fields if not field.option.startswith("hyper."))
-        raise UsageError(f"{other} is no number of the state, which a population needs: give --answer process")
-    by_processes = options.answer == "process" or not numeric or options.processes > 1
+        raise UsageError(f"{other} is no number of the state, which a population needs: give --executor processes")
+    by_processes = options.executor == "processes" or not numeric or options.processes > 1
     if by_processes and (options.members or options.execution):
-        raise UsageError("members and execution are a population's, and this sweep is answered by processes")
-    return "process" if by_processes else "population"
+        raise UsageError("--members and --execution are for a population, and this sweep runs in processes: omit them")
+    return "processes" if by_processes else "population"
 
 
 def check_population(config: Any) -> None:
@@ -115,11 +60,11 @@ def check_population(config: Any) -> None:
         ("wandb", config.wandb),
     ):
         if is_set:
-            raise UsageError(f"a population does not look at {name}: leave it out, or give --answer process")
+            raise UsageError(f"a population does not look at {name}: leave it out, or give --executor processes")
 
 
-def choose_metric(options: Options, prepared: Prepared) -> tuple[str, bool]:
-    """Returns the metric that is judged and whether its largest value is the best.
+def choose_metric(options: Options, prepared: Prepared) -> tuple[str, Direction]:
+    """Returns the metric to optimize and its direction.
 
     Raises:
       UsageError: if the experiment does not write it, or not at the steps at which it is looked at.
@@ -140,11 +85,11 @@ def choose_metric(options: Options, prepared: Prepared) -> tuple[str, bool]:
         raise unknown("metric", metric, written, most=len(written))
     if metric in trained and (not config.log_every or rounds(config) % config.log_every):
         raise UsageError(f"{metric} is written every {config.log_every} steps: set --log-every {rounds(config)}")
-    if options.goal:
-        return metric, GOALS[options.goal]
+    if options.direction:
+        return metric, options.direction
     if metric != selection.metric:
-        raise UsageError(f"is the smallest or the largest {metric} the best? give --goal smallest or --goal largest")
-    return metric, selection.largest
+        raise UsageError(f"direction of {metric} is unknown: set --direction minimize or --direction maximize")
+    return metric, selection.direction
 
 
 def rounds(config: Any) -> int:
@@ -161,7 +106,7 @@ def rounds(config: Any) -> int:
 
 def make_plan(options: Options, space: Space, script: dict[str, str], prepared: Prepared) -> Plan:
     """Returns what two parts of a sweep must agree on."""
-    metric, largest = choose_metric(options, prepared)
+    metric, direction = choose_metric(options, prepared)
     if options.pruner != "none" and rounds(space.config) == space.config.steps:
         raise UsageError(
             f"{options.pruner} gives up at evaluations, and there is none before step {space.config.steps}: set "
@@ -175,7 +120,7 @@ def make_plan(options: Options, space: Space, script: dict[str, str], prepared: 
         experiment=script["name"],
         space=space,
         metric=metric,
-        largest=largest,
+        direction=direction,
         seeds=options.seeds,
         sampler=options.sampler,
         pruner=options.pruner,
@@ -195,7 +140,7 @@ class Sweep(NamedTuple):
       words: the experiment's own options.
       prepared: what its runs start from.
       plan: what two parts of the sweep must agree on.
-      answer: "population" or "process".
+      executor: "population" or "processes".
       count: settings that are tried in all.
       study: its name in the storage.
       folder: where its results go.
@@ -206,7 +151,7 @@ class Sweep(NamedTuple):
     words: Sequence[str]
     prepared: Prepared
     plan: Plan
-    answer: str
+    executor: str
     count: int
     study: str
     folder: Path
@@ -222,8 +167,8 @@ def set_up(name: str, options: Options, words: Sequence[str]) -> Sweep:
     space = make_space(options.search, module.Config, words, module.build)
     if space.config.distributed:
         raise UsageError("each run of a sweep is one process: leave --distributed out, and share trials by --storage")
-    answer = choose_answer(options, space)
-    if answer == "process":
+    executor = choose_executor(options, space)
+    if executor == "processes":
         # This process only looks at shapes, and must leave the accelerators to those that train.
         jax.config.update("jax_platforms", "cpu")
     intervals = {field.name: getattr(space.config, field.name) for field in dataclasses.fields(loop.Options)}
@@ -231,11 +176,11 @@ def set_up(name: str, options: Options, words: Sequence[str]) -> Sweep:
     script, count = describe_script(module.build), count_trials(options, space)
     study = options.study or script["name"]
     folder = Path(options.dir or Path("sweeps") / study)
-    if answer == "population":
+    if executor == "population":
         check_population(space.config)
     prepared = prepare(space.config, module.build)
     plan = make_plan(options, space, script, prepared)
-    return Sweep(script, module.build, words, prepared, plan, answer, count, study, folder)
+    return Sweep(script, module.build, words, prepared, plan, executor, count, study, folder)
 
 
 @contextlib.contextmanager
@@ -274,7 +219,7 @@ def make_folder(folder: Path) -> None:
 
 def make_answerer(sweep: Sweep, ledger: Ledger, options: Options, say: Callable[[str], None]) -> Any:
     """Returns what trains the trials."""
-    if sweep.answer == "process":
+    if sweep.executor == "processes":
         return processes.Answerer(
             ledger, sweep.script["path"], sweep.words, sweep.folder, processes=options.processes, say=say
         )
@@ -344,7 +289,7 @@ def count_trials(options: Options, space: Space) -> int:
     if options.sampler != "grid":
         return options.trials or TRIALS
     points = len(space.points())
-    if options.trials > points:
+    if options.trials and options.trials > points:
         raise UsageError(f"{options.trials} trials were asked for and the grid has {points} points: give at most that")
     return options.trials or points
 

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 from flax import struct
 from jax import Array
 
+from jaxgen.metrics.direction import Direction
+
 PyTree = Any
 Batch = dict[str, Array]
 Metrics = dict[str, Array]
@@ -38,14 +40,19 @@ class TrainState:
 
 
 class Selection(NamedTuple):
-    """Which checkpoint is the best: the one with the largest or smallest value of a metric."""
+    """Which checkpoint is the best one.
+
+    Attributes:
+      metric: name of the metric that ranks the checkpoints.
+      direction: whether its smallest or its largest value is the best.
+    """
 
     metric: str
-    largest: bool
+    direction: Direction
 
     def better(self, new: float, old: float) -> bool:
         """Returns whether `new` beats `old`; NaN never does."""
-        return new > old if self.largest else new < old
+        return new > old if self.direction == "maximize" else new < old
 
 
 class Alarm(NamedTuple):

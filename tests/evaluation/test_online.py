@@ -5,7 +5,7 @@ import pytest
 
 from jaxgen import data
 from jaxgen.errors import UsageError
-from jaxgen.evaluation import LARGEST_SEED, online
+from jaxgen.evaluation import MAX_SEED, online
 from jaxgen.evaluation.features import Extractor
 from jaxgen.training.state import TrainState
 
@@ -72,4 +72,4 @@ def test_a_conditional_generator_is_told_the_labels_of_the_training_images():
 
 
 def test_no_report_has_the_latents_by_which_a_checkpoint_was_chosen():
-    assert online.SEED == LARGEST_SEED + 1
+    assert online.SEED == MAX_SEED + 1

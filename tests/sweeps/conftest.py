@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from jaxgen.sweeps.ledger import Ledger, Plan
 from jaxgen.sweeps.space import make_space
 from jaxgen.sweeps.storage import open_storage
+from jaxgen.sweeps.trials import Ledger, Plan
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,7 @@ def make_ledger(toy_space, tmp_path):
             experiment="gan_mlp",
             space=space or toy_space(),
             metric="evaluation/pixel_frechet",
-            largest=False,
+            direction="minimize",
             seeds=1,
             sampler="random",
             pruner="none",

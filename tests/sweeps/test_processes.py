@@ -25,14 +25,14 @@ def rows(folder):
 def test_processes_and_population_give_the_same(gan_mlp, tmp_path):
     script, words = gan_mlp
     said = []
-    for answer in ("population", "process"):
+    for executor in ("population", "processes"):
         options = sweep.Options(
             search=["hyper.learning-rate=log:1e-4:1e-2"],
             sampler="random",
             trials=2,
-            answer=answer,
-            processes=2 if answer == "process" else 1,
-            dir=str(tmp_path / answer),
+            executor=executor,
+            processes=2 if executor == "processes" else 1,
+            dir=str(tmp_path / executor),
         )
         sweep.run(script, options, [*words, *STEPS], said.append)
     times = r"Optuna ([\d.]+) s, training ([\d.]+) s, jaxgen's own ([\d.]+) s"

@@ -164,7 +164,7 @@ def test_a_checkpoint_carries_an_evaluation_only_of_its_own_step(go, advances, t
     assert set(checkpoints.record(4)["metrics"]) == {"model/loss"}
     assert set(checkpoints.record(6)["metrics"]) == {"model/loss", "evaluation/distance"}
     assert checkpoints.record(6)["config"] == CONFIG
-    line = RunFolder(tmp_path / "run").best(Selection("evaluation/distance", largest=False))
+    line = RunFolder(tmp_path / "run").best(Selection("evaluation/distance", direction="minimize"))
     assert line["step"] in (3, 6)
 
 

@@ -30,7 +30,16 @@ from jaxgen.runs.disk.leaves import (
     place_numbers,
     to_numbers,
 )
-from jaxgen.runs.disk.records import Damaged, Record, best_first, make_record, read_record, require_readable, seal
+from jaxgen.runs.disk.records import (
+    Damaged,
+    Record,
+    best_first,
+    make_record,
+    read_record,
+    read_selection,
+    require_readable,
+    seal,
+)
 from jaxgen.training import progress
 from jaxgen.training.distributed import is_first, is_lost, wait_for_all
 from jaxgen.training.quiet import silence_logging, without_tracebacks
@@ -256,7 +265,7 @@ class Checkpoints:
     def _best_first(self, newest_first: Sequence[Record]) -> list[Record]:
         records = {record["step"]: record for record in newest_first}
         told = newest_first[0]["selection"] if newest_first else None
-        selection = self.selection or (told and Selection(**told))
+        selection = self.selection or (told and read_selection(told))
         return [records[step] for step in best_first({k: r["metrics"] for k, r in records.items()}, selection)]
 
     def _check_fit(self, record: Record, template: PyTree) -> None:

@@ -82,6 +82,13 @@ def require_readable(path: Path, error: Exception) -> None:
         raise UsageError(f"cannot read {path} ({reason}): let it be read, or free memory, and run again") from error
 
 
+def read_selection(recorded: Mapping[str, Any]) -> Selection:
+    """Returns the selection of a record. Records of earlier versions name the direction by `largest`, a boolean."""
+    if "largest" in recorded:
+        return Selection(recorded["metric"], "maximize" if recorded["largest"] else "minimize")
+    return Selection(**recorded)
+
+
 def best_first(metrics: Mapping[int, Mapping[str, float]], selection: Selection | None) -> list[int]:
     """Returns the steps whose metrics tell how good they are, the best first and the older one where two are equal.
 
@@ -91,6 +98,6 @@ def best_first(metrics: Mapping[int, Mapping[str, float]], selection: Selection 
     """
     if selection is None:
         return []
-    sign = -1 if selection.largest else 1
+    sign = -1 if selection.direction == "maximize" else 1
     scores = {step: sign * known.get(selection.metric, math.nan) for step, known in sorted(metrics.items())}
     return sorted((step for step, score in scores.items() if not math.isnan(score)), key=scores.__getitem__)

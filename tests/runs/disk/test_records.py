@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jaxgen.runs.disk import records
 from jaxgen.training.state import Selection
 
-LARGEST, SMALLEST = Selection("score", largest=True), Selection("score", largest=False)
+LARGEST, SMALLEST = Selection("score", direction="maximize"), Selection("score", direction="minimize")
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,12 @@ def test_a_record_comes_back_from_its_file(record, tmp_path):
     (tmp_path / "metadata").write_text(json.dumps(records.seal(record)))
     assert records.read_record(tmp_path / "metadata") == record
     assert record["parameters"] == {"model": 5}
-    assert Selection(**record["selection"]) == LARGEST
+    assert records.read_selection(record["selection"]) == LARGEST
+
+
+@pytest.mark.parametrize("largest, selection", [(True, LARGEST), (False, SMALLEST)])
+def test_a_selection_of_an_earlier_version_is_read(largest, selection):
+    assert records.read_selection({"metric": "score", "largest": largest}) == selection
 
 
 @given(place=st.integers(0, 10**6), bit=st.integers(0, 7))

@@ -131,9 +131,9 @@ def test_the_last_and_the_best(opened):
         opened.log(step, {"score": score})
     opened.log(30, {"loss": 1.0})
     assert {name: opened.last()[name] for name in ("step", "score", "loss")} == {"step": 30, "score": 0.3, "loss": 1.0}
-    assert opened.best(Selection("score", largest=True))["step"] == 15
-    assert opened.best(Selection("score", largest=False))["step"] == 5
-    assert opened.best(Selection("missing", largest=True)) is None
+    assert opened.best(Selection("score", direction="maximize"))["step"] == 15
+    assert opened.best(Selection("score", direction="minimize"))["step"] == 5
+    assert opened.best(Selection("missing", direction="maximize")) is None
 
 
 @pytest.mark.parametrize("unfinished", ["", '{"step": 20, "loss": 0.', '{"step"', '{"loss": 3}', "\0\0\0"])

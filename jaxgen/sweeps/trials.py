@@ -25,8 +25,9 @@ import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
 
 from jaxgen.errors import UsageError
+from jaxgen.metrics.direction import Direction
 from jaxgen.runs.disk.run_folder import flatten
-from jaxgen.sweeps.asking import make_pruner, make_sampler, suggest
+from jaxgen.sweeps.sampler import make_pruner, make_sampler, suggest
 from jaxgen.sweeps.space import Space, Value
 from jaxgen.sweeps.storage import hide_password
 
@@ -48,10 +49,10 @@ class Plan:
       experiment: name of the experiment.
       space: what is searched.
       metric: name of the metric that is judged.
-      largest: whether its largest value is the best one.
+      direction: whether the metric is minimized or maximized.
       seeds: runs of each setting, whose mean is judged.
-      sampler: one of `asking.SAMPLERS`.
-      pruner: one of `asking.PRUNERS`.
+      sampler: one of `SAMPLERS`.
+      pruner: one of `PRUNERS`.
       seed: of the sampler.
       every: steps between two values that the pruner sees.
       settings: the experiment's configuration and what tells its data from others, as plain values, without what
@@ -62,7 +63,7 @@ class Plan:
     experiment: str
     space: Space
     metric: str
-    largest: bool
+    direction: Direction
     seeds: int
     sampler: str
     pruner: str
@@ -73,9 +74,12 @@ class Plan:
 
     def describe(self) -> dict[str, Any]:
         """Returns the plan as plain values by dotted name."""
-        own = ("experiment", "metric", "seeds", "sampler", "pruner", "seed", "every")
-        told = {name: getattr(self, name) for name in own} | {"goal": "largest" if self.largest else "smallest"}
-        return told | flatten({"search": self.space.describe()}) | flatten(self.settings)
+        own = ("experiment", "metric", "direction", "seeds", "sampler", "pruner", "seed", "every")
+        return (
+            {name: getattr(self, name) for name in own}
+            | flatten({"search": self.space.describe()})
+            | flatten(self.settings)
+        )
 
 
 @dataclass
@@ -125,7 +129,7 @@ class Ledger:
             self.study = optuna.create_study(
                 storage=storage,
                 study_name=name,
-                direction="maximize" if plan.largest else "minimize",
+                direction=plan.direction,
                 pruner=make_pruner(plan.pruner, plan.every, plan.space.config.steps),
                 load_if_exists=True,
             )

@@ -13,10 +13,10 @@ import pytest
 from optuna.trial import TrialState
 
 from jaxgen.errors import UsageError
-from jaxgen.sweeps.asking import make_sampler
-from jaxgen.sweeps.ledger import score, values_of
 from jaxgen.sweeps.results import ranked
+from jaxgen.sweeps.sampler import make_sampler
 from jaxgen.sweeps.storage import hide_password, open_storage
+from jaxgen.sweeps.trials import score, values_of
 
 worth = lambda rate: -abs(math.log10(float(rate)) + 3)
 
@@ -108,7 +108,7 @@ def test_settings_do_not_depend_on_who_asks(make_ledger, toy_space, tmp_path, sa
 
 
 def test_tpe_suggests_what_optuna_does_of_the_same_trials(make_ledger):
-    with make_ledger(sampler="tpe", largest=True) as ledger:
+    with make_ledger(sampler="tpe", direction="maximize") as ledger:
         work(ledger, 14)
         found = settings(ledger)
     study, expected = optuna.create_study(direction="maximize"), []

@@ -1,0 +1,79 @@
+"""The options of a sweep."""
+
+import dataclasses
+from pathlib import Path
+from typing import Literal, get_args
+
+from jaxgen.errors import UsageError, unknown
+from jaxgen.metrics.direction import Direction
+from jaxgen.sweeps.sampler import PRUNERS, SAMPLERS, Pruner, Sampler
+from jaxgen.training import execute
+
+Executor = Literal["auto", "population", "processes"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """The options of a sweep, apart from those of its experiment."""
+
+    search: tuple[str, ...] = ()
+    """Options to search with their values: FIELD=log:LOW:HIGH, uniform:LOW:HIGH, int:LOW:HIGH:STEP or choice:A,B,C, as
+    in hyper.learning-rate=log:1e-5:1e-3 hyper.b1=uniform:0:0.9 width=int:8:32:8 hyper.penalty-weight=choice:1,5,10."""
+    trials: int | None = None
+    """Number of trials (default: every point of a grid, otherwise 20)."""
+    metric: str | None = None
+    """Metric to optimize (default: the metric that selects the experiment's best checkpoint)."""
+    direction: Direction | None = None
+    """Direction of optimization (default: that of the metric)."""
+    seeds: int = 1
+    """Runs of each trial with different seeds. The mean of their metrics is optimized."""
+    sampler: Sampler = "tpe"
+    """Optuna sampler that proposes the values."""
+    pruner: Pruner = "none"
+    """Optuna pruner that stops bad trials at an evaluation."""
+    sampler_seed: int = 0
+    """Seed of the sampler."""
+    executor: Executor = "auto"
+    """How trials run: population trains many in one program and searches options under hyper. only; processes train one
+    trial each and search any option; auto takes a population where it can."""
+    members: int | None = None
+    """Runs that a population trains at the same time (default: up to 8)."""
+    execution: str | None = None
+    """How a population runs its members: vmap, map or unroll (default: the fastest)."""
+    processes: int = 1
+    """Processes at the same time. Each has a GPU or an equal part of the CPU cores."""
+    storage: str | None = None
+    """Database that machines share, as in postgresql://USER:PASSWORD@HOST/DATABASE (default: a file in --dir)."""
+    study: str | None = None
+    """Name of the study in the storage (default: the experiment's name)."""
+    dir: Path | None = None
+    """Folder of the results (default: sweeps/STUDY)."""
+    heartbeat: int = 60
+    """Seconds between two heartbeats of a worker. Its trials are run again once it is silent for twice as long."""
+
+
+def check(options: Options) -> None:
+    """Checks the options that need no experiment.
+
+    Raises:
+      UsageError: if a value is not allowed, or an option has no effect beside another one.
+    """
+    allowed = {
+        "sampler": SAMPLERS,
+        "pruner": PRUNERS,
+        "executor": get_args(Executor),
+        "direction": (None, *get_args(Direction)),
+        "execution": (None, *execute.TOGETHER),
+    }
+    for name, values in allowed.items():
+        if getattr(options, name) not in values:
+            raise unknown(name, getattr(options, name), [value for value in values if value])
+    for name in ("trials", "seeds", "members", "processes", "heartbeat"):
+        if getattr(options, name) is not None and getattr(options, name) < 1:
+            raise UsageError(f"--{name} {getattr(options, name)}: give at least 1")
+    if options.sampler_seed < 0:
+        raise UsageError(f"--sampler-seed {options.sampler_seed}: give at least 0")
+    if options.executor == "processes" and (options.members or options.execution):
+        raise UsageError("--members and --execution are for a population: omit them, or set --executor population")
+    if options.executor == "population" and options.processes > 1:
+        raise UsageError("a population is one process: omit --processes, or set --executor processes")
