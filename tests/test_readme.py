@@ -15,7 +15,7 @@ from jaxgen.sweeps.space import make_space
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
-DOCUMENTS = [TEXT, *(path.read_text() for path in sorted((ROOT / "experiments").glob("*.py")))]
+DOCUMENTS = [TEXT, *(path.read_text() for path in sorted((ROOT / "experiments").glob("[!_]*.py")))]
 TYPED = re.compile(r"^\s*(?:python experiments/(\w+)\.py|jaxgen train (\w+))((?:\\+\n|[^#\n])*)", re.MULTILINE)
 one_line = lambda text: " ".join(re.sub(r"\\+\n", " ", text).split())
 
@@ -136,5 +136,5 @@ def test_python_runs():
 
 
 def test_every_experiment_is_in_the_table():
-    for path in (ROOT / "experiments").glob("*.py"):
+    for path in (ROOT / "experiments").glob("[!_]*.py"):
         assert f"| `{path.stem}` |" in TEXT

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import importlib
 import importlib.util
 import inspect
 import json
@@ -14,29 +15,51 @@ from typing import Any
 from jaxgen.errors import UsageError, unknown
 
 FOLDER = Path("experiments")
+"""Folder of a user's own experiments, relative to the working directory."""
+PACKAGE = "jaxgen.experiments"
+"""Package of the installed experiments."""
+
+
+def installed_experiments() -> dict[str, Path]:
+    """Returns the script of every installed experiment by its name."""
+    package = importlib.import_module(PACKAGE)
+    folder = Path(inspect.getfile(package)).parent
+    return {name: folder / f"{name}.py" for name in package.EXPERIMENTS}
 
 
 def load_script(name: str) -> ModuleType:
     """Returns an experiment's module.
 
     Args:
-      name: a script's path, or the name of one in ./experiments.
+      name: the path of a script, which ends in .py; or the name of an experiment: ./experiments/NAME.py if that
+        exists, otherwise the installed one.
     Raises:
       UsageError: if there is none, or it lacks Config or build.
     """
     path = Path(name) if name.endswith(".py") else FOLDER / f"{name}.py"
-    if not path.is_file():
-        if name.endswith(".py"):
-            raise UsageError(f"no experiment script at {name}: give the path of one, or a name in ./{FOLDER}")
-        raise unknown("experiment", name, [found.stem for found in FOLDER.glob("[!_]*.py")])
-    # Dataclasses look their module up, and a script may be called as a module of the library.
-    spec = importlib.util.spec_from_file_location(f"experiment {path.stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    if path.is_file():
+        module = load_path(path)
+    elif name.endswith(".py"):
+        raise UsageError(f"no experiment script at {name}: give the path of one, or the name of an experiment")
+    elif name in (installed := installed_experiments()):
+        path, module = installed[name], importlib.import_module(f"{PACKAGE}.{name}")
+    else:
+        raise unknown("experiment", name, {*installed, *(script.stem for script in FOLDER.glob("[!_]*.py"))})
     for part in ("Config", "build"):
         if not hasattr(module, part):
             raise UsageError(f"{path} is no experiment: it has no {part}")
+    return module
+
+
+def load_path(path: Path) -> ModuleType:
+    """Returns the module of a script that belongs to no package."""
+    spec = importlib.util.spec_from_file_location(f"experiment {path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
     return module
 
 

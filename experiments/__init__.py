@@ -1,0 +1,10 @@
+"""The experiments: one runnable script per recipe. `EXPERIMENTS` lists their names.
+
+An experiment has a frozen dataclass `Config`, a function `build(config, axis_name) -> objective`, and a docstring with
+its recipe. `jaxgen train NAME` and `python experiments/NAME.py` run it.
+"""
+
+from pathlib import Path
+
+EXPERIMENTS = tuple(sorted(path.stem for path in Path(__file__).parent.glob("[!_]*.py")))
+"""The name of every experiment that is installed with the package."""

@@ -1,0 +1,88 @@
+"""The package installs whole: experiments, shipped weights and the command, from a wheel and as an editable install."""
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from jaxgen.runs.scripts import installed_experiments, load_script
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ("jaxgen", "experiments", "pyproject.toml", "setup.py", "README.md", "LICENSE")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The folder that a wheel of this source unpacks to."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    source.mkdir()
+    for name in SOURCES:
+        # A build leaves files behind, and takes up those of an earlier one.
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, source / name, **({"ignore": ignored} if copy is shutil.copytree else {}))
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+    subprocess.run([*command, "--wheel-dir", folder, source], check=True)
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(folder / "installed")
+    return folder / "installed"
+
+
+def run(wheel, folder, *words):
+    """Returns what `jaxgen WORDS` from the wheel does in a folder."""
+    code = (
+        "import sys, jaxgen; from pathlib import Path; from jaxgen.commands.main import main; "
+        f"assert Path(jaxgen.__file__).is_relative_to({str(wheel)!r}); main(sys.argv[1:])"
+    )
+    environment = os.environ | {"PYTHONPATH": str(wheel), "JAX_PLATFORMS": "cpu"}
+    return subprocess.run(
+        [sys.executable, "-c", code, *words], check=False, cwd=folder, env=environment, capture_output=True, text=True
+    )
+
+
+def test_a_wheel_holds_every_module_experiment_and_weight(wheel):
+    found = {str(path.relative_to(wheel)) for path in wheel.rglob("*") if path.is_file()}
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "jaxgen").rglob("*.py")}
+    weights = {str(path.relative_to(ROOT)) for path in (ROOT / "jaxgen").rglob("*.safetensors")}
+    experiments = {f"jaxgen/experiments/{path.name}" for path in (ROOT / "experiments").glob("*.py")}
+    assert len(weights) > 10
+    assert found >= modules | weights | experiments | {"jaxgen/py.typed"}
+    assert not [name for name in found if name.startswith(("experiments/", "tests/", "scripts/"))]
+
+
+def test_a_wheel_trains_by_name_in_an_empty_folder(wheel, tmp_path):
+    words = "train gan_mlp --steps 2 --batch-size 8 --variant plain --no-tensorboard --checkpoint-every 2"
+    done = run(wheel, tmp_path, *words.split())
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "runs" / "gan_mlp" / "checkpoints").is_dir()
+
+
+def test_an_unknown_experiment_names_the_installed_ones(wheel, tmp_path):
+    done = run(wheel, tmp_path, "train", "wgan_pg")
+    assert done.returncode == 2
+    assert "did you mean wgan_gp" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_editable_install_has_the_experiments_of_the_repository():
+    assert importlib.import_module("jaxgen.experiments").__file__ == str(ROOT / "experiments" / "__init__.py")
+    assert set(installed_experiments()) == {path.stem for path in (ROOT / "experiments").glob("[!_]*.py")}
+
+
+def test_a_local_experiment_wins_over_the_installed_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_script("vae").__name__ == "jaxgen.experiments.vae"
+    (tmp_path / "experiments").mkdir()
+    own = tmp_path / "experiments" / "vae.py"
+    own.write_text("class Config: pass\ndef build(config): pass\n")
+    assert Path(load_script("vae").__file__).resolve() == own
+    assert load_script("wgan").__name__ == "jaxgen.experiments.wgan"
+    shutil.move(own, tmp_path / "mine.py")
+    assert load_script("mine.py").__name__ == "experiment mine"
