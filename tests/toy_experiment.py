@@ -75,14 +75,14 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
         images = batch["image"].astype(float)
         return {"evaluation/error": jnp.mean((decode(state.params["model"], images) - images) ** 2)}
 
-    def pictures(state: TrainState, batch):
+    def visualize(state: TrainState, batch):
         return {"decoded": jnp.clip(decode(state.params["model"], batch["image"][:4].astype(float)), 0, 1)}
 
     return Objective(
         init,
         step,
         "model",
-        pictures=pictures,
+        visualize=visualize,
         evaluate=evaluate,
         selection=Selection("evaluation/error", direction="minimize"),
     )

@@ -19,7 +19,7 @@ from jaxgen.metrics.likelihood import Estimate, bits_per_dimension, importance_s
 from jaxgen.objectives.codes import active_units
 from jaxgen.objectives.likelihoods import LIKELIHOODS, Likelihood
 from jaxgen.training import memory
-from jaxgen.training.state import Objective, PyTree
+from jaxgen.training.state import Latent, PyTree
 
 BATCH = 100
 CHUNK_BYTES = 2**26
@@ -92,7 +92,7 @@ def pixels(objective: Likelihood, binarise: bool) -> str:
 
 def evaluate(
     config: data.Config,
-    objective: Objective,
+    model: Latent,
     variables: PyTree,
     hyper: dict[str, Array],
     *,
@@ -109,7 +109,7 @@ def evaluate(
 
     Args:
       config: the run's data.
-      objective: with `log_weights` and `encode`.
+      model: the objective's `latent`.
       variables: of its player.
       hyper: the recipe's numbers.
       likelihood: its name, one of `LIKELIHOODS`.
@@ -138,14 +138,14 @@ def evaluate(
     codes, white = jax.random.split(jax.random.key(seed))
     if binarise:
         images = np.asarray(jax.random.bernoulli(white, images), np.float32)
-    weights = lambda variables, key, images, many: objective.log_weights(variables, key, images, many, hyper)
+    weights = lambda variables, key, images, many: model.log_weights(variables, key, images, many, hyper)
     first = np.resize(images[:BATCH], (BATCH, *images.shape[1:]))
     chunk = choose_chunk(weights, (variables, codes, first), samples, chunk)
 
     @jax.jit
     def estimate(variables: PyTree, key: Array, images: Array) -> tuple[Estimate, Array]:
         drawn = partial(weights, variables, images=images, many=chunk)
-        return importance_sampling(drawn, key, samples), objective.encode(variables, images)[0]
+        return importance_sampling(drawn, key, samples), model.encode(variables, images)[0]
 
     parts = []
     for start in range(0, len(images), BATCH):

@@ -188,7 +188,7 @@ def make_adversarial_restoration(generator: Any, discriminator: Any, **options: 
       microbatches: see `gradients.gradient`.
       axis_name: the mapped axis over which a batch is spread, or None.
     Returns:
-      Objective with `restore`, `damage` and `module`; its evaluation is that of `make_restoration`.
+      Objective with `restoring`; its evaluation is that of `make_restoration`.
     """
     game = Game(generator, discriminator, **options)
     return Objective(

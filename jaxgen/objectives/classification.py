@@ -13,7 +13,7 @@ from jaxgen.objectives import confusion
 from jaxgen.objectives.modules import apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.training.schedules import Hyper
-from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+from jaxgen.training.state import Batch, Discriminating, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 TOGETHER = 500  # held-out images whose activations are in memory at once
 
@@ -69,12 +69,12 @@ def make_classification(
         variables = averaged(state, PLAYER)
         return in_parts(lambda part: apply(module, variables, part, train=False)[0], images, TOGETHER)
 
-    def judge(state: TrainState, images: Array, labels: None = None) -> Array:
+    def score(state: TrainState, images: Array, labels: None = None) -> Array:
         del labels
         logits = apply(module, averaged(state, PLAYER), images, train=False)[0]
         return logits.max(-1) if positive is None else logits
 
-    def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
+    def visualize(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns the confusion matrix as a picture, and images that are taken for what they are not."""
         labels, predictions = targets(batch), predicted(logits_of(state, batch["image"]))
         matrix = classification.confusion_matrix(predictions, labels, told_apart)
@@ -106,9 +106,9 @@ def make_classification(
         draw,
         mean_loss,
         hyper=hyper,
-        pictures=pictures,
+        visualize=visualize,
         evaluate=evaluate,
-        judge=judge,
+        discriminating=Discriminating(score),
         selection=Selection("evaluation/accuracy", direction="maximize"),
         **options,
     )

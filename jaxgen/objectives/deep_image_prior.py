@@ -121,7 +121,7 @@ def make_deep_image_prior(
         }
         return value, (told, {"held": held, "watch": watch})
 
-    def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
+    def visualize(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns the result, and a row of damaged, result, mean at this step and, if there is one, clean."""
         held, watch = (current(state, PLAYER)["stats"][name] for name in ("held", "watch"))
         row = [held["damaged"], watch["kept"], watch["smooth"], *([batch["image"][:1]] if clean else [])]
@@ -142,10 +142,9 @@ def make_deep_image_prior(
         draw,
         mean_loss,
         hyper=hyper,
-        pictures=pictures,
+        visualize=visualize,
         evaluate=evaluate,
         selection=Selection("evaluation/held_out_error", direction="minimize"),
         finished=f"{PLAYER}/stopped",
-        module=module,
         **options,
     )

@@ -16,7 +16,7 @@ from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.training.optimizers import hyper_arrays
 from jaxgen.training.randomness import Stream
 from jaxgen.training.schedules import Hyper
-from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+from jaxgen.training.state import Batch, Detecting, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 THRESHOLD = 0.5
 
@@ -50,7 +50,7 @@ def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **op
       hyper: cross_entropy_weight, dice_weight, and what `degrade` and `make_single` read.
       **options: optimizer, schedule, microbatches, axis_name of `make_single`.
     Returns:
-      Objective with `detect`. Its evaluation is of the averaged variables: intersection over union, the mean over
+      Objective with `detecting`. Its evaluation is of the averaged variables: intersection over union, the mean over
       images, and the precision and the recall of pixels.
     """
 
@@ -72,7 +72,7 @@ def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **op
     def detect(variables: PyTree, images: Array) -> Array:
         return jax.nn.sigmoid(apply(module, variables, images, train=False)[0])
 
-    def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
+    def visualize(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns rows of damaged, mask found and true mask."""
         made, _ = held_out(degrade, state.key, {"image": batch["image"][:ROWS]}, state.hyper)
         masks = (detect(averaged(state, PLAYER), made.images), made.mask)
@@ -87,11 +87,9 @@ def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **op
         draw,
         mean_loss,
         hyper=hyper,
-        pictures=pictures,
+        visualize=visualize,
         evaluate=evaluate,
         selection=Selection("evaluation/iou", direction="maximize"),
-        detect=detect,
-        damage=degrade,
-        module=module,
+        detecting=Detecting(detect, degrade, module),
         **options,
     )

@@ -26,7 +26,7 @@ from jaxgen.training.gradients import Descent, descend
 from jaxgen.training.optimizers import OPTIMIZERS, hyper_arrays
 from jaxgen.training.randomness import Stream, example_keys, step_key, stream
 from jaxgen.training.schedules import Hyper, Schedule, constant
-from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, current
+from jaxgen.training.state import Batch, Discriminating, Metrics, Objective, PyTree, Selection, TrainState, current
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ class Gan:
             ema=ema,
         ), metrics
 
-    def judge(self, state: TrainState, images: Array, labels: Array | None = None) -> Array:
+    def score(self, state: TrainState, images: Array, labels: Array | None = None) -> Array:
         """Returns the discriminator's logits of images in [0, 1], a pack of which shows the same image.
 
         Args:
@@ -254,7 +254,7 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
         images (feature matching, minibatch discrimination) excludes more than 1.
       axis_name: the mapped axis over which a batch is spread, or None.
     Returns:
-      Objective with `sample` and `generate`.
+      Objective with `generative` and `discriminating`.
     Raises:
       UsageError: if an option is unknown or without effect; from `init` and `step`, if the data has another shape than
         the generator makes or no labels, or the discriminator's layers contradict the options.
@@ -270,13 +270,10 @@ def make_gan(generator: Any, discriminator: Any, **options: Any) -> Objective:
         player="generator",
         chunks=gan.critic_steps,
         microbatches=gan.microbatches,
-        pictures=gan.maker.pictures,
+        visualize=gan.maker.visualize,
         evaluate=gan.maker.evaluate,
         selection=Selection("evaluation/pixel_frechet", direction="minimize"),
         alarms=make_alarms(gan.loss, gan.penalties, gan.augment, gan.packing),
-        sample=gan.maker.sample,
-        generate=gan.maker.generate,
-        settle=gan.maker.settle,
-        latent=gan.latent,
-        judge=gan.judge,
+        generative=gan.maker.generative,
+        discriminating=Discriminating(gan.score),
     )

@@ -12,7 +12,7 @@ from jaxgen.nn.heads import one_hot
 from jaxgen.objectives.modules import apply
 from jaxgen.objectives.stability import pixel_features
 from jaxgen.training.randomness import Stream, example_keys, stream
-from jaxgen.training.state import Batch, Metrics, PyTree, TrainState, averaged
+from jaxgen.training.state import Batch, Generative, Metrics, PyTree, TrainState, averaged
 
 PICTURES = 64
 COLUMNS = 16
@@ -58,7 +58,7 @@ class Maker:
         """Returns images from latents, float[b, h, w, c] in [0, 1]; labels are int32[b], None without classes."""
         return jnp.clip((self.make(variables, latents, labels, train=False)[0] + 1) / 2, 0, 1)
 
-    def settle(self, variables: PyTree, latents: Array, labels: Array | None) -> PyTree:
+    def update_statistics(self, variables: PyTree, latents: Array, labels: Array | None) -> PyTree:
         """Returns variables whose batch statistics have moved towards those of these latents, as in a step."""
         return {**variables, "stats": self.make(variables, latents, labels, train=True)[1]}
 
@@ -76,7 +76,7 @@ class Maker:
             labels = jnp.arange(count) % self.classes
         return self.generate(variables, latents, labels)
 
-    def pictures(self, state: TrainState, batch: Batch) -> dict[str, Array]:
+    def visualize(self, state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns samples from latents that stay the same throughout a run; with classes, one class in each column.
 
         Of more classes than there are columns, the first ones are shown.
@@ -89,6 +89,11 @@ class Maker:
         rows = PICTURES // columns
         made = self.sample(generator, key, rows * columns, jnp.tile(jnp.arange(columns), rows))
         return {"samples": made.reshape(rows, columns, *made.shape[1:])}
+
+    @property
+    def generative(self) -> Generative:
+        """Returns the capability to draw images."""
+        return Generative(self.sample, self.generate, self.latent, self.update_statistics)
 
     def evaluate(self, state: TrainState, batch: Batch) -> Metrics:
         """Returns how far as many samples, of the same classes, are from the batch."""

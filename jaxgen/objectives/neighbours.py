@@ -70,7 +70,7 @@ def make_neighbours(
       clean: whether there are clean pictures to be judged by; else the loss itself on held-out ones is what is told.
       **options: optimizer, schedule, microbatches, axis_name of `make_single`.
     Returns:
-      Objective with `restore`, `damage` and `module`; the best checkpoint is that of least loss on held-out pictures.
+      Objective with `restoring`; the best checkpoint is that of least loss on held-out pictures.
     Reference: Huang et al. 2021, equation 9.
     """
 

@@ -53,7 +53,7 @@ def make_noise_level(module, *, degrade: Noisy, hyper: Mapping[str, float], **op
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         return {"evaluation/error": error(*estimate(state, batch))}
 
-    def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
+    def visualize(state: TrainState, batch: Batch) -> dict[str, Array]:
         return {"levels": chart(*estimate(state, batch))}
 
     return make_single(
@@ -61,7 +61,7 @@ def make_noise_level(module, *, degrade: Noisy, hyper: Mapping[str, float], **op
         draw,
         mean_loss,
         hyper=hyper,
-        pictures=pictures,
+        visualize=visualize,
         evaluate=evaluate,
         selection=Selection("evaluation/error", direction="minimize"),
         **options,

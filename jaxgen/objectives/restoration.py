@@ -15,7 +15,7 @@ from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.training.optimizers import hyper_arrays
 from jaxgen.training.randomness import Stream, example_keys, stream
 from jaxgen.training.schedules import Hyper
-from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Restoring, Selection, TrainState, averaged
 
 ROWS = 8
 
@@ -95,7 +95,7 @@ def judged(module, degrade: Degrade, player: str) -> dict[str, Any]:
         restored = restore(averaged(state, player), made.images, made.guide)
         return enlarged(made.images, clean), restored, clean, made.mask
 
-    def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
+    def visualize(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns rows of damaged, restored and clean."""
         first = {name: values[:ROWS] for name, values in batch.items()}
         return {"before-after": jnp.stack(triples(state, first)[:3], 1)}
@@ -107,12 +107,10 @@ def judged(module, degrade: Degrade, player: str) -> dict[str, Any]:
         return found | {"evaluation/gain": found["evaluation/psnr"] - found["evaluation/psnr_input"]}
 
     return {
-        "pictures": pictures,
+        "visualize": visualize,
         "evaluate": evaluate,
         "selection": Selection("evaluation/psnr", direction="maximize"),
-        "restore": restore,
-        "damage": degrade,
-        "module": module,
+        "restoring": Restoring(restore, degrade, module),
     }
 
 
@@ -147,7 +145,7 @@ def make_restoration(
       dropout: whether the module takes `keys`, one for each example, in training.
       **options: optimizer, schedule, microbatches, axis_name of `make_single`.
     Returns:
-      Objective with `restore`, `damage` and `module`. Its evaluation is the mean PSNR in dB and the mean SSIM,
+      Objective with `restoring`. Its evaluation is the mean PSNR in dB and the mean SSIM,
       of the damaged images ("…_input") and of the restored ones, over the images of which the damage changed anything;
       with a mask, the PSNR of what is hidden too.
     """

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +12,20 @@ from jaxgen.training.gradients import descend
 from jaxgen.training.optimizers import OPTIMIZERS, hyper_arrays
 from jaxgen.training.randomness import Stream, example_keys, step_key, stream
 from jaxgen.training.schedules import Hyper, Schedule, constant
-from jaxgen.training.state import Batch, Metrics, Objective, PyTree, TrainState
+from jaxgen.training.state import (
+    Alarm,
+    Batch,
+    Detecting,
+    Discriminating,
+    Generative,
+    Latent,
+    Metrics,
+    Objective,
+    PyTree,
+    Restoring,
+    Selection,
+    TrainState,
+)
 
 PLAYER = "model"
 Draw = Callable[[Callable[[Stream], Array], Batch, Hyper], PyTree]
@@ -26,11 +38,20 @@ def make_single(
     loss: Loss,
     *,
     hyper: Mapping[str, float],
+    visualize: Callable[[TrainState, Batch], dict[str, Array]],
+    evaluate: Callable[[TrainState, Batch], Metrics],
+    selection: Selection,
+    alarms: tuple[Alarm, ...] = (),
+    finished: str = "",
+    generative: Generative | None = None,
+    latent: Latent | None = None,
+    restoring: Restoring | None = None,
+    detecting: Detecting | None = None,
+    discriminating: Discriminating | None = None,
     optimizer: str = "adam",
     schedule: Schedule = constant,
     microbatches: int = 1,
     axis_name: str | None = None,
-    **parts: Any,
 ) -> Objective:
     """Returns the objective of one network that goes down one loss.
 
@@ -41,11 +62,12 @@ def make_single(
       loss: (variables, examples, hyper) -> (mean loss, (metrics, updated statistics)); variables is
         {"params": …, "stats": …}.
       hyper: learning_rate, b1, b2, ema_decay, clip_norm, and what draw, loss and schedule read.
+      visualize, evaluate, selection, alarms, finished, generative, latent, restoring, detecting, discriminating: fields
+        of `Objective`.
       optimizer: a name in `OPTIMIZERS`.
       schedule: evaluated first in every step.
       microbatches: see `gradients.gradient`.
       axis_name: the mapped axis over which a batch is spread, or None.
-      **parts: the other fields of Objective.
     Returns:
       Objective whose only player is "model".
     """
@@ -92,7 +114,22 @@ def make_single(
             ema={PLAYER: average(state.ema[PLAYER], made, decay(numbers["ema_decay"], state.step))},
         ), told
 
-    return Objective(init=init, step=step, player=PLAYER, microbatches=microbatches, **parts)
+    return Objective(
+        init=init,
+        step=step,
+        player=PLAYER,
+        microbatches=microbatches,
+        visualize=visualize,
+        evaluate=evaluate,
+        selection=selection,
+        alarms=alarms,
+        finished=finished,
+        generative=generative,
+        latent=latent,
+        restoring=restoring,
+        detecting=detecting,
+        discriminating=discriminating,
+    )
 
 
 def batch_keys(key: Array, batch: Batch, axis_name: str | None, microbatches: int, name: Stream) -> Array:

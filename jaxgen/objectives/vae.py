@@ -21,7 +21,7 @@ from jaxgen.objectives.modules import apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.training.randomness import Stream, example_keys, stream
 from jaxgen.training.schedules import Hyper
-from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+from jaxgen.training.state import Batch, Generative, Latent, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 PICTURES = 64
 PAIRS = 32
@@ -52,7 +52,7 @@ def make_vae(
       binarise: whether every step draws the pixels anew, white with their intensity as probability.
       **options: optimizer, schedule, microbatches, axis_name of `make_single`.
     Returns:
-      Objective with `sample`, `generate`, `reconstruct`, `encode` and `log_weights`. Its metrics are in nats per image.
+      Objective with `generative` and `latent`. Its metrics are in nats per image.
     Raises:
       UsageError: if the likelihood is unknown, there is no sample, or grey levels are wanted of binary images.
     Reference: Burda, Grosse, Salakhutdinov 2016, equation 8; "dynamic" binarisation as in its section 5.
@@ -123,7 +123,7 @@ def make_vae(
         nll, ratio, *_ = terms(variables, images, noise, hyper, train=False)
         return (ratio - nll).T
 
-    def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
+    def visualize(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns samples; rows of images, each above the row of its reconstructions; walks between and along codes."""
         variables, images = averaged(state, PLAYER), shown(state, batch["image"])
         codes = in_parts(lambda part: encode(variables, part)[0], images, TOGETHER)
@@ -163,15 +163,11 @@ def make_vae(
         draw,
         loss,
         hyper=hyper,
-        pictures=pictures,
+        visualize=visualize,
         evaluate=evaluate,
         selection=Selection(f"evaluation/negative_{'elbo' if samples == 1 else 'bound'}", direction="minimize"),
         alarms=(COLLAPSE,),
-        sample=sample,
-        generate=generate,
-        latent=latent,
-        reconstruct=reconstruct,
-        encode=encode,
-        log_weights=log_weights,
+        generative=Generative(sample, generate, latent),
+        latent=Latent(encode, reconstruct, log_weights),
         **options,
     )

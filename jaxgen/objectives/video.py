@@ -143,7 +143,7 @@ def make_video(
         found = {"psnr": each.mean(), "psnr_last": each[-1].mean(), "flicker": flicker(clips, corners).mean()}
         return {f"evaluation/{name}{suffix}": value for name, value in found.items()}
 
-    def pictures(state: TrainState, batch: Batch) -> dict[str, Array]:
+    def visualize(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns for each clip a row of damaged, restored and clean frames."""
         first = {name: values[:ROWS] for name, values in batch.items()}
         damaged, clean, _ = held_out(state.key, first, state.hyper)
@@ -160,9 +160,8 @@ def make_video(
         clips_of,
         mean_loss,
         hyper=hyper,
-        pictures=pictures,
+        visualize=visualize,
         evaluate=evaluate,
         selection=Selection("evaluation/psnr", direction="maximize"),
-        module=module,
         **options,
     )

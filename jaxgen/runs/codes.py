@@ -93,12 +93,13 @@ def encode_files(
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"several pictures are named {', '.join(sorted(repeated))}: encode them into two files")
     pictures = np.stack([read(file, opened.config.data) for file in found])
-    means = np.asarray(execute.once(opened.objective.encode)(opened.variables, pictures)[0])
+    means = np.asarray(execute.once(opened.objective.latent.encode)(opened.variables, pictures)[0])
     numbers = quantised(means, step)
     made_by = {"run_step": opened.step, "digest": digest(opened.variables)}
     with out.open("wb") as file:
         np.savez_compressed(file, names=names, numbers=numbers, step=step, **made_by)
-    made = np.asarray(execute.once(opened.objective.generate)(opened.variables, numbers * np.float32(step), None))
+    generate = execute.once(opened.objective.generative.generate)
+    made = np.asarray(generate(opened.variables, numbers * np.float32(step), None))
     psnr = -10 * np.log10(max(float(((made - pictures) ** 2).mean()), 1e-12))
     rate, ideal = (bits / pictures.size for bits in (8 * out.stat().st_size, ideal_bits(numbers, step)))
     return (
@@ -131,14 +132,15 @@ def decode_file(
     """
     codes = read_codes(path)
     opened = open_variational(run, which, ema, say)
-    if (digest(opened.variables), (opened.objective.latent,)) != (codes.digest, codes.numbers.shape[1:]):
+    size = opened.objective.generative.latent_size
+    if (digest(opened.variables), (size,)) != (codes.digest, codes.numbers.shape[1:]):
         raise UsageError(
             f"{path} has codes that other variables made, at step {codes.run_step}, and {run} is at step {opened.step}:"
             " give the run that made them, and --checkpoint and --no-ema as they were then"
         )
     check_folder(out)
     latents = codes.numbers * np.float32(codes.step)
-    made = np.asarray(execute.once(opened.objective.generate)(opened.variables, latents, None))
+    made = np.asarray(execute.once(opened.objective.generative.generate)(opened.variables, latents, None))
     for name, picture in zip(codes.names, made, strict=True):
         images.write(out / f"{name}.png", picture)
     return f"{out}  {len(made)} pictures"
@@ -147,7 +149,7 @@ def decode_file(
 def open_variational(run: Path, which: str, ema: bool, say: Callable[[str], None]) -> reopen.Opened:
     """Returns a run that has codes, or raises UsageError."""
     built = reopen.build(run, say)
-    if built.objective.encode is None:
+    if built.objective.latent is None:
         raise UsageError(f"{run}: this run has no codes of images; only variational experiments have them")
     return reopen.open_built(run, built, which=which, ema=ema, say=say)
 

@@ -33,9 +33,9 @@ def derive(dataset: data.Dataset) -> data.Dataset:
     if not config.from_run:
         return dataset
     opened = open_run(Path(config.from_run))
-    if opened.objective.sample is not None:
+    if opened.objective.generative is not None:
         return drawn(opened, dataset)
-    if opened.objective.restore is None:
+    if opened.objective.restoring is None:
         raise UsageError(f"from_run {config.from_run}: this run neither generates nor restores pictures")
     if dataset.records is not None:
         raise UsageError(f"from_run restores all images at once: raise data.memory above {config.memory:g} GiB")
@@ -94,7 +94,7 @@ def restored(opened: Opened, dataset: data.Dataset) -> data.Dataset:
             "these; take a run that is told nothing"
         )
     level = load_noise_level() if guided_by == "noise" else None
-    restore = jax.jit(opened.objective.restore)
+    restore = jax.jit(opened.objective.restoring.restore)
     made = []
     for start in range(0, len(stored["image"]), TOGETHER):
         images = stored["image"][start : start + TOGETHER].astype(np.float32) / 255

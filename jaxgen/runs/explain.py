@@ -50,20 +50,21 @@ def explain(
     """Returns what an objective's classifier or discriminator looks at in pictures.
 
     Args:
-      objective: with `judge`.
+      objective: with `discriminating`.
       state: as it was trained.
       pictures: float32[n, h, w, c] in [0, 1].
       labels: int32[n], the classes that a conditional discriminator judges them as; None: it is told none.
     Raises:
       UsageError: if the objective judges nothing.
     """
-    if objective.judge is None:
+    discriminating = objective.discriminating
+    if discriminating is None:
         raise UsageError("this run judges no pictures: only classifiers and GANs do")
     given = jnp.asarray(pictures)
 
     @jax.jit
     def look(state: TrainState, given: jax.Array, labels: jax.Array | None) -> tuple[jax.Array, ...]:
-        score = lambda pictures: objective.judge(state, pictures, labels)
+        score = lambda pictures: discriminating.score(state, pictures, labels)
         try:
             places = grad_cam(score, given, last_maps(score, given))
         except ValueError:  # a network of dense layers has no places

@@ -101,23 +101,24 @@ def of_run(run: Path, which: str, ema: bool, say: Callable[[str], None]) -> Netw
     """
     built = reopen.build(run, say)
     objective, channels = built.objective, built.image_shape[-1]
-    if not (objective.generate or objective.restore or objective.detect):
+    if not (objective.generative or objective.restoring or objective.detecting):
         raise UsageError(f"{run}: this run neither generates nor restores images nor finds damage: nothing to export")
     opened = reopen.open_built(run, built, which=which, ema=ema, say=say)
     variables = as_numpy(opened.variables)
-    if objective.generate:
-        latents = Operand("latents", f"b, {objective.latent}", "float32", "standard normal")
+    if generative := objective.generative:
+        latents = Operand("latents", f"b, {generative.latent_size}", "float32", "standard normal")
         known = classes(opened.config)
         labels = (Operand("labels", "b", "int32", f"classes, 0 to {known - 1}"),) if known else ()
         return Network(
-            lambda latents, labels=None: objective.generate(variables, latents, labels),
+            lambda latents, labels=None: generative.generate(variables, latents, labels),
             (latents, *labels),
             IMAGES,
             "in [0, 1]",
         )
-    if objective.detect:
-        return Network(lambda images: objective.detect(variables, images), (pictures(channels),), "mask", PROBABLE)
-    return restoring(lambda images, guide: objective.restore(variables, images, guide), channels, told(opened.config))
+    if detecting := objective.detecting:
+        return Network(lambda images: detecting.detect(variables, images), (pictures(channels),), "mask", PROBABLE)
+    restore = objective.restoring.restore
+    return restoring(lambda images, guide: restore(variables, images, guide), channels, told(opened.config))
 
 
 def of_file(source: str) -> Network:

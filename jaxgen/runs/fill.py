@@ -15,6 +15,7 @@ from jaxgen.restoration.files import check_folder
 from jaxgen.restoration.mask_files import read_mask
 from jaxgen.runs import reopen
 from jaxgen.training import execute, progress
+from jaxgen.training.state import Generative, Objective
 
 STEPS = 300
 RESTARTS = 16
@@ -33,10 +34,10 @@ def fill(opened: reopen.Opened, pictures: np.ndarray, masks: np.ndarray, seed: i
     Raises:
       UsageError: if the run generates nothing.
     """
-    require_generator(opened.objective)
+    generative = require_generator(opened.objective)
     known = classes(opened.config)
     search = make_latent_search(
-        opened.objective.generate, opened.objective.latent, classes=known, restarts=max(RESTARTS, known), steps=steps
+        generative.generate, generative.latent_size, classes=known, restarts=max(RESTARTS, known), steps=steps
     )
     return execute.once(search)(opened.variables, pictures, masks, jax.random.key(seed))
 
@@ -93,11 +94,12 @@ def fill_file(
     return f"{out}  {agrees}, {time.perf_counter() - begin:.1f} s"
 
 
-def require_generator(objective, run: Path | None = None) -> None:
-    """Raises UsageError where an objective draws nothing from latents."""
-    if objective.generate is None:
+def require_generator(objective: Objective, run: Path | None = None) -> Generative:
+    """Returns what an objective draws from latents, or raises UsageError where it draws nothing."""
+    if objective.generative is None:
         told = f"{run}: " if run else ""
         raise UsageError(f"{told}{reopen.NOTHING_GENERATED}; a hole is filled by a run of a GAN or a VAE")
+    return objective.generative
 
 
 def read_picture(path: Path, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Latents drawn where a variational run's images lie: from a Gaussian mixture fitted to their codes."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,10 +26,11 @@ def training_codes(opened: Opened, count: int = IMAGES) -> np.ndarray:
     Raises:
       UsageError: if the run has no codes.
     """
-    if opened.objective.encode is None:
+    latent = opened.objective.latent
+    if latent is None:
         raise UsageError("this run has no codes of images; only variational experiments have them")
     dataset = load_trained(opened.config.data)
-    encode, chance = execute.once(opened.objective.encode), np.random.default_rng(SEED)
+    encode, chance = execute.once(latent.encode), np.random.default_rng(SEED)
 
     def seen(images: Array) -> np.ndarray:
         """Returns images as training shows them to the encoder."""
@@ -74,12 +77,12 @@ def with_mixture(opened: Opened, components: int = COMPONENTS) -> Opened:
       UsageError: if the run has no codes, or fewer than components.
     """
     mixture = fit_mixture(training_codes(opened), components)
-    generate = opened.objective.generate
+    generative = opened.objective.generative
 
     def sample(variables: PyTree, key: Array, count: int) -> Array:
-        return generate(variables, draw(key, count, mixture), None)
+        return generative.generate(variables, draw(key, count, mixture), None)
 
-    return opened._replace(objective=opened.objective._replace(sample=sample))
+    return opened._replace(objective=replace(opened.objective, generative=replace(generative, sample=sample)))
 
 
 def describe(components: int) -> str:

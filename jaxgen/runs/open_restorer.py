@@ -31,11 +31,11 @@ def of_opened(opened: Opened, source: str) -> Restorer:
       UsageError: if it restores nothing.
     """
     objective = opened.objective
-    if objective.restore is None:
+    if objective.restoring is None:
         raise UsageError(f"{source}: this run restores nothing")
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
-    traits = examine(objective.module, variables, opened.config.data.channels, told(opened.config))
-    return make_restorer(objective.module, variables, traits)
+    traits = examine(objective.restoring.module, variables, opened.config.data.channels, told(opened.config))
+    return make_restorer(objective.restoring.module, variables, traits)
 
 
 def told(config: Config) -> Told:

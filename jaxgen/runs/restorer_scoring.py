@@ -152,7 +152,7 @@ def of_file(source: str) -> tuple[Restorer, str, dict[str, Any]]:
 def of_run(run: Path, **choice: Any) -> tuple[Restorer, str, dict[str, Any]]:
     """Returns a run's restorer, the damage it was trained on, and which step it is of."""
     opened = reopen.open_run(run, **choice)
-    if opened.objective.restore is None:
+    if opened.objective.restoring is None:
         raise UsageError(f"{run}: this run restores nothing; leave --on out")
     kind = getattr(opened.config, "damage", "damage of its own")
     return of_opened(opened, str(run)), kind, {"step": opened.step, "checkpoint": choice["which"]}

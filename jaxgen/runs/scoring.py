@@ -55,7 +55,7 @@ def evaluate_run(
       UsageError: if the run generates nothing, cannot be opened or does not fit the extractor, or for an unknown task.
     """
     built = reopen.build(run, say)
-    if built.objective.sample is None:
+    if built.objective.generative is None:
         raise UsageError(f"{run}: {reopen.NOTHING_GENERATED}; a restorer is evaluated with --on FOLDER")
     # Before the checkpoint is read: that takes long, and what does not fit is known already.
     network = extractors.choose(extractor, built.config.data.name, built.config.data.channels)
@@ -70,7 +70,7 @@ def evaluate_run(
         found = report.evaluate(
             network,
             built.config.data,
-            opened.objective.sample,
+            opened.objective.generative.sample,
             opened.variables,
             conditional=classes(built.config) > 0,
             count=count,
@@ -124,7 +124,7 @@ def evaluate_likelihood(
     from jaxgen.evaluation import likelihood
 
     built = reopen.build(run, say)
-    if built.objective.log_weights is None:
+    if built.objective.latent is None:
         raise UsageError(f"{run}: this run has no likelihood; only variational experiments have one")
     config = built.config
     if takes_grey_for_binary(config):
@@ -132,7 +132,7 @@ def evaluate_likelihood(
     opened = reopen.open_built(run, built, which=which, ema=ema, say=say)
     found = likelihood.evaluate(
         config.data,
-        built.objective,
+        built.objective.latent,
         opened.variables,
         hyper_arrays(dataclasses.asdict(config.hyper)),
         likelihood=config.likelihood,

@@ -84,7 +84,7 @@ def evaluation_images(config: data.Config, images: int, objective: Objective) ->
     What does nothing but generate is measured by its own images' distance from these, and the best checkpoint chosen by
     it. They are training images then, so that a report against the test split judges what was chosen by others.
     """
-    generates_only = objective.sample is not None and objective.reconstruct is None
+    generates_only = objective.generative is not None and objective.latent is None
     split = config.split if generates_only else "test"
     kept = data.load(dataclasses.replace(config, split=split, flip=False, dequantise=False))
     return kept.batch(0, 0, min(images, len(kept)))
@@ -120,19 +120,19 @@ def choose_evaluation(
     if not config.evaluate_with:
         evaluate = execute.once(objective.evaluate)
         return lambda state: evaluate(state, kept), objective
-    if objective.sample is None:
+    if objective.generative is None:
         raise UsageError(f"evaluate_with {config.evaluate_with}: this experiment generates no images; leave it empty")
     from jaxgen.evaluation import extractors, online
 
     measure, selection = online.make_online(
         extractors.choose(config.evaluate_with, config.data.name, config.data.channels),
         config.data,
-        objective.sample,
+        objective.generative.sample,
         objective.player,
         config.evaluate_images,
         conditional=classes(config) > 0,
     )
-    return measure, objective._replace(selection=selection)
+    return measure, dataclasses.replace(objective, selection=selection)
 
 
 def with_nearest(pictures: dict[str, Array], dataset: data.Dataset) -> dict[str, Array]:
@@ -278,7 +278,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             for step in restored.damaged:
                 checkpoints.discard(step)
             say(f"{path}: going on from step {start}")
-        pictures = execute.once(objective.pictures)
+        pictures = execute.once(objective.visualize)
         state = loop.train(
             program.advance,
             program.place(state),

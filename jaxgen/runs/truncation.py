@@ -1,5 +1,7 @@
 """Latents drawn near the middle of the prior: fewer kinds of pictures."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -7,7 +9,7 @@ from jax import Array, lax
 from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
 from jaxgen.runs.reopen import NOTHING_GENERATED, Opened
-from jaxgen.training.state import Objective, PyTree
+from jaxgen.training.state import Generative, PyTree
 
 BATCHES, BATCH = 60, 256
 """Latents by which batch statistics settle: what they were before has a share of 0.9⁶⁰ left."""
@@ -26,27 +28,30 @@ def with_truncation(opened: Opened, limit: float) -> Opened:
     Reference: Brock, Donahue, Simonyan 2019, section 3.1, and for the statistics appendix C ("standing statistics").
     """
     objective, known = opened.objective, classes(opened.config)
-    if objective.generate is None:
+    generative = objective.generative
+    if generative is None:
         raise UsageError(f"truncation {limit:g}: {NOTHING_GENERATED}")
 
     def draw(key: Array, count: int) -> tuple[Array, Array | None]:
         labels = jnp.arange(count) % known if known else None
-        return jax.random.truncated_normal(key, -limit, limit, (count, objective.latent)), labels
+        return jax.random.truncated_normal(key, -limit, limit, (count, generative.latent_size)), labels
 
     def sample(variables: PyTree, key: Array, count: int, labels: Array | None = None) -> Array:
         latents, spread = draw(key, count)
-        return objective.generate(variables, latents, spread if labels is None else labels)
+        return generative.generate(variables, latents, spread if labels is None else labels)
 
-    has_statistics = objective.settle is not None and jax.tree.leaves(opened.variables["stats"])
-    variables = settled(objective, opened.variables, draw) if has_statistics else opened.variables
-    return opened._replace(objective=objective._replace(sample=sample), variables=variables)
+    has_statistics = generative.update_statistics is not None and jax.tree.leaves(opened.variables["stats"])
+    variables = settled(generative, opened.variables, draw) if has_statistics else opened.variables
+    return opened._replace(
+        objective=replace(objective, generative=replace(generative, sample=sample)), variables=variables
+    )
 
 
-def settled(objective: Objective, variables: PyTree, draw) -> PyTree:
+def settled(generative: Generative, variables: PyTree, draw) -> PyTree:
     """Returns variables whose batch statistics are those of latents as `draw` (key, count) gives them, with labels."""
 
     def move(variables: PyTree, key: Array) -> tuple[PyTree, None]:
-        return objective.settle(variables, *draw(key, BATCH)), None
+        return generative.update_statistics(variables, *draw(key, BATCH)), None
 
     keys = jax.random.split(jax.random.key(0), BATCHES)
     return jax.jit(lambda variables: lax.scan(move, variables, keys)[0])(variables)

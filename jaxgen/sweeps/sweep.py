@@ -77,7 +77,7 @@ def choose_metric(options: Options, prepared: Prepared) -> tuple[str, Direction]
     metric = options.metric or selection.metric
     written = trained | evaluated
     if metric not in written:
-        if metric.endswith("fid") and objective.sample and not config.evaluate_with:
+        if metric.endswith("fid") and objective.generative and not config.evaluate_with:
             raise UsageError(
                 f"{metric} is not written without --evaluate-with, as in --evaluate-with auto: set it, or "
                 f"give one of {', '.join(sorted(written))}"

@@ -15,7 +15,7 @@ from jax.sharding import Mesh, PartitionSpec
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.training.distributed import Placement, choose_devices
-from jaxgen.training.state import Batch, Metrics, Objective, PyTree, TrainState
+from jaxgen.training.state import Batch, Metrics, PyTree, Training, TrainState
 
 AXIS = "batch"
 EXECUTIONS = ("jit", "pmap", "shard_map")
@@ -155,7 +155,7 @@ class Program(NamedTuple):
 
 
 def compile_program(
-    build: Callable[[str | None], Objective],
+    build: Callable[[str | None], Training],
     make_feed: Callable[..., Feed],
     batch_size: int,
     *,
@@ -168,7 +168,7 @@ def compile_program(
     """Returns the program that advances a state by a number of steps.
 
     Args:
-      build: axis name -> objective.
+      build: axis name -> the training.
       make_feed: images of one step -> feed. Among several processes it is also given `places`, int32[n]: which of these
         images this one needs, and a streamed feed fetches no others, in that order.
       batch_size: images that one gradient sees, over all devices.

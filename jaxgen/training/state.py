@@ -1,6 +1,7 @@
 """The state of a training run and the contract between an objective and whatever runs it."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from flax import struct
@@ -13,8 +14,7 @@ Batch = dict[str, Array]
 Metrics = dict[str, Array]
 
 
-@struct.dataclass
-class TrainState:
+class TrainState(struct.PyTreeNode):
     """Everything that changes or may be swept during training, as arrays only.
 
     jit, vmap, scan and Orbax take it as it is.
@@ -77,40 +77,17 @@ class Alarm(NamedTuple):
         return not self.low <= value <= self.high
 
 
-class Objective(NamedTuple):
-    """A model's training as pure functions. Nothing in it knows files, devices or loops.
+@dataclass(frozen=True)
+class Training:
+    """Initialization and step of a model's training as pure functions, without files, devices or loops.
 
     Attributes:
       init: (key, batch) -> TrainState. Of the batch only the image's shape matters.
       step: (state, batch) -> (state, metrics), the signature of `lax.scan`. A batch holds `chunks` times the number of
         images that one gradient sees.
+      player: name of the player that makes images; its variables are what checkpoints are loaded for.
       chunks: gradient updates' worth of images in one batch (critic steps); 1 elsewhere.
       microbatches: parts of a chunk that are differentiated one after the other and averaged (gradient accumulation).
-      pictures: (state, batch) -> images by name, float32[n, h, w, c] in [0, 1], or [rows, columns, h, w, c] where their
-        places tell something, for a person to look at.
-      evaluate: (state, batch) -> metrics on images that were not trained on, named "evaluation/…".
-      selection: which of the evaluation metrics tells the best checkpoint.
-      alarms: what to warn of in the metrics.
-      finished: name of a metric of the step that is 1 once there is nothing more to train; empty: there always is.
-      sample: (variables, key, count) -> images float32[count, h, w, c] in [0, 1] from the prior.
-      generate: (variables, latents[b, latent], labels[b] or None) -> images float32[b, h, w, c] in [0, 1]; `sample` is
-        that of standard normal latents.
-      settle: (variables, latents[b, latent], labels[b] or None) -> variables whose batch statistics have moved towards
-        those of these latents, as in a step.
-      latent: size of these latents; 0 where nothing is generated.
-      reconstruct: (variables, images) -> images, through the latent code.
-      encode: (variables, images) -> (mean, log variance) of the code, each float[b, latent].
-      log_weights: (variables, key, images, samples, hyper) -> log p(x, z) − log q(z|x), float[samples, b], nats, of
-        codes drawn from q: what the likelihood is estimated from.
-      restore: (variables, images, guide=None) -> images with the damage removed.
-      detect: (variables, images) -> float[b, h, w, 1], how likely each pixel is to be hidden by damage.
-      damage: (key[b], images, hyper) -> (images, guide, mask), what `restore` or `detect` is for, None what it has not.
-      judge: (state, images, labels[b] or None) -> float[b]: a classifier's logit of the class that it names, or a
-        discriminator's of an image being real, and of that class where it is told one; each image on its own.
-      module: of `restore` or `detect`, for what depends on its architecture: how far it sees, what it costs.
-
-    `variables` is {"params": …, "stats": …} of the player that makes pictures; `averaged` and `current` return it.
-      player: the name of the player that makes pictures.
     """
 
     init: Callable[[Array, Batch], TrainState]
@@ -118,23 +95,109 @@ class Objective(NamedTuple):
     player: str
     chunks: int = 1
     microbatches: int = 1
-    pictures: Callable[[TrainState, Batch], dict[str, Array]] | None = None
-    evaluate: Callable[[TrainState, Batch], Metrics] | None = None
-    selection: Selection | None = None
+
+
+@dataclass(frozen=True)
+class Generative:
+    """Draws images from a prior. `variables` are {"params": …, "stats": …} of the player that makes images.
+
+    Attributes:
+      sample: (variables, key, count, labels=None) -> images float32[count, h, w, c] in [0, 1].
+      generate: (variables, latents[b, latent], labels[b] or None) -> images float32[b, h, w, c] in [0, 1]; `sample` is
+        that of standard normal latents.
+      latent_size: elements of a latent.
+      update_statistics: (variables, latents[b, latent], labels[b] or None) -> variables whose batch statistics have
+        moved towards those of these latents, as in a training step; None for models without them.
+    """
+
+    sample: Callable[..., Array]
+    generate: Callable[[PyTree, Array, Array | None], Array]
+    latent_size: int
+    update_statistics: Callable[[PyTree, Array, Array | None], PyTree] | None = None
+
+
+@dataclass(frozen=True)
+class Latent:
+    """Infers latent codes of images, and bounds the likelihood.
+
+    Attributes:
+      encode: (variables, images) -> (mean, log variance) of the posterior q(z|x), each float[b, latent].
+      reconstruct: (variables, images) -> images, decoded from the posterior's mean.
+      log_weights: (variables, key, images, samples, hyper) -> log p(x, z) − log q(z|x), float[samples, b], nats, of
+        codes drawn from the posterior, for importance-weighted estimates of the likelihood.
+    """
+
+    encode: Callable[[PyTree, Array], tuple[Array, Array]]
+    reconstruct: Callable[[PyTree, Array], Array]
+    log_weights: Callable[[PyTree, Array, Array, int, dict[str, Array]], Array]
+
+
+@dataclass(frozen=True)
+class Restoring:
+    """Restores degraded images.
+
+    Attributes:
+      restore: (variables, images, guide=None) -> restored images.
+      degrade: (key[b], images, hyper) -> (images, guide, mask), the degradation to undo; guide and mask may be None.
+      module: the network, for what depends on its architecture: receptive field, multiplications.
+    """
+
+    restore: Callable[..., Array]
+    degrade: Callable[[Array, Array, dict[str, Array]], Any]
+    module: Any
+
+
+@dataclass(frozen=True)
+class Detecting:
+    """Detects damage.
+
+    Attributes:
+      detect: (variables, images) -> probability that each pixel is hidden by damage, float[b, h, w, 1].
+      degrade: (key[b], images, hyper) -> (images, guide, mask), the damage that is detected.
+      module: the network.
+    """
+
+    detect: Callable[[PyTree, Array], Array]
+    degrade: Callable[[Array, Array, dict[str, Array]], Any]
+    module: Any
+
+
+@dataclass(frozen=True)
+class Discriminating:
+    """Scores images one by one.
+
+    Attributes:
+      score: (state, images, labels[b] or None) -> float[b]: a classifier's logit of the class that it predicts, or a
+        discriminator's logit that an image is real, given its class where the discriminator is conditional.
+    """
+
+    score: Callable[[TrainState, Array, Array | None], Array]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective(Training):
+    """A training with what a run shows, measures and keeps, and the capabilities of the trained model.
+
+    Attributes:
+      visualize: (state, batch) -> images by name for a person to look at, float32[n, h, w, c] in [0, 1], or
+        [rows, columns, h, w, c] where their arrangement matters.
+      evaluate: (state, batch) -> metrics on images that were not trained on, named "evaluation/…".
+      selection: the evaluation metric by which the best checkpoint is selected.
+      alarms: bounds of the metrics, outside of which a run warns.
+      finished: name of a metric of the step that is 1 once there is nothing more to train; empty: there always is.
+      generative, latent, restoring, detecting, discriminating: each capability, or None.
+    """
+
+    visualize: Callable[[TrainState, Batch], dict[str, Array]]
+    evaluate: Callable[[TrainState, Batch], Metrics]
+    selection: Selection
     alarms: tuple[Alarm, ...] = ()
     finished: str = ""
-    sample: Callable[[PyTree, Array, int], Array] | None = None
-    generate: Callable[[PyTree, Array, Array | None], Array] | None = None
-    settle: Callable[[PyTree, Array, Array | None], PyTree] | None = None
-    latent: int = 0
-    reconstruct: Callable[[PyTree, Array], Array] | None = None
-    encode: Callable[[PyTree, Array], tuple[Array, Array]] | None = None
-    log_weights: Callable[[PyTree, Array, Array, int, dict[str, Array]], Array] | None = None
-    restore: Callable[..., Array] | None = None
-    detect: Callable[[PyTree, Array], Array] | None = None
-    damage: Callable[[Array, Array, dict[str, Array]], tuple[Array, Array | None, Array | None]] | None = None
-    judge: Callable[[TrainState, Array, Array | None], Array] | None = None
-    module: Any = None
+    generative: Generative | None = None
+    latent: Latent | None = None
+    restoring: Restoring | None = None
+    detecting: Detecting | None = None
+    discriminating: Discriminating | None = None
 
 
 def averaged(state: TrainState, player: str) -> PyTree:

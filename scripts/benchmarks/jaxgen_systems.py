@@ -3,6 +3,7 @@
 Beside what the other systems do, their steps average the parameters over time and tell metrics and gradient norms.
 """
 
+import dataclasses
 from functools import partial
 from typing import Any
 
@@ -135,7 +136,7 @@ def make(case: Case, *, fused: int = 1, members: int = 0, together: str = "vmap"
         return make_restore(case)
     objective = RECIPES[case.recipe](case, jnp.bfloat16 if bfloat16 else None)
     if case.recipe == "wgan_gp":
-        objective = objective._replace(step=critic_only(objective.step))
+        objective = dataclasses.replace(objective, step=critic_only(objective.step))
     init = partial(objective.init, batch={"image": jnp.zeros((1, case.size, case.size, case.channels))})
     parameters = count(jax.eval_shape(init, jax.random.key(0)).params)
     next_images: list[Array] = []

@@ -36,7 +36,7 @@ def study(run: Path, steps: int, seed: int, out: Path, say: Callable[[str], None
       UsageError: if the run generates nothing, or is told no classes.
     """
     built = build(run, say)
-    if built.objective.sample is None or not classes(built.config):
+    if built.objective.generative is None or not classes(built.config):
         raise UsageError(f"{run} draws no images of classes: give a run that was trained with --conditional")
     count = len(data.load(built.config.data))
     module = load_script(str(ROOT / "experiments" / "classifier.py"))

@@ -10,7 +10,7 @@ from jaxgen.errors import UsageError
 from jaxgen.io import images
 from jaxgen.runs import reopen
 from jaxgen.runs.scripts import load_script
-from jaxgen.training.state import Objective
+from tests.bare_objective import drawing
 
 
 def run(capsys, *words):
@@ -119,7 +119,7 @@ def test_pictures_of_one_class_have_a_folder_of_their_own(tmp_path, capsys, monk
         return np.ones((count, 2, 2, 1)) * labels[:, None, None, None] / 4
 
     config = GanConfig(conditional=True, data=data.Config(classes=4))
-    opened = reopen.Opened(config, Objective(None, None, "generator", sample=draw), {}, 7)
+    opened = reopen.Opened(config, drawing(draw), {}, 7)
     monkeypatch.setattr(reopen, "open_run", lambda *arguments, **options: opened)
     status, out, _ = run(capsys, "sample", tmp_path, "--label", 2, "--count", 2)
     assert status == 0

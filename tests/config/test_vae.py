@@ -193,7 +193,7 @@ def test_samples_of_a_mixture_are_judged_with_that_in_the_protocol(run):
     opened, codes = open_run(run), mixture.training_codes(open_run(run))
     made = sample(mixture.with_mixture(opened, 1), 2000, 0)
     # One Gaussian has the codes' own mean and spread, and so have the codes of what it draws, roughly.
-    again = np.asarray(opened.objective.encode(opened.variables, made)[0])
+    again = np.asarray(opened.objective.latent.encode(opened.variables, made)[0])
     assert abs(again.mean(0) - codes.mean(0)).max() < 0.5
 
 
@@ -213,7 +213,7 @@ def test_codes_of_pictures_come_back_as_their_reconstructions(run, pictures, tmp
     assert told == f"{tmp_path / 'out'}  30 pictures"
     opened = open_run(run)
     given = np.stack([codes.read(path, opened.config.data) for path in sorted(pictures.iterdir())])
-    expected = np.asarray(opened.objective.reconstruct(opened.variables, given))
+    expected = np.asarray(opened.objective.latent.reconstruct(opened.variables, given))
     found = np.stack([images.read(tmp_path / "out" / f"p{i:02}.png") for i in range(30)])
     np.testing.assert_allclose(found, expected, atol=0.25)
     assert abs(found - expected).mean() < 0.03
@@ -221,8 +221,8 @@ def test_codes_of_pictures_come_back_as_their_reconstructions(run, pictures, tmp
 
 def test_a_finer_step_takes_more_bits_and_an_ideal_code_as_many_as_the_prior_says():
     rng = np.random.default_rng(0)
-    codes = rng.normal(size=(20_000, 3))
-    rate = lambda step: codes.ideal_bits(codes.quantised(codes, step), step) / codes.size
+    latents = rng.normal(size=(20_000, 3))
+    rate = lambda step: codes.ideal_bits(codes.quantised(latents, step), step) / latents.size
     # The entropy of a standard normal number in steps δ: ½ log₂(2πe) − log₂ δ.
     for step in (0.5, 0.1):
         assert rate(step) == pytest.approx(0.5 * np.log2(2 * np.pi * np.e) - np.log2(step), abs=0.02)

@@ -92,5 +92,5 @@ def test_it_restores_and_is_judged_as_every_restorer():
     found = objective.evaluate(after, BATCH)
     assert {"evaluation/psnr", "evaluation/psnr_input", "evaluation/gain"} <= set(found)
     variables = {"params": {"scale": jnp.float32(0.25)}, "stats": {}}
-    np.testing.assert_allclose(objective.restore(variables, BATCH["image"]), BATCH["image"] / 4)
-    assert objective.pictures(after, BATCH)["before-after"].shape == (4, 3, 6, 6, 1)
+    np.testing.assert_allclose(objective.restoring.restore(variables, BATCH["image"]), BATCH["image"] / 4)
+    assert objective.visualize(after, BATCH)["before-after"].shape == (4, 3, 6, 6, 1)

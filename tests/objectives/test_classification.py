@@ -97,7 +97,7 @@ def test_one_class_against_the_others():
     is_two = np.asarray(LABELS) == 2
     assert float(found["evaluation/accuracy"]) == pytest.approx((predictions == is_two).mean())
     assert float(found["evaluation/accuracy"]) > 0.9
-    assert jax.eval_shape(objective.pictures, state, BATCH)["confusion"].shape[1] == 3 * 28
+    assert jax.eval_shape(objective.visualize, state, BATCH)["confusion"].shape[1] == 3 * 28
 
 
 def test_a_binary_classifier_is_scored_by_its_positive_class():
@@ -115,7 +115,7 @@ def test_a_binary_classifier_is_scored_by_its_positive_class():
 
 def test_pictures_show_the_matrix_and_the_mistakes(trained):
     objective, state, _ = trained
-    pictures = jax.jit(objective.pictures)(state, {"image": IMAGES[::-1], "label": LABELS})
+    pictures = jax.jit(objective.visualize)(state, {"image": IMAGES[::-1], "label": LABELS})
     assert pictures["confusion"].shape == (1, 5 * 28, 5 * 28, 3)
     wrong = int((predictions_of(state, IMAGES[::-1]) != np.asarray(LABELS)).sum())
     shown = (np.asarray(pictures["mistakes"]) < 1).any((1, 2, 3)).sum()

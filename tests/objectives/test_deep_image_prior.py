@@ -85,7 +85,7 @@ def test_the_damaged_picture_is_learned_but_for_the_pixels_that_judge():
     np.testing.assert_allclose(watch["smooth"][learned], held["damaged"][learned], atol=0.02)
     np.testing.assert_allclose(watch["smooth"][~learned], 0.5)
     assert float(jnp.std(held["damaged"] - CLEAN)) == pytest.approx(0.1, rel=0.3)
-    assert objective.pictures(state, {"image": CLEAN})["result"].shape == (1, 8, 8, 1)
+    assert objective.visualize(state, {"image": CLEAN})["result"].shape == (1, 8, 8, 1)
 
 
 def test_the_run_finishes_once_nothing_better_has_come_for_as_long_as_is_asked_for():
@@ -112,7 +112,7 @@ def test_a_picture_that_comes_damaged_is_not_what_the_result_is_judged_by():
     state = jax.jit(objective.init)(jax.random.key(0), {"image": CLEAN})
     found = objective.evaluate(state, {"image": CLEAN})
     assert set(found) == {objective.selection.metric} == {"evaluation/held_out_error"}
-    shown = [make(clean=known).pictures(state, {"image": CLEAN})["before-after"] for known in (False, True)]
+    shown = [make(clean=known).visualize(state, {"image": CLEAN})["before-after"] for known in (False, True)]
     assert [row.shape for row in shown] == [(1, 3, 8, 8, 1), (1, 4, 8, 8, 1)]
 
 

@@ -54,7 +54,7 @@ def test_the_loss_is_the_weighted_sum(trained):
 
 def test_pictures_are_damaged_found_true(trained):
     objective, state, _ = trained
-    rows = objective.pictures(state, BATCH)["masks"]
+    rows = objective.visualize(state, BATCH)["masks"]
     assert rows.shape == (8, 3, 8, 8, 1)
     np.testing.assert_array_equal(rows[:, 0] > 0.5, rows[:, 2] > 0.5)
     np.testing.assert_array_equal(rows[:, 1] > 0.5, rows[:, 2] > 0.5)

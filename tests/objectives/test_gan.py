@@ -111,7 +111,7 @@ def test_a_gan_learns_the_mean_of_a_constant_image(tiny):
         lambda state: jax.lax.scan(lambda s, _: objective.step(s, {"image": target}), state, None, length=400)
     )
     state, _ = step(state)
-    samples = objective.sample(state.ema["generator"], jax.random.key(1), 64)
+    samples = objective.generative.sample(state.ema["generator"], jax.random.key(1), 64)
     np.testing.assert_allclose(samples.mean((0, 3)), 0.8, atol=0.1)
 
 

@@ -10,10 +10,10 @@ def test_samples_are_pictures_of_the_averaged_generator(tiny):
     objective = tiny.make()
     state = jax.jit(objective.init)(jax.random.key(0), tiny.BATCH)
     state, _ = jax.jit(objective.step)(state, tiny.BATCH)
-    pictures = objective.pictures(state, tiny.BATCH)["samples"]
+    pictures = objective.visualize(state, tiny.BATCH)["samples"]
     assert pictures.shape == (64, 4, 4, 1)
     assert 0 <= float(pictures.min()) < float(pictures.max()) <= 1
-    other = objective.pictures(
+    other = objective.visualize(
         state.replace(ema={"generator": jax.tree.map(jnp.zeros_like, state.ema["generator"])}), tiny.BATCH
     )
     assert tiny.differs(pictures, other["samples"])
@@ -21,22 +21,22 @@ def test_samples_are_pictures_of_the_averaged_generator(tiny):
 
 def test_samples_have_the_classes_asked_for_and_else_each_in_turn(tiny, conditional):
     objective, state, _ = conditional
-    draw = jax.jit(objective.sample, static_argnums=2)
+    draw = jax.jit(objective.generative.sample, static_argnums=2)
     turns = draw(state.ema["generator"], jax.random.key(1), 7)
     asked = draw(state.ema["generator"], jax.random.key(1), 7, jnp.arange(7) % tiny.CLASSES)
     np.testing.assert_array_equal(turns, asked)
     assert tiny.differs(turns, draw(state.ema["generator"], jax.random.key(1), 7, jnp.zeros(7, int)))
-    assert jax.eval_shape(objective.pictures, state, tiny.LABELLED)["samples"].shape == (21, tiny.CLASSES, 4, 4, 1)
+    assert jax.eval_shape(objective.visualize, state, tiny.LABELLED)["samples"].shape == (21, tiny.CLASSES, 4, 4, 1)
 
 
 def test_samples_are_generated_from_standard_normal_latents(tiny, conditional):
     objective, state, _ = conditional
     generator, key, labels = state.ema["generator"], jax.random.key(2), jnp.arange(6) % tiny.CLASSES
-    latents = gan_samples.draw_latents(example_keys(key, 6), objective.latent)
-    made = objective.generate(generator, latents, labels)
-    np.testing.assert_array_equal(made, objective.sample(generator, key, 6))
-    assert tiny.differs(made, objective.generate(generator, -latents, labels))
-    assert tiny.differs(made, objective.generate(generator, latents, labels[::-1]))
+    latents = gan_samples.draw_latents(example_keys(key, 6), objective.generative.latent_size)
+    made = objective.generative.generate(generator, latents, labels)
+    np.testing.assert_array_equal(made, objective.generative.sample(generator, key, 6))
+    assert tiny.differs(made, objective.generative.generate(generator, -latents, labels))
+    assert tiny.differs(made, objective.generative.generate(generator, latents, labels[::-1]))
 
 
 def test_the_class_beside_a_latent_has_mean_square_one():

@@ -57,7 +57,7 @@ def test_the_chart_has_a_point_for_each_estimate_over_a_diagonal():
 
 def test_pictures_are_the_chart(trained):
     objective, state, _ = trained
-    picture = objective.pictures(state, BATCH)["levels"]
+    picture = objective.visualize(state, BATCH)["levels"]
     assert picture.shape == (1, CHART, CHART, 1)
     rows, columns = np.nonzero(np.asarray(picture[0, :, :, 0]) == 1)
     assert abs(CHART - 1 - rows - columns).max() < 0.15 * CHART

@@ -86,10 +86,10 @@ def test_the_network_is_told_the_guide():
     )
     state = jax.jit(objective.init)(jax.random.key(0), BATCH)
     variables = {"params": state.params["model"], "stats": {}}
-    restored = objective.restore(variables, BATCH["image"], jnp.full_like(BATCH["image"], 0.25))
+    restored = objective.restoring.restore(variables, BATCH["image"], jnp.full_like(BATCH["image"], 0.25))
     np.testing.assert_allclose(restored, BATCH["image"] + 0.25, rtol=1e-6)
     assert float(objective.step(state, BATCH)[1]["model/loss"]) == 0
-    np.testing.assert_allclose(objective.pictures(state, BATCH)["before-after"][:, 1], BATCH["image"][:8], rtol=1e-6)
+    np.testing.assert_allclose(objective.visualize(state, BATCH)["before-after"][:, 1], BATCH["image"][:8], rtol=1e-6)
 
 
 def test_every_step_draws_new_noise_and_evaluation_always_the_same(trained):
@@ -101,7 +101,7 @@ def test_every_step_draws_new_noise_and_evaluation_always_the_same(trained):
 
 def test_pictures_are_damaged_restored_clean(trained):
     objective, state, _ = trained
-    rows = objective.pictures(state, BATCH)["before-after"]
+    rows = objective.visualize(state, BATCH)["before-after"]
     assert rows.shape == (8, 3, 8, 8, 1)
     np.testing.assert_array_equal(rows[:, 2], BATCH["image"][:8])
     assert float(jnp.abs(rows[:, 1] - rows[:, 2]).mean()) < float(jnp.abs(rows[:, 0] - rows[:, 2]).mean()) / 3
@@ -112,7 +112,7 @@ def test_pairs_come_damaged(trained):
     batch = {"image": BATCH["image"], "target": BATCH["image"] + 0.25}
     found = objective.evaluate(state, batch)
     assert float(found["evaluation/psnr_input"]) == pytest.approx(20 * np.log10(4), rel=1e-5)
-    rows = objective.pictures(state, batch)["before-after"]
+    rows = objective.visualize(state, batch)["before-after"]
     np.testing.assert_array_equal(rows[:, 0], batch["image"][:8])
     np.testing.assert_array_equal(rows[:, 2], batch["target"][:8])
     assert float(objective.step(state, batch)[1]["model/loss"]) == pytest.approx(0.25**2, rel=1e-3)
@@ -136,7 +136,7 @@ def test_what_is_hidden_is_judged_by_itself_and_small_images_in_the_size_of_the_
     found = objective.evaluate(state, BATCH)
     assert float(found["evaluation/masked_psnr"]) == pytest.approx(20, abs=1e-3)
     assert float(found["evaluation/psnr"]) == pytest.approx(20 + 10 * np.log10(16), abs=1e-3)
-    assert objective.pictures(state, BATCH)["before-after"].shape == (8, 3, 8, 8, 1)
+    assert objective.visualize(state, BATCH)["before-after"].shape == (8, 3, 8, 8, 1)
 
 
 @pytest.mark.parametrize("told", [False, True])

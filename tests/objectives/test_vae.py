@@ -82,21 +82,21 @@ def test_the_bound_is_below_the_exact_likelihood_of_a_linear_gaussian_model(trai
 
 def test_samples_and_reconstructions_are_images(trained):
     objective, state, _ = trained
-    pictures = objective.pictures(state, BATCH)
+    pictures = objective.visualize(state, BATCH)
     assert pictures["samples"].shape == (64, 2, 2, 1)
     rows = pictures["reconstructions"]
     assert rows.shape == (8, 8, 2, 2, 1)
     np.testing.assert_array_equal(rows[::2].reshape(-1, 2, 2, 1), IMAGES[:32])
-    again = objective.reconstruct(state.ema["model"], IMAGES[:32])
+    again = objective.latent.reconstruct(state.ema["model"], IMAGES[:32])
     np.testing.assert_allclose(rows[1::2].reshape(-1, 2, 2, 1), again, rtol=1e-5, atol=1e-6)
 
 
 def test_what_is_generated_from_a_code_is_what_the_code_stands_for(trained):
     objective, state, _ = trained
     code, _ = Vae().apply({"params": state.ema["model"]["params"]}, IMAGES, False, method="encode")
-    assert code.shape[1] == objective.latent
-    made = objective.generate(state.ema["model"], code, None)
-    np.testing.assert_allclose(made, objective.reconstruct(state.ema["model"], IMAGES), atol=1e-6)
+    assert code.shape[1] == objective.generative.latent_size
+    made = objective.generative.generate(state.ema["model"], code, None)
+    np.testing.assert_allclose(made, objective.latent.reconstruct(state.ema["model"], IMAGES), atol=1e-6)
 
 
 def test_the_reconstruction_is_a_sum_over_pixels_and_a_mean_over_images():
@@ -172,7 +172,7 @@ def test_log_weights_estimate_the_likelihood(trained):
     weights, bias = params["decoder"]["kernel"], params["decoder"]["bias"]
     covariance = weights.T @ weights + 0.25 * jnp.eye(4)
     exact = jax.scipy.stats.multivariate_normal.logpdf(IMAGES[:8].reshape(-1, 4), bias, covariance)
-    draw = lambda key: objective.log_weights(state.ema["model"], key, IMAGES[:8], 500, state.hyper)
+    draw = lambda key: objective.latent.log_weights(state.ema["model"], key, IMAGES[:8], 500, state.hyper)
     found = jax.jit(lambda key: importance_sampling(draw, key, 20_000))(jax.random.key(5))
     np.testing.assert_allclose(found.log_likelihood, exact, atol=0.03)
     assert (found.bound < found.log_likelihood).all()
@@ -196,7 +196,7 @@ def test_binary_pixels_are_drawn_anew_in_each_step_and_once_for_evaluation():
 def test_pictures_show_what_the_encoder_of_binary_pixels_is_trained_on():
     objective = make(binarise=True)
     gray = {"image": jnp.full((64, 2, 2, 1), 0.5)}
-    rows = objective.pictures(jax.jit(objective.init)(jax.random.key(0), gray), gray)["reconstructions"]
+    rows = objective.visualize(jax.jit(objective.init)(jax.random.key(0), gray), gray)["reconstructions"]
     assert set(np.unique(rows[0])) == {0, 1}
 
 
@@ -230,10 +230,10 @@ def test_a_used_code_is_not_warned_of(trained):
 
 def test_walks_between_and_along_codes_are_pictures_in_their_places(trained):
     objective, state, _ = trained
-    pictures = objective.pictures(state, BATCH)
+    pictures = objective.visualize(state, BATCH)
     assert pictures["interpolations"].shape == (8, 9, 2, 2, 1)
     assert pictures["traversals"].shape == (2, 9, 2, 2, 1)
-    again = objective.reconstruct(state.ema["model"], IMAGES[:32])
+    again = objective.latent.reconstruct(state.ema["model"], IMAGES[:32])
     np.testing.assert_allclose(pictures["interpolations"][:, 0], again[:8], atol=1e-5)
     np.testing.assert_allclose(pictures["interpolations"][:, -1], again[8:16], atol=1e-5)
 

@@ -81,7 +81,7 @@ def test_what_the_past_has_shown_is_used(trained):
 
 def test_pictures_are_rows_of_frames(trained):
     objective, state, _, batch = trained
-    rows = objective.pictures(state, batch)["clips"]
+    rows = objective.visualize(state, batch)["clips"]
     assert rows.shape == (2 * 3, 4, 20, 20, 1)
     np.testing.assert_array_equal(rows[2, 0], IMAGES[0])
 

@@ -64,7 +64,7 @@ def test_a_restorer_is_what_the_data_pass_through(make):
     found = derived_data.derive(data.load(dataclasses.replace(DIGITS, from_run=str(run))))
     opened = open_run(run)
     images = stored.arrays["image"][-5:].astype(np.float32) / 255
-    expected = np.clip(opened.objective.restore(opened.variables, images), 0, 1)
+    expected = np.clip(opened.objective.restoring.restore(opened.variables, images), 0, 1)
     np.testing.assert_allclose(found.arrays["image"][-5:], expected * 255, atol=0.6)
     np.testing.assert_array_equal(found.arrays["label"], stored.arrays["label"])
 

@@ -87,8 +87,8 @@ def test_a_conditional_discriminator_judges_images_as_their_own_class_unless_tol
     (objective, state, pictures, labels), found = seen[0]
     stored = explain.load_split(explain.reopen.build(run, silent).config.data, "test")
     np.testing.assert_array_equal(labels, stored.batch(explain.ORDER_SEED, 0, 6)["label"])
-    np.testing.assert_allclose(found.scores, objective.judge(state, pictures, labels), rtol=1e-4)
-    others = objective.judge(state, pictures, (labels + 1) % 10)
+    np.testing.assert_allclose(found.scores, objective.discriminating.score(state, pictures, labels), rtol=1e-4)
+    others = objective.discriminating.score(state, pictures, (labels + 1) % 10)
     assert (abs(found.scores - others) > 1e-6).all()
     images.write(tmp_path / "one.png", np.zeros((28, 28, 1), np.float32))
     explain.explain_run(run, [tmp_path / "one.png"], label=7, say=silent)

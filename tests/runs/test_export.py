@@ -95,12 +95,14 @@ def test_files_run_without_jaxgen_for_any_number_and_size(generator, restorer, m
         "generator": (
             "generator",
             [{"latents": picture(n, 3), "labels": np.arange(n, dtype=np.int32)} for n in (2, 5)],
-            lambda latents, labels: generator.objective.generate(generator.variables, latents, labels),
+            lambda latents, labels: generator.objective.generative.generate(generator.variables, latents, labels),
         ),
         "restorer": (
             restorer,
             [{"images": picture(n, n + 8, 5, 1), "level": picture(n)} for n in (1, 3)],
-            lambda images, noise: denoiser.objective.restore(denoiser.variables, images, level(images, noise)),
+            lambda images, noise: denoiser.objective.restoring.restore(
+                denoiser.variables, images, level(images, noise)
+            ),
         ),
         "shipped": (
             "noise_level",

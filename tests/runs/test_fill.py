@@ -7,7 +7,7 @@ from jaxgen.config import GanConfig
 from jaxgen.errors import UsageError
 from jaxgen.io import images
 from jaxgen.runs import fill, reopen
-from jaxgen.training.state import Objective
+from tests.bare_objective import bare, drawing
 
 SHAPE = (6, 8, 1)
 RAMP = np.linspace(0, 1, 48, dtype=np.float32).reshape(SHAPE)
@@ -27,7 +27,7 @@ def pretend(monkeypatch):
 
     def be(generate=dimmed, config=None):
         config = config or GanConfig()
-        objective = Objective(None, None, "generator", generate=generate, latent=1)
+        objective = drawing(generate=generate) if generate else bare()
         opened = reopen.Opened(config, objective, {"ramp": RAMP}, 9)
         monkeypatch.setattr(reopen, "build", lambda run, say: reopen.Built(config, objective, SHAPE))
         monkeypatch.setattr(reopen, "open_built", lambda run, built, **options: opened)

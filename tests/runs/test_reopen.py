@@ -25,7 +25,7 @@ def conditional(load_experiment):
 
 def test_pictures_of_one_class_are_those_of_that_label(conditional):
     made = reopen.sample(conditional, 4, 5, label=3)
-    sample, key = conditional.objective.sample, jax.random.key(5)
+    sample, key = conditional.objective.generative.sample, jax.random.key(5)
     for label, same in ((3, True), (4, False)):
         wanted = sample(conditional.variables, key, 4, jnp.full(4, label))
         assert np.allclose(made, wanted, atol=1e-5) == same
@@ -33,7 +33,7 @@ def test_pictures_of_one_class_are_those_of_that_label(conditional):
 
 def test_without_a_label_there_is_one_class_after_the_other(conditional):
     made = reopen.sample(conditional, 4, 5)
-    wanted = conditional.objective.sample(conditional.variables, jax.random.key(5), 4, jnp.arange(4))
+    wanted = conditional.objective.generative.sample(conditional.variables, jax.random.key(5), 4, jnp.arange(4))
     np.testing.assert_allclose(made, wanted, atol=1e-5)
 
 

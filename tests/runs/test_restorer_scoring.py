@@ -76,7 +76,7 @@ def test_what_is_no_restorer_of_noise_is_told(run, folder, monkeypatch, tmp_path
     with pytest.raises(UsageError, match=r"missing"):
         restorer_scoring.evaluate(tmp_path / "missing", [folder], sigmas=(25.0,))
     opened = restorer_scoring.reopen.open_run(run)
-    other = opened._replace(objective=opened.objective._replace(restore=None))
+    other = opened._replace(objective=dataclasses.replace(opened.objective, restoring=None))
     monkeypatch.setattr(restorer_scoring.reopen, "open_run", lambda *_, **__: other)
     with pytest.raises(UsageError, match="this run restores nothing; leave --on out"):
         restorer_scoring.evaluate(run, [folder], sigmas=(25.0,))

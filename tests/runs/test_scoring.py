@@ -9,7 +9,7 @@ from jaxgen import data
 from jaxgen.config import GanConfig
 from jaxgen.errors import UsageError
 from jaxgen.runs import reopen, scoring
-from jaxgen.training.state import Objective
+from tests.bare_objective import bare, drawing
 
 DIGITS = data.Config(name="digits", size=28, channels=1)
 
@@ -19,7 +19,7 @@ def pretend(monkeypatch):
     """Returns a function that lets any folder be a run of a configuration and a sampler."""
 
     def be(config, sample, variables=None):
-        objective = Objective(None, None, "generator", sample=sample)
+        objective = drawing(sample) if sample else bare()
         monkeypatch.setattr(reopen, "build", lambda run, say: reopen.Built(config, objective, (28, 28, 1)))
 
         def open_built(run, built, **options):

@@ -1,5 +1,6 @@
 """Whole runs in processes of their own: interrupted, killed and resumed, they end with the same bits."""
 
+import dataclasses
 import json
 import os
 import re
@@ -153,7 +154,7 @@ def small(load_experiment, tmp_path):
             traces.append(axis_name)
             return objective.step(state, batch)
 
-        return objective._replace(step=step)
+        return dataclasses.replace(objective, step=step)
 
     fields = {"run": str(tmp_path / "run"), "steps": 8, "batch_size": 8, "variant": "plain", "tensorboard": False}
     return (lambda **more: module.Config(**fields | more)), build, traces

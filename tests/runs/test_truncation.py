@@ -1,4 +1,4 @@
-import types
+import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -13,14 +13,14 @@ from jaxgen.nn.layers import BatchNorm
 from jaxgen.objectives.gan_samples import Maker
 from jaxgen.runs.reopen import Opened
 from jaxgen.runs.truncation import describe, with_truncation
-from jaxgen.training.state import Objective
+from tests.bare_objective import bare, drawing
 
-shown = Objective(None, None, "generator", generate=lambda variables, latents, labels: latents, latent=3)
+shown = drawing(generate=lambda variables, latents, labels: latents, latent_size=3)
 
 
 def test_latents_are_normal_within_the_limit_and_never_beyond():
     opened = with_truncation(Opened(Config(), shown, None, 0), 0.7)
-    drawn = np.asarray(opened.objective.sample(None, jax.random.key(0), 4000)).ravel()
+    drawn = np.asarray(opened.objective.generative.sample(None, jax.random.key(0), 4000)).ravel()
     assert abs(drawn).max() <= 0.7
     assert scipy.stats.kstest(drawn, scipy.stats.truncnorm(-0.7, 0.7).cdf).pvalue > 1e-3
     assert describe(0.7) == "the prior, cut at ±0.7"
@@ -28,12 +28,14 @@ def test_latents_are_normal_within_the_limit_and_never_beyond():
 
 def test_classes_are_told_one_after_the_other(load_experiment):
     module = load_experiment("conditional")
-    told = shown._replace(generate=lambda variables, latents, labels: labels)
+    told = drawing(generate=lambda variables, latents, labels: labels, latent_size=3)
     opened = with_truncation(Opened(module.Config(), told, None, 0), 1.0)
     known = module.Config().data.classes
-    np.testing.assert_array_equal(opened.objective.sample(None, jax.random.key(0), 15), np.arange(15) % known)
+    np.testing.assert_array_equal(
+        opened.objective.generative.sample(None, jax.random.key(0), 15), np.arange(15) % known
+    )
     given = jnp.full(4, 2)
-    np.testing.assert_array_equal(opened.objective.sample(None, jax.random.key(0), 4, given), given)
+    np.testing.assert_array_equal(opened.objective.generative.sample(None, jax.random.key(0), 4, given), given)
 
 
 def test_batch_statistics_are_those_of_the_latents_that_are_drawn():
@@ -45,7 +47,7 @@ def test_batch_statistics_are_those_of_the_latents_that_are_drawn():
     maker = Maker(Generator(), latent=3)
     variables = dict(maker.generator.init(jax.random.key(0), jnp.zeros((1, 3)), False))
     variables = {"params": variables.pop("params"), "stats": variables}
-    objective = shown._replace(generate=maker.generate, settle=maker.settle)
+    objective = bare(generative=maker.generative)
     opened = with_truncation(Opened(Config(), objective, variables, 0), 0.5)
     found = opened.variables["stats"]["batch_stats"]["BatchNorm_0"]
     np.testing.assert_allclose(found["var"], scipy.stats.truncnorm(-0.5, 0.5).var(), rtol=0.05)
@@ -56,12 +58,12 @@ def test_batch_statistics_are_those_of_the_latents_that_are_drawn():
 
 
 def test_without_batch_statistics_nothing_has_to_settle():
-    objective = shown._replace(settle=lambda *given: pytest.fail("asked to settle"))
+    update = lambda *given: pytest.fail("asked to settle")
+    objective = bare(generative=dataclasses.replace(shown.generative, update_statistics=update))
     variables = {"params": {}, "stats": {}}
     assert with_truncation(Opened(Config(), objective, variables, 0), 0.5).variables is variables
 
 
 def test_what_generates_nothing_is_told():
-    nothing = types.SimpleNamespace(generate=None)
     with pytest.raises(UsageError, match=r"truncation 0\.5: this run generates no images"):
-        with_truncation(Opened(Config(), nothing, None, 0), 0.5)
+        with_truncation(Opened(Config(), bare(), None, 0), 0.5)

@@ -57,7 +57,7 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
     else:
         level = np.full_like(image, 0.1)
         found = pretrained.load_restorer(name).network(np.concatenate([image, level], -1))
-        np.testing.assert_allclose(found, opened.objective.restore(opened.variables, image, level), atol=1e-6)
+        np.testing.assert_allclose(found, opened.objective.restoring.restore(opened.variables, image, level), atol=1e-6)
         # By itself, and with the level told by the network that is shipped already.
         hows = ("given", "given, ensemble", "estimated")
         ways = [f"set, σ {sigma}, network, σ {how}" for sigma in (0, 15, 25, 50) for how in hows]
@@ -119,10 +119,10 @@ def test_networks_for_other_damage_are_shipped_too(shipping, folder, monkeypatch
     told = np.ones((1, 16, 16, 1), np.float32) if recipe.told == "mask" else None
     inputs = image[None] if told is None else np.concatenate([image[None], told], -1)
     if recipe.gives == "masks":
-        expected = opened.objective.detect(opened.variables, image[None])
+        expected = opened.objective.detecting.detect(opened.variables, image[None])
         np.testing.assert_allclose(1 / (1 + np.exp(-network.network(inputs))), expected, atol=1e-5)
     else:
-        expected = opened.objective.restore(opened.variables, image[None], told)
+        expected = opened.objective.restoring.restore(opened.variables, image[None], told)
         np.testing.assert_allclose(network.network(inputs), expected, atol=1e-5)
     with pytest.raises(UsageError, match=f"{name} gives {card.gives} and not levels: take another network"):
         pretrained.load_noise_level(name)

@@ -31,7 +31,7 @@ def wide(build):
 
     def built(config, axis_name=None):
         objective = build(config, axis_name)
-        return objective._replace(init=lambda key, batch: cast(objective.init(key, batch)))
+        return dataclasses.replace(objective, init=lambda key, batch: cast(objective.init(key, batch)))
 
     return built
 

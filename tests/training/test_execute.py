@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jaxgen import data
 from jaxgen.errors import UsageError
 from jaxgen.training import execute
-from jaxgen.training.state import Objective
+from jaxgen.training.state import Training
 
 counts = st.integers(1, 4)
 
@@ -39,7 +39,7 @@ def counter(chunks=1, microbatches=1):
             seen = local if axis_name is None else jax.lax.psum(local, axis_name)
             return state.replace(step=state.step + 1, params=state.params + seen), {"seen": seen}
 
-        return Objective(init=None, step=step, player="", chunks=chunks, microbatches=microbatches)
+        return Training(init=None, step=step, player="", chunks=chunks, microbatches=microbatches)
 
     return build
 
