@@ -31,11 +31,10 @@ def test_classes_are_told_one_after_the_other(load_experiment):
     told = drawing(generate=lambda variables, latents, labels: labels, latent_size=3)
     opened = with_truncation(Opened(module.Config(), told, None, 0), 1.0)
     known = module.Config().data.classes
-    np.testing.assert_array_equal(
-        opened.objective.generative.sample(None, jax.random.key(0), 15), np.arange(15) % known
-    )
+    draw = opened.objective.generative.sample
+    np.testing.assert_array_equal(draw(None, jax.random.key(0), 15), np.arange(15) % known)
     given = jnp.full(4, 2)
-    np.testing.assert_array_equal(opened.objective.generative.sample(None, jax.random.key(0), 4, given), given)
+    np.testing.assert_array_equal(draw(None, jax.random.key(0), 4, given), given)
 
 
 def test_batch_statistics_are_those_of_the_latents_that_are_drawn():
