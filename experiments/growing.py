@@ -1,8 +1,8 @@
 """A residual GAN grown from small images to large ones, each run fading its new block in.
 
     python experiments/growing.py --run runs/grown_16                                 # digits, 16×16
-    python experiments/growing.py --run runs/grown_32 --data.size 32 --start runs/grown_16 --fade-steps 1000
-    python experiments/growing.py --run runs/grown_64 --data.size 64 --start runs/grown_32 --fade-steps 1000
+    python experiments/growing.py --run runs/grown_32 --data.size 32 --init-from runs/grown_16 --fade-steps 1000
+    python experiments/growing.py --run runs/grown_64 --data.size 64 --init-from runs/grown_32 --fade-steps 1000
 
 Both players start from the smaller run, whose blocks and heads they hold; a line tells what is taken and what is new.
 For --fade-steps steps the image is a mixture of the new one and of the enlarged old one.
@@ -43,7 +43,7 @@ class Config(GanConfig):
 
     effects: ClassVar[tuple[Effect, ...]] = (
         *GanConfig.effects,
-        Effect(("fade_steps",), "give the smaller run by start", lambda config: config.start != ""),
+        Effect(("fade_steps",), "set init_from to the smaller run", lambda config: config.init_from != ""),
     )
 
 

@@ -1,8 +1,8 @@
 """Pictures four times as large by SRGAN: SRResNet against a discriminator that judges what looks real.
 
     python experiments/srresnet.py --run runs/srresnet                               # first: least squares alone
-    python experiments/srgan.py --start runs/srresnet                                # then: against the discriminator
-    python experiments/srgan.py --start runs/srresnet --adversary relativistic
+    python experiments/srgan.py --init-from runs/srresnet                            # then: against the discriminator
+    python experiments/srgan.py --init-from runs/srresnet --adversary relativistic
     python experiments/srgan.py --width 32 --blocks 8 --no-norm --residual --judge-widths 16 32 64 --judge-hidden 64
 
 The network's fields must be those of the run that it starts from. Sharpness is bought with PSNR: it falls by 2 to 3 dB

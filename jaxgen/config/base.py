@@ -66,28 +66,28 @@ class Config:
     """Seed of the initial parameters and of all noise."""
     run: str = ""
     """Run folder; empty: runs/NAME. A folder that holds a run is resumed."""
-    start: str = ""
-    """What the network that makes pictures starts from: another run's folder, a shipped network, a .safetensors file;
-    empty: random numbers. Arrays of other shapes start anew, and a line tells which."""
-    start_with: tuple[str, ...] = ("all",)
-    """Of another run: all networks that this one has too, or only those named, as in generator discriminator, or
-    pictures for the one that makes pictures."""
+    init_from: str = ""
+    """Initial weights: a run folder, a shipped network or a .safetensors file; empty: random. Arrays that do not fit
+    stay random, and a line lists them."""
+    init_players: tuple[str, ...] = ("all",)
+    """Networks that init_from initializes: all, main (the one that makes images), or names, as in generator
+    discriminator."""
     checkpoint_every: int = 1000
     """Steps between checkpoints."""
     checkpoint_minutes: float = 0.0
     """Minutes after which a checkpoint is written whatever the step; 0: off."""
-    keep: int = 2
+    keep_checkpoints: int = 2
     """How many of the newest checkpoints stay, beside the best one."""
     log_every: int = 100
     """Steps between lines of metrics."""
-    picture_every: int = 1000
+    sample_every: int = 1000
     """Steps between pictures; 0: only at the end."""
     evaluate_every: int = 1000
     """Steps between evaluations; 0: only at the end."""
     evaluate_images: int = 256
     """Images in an evaluation: held-out ones; training images where a run only generates, so that its best checkpoint
     is chosen by others than it is reported on."""
-    evaluate_with: str = ""
+    evaluate_extractor: str = ""
     """Score generated images by an extractor, as in auto or mnist (see jaxgen evaluate); empty: by the recipe's own."""
     steps_per_dispatch: int = 1
     """Steps that one call to the accelerator runs; every interval must be a multiple of it."""
@@ -99,11 +99,11 @@ class Config:
     distributed: bool = False
     """Train together with other processes, on any number of hosts, that are started with the same options; the run
     folder must lie where all of them see it. Slurm, Kubernetes, Open MPI and TPU pods tell the rest by themselves."""
-    coordinator: str = ""
+    coordinator_address: str = ""
     """HOST:PORT at which the first process listens for the others; empty: as the cluster tells."""
-    processes: int = 0
+    num_processes: int = 0
     """How many processes there are; 0: as the cluster tells."""
-    process: int = -1
+    process_id: int = -1
     """Which of them this one is, from 0; -1: as the cluster tells."""
     connect_timeout: int = 300
     """Seconds within which all processes must have come."""
@@ -126,11 +126,11 @@ class Config:
 
     effects: ClassVar[tuple[Effect, ...]] = (
         Effect(
-            ("coordinator", "processes", "process", "connect_timeout", "heartbeat_timeout"),
+            ("coordinator_address", "num_processes", "process_id", "connect_timeout", "heartbeat_timeout"),
             "set distributed",
             lambda config: config.distributed,
         ),
-        Effect(("start_with",), "set start", lambda config: config.start != ""),
+        Effect(("init_players",), "set init_from", lambda config: config.init_from != ""),
         Effect(
             ("hyper.learning_rate_final", "hyper.schedule_steps"),
             "set schedule to linear or cosine",
@@ -148,18 +148,18 @@ CHANGEABLE = frozenset(
         "run",
         "checkpoint_every",
         "checkpoint_minutes",
-        "keep",
+        "keep_checkpoints",
         "log_every",
-        "picture_every",
+        "sample_every",
         "evaluate_every",
         "evaluate_images",
-        "evaluate_with",
+        "evaluate_extractor",
         "steps_per_dispatch",
         "devices",
         "distributed",
-        "coordinator",
-        "processes",
-        "process",
+        "coordinator_address",
+        "num_processes",
+        "process_id",
         "connect_timeout",
         "heartbeat_timeout",
         "deterministic",
@@ -171,7 +171,9 @@ CHANGEABLE = frozenset(
     }
 )
 """Fields that may differ between the parts of one run: they change neither the recipe nor the data."""
-OWN = frozenset({"process", "coordinator", "connect_timeout", "tensorboard", "wandb", "data.dir", "data.target_dir"})
+OWN = frozenset(
+    {"process_id", "coordinator_address", "connect_timeout", "tensorboard", "wandb", "data.dir", "data.target_dir"}
+)
 """Fields that may differ between the processes of one run, all others of which decide what they do together."""
 
 
@@ -211,20 +213,20 @@ def check(config: Config) -> None:
 
 def check_processes(config: Config) -> None:
     """Raises UsageError unless all is told of the processes that train together, or nothing."""
-    names = ("coordinator", "processes", "process")
+    names = ("coordinator_address", "num_processes", "process_id")
     missing = [name for name in names if getattr(config, name) == getattr(Config, name)]
     if missing and len(missing) < len(names):
         raise UsageError(f"{' and '.join(missing)} not given: give all of {', '.join(names)}, or none in a cluster")
     if missing:
         return
-    if not 0 <= config.process < config.processes:
+    if not 0 <= config.process_id < config.num_processes:
         raise UsageError(
-            f"process is {config.process} of {config.processes} processes: give each a number of its own, from 0 to "
-            "one less than their number"
+            f"process_id is {config.process_id} of {config.num_processes} processes: give each one "
+            "of its own, from 0 to one less than num_processes"
         )
-    if config.devices % config.processes:
+    if config.devices % config.num_processes:
         raise UsageError(
-            f"{config.devices} devices do not divide over {config.processes} processes: give a multiple of that, "
+            f"{config.devices} devices do not divide over {config.num_processes} processes: give a multiple of that, "
             "the devices of all processes together"
         )
 

@@ -1,4 +1,4 @@
-"""Starting a run from what another one learned, or from a file of weights."""
+"""Initializes the networks of a new run with the weights of another run, a shipped network or a file."""
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -15,40 +15,45 @@ from jaxgen.runs.disk.leaves import Layout, describe, first_difference, layout, 
 from jaxgen.runs.reopen import build, restore
 from jaxgen.training.state import PyTree, TrainState, averaged, current
 
-ALL, PICTURES = "all", "pictures"
-FEW = 4
-"""Arrays that are named where no more were taken."""
+ALL, MAIN = "all", "main"
+MAX_NAMED = 4
+"""Largest number of copied arrays that are listed by name."""
 
 
-def start_from(
-    state: TrainState, player: str, source: str, which: Sequence[str], say: Callable[[str], None]
+def init_from(
+    state: TrainState,
+    player: str,
+    source: str,
+    which: Sequence[str],
+    say: Callable[[str], None],
 ) -> TrainState:
-    """Returns a state whose players have the variables of other networks, as far as both have the same arrays.
+    """Copies weights into a state: each array whose path, shape and dtype exist in both networks.
 
     Args:
-      state: before its first step.
-      player: that makes pictures: its averages are those of the other network too.
-      source: a run folder, whose last checkpoint is taken, averaged where it makes pictures; the name of a shipped
-        network; or a .safetensors file with its card.
-      which: see `choose`. With "all", players that the other run lacks, or of which nothing fits, start anew.
-      say: takes a line for each player that tells which arrays were taken, which start anew and which were left.
+      state: the state before its first step.
+      player: the main network, whose moving average is initialized too.
+      source: a run folder (its last checkpoint; of the main network the moving average), the name of a shipped
+        network, or a .safetensors file with its model card.
+      which: networks to initialize, see `select_players`. With "all", a network that the source lacks or of which no
+        array fits keeps its random initialization.
+      say: takes one line for each network: the arrays that were copied, those left random, those not used.
     Raises:
-      UsageError: if there is no such network, if it lacks a player that was named, or if nothing of what makes pictures
-        or was named fits.
+      UsageError: if there is no such source, if it lacks a network that was named, or if no array fits of the main
+        network or of one that was named.
     """
-    names, there = choose(which, player, state.params), networks(source, player)
-    if missing := [name for name in names if name not in there]:
+    names, sources = select_players(which, player, state.params), load_variables(source, player)
+    if missing := [name for name in names if name not in sources]:
         if ALL not in which:
-            raise UsageError(f"start {source} has no {missing[0]}: name of {' '.join(there)} in --start-with")
-        names = [name for name in names if name in there]
+            raise UsageError(f"init_from {source} has no {missing[0]}: name of {' '.join(sources)} in --init-players")
+        names = [name for name in names if name in sources]
     for name in names:
         variables = {"params": state.params[name], "stats": state.stats[name]}
-        shown, remedy = source, "give a run of a network of the same kind"
+        label, remedy = source, "give a run of the same kind of network"
         if name != player:
-            shown = f"{source} ({name})"
-            remedy = "" if ALL in which else f"leave {name} out of --start-with, as in --start-with {PICTURES}"
-        say(compare(shown, layout(there[name]), layout(variables), remedy))
-        variables = taken(named_leaves(there[name]), variables)
+            label = f"{source} ({name})"
+            remedy = "" if ALL in which else f"leave {name} out of --init-players, as in --init-players {MAIN}"
+        say(compare(label, layout(sources[name]), layout(variables), remedy))
+        variables = copy_matching(named_leaves(sources[name]), variables)
         state = state.replace(
             params=state.params | {name: variables["params"]}, stats=state.stats | {name: variables["stats"]}
         )
@@ -57,69 +62,70 @@ def start_from(
     return state
 
 
-def choose(which: Sequence[str], player: str, players: Collection[str]) -> list[str]:
-    """Returns the players that start from another run.
+def select_players(which: Sequence[str], player: str, players: Collection[str]) -> list[str]:
+    """Returns the names of the networks to initialize.
 
     Args:
-      which: names of players; or "all"; or "pictures", the one that makes pictures.
-      player: that makes pictures.
-      players: all that there are.
+      which: names of networks; or "all"; or "main", which stands for `player`.
+      player: the main network: the generator, the restorer, the VAE.
+      players: names of all networks.
     Raises:
-      UsageError: for a name that is none of these, or none at all.
+      UsageError: for an unknown name, or an empty list.
     """
     if not which:
-        raise UsageError(f"start_with names nothing: give {ALL}, {PICTURES}, or some of {' '.join(sorted(players))}")
+        raise UsageError(f"init_players is empty: give {ALL}, {MAIN}, or some of {' '.join(sorted(players))}")
     for name in which:
-        if name not in (ALL, PICTURES, *players):
-            raise unknown("player in start_with", name, (ALL, PICTURES, *players))
-    meant = {player if name == PICTURES else name for name in which}
-    return [name for name in players if name in meant or ALL in which]
+        if name not in (ALL, MAIN, *players):
+            raise unknown("player in init_players", name, (ALL, MAIN, *players))
+    chosen = {player if name == MAIN else name for name in which}
+    return [name for name in players if name in chosen or ALL in which]
 
 
-def taken(there: dict[str, Any], variables: PyTree) -> PyTree:
-    """Returns variables with the arrays of others where both have one of the same path, shape and dtype."""
+def copy_matching(source: dict[str, Any], variables: PyTree) -> PyTree:
+    """Returns variables in which each array is replaced by the source's of the same path, shape and dtype, if any."""
 
-    def take(path: KeyPath, leaf: Array) -> Array:
-        other = there.get(jax.tree_util.keystr(path, simple=True, separator="/"))
+    def copy(path: KeyPath, leaf: Array) -> Array:
+        other = source.get(jax.tree_util.keystr(path, simple=True, separator="/"))
         same = other is not None and (other.shape, other.dtype) == (leaf.shape, leaf.dtype)
         return jnp.asarray(other) if same else leaf
 
-    return jax.tree_util.tree_map_with_path(take, variables)
+    return jax.tree_util.tree_map_with_path(copy, variables)
 
 
-def compare(source: str, there: Layout, here: Layout, remedy: str) -> str:
-    """Returns which arrays of a network fit another one, in words.
+def compare(source: str, theirs: Layout, ours: Layout, remedy: str) -> str:
+    """Returns one line that says which arrays of a source fit a network.
 
     Args:
-      source: whose network.
-      there: its arrays.
-      here: those of the other one.
-      remedy: what to do where none fits; empty: all may start anew.
+      source: the source's name.
+      theirs: its arrays.
+      ours: the arrays of the network to initialize.
+      remedy: what to do where no array fits; empty: all may stay random.
     Raises:
-      UsageError: if none fits and there is a remedy.
+      UsageError: if no array fits and there is a remedy.
     """
-    fits = [path for path in here if there.get(path) == here[path]]
-    anew = [path for path in here if path not in fits]
-    left = [path for path in there if path not in here]
+    fits = [path for path in ours if theirs.get(path) == ours[path]]
+    random = [path for path in ours if path not in fits]
+    unused = [path for path in theirs if path not in ours]
     if not fits:
-        path = first_difference(there, here)
-        told = (
-            f"start {source} has another network: {path} is {describe(there.get(path))} there and "
-            f"{describe(here.get(path))} here, and no array fits"
+        path = first_difference(theirs, ours)
+        assert path is not None  # neither layout is empty
+        reason = (
+            f"init_from {source} has another network: {path} is {describe(theirs.get(path))} there and "
+            f"{describe(ours.get(path))} here, and no array fits"
         )
         if remedy:
-            raise UsageError(f"{told}; {remedy}")
-        return f"{told}: all {len(here)} start anew"
-    parts = [f"{len(fits)} of {len(here)} arrays taken" + (f" ({', '.join(fits)})" if len(fits) <= FEW else "")]
-    if anew:
-        parts.append("anew: " + ", ".join(f"{path} ({describe(there.get(path))} there)" for path in anew))
-    if left:
-        parts.append("left: " + ", ".join(left))
-    return f"start {source}: {'; '.join(parts)}"
+            raise UsageError(f"{reason}; {remedy}")
+        return f"{reason}: all {len(ours)} stay random"
+    parts = [f"{len(fits)} of {len(ours)} arrays copied" + (f" ({', '.join(fits)})" if len(fits) <= MAX_NAMED else "")]
+    if random:
+        parts.append("random: " + ", ".join(f"{path} ({describe(theirs.get(path))} there)" for path in random))
+    if unused:
+        parts.append("not used: " + ", ".join(unused))
+    return f"init_from {source}: {'; '.join(parts)}"
 
 
-def networks(source: str, player: str) -> dict[str, PyTree]:
-    """Returns {"params": …, "stats": …} of a run's players, or of a file; what makes pictures goes by `player`."""
+def load_variables(source: str, player: str) -> dict[str, PyTree]:
+    """Returns {"params": …, "stats": …} of every network of a run, or of a file's only one, named `player`."""
     if pretrained.is_known(source):
         stats = dict(pretrained.read(source)[0])
         return {player: {"params": stats.pop("params"), "stats": stats}}

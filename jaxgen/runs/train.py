@@ -23,7 +23,7 @@ from jaxgen.io import curves
 from jaxgen.runs.derived_data import derive
 from jaxgen.runs.disk.checkpoints import Checkpoints
 from jaxgen.runs.disk.run_folder import RunFolder
-from jaxgen.runs.init_from import choose, start_from
+from jaxgen.runs.init_from import init_from, select_players
 from jaxgen.runs.scripts import describe_script, to_dict
 from jaxgen.training import distributed, execute, loop, memory, progress, supervision
 from jaxgen.training.state import Batch, Metrics, Objective, TrainState
@@ -43,7 +43,7 @@ def prepare_devices(config: Config) -> int:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
     if config.devices > 1:
         try:
-            jax.config.update("jax_num_cpu_devices", config.devices // max(config.processes, 1))
+            jax.config.update("jax_num_cpu_devices", config.devices // max(config.num_processes, 1))
         except RuntimeError:
             # A backend is up already; compile_program says so where its devices are too few.
             return config.devices
@@ -59,9 +59,9 @@ def join_processes(config: Config) -> None:
     """Joins the processes that a configuration tells of, before anything touches a device."""
     if config.distributed:
         distributed.initialize(
-            config.coordinator,
-            config.processes,
-            config.process,
+            config.coordinator_address,
+            config.num_processes,
+            config.process_id,
             connect_timeout=config.connect_timeout,
             heartbeat_timeout=config.heartbeat_timeout,
         )
@@ -117,15 +117,17 @@ def choose_evaluation(
     Raises:
       UsageError: if an extractor is asked for and nothing is generated, or it does not fit the data.
     """
-    if not config.evaluate_with:
+    if not config.evaluate_extractor:
         evaluate = execute.once(objective.evaluate)
         return lambda state: evaluate(state, kept), objective
     if objective.generative is None:
-        raise UsageError(f"evaluate_with {config.evaluate_with}: this experiment generates no images; leave it empty")
+        raise UsageError(
+            f"evaluate_extractor is {config.evaluate_extractor}: this experiment generates no images; leave it out"
+        )
     from jaxgen.evaluation import extractors, online
 
     measure, selection = online.make_online(
-        extractors.choose(config.evaluate_with, config.data.name, config.data.channels),
+        extractors.choose(config.evaluate_extractor, config.data.name, config.data.channels),
         config.data,
         objective.generative.sample,
         objective.player,
@@ -201,7 +203,7 @@ def prepare(config: Config, build: Build, devices: int = 1) -> Prepared:
     first = dataset.batch(0, 0, 1)
     template = jax.eval_shape(objective.init, jax.random.key(0), first)
     require_memory(config, objective, template, first, devices)
-    choose(config.start_with, objective.player, template.params)
+    select_players(config.init_players, objective.player, template.params)
     return Prepared(config, dataset, objective, kept, measure, first, template)
 
 
@@ -263,7 +265,9 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     supervision.note(supervision.STARTING, str(path))
     with (
         open_folder(config, path, plain, say) as folder,
-        Checkpoints(path / "checkpoints", keep=config.keep, selection=objective.selection, say=say) as checkpoints,
+        Checkpoints(
+            path / "checkpoints", keep=config.keep_checkpoints, selection=objective.selection, say=say
+        ) as checkpoints,
     ):
         restored = checkpoints.restore(program.placed(template))
         distributed.require_same(restored.step if restored else 0, "the checkpoint to go on from")
@@ -271,8 +275,8 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             if takes_grey_for_binary(config) and is_grey(kept["image"]):
                 say(f"warning: {GREY}")
             start, state = 0, execute.once(objective.init)(jax.random.key(config.seed), first)
-            if config.start:
-                state = start_from(state, objective.player, config.start, config.start_with, say)
+            if config.init_from:
+                state = init_from(state, objective.player, config.init_from, config.init_players, say)
         else:
             start, state = restored.step, restored.state
             for step in restored.damaged:

@@ -23,7 +23,7 @@ from jax import Array
 
 from jaxgen.errors import UsageError
 from jaxgen.runs.disk.run_folder import RunFolder
-from jaxgen.runs.init_from import start_from
+from jaxgen.runs.init_from import init_from
 from jaxgen.runs.scripts import describe_script, to_dict
 from jaxgen.runs.train import Build, Prepared, batch_shapes, describe_run, make_feed
 from jaxgen.sweeps.trials import WAIT_SECONDS, Ledger, Trial
@@ -128,9 +128,9 @@ class Population:
         hyper = dataclasses.asdict(config.hyper)
         shapes = self._prepared.template.hyper
         begun = self._call("begin", self._begin, jnp.uint32(config.seed), as_arrays(hyper, shapes))
-        if config.start:
-            begun = start_from(
-                begun, self._prepared.objective.player, config.start, config.start_with, lambda line: None
+        if config.init_from:
+            begun = init_from(
+                begun, self._prepared.objective.player, config.init_from, config.init_players, lambda line: None
             )
         if self._states is None:
             everywhere = jax.tree.map(lambda x: jnp.stack([x] * self.size), begun)

@@ -25,7 +25,7 @@ KINDS = {
     "int": "int:LOW:HIGH or int:LOW:HIGH:STEP",
     "choice": "choice:A,B,C",
 }
-NOT_SEARCHED = CHANGEABLE | {"seed", "start", "start_with"}
+NOT_SEARCHED = CHANGEABLE | {"seed", "init_from", "init_players"}
 
 
 @dataclasses.dataclass(frozen=True)

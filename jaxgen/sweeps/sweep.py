@@ -71,15 +71,15 @@ def choose_metric(options: Options, prepared: Prepared) -> tuple[str, Direction]
     """
     objective, config, selection = prepared.objective, prepared.config, prepared.objective.selection
     trained = set(jax.eval_shape(objective.step, prepared.template, batch_shapes(prepared))[1])
-    evaluated = {selection.metric} if config.evaluate_with else set()
-    if not config.evaluate_with:
+    evaluated = {selection.metric} if config.evaluate_extractor else set()
+    if not config.evaluate_extractor:
         evaluated = set(jax.eval_shape(objective.evaluate, prepared.template, prepared.kept))
     metric = options.metric or selection.metric
     written = trained | evaluated
     if metric not in written:
-        if metric.endswith("fid") and objective.generative and not config.evaluate_with:
+        if metric.endswith("fid") and objective.generative and not config.evaluate_extractor:
             raise UsageError(
-                f"{metric} is not written without --evaluate-with, as in --evaluate-with auto: set it, or "
+                f"{metric} is not written without --evaluate-extractor, as in --evaluate-extractor auto: set it, or "
                 f"give one of {', '.join(sorted(written))}"
             )
         raise unknown("metric", metric, written, most=len(written))
@@ -113,7 +113,7 @@ def make_plan(options: Options, space: Space, script: dict[str, str], prepared: 
             "--evaluate-every"
         )
     fixed = {"run", "seed"} | {field.option for field in space.fields}
-    kept = {"steps", "evaluate_images", "evaluate_with"}
+    kept = {"steps", "evaluate_images", "evaluate_extractor"}
     every = flatten(to_dict(space.config))
     settings = {name: value for name, value in every.items() if name not in (CHANGEABLE - kept) | (fixed - {"seed"})}
     return Plan(

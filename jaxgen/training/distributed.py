@@ -42,7 +42,9 @@ def initialize(coordinator: str, processes: int, process: int, *, connect_timeou
     if jax.distributed.is_initialized():
         return
     if coordinator and not (ADDRESS.fullmatch(coordinator) and 0 < int(coordinator.rsplit(":", 1)[1]) < 2**16):
-        raise UsageError(f"coordinator is {coordinator!r}: give the first process's HOST:PORT, a port below 65536")
+        raise UsageError(
+            f"coordinator_address is {coordinator!r}: give the first process's HOST:PORT, a port below 65536"
+        )
     # It takes SIGTERM for itself, and with it the loop's own way to end.
     jax.config.update("jax_enable_preemption_service", False)
     given = {"coordinator_address": coordinator, "num_processes": processes, "process_id": process}
@@ -51,7 +53,7 @@ def initialize(coordinator: str, processes: int, process: int, *, connect_timeou
     where = coordinator or "the cluster's coordinator"
     late = (
         f"not all processes came together at {where} within {connect_timeout} s: start every one of them with the same "
-        "coordinator, see that its port is free and can be reached, or raise connect_timeout"
+        "coordinator_address, see that its port is free and can be reached, or raise connect_timeout"
     )
     supervision.note(supervision.CONNECTING, late)
     try:
@@ -65,9 +67,9 @@ def initialize(coordinator: str, processes: int, process: int, *, connect_timeou
         # Whatever asks a cluster has errors of its own, and all of them mean this.
         told = " ".join(str(error).split())[:200]
         raise UsageError(
-            f"cannot join the other processes ({told}): give coordinator HOST:PORT, processes and process, or start it "
-            "by Slurm, Open MPI, on a TPU pod or, with jax[k8s] installed and a service account that may read pods and "
-            "jobs, by Kubernetes; connect_timeout is how long they wait for one another"
+            f"cannot join the other processes ({told}): give coordinator_address HOST:PORT, num_processes and "
+            "process_id, or start it by Slurm, Open MPI, on a TPU pod or, with jax[k8s] installed and a service "
+            "account that may read pods and jobs, by Kubernetes; connect_timeout is how long they wait for one another"
         ) from error
     supervision.note(supervision.STARTING, "")
 

@@ -63,7 +63,7 @@ class Options:
       checkpoint_every: steps between checkpoints.
       checkpoint_minutes: minutes after which a checkpoint is written whatever the step; 0: never.
       log_every: steps between lines of metrics; 0: none, at the end neither.
-      picture_every: steps between pictures.
+      sample_every: steps between pictures.
       evaluate_every: steps between evaluations.
       steps_per_dispatch: steps of one call to the accelerator, of which all the others are multiples.
     """
@@ -72,13 +72,13 @@ class Options:
     checkpoint_every: int = 0
     checkpoint_minutes: float = 0.0
     log_every: int = 0
-    picture_every: int = 0
+    sample_every: int = 0
     evaluate_every: int = 0
     steps_per_dispatch: int = 1
 
     def check(self, start: int) -> None:
         """Raises UsageError unless a run from step `start`, and every interval of it, is made of whole dispatches."""
-        names = ("steps", "checkpoint_every", "log_every", "picture_every", "evaluate_every")
+        names = ("steps", "checkpoint_every", "log_every", "sample_every", "evaluate_every")
         counts = {name: getattr(self, name) for name in names} | {"the step to go on from": start}
         for name, count in counts.items():
             if count < 0:
@@ -171,7 +171,7 @@ def train(
                 read(step, unread)
             step, unread, known = step + options.steps_per_dispatch, metrics, {}
             evaluating = evaluate is not None and is_due(options.evaluate_every)
-            picturing = pictures is not None and is_due(options.picture_every)
+            picturing = pictures is not None and is_due(options.sample_every)
             saving = is_due(options.checkpoint_every) or signals.late
             if evaluating or picturing or saving:
                 known, unread = read(step, unread), None

@@ -94,8 +94,8 @@ def kubernetes(asked: Namespace, words: Sequence[str]) -> str:
         words = [*words, "--dir", f"{path.rstrip('/')}/sweeps/{value(words, '--study') or experiment(words)}"]
     command = shell_command(words, asked.tasks)
     if asked.hosts > 1:
-        where = f"--coordinator {name}-0.{name}:{PORT} --processes {asked.hosts}"
-        command += f' --distributed {where} --process "$task"'
+        where = f"--coordinator-address {name}-0.{name}:{PORT} --num-processes {asked.hosts}"
+        command += f' --distributed {where} --process-id "$task"'
     wanted = {"nvidia.com/gpu": asked.gpus, "cpu": asked.cpus, "memory": asked.memory}
     metadata = {"name": name} | ({"namespace": asked.namespace} if asked.namespace else {})
     # JSON is YAML. Kubernetes takes $$ for $, before the shell sees it.

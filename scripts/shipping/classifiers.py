@@ -72,7 +72,7 @@ def make(name: str, folder: str, runs: Path, out: Path) -> str:
         raise UsageError(f"no folder {out}: make it first")
     recipe, script = RECIPES[name], load_script(str(SCRIPT))
     config = command_line.parse(script.Config, shlex.split(recipe.words), "", SCRIPT.name)
-    config = dataclasses.replace(config, run=str(runs / name), evaluate_every=0, checkpoint_every=0, picture_every=0)
+    config = dataclasses.replace(config, run=str(runs / name), evaluate_every=0, checkpoint_every=0, sample_every=0)
     if config.data.dir:
         config = dataclasses.replace(config, data=dataclasses.replace(config.data, dir=folder))
     tested = len(data.load(dataclasses.replace(config.data, split="test")))

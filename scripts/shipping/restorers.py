@@ -69,7 +69,7 @@ def clearer(options: str, small: str, *large: str) -> Recipe:
       *large: what each training on large crops after that has of its own.
     """
     words = f"{BSDS500} --data.channels 3 {CALM} {options}"
-    first = f"{words} --data.size 96 --batch-size 8 --start denoise_color {small}"
+    first = f"{words} --data.size 96 --batch-size 8 --init-from denoise_color {small}"
     *before, last = first, *(f"{words} {LARGE} {own}" for own in large)
     return Recipe("residual_unet", last, "ResidualUNet", ("widths", "blocks"), before=tuple(before))
 
@@ -101,7 +101,7 @@ RECIPES = {
     ),
     "mend_lines": Recipe(
         "mender",
-        f"{BSDS500} --start mend --data.channels 3 --damage torn --hyper.chance 0.7 {schedule(5_000)}",
+        f"{BSDS500} --init-from mend --data.channels 3 --damage torn --hyper.chance 0.7 {schedule(5_000)}",
         "Mender",
         ("widths", "blocks"),
         told="mask",
@@ -184,7 +184,7 @@ def train_by(experiment: str, words: str, folder: str, run: Path, start: str) ->
     path = ROOT / "experiments" / f"{experiment}.py"
     script = load_script(str(path))
     config = command_line.parse(script.Config, shlex.split(words.replace("DIR", shlex.quote(folder))), "", path.name)
-    train(dataclasses.replace(config, run=str(run), start=start or config.start, picture_every=0), script.build)
+    train(dataclasses.replace(config, run=str(run), init_from=start or config.init_from, sample_every=0), script.build)
 
 
 def write(name: str, run: Path, folder: str, out: Path, trained: str) -> str:
@@ -212,7 +212,7 @@ def commands(recipe: Recipe) -> str:
     script, runs = f"python experiments/{recipe.experiment}.py", parts(recipe, "RUN")
     if not recipe.before:
         return f"{script} {recipe.words}"
-    starts = ["", *(f" --start {run}" for run in runs)]
+    starts = ["", *(f" --init-from {run}" for run in runs)]
     trainings = zip((*recipe.before, recipe.words), starts, runs, strict=False)
     return " && ".join(f"{script} {words}{start} --run {run}" for words, start, run in trainings)
 

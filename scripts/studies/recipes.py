@@ -22,7 +22,7 @@ class Recipe:
     scores: tuple[str, ...] = ("cfid",)
 
 
-SHARED = "--evaluate-images 2000 --picture-every 0 --evaluate-every 500 --checkpoint-every 500 --keep 1"
+SHARED = "--evaluate-images 2000 --sample-every 0 --evaluate-every 500 --checkpoint-every 500 --keep-checkpoints 1"
 GREY = f"--data.size 28 --data.channels 1 {SHARED}"
 WEIGHTS = ("--hyper.r1-weight 0.03", "--hyper.r2-weight 0.03")
 CRITIC = "--network dcgan --width 16 --steps 2000 --hyper.learning-rate 5e-4"

@@ -41,7 +41,7 @@ def command(recipe: Recipe, source: str, seed: int, run: Path) -> list[str]:
     name = "npz" if source.endswith(".npz") and not is_composed else recipe.data
     return [
         *(f"experiments/{recipe.experiment}.py", "--data.name", name, "--data.dir", source),
-        *("--evaluate-with", recipe.data, "--seed", str(seed), "--run", str(run)),
+        *("--evaluate-extractor", recipe.data, "--seed", str(seed), "--run", str(run)),
         *shlex.split(recipe.options),
     ]
 

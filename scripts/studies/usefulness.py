@@ -48,7 +48,7 @@ def study(run: Path, steps: int, seed: int, out: Path, say: Callable[[str], None
             run=str(out / f"{name}-seed-{seed}"),
             evaluate_every=0,
             evaluate_images=HELD_OUT,
-            picture_every=0,
+            sample_every=0,
             data=config,
         )
         train(recipe, module.build, say=lambda line: None)

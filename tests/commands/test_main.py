@@ -168,7 +168,7 @@ def test_what_cannot_be_evaluated_is_told_in_one_line(trained, options, told, ca
 
 def test_a_score_of_generated_images_may_choose_the_best_checkpoint(experiments, tmp_path, capsys):
     words = f"train {experiments / 'gan_mlp.py'} --run {tmp_path / 'run'} --steps 4 --evaluate-every 2 --batch-size 8 "
-    words += "--checkpoint-every 2 --variant plain --no-tensorboard --evaluate-with auto --evaluate-images 80"
+    words += "--checkpoint-every 2 --variant plain --no-tensorboard --evaluate-extractor auto --evaluate-images 80"
     assert run(capsys, *words.split())[0] == 0
     facts = json.loads(run(capsys, "info", tmp_path / "run", "--json")[1])
     assert facts["metrics"]["evaluation/cfid"] > 0
@@ -177,10 +177,12 @@ def test_a_score_of_generated_images_may_choose_the_best_checkpoint(experiments,
 
 
 def test_restored_images_are_not_scored_as_generated_ones(experiments, tmp_path, capsys):
-    words = f"train {experiments / 'denoise.py'} --run {tmp_path / 'run'} --evaluate-with digits --width 4 --depth 2"
+    words = (
+        f"train {experiments / 'denoise.py'} --run {tmp_path / 'run'} --evaluate-extractor digits --width 4 --depth 2"
+    )
     status, _, err = run(capsys, *words.split())
     assert status == 2
-    assert "this experiment generates no images; leave it empty" in err
+    assert "this experiment generates no images; leave it out" in err
 
 
 def test_sampling_needs_no_data(trained, tmp_path, capsys, monkeypatch):

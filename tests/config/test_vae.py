@@ -17,7 +17,7 @@ from jaxgen.runs.reopen import open_run, sample
 from jaxgen.runs.train import prepare, train
 from jaxgen.training import memory
 
-QUIET = {"batch_size": 32, "tensorboard": False, "picture_every": 0, "evaluate_images": 2, "evaluate_every": 0}
+QUIET = {"batch_size": 32, "tensorboard": False, "sample_every": 0, "evaluate_images": 2, "evaluate_every": 0}
 SMALL = {"latent": 4, "hidden": (32,)}
 silent = lambda line: None
 npz_of = lambda config, path: dataclasses.replace(config.data, name="npz", dir=str(path))

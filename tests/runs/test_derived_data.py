@@ -10,7 +10,7 @@ from jaxgen.runs import derived_data
 from jaxgen.runs.reopen import open_run, sample
 from jaxgen.runs.train import train
 
-QUIET = {"steps": 1, "batch_size": 4, "tensorboard": False, "picture_every": 0, "evaluate_images": 4}
+QUIET = {"steps": 1, "batch_size": 4, "tensorboard": False, "sample_every": 0, "evaluate_images": 4}
 DIGITS = data.Config(name="digits", size=8, channels=1)
 
 

@@ -22,7 +22,7 @@ from jaxgen.runs import export, reopen
 from jaxgen.runs.train import train
 from jaxgen.training.state import averaged
 
-QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "picture_every": 0, "evaluate_images": 2}
+QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "sample_every": 0, "evaluate_images": 2}
 
 ALONE = """
 import importlib, sys

@@ -16,7 +16,7 @@ from jaxgen.runs.reopen import open_run
 from jaxgen.runs.train import train
 from jaxgen.training.state import TrainState
 
-QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "picture_every": 0, "evaluate_images": 2}
+QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "sample_every": 0, "evaluate_images": 2}
 SMALL = {"width": 2, "blocks": 1, "scale": 2}
 
 
@@ -39,7 +39,7 @@ def srresnet_run(config, tmp_path_factory):
 
 
 def test_the_player_that_makes_pictures_starts_from_another_runs_averages(config, srresnet_run, tmp_path):
-    fields = {"judge_widths": (2,), "judge_hidden": 2, "start": str(srresnet_run)}
+    fields = {"judge_widths": (2,), "judge_hidden": 2, "init_from": str(srresnet_run)}
     settings, build = config("srgan", tmp_path / "run", **fields)
     still = dataclasses.replace(settings, hyper=dataclasses.replace(settings.hyper, learning_rate=0.0))
     state = train(still, build, say=lambda line: None)
@@ -55,7 +55,7 @@ def test_a_file_of_weights_is_a_start_too(config, srresnet_run, tmp_path):
     about = pretrained.about(SRResNet(2, 1, 2), "pictures", None, **told)
     path = tmp_path / "start.safetensors"
     weights.write(path, {"params": variables["params"], **variables["stats"]}, about)
-    settings, build = config("srresnet", tmp_path / "run", start=str(path))
+    settings, build = config("srresnet", tmp_path / "run", init_from=str(path))
     still = dataclasses.replace(settings, hyper=dataclasses.replace(settings.hyper, learning_rate=0.0))
     state = train(still, build, say=lambda line: None)
     jax.tree.map(np.testing.assert_array_equal, state.params["model"], variables["params"])
@@ -78,7 +78,9 @@ def grow(load_experiment):
 
 def test_both_players_start_from_a_smaller_run_and_the_new_block_is_faded_in(grow, tmp_path):
     small, _ = grow(tmp_path / "small", 8)
-    large, lines = grow(tmp_path / "large", 16, start=str(tmp_path / "small"), steps=3, fade_steps=4, critic_steps=2)
+    large, lines = grow(
+        tmp_path / "large", 16, init_from=str(tmp_path / "small"), steps=3, fade_steps=4, critic_steps=2
+    )
     # What makes pictures starts from the averages.
     taken = {"generator": small.ema["generator"]["params"], "discriminator": small.params["discriminator"]}
     for player, params in taken.items():
@@ -89,14 +91,14 @@ def test_both_players_start_from_a_smaller_run_and_the_new_block_is_faded_in(gro
         # The step that both were told last, though the critic was updated twice in each.
         assert large.stats[player]["growth"]["fade_16"]["step"] == 2
     assert large.ema["generator"]["stats"]["growth"]["fade_16"]["step"] == 2
-    assert sum(line.startswith(f"start {tmp_path / 'small'}") for line in lines) == 2
+    assert sum(line.startswith(f"init_from {tmp_path / 'small'}") for line in lines) == 2
     assert any("(discriminator): " in line and "block_16" in line for line in lines)
 
 
-@pytest.mark.parametrize("names", [("pictures",), ("generator",)])
+@pytest.mark.parametrize("names", [("main",), ("generator",)])
 def test_what_makes_pictures_may_start_alone(grow, tmp_path, names):
     small, _ = grow(tmp_path / "small", 8)
-    again, lines = grow(tmp_path / "again", 8, start=str(tmp_path / "small"), start_with=names, seed=5)
+    again, lines = grow(tmp_path / "again", 8, init_from=str(tmp_path / "small"), init_players=names, seed=5)
     jax.tree.map(np.testing.assert_array_equal, again.params["generator"], small.ema["generator"]["params"])
     kernel = lambda state: state.params["discriminator"]["map_8"]["kernel"]
     assert (kernel(again) != kernel(small)).any()
@@ -108,7 +110,7 @@ def players(monkeypatch):
     """Returns a function that starts two players from others, of which the discriminator does not fit."""
     variables = lambda value, width: {"params": {"kernel": np.full((width,), value, np.float32)}, "stats": {}}
     there = {"generator": variables(1, 2), "discriminator": variables(1, 3), "encoder": variables(1, 2)}
-    monkeypatch.setattr(init_from, "networks", lambda source, player: there)
+    monkeypatch.setattr(init_from, "load_variables", lambda source, player: there)
     here = {name: variables(0, 2) for name in ("discriminator", "generator", "judge")}
     state = TrainState(
         step=0,
@@ -122,7 +124,7 @@ def players(monkeypatch):
 
     def begin(*which):
         lines = []
-        begun = init_from.start_from(state, "generator", "it", which, lines.append)
+        begun = init_from.init_from(state, "generator", "it", which, lines.append)
         return {name: params["kernel"][0].item() for name, params in begun.params.items()}, lines
 
     return begin
@@ -132,21 +134,21 @@ def test_a_discriminator_of_which_nothing_fits_starts_anew_unless_it_was_named(p
     found, lines = players("all")
     assert found == {"discriminator": 0, "generator": 1, "judge": 0}
     assert sorted(lines) == [
-        "start it (discriminator) has another network: params/kernel is float32[3] there and float32[2] here, and no "
-        "array fits: all 1 start anew",
-        "start it: 1 of 1 arrays taken (params/kernel)",
+        "init_from it (discriminator) has another network: params/kernel is float32[3] there and float32[2] here, "
+        "and no array fits: all 1 stay random",
+        "init_from it: 1 of 1 arrays copied (params/kernel)",
     ]
-    assert players("pictures") == players("generator") == (found, lines[1:])
-    with pytest.raises(UsageError, match="leave discriminator out of --start-with, as in --start-with pictures"):
+    assert players("main") == players("generator") == (found, lines[1:])
+    with pytest.raises(UsageError, match="leave discriminator out of --init-players, as in --init-players main"):
         players("generator", "discriminator")
 
 
 @pytest.mark.parametrize(
     ("which", "told"),
     [
-        (("judge",), "start it has no judge: name of generator discriminator encoder in --start-with"),
-        (("generater",), "unknown player in start_with 'generater': did you mean generator"),
-        ((), "start_with names nothing: give all, pictures, or some of discriminator generator judge"),
+        (("judge",), "init_from it has no judge: name of generator discriminator encoder in --init-players"),
+        (("generater",), "unknown player in init_players 'generater': did you mean generator"),
+        ((), "init_players is empty: give all, main, or some of discriminator generator judge"),
     ],
 )
 def test_players_that_are_not_there_are_told(players, which, told):
@@ -155,17 +157,17 @@ def test_players_that_are_not_there_are_told(players, which, told):
 
 
 def test_a_wrong_player_is_told_before_anything_is_written(config, srresnet_run, tmp_path):
-    settings, build = config("srresnet", tmp_path / "run", start=str(srresnet_run), start_with=("generator",))
-    with pytest.raises(UsageError, match="unknown player in start_with 'generator': allowed: all, model, pictures"):
+    settings, build = config("srresnet", tmp_path / "run", init_from=str(srresnet_run), init_players=("generator",))
+    with pytest.raises(UsageError, match="unknown player in init_players 'generator': allowed: all, main, model"):
         train(settings, build, say=lambda line: None)
     assert not (tmp_path / "run").exists()
-    settings, build = config("srresnet", tmp_path / "run", start_with=("model", "pictures"))
-    with pytest.raises(UsageError, match="start_with is model pictures and nothing looks at it: set start"):
+    settings, build = config("srresnet", tmp_path / "run", init_players=("model", "main"))
+    with pytest.raises(UsageError, match="init_players is model main and nothing looks at it: set init_from"):
         train(settings, build, say=lambda line: None)
 
 
 def test_of_another_network_what_fits_is_taken_and_a_line_tells_the_rest(config, srresnet_run, tmp_path):
-    deeper, build = config("srresnet", tmp_path / "deeper", start=str(srresnet_run))
+    deeper, build = config("srresnet", tmp_path / "deeper", init_from=str(srresnet_run))
     deeper = dataclasses.replace(deeper, blocks=2, hyper=dataclasses.replace(deeper.hyper, learning_rate=0.0))
     lines = []
     state = train(deeper, build, say=lines.append)
@@ -174,9 +176,9 @@ def test_of_another_network_what_fits_is_taken_and_a_line_tells_the_rest(config,
     assert expected.keys() < found.keys()
     for path, leaf in expected.items():
         np.testing.assert_array_equal(found[path], leaf)
-    (line,) = (line for line in lines if line.startswith(f"start {srresnet_run}"))
+    (line,) = (line for line in lines if line.startswith(f"init_from {srresnet_run}"))
     new = found.keys() - expected.keys()
-    assert "arrays taken; anew: " in line and "left" not in line
+    assert "arrays copied; random: " in line and "not used" not in line
     assert all(f"params/{path} (absent there)" in line for path in new)
 
 
@@ -184,20 +186,22 @@ def test_what_is_left_and_what_has_another_shape_is_told():
     array = lambda *shape: {"dtype": "float32", "shape": list(shape)}
     there = {"params/a": array(2), "params/b": array(3, 4), "params/c": array(1)}
     here = {"params/a": array(2), "params/b": array(3, 5)}
-    expected = "start it: 1 of 2 arrays taken (params/a); anew: params/b (float32[3, 4] there); left: params/c"
+    expected = (
+        "init_from it: 1 of 2 arrays copied (params/a); random: params/b (float32[3, 4] there); not used: params/c"
+    )
     assert compare("it", there, here, "") == expected
-    assert compare("it", here, here, "") == "start it: 2 of 2 arrays taken (params/a, params/b)"
+    assert compare("it", here, here, "") == "init_from it: 2 of 2 arrays copied (params/a, params/b)"
     # Many are counted.
     many = {f"params/{i}": array(2) for i in range(5)}
-    assert compare("it", many, many, "") == "start it: 5 of 5 arrays taken"
+    assert compare("it", many, many, "") == "init_from it: 5 of 5 arrays copied"
 
 
 def test_a_start_of_which_nothing_fits_is_refused(config, tmp_path):
     array = {"dtype": "float32", "shape": [2]}
-    told = r"start it has another network: a is float32\[2\] there and absent here, and no array fits"
+    told = r"init_from it has another network: a is float32\[2\] there and absent here, and no array fits"
     with pytest.raises(UsageError, match=f"{told}; do this"):
         compare("it", {"a": array}, {"b": array}, "do this")
-    assert re.fullmatch(f"{told}: all 1 start anew", compare("it", {"a": array}, {"b": array}, ""))
-    settings, build = config("srresnet", tmp_path / "run", start=str(tmp_path))
+    assert re.fullmatch(f"{told}: all 1 stay random", compare("it", {"a": array}, {"b": array}, ""))
+    settings, build = config("srresnet", tmp_path / "run", init_from=str(tmp_path))
     with pytest.raises(UsageError, match=r"it has no config\.json"):
         train(settings, build, say=lambda line: None)

@@ -14,7 +14,7 @@ from jaxgen.runs.open_restorer import open_restorer, told
 from jaxgen.runs.reopen import open_run
 from jaxgen.runs.train import train
 
-QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "picture_every": 0, "evaluate_images": 2}
+QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "sample_every": 0, "evaluate_images": 2}
 IMAGE = np.random.default_rng(0).random((30, 40, 1), np.float32)
 
 

@@ -11,7 +11,7 @@ from jaxgen.evaluation import restoration
 from jaxgen.runs import open_restorer, restorer_scoring
 from jaxgen.runs.train import train
 
-QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "picture_every": 0, "evaluate_images": 2}
+QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "sample_every": 0, "evaluate_images": 2}
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_pictures_made_smaller_stand_beside_their_bicubic_enlargement(load_exper
     config = dataclasses.replace(
         plain,
         run=str(tmp_path / "sr"),
-        picture_every=0,
+        sample_every=0,
         evaluate_images=2,
         data=dataclasses.replace(plain.data, name="digits", size=8, channels=3, fit="resize"),
     )

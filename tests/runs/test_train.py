@@ -181,7 +181,7 @@ def test_one_compilation_a_run(small, steps_per_dispatch, devices, monkeypatch):
         return program._replace(advance=advance)
 
     monkeypatch.setattr(execute, "compile_program", counted)
-    intervals = {"checkpoint_every": 4, "log_every": 4, "evaluate_every": 4, "picture_every": 4}
+    intervals = {"checkpoint_every": 4, "log_every": 4, "evaluate_every": 4, "sample_every": 4}
     options = {"steps_per_dispatch": steps_per_dispatch, "devices": devices} | intervals
     train(config(**options), build, say=lambda line: None)
     assert len(traces) == 1

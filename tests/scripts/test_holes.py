@@ -26,7 +26,7 @@ def test_the_hole_is_in_the_middle(holes):
 
 def test_a_generator_is_measured_beside_the_smoothest_surface(holes, load_experiment, tmp_path):
     module = load_experiment("vae")
-    config = module.Config(steps=1, batch_size=2, tensorboard=False, picture_every=0, run=str(tmp_path / "run"))
+    config = module.Config(steps=1, batch_size=2, tensorboard=False, sample_every=0, run=str(tmp_path / "run"))
     data = dataclasses.replace(config.data, name="digits", size=8, channels=1)
     train(dataclasses.replace(config, data=data), module.build, say=lambda line: None)
     said = []

@@ -15,7 +15,7 @@ ECHO = "import json, sys; print(json.dumps(sys.argv[1:]))"
 REAL = "from jaxgen.commands.main import main; main()"
 ODD = "a b $HOME $(id) $$ `x` 'q' \"r\" \\ @{name} %A"
 QUICK = """--data.name digits --data.size 8 --data.channels 1 --data.fit resize --batch-size 2 --evaluate-images 2
-  --steps 2 --steps-per-dispatch 2 --log-every 2 --checkpoint-every 2 --evaluate-every 0 --picture-every 0 --depth 2
+  --steps 2 --steps-per-dispatch 2 --log-every 2 --checkpoint-every 2 --evaluate-every 0 --sample-every 0 --depth 2
   --width 4 --no-tensorboard"""
 
 
@@ -148,7 +148,7 @@ def test_several_hosts_are_one_training(tmp_path):
     assert job["spec"]["template"]["spec"]["subdomain"] == service["metadata"]["name"] == "gan-mlp"
     assert service["spec"]["selector"] == {"job-name": job["metadata"]["name"]}
     assert service["spec"]["clusterIP"] == "None"
-    place = "--coordinator gan-mlp-0.gan-mlp:8476 --processes 3 --process 2"
+    place = "--coordinator-address gan-mlp-0.gan-mlp:8476 --num-processes 3 --process-id 2"
     made = json.loads(run_container(text, tmp_path, ECHO, 2).stdout)
     assert made == shlex.split(f"train gan_mlp --distributed {place}")
 

@@ -76,14 +76,14 @@ def test_a_network_is_trained_from_the_one_before(shipping, folder, monkeypatch)
     sha256 = shipping.make("denoise_gray", str(folder), folder / "runs", folder, "a test")
     runs = [folder / "runs" / f"denoise_gray{part}" for part in ("-before-1", "-before-2", "")]
     first, before, after = map(open_run, runs)
-    assert [opened.config.start for opened in (first, before, after)] == ["", str(runs[0]), str(runs[1])]
+    assert [opened.config.init_from for opened in (first, before, after)] == ["", str(runs[0]), str(runs[1])]
     monkeypatch.setattr(pretrained, "FOLDER", folder)
     monkeypatch.setitem(pretrained.FILES, "denoise_gray", sha256)
     script = "python experiments/residual_unet.py"
     assert pretrained.read("denoise_gray")[1].command.split(" && ") == [
         f"{script} {words} --run RUN-before-1",
-        f"{script} {words} --seed 1 --start RUN-before-1 --run RUN-before-2",
-        f"{script} {words} --data.turn --start RUN-before-2 --run RUN",
+        f"{script} {words} --seed 1 --init-from RUN-before-1 --run RUN-before-2",
+        f"{script} {words} --data.turn --init-from RUN-before-2 --run RUN",
     ]
     # One step of the average is a small step from where it started.
     first, last = (opened.variables["params"] for opened in (before, after))

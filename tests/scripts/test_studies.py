@@ -11,7 +11,7 @@ import pytest
 from jaxgen.errors import UsageError
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-EXTRA = "--steps 2 --batch-size 8 --evaluate-images 70 --variant plain --no-tensorboard --picture-every 0"
+EXTRA = "--steps 2 --batch-size 8 --evaluate-images 70 --variant plain --no-tensorboard --sample-every 0"
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_every_recipe_is_a_command_that_its_experiment_understands(studies, load
     for recipe in studies[0].RECIPES.values():
         words = studies[1].command(recipe, "DIR", 3, Path("RUN"))
         config = command_line.parse(load_experiment(recipe.experiment).Config, words[1:], "", words[0])
-        assert (config.seed, config.run, config.evaluate_with) == (3, "RUN", recipe.data)
+        assert (config.seed, config.run, config.evaluate_extractor) == (3, "RUN", recipe.data)
         assert config.data.name == recipe.data
         load_experiment(recipe.experiment).build(config)
 

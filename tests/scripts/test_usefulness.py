@@ -23,7 +23,7 @@ def trained(load_experiment, tmp_path_factory):
     def trained(conditional):
         module, run = load_experiment("gan_mlp"), tmp_path_factory.mktemp("runs") / "gan"
         config = module.Config(
-            steps=1, batch_size=4, variant="plain", tensorboard=False, picture_every=0, evaluate_images=4,
+            steps=1, batch_size=4, variant="plain", tensorboard=False, sample_every=0, evaluate_images=4,
             conditional=conditional, run=str(run), data=DIGITS,
         )  # fmt: skip
         train(config, module.build, say=lambda line: None)

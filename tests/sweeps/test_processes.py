@@ -14,7 +14,7 @@ import pytest
 from jaxgen.errors import UsageError
 from jaxgen.sweeps import child, processes, sweep
 
-STEPS = ("--steps", "4", "--evaluate-every", "2", "--checkpoint-every", "2", "--picture-every", "0")
+STEPS = ("--steps", "4", "--evaluate-every", "2", "--checkpoint-every", "2", "--sample-every", "0")
 
 
 def rows(folder):

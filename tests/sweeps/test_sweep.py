@@ -130,7 +130,7 @@ def test_it_is_not_done_again(swept, gan_mlp):
             "unknown metric 'evaluation/pixel_freshet': did you mean evaluation",
         ),
         ({"metric": "evaluation/pixel_freshet"}, (), "generator/loss, "),
-        ({"metric": "evaluation/cfid"}, (), "evaluation/cfid is not written without --evaluate-with"),
+        ({"metric": "evaluation/cfid"}, (), "evaluation/cfid is not written without --evaluate-extractor"),
         ({"metric": "evaluation/cfid"}, (), "or give one of discriminator/fake_logit, "),
         ({"metric": "generator/loss"}, ("--log-every", "2"), "direction of generator/loss is unknown"),
         (

@@ -60,7 +60,7 @@ MORE = {
     ),
     "several codes of binary images": recipe("iwae", latent=3, samples=4, hidden=(8,), data=SMALL),
     "grey levels and free bits": recipe("vae", latent=3, hidden=(8,), likelihood="logistic", data=SMALL, free_bits=0.1),
-    "growing, its block faded in": recipe("growing", width=4, fade_steps=9, start="x", data=MIDDLE),
+    "growing, its block faded in": recipe("growing", width=4, fade_steps=9, init_from="x", data=MIDDLE),
     "attention, filters at right angles": recipe(
         "sagan", width=8, attention=8, data=MIDDLE, remedies=("orthogonal_regularisation",)
     ),

@@ -56,9 +56,8 @@ class Process:
     """One of the processes, and what it says."""
 
     def __init__(self, run, number, port, words, reads):
-        options = (
-            f"--run {run} --devices 4 --distributed --coordinator 127.0.0.1:{port} --processes 2 --process {number}"
-        )
+        place = f"--coordinator-address 127.0.0.1:{port} --num-processes 2 --process-id {number}"
+        options = f"--run {run} --devices 4 --distributed {place}"
         self.reads = Path(f"{run}-reads-{number}")
         plain = {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
         told = {"PYTHONPATH": os.pathsep.join(sys.path), "TOY_READS": str(self.reads) if reads else ""}
@@ -120,7 +119,7 @@ def restore(run, like):
 
 def test_two_processes_end_where_one_does_and_each_reads_its_share(toy, streamed, start_two, tmp_path):
     run, steps = tmp_path / "two", 12
-    intervals = ["--checkpoint-every", "5", "--log-every", "4", "--evaluate-every", "6", "--picture-every", "6"]
+    intervals = ["--checkpoint-every", "5", "--log-every", "4", "--evaluate-every", "6", "--sample-every", "6"]
     words = f"--data.name folder --data.dir {streamed.dir} --data.memory 0 --batch-size {BATCH} --steps {steps}".split()
     two = start_two(run, *words, *intervals, reads=True)
     assert [process.finish() for process in two] == [(0, []), (0, [])]
@@ -134,7 +133,7 @@ def test_two_processes_end_where_one_does_and_each_reads_its_share(toy, streamed
     assert [line["step"] for line in history] == [4, 6, 8, 12, 12]
     assert restored.metrics["evaluation/error"] == history[-1]["evaluation/error"]
     assert sorted(path.name for path in (run / "samples").iterdir()) == ["decoded-00000006.png", "decoded-00000012.png"]
-    assert json.loads((run / "config.json").read_text())["config"]["process"] == 0
+    assert json.loads((run / "config.json").read_text())["config"]["process_id"] == 0
 
     count = len(data.load(streamed))
     places = execute.shard(np.arange(BATCH), 1, 4).reshape(2, -1)
@@ -149,7 +148,7 @@ def test_stopped_and_lost_processes_end_all_and_any_number_goes_on(toy, start_tw
     """One process begins, two go on until a signal, a kill and a kill of the first one, and one process ends it."""
     run, step = tmp_path / "run", 4
     train_alone(toy, run, step)
-    intervals = f"--steps {FOR_EVER} --checkpoint-every {EVERY} --picture-every 0 --evaluate-every 0".split()
+    intervals = f"--steps {FOR_EVER} --checkpoint-every {EVERY} --sample-every 0 --evaluate-every 0".split()
 
     def until(victim, signum):
         two = start_two(run, "--batch-size", BATCH, *intervals)
@@ -217,12 +216,18 @@ def test_a_device_that_was_used_before_is_told():
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"coordinator": "a:1"}, "coordinator is a:1 and nothing looks at it: set distributed"),
+        ({"coordinator_address": "a:1"}, "coordinator_address is a:1 and nothing looks at it: set distributed"),
         ({"heartbeat_timeout": 5}, "heartbeat_timeout is 5 and nothing looks at it: set distributed"),
-        ({"distributed": True, "coordinator": "a:1"}, "processes and process not given: give all of coordinator"),
-        ({"distributed": True, "coordinator": "a:1", "processes": 2, "process": 2}, "process is 2 of 2 processes"),
         (
-            {"distributed": True, "coordinator": "a:1", "processes": 2, "process": 0, "devices": 3},
+            {"distributed": True, "coordinator_address": "a:1"},
+            "num_processes and process_id not given: give all of coordinator_address",
+        ),
+        (
+            {"distributed": True, "coordinator_address": "a:1", "num_processes": 2, "process_id": 2},
+            "process_id is 2 of 2 processes",
+        ),
+        (
+            {"distributed": True, "coordinator_address": "a:1", "num_processes": 2, "process_id": 0, "devices": 3},
             "3 devices do not divide over 2 processes",
         ),
         ({"distributed": True, "heartbeat_timeout": 0}, "heartbeat_timeout is 0: give at least 1"),

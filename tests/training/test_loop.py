@@ -122,7 +122,7 @@ def test_everything_happens_when_it_should(go, advances, toy, tmp_path):
         return {"samples": jnp.full((4, 8, 8, 1), 0.5)}
 
     go(advances[1], evaluate=evaluate, pictures=pictures, progress=progress, steps=10, log_every=3, evaluate_every=4,
-       picture_every=5)  # fmt: skip
+       sample_every=5)  # fmt: skip
     assert (measured, drawn) == ([4, 8, 10], [5, 10])
     assert [line["step"] for line in history(tmp_path / "run")] == [3, 4, 6, 8, 9, 10]
     assert [step for step, _ in progress.seen] == list(range(1, 11))
@@ -220,7 +220,7 @@ def test_a_finite_loss_and_an_infinite_gradient_publish_nothing(go, toy, tmp_pat
 def test_pictures_of_a_state_that_is_not_finite_stop_the_run(go, toy):
     pictures = lambda state: {"samples": state.params["model"]["dense"]["kernel"].reshape(2, 1, 1, 1)}
     with pytest.raises(NonFiniteError, match=r"samples .* step 2"):
-        go(toy.make_advance(1, poison_gradient_at=2), pictures=pictures, steps=8, picture_every=2)
+        go(toy.make_advance(1, poison_gradient_at=2), pictures=pictures, steps=8, sample_every=2)
 
 
 def test_an_evaluation_that_is_not_finite_stops_nothing(go, advances, tmp_path):
@@ -261,7 +261,7 @@ def test_a_signal_in_the_last_step_lets_the_run_end(go, advances, tmp_path):
         ({"steps": 10, "steps_per_dispatch": 4}, "steps is 10"),
         ({"steps": 12, "log_every": 6, "steps_per_dispatch": 4}, "log_every is 6"),
         ({"steps": 12, "checkpoint_every": 3, "steps_per_dispatch": 2}, "checkpoint_every is 3"),
-        ({"steps": 12, "picture_every": 5, "steps_per_dispatch": 2}, "picture_every is 5"),
+        ({"steps": 12, "sample_every": 5, "steps_per_dispatch": 2}, "sample_every is 5"),
         ({"steps": 12, "evaluate_every": 1, "steps_per_dispatch": 2}, "evaluate_every is 1"),
         ({"steps": 12, "steps_per_dispatch": 0}, "steps_per_dispatch is 0"),
         ({"steps": -1}, "steps is -1"),
