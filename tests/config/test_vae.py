@@ -252,29 +252,29 @@ def test_what_cannot_be_encoded_is_told(run, generator, pictures, tmp_path, chan
 
 
 def test_codes_are_not_replaced_and_not_taken_from_another_run(run, configure, pictures, tmp_path):
-    codes = tmp_path / "codes.npz"
-    codes.encode_files(run, [pictures], codes, say=silent)
+    file = tmp_path / "codes.npz"
+    codes.encode_files(run, [pictures], file, say=silent)
     with pytest.raises(UsageError, match="is there already"):
-        codes.encode_files(run, [pictures], codes, say=silent)
+        codes.encode_files(run, [pictures], file, say=silent)
     other = tmp_path / "other"
     train(*configure("vae", other, steps=1, **SMALL), say=silent)
     with pytest.raises(UsageError, match=r"other variables made, at step 400, and .* is at step 1: give the run"):
-        codes.decode_file(other, codes, tmp_path / "out", say=silent)
+        codes.decode_file(other, file, tmp_path / "out", say=silent)
     # Of the same step and size, but not averaged, or of another run.
     with pytest.raises(UsageError, match=r"at step 400, and .* is at step 400: give .* --no-ema as they were then"):
-        codes.decode_file(run, codes, tmp_path / "out", ema=False, say=silent)
+        codes.decode_file(run, file, tmp_path / "out", ema=False, say=silent)
     train(*configure("vae", tmp_path / "seeded", steps=1, seed=1, **SMALL), say=silent)
-    codes.encode_files(other, [pictures], codes, overwrite=True, say=silent)
+    codes.encode_files(other, [pictures], file, overwrite=True, say=silent)
     with pytest.raises(UsageError, match="other variables made, at step 1"):
-        codes.decode_file(tmp_path / "seeded", codes, tmp_path / "out", say=silent)
+        codes.decode_file(tmp_path / "seeded", file, tmp_path / "out", say=silent)
     assert not (tmp_path / "out").exists()
-    with np.load(codes) as file:
-        np.savez(codes, **{name: file[name] for name in file if name != "digest"})
+    with np.load(file) as loaded:
+        np.savez(file, **{name: loaded[name] for name in loaded if name != "digest"})
     with pytest.raises(UsageError, match=r"no file of codes as `jaxgen encode` writes it \(KeyError\)"):
-        codes.decode_file(other, codes, tmp_path / "out", say=silent)
-    codes.write_bytes(codes.read_bytes()[:50])
+        codes.decode_file(other, file, tmp_path / "out", say=silent)
+    file.write_bytes(file.read_bytes()[:50])
     with pytest.raises(UsageError, match="is no file of codes as `jaxgen encode` writes it"):
-        codes.decode_file(run, codes, tmp_path / "out", say=silent)
+        codes.decode_file(run, file, tmp_path / "out", say=silent)
 
 
 def test_names_in_a_file_of_codes_stay_in_the_folder(run, tmp_path):

@@ -91,7 +91,7 @@ def test_what_is_mended_goes_over_into_what_stays():
 
 
 def test_a_network_that_is_not_there_is_told(monkeypatch):
-    monkeypatch.setattr(inference.restorers, "FILES", {"denoise_gray": ""})
+    monkeypatch.setattr(inference.pretrained, "FILES", {"denoise_gray": ""})
     with pytest.raises(
         UsageError, match=r"needs the network denoise_color, .*\(it has denoise_gray\).*--network takes"
     ):
