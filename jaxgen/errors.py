@@ -1,34 +1,53 @@
-"""Mistakes that a user can correct, told in one line."""
+"""Errors that a user can correct, each one line."""
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-LISTED = 12
+MAX_LISTED = 12
+"""Names above which an error that suggests near names leaves out the list of allowed ones."""
 
 
 class UsageError(ValueError):
-    """What was given, what is allowed and what to do, in one line. Commands print it and exit with status 2."""
+    """An error that the user can correct: one line with what was given, what is allowed and what to do.
+
+    Commands print it and exit with status 2.
+    """
 
 
 class UnfinishedError(Exception):
-    """Some of what was asked for failed, and the rest is done; the message, one line, says what."""
+    """Some of several items failed and the others are done. The message, one line, names those that failed."""
 
 
-def unknown(kind: str, given: str, allowed: Iterable[str], *, most: int = LISTED) -> UsageError:
-    """Returns the error for a name that is not one of those allowed, with the nearest of them first.
-
-    Where there are near ones, a list of more than `most` is left out.
+def unknown(kind: str, given: str, allowed: Iterable[str], *, max_listed: int = MAX_LISTED) -> UsageError:
+    """Returns the error for a name that is not allowed. The message suggests the nearest allowed names.
 
     Args:
-      kind: what is named, as in "data set" or "loss".
+      kind: what the name is of, for example "data set" or "loss".
       given: the name that was given.
-      allowed: every name that would have been accepted.
-      most: how many are listed beside near ones.
+      allowed: all allowed names.
+      max_listed: the message lists all allowed names if there is no near one, or if they are at most so many.
     Returns:
       UsageError, to be raised by the caller.
     """
     allowed = sorted(allowed)
     near = difflib.get_close_matches(given, allowed, n=3)
     hint = f"did you mean {' or '.join(near)}?" if near else ""
-    listed = "" if near and len(allowed) > most else f"allowed: {', '.join(allowed)}"
+    listed = "" if near and len(allowed) > max_listed else f"allowed: {', '.join(allowed)}"
     return UsageError(f"unknown {kind} {given!r}: {' '.join(filter(None, (hint, listed)))}")
+
+
+@contextlib.contextmanager
+def requires(extra: str, feature: str) -> Iterator[None]:
+    """A context for imports of optional dependencies.
+
+    Args:
+      extra: name of the extra of this package that installs them.
+      feature: what needs them, the subject of the message, for example "a sweep".
+    Raises:
+      UsageError: if a module is not installed. The message names the module and the command that installs the extra.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(f"{feature} needs {error.name}: pip install 'jaxgen[{extra}]'") from error

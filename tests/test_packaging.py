@@ -13,7 +13,7 @@ import pytest
 from jaxgen.runs.scripts import installed_experiments, load_script
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("jaxgen", "experiments", "pyproject.toml", "setup.py", "README.md", "LICENSE")
+SOURCES = ("jaxgen", "experiments", "pyproject.toml", "setup.py", "README.md", "LICENSE", "LICENSES.md")
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import numpy as np
 
 from jaxgen.data import order
 from jaxgen.data.records import Records, gather
+from jaxgen.errors import requires
 
 THREADS = 8
 READ_AHEAD = 16  # batches
@@ -59,7 +60,8 @@ class Stream:
 
     def seek(self, step: int) -> None:
         """Reads ahead from another step."""
-        import grain
+        with requires("data", "a data set larger than data.memory"):
+            import grain
 
         if self.batches is not None:
             self.batches.close()

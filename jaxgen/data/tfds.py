@@ -75,15 +75,19 @@ def find(name: str, folder: str) -> Any:
 
     It is made from the files alone: a builder made from its code would ask the network about a set that is not there.
     """
-    import tensorflow_datasets as tfds
-    from tensorflow_datasets.core.read_only_builder import builder_from_files
+    try:
+        import tensorflow_datasets as tfds
+        from tensorflow_datasets.core.read_only_builder import builder_from_files
+    except ModuleNotFoundError as error:
+        needs = f"; the data sets of TensorFlow Datasets need {error.name}: pip install 'jaxgen[data]'"
+        raise unknown_set(name, (), needs) from error
 
     known = tfds.list_builders(with_community_datasets=False)
     try:
         return builder_from_files(name, data_dir=folder or None)
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
         if base(name) not in known:
-            raise unknown_set(name, known) from error
+            raise unknown_set(name, known, f", and the {len(known)} of TFDS") from error
     if folder and not os.path.isdir(folder):
         raise UsageError(f"no folder {folder!r}: give dir the folder under which TFDS prepared {name}")
     raise UsageError(f"{name} is not prepared under {folder or 'the folder of TFDS'}: {how_to_prepare(name, folder)}")
@@ -104,11 +108,17 @@ def base(name: str) -> str:
     return name.partition("/")[0].partition(":")[0]
 
 
-def unknown_set(name: str, known: Sequence[str]) -> UsageError:
-    """Returns the error for a name that nothing goes by, with the nearest of those that something does."""
+def unknown_set(name: str, known: Sequence[str], others: str) -> UsageError:
+    """Returns the error for an unknown data set, with the nearest names.
+
+    Args:
+      name: the name that was given.
+      known: names of TensorFlow Datasets.
+      others: end of the message: what is allowed apart from the sources of this package.
+    """
     near = difflib.get_close_matches(name, [*OTHERS, *known], n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return UsageError(f"unknown data set {name!r}: {hint}allowed: {', '.join(OTHERS)}, and the {len(known)} of TFDS")
+    return UsageError(f"unknown data set {name!r}: {hint}allowed: {', '.join(OTHERS)}{others}")
 
 
 def how_to_prepare(name: str, folder: str) -> str:

@@ -2,12 +2,10 @@
 
 import warnings
 
-from jaxgen.errors import UsageError
+from jaxgen.errors import requires
 
-try:
+with requires("sweep", "a sweep"):
     import optuna
-except ImportError as error:
-    raise UsageError("a sweep needs Optuna: pip install 'jaxgen[sweep]'") from error
 
 # A person follows the sweep's own lines; what is experimental of Optuna's is its signs of life, which tests cover here.
 optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -82,7 +82,7 @@ def choose_metric(options: Options, prepared: Prepared) -> tuple[str, Direction]
                 f"{metric} is not written without --evaluate-extractor, as in --evaluate-extractor auto: set it, or "
                 f"give one of {', '.join(sorted(written))}"
             )
-        raise unknown("metric", metric, written, most=len(written))
+        raise unknown("metric", metric, written, max_listed=len(written))
     if metric in trained and (not config.log_every or rounds(config) % config.log_every):
         raise UsageError(f"{metric} is written every {config.log_every} steps: set --log-every {rounds(config)}")
     if options.direction:

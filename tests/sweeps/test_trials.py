@@ -293,4 +293,4 @@ def test_without_optuna_a_sweep_says_what_to_install(experiments, tmp_path):
     """)
     words = [sys.executable, "-c", script, str(experiments / "gan_mlp.py")]
     ended = subprocess.run(words, check=False, capture_output=True, text=True, cwd=tmp_path, env=os.environ)
-    assert (ended.returncode, ended.stderr.strip()) == (2, "jaxgen: a sweep needs Optuna: pip install 'jaxgen[sweep]'")
+    assert (ended.returncode, ended.stderr.strip()) == (2, "jaxgen: a sweep needs optuna: pip install 'jaxgen[sweep]'")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from jaxgen.errors import UsageError
+from jaxgen.errors import requires
 
 
 class Tracker(Protocol):
@@ -75,7 +75,8 @@ class WeightsAndBiases:
     """One run there for one run folder here, also when it is resumed. Needs wandb."""
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
-        import wandb
+        with requires("wandb", "--wandb"):
+            import wandb
 
         identity = folder / "wandb.id"
         if not identity.exists():
@@ -117,8 +118,5 @@ def open_trackers(
         except ImportError:
             say("tensorboardX is not installed: metrics go to metrics.jsonl alone")
     if wandb:
-        try:
-            trackers.append(WeightsAndBiases(folder, config))
-        except ImportError as error:
-            raise UsageError("wandb is not installed: pip install wandb, or train without it") from error
+        trackers.append(WeightsAndBiases(folder, config))
     return trackers

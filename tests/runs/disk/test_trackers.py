@@ -103,7 +103,7 @@ def test_wandb_is_one_run_for_one_folder(tmp_path, monkeypatch):
 
 def test_wandb_asked_for_and_missing_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)
-    with pytest.raises(UsageError, match="pip install wandb"):
+    with pytest.raises(UsageError, match=r"pip install 'jaxgen\[wandb\]'"):
         RunFolder.open(tmp_path, CONFIG, wandb=True)
     with RunFolder.open(tmp_path, CONFIG):
         pass
