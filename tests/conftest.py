@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 import pytest
+from jax.extend.core import subjaxprs
 
 from jaxgen.runs.scripts import load_script
 
@@ -87,6 +88,16 @@ def torch_with_vision():
 def torch_fidelity(torch_with_vision):
     """Returns a function from a module's name in torch-fidelity to torch and that module."""
     return lambda name: (torch_with_vision, importlib.import_module(f"torch_fidelity.{name}"))
+
+
+@pytest.fixture(scope="session")
+def operations():
+    """Returns a function from a traced program to the names of its operations and of those of inner programs."""
+
+    def names(jaxpr):
+        return {equation.primitive.name for equation in jaxpr.eqns}.union(*map(names, subjaxprs(jaxpr)))
+
+    return lambda closed: names(closed.jaxpr)
 
 
 class Description(NamedTuple):

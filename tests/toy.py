@@ -18,6 +18,7 @@ import optax
 from jax import lax
 
 from jaxgen.training.state import Selection, TrainState
+from jaxgen.training.step_metrics import stack_metrics
 
 SELECTION = Selection("evaluation/distance", direction="minimize")
 
@@ -57,7 +58,10 @@ def step(state, _, *, poison_loss_at=None, poison_gradient_at=None):
 
 
 def make_advance(steps_per_dispatch=1, **poison):
-    run = lambda state: lax.scan(partial(step, **poison), state, None, steps_per_dispatch)
+    def run(state):
+        state, metrics = lax.scan(partial(step, **poison), state, None, steps_per_dispatch)
+        return state, stack_metrics(metrics)
+
     compiled = jax.jit(run, donate_argnums=0)
     return lambda state, first: compiled(state)
 

@@ -14,6 +14,7 @@ from jaxgen.training.schedules import make_learning_rate
 
 Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
 Shape = Literal["constant", "linear", "cosine"]
+Parallel = Literal["shard_map", "pmap"]
 
 
 class Effect(NamedTuple):
@@ -96,6 +97,9 @@ class Config:
     devices: int = 0
     """Devices over which a batch is spread, of all processes together; 0: every accelerator, or one CPU device of each
     process. A CPU simulates any number."""
+    parallel: Parallel = "shard_map"
+    """How a batch is spread over devices: jit of shard_map over a mesh, or pmap (of one process), which computes the
+    same and which JAX keeps in maintenance mode."""
     distributed: bool = False
     """Train together with other processes, on any number of hosts, that are started with the same options; the run
     folder must lie where all of them see it. Slurm, Kubernetes, Open MPI and TPU pods tell the rest by themselves."""
@@ -130,6 +134,7 @@ class Config:
             "set distributed",
             lambda config: config.distributed,
         ),
+        Effect(("parallel",), "leave distributed out", lambda config: not config.distributed),
         Effect(("init_players",), "set init_from", lambda config: config.init_from != ""),
         Effect(
             ("hyper.learning_rate_final", "hyper.schedule_steps"),
@@ -156,6 +161,7 @@ CHANGEABLE = frozenset(
         "evaluate_extractor",
         "steps_per_dispatch",
         "devices",
+        "parallel",
         "distributed",
         "coordinator_address",
         "num_processes",

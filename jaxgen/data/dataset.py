@@ -1,9 +1,7 @@
-"""A set of images: batches as a pure function of (seed, step), and what training consumes."""
+"""A set of images: batches as a pure function of (seed, step), and the feed of a training run."""
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,36 +10,24 @@ from jax import Array
 
 from jaxgen.data import order, transforms
 from jaxgen.data.config import Config
+from jaxgen.data.feed import Batch, Feed, PyTree
 from jaxgen.data.records import PICTURES, Records
 from jaxgen.data.stacked import compose, draw_indices
 from jaxgen.data.streaming import Steps, Stream
 from jaxgen.errors import UsageError
 
-Batch = dict[str, Array]
-PyTree = Any
-
-
-class Source(NamedTuple):
-    """What training consumes: data that reach the device, and the part of them that one step takes.
-
-    Attributes:
-      fetch: (first_step, steps) -> payload for these steps. In memory: every stored image, on the device, the same
-        object each time. Streamed: {"image": uint8[steps, batch, height, width, channel], …} on the host, read ahead.
-      select: (payload, step, k, positions) -> this device's examples of one step. Pure, runs inside the compiled step.
-        `step` is the run's step, int32[]; `k` the index of the step within the payload; `positions` int32[n] the places
-        in the global batch that this device takes.
-      streamed: whether the payload's batch axis is laid out over the devices. Each device then has the examples at
-        `positions`, and no others, in that order.
-    """
-
-    fetch: Callable[[int, int], PyTree]
-    select: Callable[[PyTree, Array, Array, Array], Batch]
-    streamed: bool
-
 
 @dataclass(frozen=True)
 class Selection:
-    """What tells one step's examples from the payload, all of it static in a compiled step."""
+    """Takes one step's examples from a payload. All fields are static in a compiled step.
+
+    Attributes:
+      config: how images come into a batch.
+      count: number of stored images.
+      batch: images a step.
+      streamed: whether a payload holds the examples of its steps and no others.
+      stack: how many stored images make one image of a batch, see `Dataset`.
+    """
 
     config: Config
     count: int
@@ -50,15 +36,15 @@ class Selection:
     stack: int
 
     def __call__(self, payload: PyTree, seed: Array, step: Array, k: Array, positions: Array) -> Batch:
-        """Returns the examples at `positions` of one step; see `Source.select`. `seed` is the order's, uint32[]."""
+        """Returns the examples at `positions` of one step; see `Feed.select`. `seed` is the order's, uint32[]."""
         seed = jnp.asarray(seed, jnp.uint32)
-        epoch, place = order.locate(step, positions, self.batch, self.count)
+        epoch, position = order.locate(step, positions, self.batch, self.count)
         take = lambda index: {name: x.at[index].get(mode="promise_in_bounds") for name, x in payload.items()}
         if self.stack > 1:
-            stored = compose([take(index) for index in draw_indices(place, seed, epoch, self.count, self.stack)])
+            stored = compose([take(index) for index in draw_indices(position, seed, epoch, self.count, self.stack)])
         else:
-            stored = take(k if self.streamed else order.indices(place, seed, epoch, self.count))
-        draws = transforms.example_draws(seed, epoch, place)
+            stored = take(k if self.streamed else order.permute(position, seed, epoch, self.count))
+        draws = transforms.example_draws(seed, epoch, position)
         pictures = {name: stored[name] for name in PICTURES if name in stored}
         return stored | {name: transforms.apply(x, draws, self.config) for name, x in pictures.items()}
 
@@ -117,20 +103,20 @@ class Dataset:
         return compiled_selection(self.selection(size), payload, jnp.uint32(seed), jnp.int32(step), 0, positions)
 
     def selection(self, batch: int) -> Selection:
-        """Returns what tells the examples of a step of `batch` images."""
+        """Returns what takes the examples of a step of `batch` images from a payload."""
         if batch < 1:
             raise UsageError(f"a batch of {batch} images: give 1 or more")
         return Selection(self.config, len(self), batch, streamed=self.records is not None, stack=self.stack)
 
-    def source(self, batch: int, places: np.ndarray | None = None) -> Source:
-        """Returns what training consumes for `batch` images a step, in the order of `config.seed`.
+    def feed(self, batch: int, positions: np.ndarray | None = None) -> Feed:
+        """Returns the feed of a training run with `batch` images a step, in the order of `config.seed`.
 
         Args:
           batch: images a step.
-          places: which of them a streamed set reads, int[n], in that order; None: all.
+          positions: which of them a streamed set reads, int[n], in that order; None: all.
         """
         selection, seed = self.selection(batch), np.uint32(self.config.seed)
         select = lambda payload, step, k, positions: selection(payload, seed, step, k, positions)
-        if selection.streamed:
-            return Source(Stream(self.records, self.config.seed, batch, places).fetch, select, streamed=True)
-        return Source(lambda first_step, steps: self.on_device, select, streamed=False)
+        if self.records is not None:
+            return Feed(Stream(self.records, self.config.seed, batch, positions).fetch, select, streamed=True)
+        return Feed(lambda first_step, steps: self.on_device, select, streamed=False)

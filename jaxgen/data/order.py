@@ -1,18 +1,21 @@
 """The order of images: every image once an epoch, at a cost that does not depend on how many there are.
 
 A global position is step · batch + position in the batch. Its quotient by the number of images is the epoch, its
-remainder the place in the epoch, and the image at that place is given by a keyed permutation, a Feistel network:
-O(batch) integer operations, where shuffling would sort the whole set. A batch may cross the end of an epoch, or hold
-several.
+remainder the position in the epoch, and the image at that position is given by a keyed permutation: O(batch) integer
+operations, where shuffling would sort the whole set. A batch may cross the end of an epoch, or hold several.
 
-The network permutes a rectangle hardly larger than the set, so that few places fall outside (25 of 60 025 for 60 000
-images); those are permuted again until they fall inside.
+The permutation has a fixed number of passes and no loop whose length depends on data: a GPU would have to ask its host
+before every iteration of such a loop. Each pass is one to one on [0, count), so that nothing ever falls outside:
+  1. Two rounds of a Feistel network permute the largest rectangle of ⌊√count⌋ columns that fits into [0, count).
+  2. One swap-or-not round exchanges x and (key − x) mod count for a random half of these pairs. A Feistel network of
+     few positions makes only some permutations (of a 3 × 3 rectangle only even ones); with swaps it makes all of them.
+  3. A random rotation of [0, count) moves positions that the rectangle left out into it.
 
 All of it is integer arithmetic modulo 2³²: the same bits on every backend, under every transformation, and in NumPy.
 
-References: Black and Rogaway 2002, "Ciphers with arbitrary finite domains" (cycle walking, generalised Feistel
-network). Appleby 2011, MurmurHash3 (`fmix32`). Steele, Lea, Flood 2014, "Fast splittable pseudorandom number
-generators" (the golden gamma).
+References: Black and Rogaway 2002, "Ciphers with arbitrary finite domains" (generalised Feistel network). Hoang,
+Morris, Rogaway 2012, "An enciphering scheme based on a card shuffle" (swap-or-not). Appleby 2011, MurmurHash3
+(`fmix32`). Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators" (the golden gamma).
 """
 
 import math
@@ -25,8 +28,10 @@ from jax import Array, lax
 # Either np.ndarray or jax.Array: both wrap around in uint32.
 Words = Any
 
-ROUNDS = 8  # with fewer, the orders of four images are not equally likely
-LARGEST_COUNT = 2**30
+ORDER_VERSION = 2
+"""Changes whenever the same seed gives another order. A run records it and is resumed only in its own order."""
+PASSES = 4  # with fewer, the orders of few images are not equally likely
+LARGEST_COUNT = 2**31
 GOLDEN_GAMMA = np.uint32(0x9E3779B9)
 
 
@@ -42,50 +47,48 @@ def absorb(digest: Words, word: Words) -> Words:
     return mix((digest + GOLDEN_GAMMA) ^ word)
 
 
-def permute(place: Words, seed: Words, epoch: Words, count: int) -> Words:
-    """Returns one turn of the Feistel network, a permutation of the smallest rectangle that holds [0, count).
+def select(condition: Words, yes: Words, no: Words) -> Words:
+    """Returns uint32 `yes` where the condition holds and `no` elsewhere, of NumPy or JAX arrays alike."""
+    return no + (yes - no) * condition.astype(np.uint32)
+
+
+def add_modulo(a: Words, b: Words, count: np.uint32) -> Words:
+    """Returns (a + b) mod count of uint32 words; a is below `count`, b at most `count`, and `count` at most 2³¹."""
+    total = a + b
+    return total - count * (total >= count).astype(np.uint32)
+
+
+def permute(position: Words, seed: Words, epoch: Words, count: int) -> Words:
+    """Returns the index of the image at each position of its epoch.
 
     Args:
-      place: uint32[n], below the rectangle's area.
-      seed: uint32[] or uint32[1].
+      position: uint32[n], in the epoch, below `count`.
+      seed: uint32[] or uint32[1], of the data's order.
       epoch: uint32[n].
-      count: number of images.
+      count: number of images, at most 2³¹.
     Returns:
-      uint32[n], below the rectangle's area.
+      uint32[n], below `count`: over all the positions of one epoch, a permutation.
     """
-    width = math.isqrt(count - 1) + 1
-    height = -(-count // width)
-    row, column = place // width, place % width
+    width = np.uint32(math.isqrt(count))
+    height, total = np.uint32(count) // width, np.uint32(count)
     key = absorb(mix(seed), epoch)
-    for _ in range(ROUNDS // 2):
-        row = (row + absorb(key, column) % height) % height
-        column = (column + absorb(key + GOLDEN_GAMMA, row) % width) % width
-        key = key + GOLDEN_GAMMA + GOLDEN_GAMMA
-    return row * width + column
+    for _ in range(PASSES):
+        keys = [key := key + GOLDEN_GAMMA for _ in range(5)]
+
+        row, column = position // width, position % width
+        row = (row + absorb(keys[0], column) % height) % height
+        column = (column + absorb(keys[1], row) % width) % width
+        position = select(position < width * height, row * width + column, position)
+
+        partner = add_modulo(mix(keys[2]) % total, total - position, total)
+        larger = select(position > partner, position, partner)
+        position = select(absorb(keys[3], larger) >> 31 == 1, partner, position)
+
+        position = add_modulo(position, mix(keys[4]) % total, total)
+    return position
 
 
-def indices(place: Array, seed: Array, epoch: Array, count: int) -> Array:
-    """Returns the image at each place of its epoch.
-
-    Args:
-      place: uint32[n], below `count`.
-      seed: uint32[], of the data's order.
-      epoch: uint32[n].
-      count: number of images, at most 2³⁰.
-    Returns:
-      uint32[n], below `count`: over all the places of one epoch, a permutation.
-    Reference: Black and Rogaway 2002, cycle walking.
-    """
-
-    def walk(state: tuple[Array, Array]) -> tuple[Array, Array]:
-        at, outside = state
-        at = jnp.where(outside, permute(at, seed, epoch, count), at)
-        return at, at >= count
-
-    return lax.while_loop(lambda state: state[1].any(), walk, (place, jnp.full(place.shape, True)))[0]
-
-
-def locate(step: Array, positions: Array, batch: int, count: int) -> tuple[Array, Array]:
+def locate(step: Array, in_batch: Array, batch: int, count: int) -> tuple[Array, Array]:
     """Returns the quotient and the remainder of step · batch + position by the number of images, without overflow.
 
     The product needs 63 bits. The step's bits are weighted instead, each with the quotient and remainder of batch · 2ᵇ,
@@ -93,47 +96,47 @@ def locate(step: Array, positions: Array, batch: int, count: int) -> tuple[Array
 
     Args:
       step: integer[], from 0 to 2³² - 1.
-      positions: integer[n], places in the batch, below `batch`.
+      in_batch: integer[n], positions in the batch, below `batch`.
       batch: images a step.
-      count: number of images, at most 2³⁰.
+      count: number of images, at most 2³¹.
     Returns:
-      (epoch, place), both uint32[n]; the epoch modulo 2³².
+      (epoch, position in the epoch), both uint32[n]; the epoch modulo 2³².
+    Raises:
+      ValueError: if there are no images, or too many.
     """
     if not 0 < count <= LARGEST_COUNT:
-        raise ValueError(f"{count} images cannot be ordered: between 1 and 2³⁰ can")
+        raise ValueError(f"{count} images cannot be ordered: between 1 and 2³¹ can")
+
+    total = np.uint32(count)
 
     def add(a: tuple[Array, Array], b: tuple[Array, Array]) -> tuple[Array, Array]:
-        place = a[1] + b[1]
-        carry = place >= count
-        return a[0] + b[0] + carry.astype(jnp.uint32), jnp.where(carry, place - count, place)
+        position = a[1] + b[1]
+        carry = (position >= total).astype(jnp.uint32)
+        return a[0] + b[0] + carry, position - total * carry
 
     weights = [divmod(batch << bit, count) for bit in range(32)]
     epochs = np.array([epoch % 2**32 for epoch, _ in weights], np.uint32)
-    places = np.array([place for _, place in weights], np.uint32)
+    positions = np.array([position for _, position in weights], np.uint32)
     bits = (jnp.asarray(step).astype(jnp.uint32) >> np.arange(32, dtype=np.uint32)) & np.uint32(1)
-    start = lax.reduce((bits * epochs, bits * places), (np.uint32(0), np.uint32(0)), add, (0,))
-    positions = positions.astype(jnp.uint32)
-    return add(start, (positions // count, positions % count))
+    start = lax.reduce((bits * epochs, bits * positions), (np.uint32(0), np.uint32(0)), add, (0,))
+    in_batch = in_batch.astype(jnp.uint32)
+    return add(start, (in_batch // total, in_batch % total))
 
 
 def window(seed: int, first_step: int, steps: int, batch: int, count: int) -> np.ndarray:
-    """Returns the images of several steps, computed on the host: the same as `locate` and `indices` give on a device.
+    """Returns the images of several steps, computed on the host: the same as `locate` and `permute` give on a device.
 
     Args:
       seed: of the data's order, from 0 to 2³² - 1.
       first_step: the first step.
       steps: number of steps.
       batch: images a step.
-      count: number of images, at most 2³⁰.
+      count: number of images, at most 2³¹.
     Returns:
       int64[steps, batch], below `count`.
     """
-    first = first_step * batch
-    start_epoch, start_place = divmod(first, count)
-    epoch, place = np.divmod(start_place + np.arange(steps * batch, dtype=np.uint64), np.uint64(count))
-    epoch, place = ((epoch + np.uint64(start_epoch % 2**32)) % 2**32).astype(np.uint32), place.astype(np.uint32)
-    key = np.array([seed], np.uint32)
-    index = permute(place, key, epoch, count)
-    while np.any(index >= count):
-        index = np.where(index < count, index, permute(index, key, epoch, count))
+    first_epoch, first_position = divmod(first_step * batch, count)
+    epoch, position = np.divmod(first_position + np.arange(steps * batch, dtype=np.uint64), np.uint64(count))
+    epoch = ((epoch + np.uint64(first_epoch % 2**32)) % 2**32).astype(np.uint32)
+    index = permute(position.astype(np.uint32), np.array([seed], np.uint32), epoch, count)
     return index.astype(np.int64).reshape(steps, batch)

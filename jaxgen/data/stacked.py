@@ -22,20 +22,20 @@ BASE = 10
 CLASSES = BASE**DIGITS
 
 
-def draw_indices(place: Array, seed: Array, epoch: Array, count: int, stack: int) -> list[Array]:
-    """Returns, for each channel, which digit is at each place of its epoch.
+def draw_indices(position: Array, seed: Array, epoch: Array, count: int, stack: int) -> list[Array]:
+    """Returns, for each channel, the index of the digit at each position of its epoch.
 
     Args:
-      place: uint32[n], below `count`.
+      position: uint32[n], in the epoch, below `count`.
       seed: uint32[], the data's.
       epoch: uint32[n].
       count: number of digits.
       stack: number of channels.
     Returns:
-      uint32[n] for each channel; each is a permutation over the places of an epoch.
+      uint32[n] for each channel; each is a permutation over the positions of an epoch.
     """
     seeds = [seed, *(order.absorb(order.mix(seed), jnp.uint32(channel)) for channel in range(1, stack))]
-    return [order.indices(place, channel_seed, epoch, count) for channel_seed in seeds]
+    return [order.permute(position, channel_seed, epoch, count) for channel_seed in seeds]
 
 
 def compose(channels: list[dict[str, Array]]) -> dict[str, Array]:

@@ -15,15 +15,15 @@ READ_AHEAD = 16  # batches
 class Steps:
     """Batches by their step, as grain reads them: any one costs the same."""
 
-    def __init__(self, records: Records, seed: int, batch: int, places: np.ndarray | None = None):
+    def __init__(self, records: Records, seed: int, batch: int, positions: np.ndarray | None = None):
         self.records, self.seed, self.batch = records, seed, batch
-        self.places = slice(None) if places is None else places
+        self.positions = slice(None) if positions is None else positions
 
     def __len__(self) -> int:
         return 2**31
 
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
-        return gather(self.records, order.window(self.seed, step, 1, self.batch, len(self.records))[0, self.places])
+        return gather(self.records, order.window(self.seed, step, 1, self.batch, len(self.records))[0, self.positions])
 
 
 class Stream:
@@ -33,11 +33,11 @@ class Stream:
       records: the set.
       seed: of its order.
       batch: images a step.
-      places: which of a step's images are read, int[n], in the order in which they are wanted; None: all.
+      positions: which of a step's images are read, int[n], in the order in which they are wanted; None: all.
     """
 
-    def __init__(self, records: Records, seed: int, batch: int, places: np.ndarray | None = None):
-        self.steps = Steps(records, seed, batch, places)
+    def __init__(self, records: Records, seed: int, batch: int, positions: np.ndarray | None = None):
+        self.steps = Steps(records, seed, batch, positions)
         self.batches: Iterator[dict[str, np.ndarray]] | None = None
         self.next_step: int | None = None
 
@@ -49,7 +49,7 @@ class Stream:
           steps: at least 1.
         Returns:
           {"image": uint8[steps, batch, height, width, channel], "label": int32[steps, batch] where there are labels},
-          where `batch` is the number of places if these were told.
+          where `batch` is the number of positions if these were given.
         """
         if first_step != self.next_step:
             self.seek(first_step)

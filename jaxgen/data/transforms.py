@@ -22,18 +22,18 @@ TOP, LEFT, FLIP, NOISE, TURN = (np.uint32(purpose) for purpose in range(5))
 GREY_LEVEL = np.float32(1 / 255)
 
 
-def example_draws(seed: Array, epoch: Array, place: Array) -> Array:
+def example_draws(seed: Array, epoch: Array, position: Array) -> Array:
     """Returns one random word per example.
 
     Args:
       seed: uint32[], the data's.
       epoch: uint32[n].
-      place: uint32[n], place in the epoch.
+      position: uint32[n], in the epoch.
     Returns:
       uint32[n].
     """
     # The complement, because the order of images starts from the hash of the seed itself.
-    return order.absorb(order.absorb(order.mix(~seed), epoch), place)
+    return order.absorb(order.absorb(order.mix(~seed), epoch), position)
 
 
 def crop(draw: Array, image: Array, size: int) -> Array:

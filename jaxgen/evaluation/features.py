@@ -91,7 +91,7 @@ def sample_batches(
       labels: int32[n], the classes of a conditional generator's images, one after the other and then from the first
         again; None where there are no classes.
     """
-    draw = execute.once(sample, static_argnums=2)
+    draw = execute.jit_on_first_device(sample, static_argnums=2)
     for step in range(-(-count // batch)):
         key = jax.random.fold_in(jax.random.key(seed), step)
         told = () if labels is None else (np.take(labels, range(step * batch, (step + 1) * batch), mode="wrap"),)
@@ -122,7 +122,7 @@ def extract(extractor: Extractor, batches: Iterable[Batch], what: str) -> Featur
       UsageError: if a batch's features are not finite; it says which.
     """
     # Compiled programs are known by their function: the extractor's own, never one that is made here.
-    look = execute.once(extractor.features)
+    look = execute.jit_on_first_device(extractor.features)
     found, labels = [], []
     for batch in batches:
         found.append(jax.device_get(look(extractor.variables, batch["image"])))

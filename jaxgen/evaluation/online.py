@@ -39,7 +39,7 @@ def make_online(
     labels, name = labels_of(real, conditional), f"evaluation/{extractor.prefix}fid"
 
     def evaluate(state: TrainState) -> Metrics:
-        variables = jax.device_get(execute.whole(averaged(state, player)))
+        variables = jax.device_get(execute.first_replica(averaged(state, player)))
         made = sample_batches(sample, variables, SEED, count, extractor.batch, labels)
         try:
             fake = extract(extractor, made, "generated")

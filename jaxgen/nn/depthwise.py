@@ -1,8 +1,9 @@
 """Depthwise convolution: each channel by a kernel of its own, and its derivatives.
 
-Two bilinear functions closed under differentiation, as in `convolution`: every derivative of every order is one of the
-two again. On a CPU each is a sum over the kernel's taps of shifted images times numbers, where XLA's own grouped
-convolution takes several times as long. Forward mode is refused, as there.
+Traced for a CPU, it is one of two bilinear functions closed under differentiation, as in `convolution`: every
+derivative of every order is one of the two again. Each is a sum over the kernel's taps of shifted images times numbers,
+where XLA's own grouped convolution takes several times as long. Forward mode is refused, as there. Traced for another
+platform, it is XLA's grouped convolution with JAX's own derivatives.
 """
 
 from functools import partial
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxgen.nn.lowerings import DIMENSIONS, on_cpu
+from jaxgen.platforms import may_run_on_cpu
 
 
 def require_odd(w: Array) -> None:
@@ -27,7 +29,6 @@ def padded(x: Array, kernel: tuple[int, int]) -> Array:
     return jnp.pad(x, ((0, 0), (down, down), (across, across), (0, 0)))
 
 
-@jax.custom_vjp
 def depthwise_conv(x: Array, w: Array) -> Array:
     """Returns each channel of images convolved with its own kernel, zeros around them, the size kept.
 
@@ -42,11 +43,17 @@ def depthwise_conv(x: Array, w: Array) -> Array:
     require_odd(w)
     if x.shape[-1] != w.shape[-1]:
         raise ValueError(f"images of {x.shape[-1]} channels and {w.shape[-1]} depthwise kernels: give one for each")
+    return closed_depthwise_conv(x, w) if may_run_on_cpu() else grouped(x, w)
+
+
+@jax.custom_vjp
+def closed_depthwise_conv(x: Array, w: Array) -> Array:
+    """Returns `depthwise_conv`, whose derivatives are the two closed functions."""
     return on_cpu(sum_of_shifts, grouped, x, w)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
-def depthwise_kernel_gradient(x: Array, g: Array, kernel: tuple[int, int]) -> Array:
+def closed_depthwise_kernel_gradient(x: Array, g: Array, kernel: tuple[int, int]) -> Array:
     """Returns the gradient of ⟨depthwise_conv(x, w), g⟩ with respect to w.
 
     Args:
@@ -98,16 +105,16 @@ def sums_of_products(x: Array, g: Array, kernel: tuple[int, int]) -> Array:
 def conv_backward(saved, t):
     """Returns the gradients with respect to images and kernels."""
     x, w = saved
-    return depthwise_conv(t, w[::-1, ::-1]), depthwise_kernel_gradient(x, t, w.shape[:2])
+    return closed_depthwise_conv(t, w[::-1, ::-1]), closed_depthwise_kernel_gradient(x, t, w.shape[:2])
 
 
 def kernel_gradient_backward(kernel, saved, t):
     """Returns the gradients with respect to the images and to g."""
     x, g = saved
-    return depthwise_conv(g, t[::-1, ::-1]), depthwise_conv(x, t)
+    return closed_depthwise_conv(g, t[::-1, ::-1]), closed_depthwise_conv(x, t)
 
 
-depthwise_conv.defvjp(lambda x, w: (depthwise_conv(x, w), (x, w)), conv_backward)
-depthwise_kernel_gradient.defvjp(
-    lambda x, g, kernel: (depthwise_kernel_gradient(x, g, kernel), (x, g)), kernel_gradient_backward
+closed_depthwise_conv.defvjp(lambda x, w: (closed_depthwise_conv(x, w), (x, w)), conv_backward)
+closed_depthwise_kernel_gradient.defvjp(
+    lambda x, g, kernel: (closed_depthwise_kernel_gradient(x, g, kernel), (x, g)), kernel_gradient_backward
 )

@@ -93,12 +93,12 @@ def encode_files(
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"several pictures are named {', '.join(sorted(repeated))}: encode them into two files")
     pictures = np.stack([read(file, opened.config.data) for file in found])
-    means = np.asarray(execute.once(opened.objective.latent.encode)(opened.variables, pictures)[0])
+    means = np.asarray(execute.jit_on_first_device(opened.objective.latent.encode)(opened.variables, pictures)[0])
     numbers = quantised(means, step)
     made_by = {"run_step": opened.step, "digest": digest(opened.variables)}
     with out.open("wb") as file:
         np.savez_compressed(file, names=names, numbers=numbers, step=step, **made_by)
-    generate = execute.once(opened.objective.generative.generate)
+    generate = execute.jit_on_first_device(opened.objective.generative.generate)
     made = np.asarray(generate(opened.variables, numbers * np.float32(step), None))
     psnr = -10 * np.log10(max(float(((made - pictures) ** 2).mean()), 1e-12))
     rate, ideal = (bits / pictures.size for bits in (8 * out.stat().st_size, ideal_bits(numbers, step)))
@@ -140,7 +140,9 @@ def decode_file(
         )
     check_folder(out)
     latents = codes.numbers * np.float32(codes.step)
-    made = np.asarray(execute.once(opened.objective.generative.generate)(opened.variables, latents, None))
+    made = np.asarray(
+        execute.jit_on_first_device(opened.objective.generative.generate)(opened.variables, latents, None)
+    )
     for name, picture in zip(codes.names, made, strict=True):
         images.write(out / f"{name}.png", picture)
     return f"{out}  {len(made)} pictures"

@@ -147,7 +147,7 @@ def restoring(restore: Callable[[Array, Array | None], Array], channels: int, to
 
 def as_numpy(variables: PyTree) -> PyTree:
     """Returns variables as constants of a program, wherever they lie."""
-    return jax.tree.map(np.asarray, execute.whole(variables))
+    return jax.tree.map(np.asarray, execute.first_replica(variables))
 
 
 def lower(network: Network, platforms: Sequence[str], size: tuple[int, int] | None = None) -> jax.export.Exported:

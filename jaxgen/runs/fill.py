@@ -39,7 +39,7 @@ def fill(opened: reopen.Opened, pictures: np.ndarray, masks: np.ndarray, seed: i
     search = make_latent_search(
         generative.generate, generative.latent_size, classes=known, restarts=max(RESTARTS, known), steps=steps
     )
-    return execute.once(search)(opened.variables, pictures, masks, jax.random.key(seed))
+    return execute.jit_on_first_device(search)(opened.variables, pictures, masks, jax.random.key(seed))
 
 
 def fill_file(

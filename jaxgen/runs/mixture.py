@@ -30,7 +30,7 @@ def training_codes(opened: Opened, count: int = IMAGES) -> np.ndarray:
     if latent is None:
         raise UsageError("this run has no codes of images; only variational experiments have them")
     dataset = load_trained(opened.config.data)
-    encode, chance = execute.once(latent.encode), np.random.default_rng(SEED)
+    encode, chance = execute.jit_on_first_device(latent.encode), np.random.default_rng(SEED)
 
     def seen(images: Array) -> np.ndarray:
         """Returns images as training shows them to the encoder."""

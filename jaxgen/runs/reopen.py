@@ -157,6 +157,6 @@ def sample(opened: Opened, count: int, seed: int, label: int | None = None) -> A
     if opened.objective.generative is None:
         raise UsageError(f"{NOTHING_GENERATED}; see the pictures in its samples folder")
     check_label(opened.config, label)
-    draw = execute.once(opened.objective.generative.sample, static_argnums=2)
+    draw = execute.jit_on_first_device(opened.objective.generative.sample, static_argnums=2)
     told = () if label is None else (np.full(count, label, np.int32),)
     return draw(opened.variables, jax.random.key(seed), count, *told)

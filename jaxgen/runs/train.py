@@ -16,6 +16,7 @@ from jaxgen import data
 from jaxgen.config.base import CHANGEABLE, OWN, Config, check
 from jaxgen.config.gan import classes
 from jaxgen.config.vae import GREY, takes_grey_for_binary
+from jaxgen.data.order import ORDER_VERSION
 from jaxgen.data.records import PICTURES
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.memorisation import beside_nearest
@@ -102,7 +103,7 @@ def settle(config: Config, dataset: data.Dataset) -> Config:
 
 def describe_data(dataset: data.Dataset) -> dict[str, Any]:
     """Returns what tells one set of images from another: shape, number and, where they are in memory, their sha256."""
-    told = {"image_shape": list(dataset.image_shape), "images": len(dataset)}
+    told = {"image_shape": list(dataset.image_shape), "images": len(dataset), "data_order": ORDER_VERSION}
     if dataset.arrays:
         stored = b"".join(dataset.arrays[name].tobytes() for name in PICTURES if name in dataset.arrays)
         told["images_sha256"] = hashlib.sha256(stored).hexdigest()
@@ -118,7 +119,7 @@ def choose_evaluation(
       UsageError: if an extractor is asked for and nothing is generated, or it does not fit the data.
     """
     if not config.evaluate_extractor:
-        evaluate = execute.once(objective.evaluate)
+        evaluate = execute.jit_on_first_device(objective.evaluate)
         return lambda state: evaluate(state, kept), objective
     if objective.generative is None:
         raise UsageError(
@@ -213,11 +214,6 @@ def batch_shapes(prepared: Prepared) -> Batch:
     return jax.eval_shape(lambda: prepared.dataset.batch(0, 0, images))
 
 
-def make_feed(dataset: data.Dataset) -> Callable[[int], execute.Feed]:
-    """Returns (images of one step, which of them this process needs: None for all) -> where batches come from."""
-    return lambda images, places=None: execute.Feed(*dataset.source(images, places))
-
-
 def describe_run(script: dict[str, str], dataset: data.Dataset, config: Config) -> dict[str, Any]:
     """Returns what a run folder keeps of where a run comes from, plain values."""
     return {"experiment": script, **describe_data(dataset), "config": to_dict(config)}
@@ -255,10 +251,11 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     config, dataset, objective, kept, measure, first, template = prepare(config, build, devices)
     program = execute.compile_program(
         partial(build, config),
-        make_feed(dataset),
+        dataset.feed,
         config.batch_size,
         steps=config.steps_per_dispatch,
         devices=devices,
+        execution="pmap" if config.parallel == "pmap" else "",
     )
     plain = describe_run(script, dataset, config)
     path = run_path(config, script)
@@ -269,12 +266,12 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             path / "checkpoints", keep=config.keep_checkpoints, selection=objective.selection, say=say
         ) as checkpoints,
     ):
-        restored = checkpoints.restore(program.placed(template))
+        restored = checkpoints.restore(program.place_shapes(template))
         distributed.require_same(restored.step if restored else 0, "the checkpoint to go on from")
         if restored is None:
             if takes_grey_for_binary(config) and is_grey(kept["image"]):
                 say(f"warning: {GREY}")
-            start, state = 0, execute.once(objective.init)(jax.random.key(config.seed), first)
+            start, state = 0, execute.jit_on_first_device(objective.init)(jax.random.key(config.seed), first)
             if config.init_from:
                 state = init_from(state, objective.player, config.init_from, config.init_players, say)
         else:
@@ -282,7 +279,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             for step in restored.damaged:
                 checkpoints.discard(step)
             say(f"{path}: going on from step {start}")
-        pictures = execute.once(objective.visualize)
+        pictures = execute.jit_on_first_device(objective.visualize)
         state = loop.train(
             program.advance,
             program.place(state),
@@ -291,7 +288,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             folder=folder,
             checkpoints=checkpoints,
             config=plain,
-            images_per_step=program.images,
+            images_per_step=program.images_per_step,
             evaluate=measure,
             pictures=lambda state: with_nearest(pictures(state, kept), dataset),
             alarms=objective.alarms,

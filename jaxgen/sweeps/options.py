@@ -63,7 +63,7 @@ def check(options: Options) -> None:
         "pruner": PRUNERS,
         "executor": get_args(Executor),
         "direction": (None, *get_args(Direction)),
-        "execution": (None, *execute.TOGETHER),
+        "execution": (None, *execute.MEMBER_EXECUTIONS),
     }
     for name, values in allowed.items():
         if getattr(options, name) not in values:

@@ -21,11 +21,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgen.data import Feed
 from jaxgen.errors import UsageError
 from jaxgen.runs.disk.run_folder import RunFolder
 from jaxgen.runs.init_from import init_from
 from jaxgen.runs.scripts import describe_script, to_dict
-from jaxgen.runs.train import Build, Prepared, batch_shapes, describe_run, make_feed
+from jaxgen.runs.train import Build, Prepared, batch_shapes, describe_run
 from jaxgen.sweeps.trials import WAIT_SECONDS, Ledger, Trial
 from jaxgen.training import execute
 from jaxgen.training.state import TrainState
@@ -66,10 +67,10 @@ def choose_execution(step: Callable, state: TrainState, batch: Any) -> str:
     return "map" if "conv_general_dilated" in str(jax.make_jaxpr(step)(state, batch)) else "vmap"
 
 
-def feed_members(make: Callable[..., execute.Feed]) -> Callable[..., execute.Feed]:
+def feed_members(make: Callable[..., Feed]) -> Callable[..., Feed]:
     """Returns what makes the same feed, and raises UsageError if it is streamed: it reads ahead for one step only."""
 
-    def in_memory(images: int) -> execute.Feed:
+    def in_memory(images: int) -> Feed:
         feed = make(images)
         if feed.streamed:
             raise UsageError("members at different steps need data in memory: raise data.memory, or lower data.share")
@@ -94,7 +95,7 @@ class Population:
           prepared: what the sweep's experiment starts from.
           build: the experiment's.
           size: how many members there are.
-          execution: one of `execute.TOGETHER`; None: the fastest.
+          execution: one of `execute.MEMBER_EXECUTIONS`; None: the fastest.
         Raises:
           UsageError: if its members cannot be fed.
         """
@@ -106,21 +107,21 @@ class Population:
         self._prepared, self._called = prepared, set()
         self._program = execute.compile_program(
             partial(build, prepared.config),
-            feed_members(make_feed(prepared.dataset)),
+            feed_members(prepared.dataset.feed),
             prepared.config.batch_size,
             steps=prepared.config.steps_per_dispatch,
             execution="jit",
             members=size,
-            together=self.execution,
+            member_execution=self.execution,
         )
 
         def begin(seed: Array, hyper: dict[str, Array]) -> TrainState:
             return objective.init(jax.random.key(seed), first).replace(hyper=hyper)
 
-        self._begin = execute.once(begin)
-        self._put = execute.once(execute.put_member, donate_argnums=0)
-        self._take = execute.once(execute.take_member)
-        self._sound = execute.once(execute.sound_members)
+        self._begin = execute.jit_on_first_device(begin)
+        self._put = execute.jit_on_first_device(execute.put_member, donate_argnums=0)
+        self._take = execute.jit_on_first_device(execute.take_member)
+        self._sound = execute.jit_on_first_device(execute.finite_members)
         self._states: TrainState | None = None
 
     def put(self, place: int, config: Any) -> None:
@@ -144,7 +145,7 @@ class Population:
                 return None
             self._states, metrics = self._call("advance", self._program.advance, self._states, 0)
         begin = time.perf_counter()
-        last = jax.device_get(jax.tree.map(lambda x: x[-1], metrics))
+        last = {name: values[-1] for name, values in metrics.fetch().items()}
         self.seconds["training"] += time.perf_counter() - begin
         return last
 

@@ -14,7 +14,7 @@ import numpy as np
 from jax import Array
 from jax.errors import JaxRuntimeError
 from jax.experimental import multihost_utils
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxgen.errors import UsageError
 from jaxgen.training import supervision
@@ -120,45 +120,48 @@ def choose_devices(count: int) -> list[jax.Device]:
 
 
 class Placement:
-    """Where arrays lie on the devices of all processes.
+    """How arrays are placed on the devices of all processes.
 
     Attributes:
-      everywhere: the same on each device.
-      spread: one row of the first axis for each device.
+      mesh: the devices, along one axis.
+      platform: of the devices: "cpu", "gpu" or "tpu".
+      on_every_device: sharding of what is the same on each device.
+      by_row: sharding of what has one row of the first axis on each device.
       rows: which of those rows lie on this process's devices, int[n].
       several: whether there are devices of other processes too.
     """
 
     def __init__(self, devices: Sequence[jax.Device], axis: str) -> None:
-        self.mesh = Mesh(np.array(devices), (axis,))
-        self.everywhere = NamedSharding(self.mesh, PartitionSpec())
-        self.spread = NamedSharding(self.mesh, PartitionSpec(axis))
+        self.mesh = Mesh(np.array(devices), (axis,), axis_types=(AxisType.Auto,))
+        self.platform = devices[0].platform
+        self.on_every_device = NamedSharding(self.mesh, PartitionSpec())
+        self.by_row = NamedSharding(self.mesh, PartitionSpec(axis))
         self.rows = np.array([i for i, d in enumerate(devices) if d.process_index == jax.process_index()])
         self.several = len(self.rows) < len(devices)
 
     def replicate(self, tree: PyTree) -> PyTree:
-        """Returns a tree that every process has, on each device. No process hears of another's values."""
-        return jax.tree.map(self._replicate, tree) if self.several else jax.device_put(tree, self.everywhere)
+        """Returns a tree that every process has, on each device. Nothing is sent between processes."""
+        return jax.tree.map(self._replicate, tree) if self.several else jax.device_put(tree, self.on_every_device)
 
-    def lay(self, tree: PyTree) -> PyTree:
+    def spread(self, tree: PyTree) -> PyTree:
         """Returns arrays [devices of all processes, …] of the rows [devices of this process, …] that each gives."""
         if not self.several:
-            return jax.device_put(tree, self.spread)
+            return jax.device_put(tree, self.by_row)
         count = self.mesh.size
-        lay = lambda x: jax.make_array_from_process_local_data(self.spread, x, (count, *x.shape[1:]))
-        return jax.tree.map(lay, tree)
+        spread = lambda x: jax.make_array_from_process_local_data(self.by_row, x, (count, *x.shape[1:]))
+        return jax.tree.map(spread, tree)
 
-    def describe(self, template: PyTree) -> PyTree:
-        """Returns the shapes of a tree with the placement that `replicate` would give it."""
+    def place_shapes(self, template: PyTree) -> PyTree:
+        """Returns the shapes of a tree with the sharding that `replicate` would give it."""
         if not self.several:
             return template
-        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self.everywhere), template)
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=self.on_every_device), template)
 
     def _replicate(self, leaf: Array | np.ndarray) -> Array:
-        if isinstance(leaf, Array) and leaf.sharding == self.everywhere:
+        if isinstance(leaf, Array) and leaf.sharding == self.on_every_device:
             return leaf
         if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             numbers = self._replicate(jax.random.key_data(leaf))
             return jax.random.wrap_key_data(numbers, impl=jax.random.key_impl(leaf))
-        here = np.asarray(leaf)
-        return jax.make_array_from_callback(here.shape, self.everywhere, lambda index: here[index])
+        values = np.asarray(leaf)
+        return jax.make_array_from_callback(values.shape, self.on_every_device, lambda index: values[index])

@@ -22,6 +22,7 @@ from jaxgen.errors import UsageError
 from jaxgen.training.alarms import Watch
 from jaxgen.training.progress import Progress, choose
 from jaxgen.training.state import Alarm, Metrics, TrainState
+from jaxgen.training.step_metrics import StepMetrics, first_non_finite
 from jaxgen.training.stopping import End, Interrupted, NonFiniteError, Signals
 
 
@@ -92,18 +93,8 @@ class Options:
                 )
 
 
-def first_non_finite(arrays: Mapping[str, np.ndarray]) -> tuple[int, str] | None:
-    """Returns (index, name) of the first value that is NaN or infinite, or None.
-
-    Args:
-      arrays: by name; the index is into the flattened array.
-    """
-    finite = {name: np.isfinite(values) for name, values in arrays.items()}
-    return min(((int(np.argmin(ok)), name) for name, ok in finite.items() if not ok.all()), default=None)
-
-
 def train(
-    advance: Callable[[TrainState, int], tuple[TrainState, Metrics]],
+    advance: Callable[[TrainState, int], tuple[TrainState, StepMetrics]],
     state: TrainState,
     *,
     start: int,
@@ -150,9 +141,9 @@ def train(
     is_due = lambda interval: step == end.step or (interval > 0 and step % interval == 0)
     is_late = lambda: 0 < 60 * options.checkpoint_minutes <= time.monotonic() - saved_at
 
-    def read(step: int, metrics: Metrics) -> dict[str, float]:
-        values = jax.device_get(metrics)
-        if bad := first_non_finite(values):
+    def read(step: int, metrics: StepMetrics) -> dict[str, float]:
+        values = metrics.fetch()
+        if not metrics.all_finite() and (bad := first_non_finite(values)):
             raise NonFiniteError(step - options.steps_per_dispatch + 1 + bad[0], bad[1], checkpoints.last_good())
         latest = {name: float(value[-1]) for name, value in values.items()}
         if options.log_every and step % options.log_every == 0:

@@ -15,6 +15,7 @@ from jax import Array
 from benchmarks.cases import ADAM, NOISE_SCALE, PENALTY_WEIGHT, Case
 from benchmarks.jax_program import count, make_program
 from benchmarks.program import Program
+from jaxgen.data import Feed
 from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.losses import adversarial, reconstruction
 from jaxgen.models.gan import dcgan, mlp
@@ -122,14 +123,16 @@ def make_restore(case: Case) -> Program:
     return make_program(case, advance, jnp.zeros(()), restorer.traits.parameters)
 
 
-def make(case: Case, *, fused: int = 1, members: int = 0, together: str = "vmap", bfloat16: bool = False) -> Program:
+def make(
+    case: Case, *, fused: int = 1, members: int = 0, member_execution: str = "vmap", bfloat16: bool = False
+) -> Program:
     """Returns a case's training in jaxgen.
 
     Args:
       case: what is trained.
       fused: steps in one dispatch.
       members: of a population; 0 trains one model without.
-      together: how its members are run.
+      member_execution: how its members are run.
       bfloat16: whether the networks compute in bfloat16, with float32 parameters and losses.
     """
     if case.recipe == "restore":
@@ -143,7 +146,7 @@ def make(case: Case, *, fused: int = 1, members: int = 0, together: str = "vmap"
 
     program = execute.compile_program(
         lambda axis_name: objective,
-        lambda images: execute.Feed(
+        lambda images: Feed(
             fetch=lambda first, steps: {"image": next_images.pop()},
             select=lambda payload, step, k, positions: {"image": payload["image"][k]},
             streamed=True,
@@ -151,7 +154,7 @@ def make(case: Case, *, fused: int = 1, members: int = 0, together: str = "vmap"
         case.batch,
         steps=fused,
         members=members,
-        together=together,
+        member_execution=member_execution,
     )
 
     def advance(state: TrainState, images: Array) -> TrainState:

@@ -63,7 +63,7 @@ def torch_row(name: str, platform: str, threads: int, **options: Any) -> Row:
 
 def populations(executions: Sequence[str] = EXECUTIONS) -> list[Row]:
     """Returns a population in each execution; a step of it counts as one of every member."""
-    settings = {how: {"members": MEMBERS, "together": how} for how in executions}
+    settings = {how: {"members": MEMBERS, "member_execution": how} for how in executions}
     if "map" in settings:
         settings[f"map, {MEMBER_STEPS} steps a dispatch"] = settings["map"] | {"fused": MEMBER_STEPS}
     return [

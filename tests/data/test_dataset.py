@@ -84,31 +84,31 @@ def test_another_process_draws_the_same_bits_and_imports_nothing_heavy(augmented
     assert json.loads(done.stdout) == {"imported": [], "digest": digest}
 
 
-def test_a_source_gives_the_batches_of_the_configurations_seed(augmented):
-    source = augmented.source(batch=12)
-    assert not source.streamed
-    payload = source.fetch(7, 2)
-    assert source.fetch(9, 2) is payload
+def test_a_feed_gives_the_batches_of_the_configurations_seed(augmented):
+    feed = augmented.feed(batch=12)
+    assert not feed.streamed
+    payload = feed.fetch(7, 2)
+    assert feed.fetch(9, 2) is payload
     for k in range(2):
-        batch = jax.jit(source.select)(payload, jnp.int32(7 + k), jnp.int32(k), jnp.arange(12, dtype=jnp.int32))
+        batch = jax.jit(feed.select)(payload, jnp.int32(7 + k), jnp.int32(k), jnp.arange(12, dtype=jnp.int32))
         same(batch, augmented.batch(5, 7 + k, size=12))
 
 
 def test_devices_take_the_whole_batchs_shards(augmented):
-    source = augmented.source(batch=12)
-    select = jax.jit(source.select)
-    whole = select(source.fetch(0, 1), jnp.int32(4), jnp.int32(0), jnp.arange(12, dtype=jnp.int32))
+    feed = augmented.feed(batch=12)
+    select = jax.jit(feed.select)
+    whole = select(feed.fetch(0, 1), jnp.int32(4), jnp.int32(0), jnp.arange(12, dtype=jnp.int32))
     # Two chunks over three devices: each device holds its part of both.
     for device in range(3):
         positions = np.array([6 * chunk + 2 * device + i for chunk in range(2) for i in range(2)], np.int32)
-        part = select(source.fetch(0, 1), jnp.int32(4), jnp.int32(0), positions)
+        part = select(feed.fetch(0, 1), jnp.int32(4), jnp.int32(0), positions)
         same(part, {name: x[positions] for name, x in whole.items()})
 
 
 def test_steps_in_a_scan_and_under_vmap_are_the_same_steps(augmented):
-    source = augmented.source(batch=6)
-    payload, positions = source.fetch(0, 4), jnp.arange(6, dtype=jnp.int32)
-    one = lambda step: source.select(payload, step, jnp.int32(0), positions)
+    feed = augmented.feed(batch=6)
+    payload, positions = feed.fetch(0, 4), jnp.arange(6, dtype=jnp.int32)
+    one = lambda step: feed.select(payload, step, jnp.int32(0), positions)
     steps = jnp.arange(4, dtype=jnp.int32)
     scanned = jax.jit(lambda: jax.lax.scan(lambda carry, step: (carry, one(step)), 0, steps)[1])()
     mapped = jax.jit(jax.vmap(one))(steps)
@@ -121,11 +121,17 @@ def test_steps_in_a_scan_and_under_vmap_are_the_same_steps(augmented):
 def test_images_stay_float32_where_double_precision_is_on(augmented):
     expected = augmented.batch(5, 2, size=6)
     with jax.enable_x64(True):
-        source = augmented.source(batch=6)
-        same(jax.jit(source.select)(source.fetch(0, 1), jnp.int32(2), jnp.int32(0), jnp.arange(6)), expected)
+        feed = augmented.feed(batch=6)
+        same(jax.jit(feed.select)(feed.fetch(0, 1), jnp.int32(2), jnp.int32(0), jnp.arange(6)), expected)
 
 
 @pytest.mark.parametrize("size", [0, -1])
 def test_a_batch_of_no_images(plain, size):
     with pytest.raises(UsageError, match=f"a batch of {size} images: give 1 or more"):
-        plain.source(size)
+        plain.feed(size)
+
+
+def test_the_order_takes_no_loop(augmented, operations):
+    feed = augmented.feed(12)
+    names = operations(jax.make_jaxpr(feed.select)(feed.fetch(0, 1), 0, 0, jnp.arange(12, dtype=jnp.int32)))
+    assert "while" not in names and "gather" in names

@@ -81,15 +81,15 @@ def test_a_batch_depends_on_seed_and_step_alone(stacked):
 
 
 def test_devices_scans_and_populations_take_the_same_examples(stacked):
-    source = stacked.source(batch=12)
-    payload, select = source.fetch(0, 1), jax.jit(source.select)
+    feed = stacked.feed(batch=12)
+    payload, select = feed.fetch(0, 1), jax.jit(feed.select)
     expected = stacked.batch(3, 4, size=12)
     for devices in (2, 3):
         for device in range(devices):
             positions = np.arange(12, dtype=np.int32).reshape(devices, -1)[device]
             part = select(payload, jnp.int32(4), jnp.int32(0), positions)
             same(part, {name: x[positions] for name, x in expected.items()})
-    one = lambda step: source.select(payload, step, jnp.int32(0), jnp.arange(12, dtype=jnp.int32))
+    one = lambda step: feed.select(payload, step, jnp.int32(0), jnp.arange(12, dtype=jnp.int32))
     for together in (
         jax.jit(lambda steps: jax.lax.scan(lambda carry, step: (carry, one(step)), 0, steps)[1]),
         jax.jit(jax.vmap(one)),

@@ -40,12 +40,12 @@ def test_streamed_batches_have_the_bits_of_those_in_memory(in_memory, streamed):
 
 
 def test_payloads_of_several_steps_forwards_and_from_anywhere(in_memory, streamed):
-    source = streamed.source(batch=8)
-    select = jax.jit(source.select)
+    feed = streamed.feed(batch=8)
+    select = jax.jit(feed.select)
     positions = jnp.arange(8, dtype=jnp.int32)
-    assert source.streamed
+    assert feed.streamed
     for first_step, steps in [(0, 2), (2, 2), (4, 3), (100, 1), (1, 2)]:
-        payload = source.fetch(first_step, steps)
+        payload = feed.fetch(first_step, steps)
         assert payload["image"].shape == (steps, 8, 10, 10, 1)
         for k in range(steps):
             images = select(payload, jnp.int32(first_step + k), jnp.int32(k), positions)["image"]
@@ -53,11 +53,11 @@ def test_payloads_of_several_steps_forwards_and_from_anywhere(in_memory, streame
 
 
 def test_a_device_that_holds_its_part_of_the_payload_finds_it(in_memory, streamed):
-    source = streamed.source(batch=8)
-    payload = source.fetch(6, 1)
+    feed = streamed.feed(batch=8)
+    payload = feed.fetch(6, 1)
     positions = np.array([2, 3, 6, 7], np.int32)
     part = {name: x[:, positions] for name, x in payload.items()}
-    images = jax.jit(source.select)(part, jnp.int32(6), jnp.int32(0), positions)["image"]
+    images = jax.jit(feed.select)(part, jnp.int32(6), jnp.int32(0), positions)["image"]
     np.testing.assert_array_equal(images, in_memory.batch(3, 6, size=8)["image"][positions])
 
 

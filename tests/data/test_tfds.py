@@ -43,7 +43,7 @@ def test_streamed_batches_have_the_bits_of_those_in_memory(config):
     config = dataclasses.replace(config, size=32, channels=3, fit="pad")
     in_memory, streamed = data.load(config), data.load(dataclasses.replace(config, memory=0))
     assert streamed.arrays == {}
-    payload = streamed.source(64).fetch(6, 3)
+    payload = streamed.feed(64).fetch(6, 3)
     for k in range(3):
         expected = in_memory.batch(1, 6 + k)
         np.testing.assert_array_equal(payload["label"][k], expected["label"])

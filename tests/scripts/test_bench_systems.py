@@ -204,7 +204,12 @@ def test_the_libraries_find_the_same_loss(name):
 
 @pytest.mark.parametrize(
     "options, steps",
-    [({"fused": 2}, 2), ({"members": 3}, 3), ({"members": 2, "together": "unroll"}, 2), ({"bfloat16": True}, 1)],
+    [
+        ({"fused": 2}, 2),
+        ({"members": 3}, 3),
+        ({"members": 2, "member_execution": "unroll"}, 2),
+        ({"bfloat16": True}, 1),
+    ],
 )
 def test_settings_of_jaxgen_train_the_same_network(options, steps):
     program = jaxgen_systems.make(TINY["vae"], **options)
@@ -229,7 +234,7 @@ def test_every_row_can_be_made(platform, only_populations):
     executions = only_populations or (systems.EXECUTIONS if platform == "gpu" else ())
     expected = len(executions) + ("map" in executions)
     assert sum("population" in row[0].name for row in rows) == expected
-    assert systems.EXECUTIONS == execute.TOGETHER
+    assert systems.EXECUTIONS == execute.MEMBER_EXECUTIONS
     for row in rows:
         assert len({system.name for system in row}) == 1
         assert len({system.setting for system in row}) == len(row)

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from jaxgen.data import Config as DataConfig
+from jaxgen.data import Feed
 from jaxgen.errors import UsageError
-from jaxgen.runs.train import batch_shapes, make_feed, prepare
+from jaxgen.runs.train import batch_shapes, prepare
 from jaxgen.sweeps.population import Answerer, Population, choose_execution, feed_members
 from jaxgen.training import execute
 
@@ -38,7 +39,7 @@ def wide(build):
 
 def alone(prepared, build, config, steps):
     """Returns the state of a run by itself."""
-    program = execute.compile_program(partial(build, config), make_feed(prepared.dataset), config.batch_size)
+    program = execute.compile_program(partial(build, config), prepared.dataset.feed, config.batch_size)
     state = program.place(jax.jit(build(config, None).init)(jax.random.key(config.seed), prepared.first))
     for step in range(steps):
         state, _ = program.advance(state, step)
@@ -207,6 +208,6 @@ def test_what_ends_by_itself_is_refused(load_experiment, tmp_path):
 
 
 def test_streamed_data_are_refused():
-    streamed = execute.Feed(lambda first, steps: None, lambda payload, step, k, at: {}, streamed=True)
+    streamed = Feed(lambda first, steps: None, lambda payload, step, k, at: {}, streamed=True)
     with pytest.raises(UsageError, match=r"need data in memory: raise data.memory"):
         feed_members(lambda images: streamed)(8)

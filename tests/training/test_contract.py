@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from jaxgen.data import Config as DataConfig
+from jaxgen.data import feed_batches
 from jaxgen.runs.disk.checkpoints import Checkpoints
 from jaxgen.runs.disk.digests import digest
 from jaxgen.training import execute
@@ -126,7 +127,7 @@ class Case:
         config = module.Config(**{"batch_size": 8} | {k: v for k, v in fields.items() if k not in numbers})
         self.config = dataclasses.replace(config, hyper=dataclasses.replace(config.hyper, **hyper))
         self.build = partial(module.build, self.config)
-        objective = self.build(None)
+        self.objective = objective = self.build(None)
         size, channels = self.config.data.size, self.config.data.channels
         shape = (STEPS, objective.chunks * self.config.batch_size, size, size, channels)
         rng = np.random.default_rng(0)
@@ -145,14 +146,14 @@ class Case:
         return jax.tree.map(wide, state)
 
     def compile(self, **options):
-        feed = lambda images: execute.batches(self.batches)
+        feed = lambda images: feed_batches(self.batches)
         return execute.compile_program(self.build, feed, self.config.batch_size, **options)
 
     def run(self, state, program, steps=1):
         state = program.place(jax.tree.map(jnp.copy, state))
         for first in range(0, STEPS, steps):
             state, metrics = program.advance(state, first)
-        return execute.whole(state), jax.tree.map(lambda x: x[-1], execute.whole(metrics))
+        return execute.first_replica(state), {name: values[-1] for name, values in metrics.fetch().items()}
 
 
 def assert_same(expected, found, tolerance):
@@ -172,8 +173,9 @@ def assert_same(expected, found, tolerance):
         {"devices": DEVICES, "execution": "pmap"},
         {"devices": DEVICES, "execution": "pmap", "steps": STEPS},
         {"devices": DEVICES, "execution": "shard_map"},
+        {"devices": DEVICES, "steps": STEPS},
     ],
-    ids=["scan", "pmap", "pmap-scan", "shard_map"],
+    ids=["scan", "pmap", "pmap-scan", "shard_map", "shard_map-scan"],
 )
 def test_every_execution_computes_what_jit_computes(case, options):
     found = case.run(case.start, case.compile(**options), options.get("steps", 1))
@@ -193,6 +195,13 @@ def assert_all_players_moved(case):
     for player, params in state.params.items():
         pairs = zip(jax.tree.leaves(case.start.params[player]), jax.tree.leaves(params), strict=True)
         assert any(not np.array_equal(before, after) for before, after in pairs), player
+
+
+def test_no_loop_of_a_step_has_a_length_that_depends_on_data(case, operations):
+    """A GPU would have to ask its host before every iteration. A loop of fixed length is a scan."""
+    batch = jax.tree.map(lambda x: x[0], case.batches)
+    names = operations(jax.make_jaxpr(case.objective.step)(case.start, batch))
+    assert len(names) > 10 and "while" not in names
 
 
 def test_three_steps_move_every_player(case):
@@ -223,10 +232,10 @@ def members(case):
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states), [case.run(state, case.single) for state in states]
 
 
-@pytest.mark.parametrize(("how", "steps"), [("vmap", 1), ("map", STEPS), ("unroll", 1)], ids=execute.TOGETHER)
+@pytest.mark.parametrize(("how", "steps"), [("vmap", 1), ("map", STEPS), ("unroll", 1)], ids=execute.MEMBER_EXECUTIONS)
 def test_every_member_of_a_population_computes_what_it_does_alone(case, members, how, steps):
     together, alone = members
-    program = case.compile(members=POPULATION, together=how, steps=steps)
+    program = case.compile(members=POPULATION, member_execution=how, steps=steps)
     state, metrics = case.run(together, program, steps)
     for index, expected in enumerate(alone):
         found = jax.tree.map(lambda x, index=index: x[index], (state, metrics))

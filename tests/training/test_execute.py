@@ -69,7 +69,7 @@ def dataset(request, tmp_path_factory):
 def test_every_execution_feeds_the_batches_of_the_data_set(dataset, devices, execution, steps):
     program = execute.compile_program(
         counter(chunks=2, microbatches=2),
-        lambda images: execute.Feed(*dataset.source(images)),
+        dataset.feed,
         8,
         steps=steps,
         devices=devices,
@@ -78,14 +78,14 @@ def test_every_execution_feeds_the_batches_of_the_data_set(dataset, devices, exe
     state, seen = program.place(start()), []
     for first in range(0, 4, steps):
         state, metrics = program.advance(state, first)
-        seen += list(np.asarray(metrics["seen"]))
+        seen += list(metrics.fetch()["seen"])
     expected = [float(dataset.batch(0, step, 16)["image"].sum()) for step in range(4)]
     np.testing.assert_allclose(seen, expected, rtol=1e-5)
-    assert program.images == 16
+    assert program.images_per_step == 16
 
 
 def feed(images):
-    return execute.batches({"image": np.ones((4, images), np.float32)})
+    return data.feed_batches({"image": np.ones((4, images), np.float32)})
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from jaxgen.runs.disk.digests import digest
 from jaxgen.runs.disk.run_folder import RunFolder
 from jaxgen.training import loop
 from jaxgen.training.state import Alarm, Selection
+from jaxgen.training.step_metrics import first_non_finite, stack_metrics
 from jaxgen.training.stopping import Interrupted, NonFiniteError
 
 CONFIG = {"config": {"rate": 0.1}}
@@ -134,7 +135,7 @@ def test_everything_happens_when_it_should(go, advances, toy, tmp_path):
 def test_a_metric_may_end_a_run_and_all_that_belongs_to_the_end_happens(go, advances, tmp_path, every, end):
     def advance(state, step):
         state, metrics = advances[1](state, step)
-        return state, metrics | {"model/stopped": np.array([float(step + 1 >= 5)])}
+        return state, stack_metrics(metrics.fetch() | {"model/stopped": np.array([float(step + 1 >= 5)])})
 
     seen = []
     evaluate = lambda state: seen.append(int(state.step)) or {"evaluation/loss": np.float32(1)}
@@ -282,6 +283,6 @@ def test_a_run_goes_on_only_in_whole_dispatches(go, advances):
 
 def test_first_non_finite():
     good, late, early = np.ones(4), np.array([1, 1, np.nan, 1]), np.array([1, np.inf, 1, np.nan])
-    assert loop.first_non_finite({"a": good}) is None
-    assert loop.first_non_finite({"a": good, "b": late}) == (2, "b")
-    assert loop.first_non_finite({"late": late, "early": early}) == (1, "early")
+    assert first_non_finite({"a": good}) is None
+    assert first_non_finite({"a": good, "b": late}) == (2, "b")
+    assert first_non_finite({"late": late, "early": early}) == (1, "early")
