@@ -10,11 +10,11 @@ from jax import Array
 from jaxgen.losses.segmentation import dice
 from jaxgen.losses.variational import bernoulli_nll
 from jaxgen.metrics.masked import mask_iou
-from jaxgen.objectives.modules import apply
-from jaxgen.objectives.restoration import ROWS, Degrade, held_out
+from jaxgen.objectives.modules import EVALUATION_PART, apply, in_parts
+from jaxgen.objectives.restoration import ROWS, Degrade, held_out, pair
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.training.optimizers import hyper_arrays
-from jaxgen.training.randomness import Stream
+from jaxgen.training.randomness import Stream, example_keys, stream
 from jaxgen.training.schedules import Hyper
 from jaxgen.training.state import Batch, Detecting, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
@@ -79,8 +79,12 @@ def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **op
         return {"masks": jnp.stack([made.images, *(jnp.broadcast_to(m, made.images.shape) for m in masks)], 1)}
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
-        made, _ = held_out(degrade, state.key, batch, state.hyper)
-        return agreement(detect(averaged(state, PLAYER), made.images), made.mask)
+        def detect_part(part: tuple[Array, Batch]) -> tuple[Array, Array]:
+            made, _ = pair(degrade, *part, state.hyper)
+            return detect(averaged(state, PLAYER), made.images), made.mask
+
+        keys = example_keys(stream(state.key, Stream.EVALUATION), len(batch["image"]))
+        return agreement(*in_parts(detect_part, (keys, batch), EVALUATION_PART))
 
     return make_single(
         initialise,

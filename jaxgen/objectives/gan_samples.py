@@ -9,7 +9,7 @@ from jax import Array
 
 from jaxgen.metrics.distribution import frechet_distance
 from jaxgen.nn.heads import one_hot
-from jaxgen.objectives.modules import apply
+from jaxgen.objectives.modules import EVALUATION_PART, apply, in_parts
 from jaxgen.objectives.stability import pixel_features
 from jaxgen.training.randomness import Stream, example_keys, stream
 from jaxgen.training.state import Batch, Generative, Metrics, PyTree, TrainState, averaged
@@ -98,5 +98,10 @@ class Maker:
     def evaluate(self, state: TrainState, batch: Batch) -> Metrics:
         """Returns how far as many samples, of the same classes, are from the batch."""
         real, key = batch["image"], stream(state.key, Stream.EVALUATION)
-        fake = self.sample(averaged(state, "generator"), key, len(real), batch["label"] if self.classes else None)
+        latents = draw_latents(example_keys(key, len(real)), self.latent)
+        fake = in_parts(
+            lambda part: self.generate(averaged(state, "generator"), *part),
+            (latents, batch["label"] if self.classes else None),
+            EVALUATION_PART,
+        )
         return {"evaluation/pixel_frechet": pixel_frechet(real, fake)}

@@ -9,6 +9,9 @@ from jax import lax
 
 from jaxgen.training.state import PyTree
 
+EVALUATION_PART = 64
+"""Held-out images whose activations are in memory at once, however many are evaluated."""
+
 
 def apply(
     module, variables: PyTree, *inputs: Any, train: bool, method: str = "__call__", **named: Any
@@ -45,6 +48,6 @@ def in_parts(function: Callable[[PyTree], PyTree], examples: PyTree, size: int) 
     if count <= size:
         return function(examples)
     # The last part is filled up with the last example.
-    places = jnp.minimum(jnp.arange(count + -count % size), count - 1).reshape(-1, size)
-    found = lax.map(lambda part: function(jax.tree.map(lambda x: x[part], examples)), places)
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], found)
+    indices = jnp.minimum(jnp.arange(count + -count % size), count - 1).reshape(-1, size)
+    results = lax.map(lambda part: function(jax.tree.map(lambda x: x[part], examples)), indices)
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:count], results)

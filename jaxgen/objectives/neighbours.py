@@ -14,7 +14,7 @@ from jax import Array, lax
 
 from jaxgen.losses.reconstruction import mse
 from jaxgen.nn.pixel_shuffle import space_to_depth
-from jaxgen.objectives.modules import apply
+from jaxgen.objectives.modules import EVALUATION_PART, apply, in_parts
 from jaxgen.objectives.restoration import Degrade, held_out, judged, pair
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.training.optimizers import hyper_arrays
@@ -82,25 +82,35 @@ def make_neighbours(
         noisy = pair(degrade, keys(Stream.DEGRADATION), batch, hyper)[0].images
         return noisy, draw_pairs(keys(Stream.SUBSAMPLE), *noisy.shape[1:3])
 
-    def mean_loss(variables: PyTree, drawn: PyTree, hyper: Hyper):
+    def terms(variables: PyTree, drawn: PyTree, hyper: Hyper) -> tuple[dict[str, Array], PyTree]:
+        """Returns the two terms of the loss, float[b] each, and the updated statistics."""
         noisy, pairs = drawn
         one, other = neighbours(noisy, pairs)
         restored, stats = apply(module, variables, one, train=True)
         # What the network makes of the whole picture differs between neighbours where the picture itself does.
         whole = lax.stop_gradient(apply(module, variables, noisy, train=True)[0])
         differs = jnp.subtract(*neighbours(whole, pairs))
-        parts = {
-            "neighbour": loss(other, restored, hyper).mean(),
-            "consistency": mse(differs, restored - other).mean(),
-        }
-        value = parts["neighbour"] + hyper["consistency_weight"] * parts["consistency"]
-        return value, (parts | {"loss": value}, stats)
+        return {"neighbour": loss(other, restored, hyper), "consistency": mse(differs, restored - other)}, stats
+
+    def weighted_sum(means: dict[str, Array], hyper: Hyper) -> Array:
+        return means["neighbour"] + hyper["consistency_weight"] * means["consistency"]
+
+    def mean_loss(variables: PyTree, drawn: PyTree, hyper: Hyper):
+        each, stats = terms(variables, drawn, hyper)
+        means = {name: values.mean() for name, values in each.items()}
+        value = weighted_sum(means, hyper)
+        return value, (means | {"loss": value}, stats)
 
     parts = judged(module, degrade, PLAYER)
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         keys = lambda name: example_keys(stream(state.key, Stream.EVALUATION, int(name)), len(batch["image"]))
-        value, _ = mean_loss(averaged(state, PLAYER), examples(keys, batch, state.hyper), state.hyper)
+        each = in_parts(
+            lambda part: terms(averaged(state, PLAYER), part, state.hyper)[0],
+            examples(keys, batch, state.hyper),
+            EVALUATION_PART,
+        )
+        value = weighted_sum({name: values.mean() for name, values in each.items()}, state.hyper)
         return {"evaluation/loss": value} | (parts["evaluate"](state, batch) if clean else {})
 
     chosen = {"evaluate": evaluate, "selection": Selection("evaluation/loss", direction="minimize")}

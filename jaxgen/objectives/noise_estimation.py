@@ -6,7 +6,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.objectives.modules import apply
+from jaxgen.objectives.modules import EVALUATION_PART, apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.training.randomness import Stream, example_keys, stream
 from jaxgen.training.schedules import Hyper
@@ -47,8 +47,12 @@ def make_noise_level(module, *, degrade: Noisy, hyper: Mapping[str, float], **op
 
     def estimate(state: TrainState, batch: Batch) -> tuple[Array, Array]:
         keys = example_keys(stream(state.key, Stream.EVALUATION), len(batch["image"]))
-        noisy, level = degrade(keys, batch["image"], state.hyper)
-        return apply(module, averaged(state, PLAYER), noisy, train=False)[0], level
+
+        def estimate_part(part: tuple[Array, Array]) -> tuple[Array, Array]:
+            noisy, level = degrade(*part, state.hyper)
+            return apply(module, averaged(state, PLAYER), noisy, train=False)[0], level
+
+        return in_parts(estimate_part, (keys, batch["image"]), EVALUATION_PART)
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         return {"evaluation/error": error(*estimate(state, batch))}

@@ -10,7 +10,7 @@ from jaxgen.degradations.resampling import resize
 from jaxgen.losses.similarity import WINDOW
 from jaxgen.metrics.image import psnr, ssim
 from jaxgen.metrics.masked import masked_psnr
-from jaxgen.objectives.modules import apply
+from jaxgen.objectives.modules import EVALUATION_PART, apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.training.optimizers import hyper_arrays
 from jaxgen.training.randomness import Stream, example_keys, stream
@@ -91,9 +91,14 @@ def judged(module, degrade: Degrade, player: str) -> dict[str, Any]:
 
     def triples(state: TrainState, batch: Batch) -> tuple[Array, Array, Array, Array | None]:
         """Returns damaged images in the size of the clean ones, restored ones, clean ones, and the mask."""
-        made, clean = held_out(degrade, state.key, batch, state.hyper)
-        restored = restore(averaged(state, player), made.images, made.guide)
-        return enlarged(made.images, clean), restored, clean, made.mask
+
+        def restore_part(part: tuple[Array, Batch]) -> tuple[Array, Array, Array, Array | None]:
+            made, clean = pair(degrade, *part, state.hyper)
+            restored = restore(averaged(state, player), made.images, made.guide)
+            return enlarged(made.images, clean), restored, clean, made.mask
+
+        keys = example_keys(stream(state.key, Stream.EVALUATION), len(batch["image"]))
+        return in_parts(restore_part, (keys, batch), EVALUATION_PART)
 
     def visualize(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns rows of damaged, restored and clean."""

@@ -9,7 +9,7 @@ from jax import Array, lax
 
 from jaxgen.errors import UsageError
 from jaxgen.metrics.image import psnr
-from jaxgen.objectives.modules import apply
+from jaxgen.objectives.modules import EVALUATION_PART, apply, in_parts
 from jaxgen.objectives.restoration import Degrade
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.training.optimizers import hyper_arrays
@@ -152,7 +152,7 @@ def make_video(
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         damaged, clean, corners = held_out(state.key, batch, state.hyper)
-        restored = restore(averaged(state, PLAYER), damaged)
+        restored = in_parts(lambda part: restore(averaged(state, PLAYER), part), damaged, EVALUATION_PART)
         return told(clean, damaged, corners, "_input") | told(clean, restored, corners)
 
     return make_single(

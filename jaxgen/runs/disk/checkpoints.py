@@ -144,8 +144,9 @@ class Checkpoints:
         """
         if leaf := first_non_finite(state):
             raise NonFiniteError(step, leaf, self.last_good())
+        # Fetched once: an array keeps what was fetched of it, and the record's digests are of the same arrays.
+        numbers = jax.device_get(to_numbers(state))
         record = seal(make_record(step, state, metrics, config, self.selection))
-        numbers = to_numbers(state)
         items = ocp.args.Composite(state=ocp.args.StandardSave(numbers), record=ocp.args.JsonSave(record))
         self.wait()
         with self._writing():

@@ -4,9 +4,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import SingleDeviceSharding
 
+from jaxgen.training import execute
 from jaxgen.training.state import PyTree
 
 Layout = dict[str, dict[str, Any]]
@@ -34,11 +34,16 @@ def first_difference(one: Layout, other: Layout) -> str | None:
 
 
 def first_non_finite(state: PyTree) -> str | None:
-    """Returns the path of the first leaf that holds a NaN or an infinity, or None."""
-    for path, leaf in named_leaves(state).items():
-        if jnp.issubdtype(leaf.dtype, jnp.inexact) and not np.isfinite(jax.device_get(leaf)).all():
-            return path
-    return None
+    """Returns the path of the first leaf that holds a NaN or an infinity, or None. The leaves stay on their device."""
+    numbers = {path: x for path, x in named_leaves(state).items() if jnp.issubdtype(x.dtype, jnp.inexact)}
+    finite = jax.device_get(are_finite(list(numbers.values())))
+    return next((path for path, ok in zip(numbers, finite, strict=True) if not ok), None)
+
+
+@execute.jit_on_first_device
+def are_finite(leaves: list[jax.Array]) -> jax.Array:
+    """Returns bool[leaves]: whether every number of a leaf is finite."""
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in leaves]) if leaves else jnp.ones(0, bool)
 
 
 def is_key(leaf: Any) -> bool:
