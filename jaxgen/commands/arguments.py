@@ -42,6 +42,16 @@ class OneLine(argparse.ArgumentParser):
         self.exit(2, f"jaxgen: {message}; `{self.prog} --help` lists what is allowed\n")
 
 
+def choose_trust(parser: argparse.ArgumentParser) -> None:
+    """Adds the options about the script and the data of a run that is opened."""
+    parser.add_argument(
+        "--trust", action="store_true", help="execute RUN/experiment.py although it is no installed experiment"
+    )
+    parser.add_argument(
+        "--data.dir", dest="data_dir", default="", metavar="DIR", help="folder of the run's data, where it has moved"
+    )
+
+
 def choose_variables(parser: argparse.ArgumentParser) -> None:
     """Adds the options that tell which of a run's variables are used."""
     parser.add_argument("--checkpoint", choices=("last", "best"), default="last", help="which one (default: last)")
@@ -51,6 +61,7 @@ def choose_variables(parser: argparse.ArgumentParser) -> None:
         default=True,
         help="use the averaged parameters, or those of that very step (default: averaged)",
     )
+    choose_trust(parser)
 
 
 def choose_latents(parser: argparse.ArgumentParser) -> None:
@@ -204,6 +215,9 @@ def add_restore(commands: Commands) -> None:
     new.add_argument("--overwrite", action="store_true", help="make results again that are there already")
     new.add_argument("--tile", type=count, default=1024, help="largest tile, 64 to 1024 pixels (default: 1024)")
     new.add_argument(
+        "--trust", action="store_true", help="execute experiment.py of --network's run although it is not installed"
+    )
+    new.add_argument(
         "--megapixels", type=positive, default=100.0, help="the largest picture that is read (default: 100)"
     )
 
@@ -246,6 +260,7 @@ def add_explain(commands: Commands) -> None:
     )
     new.add_argument("--out", type=Path, help="picture to write (default: in RUN/samples)")
     new.add_argument("--checkpoint", choices=("last", "best"), default="last", help="which one (default: last)")
+    choose_trust(new)
 
 
 def add_info(commands: Commands) -> None:

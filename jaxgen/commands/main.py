@@ -1,10 +1,12 @@
 """The `jaxgen` command: what it calls can be called from Python too."""
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from jaxgen.allocator import keep_freed_memory
 from jaxgen.commands.arguments import make_parser
@@ -45,7 +47,7 @@ def sample(options: argparse.Namespace) -> None:
         from jaxgen.restoration import tasks
 
         clean = tasks.make_clean(options.restore)
-    opened = reopen.open_run(options.run, which=options.checkpoint, ema=options.ema)
+    opened = reopen.open_run(options.run, options=open_options(options))
     if options.mixture:
         from jaxgen.runs.mixture import with_mixture
 
@@ -54,7 +56,7 @@ def sample(options: argparse.Namespace) -> None:
         from jaxgen.runs.truncation import with_truncation
 
         opened = with_truncation(opened, options.truncation)
-    made = reopen.sample(opened, options.count, options.seed, options.label)
+    made = opened.sample(options.count, options.seed, options.label)
     if clean:
         made = clean(made)
     chosen = "" if options.label is None else f"-label-{options.label}"
@@ -103,8 +105,7 @@ def fill(options: argparse.Namespace) -> None:
         overwrite=options.overwrite,
         seed=options.seed,
         steps=options.steps,
-        which=options.checkpoint,
-        ema=options.ema,
+        options=open_options(options),
     )
     print(told)
 
@@ -135,8 +136,7 @@ def evaluate(options: argparse.Namespace) -> None:
         count=options.count or 10_000,
         reference=options.reference or "test",
         seed=options.seed,
-        which=options.checkpoint,
-        ema=options.ema,
+        options=open_options(options),
         components=options.mixture or 0,
         truncation=options.truncation or 0.0,
         restore=options.restore or "",
@@ -156,8 +156,7 @@ def evaluate_likelihood(options: argparse.Namespace) -> None:
         chunk=options.chunk or 0,
         reference=options.reference or "test",
         seed=options.seed,
-        which=options.checkpoint,
-        ema=options.ema,
+        options=open_options(options),
     )
     print(json.dumps(found) if options.json else likelihood.as_text(found))
 
@@ -172,8 +171,7 @@ def encode(options: argparse.Namespace) -> None:
         options.out,
         step=options.step,
         overwrite=options.overwrite,
-        which=options.checkpoint,
-        ema=options.ema,
+        options=open_options(options),
     )
     print(told)
 
@@ -182,7 +180,15 @@ def decode(options: argparse.Namespace) -> None:
     """Writes the pictures that codes stand for."""
     from jaxgen.runs.codes import decode_file
 
-    print(decode_file(options.run, options.codes, options.out, which=options.checkpoint, ema=options.ema))
+    print(decode_file(options.run, options.codes, options.out, options=open_options(options)))
+
+
+def open_options(options: argparse.Namespace) -> Any:
+    """Returns how a command opens its run."""
+    from jaxgen.runs.reopen import DEFAULTS
+
+    names = [field.name for field in dataclasses.fields(DEFAULTS) if hasattr(options, field.name)]
+    return dataclasses.replace(DEFAULTS, **{name: getattr(options, name) for name in names})
 
 
 def refuse(options: argparse.Namespace, names: Sequence[str], reason: str) -> None:
@@ -204,8 +210,7 @@ def evaluate_restorer(options: argparse.Namespace) -> None:
         sigmas=options.sigma,
         protocol=options.protocol,
         seed=options.seed,
-        which=options.checkpoint,
-        ema=options.ema,
+        options=open_options(options),
     )
     print(json.dumps(found) if options.json else restorer_scoring.as_text(found))
 
@@ -226,7 +231,7 @@ def restore(options: argparse.Namespace) -> None:
     if options.network:
         from jaxgen.runs.open_restorer import open_restorer
 
-        act = tasks.by_network(open_restorer(options.network), settings, masked=masked)
+        act = tasks.by_network(open_restorer(options.network, open_options(options)), settings, masked=masked)
     else:
         act = tasks.choose(options.task, settings, masked=masked)
     one = partial(
@@ -254,8 +259,7 @@ def export(options: argparse.Namespace) -> None:
         platforms=options.platforms,
         size=options.size and tuple(options.size),
         overwrite=options.overwrite,
-        which=options.checkpoint,
-        ema=options.ema,
+        options=open_options(options),
     )
     print(told)
 
@@ -264,7 +268,7 @@ def explain(options: argparse.Namespace) -> None:
     """Writes what a run's classifier or discriminator looks at."""
     from jaxgen.runs.explain import explain_run
 
-    given = {"count": options.count, "label": options.label, "out": options.out, "which": options.checkpoint}
+    given = {"count": options.count, "label": options.label, "out": options.out, "options": open_options(options)}
     print(explain_run(options.run, options.pictures, **given))
 
 

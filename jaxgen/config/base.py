@@ -73,6 +73,9 @@ class Config:
     init_players: tuple[str, ...] = ("all",)
     """Networks that init_from initializes: all, main (the one that makes images), or names, as in generator
     discriminator."""
+    trust: bool = False
+    """Execute the script in the run folder of init_from or data.from_run although no installed experiment has the same
+    SHA-256."""
     checkpoint_every: int = 1000
     """Steps between checkpoints."""
     checkpoint_minutes: float = 0.0
@@ -135,6 +138,11 @@ class Config:
             lambda config: config.distributed,
         ),
         Effect(("parallel",), "leave distributed out", lambda config: not config.distributed),
+        Effect(
+            ("trust",),
+            "set init_from or data.from_run",
+            lambda config: config.init_from != "" or config.data.from_run != "",
+        ),
         Effect(("init_players",), "set init_from", lambda config: config.init_from != ""),
         Effect(
             ("hyper.learning_rate_final", "hyper.schedule_steps"),
@@ -151,6 +159,7 @@ CHANGEABLE = frozenset(
     {
         "steps",
         "run",
+        "trust",
         "checkpoint_every",
         "checkpoint_minutes",
         "keep_checkpoints",

@@ -14,6 +14,7 @@ from jaxgen.io import images
 from jaxgen.restoration.files import check_folder, photographs_in
 from jaxgen.runs import reopen
 from jaxgen.runs.disk.digests import digest
+from jaxgen.runs.reopen import DEFAULTS, OpenOptions
 from jaxgen.training import execute, progress
 
 STEP = 0.25
@@ -62,8 +63,7 @@ def encode_files(
     *,
     step: float = STEP,
     overwrite: bool = False,
-    which: str = "last",
-    ema: bool = True,
+    options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
 ) -> str:
     """Writes the codes of pictures into one file and returns the rate and what it is worth, in one line.
@@ -76,8 +76,7 @@ def encode_files(
       out: the file, .npz.
       step: to which codes are rounded, in standard deviations of the prior.
       overwrite: whether a file that is there is replaced.
-      which: "last" or "best" checkpoint.
-      ema: whether the averaged variables are used.
+      options: how the run is opened.
       say: takes warnings.
     Raises:
       UsageError: if the run has no codes, a picture cannot be read, two have one name, or the file cannot be written.
@@ -87,7 +86,7 @@ def encode_files(
     if out.exists() and not overwrite:
         raise UsageError(f"{out} is there already: name another file with --out, or replace it with --overwrite")
     check_folder(out.parent)
-    opened = open_variational(run, which, ema, say)
+    opened = open_variational(run, options, say)
     found = [file for path in paths for file in photographs_in(path, ())]
     names = [file.stem for file in found]
     if repeated := {name for name in names if names.count(name) > 1}:
@@ -113,8 +112,7 @@ def decode_file(
     path: Path,
     out: Path,
     *,
-    which: str = "last",
-    ema: bool = True,
+    options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
 ) -> str:
     """Writes the pictures that a file of codes stands for into a folder and returns what happened, in one line.
@@ -123,15 +121,14 @@ def decode_file(
       run: the folder of the run that made the codes.
       path: of the file.
       out: the folder; a picture that is there is replaced.
-      which: "last" or "best" checkpoint.
-      ema: whether the averaged variables are used.
+      options: how the run is opened.
       say: takes warnings.
     Raises:
       UsageError: if the run has no codes, the file is none of codes, or other variables made it: of another run or
         checkpoint, or averaged ones where these are not.
     """
     codes = read_codes(path)
-    opened = open_variational(run, which, ema, say)
+    opened = open_variational(run, options, say)
     size = opened.objective.generative.latent_size
     if (digest(opened.variables), (size,)) != (codes.digest, codes.numbers.shape[1:]):
         raise UsageError(
@@ -148,12 +145,12 @@ def decode_file(
     return f"{out}  {len(made)} pictures"
 
 
-def open_variational(run: Path, which: str, ema: bool, say: Callable[[str], None]) -> reopen.Opened:
+def open_variational(run: Path, options: OpenOptions, say: Callable[[str], None]) -> reopen.Opened:
     """Returns a run that has codes, or raises UsageError."""
-    built = reopen.build(run, say)
+    built = reopen.build(run, options, say)
     if built.objective.latent is None:
         raise UsageError(f"{run}: this run has no codes of images; only variational experiments have them")
-    return reopen.open_built(run, built, which=which, ema=ema, say=say)
+    return reopen.load_weights(built, options, say)
 
 
 def read(path: Path, config: DataConfig) -> np.ndarray:

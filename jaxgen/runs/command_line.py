@@ -129,13 +129,13 @@ def run_script(kind: type, build: Callable, description: str, arguments: Sequenc
     """
     import jax
 
-    from jaxgen.runs.scripts import describe_script
+    from jaxgen.runs.experiment_copy import find_script
     from jaxgen.runs.train import train
     from jaxgen.training import distributed, supervision
 
     def action() -> None:
         words = sys.argv[1:] if arguments is None else arguments
-        config = parse(kind, words, description, describe_script(build)["name"] + ".py")
+        config = parse(kind, words, description, find_script(build).name + ".py")
         keep_freed_memory()
         use_compilation_cache()
         if config.distributed:

@@ -14,17 +14,18 @@ from jaxgen.errors import UsageError
 from jaxgen.restoration.noise_estimation import estimate
 from jaxgen.restoration.pretrained import load_noise_level
 from jaxgen.runs.open_restorer import told
-from jaxgen.runs.reopen import Opened, open_run, sample
+from jaxgen.runs.reopen import Opened, OpenOptions, open_run
 
 TOGETHER = 500
 SEED = 1  # of the latents, another one than that of pictures
 
 
-def derive(dataset: data.Dataset) -> data.Dataset:
+def derive(dataset: data.Dataset, *, trust: bool = False) -> data.Dataset:
     """Returns a data set as its configuration's `from_run` makes it; itself where that is empty.
 
     Args:
       dataset: of a generator's run nothing but its images' shape counts; a restorer's run is applied to its images.
+      trust: whether the script in the run's folder may be executed, see `OpenOptions`.
     Raises:
       UsageError: if the run neither generates nor restores, makes pictures of another shape, or the data are too large
         to be held in memory.
@@ -32,7 +33,7 @@ def derive(dataset: data.Dataset) -> data.Dataset:
     config = dataset.config
     if not config.from_run:
         return dataset
-    opened = open_run(Path(config.from_run))
+    opened = open_run(Path(config.from_run), OpenOptions(trust=trust))
     if opened.objective.generative is not None:
         return drawn(opened, dataset)
     if opened.objective.restoring is None:
@@ -50,7 +51,7 @@ def drawn(opened: Opened, dataset: data.Dataset) -> data.Dataset:
     config, shape = dataset.config, dataset.image_shape
     if config.with_real and dataset.records is not None:
         raise UsageError(f"with_real holds all images in memory: raise data.memory above {config.memory:g} GiB")
-    parts = [sample(opened, TOGETHER, SEED + i) for i in range(-(-config.samples // TOGETHER))]
+    parts = [opened.sample(TOGETHER, SEED + i) for i in range(-(-config.samples // TOGETHER))]
     images = np.concatenate(parts)[: config.samples]
     if images.shape[1:] != shape:
         raise UsageError(f"from_run {config.from_run} makes pictures of {images.shape[1:]} and the data have {shape}")

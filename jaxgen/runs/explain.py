@@ -17,7 +17,7 @@ from jaxgen.models.features.attribution import grad_cam, last_maps, saliency
 from jaxgen.restoration.files import check_folder, photographs_in
 from jaxgen.runs import reopen
 from jaxgen.runs.codes import read
-from jaxgen.runs.reopen import check_label
+from jaxgen.runs.reopen import DEFAULTS, OpenOptions, check_label
 from jaxgen.training import progress
 from jaxgen.training.state import Objective, TrainState
 
@@ -95,7 +95,7 @@ def explain_run(
     count: int = COUNT,
     label: int | None = None,
     out: Path | None = None,
-    which: str = "last",
+    options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
 ) -> str:
     """Writes what a run's network looks at and returns what happened, in one line.
@@ -106,13 +106,13 @@ def explain_run(
       count: how many held-out images.
       label: the class that a conditional discriminator judges all of them as; None: held-out images as their own.
       out: the picture to write; None: RUN/samples/step-STEP-explained.png.
-      which: "last" or "best" checkpoint.
+      options: how the run is opened.
       say: takes warnings.
     Raises:
       UsageError: if the run judges nothing or cannot be opened, a picture cannot be read, or its class must be told and
         is not, or is told and must not be.
     """
-    built = reopen.build(run, say)
+    built = reopen.build(run, options, say)
     check_label(built.config, label)
     labels = None
     if paths and classes(built.config) and label is None:
@@ -127,7 +127,7 @@ def explain_run(
         labels = np.asarray(batch["label"]) if classes(built.config) else None
     if label is not None:
         labels = np.full(len(pictures), label, np.int32)
-    restored = reopen.restore(run, built.objective, built.image_shape, which, say)
+    restored = reopen.restore(built, options.checkpoint, say)
     found = explain(built.objective, restored.state, pictures, labels)
     out = out or run / "samples" / f"step-{restored.step:08d}-explained.png"
     check_folder(out.parent)

@@ -22,6 +22,7 @@ from jaxgen.restoration.files import check_folder
 from jaxgen.restoration.restorer import Told
 from jaxgen.runs import reopen
 from jaxgen.runs.open_restorer import told
+from jaxgen.runs.reopen import DEFAULTS, RUNS_ONLY, OpenOptions
 from jaxgen.training import execute, progress
 from jaxgen.training.state import PyTree
 
@@ -93,17 +94,17 @@ def as_channel(images: Array, guide: Sequence[Array]) -> Array | None:
     return given if given.ndim == 4 else jnp.broadcast_to(given[:, None, None, None], (*images.shape[:3], 1))
 
 
-def of_run(run: Path, which: str, ema: bool, say: Callable[[str], None]) -> Network:
+def of_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> Network:
     """Returns what a run has trained: a generator, a restorer or a detector.
 
     Raises:
       UsageError: if it is none of these, or cannot be opened.
     """
-    built = reopen.build(run, say)
+    built = reopen.build(run, options, say)
     objective, channels = built.objective, built.image_shape[-1]
     if not (objective.generative or objective.restoring or objective.detecting):
         raise UsageError(f"{run}: this run neither generates nor restores images nor finds damage: nothing to export")
-    opened = reopen.open_built(run, built, which=which, ema=ema, say=say)
+    opened = reopen.load_weights(built, options, say)
     variables = as_numpy(opened.variables)
     if generative := objective.generative:
         latents = Operand("latents", f"b, {generative.latent_size}", "float32", "standard normal")
@@ -231,8 +232,7 @@ def export_network(
     platforms: Sequence[str] = USUAL,
     size: tuple[int, int] | None = None,
     overwrite: bool = False,
-    which: str = "last",
-    ema: bool = True,
+    options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
 ) -> str:
     """Writes a trained network with its weights into one file and returns what it takes and gives, as lines.
@@ -246,8 +246,7 @@ def export_network(
       platforms: that it is to run on, of `PLATFORMS`; they need not be here.
       size: height and width in pixels that a restorer is exported for; None: any.
       overwrite: whether a file that is there is replaced.
-      which: "last" or "best" checkpoint of a run.
-      ema: whether a run's averaged variables are used.
+      options: how the run is opened.
       say: takes warnings.
     Raises:
       UsageError: if there is no such network or nothing of it that could be exported, a choice has no effect on it, it
@@ -262,11 +261,11 @@ def export_network(
             raise unknown("platform", name, PLATFORMS)
     check_folder(out.parent)
     if pretrained.is_known(source):
-        if which != "last" or not ema:
-            raise UsageError(f"{source} is one network and no run: leave --checkpoint and --no-ema out")
+        if options != DEFAULTS:
+            raise UsageError(f"{source} is one network and no run: {RUNS_ONLY}")
         network = of_file(source)
     else:
-        network = of_run(Path(source), which, ema, say)
+        network = of_run(Path(source), options, say)
     if size and not network.any_size:
         raise UsageError(f"size {size[0]}×{size[1]}: a generator's images have one size; leave --size out")
     program = lower_told(network, source, platforms, size)

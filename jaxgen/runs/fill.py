@@ -14,6 +14,7 @@ from jaxgen.objectives.latent_search import Filled, make_latent_search
 from jaxgen.restoration.files import check_folder
 from jaxgen.restoration.mask_files import read_mask
 from jaxgen.runs import reopen
+from jaxgen.runs.reopen import DEFAULTS, OpenOptions
 from jaxgen.training import execute, progress
 from jaxgen.training.state import Generative, Objective
 
@@ -51,8 +52,7 @@ def fill_file(
     overwrite: bool = False,
     seed: int = 0,
     steps: int = STEPS,
-    which: str = "last",
-    ema: bool = True,
+    options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
 ) -> str:
     """Fills the hole in a picture and returns what happened, in one line.
@@ -66,8 +66,7 @@ def fill_file(
       overwrite: whether a file that is there is replaced.
       seed: of the latents from which the search begins.
       steps: of the search.
-      which: "last" or "best" checkpoint.
-      ema: whether the averaged variables are used.
+      options: how the run is opened.
       say: takes warnings.
     Raises:
       UsageError: if the run cannot be opened or generates nothing, a picture cannot be read, their sizes do not belong
@@ -80,11 +79,11 @@ def fill_file(
     if out.exists() and not overwrite:
         raise UsageError(f"{out} is there already: name another file with --out, or replace it with --overwrite")
     check_folder(out.parent)
-    built = reopen.build(run, say)
+    built = reopen.build(run, options, say)
     require_generator(built.objective, run)
     image = read_picture(picture, built.image_shape)
     hidden = read_mask(mask, image.shape)
-    opened = reopen.open_built(run, built, which=which, ema=ema, say=say)
+    opened = reopen.load_weights(built, options, say)
     found = jax.tree.map(np.asarray, fill(opened, image[None], hidden[None], seed, steps))
     images.write(out, found.images[0])
     chosen = f" as class {found.labels[0]}" if classes(opened.config) else ""

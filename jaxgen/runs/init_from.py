@@ -12,7 +12,7 @@ from jax.tree_util import KeyPath
 from jaxgen.errors import UsageError, unknown
 from jaxgen.restoration import pretrained
 from jaxgen.runs.disk.leaves import Layout, describe, first_difference, layout, named_leaves
-from jaxgen.runs.reopen import build, restore
+from jaxgen.runs.reopen import OpenOptions, build, restore
 from jaxgen.training.state import PyTree, TrainState, averaged, current
 
 ALL, MAIN = "all", "main"
@@ -26,6 +26,8 @@ def init_from(
     source: str,
     which: Sequence[str],
     say: Callable[[str], None],
+    *,
+    trust: bool = False,
 ) -> TrainState:
     """Copies weights into a state: each array whose path, shape and dtype exist in both networks.
 
@@ -37,11 +39,12 @@ def init_from(
       which: networks to initialize, see `select_players`. With "all", a network that the source lacks or of which no
         array fits keeps its random initialization.
       say: takes one line for each network: the arrays that were copied, those left random, those not used.
+      trust: whether the script in the run folder may be executed, see `OpenOptions`.
     Raises:
       UsageError: if there is no such source, if it lacks a network that was named, or if no array fits of the main
         network or of one that was named.
     """
-    names, sources = select_players(which, player, state.params), load_variables(source, player)
+    names, sources = select_players(which, player, state.params), load_variables(source, player, trust)
     if missing := [name for name in names if name not in sources]:
         if ALL not in which:
             raise UsageError(f"init_from {source} has no {missing[0]}: name of {' '.join(sources)} in --init-players")
@@ -124,11 +127,11 @@ def compare(source: str, theirs: Layout, ours: Layout, remedy: str) -> str:
     return f"init_from {source}: {'; '.join(parts)}"
 
 
-def load_variables(source: str, player: str) -> dict[str, PyTree]:
+def load_variables(source: str, player: str, trust: bool) -> dict[str, PyTree]:
     """Returns {"params": …, "stats": …} of every network of a run, or of a file's only one, named `player`."""
     if pretrained.is_known(source):
         stats = dict(pretrained.read(source)[0])
         return {player: {"params": stats.pop("params"), "stats": stats}}
-    built = build(Path(source))
-    state, other = restore(Path(source), built.objective, built.image_shape, "last").state, built.objective.player
+    built = build(Path(source), OpenOptions(trust=trust))
+    state, other = restore(built, "last").state, built.objective.player
     return {player: averaged(state, other)} | {name: current(state, name) for name in state.params if name != other}

@@ -8,20 +8,21 @@ from jaxgen.config.restoration import RestorationConfig
 from jaxgen.errors import UsageError
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.restorer import Restorer, Told, examine, make_restorer
-from jaxgen.runs.reopen import Opened, open_run
+from jaxgen.runs.reopen import DEFAULTS, Opened, OpenOptions, open_run
 
 
-def open_restorer(source: str) -> Restorer:
-    """Returns a restorer: of the averaged network of a run's last checkpoint, or shipped, or in a file with its card.
+def open_restorer(source: str, options: OpenOptions = DEFAULTS) -> Restorer:
+    """Returns the restorer of a run, a shipped one, or one in a file with its model card.
 
     Args:
       source: a run folder, the name of a shipped restorer, or the path of a .safetensors file.
+      options: how a run is opened.
     Raises:
       UsageError: if there is none, or it restores nothing.
     """
     if pretrained.is_known(source):
         return pretrained.load_restorer(source)
-    return of_opened(open_run(Path(source)), source)
+    return of_opened(open_run(Path(source), options), source)
 
 
 def of_opened(opened: Opened, source: str) -> Restorer:

@@ -1,7 +1,8 @@
-"""From a run folder back to what it trained."""
+"""Opens a run folder: its configuration, its experiment's objective and the weights of a checkpoint."""
 
+import dataclasses
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -9,154 +10,175 @@ import numpy as np
 from jaxgen.config.base import Config
 from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
+from jaxgen.runs.disk import config_file
 from jaxgen.runs.disk.checkpoints import Checkpoints, Restored
-from jaxgen.runs.disk.run_folder import RunFolder
-from jaxgen.runs.scripts import FOLDER, describe_script, from_dict, load_script
+from jaxgen.runs.disk.run_folder import CONFIG, Line, RunFolder
+from jaxgen.runs.experiment_copy import load_copy
 from jaxgen.training import execute, progress
+from jaxgen.training.optimizers import hyper_arrays
 from jaxgen.training.state import Objective, PyTree, averaged, current
 
 NOTHING_GENERATED = "this run generates no images"
+RUNS_ONLY = "leave --checkpoint, --no-ema, --trust and --data.dir out, they are for runs"
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenOptions:
+    """Options of every command that opens a run."""
+
+    checkpoint: Literal["last", "best"] = "last"
+    """Checkpoint to load."""
+    ema: bool = True
+    """Use the moving average of the parameters, or the parameters of that very step."""
+    trust: bool = False
+    """Execute the run's experiment.py although no installed experiment has the same SHA-256."""
+    data_dir: str = ""
+    """Folder of the run's data, where it has moved; empty: as in training."""
+
+
+DEFAULTS = OpenOptions()
 
 
 class Built(NamedTuple):
-    """A run's parts, without anything that was trained.
+    """A run without weights.
 
     Attributes:
+      path: its folder.
       config: its configuration.
-      objective: what it trains.
+      objective: its objective.
       image_shape: (height, width, channels) of its images.
     """
 
+    path: Path
     config: Config
     objective: Objective
     image_shape: tuple[int, ...]
 
 
 class Opened(NamedTuple):
-    """A run as it was trained.
+    """A run with the weights of a checkpoint.
 
     Attributes:
+      path: its folder.
       config: its configuration.
-      objective: what it trained.
-      variables: {"params": …, "stats": …} of the player that makes pictures, at the step chosen.
-      step: that step.
+      objective: its objective.
+      variables: {"params": …, "stats": …} of the main network, `objective.player`.
+      step: training steps that the checkpoint has seen.
     """
 
+    path: Path
     config: Config
     objective: Objective
     variables: PyTree
     step: int
 
+    def sample(self, count: int, seed: int = 0, label: int | None = None) -> np.ndarray:
+        """Samples images from the prior.
+
+        Args:
+          count: number of images.
+          seed: seed of the latents.
+          label: class of all images of a conditional run; None: the classes in turn.
+        Returns:
+          float32[count, h, w, c] in [0, 1].
+        Raises:
+          UsageError: if the run is no generator, or has no such class.
+        """
+        if self.objective.generative is None:
+            raise UsageError(f"{NOTHING_GENERATED}; see the images in its samples folder")
+        check_label(self.config, label)
+        draw = execute.jit_on_first_device(self.objective.generative.sample, static_argnums=2)
+        labels = () if label is None else (np.full(count, label, np.int32),)
+        return np.asarray(draw(self.variables, jax.random.key(seed), count, *labels))
+
+    def metrics(self) -> list[Line]:
+        """Returns the lines of metrics.jsonl, see `RunFolder.history`."""
+        return RunFolder(self.path).history()
+
 
 def read_config(run: Path) -> dict[str, Any]:
-    """Returns a run's config.json: {"experiment": …, "image_shape": …, "config": …}.
+    """Returns the content of a run's config.json, see `config_file`.
 
     Raises:
       UsageError: if the folder holds no run, or the file cannot be read.
     """
-    plain = RunFolder(run).config()
-    if plain is None:
-        raise UsageError(f"{run} is no run folder: it has no config.json; give the folder that --run named")
-    return plain
+    content = config_file.read(run / CONFIG)
+    if content is None:
+        raise UsageError(f"{run} is no run folder: it has no {CONFIG}; give the folder that --run named")
+    return content
 
 
-def find_script(script: dict[str, str]) -> Any:
-    """Returns the module of the script that a run was trained by: where it was, else by its name in ./experiments."""
-    for path in (Path(script["path"]), FOLDER / f"{script['name']}.py"):
-        if path.is_file():
-            return load_script(str(path))
-    raise UsageError(
-        f"the run's experiment script is gone from {script['path']}: put it back, or at ./{FOLDER}/{script['name']}.py"
-    )
+def build(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Built:
+    """Returns a run without its weights; no checkpoint is read.
 
-
-def restore(run: Path, objective: Objective, image_shape: tuple[int, ...], which: str, say=progress.say) -> Restored:
-    """Returns a checkpoint of a run, "last" or "best"; its data need not be there.
-
+    Args:
+      run: its folder.
+      options: how it is opened.
+      say: takes warnings.
     Raises:
-      UsageError: if there is none.
+      UsageError: if the folder holds no run, its script is missing or not trusted, or they do not fit together.
     """
-    batch = {"image": jax.ShapeDtypeStruct((1, *image_shape), "float32")}
-    template = jax.eval_shape(objective.init, jax.random.key(0), batch)
-    with Checkpoints(run / "checkpoints", say=say) as checkpoints:
-        restored = checkpoints.restore(template, which)
+    content = read_config(run)
+    module = load_copy(run, content, trust=options.trust, say=say)
+    config = config_file.from_dict(module.Config, content["config"], content["format"])
+    if options.data_dir:
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, dir=options.data_dir))
+    return Built(run, config, module.build(config, None), tuple(content["image_shape"]))
+
+
+def restore(built: Built, which: str, say=progress.say) -> Restored:
+    """Returns a checkpoint of a run, for use without further training: its optimizer state is left out.
+
+    Args:
+      built: the run.
+      which: "last" or "best".
+      say: takes warnings.
+    Raises:
+      UsageError: if there is no checkpoint, all are damaged, or its networks are not those of the configuration.
+    """
+    batch = {"image": jax.ShapeDtypeStruct((1, *built.image_shape), "float32")}
+    template = jax.eval_shape(built.objective.init, jax.random.key(0), batch)
+    with Checkpoints(built.path / "checkpoints", say=say) as checkpoints:
+        restored = checkpoints.restore_networks(template, which)
     if restored is None:
-        raise UsageError(f"{run} has no {which} checkpoint yet: train it first")
-    return restored
+        raise UsageError(f"{built.path} has no {which} checkpoint yet: train it first")
+    hyper = hyper_arrays(dataclasses.asdict(built.config.hyper))
+    return restored._replace(state=restored.state.replace(hyper=hyper))
 
 
-def build(run: Path, say=progress.say) -> Built:
-    """Returns the parts of a run from its folder; no checkpoint is read.
-
-    Args:
-      run: the folder.
-      say: takes warnings.
-    Raises:
-      UsageError: if the folder or its script is missing, or they do not fit together.
-    """
-    plain = read_config(run)
-    module = find_script(plain["experiment"])
-    if describe_script(module.build)["sha256"] != plain["experiment"]["sha256"]:
-        say(f"warning: {plain['experiment']['name']}.py has changed since {run} was last trained")
-    config = from_dict(module.Config, plain["config"])
-    return Built(config, module.build(config, None), tuple(plain["image_shape"]))
-
-
-def open_built(run: Path, built: Built, *, which: str = "last", ema: bool = True, say=progress.say) -> Opened:
-    """Returns a run whose parts are built already, ready to make pictures.
+def load_weights(built: Built, options: OpenOptions = DEFAULTS, say=progress.say) -> Opened:
+    """Returns a run with the weights of a checkpoint.
 
     Args:
-      run: the folder.
-      built: its parts.
-      which: "last" or "best" checkpoint.
-      ema: whether the averaged variables are wanted, or those of that very step.
+      built: the run without weights.
+      options: how it is opened.
       say: takes warnings.
     Raises:
-      UsageError: if its checkpoint is missing or damaged.
+      UsageError: see `restore`.
     """
-    config, objective, image_shape = built
-    restored = restore(run, objective, image_shape, which, say)
-    pick = averaged if ema else current
-    return Opened(config, objective, pick(restored.state, objective.player), restored.step)
+    restored = restore(built, options.checkpoint, say)
+    select = averaged if options.ema else current
+    variables = select(restored.state, built.objective.player)
+    return Opened(built.path, built.config, built.objective, variables, restored.step)
 
 
-def open_run(run: Path, *, which: str = "last", ema: bool = True, say=progress.say) -> Opened:
-    """Returns what a run folder holds, ready to make pictures.
+def open_run(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Opened:
+    """Returns a run with the weights of a checkpoint.
 
     Args:
-      run: the folder.
-      which: "last" or "best" checkpoint.
-      ema: whether the averaged variables are wanted, or those of that very step.
+      run: its folder.
+      options: how it is opened.
       say: takes warnings.
     Raises:
-      UsageError: if the folder, its script or its checkpoint is missing or damaged.
+      UsageError: if the folder, its script or its checkpoint is missing, damaged or not trusted.
     """
-    return open_built(run, build(run, say), which=which, ema=ema, say=say)
+    return load_weights(build(run, options, say), options, say)
 
 
 def check_label(config: Config, label: int | None) -> None:
-    """Raises UsageError where a class is given that the networks of a run are not told; None: none is given."""
-    known = classes(config)
-    if label is not None and not known:
-        raise UsageError(f"label {label}: the networks of this run are told no classes; leave --label out")
-    if label is not None and not 0 <= label < known:
-        raise UsageError(f"label {label}: this run has {known} classes; give one from 0 to {known - 1}")
-
-
-def sample(opened: Opened, count: int, seed: int, label: int | None = None) -> Any:
-    """Returns images from the prior, float32[count, h, w, c] in [0, 1].
-
-    Args:
-      opened: the run.
-      count: how many images.
-      seed: of the latents.
-      label: the class of all of them, where the generator is told one; None: one class after the other.
-    Raises:
-      UsageError: if what was trained makes no pictures from nothing, or none of that class.
-    """
-    if opened.objective.generative is None:
-        raise UsageError(f"{NOTHING_GENERATED}; see the pictures in its samples folder")
-    check_label(opened.config, label)
-    draw = execute.jit_on_first_device(opened.objective.generative.sample, static_argnums=2)
-    told = () if label is None else (np.full(count, label, np.int32),)
-    return draw(opened.variables, jax.random.key(seed), count, *told)
+    """Raises UsageError where a class is given that a run does not have; None: none is given."""
+    count = classes(config)
+    if label is not None and not count:
+        raise UsageError(f"label {label}: the networks of this run have no classes; leave --label out")
+    if label is not None and not 0 <= label < count:
+        raise UsageError(f"label {label}: this run has {count} classes; give one from 0 to {count - 1}")

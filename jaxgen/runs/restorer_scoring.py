@@ -12,6 +12,7 @@ from jaxgen.restoration.noise_estimation import estimate
 from jaxgen.restoration.restorer import Restorer, restore
 from jaxgen.runs import reopen, scoring
 from jaxgen.runs.open_restorer import of_opened
+from jaxgen.runs.reopen import DEFAULTS, RUNS_ONLY, OpenOptions
 from jaxgen.training import progress
 
 LEVELS = 255
@@ -67,8 +68,7 @@ def evaluate(
     sigmas: Sequence[float] | None = None,
     protocol: str | None = None,
     seed: int = 0,
-    which: str = "last",
-    ema: bool = True,
+    options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
 ) -> dict[str, Any]:
     """Returns what a restorer reaches, and appends it to RUN/evaluations.jsonl where it is a run's.
@@ -81,8 +81,7 @@ def evaluate(
       sigmas: noise in grey levels of 255, a column each; None: 15, 25 and 50. Other damages have columns of their own.
       protocol: one of `metrics.protocols`; None: gray8 or rgb8, as the restorer's channels say.
       seed: of the noise.
-      which: "last" or "best" checkpoint of a run.
-      ema: whether a run's averaged variables are measured.
+      options: how the run is opened.
       say: takes warnings.
     Raises:
       UsageError: if there is no such run or restorer, weights of a file are chosen from, its damage has no strength, or
@@ -91,14 +90,14 @@ def evaluate(
     if bad := [sigma for sigma in sigmas or () if not 0 <= sigma <= LEVELS]:
         raise UsageError(f"sigma {bad[0]:g}: give grey levels from 0 to 255")
     is_file = pretrained.is_known(str(source))
-    if is_file and (which != "last" or not ema):
-        raise UsageError(f"{source} holds one set of weights: leave --checkpoint and --no-ema out, they are for runs")
+    if is_file and options != DEFAULTS:
+        raise UsageError(f"{source} is one network and no run: {RUNS_ONLY}")
     if is_file and (card := pretrained.read(str(source))[1]).gives == "levels":
         network = pretrained.load_noise_level(str(source))
         about = {"network": str(source), "sha256": card.sha256}
         sigmas = sigmas or COLUMNS["noise"].strengths
         return about | levels.evaluate(network, sigmas, folders, protocol or "gray8", seed=seed)
-    restorer, kind, about = of_file(str(source)) if is_file else of_run(source, which=which, ema=ema, say=say)
+    restorer, kind, about = of_file(str(source)) if is_file else of_run(source, options, say)
     if kind not in COLUMNS:
         raise UsageError(
             f"{source} undoes {kind}, and there are tables of {', '.join(COLUMNS)}: `scripts/results damage` measures "
@@ -120,7 +119,7 @@ def evaluate(
         seed=seed,
     )
     if not is_file:
-        scoring.keep(source, found)
+        scoring.append(source, found, say)
     return found
 
 
@@ -149,13 +148,13 @@ def of_file(source: str) -> tuple[Restorer, str, dict[str, Any]]:
     return pretrained.load_restorer(source), card.damage, {"restorer": source, "sha256": card.sha256}
 
 
-def of_run(run: Path, **choice: Any) -> tuple[Restorer, str, dict[str, Any]]:
+def of_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> tuple[Restorer, str, dict[str, Any]]:
     """Returns a run's restorer, the damage it was trained on, and which step it is of."""
-    opened = reopen.open_run(run, **choice)
+    opened = reopen.open_run(run, options, say)
     if opened.objective.restoring is None:
         raise UsageError(f"{run}: this run restores nothing; leave --on out")
     kind = getattr(opened.config, "damage", "damage of its own")
-    return of_opened(opened, str(run)), kind, {"step": opened.step, "checkpoint": choice["which"]}
+    return of_opened(opened, str(run)), kind, {"step": opened.step, "checkpoint": options.checkpoint}
 
 
 def as_text(found: dict[str, Any]) -> str:

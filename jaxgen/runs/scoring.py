@@ -13,6 +13,7 @@ from jaxgen.evaluation import extractors, report
 from jaxgen.evaluation.memorisation import ADVICE
 from jaxgen.restoration import tasks
 from jaxgen.runs import mixture, reopen
+from jaxgen.runs.reopen import DEFAULTS, OpenOptions
 from jaxgen.runs.truncation import describe, with_truncation
 from jaxgen.training import progress
 from jaxgen.training.optimizers import hyper_arrays
@@ -27,8 +28,7 @@ def evaluate_run(
     count: int = 10_000,
     reference: str = "test",
     seed: int = 0,
-    which: str = "last",
-    ema: bool = True,
+    options: OpenOptions = DEFAULTS,
     components: int = 0,
     truncation: float = 0.0,
     restore: str = "",
@@ -42,8 +42,7 @@ def evaluate_run(
       count: generated images; fewer where the data has fewer for the floor, which is then said.
       reference: "test" or "train", the split to compare with.
       seed: of the latents.
-      which: "last" or "best" checkpoint.
-      ema: whether the averaged variables are measured.
+      options: how the run is opened.
       components: of a Gaussian mixture, fitted to the codes of training images, that latents are drawn from; 0: they
         are drawn from the prior.
       truncation: at what the numbers of latents are cut, in standard deviations; 0: nowhere.
@@ -54,13 +53,13 @@ def evaluate_run(
     Raises:
       UsageError: if the run generates nothing, cannot be opened or does not fit the extractor, or for an unknown task.
     """
-    built = reopen.build(run, say)
+    built = reopen.build(run, options, say)
     if built.objective.generative is None:
         raise UsageError(f"{run}: {reopen.NOTHING_GENERATED}; a restorer is evaluated with --on FOLDER")
     # Before the checkpoint is read: that takes long, and what does not fit is known already.
     network = extractors.choose(extractor, built.config.data.name, built.config.data.channels)
     clean = tasks.make_clean(restore) if restore else None
-    opened = reopen.open_built(run, built, which=which, ema=ema, say=say)
+    opened = reopen.load_weights(built, options, say)
     latents = "the prior"
     if components:
         opened, latents = mixture.with_mixture(opened, components), mixture.describe(components)
@@ -76,7 +75,7 @@ def evaluate_run(
             count=count,
             reference=reference,
             seed=seed,
-            ema=ema,
+            ema=options.ema,
             latents=latents,
             restore=clean,
             restored=restore or "no",
@@ -87,8 +86,8 @@ def evaluate_run(
         say(f"{generated} images are generated and not {count}: the floor has no more, {found['protocol']['floor']}")
     if found["memorisation"] and found["memorisation"]["copies"]:
         say(f"warning: {ADVICE}")
-    found = {"step": opened.step, "checkpoint": which, **found}
-    keep(run, found)
+    found = {"step": opened.step, "checkpoint": options.checkpoint, **found}
+    append(run, found, say)
     return found
 
 
@@ -100,8 +99,7 @@ def evaluate_likelihood(
     chunk: int = 0,
     reference: str = "test",
     seed: int = 0,
-    which: str = "last",
-    ema: bool = True,
+    options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
 ) -> dict[str, Any]:
     """Returns how likely a variational run makes held-out images, and appends it to RUN/evaluations.jsonl.
@@ -113,8 +111,7 @@ def evaluate_likelihood(
       chunk: codes of an image that are looked at together; 0: chosen by memory.
       reference: "test" or "train", the split.
       seed: of codes and of black and white.
-      which: "last" or "best" checkpoint.
-      ema: whether the averaged variables are measured.
+      options: how the run is opened.
       say: takes warnings.
     Returns:
       {"step", "checkpoint", "scores", "protocol", "seconds"}, see `evaluation.likelihood.evaluate`.
@@ -123,13 +120,13 @@ def evaluate_likelihood(
     """
     from jaxgen.evaluation import likelihood
 
-    built = reopen.build(run, say)
+    built = reopen.build(run, options, say)
     if built.objective.latent is None:
         raise UsageError(f"{run}: this run has no likelihood; only variational experiments have one")
     config = built.config
     if takes_grey_for_binary(config):
         say(f"warning: {GREY}")
-    opened = reopen.open_built(run, built, which=which, ema=ema, say=say)
+    opened = reopen.load_weights(built, options, say)
     found = likelihood.evaluate(
         config.data,
         built.objective.latent,
@@ -142,17 +139,17 @@ def evaluate_likelihood(
         chunk=chunk,
         reference=reference,
         seed=seed,
-        ema=ema,
+        ema=options.ema,
     )
-    found = {"step": opened.step, "checkpoint": which, **found}
-    keep(run, found)
+    found = {"step": opened.step, "checkpoint": options.checkpoint, **found}
+    append(run, found, say)
     return found
 
 
-def keep(run: Path, found: dict[str, Any]) -> None:
-    """Appends an evaluation to RUN/evaluations.jsonl, or raises UsageError where that cannot be written."""
+def append(run: Path, found: dict[str, Any], say: Callable[[str], None]) -> None:
+    """Appends an evaluation to RUN/evaluations.jsonl, or says that this cannot be written."""
     try:
         with (run / FILE).open("a") as file:
             file.write(json.dumps(found) + "\n")
     except OSError as error:
-        raise UsageError(f"cannot write {run / FILE}: {error.strerror}") from error
+        say(f"warning: cannot write {run / FILE} ({error.strerror}): the evaluation is printed only")

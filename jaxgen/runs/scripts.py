@@ -1,16 +1,11 @@
-"""From a script's name to its module, and from a configuration to plain values and back."""
+"""Finds experiment scripts by name or path and loads them as modules."""
 
-import dataclasses
-import hashlib
 import importlib
 import importlib.util
 import inspect
-import json
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from jaxgen.errors import UsageError, unknown
 
@@ -45,10 +40,15 @@ def load_script(name: str) -> ModuleType:
         path, module = installed[name], importlib.import_module(f"{PACKAGE}.{name}")
     else:
         raise unknown("experiment", name, {*installed, *(script.stem for script in FOLDER.glob("[!_]*.py"))})
+    require_experiment(module, path)
+    return module
+
+
+def require_experiment(module: ModuleType, path: Path) -> None:
+    """Raises UsageError unless a module defines Config and build."""
     for part in ("Config", "build"):
         if not hasattr(module, part):
             raise UsageError(f"{path} is no experiment: it has no {part}")
-    return module
 
 
 def load_path(path: Path) -> ModuleType:
@@ -61,38 +61,3 @@ def load_path(path: Path) -> ModuleType:
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
-
-
-def describe_script(build: Callable) -> dict[str, str]:
-    """Returns where a build function comes from: its script's name, path and sha256."""
-    path = Path(inspect.getsourcefile(build)).resolve()
-    return {"name": path.stem, "path": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-
-
-def to_dict(config: Any) -> dict[str, Any]:
-    """Returns a configuration as plain values, exactly as JSON gives them back."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
-
-
-def from_dict(kind: type, values: dict[str, Any], where: str = "") -> Any:
-    """Returns the configuration that `to_dict` was given.
-
-    Args:
-      kind: a dataclass.
-      values: its fields; those left out take their defaults.
-      where: the dotted name of this part, for errors.
-    Raises:
-      UsageError: if a field does not exist, with the nearest names.
-    """
-    default = kind()
-    names = [field.name for field in dataclasses.fields(kind)]
-    given = {}
-    for name, value in values.items():
-        if name not in names:
-            raise unknown("configuration field", where + name, [where + known for known in names])
-        inner = type(getattr(default, name))
-        if dataclasses.is_dataclass(inner):
-            given[name] = from_dict(inner, value, f"{where}{name}.")
-        else:
-            given[name] = tuple(value) if isinstance(value, list) else value
-    return kind(**given)

@@ -6,7 +6,7 @@ from typing import Any
 from jaxgen.errors import UsageError
 from jaxgen.io.text import to_json
 from jaxgen.runs.disk.checkpoints import Checkpoints
-from jaxgen.runs.disk.run_folder import flatten
+from jaxgen.runs.disk.config_file import flatten
 from jaxgen.runs.reopen import read_config
 
 
@@ -43,7 +43,7 @@ def as_json(metrics: dict[str, float]) -> dict[str, float | str]:
 def as_text(facts: dict[str, Any]) -> str:
     """Returns the facts as lines for a person."""
     lines = [
-        f"experiment   {facts['experiment']['name']} ({facts['experiment']['path']})",
+        f"experiment   {facts['experiment']['name']} (sha256 {facts['experiment']['sha256'][:12]}…)",
         f"step         {facts['step']}   checkpoints {', '.join(map(str, facts['checkpoints']))}",
         f"digest       {facts['digest']}",
         "parameters   " + ", ".join(f"{player} {count:,}" for player, count in facts["parameters"].items()),

@@ -23,9 +23,10 @@ from jaxgen.evaluation.memorisation import beside_nearest
 from jaxgen.io import curves
 from jaxgen.runs.derived_data import derive
 from jaxgen.runs.disk.checkpoints import Checkpoints
+from jaxgen.runs.disk.config_file import to_dict, versions
 from jaxgen.runs.disk.run_folder import RunFolder
+from jaxgen.runs.experiment_copy import Script, find_script, local_imports
 from jaxgen.runs.init_from import init_from, select_players
-from jaxgen.runs.scripts import describe_script, to_dict
 from jaxgen.training import distributed, execute, loop, memory, progress, supervision
 from jaxgen.training.state import Batch, Metrics, Objective, TrainState
 
@@ -68,15 +69,24 @@ def join_processes(config: Config) -> None:
         )
 
 
-def open_folder(config: Config, path: Path, plain: dict[str, Any], say: Callable[[str], None]) -> RunFolder:
+def open_folder(
+    config: Config, path: Path, content: dict[str, Any], script: Script, say: Callable[[str], None]
+) -> RunFolder:
     """Returns the run's folder, which of several processes the first one makes and writes."""
     folder = None
     if distributed.is_first():
         folder = RunFolder.open(
-            path, plain, changeable=CHANGEABLE, tensorboard=config.tensorboard, wandb=config.wandb, say=say
+            path,
+            content,
+            script=script.source,
+            defaults=to_dict(type(config)()),
+            changeable=CHANGEABLE,
+            tensorboard=config.tensorboard,
+            wandb=config.wandb,
+            say=say,
         )
     distributed.wait_for_all("the run folder is open")
-    return folder or RunFolder.follow(path, plain, changeable=OWN)
+    return folder or RunFolder.follow(path, content, changeable=OWN)
 
 
 def evaluation_images(config: data.Config, images: int, objective: Objective) -> Batch:
@@ -102,12 +112,12 @@ def settle(config: Config, dataset: data.Dataset) -> Config:
 
 
 def describe_data(dataset: data.Dataset) -> dict[str, Any]:
-    """Returns what tells one set of images from another: shape, number and, where they are in memory, their sha256."""
-    told = {"image_shape": list(dataset.image_shape), "images": len(dataset), "data_order": ORDER_VERSION}
+    """Returns the images' shape, number, SHA-256 where they are in memory, and the version of their order."""
+    description: dict[str, Any] = {"image_shape": list(dataset.image_shape), "images": len(dataset)}
     if dataset.arrays:
         stored = b"".join(dataset.arrays[name].tobytes() for name in PICTURES if name in dataset.arrays)
-        told["images_sha256"] = hashlib.sha256(stored).hexdigest()
-    return told
+        description["images_sha256"] = hashlib.sha256(stored).hexdigest()
+    return description | {"data_order": ORDER_VERSION}
 
 
 def choose_evaluation(
@@ -196,7 +206,7 @@ def prepare(config: Config, build: Build, devices: int = 1) -> Prepared:
     Raises:
       UsageError: if something about the configuration or the data must be put right first.
     """
-    dataset = derive(data.load(config.data))
+    dataset = derive(data.load(config.data), trust=config.trust)
     config = settle(config, dataset)
     objective = build(config, None)
     kept = evaluation_images(config.data, config.evaluate_images, objective)
@@ -214,14 +224,15 @@ def batch_shapes(prepared: Prepared) -> Batch:
     return jax.eval_shape(lambda: prepared.dataset.batch(0, 0, images))
 
 
-def describe_run(script: dict[str, str], dataset: data.Dataset, config: Config) -> dict[str, Any]:
-    """Returns what a run folder keeps of where a run comes from, plain values."""
-    return {"experiment": script, **describe_data(dataset), "config": to_dict(config)}
+def describe_run(script: Script, dataset: data.Dataset, config: Config) -> dict[str, Any]:
+    """Returns the content of a run's config.json, see `disk.config_file`."""
+    experiment = {"name": script.name, "sha256": script.sha256}
+    return versions() | {"experiment": experiment} | describe_data(dataset) | {"config": to_dict(config)}
 
 
-def run_path(config: Config, script: dict[str, str]) -> Path:
+def run_path(config: Config, script: Script) -> Path:
     """Returns a run's folder: the one asked for, or runs/NAME."""
-    return Path(config.run or Path("runs") / script["name"])
+    return Path(config.run or Path("runs") / script.name)
 
 
 def train(config: Config, build: Build, *, say: Callable[[str], None] = progress.say) -> TrainState:
@@ -243,7 +254,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     options = loop.Options(**{field.name: getattr(config, field.name) for field in dataclasses.fields(loop.Options)})
     options.check(0)
     join_processes(config)
-    script, devices = describe_script(build), prepare_devices(config)
+    script, devices = find_script(build), prepare_devices(config)
     first_process = distributed.is_first()
     if not first_process:
         # The clock of one process decides when it is late, and one is enough to tell what happens.
@@ -257,11 +268,16 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
         devices=devices,
         execution="pmap" if config.parallel == "pmap" else "",
     )
-    plain = describe_run(script, dataset, config)
+    if names := local_imports(script):
+        say(
+            f"warning: {script.path} imports {', '.join(names)} from its own folder, and the run folder holds the "
+            "script alone: move what it imports into an installed package, so that the run can be opened"
+        )
+    content = describe_run(script, dataset, config)
     path = run_path(config, script)
     supervision.note(supervision.STARTING, str(path))
     with (
-        open_folder(config, path, plain, say) as folder,
+        open_folder(config, path, content, script, say) as folder,
         Checkpoints(
             path / "checkpoints", keep=config.keep_checkpoints, selection=objective.selection, say=say
         ) as checkpoints,
@@ -273,7 +289,9 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
                 say(f"warning: {GREY}")
             start, state = 0, execute.jit_on_first_device(objective.init)(jax.random.key(config.seed), first)
             if config.init_from:
-                state = init_from(state, objective.player, config.init_from, config.init_players, say)
+                state = init_from(
+                    state, objective.player, config.init_from, config.init_players, say, trust=config.trust
+                )
         else:
             start, state = restored.step, restored.state
             for step in restored.damaged:
@@ -287,7 +305,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             options=options,
             folder=folder,
             checkpoints=checkpoints,
-            config=plain,
+            config=content,
             images_per_step=program.images_per_step,
             evaluate=measure,
             pictures=lambda state: with_nearest(pictures(state, kept), dataset),

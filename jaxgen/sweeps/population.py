@@ -23,9 +23,10 @@ from jax import Array
 
 from jaxgen.data import Feed
 from jaxgen.errors import UsageError
+from jaxgen.runs.disk.config_file import to_dict
 from jaxgen.runs.disk.run_folder import RunFolder
+from jaxgen.runs.experiment_copy import find_script
 from jaxgen.runs.init_from import init_from
-from jaxgen.runs.scripts import describe_script, to_dict
 from jaxgen.runs.train import Build, Prepared, batch_shapes, describe_run
 from jaxgen.sweeps.trials import WAIT_SECONDS, Ledger, Trial
 from jaxgen.training import execute
@@ -131,7 +132,12 @@ class Population:
         begun = self._call("begin", self._begin, jnp.uint32(config.seed), as_arrays(hyper, shapes))
         if config.init_from:
             begun = init_from(
-                begun, self._prepared.objective.player, config.init_from, config.init_players, lambda line: None
+                begun,
+                self._prepared.objective.player,
+                config.init_from,
+                config.init_players,
+                lambda line: None,
+                trust=config.trust,
             )
         if self._states is None:
             everywhere = jax.tree.map(lambda x: jnp.stack([x] * self.size), begun)
@@ -191,7 +197,8 @@ class Answerer:
         self.ledger, self.prepared, self.folder, self.say = ledger, prepared, folder, say
         self.seeds = ledger.plan.seeds
         self.population = Population(prepared, build, max(1, members // self.seeds) * self.seeds, execution)
-        self.plain = describe_run(describe_script(build), prepared.dataset, prepared.config)
+        self.script = find_script(build)
+        self.config = describe_run(self.script, prepared.dataset, prepared.config)
         self.places: list[Member | None] = [None] * self.population.size
         self.waited = 0.0
 
@@ -228,7 +235,8 @@ class Answerer:
         """Returns the folder of a run, with nothing in its history."""
         path = run_folder(self.folder, trial, seed)
         own = {"config": to_dict(dataclasses.replace(config, run=str(path)))}
-        with RunFolder.open(path, self.plain | own, tensorboard=False, say=self.say) as folder:
+        script = self.script.source
+        with RunFolder.open(path, self.config | own, script=script, tensorboard=False, say=self.say) as folder:
             folder.truncate(0)
         return folder
 

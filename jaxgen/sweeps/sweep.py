@@ -14,8 +14,10 @@ import jax
 from jaxgen.config.base import CHANGEABLE
 from jaxgen.errors import UsageError, unknown
 from jaxgen.metrics.direction import Direction
-from jaxgen.runs.disk.run_folder import flatten, lock
-from jaxgen.runs.scripts import describe_script, load_script, to_dict
+from jaxgen.runs.disk.config_file import flatten, to_dict
+from jaxgen.runs.disk.run_folder import lock
+from jaxgen.runs.experiment_copy import Script, find_script
+from jaxgen.runs.scripts import load_script
 from jaxgen.runs.train import Build, Prepared, batch_shapes, describe_data, prepare
 from jaxgen.sweeps import population, processes, results
 from jaxgen.sweeps.options import Options, check
@@ -104,7 +106,7 @@ def rounds(config: Any) -> int:
     return every
 
 
-def make_plan(options: Options, space: Space, script: dict[str, str], prepared: Prepared) -> Plan:
+def make_plan(options: Options, space: Space, script: Script, prepared: Prepared) -> Plan:
     """Returns what two parts of a sweep must agree on."""
     metric, direction = choose_metric(options, prepared)
     if options.pruner != "none" and rounds(space.config) == space.config.steps:
@@ -117,7 +119,7 @@ def make_plan(options: Options, space: Space, script: dict[str, str], prepared: 
     every = flatten(to_dict(space.config))
     settings = {name: value for name, value in every.items() if name not in (CHANGEABLE - kept) | (fixed - {"seed"})}
     return Plan(
-        experiment=script["name"],
+        experiment=script.name,
         space=space,
         metric=metric,
         direction=direction,
@@ -127,7 +129,7 @@ def make_plan(options: Options, space: Space, script: dict[str, str], prepared: 
         seed=options.sampler_seed,
         every=rounds(space.config),
         settings={f"config.{name}": value for name, value in settings.items()} | describe_data(prepared.dataset),
-        script=script["sha256"],
+        script=script.sha256,
     )
 
 
@@ -135,7 +137,7 @@ class Sweep(NamedTuple):
     """A sweep whose command line was found to make sense.
 
     Attributes:
-      script: the experiment's name, path and sha256.
+      script: the experiment's script.
       build: the experiment's.
       words: the experiment's own options.
       prepared: what its runs start from.
@@ -146,7 +148,7 @@ class Sweep(NamedTuple):
       folder: where its results go.
     """
 
-    script: dict[str, str]
+    script: Script
     build: Build
     words: Sequence[str]
     prepared: Prepared
@@ -173,8 +175,8 @@ def set_up(name: str, options: Options, words: Sequence[str]) -> Sweep:
         jax.config.update("jax_platforms", "cpu")
     intervals = {field.name: getattr(space.config, field.name) for field in dataclasses.fields(loop.Options)}
     loop.Options(**intervals).check(0)
-    script, count = describe_script(module.build), count_trials(options, space)
-    study = options.study or script["name"]
+    script, count = find_script(module.build), count_trials(options, space)
+    study = options.study or script.name
     folder = Path(options.dir or Path("sweeps") / study)
     if executor == "population":
         check_population(space.config)
@@ -221,7 +223,7 @@ def make_answerer(sweep: Sweep, ledger: Ledger, options: Options, say: Callable[
     """Returns what trains the trials."""
     if sweep.executor == "processes":
         return processes.Answerer(
-            ledger, sweep.script["path"], sweep.words, sweep.folder, processes=options.processes, say=say
+            ledger, str(sweep.script.path), sweep.words, sweep.folder, processes=options.processes, say=say
         )
     return population.Answerer(
         ledger,

@@ -26,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from jaxgen.errors import UsageError
 from jaxgen.metrics.direction import Direction
-from jaxgen.runs.disk.run_folder import flatten
+from jaxgen.runs.disk.config_file import flatten
 from jaxgen.sweeps.sampler import make_pruner, make_sampler, suggest
 from jaxgen.sweeps.space import Space, Value
 from jaxgen.sweeps.storage import hide_password

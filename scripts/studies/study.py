@@ -17,11 +17,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.extractors import STACKED
 from jaxgen.runs import scoring, summary
+from jaxgen.runs.reopen import OpenOptions
 from studies.recipes import Recipe
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,9 +71,14 @@ def train(words: Sequence[str], kept: Path) -> float:
 def evaluate(recipe: Recipe, run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Returns what the last and the best checkpoint of a run are worth; where they are one, it is measured once."""
 
-    def measured(which: str) -> dict[str, Any]:
+    def measured(which: Literal["last", "best"]) -> dict[str, Any]:
         return scoring.evaluate_run(
-            run, extractor=recipe.data, which=which, count=recipe.count, reference="test", seed=REPORT_SEED
+            run,
+            extractor=recipe.data,
+            options=OpenOptions(checkpoint=which),
+            count=recipe.count,
+            reference="test",
+            seed=REPORT_SEED,
         )
 
     last = measured("last")

@@ -13,7 +13,7 @@ from jaxgen.evaluation import likelihood
 from jaxgen.io import images
 from jaxgen.runs import codes, mixture, scoring
 from jaxgen.runs.disk.digests import digest
-from jaxgen.runs.reopen import open_run, sample
+from jaxgen.runs.reopen import OpenOptions, open_run
 from jaxgen.runs.train import prepare, train
 from jaxgen.training import memory
 
@@ -191,7 +191,7 @@ def test_samples_of_a_mixture_are_judged_with_that_in_the_protocol(run):
     assert found["protocol"]["latents"] == mixture.describe(10)
     assert found["scores"]["cfid"] != prior["scores"]["cfid"]
     opened, codes = open_run(run), mixture.training_codes(open_run(run))
-    made = sample(mixture.with_mixture(opened, 1), 2000, 0)
+    made = mixture.with_mixture(opened, 1).sample(2000, 0)
     # One Gaussian has the codes' own mean and spread, and so have the codes of what it draws, roughly.
     again = np.asarray(opened.objective.latent.encode(opened.variables, made)[0])
     assert abs(again.mean(0) - codes.mean(0)).max() < 0.5
@@ -262,7 +262,7 @@ def test_codes_are_not_replaced_and_not_taken_from_another_run(run, configure, p
         codes.decode_file(other, file, tmp_path / "out", say=silent)
     # Of the same step and size, but not averaged, or of another run.
     with pytest.raises(UsageError, match=r"at step 400, and .* is at step 400: give .* --no-ema as they were then"):
-        codes.decode_file(run, file, tmp_path / "out", ema=False, say=silent)
+        codes.decode_file(run, file, tmp_path / "out", options=OpenOptions(ema=False), say=silent)
     train(*configure("vae", tmp_path / "seeded", steps=1, seed=1, **SMALL), say=silent)
     codes.encode_files(other, [pictures], file, overwrite=True, say=silent)
     with pytest.raises(UsageError, match="other variables made, at step 1"):

@@ -7,7 +7,7 @@ from jaxgen import data
 from jaxgen.config import Config, RestorationConfig
 from jaxgen.errors import UsageError
 from jaxgen.runs import derived_data
-from jaxgen.runs.reopen import open_run, sample
+from jaxgen.runs.reopen import open_run
 from jaxgen.runs.train import train
 
 QUIET = {"steps": 1, "batch_size": 4, "tensorboard": False, "sample_every": 0, "evaluate_images": 4}
@@ -32,7 +32,7 @@ def generator(make):
 def test_a_generators_samples_become_the_data_with_their_labels(generator, make):
     config = dataclasses.replace(DIGITS, from_run=str(generator), samples=13)
     found = derived_data.derive(data.load(config))
-    drawn = sample(open_run(generator), derived_data.TOGETHER, derived_data.SEED)
+    drawn = open_run(generator).sample(derived_data.TOGETHER, derived_data.SEED)
     np.testing.assert_array_equal(found.arrays["image"], np.rint(np.asarray(drawn[:13]) * 255).astype(np.uint8))
     np.testing.assert_array_equal(found.arrays["label"], np.arange(13) % 10)
     # And a restorer is trained on them by one command.
@@ -90,7 +90,9 @@ class Nothing:
 
 def test_what_cannot_make_data_is_told(generator, monkeypatch):
     def derive(objective, config, **fields):
-        monkeypatch.setattr(derived_data, "open_run", lambda path: derived_data.Opened(config, objective, {}, 1))
+        monkeypatch.setattr(
+            derived_data, "open_run", lambda path, options: derived_data.Opened(path, config, objective, {}, 1)
+        )
         return derived_data.derive(data.load(dataclasses.replace(DIGITS, from_run="run", **fields)))
 
     with pytest.raises(UsageError, match="neither generates nor restores"):

@@ -35,7 +35,7 @@ def runs(load_experiment, tmp_path_factory):
 
 def test_a_classifier_looks_at_the_digit_and_not_at_the_border(runs, tmp_path):
     opened = explain.reopen.build(runs / "classifier", silent)
-    state = explain.reopen.restore(runs / "classifier", opened.objective, opened.image_shape, "last", silent).state
+    state = explain.reopen.restore(opened, "last", silent).state
     pictures = np.asarray(explain.load_split(opened.config.data, "test").batch(0, 0, 32)["image"])
     found = explain.explain(opened.objective, state, pictures)
     assert found.saliency.shape == found.places.shape == (32, 18, 18)

@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +20,7 @@ from jaxgen.models.restoration.unet import UNet
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.restorer import guides
 from jaxgen.runs import export, reopen
+from jaxgen.runs.reopen import OpenOptions
 from jaxgen.runs.train import train
 from jaxgen.training.state import averaged
 
@@ -66,7 +68,7 @@ def generator(load_experiment):
     config = module.Config(network="mlp", latent=3)
     objective = module.build(config, None)
     state = objective.init(jax.random.key(0), {"image": jnp.zeros((1, config.data.size, config.data.size, 1))})
-    return reopen.Opened(config, objective, averaged(state, objective.player), 0)
+    return reopen.Opened(Path(), config, objective, averaged(state, objective.player), 0)
 
 
 def picture(*shape):
@@ -78,16 +80,16 @@ def hidden(*shape):
 
 
 def test_files_run_without_jaxgen_for_any_number_and_size(generator, restorer, monkeypatch, tmp_path):
-    build, open_built = reopen.build, reopen.open_built
-    built = reopen.Built(generator.config, generator.objective, (28, 28, 1))
+    build, load_weights = reopen.build, reopen.load_weights
+    built = reopen.Built(Path(), generator.config, generator.objective, (28, 28, 1))
     stand_in = lambda run, *words: built if run.name == "generator" else build(run, *words)
     monkeypatch.setattr(reopen, "build", stand_in)
     monkeypatch.setattr(
         reopen,
-        "open_built",
-        lambda run, made, **choice: generator if made is built else open_built(run, made, **choice),
+        "load_weights",
+        lambda chosen, *words: generator if chosen is built else load_weights(chosen, *words),
     )
-    denoiser = reopen.open_run(restorer, ema=False)
+    denoiser = reopen.open_run(restorer, OpenOptions(ema=False))
     variables, card = pretrained.read("noise_level")
     estimator = pretrained.NETWORKS[card.network](**card.fields)
     level = lambda images, level: jnp.broadcast_to(level[:, None, None, None], images.shape)
@@ -113,7 +115,7 @@ def test_files_run_without_jaxgen_for_any_number_and_size(generator, restorer, m
     words = []
     for name, (source, inputs, _) in cases.items():
         file = tmp_path / f"{name}.stablehlo"
-        told = export.export_network(str(source), file, ema=source != restorer)
+        told = export.export_network(str(source), file, options=OpenOptions(ema=source != restorer))
         for i, given in enumerate(inputs):
             np.savez(tmp_path / f"{name}-{i}.npz", **given)
         code = told.partition("flatbuffers):\n")[2]
@@ -202,8 +204,8 @@ def test_a_network_that_asks_for_a_number_is_told(monkeypatch, tmp_path):
 @pytest.mark.parametrize("name", ["classifier", "deep_image_prior", "noise_level", "video"])
 def test_a_run_that_makes_no_images_of_arrays_is_told(load_experiment, monkeypatch, tmp_path, name):
     module = load_experiment(name)
-    built = reopen.Built(module.Config(), module.build(module.Config(), None), (28, 28, 1))
-    monkeypatch.setattr(reopen, "build", lambda run, say: built)
+    built = reopen.Built(Path(), module.Config(), module.build(module.Config(), None), (28, 28, 1))
+    monkeypatch.setattr(reopen, "build", lambda run, options, say: built)
     with pytest.raises(UsageError, match=r"^runs/a: this run neither generates nor restores images nor finds damage"):
         export.export_network("runs/a", tmp_path / "a.stablehlo")
 
@@ -214,9 +216,9 @@ def test_what_cannot_be_exported_is_told(tmp_path):
         export.export_network("mend", tmp_path / "a.onnx")
     with pytest.raises(UsageError, match=r"unknown platform 'gpu': .*allowed: cpu, cuda, rocm, tpu"):
         export.export_network("mend", out, platforms=("gpu",))
-    for choice in ({"which": "best"}, {"ema": False}):
-        with pytest.raises(UsageError, match="mend is one network and no run: leave --checkpoint and --no-ema out"):
-            export.export_network("mend", out, **choice)
+    for choice in ({"checkpoint": "best"}, {"ema": False}, {"trust": True}):
+        with pytest.raises(UsageError, match="mend is one network and no run: leave --checkpoint, --no-ema, --trust"):
+            export.export_network("mend", out, options=OpenOptions(**choice))
     out.touch()
     with pytest.raises(UsageError, match="is there already: name another file with --out, or replace it with --over"):
         export.export_network("mend", out)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -28,9 +30,9 @@ def pretend(monkeypatch):
     def be(generate=dimmed, config=None):
         config = config or GanConfig()
         objective = drawing(generate=generate) if generate else bare()
-        opened = reopen.Opened(config, objective, {"ramp": RAMP}, 9)
-        monkeypatch.setattr(reopen, "build", lambda run, say: reopen.Built(config, objective, SHAPE))
-        monkeypatch.setattr(reopen, "open_built", lambda run, built, **options: opened)
+        opened = reopen.Opened(Path(), config, objective, {"ramp": RAMP}, 9)
+        monkeypatch.setattr(reopen, "build", lambda run, options, say: reopen.Built(run, config, objective, SHAPE))
+        monkeypatch.setattr(reopen, "load_weights", lambda built, options, say: opened)
 
     return be
 

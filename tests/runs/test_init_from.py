@@ -110,7 +110,7 @@ def players(monkeypatch):
     """Returns a function that starts two players from others, of which the discriminator does not fit."""
     variables = lambda value, width: {"params": {"kernel": np.full((width,), value, np.float32)}, "stats": {}}
     there = {"generator": variables(1, 2), "discriminator": variables(1, 3), "encoder": variables(1, 2)}
-    monkeypatch.setattr(init_from, "load_variables", lambda source, player: there)
+    monkeypatch.setattr(init_from, "load_variables", lambda source, player, trust: there)
     here = {name: variables(0, 2) for name in ("discriminator", "generator", "judge")}
     state = TrainState(
         step=0,

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,7 +17,7 @@ def opened(load_experiment, name, **fields):
     config = module.Config(**fields)
     objective = module.build(config, None)
     state = objective.init(jax.random.key(0), {"image": jnp.zeros((1, config.data.size, config.data.size, 1))})
-    return reopen.Opened(config, objective, averaged(state, objective.player), 0)
+    return reopen.Opened(Path(), config, objective, averaged(state, objective.player), 0)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +26,7 @@ def conditional(load_experiment):
 
 
 def test_pictures_of_one_class_are_those_of_that_label(conditional):
-    made = reopen.sample(conditional, 4, 5, label=3)
+    made = conditional.sample(4, 5, label=3)
     sample, key = conditional.objective.generative.sample, jax.random.key(5)
     for label, same in ((3, True), (4, False)):
         wanted = sample(conditional.variables, key, 4, jnp.full(4, label))
@@ -32,7 +34,7 @@ def test_pictures_of_one_class_are_those_of_that_label(conditional):
 
 
 def test_without_a_label_there_is_one_class_after_the_other(conditional):
-    made = reopen.sample(conditional, 4, 5)
+    made = conditional.sample(4, 5)
     wanted = conditional.objective.generative.sample(conditional.variables, jax.random.key(5), 4, jnp.arange(4))
     np.testing.assert_allclose(made, wanted, atol=1e-5)
 
@@ -40,14 +42,14 @@ def test_without_a_label_there_is_one_class_after_the_other(conditional):
 @pytest.mark.parametrize("label", [-1, 10])
 def test_a_label_outside_the_classes_is_told(conditional, label):
     with pytest.raises(UsageError, match=f"label {label}: this run has 10 classes; give one from 0 to 9"):
-        reopen.sample(conditional, 1, 0, label=label)
+        conditional.sample(1, 0, label=label)
 
 
 @pytest.mark.parametrize("name", ["gan_mlp", "vae"])
 def test_a_label_without_classes_is_told(load_experiment, name):
     module = load_experiment(name)
     config = module.Config()
-    run = reopen.Opened(config, module.build(config, None), None, 0)
+    run = reopen.Opened(Path(), config, module.build(config, None), None, 0)
     assert classes(config) == 0
-    with pytest.raises(UsageError, match="label 0: the networks of this run are told no classes"):
-        reopen.sample(run, 1, 0, label=0)
+    with pytest.raises(UsageError, match="label 0: the networks of this run have no classes"):
+        run.sample(1, 0, label=0)

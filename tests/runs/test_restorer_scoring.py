@@ -9,6 +9,7 @@ from jaxgen.degradations.resampling import downsample, upsample
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import restoration
 from jaxgen.runs import open_restorer, restorer_scoring
+from jaxgen.runs.reopen import OpenOptions
 from jaxgen.runs.train import train
 
 QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "sample_every": 0, "evaluate_images": 2}
@@ -60,10 +61,10 @@ def test_the_network_is_told_the_level_that_is_asked_for(run, folder, monkeypatc
     np.testing.assert_allclose(seen[0], 51 / 255, rtol=1e-6)
 
 
-@pytest.mark.parametrize("chosen", [{"which": "best"}, {"ema": False}])
+@pytest.mark.parametrize("chosen", [{"checkpoint": "best"}, {"ema": False}])
 def test_of_a_file_no_weights_are_chosen(folder, chosen):
-    with pytest.raises(UsageError, match="denoise_gray holds one set of weights: leave --checkpoint and --no-ema out"):
-        restorer_scoring.evaluate("denoise_gray", [folder], **chosen)
+    with pytest.raises(UsageError, match="denoise_gray is one network and no run: leave --checkpoint, --no-ema"):
+        restorer_scoring.evaluate("denoise_gray", [folder], options=OpenOptions(**chosen))
 
 
 @pytest.mark.parametrize(("sigma", "message"), [(-1.0, "sigma -1: give grey levels"), (300.0, "sigma 300")])

@@ -20,14 +20,16 @@ def pretend(monkeypatch):
 
     def be(config, sample, variables=None):
         objective = drawing(sample) if sample else bare()
-        monkeypatch.setattr(reopen, "build", lambda run, say: reopen.Built(config, objective, (28, 28, 1)))
+        monkeypatch.setattr(
+            reopen, "build", lambda run, options, say: reopen.Built(run, config, objective, (28, 28, 1))
+        )
 
-        def open_built(run, built, **options):
+        def load_weights(built, options, say):
             if variables is None:
                 raise AssertionError("the checkpoint was read")
-            return reopen.Opened(config, objective, variables, 9)
+            return reopen.Opened(built.path, config, objective, variables, 9)
 
-        monkeypatch.setattr(reopen, "open_built", open_built)
+        monkeypatch.setattr(reopen, "load_weights", load_weights)
 
     return be
 

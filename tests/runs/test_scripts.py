@@ -13,7 +13,9 @@ from jaxgen import data
 from jaxgen.config.base import CHANGEABLE, Config
 from jaxgen.errors import UsageError
 from jaxgen.runs import command_line
-from jaxgen.runs.scripts import describe_script, from_dict, installed_experiments, load_script, to_dict
+from jaxgen.runs.disk.config_file import from_dict, to_dict
+from jaxgen.runs.experiment_copy import find_script
+from jaxgen.runs.scripts import installed_experiments, load_script
 
 REQUIRED = {"steps", "batch_size", "seed", "run", "checkpoint_every", "data.name", "data.dir", "data.seed"}
 
@@ -135,10 +137,9 @@ def test_changeable_fields_exist():
 
 
 def test_a_script_is_told_by_name_path_and_hash(load_experiment, experiments):
-    found = describe_script(load_experiment("vae").build)
-    assert found["name"] == "vae"
-    assert found["path"] == str((experiments / "vae.py").resolve())
-    assert len(found["sha256"]) == 64
+    script = find_script(load_experiment("vae").build)
+    assert (script.name, script.path) == ("vae", (experiments / "vae.py").resolve())
+    assert len(script.sha256) == 64
 
 
 def test_a_script_without_build_is_named(tmp_path):

@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,7 @@ shown = drawing(generate=lambda variables, latents, labels: latents, latent_size
 
 
 def test_latents_are_normal_within_the_limit_and_never_beyond():
-    opened = with_truncation(Opened(Config(), shown, None, 0), 0.7)
+    opened = with_truncation(Opened(Path(), Config(), shown, None, 0), 0.7)
     drawn = np.asarray(opened.objective.generative.sample(None, jax.random.key(0), 4000)).ravel()
     assert abs(drawn).max() <= 0.7
     assert scipy.stats.kstest(drawn, scipy.stats.truncnorm(-0.7, 0.7).cdf).pvalue > 1e-3
@@ -29,7 +30,7 @@ def test_latents_are_normal_within_the_limit_and_never_beyond():
 def test_classes_are_told_one_after_the_other(load_experiment):
     module = load_experiment("conditional")
     told = drawing(generate=lambda variables, latents, labels: labels, latent_size=3)
-    opened = with_truncation(Opened(module.Config(), told, None, 0), 1.0)
+    opened = with_truncation(Opened(Path(), module.Config(), told, None, 0), 1.0)
     known = module.Config().data.classes
     draw = opened.objective.generative.sample
     np.testing.assert_array_equal(draw(None, jax.random.key(0), 15), np.arange(15) % known)
@@ -47,7 +48,7 @@ def test_batch_statistics_are_those_of_the_latents_that_are_drawn():
     variables = dict(maker.generator.init(jax.random.key(0), jnp.zeros((1, 3)), False))
     variables = {"params": variables.pop("params"), "stats": variables}
     objective = bare(generative=maker.generative)
-    opened = with_truncation(Opened(Config(), objective, variables, 0), 0.5)
+    opened = with_truncation(Opened(Path(), Config(), objective, variables, 0), 0.5)
     found = opened.variables["stats"]["batch_stats"]["BatchNorm_0"]
     np.testing.assert_allclose(found["var"], scipy.stats.truncnorm(-0.5, 0.5).var(), rtol=0.05)
     np.testing.assert_allclose(found["mean"], 0, atol=0.02)
@@ -60,9 +61,9 @@ def test_without_batch_statistics_nothing_has_to_settle():
     update = lambda *given: pytest.fail("asked to settle")
     objective = bare(generative=dataclasses.replace(shown.generative, update_statistics=update))
     variables = {"params": {}, "stats": {}}
-    assert with_truncation(Opened(Config(), objective, variables, 0), 0.5).variables is variables
+    assert with_truncation(Opened(Path(), Config(), objective, variables, 0), 0.5).variables is variables
 
 
 def test_what_generates_nothing_is_told():
     with pytest.raises(UsageError, match=r"truncation 0\.5: this run generates no images"):
-        with_truncation(Opened(Config(), bare(), None, 0), 0.5)
+        with_truncation(Opened(Path(), Config(), bare(), None, 0), 0.5)

@@ -48,6 +48,8 @@ from jaxgen.training.stopping import NonFiniteError
 
 silence_logging()
 DELETED = "deleted"
+NETWORKS = ("step", "params", "stats", "ema")
+"""Fields of a state that are read for use without further training."""
 
 
 class Restored(NamedTuple):
@@ -213,6 +215,25 @@ class Checkpoints:
         """
         return next(self._records(which, self._name_damaged), None)
 
+    def restore_networks(self, template: TrainState, which: str | int = "last") -> Restored | None:
+        """Restores the networks of a checkpoint alone, as `restore` does; for use without further training.
+
+        A checkpoint of another optimizer, or with other hyperparameters, is read too.
+
+        Args:
+          template: see `restore`.
+          which: see `restore`.
+        Returns:
+          The checkpoint; its state has an empty `opt_state` and `hyper`, and no `key`.
+        Raises:
+          UsageError: see `restore`.
+        """
+        networks = {name: getattr(template, name) for name in NETWORKS}
+        restored = self._restore(which, lambda record: self._read_networks(record, networks))
+        if restored is None:
+            return None
+        return restored._replace(state=template.replace(**restored.state, opt_state={}, hyper={}, key=None))
+
     def restore(self, template: PyTree, which: str | int = "last") -> Restored | None:
         """Returns a verified state, passing over damaged ones and saying so; None where there is none.
 
@@ -224,6 +245,9 @@ class Checkpoints:
           UsageError: if there is no such step, if every one of them is damaged, or if the template is of another
             configuration than the checkpoint.
         """
+        return self._restore(which, lambda record: self._read_state(record, template))
+
+    def _restore(self, which: str | int, read: Callable[[Record], Any]) -> Restored | None:
         damaged: list[int] = []
 
         def pass_over(step: int, reason: Damaged) -> None:
@@ -231,9 +255,8 @@ class Checkpoints:
             damaged.append(step)
 
         for record in self._records(which, pass_over):
-            self._check_fit(record, template)
             try:
-                state = self._read_state(record, template)
+                state = read(record)
             except Damaged as reason:
                 pass_over(record["step"], reason)
             else:
@@ -269,9 +292,13 @@ class Checkpoints:
         selection = self.selection or (told and read_selection(told))
         return [records[step] for step in best_first({k: r["metrics"] for k, r in records.items()}, selection)]
 
-    def _check_fit(self, record: Record, template: PyTree) -> None:
-        saved = {path: {name: leaf[name] for name in ("dtype", "shape")} for path, leaf in record["leaves"].items()}
+    def _check_fit(self, record: Record, template: PyTree, partial: bool = False) -> None:
         here = layout(template)
+        saved = {
+            path: {name: leaf[name] for name in ("dtype", "shape")}
+            for path, leaf in record["leaves"].items()
+            if path in here or not partial
+        }
         if path := first_difference(saved, here):
             raise UsageError(
                 f"checkpoint {record['step']} in {self.folder} is of another configuration: {path} is "
@@ -281,15 +308,29 @@ class Checkpoints:
 
     def _read_state(self, record: Record, template: PyTree) -> TrainState:
         """Returns the state that a record belongs to, or raises Damaged."""
-        wanted = ocp.args.StandardRestore(place_numbers(template))
-        with without_tracebacks(), ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
+        self._check_fit(record, template)
+        arguments = ocp.args.StandardRestore(place_numbers(template))
+        return self._read(record, template, ocp.StandardCheckpointHandler(), arguments)
+
+    def _read_networks(self, record: Record, networks: dict[str, PyTree]) -> dict[str, PyTree]:
+        """Returns some fields of the state that a record belongs to, or raises Damaged."""
+        self._check_fit(record, networks, partial=True)
+        shapes = place_numbers(networks)
+        placement = ocp.checkpoint_utils.construct_restore_args(shapes)
+        arguments = ocp.args.PyTreeRestore(shapes, restore_args=placement, partial_restore=True)
+        return self._read(record, networks, ocp.PyTreeCheckpointHandler(), arguments)
+
+    def _read(self, record: Record, template: PyTree, handler: Any, arguments: Any) -> Any:
+        """Returns what a handler of Orbax reads, each leaf verified, or raises Damaged."""
+        with without_tracebacks(), ocp.Checkpointer(handler) as reader:
             try:
-                numbers = reader.restore(self.folder / str(record["step"]) / "state", args=wanted)
+                numbers = reader.restore(self.folder / str(record["step"]) / "state", args=arguments)
             except Exception as error:  # The record fits the template: whatever else Orbax trips over is damage.
                 require_readable(self.folder / str(record["step"]), error)
                 raise Damaged(f"its arrays cannot be read ({type(error).__name__})") from None
         state = from_numbers(numbers, template)
-        if path := first_difference(record["leaves"], fingerprint(state)):
+        hashes = fingerprint(state)
+        if path := first_difference({path: record["leaves"][path] for path in hashes}, hashes):
             raise Damaged(f"{path} is not as it was written")
         return state
 

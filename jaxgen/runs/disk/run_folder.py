@@ -1,4 +1,4 @@
-"""A run's folder, checkpoints apart: config.json, metrics.jsonl, samples, and who else is told the metrics.
+"""A run folder without its checkpoints: config.json, experiment.py, metrics.jsonl, samples/ and the trackers.
 
 metrics.jsonl holds a JSON object a line: "step", "time" (seconds since 1970) and metrics by name. Numbers that JSON
 does not know are the strings "nan", "inf" and "-inf".
@@ -17,10 +17,13 @@ import numpy as np
 
 from jaxgen.errors import UsageError
 from jaxgen.io.text import to_json, write_atomically
+from jaxgen.runs.disk import config_file
+from jaxgen.runs.disk.config_file import flatten
 from jaxgen.runs.disk.trackers import Tracker, open_trackers
 from jaxgen.training import progress
 from jaxgen.training.state import Selection
 
+CONFIG, SCRIPT = "config.json", "experiment.py"
 Config = dict[str, Any]
 Line = dict[str, Any]
 ABSENT = "(absent)"
@@ -41,6 +44,7 @@ class RunFolder:
         """
         self.path, self.say = Path(path), say
         self._trackers: list[Tracker] = []
+        self._defaults: Config = {}
         self._open = contextlib.ExitStack()
         self._can_draw = self._writes = True
 
@@ -50,6 +54,8 @@ class RunFolder:
         path: str | Path,
         config: Config,
         *,
+        script: bytes | None = None,
+        defaults: Config | None = None,
         changeable: Collection[str] = (),
         tensorboard: bool = True,
         wandb: bool = False,
@@ -59,8 +65,10 @@ class RunFolder:
 
         Args:
           path: the folder.
-          config: {"experiment": {"name", "path", "sha256"}, "config": …} and what else defines the run, plain values.
-            The script may move and, not without a word, change.
+          config: the content of config.json, see `config_file`.
+          script: the source of the experiment script, to be copied to RUN/experiment.py; None: none is. It may differ
+            from the one that is there, with a warning.
+          defaults: today's default of every field of "config", for those that the file does not have.
           changeable: dotted names of fields of "config" that may differ from what is there, and are then updated.
           tensorboard: whether metrics also go to RUN/tensorboard.
           wandb: whether metrics also go to Weights & Biases.
@@ -69,11 +77,12 @@ class RunFolder:
           UsageError: if another process trains in it, if a field differs, or if it cannot be read or written.
         """
         folder = cls(path, say=say)
+        folder._defaults = flatten(defaults or {})
         try:
             with folder._writing():
                 folder.path.mkdir(parents=True, exist_ok=True)
                 folder._open.enter_context(lock(folder.path / ".lock"))
-                folder._set_config(json.loads(json.dumps(config)), changeable)
+                folder._set_config(folder._plain(config), script, changeable)
                 folder._trackers = open_trackers(folder.path, config, tensorboard=tensorboard, wandb=wandb, say=say)
                 for tracker in folder._trackers:
                     folder._open.callback(tracker.close)
@@ -98,7 +107,7 @@ class RunFolder:
         before = folder.config()
         if before is None:
             raise UsageError(f"{folder.path} of the first process is not here: give one that every host sees")
-        folder._compare(before, json.loads(json.dumps(config)), changeable)
+        folder._compare(before, folder._plain(config), changeable)
         return folder
 
     def __enter__(self) -> Self:
@@ -123,14 +132,7 @@ class RunFolder:
         Raises:
           UsageError: if it cannot be read.
         """
-        path = self.path / "config.json"
-        try:
-            config = json.loads(path.read_text())
-            return {**config, "config": dict(config["config"])}
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UsageError(f"{path} cannot be read ({error}): put a copy back, or use another run folder") from error
+        return config_file.read(self.path / CONFIG)
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Adds a line to metrics.jsonl and tells the trackers.
@@ -209,16 +211,30 @@ class RunFolder:
             self._can_draw = False
             self.say("Pillow is not installed: no pictures are written")
 
-    def _set_config(self, config: Config, changeable: Collection[str]) -> None:
+    def _plain(self, config: Config) -> Config:
+        return config_file.upgrade(json.loads(json.dumps(config)), self.path / CONFIG)
+
+    def _set_config(self, config: Config, script: bytes | None, changeable: Collection[str]) -> None:
         before = self.config()
         # What never came to a checkpoint binds nobody: a recipe that failed at once may be corrected in place.
         if before is not None and any((self.path / "checkpoints").glob("[0-9]*")):
             self._compare(before, config, changeable)
+        copy = self.path / SCRIPT
+        if script is not None and not (copy.is_file() and copy.read_bytes() == script):
+            write_atomically(copy, script)
         if before != config:
-            write_atomically(self.path / "config.json", json.dumps(config, indent=2) + "\n")
+            write_atomically(self.path / CONFIG, json.dumps(config, indent=2) + "\n")
 
     def _compare(self, before: Config, now: Config, changeable: Collection[str]) -> None:
+        there, here = before.get("data_order"), now.get("data_order")
+        if there != here:
+            raise UsageError(
+                f"{self.path} was trained on its data in another order (version {there} of the order, and this jaxgen "
+                f"has version {here}): sample and evaluate it, or start a new run from it by --init-from {self.path}"
+            )
         old, new = recipe(before), recipe(now)
+        former = self._defaults | config_file.FORMER_DEFAULTS.get(before["format"], {})
+        old = {name: former[name] for name in new if name in former} | old
         both = {name: (old.get(name, ABSENT), new.get(name, ABSENT)) for name in old | new if name not in changeable}
         told = [f"{name} is {then!r} there and {asked!r} here" for name, (then, asked) in both.items() if then != asked]
         if told:
@@ -240,17 +256,11 @@ class RunFolder:
 
 
 def recipe(config: Config) -> dict[str, Any]:
-    """Returns by dotted name what must not differ between two parts of a run: all but where the script lies."""
-    own = {name: value for name, value in config.items() if name not in ("experiment", "config")}
-    return {"experiment": config.get("experiment", {}).get("name")} | flatten(own) | flatten(config["config"])
-
-
-def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Returns nested values by dotted name."""
-    flat: dict[str, Any] = {}
-    for name, value in config.items():
-        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
+    """Returns by dotted name what must not differ between two parts of a run: all but versions and the script."""
+    data = {
+        name: value for name, value in config.items() if name not in (*config_file.VERSIONS, "experiment", "config")
+    }
+    return {"experiment": config.get("experiment", {}).get("name")} | data | flatten(config["config"])
 
 
 def parse(path: Path) -> list[Line]:

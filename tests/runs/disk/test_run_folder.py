@@ -6,12 +6,15 @@ import pytest
 
 from jaxgen.errors import UsageError
 from jaxgen.io import images
+from jaxgen.runs.disk.config_file import FORMAT
 from jaxgen.runs.disk.run_folder import RunFolder
 from jaxgen.training.state import Selection
 
 CONFIG = {
-    "experiment": {"name": "toy", "path": "/here/toy.py", "sha256": "aa"},
+    "format": FORMAT,
+    "experiment": {"name": "toy", "sha256": "aa"},
     "image_shape": [8, 8, 1],
+    "data_order": 2,
     "config": {"steps": 10, "seed": 1, "hyper": {"penalty_weight": 10.0}, "sizes": [3, 4]},
 }
 
@@ -80,16 +83,42 @@ def test_what_may_change_is_updated(opened, told):
     assert told == []
 
 
-def test_a_script_may_move_and_change_the_latter_being_told(opened, told):
+def test_a_script_may_change_with_a_warning(opened, told):
     opened.close()
     (opened.path / "checkpoints" / "20").mkdir(parents=True)
-    moved = changed("experiment", path="/there/toy.py")
-    with open_again(opened, moved, told):
+    with open_again(opened, CONFIG, told, script=b"one"):
         assert told == []
-    edited = changed("experiment", path="/there/toy.py", sha256="bb")
-    with open_again(opened, edited, told):
+    assert (opened.path / "experiment.py").read_bytes() == b"one"
+    edited = changed("experiment", sha256="bb")
+    with open_again(opened, edited, told, script=b"other"):
         assert len(told) == 1 and "script has changed" in told[0]
     assert RunFolder(opened.path).config() == edited
+    assert (opened.path / "experiment.py").read_bytes() == b"other"
+
+
+def test_another_version_may_go_on_and_is_recorded(opened, told):
+    opened.close()
+    (opened.path / "checkpoints" / "20").mkdir(parents=True)
+    newer = CONFIG | {"jaxgen": "9.9", "jax": "9.9"}
+    with open_again(opened, newer, told):
+        assert told == []
+    assert RunFolder(opened.path).config() == newer
+
+
+def test_a_field_that_is_new_since_has_its_default(opened, told):
+    opened.close()
+    (opened.path / "checkpoints" / "20").mkdir(parents=True)
+    with open_again(opened, changed("config", new=1), told, defaults={"new": 1}):
+        pass
+    with pytest.raises(UsageError, match="newer is 1 there and 2 here"):
+        open_again(opened, changed("config", new=1, newer=2), told, defaults={"newer": 1})
+
+
+def test_data_in_another_order_are_refused_with_the_reason(opened, told):
+    opened.close()
+    (opened.path / "checkpoints" / "20").mkdir(parents=True)
+    with pytest.raises(UsageError, match=r"another order \(version 2 of the order, and this jaxgen has version 3\)"):
+        open_again(opened, CONFIG | {"data_order": 3}, told)
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"config":', "[]", '{"experiment": {}}', '{"config": 3}', "\xff\xfe"])

@@ -1,0 +1,165 @@
+"""The file config.json of a run folder: its format, and how files of earlier formats are read.
+
+{"format", "jaxgen" and "jax" (versions), "experiment": {"name", "sha256" of its script}, "image_shape", "images",
+"images_sha256" (of data in memory), "data_order" (of the data's order), "config": the configuration}
+"""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+import jaxgen
+from jaxgen.errors import UsageError, unknown
+
+FORMAT = 1
+"""Raised whenever a field of a configuration is renamed, or a default changes."""
+
+RENAMED_FIELDS: dict[int, dict[str, str]] = {
+    0: {
+        "coordinator": "coordinator_address",
+        "evaluate_with": "evaluate_extractor",
+        "keep": "keep_checkpoints",
+        "picture_every": "sample_every",
+        "process": "process_id",
+        "processes": "num_processes",
+        "start": "init_from",
+        "start_with": "init_players",
+    },
+}
+"""By format, the fields of a configuration that have another name since: dotted former name -> dotted name in the next
+format. jaxgen/CHANGELOG.md has the same table, under "Options of experiments"."""
+
+RENAMED_VALUES: dict[int, dict[str, dict[Any, Any]]] = {
+    0: {"init_players": {"pictures": "main"}},
+}
+"""By format, the values of a field (by its name in the next format) that are written differently since."""
+
+FORMER_DEFAULTS: dict[int, dict[str, Any]] = {
+    # Runs of format 0 that lack these were trained before the fields existed.
+    0: {"hyper.margin": 0.0, "hyper.opaque": 0.0, "hyper.scanned": 0.0},
+}
+"""By format, the fields (by today's name) that a run may lack, and the value that it was trained with."""
+
+NOT_RECORDED = ("trust",)
+"""Fields that are never written to config.json nor read from it: they are about a single command."""
+
+
+VERSIONS = ("format", "jaxgen", "jax")
+"""Fields of config.json that may differ between two parts of a run."""
+
+
+def versions() -> dict[str, Any]:
+    """Returns the versions that write a config.json."""
+    return {"format": FORMAT, "jaxgen": jaxgen.__version__, "jax": jax.__version__}
+
+
+def read(path: Path) -> dict[str, Any] | None:
+    """Returns the content of config.json with today's names of fields, None where there is no such file.
+
+    "format" stays that of the file, for `from_dict`.
+
+    Raises:
+      UsageError: if it cannot be read, or was written by a later version.
+    """
+    try:
+        content = json.loads(path.read_text())
+        return upgrade(content | {"config": dict(content["config"])}, path)
+    except FileNotFoundError:
+        return None
+    except UsageError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} cannot be read ({error}): put a copy back, or use another run folder") from error
+
+
+def upgrade(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Returns the content of a config.json of any format with today's names of fields.
+
+    Args:
+      content: as it was read.
+      path: of the file, for errors.
+    Raises:
+      UsageError: if a later version wrote it.
+    """
+    written = content.get("format", 0)
+    if written > FORMAT:
+        raise UsageError(
+            f"{path} has format {written}, written by jaxgen {content.get('jaxgen')}, and this jaxgen "
+            f"{jaxgen.__version__} reads formats up to {FORMAT}: install the newer one"
+        )
+    if written == 0:
+        content = {"data_order": 1} | content
+    flat = flatten(content["config"])
+    for version in range(written, FORMAT):
+        names = RENAMED_FIELDS.get(version, {})
+        flat = {names.get(name, name): value for name, value in flat.items()}
+        for name, values in RENAMED_VALUES.get(version, {}).items():
+            if name in flat:
+                flat[name] = rename_value(flat[name], values)
+    return content | {"format": written, "config": nest(flat)}
+
+
+def rename_value(value: Any, names: Mapping[Any, Any]) -> Any:
+    """Returns a value by its new name, item by item where it is a list."""
+    return [names.get(item, item) for item in value] if isinstance(value, list) else names.get(value, value)
+
+
+def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Returns nested values by dotted name."""
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
+def nest(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns values by dotted name as nested dictionaries, the inverse of `flatten`."""
+    nested: dict[str, Any] = {}
+    for name, value in flat.items():
+        *parents, last = name.split(".")
+        inner = nested
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        inner[last] = value
+    return nested
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Returns a configuration as plain values, as JSON gives them back, without fields that are not recorded."""
+    values = json.loads(json.dumps(dataclasses.asdict(config)))
+    return {name: value for name, value in values.items() if name not in NOT_RECORDED}
+
+
+def from_dict(kind: type, values: Mapping[str, Any], format: int = FORMAT, prefix: str = "") -> Any:
+    """Returns the configuration that `to_dict` converted.
+
+    Args:
+      kind: its dataclass.
+      values: its fields. A missing one takes the default of the version that wrote them.
+      format: of the file that they are from.
+      prefix: the dotted name of this part, for errors.
+    Raises:
+      UsageError: if a field does not exist, with the nearest names.
+    """
+    default = kind()
+    names = [field.name for field in dataclasses.fields(kind) if field.name not in NOT_RECORDED]
+    fields = {name: value for name, value in former_defaults(format, prefix).items() if name in names}
+    for name, value in values.items():
+        if name not in names:
+            raise unknown("configuration field", prefix + name, [prefix + known for known in names])
+        inner = type(getattr(default, name))
+        if dataclasses.is_dataclass(inner):
+            fields[name] = from_dict(inner, value, format, f"{prefix}{name}.")
+        else:
+            fields[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**fields)
+
+
+def former_defaults(format: int, prefix: str = "") -> dict[str, Any]:
+    """Returns the former defaults of the fields whose dotted name is the prefix and one more part, by that part."""
+    found = {name.removeprefix(prefix): value for name, value in FORMER_DEFAULTS.get(format, {}).items()}
+    return {name: value for name, value in found.items() if "." not in name}

@@ -1,0 +1,112 @@
+"""The experiment script in a run folder: copied when training starts, loaded when the run is opened."""
+
+import ast
+import hashlib
+import importlib
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import jaxgen
+from jaxgen.errors import UsageError
+from jaxgen.runs.disk.run_folder import SCRIPT
+from jaxgen.runs.scripts import PACKAGE, installed_experiments, require_experiment
+
+
+class Script(NamedTuple):
+    """An experiment script.
+
+    Attributes:
+      name: of the experiment: the file's without .py.
+      path: the file, absolute.
+      source: its bytes.
+    """
+
+    name: str
+    path: Path
+    source: bytes
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of the source, hexadecimal."""
+        return hashlib.sha256(self.source).hexdigest()
+
+
+def find_script(build: Callable) -> Script:
+    """Returns the script that defines a build function.
+
+    Raises:
+      UsageError: if no file defines it.
+    """
+    try:
+        path = Path(inspect.getsourcefile(build) or "").resolve()
+        return Script(path.stem, path, path.read_bytes())
+    except (OSError, TypeError) as error:
+        raise UsageError(f"{build!r} is defined in no file: put Config and build into a script") from error
+
+
+def local_imports(script: Script) -> list[str]:
+    """Returns the modules beside a script that it imports, which a copy in another folder cannot import."""
+    names = set()
+    for node in ast.walk(ast.parse(script.source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    folder = script.path.parent
+    beside = lambda name: (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file()
+    return sorted(name for name in names - {"jaxgen"} if beside(name))
+
+
+def load_copy(run: Path, config: dict[str, Any], *, trust: bool, say: Callable[[str], None]) -> ModuleType:
+    """Returns the module of a run's experiment script.
+
+    RUN/experiment.py is executed if an installed experiment has the same SHA-256, or if it is trusted. Nothing that
+    config.json says leads to the execution of another file.
+
+    Args:
+      run: the run folder.
+      config: the content of its config.json.
+      trust: whether to execute a script that is no installed experiment.
+      say: takes warnings.
+    Raises:
+      UsageError: if the script is missing, not trusted, or does not fit this version.
+    """
+    path, name = run / SCRIPT, config["experiment"]["name"]
+    installed = installed_experiments()
+    if path.is_file():
+        script = Script(name, path, path.read_bytes())
+        for known, original in installed.items():
+            if script.sha256 == hashlib.sha256(original.read_bytes()).hexdigest():
+                return importlib.import_module(f"{PACKAGE}.{known}")
+        if trust:
+            return execute(script, config)
+        raise UsageError(
+            f"{path} (sha256 {script.sha256[:12]}…) is not a script of the installed experiments, and opening the run "
+            "executes it: read it, then give --trust (in Python: trust=True)"
+        )
+    if config["format"] == 0 and name in installed:
+        say(f"{run} was written before run folders held their script: {name}.py of this jaxgen takes its place")
+        return importlib.import_module(f"{PACKAGE}.{name}")
+    raise UsageError(f"{path} is missing: put the script of experiment {name!r} there, then give --trust")
+
+
+def execute(script: Script, config: dict[str, Any]) -> ModuleType:
+    """Returns the module that a script defines, without reading or writing compiled files beside it."""
+    module = ModuleType(f"experiment {script.name} {script.sha256[:12]}")
+    module.__file__ = str(script.path)
+    # Dataclasses look their module up.
+    sys.modules[module.__name__] = module
+    try:
+        exec(compile(script.source, script.path, "exec"), module.__dict__)
+    except ImportError as error:
+        raise UsageError(
+            f"{script.path} cannot be imported ({error}): an experiment script may import jaxgen and installed "
+            f"packages only; it was written for jaxgen {config.get('jaxgen', 'of before run formats')}, and this is "
+            f"{jaxgen.__version__}"
+        ) from error
+    require_experiment(module, script.path)
+    return module
