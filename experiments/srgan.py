@@ -8,7 +8,7 @@
 The network's fields must be those of the run that it starts from. Sharpness is bought with PSNR: it falls by 2 to 3 dB
 in the paper, where people find the pictures better.
 Source: Ledig et al. 2017: content loss plus 1e-3 times the adversarial one, Adam 1e-4, crops of 96, batch 16; the
-paper's content loss is of VGG's features, here --losses feature --features vgg19.safetensors, which scripts/convert_vgg
+paper's content loss is of VGG's features, here --losses feature --features vgg19.safetensors, which jaxgen convert vgg
 writes. Jolicoeur-Martineau 2019 for the relativistic one.
 """
 

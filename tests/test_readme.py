@@ -9,7 +9,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import pytest
 
-from jaxgen.commands.arguments import make_parser
+from jaxgen.commands.main import parse_command
 from jaxgen.runs import command_line
 from jaxgen.sweeps.space import make_space
 
@@ -58,10 +58,10 @@ SWEEPS = [
 
 @pytest.mark.parametrize("words", SWEEPS)
 def test_sweeps_are_understood_and_search_what_they_say(load_experiment, words):
-    options, rest = make_parser().parse_known_args(["sweep", *shlex.split(words)])
-    module = load_experiment(options.experiment)
-    space = make_space(options.search, module.Config, rest, module.build)
-    assert [field.text for field in space.fields] == [text.partition("=")[2] for text in options.search]
+    command, rest = parse_command(["sweep", *shlex.split(words)])
+    module = load_experiment(command.experiment)
+    space = make_space(command.sweep.search, module.Config, rest, module.build)
+    assert [field.text for field in space.fields] == [text.partition("=")[2] for text in command.sweep.search]
 
 
 # What stands for something that the parser knows by name or as a number; files and folders may be called anything.
@@ -84,7 +84,7 @@ def parsers():
         patch.syspath_prepend(ROOT / "scripts")
         results, launch, bench = (load_script(name) for name in ("results", "launch", "bench"))
         yield {
-            "jaxgen": make_parser().parse_args,
+            "jaxgen": parse_command,
             "scripts/results": results.make_parser().parse_args,
             "scripts/launch": lambda words: launched(launch, words),
             "scripts/bench": lambda words: bench.parse(words, bench.CASES),
@@ -101,7 +101,12 @@ def launched(launch, words):
 @pytest.mark.parametrize(("program", "words"), OTHERS)
 def test_other_commands_are_understood(parsers, program, words):
     given = [STAND_INS.get(word, word) for word in shlex.split(re.sub(r"[\[\]]", "", words))]
-    parsers[program](given)
+    if "--help" in given:
+        with pytest.raises(SystemExit) as stop:
+            parsers[program](given)
+        assert stop.value.code == 0
+    else:
+        parsers[program](given)
 
 
 def test_there_are_commands_to_check():
@@ -118,6 +123,7 @@ def test_there_are_commands_to_check():
         "restore",
         "fill",
         "export",
+        "convert",
     }
     assert {program for program, _ in OTHERS} == {"jaxgen", "scripts/results", "scripts/launch", "scripts/bench"}
 

@@ -14,7 +14,7 @@ from jaxgen.models.features.vgg import SMALLEST, VGG19
 from jaxgen.training.state import PyTree
 
 SUFFIX = ".safetensors"
-NAMED = f"{', '.join(classifiers.CLASSIFIERS)}, or a file of VGG-19's weights that scripts/convert_vgg writes"
+NAMED = f"{', '.join(classifiers.CLASSIFIERS)}, or a file of VGG-19's weights that jaxgen convert vgg writes"
 
 
 def feature_function(name: str, channels: int) -> Callable[[Array], Array]:
@@ -42,15 +42,15 @@ def vgg(path: Path) -> Callable[[Array], Array]:
     The file is read when features are first asked for: what was trained with them can be used without it.
 
     Returns:
-      A pure function, which raises UsageError if the file is missing or not one that `scripts/convert_vgg` writes.
+      A pure function, which raises UsageError if the file is missing or not one that `jaxgen convert vgg` writes.
     """
 
     @functools.cache
     def variables() -> PyTree:
         if not path.is_file():
-            raise UsageError(f"no weights at {path}: scripts/convert_vgg writes them, and says where they come from")
+            raise UsageError(f"no weights at {path}: jaxgen convert vgg writes them, and says where they come from")
         found, _ = weights.read(path)
-        extractors.require_arrays(path, "VGG-19", found, vgg_arrays(), "scripts/convert_vgg writes such a file")
+        extractors.require_arrays(path, "VGG-19", found, vgg_arrays(), "jaxgen convert vgg writes such a file")
         # Features are asked for while a step is traced, and these arrays are of no trace.
         with jax.ensure_compile_time_eval():
             return jax.device_put(found)

@@ -58,7 +58,7 @@ class RestorationConfig(Config):
     """What the network is held to, summed; weights in hyper."""
     features: str = ""
     """Network whose features the feature loss compares: digits, mnist, fashion_mnist, or the .safetensors file of
-    VGG-19's weights that scripts/convert_vgg writes."""
+    VGG-19's weights that jaxgen convert vgg writes."""
     hyper: RestorationHyper = RestorationHyper()
 
     effects: ClassVar[tuple[Effect, ...]] = (

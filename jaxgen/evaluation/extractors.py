@@ -34,7 +34,7 @@ def choose(name: str, data: str, channels: int) -> Extractor:
 
     Args:
       name: "auto" (the classifier shipped for the run's data), a name in `classifiers.CLASSIFIERS`, "stacked_mnist", or
-        the path of a safetensors file with InceptionV3's weights, which `scripts/convert_inception` writes.
+        the path of a safetensors file with InceptionV3's weights, which `jaxgen convert inception` writes.
       data: name of the run's data set.
       channels: of its images.
     Raises:
@@ -44,7 +44,7 @@ def choose(name: str, data: str, channels: int) -> Extractor:
     if name == "auto" and data not in known:
         raise UsageError(
             f"no classifier is shipped for the data set {data!r} (there are {', '.join(known)}): name one of them, or "
-            "give the path of InceptionV3's weights, which scripts/convert_inception writes"
+            "give the path of InceptionV3's weights, which jaxgen convert inception writes"
         )
     name = data if name == "auto" else name
     if name.endswith(".safetensors"):
@@ -104,11 +104,11 @@ def inception(path: Path, channels: int) -> Extractor:
     """Returns InceptionV3 with the weights in a file. It resizes by itself; one channel is repeated to three.
 
     Raises:
-      UsageError: if the file is missing or not one that `scripts/convert_inception` writes: its distance would be
+      UsageError: if the file is missing or not one that `jaxgen convert inception` writes: its distance would be
         called FID.
     """
     if not path.is_file():
-        raise UsageError(f"no weights at {path}: scripts/convert_inception writes them, and says where they come from")
+        raise UsageError(f"no weights at {path}: jaxgen convert inception writes them, and says where they come from")
     variables, about = weights.read(path)
     require_inception(path, variables, about)
     repeated = ", one channel repeated to three" if channels == 1 else ""
@@ -147,11 +147,11 @@ def arrays(variables: PyTree) -> dict[str, tuple]:
 
 def require_inception(path: Path, variables: PyTree, about: Mapping[str, Any]) -> None:
     """Raises where a file does not hold InceptionV3's arrays, or does not say where they come from."""
-    require_arrays(path, "InceptionV3", variables, inception_arrays(), "scripts/convert_inception writes such a file")
+    require_arrays(path, "InceptionV3", variables, inception_arrays(), "jaxgen convert inception writes such a file")
     if not about.get("source"):
         raise UsageError(
             f"{path} does not say where its weights come from, and distances by any others than the published ones "
-            "would be called FID: scripts/convert_inception writes such a file, which says so"
+            "would be called FID: jaxgen convert inception writes such a file, which says so"
         )
 
 

@@ -76,7 +76,7 @@ def choose_chunk(log_weights: Callable[..., Array], arguments: tuple[Any, ...], 
         return -(-samples // -(-samples // allowed))
     if not 1 <= chunk <= samples:
         raise UsageError(f"chunk {chunk}: give 1 to {samples}, the number of samples, or leave it out")
-    memory.require(needed(chunk), f"a chunk of {chunk} codes for {BATCH} images each", "give a smaller --chunk")
+    memory.require(needed(chunk), f"a chunk of {chunk} codes for {BATCH} images each", "give a smaller --chunk-size")
     return chunk
 
 

@@ -93,7 +93,7 @@ def refuse(path: Path, picture, megapixels: float) -> None:
         raise UsageError(f"{path}: it holds {frames} pictures; give a file for each")
     size = picture.width * picture.height / 1e6
     if size > megapixels:
-        raise UsageError(f"{path}: {size:.1f} megapixels, and {megapixels:g} are allowed; raise --megapixels")
+        raise UsageError(f"{path}: {size:.1f} megapixels, and {megapixels:g} are allowed; raise --max-megapixels")
 
 
 def load(path: Path, picture) -> Photograph:

@@ -22,12 +22,18 @@ def write(path: Path, variables: PyTree, about: Mapping[str, str]) -> str:
       path: of the file; its folder must exist.
       variables: nested dicts of arrays.
       about: what the file tells of itself, words by name: what made it, its score, the terms of its data.
+    Raises:
+      UsageError: if the file cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save
 
     flat = {name: np.ascontiguousarray(leaf) for name, leaf in flatten_dict(variables, sep="/").items()}
     # A single entry: the format writes several in any order, and the same weights would not be the same file.
-    path.write_bytes(save(flat, metadata={ABOUT: json.dumps(dict(about), sort_keys=True)}))
+    try:
+        path.write_bytes(save(flat, metadata={ABOUT: json.dumps(dict(about), sort_keys=True)}))
+    except (OSError, SafetensorError) as error:
+        raise UsageError(f"cannot write {path} ({error}): name a file in a folder that exists") from None
     return digest(path)
 
 

@@ -1,71 +1,131 @@
-"""From a command line to a configuration, and from what went wrong to one line and an exit status."""
+"""Parsing of command lines into dataclasses, and exit statuses with one-line errors."""
 
-import contextlib
 import dataclasses
-import io
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, get_type_hints
+from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
 
 from jaxgen.allocator import keep_freed_memory
 from jaxgen.errors import UnfinishedError, UsageError, unknown
 
+T = TypeVar("T")
 USAGE, FAILED, SIGNALLED = 2, 1, 128
-OUT_OF_MEMORY = "the device's memory is full, lower batch_size, width or tile, or raise microbatches"
+OUT_OF_MEMORY = "the device is out of memory: lower --batch-size, --width or --tile-size, or raise --microbatches"
 
 
-def field_names(kind: type, prefix: str = "") -> Iterator[str]:
-    """Yields the dotted name of every field of a dataclass, nested ones included."""
-    kinds = get_type_hints(kind)
-    for field in dataclasses.fields(kind):
-        if dataclasses.is_dataclass(kinds[field.name]):
-            yield from field_names(kinds[field.name], f"{prefix}{field.name}.")
+def option_names(kind: type, prefix: str = "") -> Iterator[str]:
+    """Yields the dotted name of every option of a dataclass: its fields and those of nested dataclasses.
+
+    Positional arguments are left out. Fields of a dataclass that is marked with tyro's OmitArgPrefixes have no prefix.
+    """
+    from tyro.conf import OmitArgPrefixes, Positional
+
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        markers = getattr(hint, "__metadata__", ())
+        inner = get_args(hint)[0] if markers else hint
+        if Positional in markers:
+            continue
+        if dataclasses.is_dataclass(inner):
+            yield from option_names(inner, prefix if OmitArgPrefixes in markers else f"{prefix}{name}.")
         else:
-            yield f"{prefix}{field.name}"
+            yield f"{prefix}{name}"
 
 
-def check_flags(kind: type, arguments: Sequence[str]) -> None:
-    """Raises for a flag that no field of the dataclass answers to, with the nearest ones."""
-    names = {name.replace("_", "-") for name in field_names(kind)}
-    negated = {re.sub(r"([^.]+)$", r"no-\1", name) for name in names}
-    for argument in arguments:
-        flag = argument.split("=")[0].replace("_", "-")
-        if flag.startswith("--") and flag[2:] not in names | negated | {"help"}:
-            raise unknown("option", flag[2:], names)
-
-
-def parse(kind: type, arguments: Sequence[str], description: str, program: str) -> Any:
-    """Returns the configuration that a command line asks for.
+def parse(kind: type[T], arguments: Sequence[str], description: str, program: str) -> T:
+    """Parses a command line into a dataclass.
 
     Args:
-      kind: a dataclass, whose field docstrings are the help.
+      kind: the dataclass. Its fields are the options, their docstrings the help.
       arguments: the words after the program's name.
-      description: what --help begins with.
-      program: the name in usage lines.
+      description: the first lines of --help.
+      program: the program's name in usage lines.
     Raises:
-      UsageError: for a flag or a value that does not fit, in one line.
+      UsageError: for an unknown option or a value that does not fit, in one line.
+      SystemExit: with status 0 after --help.
+    """
+    config, words = parse_known(kind, arguments, description, program)
+    if words:
+        raise UsageError(explain_unknown(words, kind, program))
+    return config
+
+
+def parse_known(kind: type[T], arguments: Sequence[str], description: str, program: str) -> tuple[T, list[str]]:
+    """Parses those words of a command line that a dataclass has options for, and returns it and the other words.
+
+    See `parse` for the arguments.
     """
     import tyro
+    from tyro import _errors
 
-    check_flags(kind, arguments)
-    told = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(told):
-            return tyro.cli(kind, args=list(arguments), description=description, prog=program)
-    except SystemExit as stop:
-        if stop.code in (0, None):
-            raise
-        lines = [line.strip("│ ").strip() for line in told.getvalue().splitlines() if line.startswith("│")]
-        rule = next((i for i, line in enumerate(lines) if set(line) == {"─"}), len(lines))
-        raise UsageError(" ".join(lines[:rule]) or told.getvalue().strip()) from None
+    def fail(event: _errors.ParseErrorEvent) -> NoReturn:
+        raise UsageError(explain_parse_error(event, kind))
+
+    with _errors.on_parse_error(fail):
+        return tyro.cli(
+            kind,
+            args=list(arguments),
+            description=description,
+            prog=program,
+            return_unknown_args=True,
+            config=(tyro.conf.DisallowNone, tyro.conf.PositionalMetavarFromFieldName),
+        )
+
+
+def explain_parse_error(event: Any, kind: type) -> str:
+    """Returns what is wrong with a command line, in one line.
+
+    Args:
+      event: tyro's description of the error.
+      kind: the dataclass whose options were parsed.
+    """
+    from tyro import _errors
+
+    help_hint = f"`{event.prog} --help` lists what is allowed"
+    message = f"this command line is not understood: {help_hint}"
+    match event:
+        case _errors.MissingArgs() if event.unrecognized_tokens:
+            message = explain_unknown(event.unrecognized_tokens, kind, event.prog)
+        case _errors.MissingArgs():
+            names = ", ".join(display_name(missing.arg) for missing in event.missing_arguments)
+            message = f"missing {names}: {help_hint}"
+        case _errors.MissingMutexGroup():
+            names = ", ".join(display_name(member.arg) for member in event.groups[0])
+            message = f"give one of {names}: {help_hint}"
+        case _errors.MutexConflict():
+            message = f"{event.first_token} and {event.second_token} exclude each other: give one of them"
+        case _errors.InvalidChoice():
+            message = str(unknown(display_name(event.argument), event.value, event.choices))
+        case _errors.BadValue() if event.argument.is_positional():
+            message = f"missing {display_name(event.argument)}: {help_hint}"
+        case _errors.BadValue():
+            message = f"{display_name(event.argument)} needs a value: give {event.argument.lowered.metavar}"
+        case _errors.InstantiationFailure(argument=None):
+            message = event.message
+        case _errors.InstantiationFailure(argument=argument):
+            reason = event.message.partition("\n\nGot errors")[0].rstrip(".")
+            message = f"{display_name(argument)}: {reason}; give {argument.lowered.metavar}"
+    return message
+
+
+def explain_unknown(words: Sequence[str], kind: type, program: str) -> str:
+    """Returns the error for words that are no option or argument of a dataclass, in one line."""
+    option = next((word for word in words if word.startswith("-")), None)
+    if option is None:
+        return f"unexpected argument {words[0]!r}: `{program} --help` lists what is allowed"
+    names = [name.replace("_", "-") for name in option_names(kind)]
+    return str(unknown("option", option.lstrip("-").partition("=")[0].replace("_", "-"), names))
+
+
+def display_name(argument: Any) -> str:
+    """Returns an argument as a person types it: --option, or the NAME of a positional one."""
+    return argument.lowered.metavar if argument.is_positional() else argument.lowered.name_or_flags[-1]
 
 
 def use_compilation_cache() -> None:
-    """Keeps compiled programs in the user's cache folder, unless JAX was told another, for the next start."""
+    """Keeps compiled programs in the user's cache folder, unless JAX has a compilation cache already."""
     import jax
 
     if jax.config.jax_compilation_cache_dir:
@@ -76,30 +136,32 @@ def use_compilation_cache() -> None:
 
 
 def exit_status(action: Callable[[], Any]) -> int:
-    """Runs an action and returns the exit status; what a person can put right is told in one line.
+    """Runs an action, prints an error that a user can correct as one line, and returns the exit status.
 
-    0: done. 1: training went wrong (something is not finite, or the device's memory is full), or some files failed.
-    2: something given must be put right. 128 + the signal's number: stopped by it, after a checkpoint if there was
-    anything to save.
+    Returns:
+      0: success. 1: training failed (a value is not finite, or the device is out of memory), or some of several files
+      failed. 2: the user must correct an argument or a file. 128 + N: stopped by signal N, after a checkpoint if there
+      was a state to save.
     """
     try:
         action()
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read the output has seen enough, as `head` does; Python would complain once more at its end.
+        # The reader has ended, as `head` does. Python would complain about the closed pipe when it flushes at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SIGNALLED + signal.SIGPIPE
     except (Exception, KeyboardInterrupt) as error:
-        told = explain(error)
-        if told is None:
+        description = describe_error(error)
+        if description is None:
             raise
-        print(f"jaxgen: {' '.join(told[0].split())}", file=sys.stderr)
-        return told[1]
+        message, status = description
+        print(f"jaxgen: {' '.join(message.split())}", file=sys.stderr)
+        return status
     return 0
 
 
-def explain(error: BaseException) -> tuple[str, int] | None:
-    """Returns what to tell a person of an error, and the exit status; None for a bug, whose traceback is wanted."""
+def describe_error(error: BaseException) -> tuple[str, int] | None:
+    """Returns the message and the exit status of an error, or None for a bug, which keeps its traceback."""
     from jax.errors import JaxRuntimeError
 
     from jaxgen.training.stopping import Interrupted, NonFiniteError
@@ -112,19 +174,19 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         case Interrupted():
             return str(error), SIGNALLED + error.signal
         case KeyboardInterrupt():
-            return "stopped; what was saved or written before stays", SIGNALLED + signal.SIGINT
+            return "stopped; files written so far stay", SIGNALLED + signal.SIGINT
         case JaxRuntimeError() if "RESOURCE_EXHAUSTED" in str(error):
             return f"{OUT_OF_MEMORY}: {str(error).splitlines()[0]}", FAILED
     return None
 
 
 def run_script(kind: type, build: Callable, description: str, arguments: Sequence[str] | None = None) -> NoReturn:
-    """Runs an experiment script: parses the command line, trains, exits.
+    """Runs an experiment script: parses the command line, trains and exits.
 
     Args:
       kind: the script's Config.
       build: the script's build.
-      description: the script's docstring, its recipe.
+      description: the script's docstring, which --help prints.
       arguments: the words of the command line; None: those of this process.
     """
     import jax

@@ -152,7 +152,7 @@ def of_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> tuple
     """Returns a run's restorer, the damage it was trained on, and which step it is of."""
     opened = reopen.open_run(run, options, say)
     if opened.objective.restoring is None:
-        raise UsageError(f"{run}: this run restores nothing; leave --on out")
+        raise UsageError(f"{run}: this run restores nothing; leave --images out")
     kind = getattr(opened.config, "damage", "damage of its own")
     return of_opened(opened, str(run)), kind, {"step": opened.step, "checkpoint": options.checkpoint}
 

@@ -55,7 +55,7 @@ def evaluate_run(
     """
     built = reopen.build(run, options, say)
     if built.objective.generative is None:
-        raise UsageError(f"{run}: {reopen.NOTHING_GENERATED}; a restorer is evaluated with --on FOLDER")
+        raise UsageError(f"{run}: {reopen.NOTHING_GENERATED}; a restorer is evaluated with --images FOLDER")
     # Before the checkpoint is read: that takes long, and what does not fit is known already.
     network = extractors.choose(extractor, built.config.data.name, built.config.data.channels)
     clean = tasks.make_clean(restore) if restore else None

@@ -16,7 +16,7 @@ from typing import Any
 
 from jaxgen.config.base import CHANGEABLE, check, look_up
 from jaxgen.errors import UsageError, unknown
-from jaxgen.runs.command_line import field_names, parse
+from jaxgen.runs.command_line import option_names, parse
 
 Value = float | int | str
 KINDS = {
@@ -72,7 +72,7 @@ def read_field(text: str, kind: type) -> Field:
     """
     name, equals, asked = text.partition("=")
     option, (how, _, rest) = name.replace("-", "_"), asked.partition(":")
-    names = set(field_names(kind))
+    names = set(option_names(kind))
     if option not in names:
         raise unknown("search field", name, {known.replace("_", "-") for known in names - NOT_SEARCHED})
     if option in NOT_SEARCHED:

@@ -1,3 +1,4 @@
+import importlib
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from jaxgen.commands import main
 from jaxgen.config import GanConfig
 from jaxgen.errors import UsageError
 from jaxgen.io import images
-from jaxgen.runs import reopen
+from jaxgen.runs import command_line, reopen
 from jaxgen.runs.scripts import load_script
 from tests.bare_objective import drawing
 
@@ -157,7 +158,7 @@ def test_evaluation_tells_scores_floor_and_protocol_and_is_kept(trained, capsys)
             "64 test images for 64 features: their covariance has no estimate; raise --count to at least 65",
         ),
         (("--extractor", "mnits"), "unknown extractor 'mnits': did you mean mnist"),
-        (("--extractor", "none.safetensors"), "no weights at none.safetensors: scripts/convert_inception writes them"),
+        (("--extractor", "none.safetensors"), "no weights at none.safetensors: jaxgen convert inception writes them"),
     ],
 )
 def test_what_cannot_be_evaluated_is_told_in_one_line(trained, options, told, capsys):
@@ -192,9 +193,7 @@ def test_sampling_needs_no_data(trained, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr("jaxgen.data.load", load)
     status, out, _ = run(capsys, "sample", trained, "--count", 1, "--out", tmp_path)
-    assert (status, "nearest.png is left out: the data are gone" in out) == (0, True)
-    status, _, err = run(capsys, "sample", trained, "--count", 1, "--out", tmp_path, "--nearest")
-    assert (status, err) == (2, "jaxgen: the data are gone\n")
+    assert (status, "nearest.png is omitted: the data are gone" in out) == (0, True)
     monkeypatch.setattr("jaxgen.data.load", None)
     assert run(capsys, "sample", trained, "--count", 1, "--out", tmp_path, "--no-nearest")[0] == 0
 
@@ -211,20 +210,30 @@ def test_the_nearest_training_images_stand_below_samples(trained, tmp_path, caps
     [
         ("info nowhere", "nowhere is no run folder: it has no config.json"),
         ("sample nowhere", "nowhere is no run folder"),
-        ("sample nowhere --count 0", "0 is not at least 1"),
-        ("restore nowhere --megapixels nan", "argument --megapixels: nan is not above 0"),
-        ("sample nowhere --seed -1", "argument --seed: -1 is not from 0 to 2**32 - 2"),
-        ("sample nowhere --seed x", "argument --seed: invalid seed value: 'x'"),
-        ("evaluate nowhere --seed 4294967295", "argument --seed: 4294967295 is not from 0 to 2**32 - 2"),
-        ("sample nowhere --label x", "argument --label: invalid int value: 'x'"),
-        ("sample nowhere --grid", "unrecognized arguments: --grid"),
-        ("train --steps 3", "unrecognized arguments: --steps"),
-        ("train", "EXPERIMENT"),
+        ("", "no command: give one of train, sweep"),
+        ("sample nowhere --count 0", "--count 0: give at least 1"),
+        ("restore nowhere --task auto --max-megapixels nan", "--max-megapixels nan: give a number above 0"),
+        ("sample nowhere --seed -1", "--seed -1: give a number from 0 to 2**32 - 2"),
+        ("sample nowhere --seed x", "--seed: invalid literal for int() with base 10: 'x'; give INT"),
+        ("sample nowhere --seed", "--seed needs a value: give INT"),
+        ("evaluate nowhere --seed 4294967295", "--seed 4294967295: give a number from 0 to 2**32 - 2"),
+        ("sample nowhere --label x", "--label: "),
+        ("sample nowhere --cout 3", "unknown option 'cout': did you mean count"),
+        ("sample nowhere --mixture 3 --truncation 0.5", "--mixture and --truncation exclude each other"),
+        ("sample nowhere --checkpoint lst", "unknown --checkpoint 'lst': did you mean last"),
+        ("sample nowhere stray", "unexpected argument 'stray'"),
+        ("export detect --out x --size 3", "--size: "),
+        ("restore a.png", "give one of --task, --network"),
+        ("convert vgg19 a b", "did you mean vgg"),
+        ("train --steps 3", "missing EXPERIMENT"),
+        ("train", "missing EXPERIMENT"),
+        ("sweep wgan", "--search"),
         ("train wgan_pg", "did you mean wgan_gp"),
         ("train nowhere.py", "no experiment script at nowhere.py"),
         ("train vae --latnt 3", "unknown option 'latnt': did you mean latent"),
         ("train vae --data.name digts", "did you mean digits"),
-        ("polish", "invalid choice: 'polish'"),
+        ("polish", "unknown command 'polish': allowed: convert,"),
+        ("smple nowhere", "did you mean sample"),
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_status_two(words, told, capsys, monkeypatch, experiments):
@@ -251,13 +260,31 @@ def test_a_restorer_does_not_sample(experiments):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"), [("--help", "COMMAND"), ("train --help", "experiment"), ("train vae --help", "--latent")]
+    ("words", "told"),
+    [
+        ("--help", "COMMAND"),
+        ("--version", "jaxgen 0."),
+        ("train --help", "EXPERIMENT"),
+        ("train vae --help", "--latent"),
+        ("sweep --help", "--search"),
+        ("evaluate --help", "restorer options"),
+    ],
 )
 def test_help_at_every_level(words, told, capsys, monkeypatch, experiments):
     monkeypatch.chdir(experiments.parent)
     status, out, _ = run(capsys, *words.split())
     assert not status
     assert told in out
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_every_command_has_the_help_that_the_list_of_commands_gives(name, capsys):
+    command = importlib.import_module(f"jaxgen.commands.{name}").Command
+    assert command.__doc__.startswith(main.COMMANDS[name].rstrip("."))
+    status, out, _ = run(capsys, name, "--help")
+    assert not status
+    for option in command_line.option_names(command):
+        assert f"--{option.replace('_', '-')}" in out
 
 
 @pytest.fixture
@@ -292,8 +319,8 @@ def test_restore_goes_on_after_a_bad_file_and_tells_it(photographs_to_restore, c
     ("words", "message"),
     [
         (["--task", "denoize"], "unknown task 'denoize': did you mean denoise"),
-        (["--task", "denoise", "--tile", "10"], "tile 10: give 64 to 1024 pixels"),
-        ([], "one of the arguments --task --network is required"),
+        (["--task", "denoise", "--tile-size", "10"], "tile 10: give 64 to 1024 pixels"),
+        ([], "give one of --task, --network"),
     ],
 )
 def test_restore_tells_what_it_cannot_do(photographs_to_restore, capsys, words, message):
@@ -305,8 +332,8 @@ def test_restore_tells_what_it_cannot_do(photographs_to_restore, capsys, words, 
 
 def test_options_without_effect_are_refused(trained, capsys):
     for words, message in {
-        ("--sigma", "25"): "--sigma: it is for a restorer, which --on FOLDER evaluates",
-        ("--on", "somewhere", "--count", "5"): "--count: leave it out with --on",
+        ("--sigma", "25"): "--sigma: it is for a restorer: give --images FOLDER",
+        ("--images", "somewhere", "--count", "5"): "--count: it has no effect beside --images",
     }.items():
         status, _, err = run(capsys, "evaluate", trained, *words)
         assert status == 2

@@ -41,7 +41,7 @@ def test_the_feature_loss_is_of_the_files_vgg(file, channels):
 
 def test_a_file_is_read_at_the_first_look_so_that_what_was_trained_with_it_can_do_without(tmp_path):
     look = features.feature_function(str(tmp_path / "x.safetensors"), 3)
-    with pytest.raises(UsageError, match=r"no weights at .*x\.safetensors: scripts/convert_vgg writes them, and says"):
+    with pytest.raises(UsageError, match=r"no weights at .*x\.safetensors: jaxgen convert vgg writes them, and says"):
         jax.eval_shape(look, jax.ShapeDtypeStruct((1, 16, 16, 3), "float32"))
 
 
@@ -56,7 +56,7 @@ def test_another_networks_file_is_refused():
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("", "set features to digits, mnist, fashion_mnist, or a file of VGG-19's weights that scripts/convert_vgg"),
+        ("", "set features to digits, mnist, fashion_mnist, or a file of VGG-19's weights that jaxgen convert vgg"),
         ("mnits", "unknown feature network 'mnits': did you mean mnist"),
         ("vgg19.pth", r"unknown feature network 'vgg19\.pth': allowed: a path that ends in \.safetensors, digits"),
     ],

@@ -147,7 +147,7 @@ def test_what_a_run_is_advised_its_command_line_accepts(load_experiment, words):
     module = load_experiment(name)
     for alarm in module.build(parsed(module, " ".join(given))).alarms:
         assert "--" in alarm.advice
-        known = {"--" + field.replace("_", "-") for field in command_line.field_names(module.Config)}
+        known = {"--" + field.replace("_", "-") for field in command_line.option_names(module.Config)}
         assert set(re.findall(r"--[a-z][a-z0-9.-]*", alarm.advice)) <= known
         for option in re.findall(r"--packing \d+|--augment [a-z ]+cutout", alarm.advice):
             objective = module.build(config := parsed(module, " ".join([*given, option])))

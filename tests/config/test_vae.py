@@ -293,7 +293,7 @@ def test_names_in_a_file_of_codes_stay_in_the_folder(run, tmp_path):
         ("evaluate {run} --mixture 4 --count 300", "a mixture of 4 Gaussians"),
         ("sample {run} --mixture 4 --count 2 --out {out}/made --nearest", "nearest.png"),
         ("sample {run} --truncation 0.5 --count 2 --out {out}/made", "grid.png"),
-        ("encode {run} {pictures} --out {out}/codes.npz --step 0.5", "bits per dimension"),
+        ("encode {run} {pictures} --out {out}/codes.npz --quantization-step 0.5", "bits per dimension"),
     ],
 )
 def test_the_command_does_as_much(run, pictures, tmp_path, capsys, words, told):
@@ -306,9 +306,9 @@ def test_the_command_does_as_much(run, pictures, tmp_path, capsys, words, told):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        ("evaluate {run} --chunk 5", "--chunk: it is for --likelihood"),
-        ("evaluate {run} --likelihood 5 --mixture 3", "--mixture: leave it out with --likelihood"),
-        ("evaluate {run} --likelihood 5 --on x", "--likelihood: leave it out with --on"),
+        ("evaluate {run} --chunk-size 5", "--chunk-size: it is for --likelihood"),
+        ("evaluate {run} --likelihood 5 --mixture 3", "--mixture: it has no effect beside --likelihood"),
+        ("evaluate {run} --likelihood 5 --images x", "--likelihood: it has no effect beside --images"),
     ],
 )
 def test_options_that_do_not_go_together_are_told(run, capsys, words, told):

@@ -69,7 +69,7 @@ def test_a_network_is_compiled_once_however_often_it_looks():
 @pytest.mark.parametrize(
     ("name", "data", "channels", "message"),
     [
-        ("auto", "photos", 3, "no classifier is shipped for the data set 'photos' .* scripts/convert_inception"),
+        ("auto", "photos", 3, "no classifier is shipped for the data set 'photos' .* jaxgen convert inception"),
         ("mnits", "mnist", 1, "unknown extractor 'mnits': did you mean mnist"),
         ("mnist", "npz", 3, r"looks at images of 1 channel\(s\) and the run makes 3"),
         ("stacked_mnist", "npz", 1, r"looks at images of 3 channel\(s\) and the run makes 1"),
@@ -121,7 +121,7 @@ def test_a_file_that_holds_inception_and_tells_its_source_is_taken(inception):
             r"params/fc/bias is float32\[1000\] and not float32\[1008\]",
         ),
         ({"params/fc/bias": np.zeros(1008)}, ABOUT, r"params/fc/bias is float64\[1008\] and not float32\[1008\]"),
-        ({}, {}, "does not say where its weights come from, and .* would be called FID: scripts/convert_inception"),
+        ({}, {}, "does not say where its weights come from, and .* would be called FID: jaxgen convert inception"),
     ],
 )
 def test_another_file_does_not_pass_for_inception(inception, changes, about, told):

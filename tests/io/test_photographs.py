@@ -202,7 +202,7 @@ def test_what_is_no_single_picture_is_told(tmp_path):
 
 def test_the_limit_of_pixels_is_ours(tmp_path):
     Image.fromarray(np.zeros((300, 400), np.uint8)).save(tmp_path / "a.png")
-    with pytest.raises(UsageError, match=r"a.png: 0.1 megapixels, and 0.05 are allowed; raise --megapixels"):
+    with pytest.raises(UsageError, match=r"a.png: 0.1 megapixels, and 0.05 are allowed; raise --max-megapixels"):
         photographs.read(tmp_path / "a.png", 0.05)
     kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, 1000
     try:

@@ -43,12 +43,13 @@ def test_fields_are_set_by_their_dotted_names():
 @pytest.mark.parametrize(
     ("given", "told"),
     [
+        ("--no-wandbb", "unknown option 'no-wandbb'"),
         ("--stepz 3", "unknown option 'stepz': did you mean steps?"),
         ("--hyper.penalty 3", "did you mean hyper.penalty-weight"),
-        ("--steps many", "Error parsing --steps: invalid literal for int() with base 10: 'many'"),
-        ("--fit stretch", "invalid choice 'stretch' for argument '--fit'. Expected one of ('pad', 'crop')."),
-        ("--steps", "--steps"),
-        ("stray", "stray"),
+        ("--steps many", "--steps: invalid literal for int() with base 10: 'many'; give INT"),
+        ("--fit stretch", "unknown --fit 'stretch': allowed: crop, pad"),
+        ("--steps", "--steps needs a value: give INT"),
+        ("stray", "unexpected argument 'stray'"),
     ],
 )
 def test_what_does_not_fit_is_one_line(given, told):

@@ -79,7 +79,7 @@ def test_what_is_no_restorer_of_noise_is_told(run, folder, monkeypatch, tmp_path
     opened = restorer_scoring.reopen.open_run(run)
     other = opened._replace(objective=dataclasses.replace(opened.objective, restoring=None))
     monkeypatch.setattr(restorer_scoring.reopen, "open_run", lambda *_, **__: other)
-    with pytest.raises(UsageError, match="this run restores nothing; leave --on out"):
+    with pytest.raises(UsageError, match="this run restores nothing; leave --images out"):
         restorer_scoring.evaluate(run, [folder], sigmas=(25.0,))
 
 

@@ -40,7 +40,7 @@ def noise(variables, key, count):
 
 def test_what_generates_nothing_is_told_so_whatever_it_does_instead(pretend, tmp_path):
     pretend(GanConfig(data=DIGITS), None)
-    with pytest.raises(UsageError, match="this run generates no images; a restorer is evaluated with --on FOLDER"):
+    with pytest.raises(UsageError, match="this run generates no images; a restorer is evaluated with --images FOLDER"):
         scoring.evaluate_run(tmp_path)
 
 

@@ -40,7 +40,7 @@ def module(request, load_experiment):
 
 
 def test_every_experiment_has_the_fields_that_all_have(module):
-    names = set(command_line.field_names(module.Config))
+    names = set(command_line.option_names(module.Config))
     assert names >= REQUIRED
     assert any(name.startswith("hyper.") for name in names)
 
@@ -49,7 +49,7 @@ def test_every_field_is_documented(module, capsys):
     with pytest.raises(SystemExit):
         command_line.parse(module.Config, ["--help"], "", "script.py")
     words = " ".join(capsys.readouterr().out.replace("│", " ").split())
-    for name in command_line.field_names(module.Config):
+    for name in command_line.option_names(module.Config):
         flag = "--" + name.replace("_", "-")
         described = re.search(rf"{re.escape(flag)},? (.*?)\(default", words)
         assert described and len(described[1].split()) >= 3, flag
@@ -133,7 +133,7 @@ def test_unknown_fields_name_the_nearest(module):
 
 
 def test_changeable_fields_exist():
-    assert set(command_line.field_names(Config)) >= CHANGEABLE
+    assert set(command_line.option_names(Config)) >= CHANGEABLE
 
 
 def test_a_script_is_told_by_name_path_and_hash(load_experiment, experiments):

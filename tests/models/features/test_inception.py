@@ -1,6 +1,4 @@
 import re
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import jax
@@ -8,15 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgen.commands.converters import inception as conversion
 from jaxgen.metrics.frechet import fid
 from jaxgen.metrics.inception_score import inception_score
 from jaxgen.metrics.kernel import kid
 from jaxgen.metrics.neighbours import precision_recall
 from jaxgen.models.features.inception import InceptionV3, class_probabilities, resized
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts"))
-
-from conversion import inception as conversion
 
 COUNT = 6
 

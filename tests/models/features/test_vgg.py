@@ -1,16 +1,12 @@
-import sys
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
+from jaxgen.commands.converters import vgg as conversion
 from jaxgen.errors import UsageError
 from jaxgen.models.features.vgg import VGG19
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "scripts"))
-
-from conversion import vgg as conversion
 
 # Of torchvision's `cfgs["E"]`, up to the last convolution: channels, and M for a pooling.
 COLUMN_E = "64 64 M 128 128 M 256 256 256 256 M 512 512 512 512 M 512 512 512 512"

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError
 
+from jaxgen.commands.converters import state_dict
 from jaxgen.errors import UsageError
 from jaxgen.io import weights
 from jaxgen.models.restoration.dncnn import DnCNN
@@ -20,9 +20,10 @@ from jaxgen.models.restoration.ffdnet import FFDNet
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.restorer import examine
 
-# Of both sources' batch norms; a state dict does not tell it.
 EPSILON = 1e-4
+"""Of the batch norms of both sources; a state dict does not contain it."""
 BLOCK = 4
+"""Pixels of FFDNet's pixel unshuffle, 2x2."""
 
 
 class Layer(NamedTuple):
@@ -37,30 +38,10 @@ class Layer(NamedTuple):
     bias: np.ndarray
 
 
-def read_torch(path: Path) -> list[Layer]:
-    """Returns the convolutions of a state dict that PyTorch wrote; nothing in the file is run."""
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise UsageError(f"{path} is read by PyTorch ({error}): pip install torch, which is needed only here") from None
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-        arrays = {name: value.float().numpy() for name, value in state.items()}
-    except Exception as error:  # a damaged file, or one of something else, leads torch's readers to many kinds
-        first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise UsageError(f"{path} is no file of tensors by name ({first}): give a state dict") from None
-    return of_state_dict(arrays, path)
-
-
-def read_safetensors(path: Path) -> list[Layer]:
-    """Returns the convolutions of a state dict in a safetensors file."""
-    return of_state_dict(weights.read(path)[0], path)
-
-
-def of_state_dict(state: Mapping[str, np.ndarray], path: Path) -> list[Layer]:
+def from_state_dict(state: Mapping[str, np.ndarray], path: Path) -> list[Layer]:
     """Returns the convolutions of a state dict, each batch norm folded into the one before it."""
     layers: list[Layer] = []
-    for prefix in sorted({name.rpartition(".")[0] for name in state}, key=place):
+    for prefix in sorted({name.rpartition(".")[0] for name in state}, key=layer_index):
         part = lambda name, prefix=prefix: np.asarray(state[f"{prefix}.{name}"], np.float64)
         if f"{prefix}.weight" not in state:
             named = prefix or "a tensor without a layer"
@@ -70,20 +51,20 @@ def of_state_dict(state: Mapping[str, np.ndarray], path: Path) -> list[Layer]:
             layers.append(Layer(kernel, part("bias") if f"{prefix}.bias" in state else np.zeros(kernel.shape[3])))
         elif f"{prefix}.running_var" in state and layers:
             scale = part("weight") / np.sqrt(part("running_var") + EPSILON)
-            layers.append(folded(layers.pop(), scale, part("bias"), part("running_mean")))
+            layers.append(fold(layers.pop(), scale, part("bias"), part("running_mean")))
         else:
             raise UsageError(f"{path}: {prefix} is no convolution and no batch norm: give weights of DnCNN or FFDNet")
     return layers
 
 
-def place(prefix: str) -> int:
-    """Returns the place of a layer in the network by its name, model.4: the numbers are no words."""
+def layer_index(prefix: str) -> int:
+    """Returns the number at the end of a layer's name, 4 of model.4, or -1."""
     number = prefix.rpartition(".")[2]
     return int(number) if number.isdecimal() else -1
 
 
-def folded(layer: Layer, scale: np.ndarray, shift: np.ndarray, mean: np.ndarray) -> Layer:
-    """Returns a convolution followed by (x − mean) · scale + shift, as one."""
+def fold(layer: Layer, scale: np.ndarray, shift: np.ndarray, mean: np.ndarray) -> Layer:
+    """Returns one convolution that equals a convolution followed by (x − mean) · scale + shift."""
     return Layer(layer.kernel * scale, (layer.bias - mean) * scale + shift)
 
 
@@ -94,33 +75,33 @@ def read_mat(path: Path) -> list[Layer]:
 
     try:
         net = loadmat(path, simplify_cells=True, variable_names=["net"])["net"]
-        found = [dict(layer) for layer in net["layers"]]
+        contents = [dict(layer) for layer in net["layers"]]
     except NotImplementedError:
         raise UsageError(f"{path} is of MATLAB 7.3, which is HDF5: save it there with -v7") from None
     except (MatReadError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} holds no struct `net` with layers ({error}): give a MatConvNet network") from None
     layers: list[Layer] = []
-    for layer in found:
+    for layer in contents:
         values = [np.asarray(value, np.float64) for value in layer.get("weights", ())]
         if layer["type"] == "conv":
             layers.append(convolution(*values))
         elif layer["type"] == "bnorm" and layers:
             # MatConvNet keeps mean and standard deviation, epsilon included.
             mean, deviation = values[2].reshape(-1, 2).T
-            layers.append(folded(layers.pop(), values[0].ravel() / deviation, values[1].ravel(), mean))
+            layers.append(fold(layers.pop(), values[0].ravel() / deviation, values[1].ravel(), mean))
         elif layer["type"] not in ("relu", "loss", "SubP", "concat"):
             raise UsageError(f"{path} has a layer {layer['type']}: give a network of DnCNN or FFDNet")
-    return in_rows(layers) if any(layer["type"] == "SubP" for layer in found) else layers
+    return to_row_major(layers) if any(layer["type"] == "SubP" for layer in contents) else layers
 
 
 def convolution(kernel: np.ndarray, bias: np.ndarray) -> Layer:
-    """Returns a convolution of MATLAB's arrays, which lose axes of length one at their end (here: anywhere)."""
+    """Returns a convolution from MATLAB's arrays, which have no axes of length one (here: none anywhere)."""
     bias = bias.ravel()
     return Layer(kernel.reshape(*kernel.shape[:2], -1, bias.size), bias)
 
 
-def in_rows(layers: list[Layer]) -> list[Layer]:
-    """Returns FFDNet's layers for blocks of pixels that are read row by row: MATLAB reads them column by column."""
+def to_row_major(layers: list[Layer]) -> list[Layer]:
+    """Returns FFDNet's layers for a row-major pixel unshuffle; MATLAB's is column-major."""
     first, last = layers[0], layers[-1]
     channels = last.kernel.shape[3]
     order = np.arange(channels).reshape(-1, 2, 2).swapaxes(1, 2).ravel()
@@ -129,7 +110,12 @@ def in_rows(layers: list[Layer]) -> list[Layer]:
     return [*layers[:-1], Layer(layers[-1].kernel[..., order], layers[-1].bias[order])]
 
 
-READERS = {".pth": read_torch, ".pt": read_torch, ".safetensors": read_safetensors, ".mat": read_mat}
+def read_state_dict(path: Path) -> list[Layer]:
+    """Returns the convolutions of a state dict."""
+    return from_state_dict(state_dict.READERS[path.suffix](path), path)
+
+
+READERS = dict.fromkeys(state_dict.READERS, read_state_dict) | {".mat": read_mat}
 
 
 class Network(NamedTuple):
@@ -165,7 +151,7 @@ class Network(NamedTuple):
         return FFDNet(**fields) if self.name == "ffdnet" else DnCNN(**fields, batch_norm=False)
 
     def about(self, source: Path) -> dict[str, str]:
-        """Returns the card of the file."""
+        """Returns the model card of the file."""
         module = self.module()
         traits = examine(module, self.variables(), self.channels, "noise" if self.name == "ffdnet" else "nothing")
         return pretrained.about(
@@ -173,7 +159,7 @@ class Network(NamedTuple):
             "pictures",
             traits,
             damage="noise",
-            command="scripts/convert_denoiser",
+            command="jaxgen convert denoiser",
             trained=f"by those who published {source.name}, sha256 {weights.digest(source)}",
             data="see the publication",
             terms="see the publication",
@@ -181,8 +167,8 @@ class Network(NamedTuple):
         )
 
 
-def recognise(layers: Sequence[Layer], path: Path) -> Network:
-    """Returns the network that convolutions make, by the channels that go in and come out.
+def recognize(layers: Sequence[Layer], path: Path) -> Network:
+    """Returns the network that consists of these convolutions, by its input and output channels.
 
     Raises:
       UsageError: if they are neither DnCNN's nor FFDNet's.
@@ -210,12 +196,6 @@ def convert(source: Path, target: Path) -> str:
     Raises:
       UsageError: if the source cannot be read or is another network, or the target cannot be written.
     """
-    if not source.is_file():
-        raise UsageError(f"no file {source}: give the published weights")
-    if source.suffix not in READERS:
-        raise UsageError(f"{source} ends in {source.suffix or 'nothing'}: weights end in {', '.join(READERS)}")
-    network = recognise(READERS[source.suffix](source), source)
-    try:
-        return weights.write(target, network.variables(), network.about(source))
-    except (OSError, SafetensorError) as error:
-        raise UsageError(f"cannot write {target} ({error}): name a file in a folder that is there") from None
+    read = state_dict.choose_reader(source, READERS, "give the published weights")
+    network = recognize(read(source), source)
+    return weights.write(target, network.variables(), network.about(source))

@@ -2,36 +2,32 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from flax.traverse_util import unflatten_dict
-from safetensors import SafetensorError
 
+from jaxgen.commands.converters.state_dict import read_torch
 from jaxgen.errors import UsageError
 from jaxgen.io import weights
 
 URL = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/pt_inception-2015-12-05-6726825d.pth"
-# The published file's name ends with the first digits of its own sha256.
 DIGEST = Path(URL).stem.split("-")[-1]
-# Of the batch norms; a state dict does not tell it.
+"""First digits of the published file's sha256, the end of its name."""
 EPSILON = 1e-3
+"""Of the batch norms; a state dict does not contain it."""
 
 
 def read_state(path: Path) -> dict[str, np.ndarray]:
     """Returns the arrays of the published file, by name.
 
     Raises:
-      UsageError: if the file is missing or another one, or there is no PyTorch to read it with.
+      UsageError: if the file is missing or another one, or PyTorch is not installed.
     """
     if not path.is_file():
         raise UsageError(f"no file {path}: download it from {URL}")
-    if not (found := weights.digest(path)).startswith(DIGEST):
-        raise UsageError(f"{path} has sha256 {found}, and the published one begins with {DIGEST}: get it from {URL}")
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise UsageError(f"{path} is read by PyTorch ({error}): pip install torch, which is needed only here") from None
-    return {name: value.numpy() for name, value in torch.load(path, map_location="cpu", weights_only=True).items()}
+    if not (digest := weights.digest(path)).startswith(DIGEST):
+        raise UsageError(f"{path} has sha256 {digest}, and the published one begins with {DIGEST}: get it from {URL}")
+    return read_torch(path)
 
 
 def variables(state: Mapping[str, np.ndarray]) -> dict:
@@ -44,24 +40,29 @@ def variables(state: Mapping[str, np.ndarray]) -> dict:
       {"params": nested dicts of float32 arrays}.
     """
     double = {name: np.asarray(value, np.float64) for name, value in state.items()}
-    flat = {("fc", "kernel"): double["fc.weight"].T, ("fc", "bias"): double["fc.bias"]}
+    flat: dict[tuple[str, ...], np.ndarray] = {
+        ("fc", "kernel"): double["fc.weight"].T,
+        ("fc", "bias"): double["fc.bias"],
+    }
     for name in [name.removesuffix(".conv.weight") for name in double if name.endswith(".conv.weight")]:
         scale, shift, mean, var = (double[f"{name}.bn.{x}"] for x in ("weight", "bias", "running_mean", "running_var"))
         slope = scale / np.sqrt(var + EPSILON)
         flat[*name.split("."), "kernel"] = double[f"{name}.conv.weight"].transpose(2, 3, 1, 0) * slope
         flat[*name.split("."), "bias"] = shift - mean * slope
-    return {"params": unflatten_dict({name: value.astype(np.float32) for name, value in flat.items()})}
+    params: dict[str, Any] = {}
+    for path, value in flat.items():
+        inner = params
+        for name in path[:-1]:
+            inner = inner.setdefault(name, {})
+        inner[path[-1]] = value.astype(np.float32)
+    return {"params": params}
 
 
 def convert(source: Path, target: Path) -> str:
     """Writes the published weights as safetensors and returns the new file's sha256.
 
     Raises:
-      UsageError: if the source cannot be read, or the target not be written.
+      UsageError: if the source cannot be read, or the target cannot be written.
     """
     about = {"source": f"{URL}, batch norms folded into convolutions"}
-    converted = variables(read_state(source))
-    try:
-        return weights.write(target, converted, about)
-    except (OSError, SafetensorError) as error:
-        raise UsageError(f"cannot write {target} ({error}): name a file in a folder that is there") from None
+    return weights.write(target, variables(read_state(source)), about)

@@ -1,21 +1,14 @@
-import subprocess
 import sys
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from jaxgen.commands.converters import denoisers
+from jaxgen.commands.main import main
 from jaxgen.errors import UsageError
 from jaxgen.io import weights
 from jaxgen.restoration import pretrained
-
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "convert_denoiser"
-sys.path.insert(0, str(SCRIPT.parent))
-
-from conversion import denoisers  # noqa: E402
 
 DEPTH, WIDTH = 4, 6
 CHANNELS = {"gray": 1, "colour": 3}
@@ -169,7 +162,7 @@ def test_the_file_tells_what_it_holds_and_is_the_same_every_time(tmp_path):
     digests = {denoisers.convert(source, tmp_path / f"{i}.safetensors") for i in range(2)}
     assert len(digests) == 1
     card = pretrained.read(str(tmp_path / "0.safetensors"))[1]
-    assert (card.network, card.command) == ("DnCNN", "scripts/convert_denoiser")
+    assert (card.network, card.command) == ("DnCNN", "jaxgen convert denoiser")
     assert card.fields["depth"] == DEPTH
     assert card.fields["width"] == WIDTH
     assert card.fields["batch_norm"] is False
@@ -179,7 +172,7 @@ def test_the_file_tells_what_it_holds_and_is_the_same_every_time(tmp_path):
 
 def test_more_than_ten_layers_are_in_the_order_of_their_numbers():
     names = [f"model.{i}" for i in (0, 2, 10, 12)]
-    assert sorted(reversed(names), key=denoisers.place) == names
+    assert sorted(reversed(names), key=denoisers.layer_index) == names
 
 
 def refused(source, tmp_path, words):
@@ -234,23 +227,22 @@ def test_without_pytorch_it_is_told_what_to_install(tmp_path, monkeypatch):
 
 def test_a_target_that_cannot_be_written_is_named(tmp_path):
     save(stack(1, 1).state_dict(), tmp_path / "published.safetensors")
-    with pytest.raises(UsageError, match=r"cannot write .*name a file in a folder that is there"):
+    with pytest.raises(UsageError, match=r"cannot write .*name a file in a folder that exists"):
         denoisers.convert(tmp_path / "published.safetensors", tmp_path / "absent" / "x.safetensors")
 
 
-def test_the_command_tells_the_new_files_digest(tmp_path, monkeypatch, capsys):
-    loader = SourceFileLoader("convert_denoiser", str(SCRIPT))
-    script = module_from_spec(spec_from_loader("convert_denoiser", loader))
-    loader.exec_module(script)
+def test_the_command_tells_the_new_files_digest(tmp_path, capsys):
     source, target = tmp_path / "published.safetensors", tmp_path / "ours.safetensors"
     save(stack(1, 1).state_dict(), source)
-    monkeypatch.setattr(sys, "argv", ["convert_denoiser", str(source), str(target)])
-    script.main()
+    with pytest.raises(SystemExit) as stop:
+        main(["convert", "denoiser", str(source), str(target)])
+    assert stop.value.code == 0
     assert capsys.readouterr().out == f"{target}: sha256 {weights.digest(target)}\n"
 
 
-def test_a_missing_file_ends_the_command_with_one_line(tmp_path):
-    arguments = [sys.executable, SCRIPT, tmp_path / "absent.pth", tmp_path / "x.safetensors"]
-    done = subprocess.run(arguments, check=False, capture_output=True, text=True)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
-    assert "absent.pth: give the published weights" in done.stderr
+def test_a_missing_file_ends_the_command_with_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["convert", "denoiser", str(tmp_path / "absent.pth"), str(tmp_path / "x.safetensors")])
+    out, err = capsys.readouterr()
+    assert (stop.value.code, out, err.count("\n")) == (2, "", 1)
+    assert "absent.pth: give the published weights" in err

@@ -1,0 +1,40 @@
+"""`jaxgen encode`: compresses images into codes of a variational autoencoder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from jaxgen.commands.options import CheckpointOptions, require_positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(CheckpointOptions):
+    """Compresses images into codes of a variational autoencoder."""
+
+    run: Positional[Path]
+    """Run folder of a variational autoencoder."""
+    images: Positional[tuple[Path, ...]]
+    """Images, or folders of images."""
+    out: Path
+    """File of codes, .npz."""
+    quantization_step: float = 0.25
+    """Step that codes are rounded to, in standard deviations of the prior."""
+    overwrite: bool = False
+    """Replace a file that exists."""
+
+    def __call__(self) -> None:
+        """Writes the codes and prints their rate and distortion."""
+        from jaxgen.runs.codes import encode_files
+
+        require_positive(quantization_step=self.quantization_step)
+        summary = encode_files(
+            self.run,
+            self.images,
+            self.out,
+            step=self.quantization_step,
+            overwrite=self.overwrite,
+            which=self.checkpoint,
+            ema=self.ema,
+        )
+        print(summary)

@@ -1,0 +1,161 @@
+"""`jaxgen evaluate`: scores of a generator, of a restorer, or of a variational autoencoder's likelihood."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from tyro.conf import OmitArgPrefixes, Positional
+
+from jaxgen.commands.options import (
+    CheckpointOptions,
+    LatentOptions,
+    require_at_least_one,
+    require_positive,
+    require_seed,
+)
+from jaxgen.errors import UsageError
+
+COUNT = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorOptions(LatentOptions):
+    """Without --images and --likelihood: FID, KID, precision, recall and more of generated images."""
+
+    extractor: str | None = None
+    """Network whose features are compared: auto (the classifier that is shipped for the run's data), the name of a
+    shipped classifier, or a file of InceptionV3's weights (default: auto)."""
+    restore: str | None = None
+    """Restore the generated images first, by a task of `jaxgen restore`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestorerOptions:
+    """With --images: PSNR and SSIM of a restorer on folders of clean images, which are degraded first."""
+
+    images: tuple[Path, ...] = ()
+    """Folders of clean images."""
+    sigma: tuple[float, ...] | None = None
+    """Noise levels for a denoiser, in gray levels of 0-255 (default: 15 25 50)."""
+    protocol: Literal["gray8", "rgb8", "y601-shave4"] | None = None
+    """Color space and border of the comparison (default: gray8 or rgb8, by the restorer)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LikelihoodOptions:
+    """With --likelihood: log-likelihood of real images under a variational autoencoder, by importance sampling."""
+
+    likelihood: int | None = None
+    """Codes that are drawn for each image, for example 5000."""
+    chunk_size: int | None = None
+    """Codes of one image in memory at the same time (default: as many as fit)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RealImageOptions:
+    """The real images of the run's data, for a generator or a likelihood."""
+
+    count: int | None = None
+    """Number of images, at most those of the split (default: 10000)."""
+    reference: Literal["test", "train"] | None = None
+    """Split of the real images (default: test)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(CheckpointOptions):
+    """Scores a run or a restorer. Appends the result to RUN/evaluations.jsonl."""
+
+    run: Positional[Path]
+    """Run folder; with --images also a shipped restorer or a .safetensors file."""
+    seed: int = 0
+    """Seed of the latents, codes or degradations."""
+    json: bool = False
+    """Print one JSON object."""
+    real: OmitArgPrefixes[RealImageOptions] = RealImageOptions()
+    generator: OmitArgPrefixes[GeneratorOptions] = GeneratorOptions()
+    restorer: OmitArgPrefixes[RestorerOptions] = RestorerOptions()
+    vae: OmitArgPrefixes[LikelihoodOptions] = LikelihoodOptions()
+
+    def __call__(self) -> None:
+        """Prints the scores of the chosen kind."""
+        require_seed(self.seed)
+        if self.restorer.images:
+            refuse(self.real, self.generator, self.vae, reason="it has no effect beside --images")
+            self.evaluate_restorer()
+        elif self.vae.likelihood is not None:
+            refuse(self.generator, self.restorer, reason="it has no effect beside --likelihood")
+            self.evaluate_likelihood()
+        else:
+            refuse(self.restorer, reason="it is for a restorer: give --images FOLDER")
+            refuse(self.vae, reason="it is for --likelihood")
+            self.evaluate_generator()
+
+    def evaluate_generator(self) -> None:
+        """Prints scores of generated images."""
+        from jaxgen.evaluation import report
+        from jaxgen.runs import scoring
+
+        generator = self.generator
+        require_at_least_one(count=self.real.count, mixture=generator.mixture)
+        require_positive(truncation=generator.truncation)
+        scores = scoring.evaluate_run(
+            self.run,
+            extractor=generator.extractor or "auto",
+            count=self.real.count or COUNT,
+            reference=self.real.reference or "test",
+            seed=self.seed,
+            which=self.checkpoint,
+            ema=self.ema,
+            components=generator.mixture or 0,
+            truncation=generator.truncation or 0.0,
+            restore=generator.restore or "",
+        )
+        print(json.dumps(scores) if self.json else report.as_text(scores))
+
+    def evaluate_likelihood(self) -> None:
+        """Prints the likelihood of real images."""
+        from jaxgen.evaluation import likelihood
+        from jaxgen.runs import scoring
+
+        samples = self.vae.likelihood
+        require_at_least_one(count=self.real.count, likelihood=samples, chunk_size=self.vae.chunk_size)
+        scores = scoring.evaluate_likelihood(
+            self.run,
+            samples,
+            count=self.real.count or COUNT,
+            chunk=self.vae.chunk_size or 0,
+            reference=self.real.reference or "test",
+            seed=self.seed,
+            which=self.checkpoint,
+            ema=self.ema,
+        )
+        print(json.dumps(scores) if self.json else likelihood.as_text(scores))
+
+    def evaluate_restorer(self) -> None:
+        """Prints scores of a restorer."""
+        from jaxgen.allocator import keep_freed_memory
+        from jaxgen.runs import restorer_scoring
+        from jaxgen.runs.command_line import use_compilation_cache
+
+        keep_freed_memory()
+        use_compilation_cache()
+        scores = restorer_scoring.evaluate(
+            self.run,
+            self.restorer.images,
+            sigmas=self.restorer.sigma,
+            protocol=self.restorer.protocol,
+            seed=self.seed,
+            which=self.checkpoint,
+            ema=self.ema,
+        )
+        print(json.dumps(scores) if self.json else restorer_scoring.as_text(scores))
+
+
+def refuse(*groups: Any, reason: str) -> None:
+    """Raises UsageError for an option of these groups that was given, since it would have no effect."""
+    for group in groups:
+        for field in dataclasses.fields(group):
+            if getattr(group, field.name) != field.default:
+                raise UsageError(f"--{field.name.replace('_', '-')}: {reason}")

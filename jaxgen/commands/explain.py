@@ -1,0 +1,34 @@
+"""`jaxgen explain`: saliency maps of a classifier or discriminator."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from jaxgen.commands.options import Checkpoint, require_at_least_one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """Draws saliency maps and Grad-CAM of a classifier or discriminator."""
+
+    run: Positional[Path]
+    """Run folder of a classifier or generative adversarial network."""
+    images: Positional[tuple[Path, ...]] = ()
+    """Images, or folders of images (default: held-out images of the run's data)."""
+    count: int = 16
+    """Number of held-out images."""
+    label: int | None = None
+    """Class that a conditional discriminator assumes (default: the class of each held-out image)."""
+    out: Path | None = None
+    """Image to write (default: in RUN/samples)."""
+    checkpoint: Checkpoint = "last"
+    """The last checkpoint, or the best one by the experiment's metric."""
+
+    def __call__(self) -> None:
+        """Writes the image."""
+        from jaxgen.runs.explain import explain_run
+
+        require_at_least_one(count=self.count)
+        options = {"count": self.count, "label": self.label, "out": self.out, "which": self.checkpoint}
+        print(explain_run(self.run, self.images, **options))

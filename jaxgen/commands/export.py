@@ -1,0 +1,42 @@
+"""`jaxgen export`: writes a network as StableHLO."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from jaxgen.commands.options import CheckpointOptions, require_at_least_one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(CheckpointOptions):
+    """Writes a generator or restorer as StableHLO, which JAX runs without this package."""
+
+    network: Positional[str]
+    """Run folder, shipped network, or .safetensors file."""
+    out: Path
+    """File to write, .stablehlo."""
+    platforms: tuple[Literal["cpu", "cuda", "rocm", "tpu"], ...] = ("cpu", "cuda", "tpu")
+    """Platforms that it runs on, present on this machine or not."""
+    size: tuple[int, int] | None = None
+    """Height and width of a restorer's images (default: any)."""
+    overwrite: bool = False
+    """Replace a file that exists."""
+
+    def __call__(self) -> None:
+        """Writes the program."""
+        from jaxgen.runs.export import export_network
+
+        for length in self.size or ():
+            require_at_least_one(size=length)
+        summary = export_network(
+            self.network,
+            self.out,
+            platforms=self.platforms,
+            size=self.size,
+            overwrite=self.overwrite,
+            which=self.checkpoint,
+            ema=self.ema,
+        )
+        print(summary)

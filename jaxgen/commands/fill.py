@@ -1,0 +1,47 @@
+"""`jaxgen fill`: fills a hole of an image with a trained generator."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tyro.conf import Positional
+
+from jaxgen.commands.options import CheckpointOptions, require_at_least_one, require_seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(CheckpointOptions):
+    """Fills a hole of an image: searches the latent whose generated image agrees with the rest of it."""
+
+    run: Positional[Path]
+    """Run folder of a generator."""
+    image: Positional[Path]
+    """Image with a hole, of the size of the run's images."""
+    mask: Path
+    """Mask image: white where the image is to be filled."""
+    seed: int = 0
+    """Seed of the latents that the search starts from."""
+    steps: int = 300
+    """Steps of the search."""
+    out: Path | None = None
+    """File of the result (default: IMAGE-filled.png in the folder of the image)."""
+    overwrite: bool = False
+    """Replace a file that exists."""
+
+    def __call__(self) -> None:
+        """Writes the filled image."""
+        from jaxgen.runs.fill import fill_file
+
+        require_at_least_one(steps=self.steps)
+        require_seed(self.seed)
+        summary = fill_file(
+            self.run,
+            self.image,
+            self.mask,
+            out=self.out,
+            overwrite=self.overwrite,
+            seed=self.seed,
+            steps=self.steps,
+            which=self.checkpoint,
+            ema=self.ema,
+        )
+        print(summary)

@@ -1,0 +1,32 @@
+"""`jaxgen info`: describes a run or a network."""
+
+import json
+from dataclasses import dataclass
+from typing import Annotated
+
+import tyro
+from tyro.conf import Positional
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """Describes a run: configuration, parameters, step, digest, last and best metrics. Or prints a model card."""
+
+    source: Annotated[Positional[str], tyro.conf.arg(metavar="RUN|NETWORK|FILE")]
+    """Run folder; or a shipped network or .safetensors file, whose model card is printed."""
+    json: bool = False
+    """Print one JSON object."""
+
+    def __call__(self) -> None:
+        """Prints the description."""
+        from pathlib import Path
+
+        from jaxgen.restoration import pretrained
+        from jaxgen.runs import summary
+
+        if pretrained.is_known(self.source):
+            card = pretrained.read(self.source)[1]
+            print(json.dumps(pretrained.as_json(card)) if self.json else pretrained.as_text(card))
+            return
+        facts = summary.describe(Path(self.source))
+        print(json.dumps(facts, allow_nan=False) if self.json else summary.as_text(facts))

@@ -1,0 +1,81 @@
+"""`jaxgen restore`: restores photographs."""
+
+import sys
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tyro.conf import Positional
+
+from jaxgen.allocator import keep_freed_memory
+from jaxgen.commands.options import require_at_least_one, require_positive
+from jaxgen.runs.command_line import use_compilation_cache
+
+OWN_NETWORK = "restored"
+"""Name of the task in the names of results, for a network of the user's."""
+method = tyro.conf.create_mutex_group(required=True, title="method")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """Restores photographs. Writes each result in the folder of the original, which is never changed."""
+
+    photos: Positional[tuple[Path, ...]]
+    """Photographs, or folders of photographs."""
+    task: Annotated[str | None, method] = None
+    """denoise, dehaze, deblur, dejpeg, superres, derust, scratches, inpaint, or auto."""
+    network: Annotated[str | None, method] = None
+    """A network of yours: a run folder, or a .safetensors file."""
+    sigma: float | None = None
+    """Noise level in gray levels of 0-255 (default: estimated)."""
+    mask: Path | None = None
+    """Mask image, white where the photograph is damaged; for several photographs, a folder of masks of the same names
+    (default: damage is detected)."""
+    strength: float = 1.0
+    """Blend between original (0) and result (1)."""
+    ensemble: bool = False
+    """Average over eight flipped and rotated views: better, and 8 times as slow."""
+    compare: bool = False
+    """Also write original and result side by side."""
+    out: Path | None = None
+    """Folder for the results (default: that of the original)."""
+    overwrite: bool = False
+    """Restore again where the result exists."""
+    tile_size: int = 1024
+    """Largest tile, 64 to 1024 pixels."""
+    max_megapixels: float = 100.0
+    """Largest image that is read, in megapixels."""
+
+    def __call__(self) -> None:
+        """Restores each photograph."""
+        from jaxgen.restoration import files, tasks
+        from jaxgen.restoration.inference import Settings
+
+        require_at_least_one(tile_size=self.tile_size)
+        require_positive(max_megapixels=self.max_megapixels)
+        settings = Settings(self.sigma, self.strength, self.ensemble, self.tile_size)
+        masked = self.mask is not None
+        photos = files.gather(self.photos, (*tasks.TASKS, OWN_NETWORK), self.out, self.mask)
+        keep_freed_memory()
+        use_compilation_cache()
+        if self.network:
+            from jaxgen.runs.open_restorer import open_restorer
+
+            act = tasks.by_network(open_restorer(self.network), settings, masked=masked)
+        else:
+            act = tasks.choose(self.task, settings, masked=masked)
+        restore = partial(
+            files.restore_file,
+            task=self.task or OWN_NETWORK,
+            act=act,
+            settings=settings,
+            masks=self.mask,
+            folder=self.out,
+            compare=self.compare,
+            overwrite=self.overwrite,
+            megapixels=self.max_megapixels,
+            progress=files.tile_progress(sys.stderr),
+        )
+        files.restore_all(photos, restore, partial(print, flush=True))

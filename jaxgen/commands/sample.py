@@ -1,0 +1,100 @@
+"""`jaxgen sample`: draws images from a trained generator."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tyro.conf import Positional
+
+from jaxgen.commands.options import (
+    CheckpointOptions,
+    LatentOptions,
+    require_at_least_one,
+    require_positive,
+    require_seed,
+)
+from jaxgen.errors import UsageError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(LatentOptions, CheckpointOptions):
+    """Draws images from a trained generator."""
+
+    run: Positional[Path]
+    """Run folder."""
+    count: int = 64
+    """Number of images."""
+    seed: int = 0
+    """Seed of the latents."""
+    label: int | None = None
+    """Class of all images, for a class-conditional generator (default: every class in turn)."""
+    restore: str | None = None
+    """Restore the images by a task of `jaxgen restore`, for example denoise."""
+    nearest: bool = True
+    """Also write nearest.png, each image above its nearest training image, where the training images are present."""
+    out: Path | None = None
+    """Folder for grid.png and the single images (default: a new one in RUN/samples)."""
+
+    def __call__(self) -> None:
+        """Writes a grid and the single images."""
+        from jaxgen.io import image_grid
+        from jaxgen.runs import reopen
+
+        require_at_least_one(count=self.count, mixture=self.mixture)
+        require_positive(truncation=self.truncation)
+        require_seed(self.seed)
+        restore = None
+        if self.restore:
+            from jaxgen.restoration import tasks
+
+            restore = tasks.make_clean(self.restore)
+        opened = reopen.open_run(self.run, which=self.checkpoint, ema=self.ema)
+        if self.mixture:
+            from jaxgen.runs.mixture import with_mixture
+
+            opened = with_mixture(opened, self.mixture)
+        if self.truncation:
+            from jaxgen.runs.truncation import with_truncation
+
+            opened = with_truncation(opened, self.truncation)
+        images = reopen.sample(opened, self.count, self.seed, self.label)
+        if restore:
+            images = restore(images)
+        folder = self.out or self.run / "samples" / self.folder_name(opened.step)
+        print(image_grid.write_all(folder, images))
+        if self.nearest:
+            try:
+                print(write_nearest(opened.config.data, images, folder / "nearest.png"))
+            except UsageError as error:
+                print(f"nearest.png is omitted: {error}")
+
+    def folder_name(self, step: int) -> str:
+        """Returns the name of the default folder, which differs where the images differ."""
+        name = f"step-{step:08d}-seed-{self.seed}"
+        name += "" if self.label is None else f"-label-{self.label}"
+        name += f"-mixture-{self.mixture}" if self.mixture else ""
+        name += f"-truncation-{self.truncation:g}" if self.truncation else ""
+        return name + (f"-{self.restore}" if self.restore else "")
+
+
+def write_nearest(config: Any, samples: np.ndarray, path: Path) -> str:
+    """Writes rows of images, each above the row of their nearest training images, and returns a summary.
+
+    Args:
+      config: of the run's data.
+      samples: float32[n, height, width, channel] in [0, 1].
+      path: of the file.
+    Raises:
+      UsageError: if the training images are absent, or cannot be compared.
+    """
+    from jaxgen.evaluation.memorisation import beside_nearest, describe
+    from jaxgen.evaluation.report import load_split, load_trained
+    from jaxgen.io import images
+
+    training = load_trained(config)
+    rows = beside_nearest(samples, training)
+    if rows is None:
+        raise UsageError("the training images are streamed, cropped or composed, and have no nearest one")
+    images.write(path, images.grid(rows))
+    return f"{path}\n{describe(samples, training, load_split(config, 'test'))}"

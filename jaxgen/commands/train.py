@@ -1,0 +1,21 @@
+"""`jaxgen train`: trains an experiment."""
+
+from dataclasses import dataclass
+
+from tyro.conf import Positional
+
+from jaxgen.runs.command_line import run_script
+from jaxgen.runs.scripts import load_script
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """Trains an experiment. `jaxgen train EXPERIMENT --help` lists its options."""
+
+    experiment: Positional[str]
+    """Name of an experiment, or path of an experiment script. ./experiments/NAME.py wins over an installed one."""
+
+    def __call__(self, *words: str) -> None:
+        """Runs the experiment's script with its own options."""
+        module = load_script(self.experiment)
+        run_script(module.Config, module.build, module.__doc__ or "", words)

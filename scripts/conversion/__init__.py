@@ -1,1 +1,0 @@
-"""Weights that others publish, in jaxgen's names and file format."""
