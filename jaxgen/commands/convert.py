@@ -2,11 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tyro.conf import Positional
 
 from jaxgen.commands.converters import CONVERTERS
+
+# A type checker knows no computed Literal.
+if TYPE_CHECKING:
+    Network = str
+else:
+    Network = Literal[*CONVERTERS]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +24,7 @@ class Command:
     vgg: VGG-19 of torchvision (.pth, .pt, .safetensors), for --losses feature --features FILE.
     """
 
-    network: Positional[Literal[*CONVERTERS]]
+    network: Positional[Network]
     """Network of the weights."""
     source: Positional[Path]
     """File of published weights."""

@@ -4,14 +4,22 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 from tyro.conf import Positional
 
 from jaxgen.allocator import keep_freed_memory
 from jaxgen.commands.options import require_at_least_one, require_positive
+from jaxgen.restoration import files, tasks
+from jaxgen.restoration.inference import Settings
 from jaxgen.runs.command_line import use_compilation_cache
+
+# A type checker knows no computed Literal.
+if TYPE_CHECKING:
+    Task = str
+else:
+    Task = Literal[*tasks.TASKS]
 
 OWN_NETWORK = "restored"
 """Name of the task in the names of results, for a network of the user's."""
@@ -24,8 +32,8 @@ class Command:
 
     photos: Positional[tuple[Path, ...]]
     """Photographs, or folders of photographs."""
-    task: Annotated[str | None, method] = None
-    """denoise, dehaze, deblur, dejpeg, superres, derust, scratches, inpaint, or auto."""
+    task: Annotated[Task | None, method] = None
+    """What is restored, by a network that comes with the package; auto: what the photograph needs."""
     network: Annotated[str | None, method] = None
     """A network of yours: a run folder, or a .safetensors file."""
     sigma: float | None = None
@@ -50,9 +58,6 @@ class Command:
 
     def __call__(self) -> None:
         """Restores each photograph."""
-        from jaxgen.restoration import files, tasks
-        from jaxgen.restoration.inference import Settings
-
         require_at_least_one(tile_size=self.tile_size)
         require_positive(max_megapixels=self.max_megapixels)
         settings = Settings(self.sigma, self.strength, self.ensemble, self.tile_size)
@@ -65,7 +70,7 @@ class Command:
 
             act = tasks.by_network(open_restorer(self.network), settings, masked=masked)
         else:
-            act = tasks.choose(self.task, settings, masked=masked)
+            act = tasks.choose(self.task or "", settings, masked=masked)
         restore = partial(
             files.restore_file,
             task=self.task or OWN_NETWORK,
