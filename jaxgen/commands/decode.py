@@ -23,4 +23,4 @@ class Command(CheckpointOptions):
         """Writes the images."""
         from jaxgen.runs.codes import decode_file
 
-        print(decode_file(self.run, self.codes, self.out, which=self.checkpoint, ema=self.ema))
+        print(decode_file(self.run, self.codes, self.out, options=self.open_options()))

@@ -34,7 +34,6 @@ class Command(CheckpointOptions):
             self.out,
             step=self.quantization_step,
             overwrite=self.overwrite,
-            which=self.checkpoint,
-            ema=self.ema,
+            options=self.open_options(),
         )
         print(summary)

@@ -106,8 +106,7 @@ class Command(CheckpointOptions):
             count=self.real.count or COUNT,
             reference=self.real.reference or "test",
             seed=self.seed,
-            which=self.checkpoint,
-            ema=self.ema,
+            options=self.open_options(),
             components=generator.mixture or 0,
             truncation=generator.truncation or 0.0,
             restore=generator.restore or "",
@@ -128,8 +127,7 @@ class Command(CheckpointOptions):
             chunk=self.vae.chunk_size or 0,
             reference=self.real.reference or "test",
             seed=self.seed,
-            which=self.checkpoint,
-            ema=self.ema,
+            options=self.open_options(),
         )
         print(json.dumps(scores) if self.json else likelihood.as_text(scores))
 
@@ -147,8 +145,7 @@ class Command(CheckpointOptions):
             sigmas=self.restorer.sigma,
             protocol=self.restorer.protocol,
             seed=self.seed,
-            which=self.checkpoint,
-            ema=self.ema,
+            options=self.open_options(),
         )
         print(json.dumps(scores) if self.json else restorer_scoring.as_text(scores))
 

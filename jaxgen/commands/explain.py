@@ -5,11 +5,11 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from jaxgen.commands.options import Checkpoint, require_at_least_one
+from jaxgen.commands.options import RunOptions, require_at_least_one
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command:
+class Command(RunOptions):
     """Draws saliency maps and Grad-CAM of a classifier or discriminator."""
 
     run: Positional[Path]
@@ -22,13 +22,11 @@ class Command:
     """Class that a conditional discriminator assumes (default: the class of each held-out image)."""
     out: Path | None = None
     """Image to write (default: in RUN/samples)."""
-    checkpoint: Checkpoint = "last"
-    """The last checkpoint, or the best one by the experiment's metric."""
 
     def __call__(self) -> None:
         """Writes the image."""
         from jaxgen.runs.explain import explain_run
 
         require_at_least_one(count=self.count)
-        options = {"count": self.count, "label": self.label, "out": self.out, "which": self.checkpoint}
+        options = {"count": self.count, "label": self.label, "out": self.out, "options": self.open_options()}
         print(explain_run(self.run, self.images, **options))

@@ -36,7 +36,6 @@ class Command(CheckpointOptions):
             platforms=self.platforms,
             size=self.size,
             overwrite=self.overwrite,
-            which=self.checkpoint,
-            ema=self.ema,
+            options=self.open_options(),
         )
         print(summary)

@@ -41,7 +41,6 @@ class Command(CheckpointOptions):
             overwrite=self.overwrite,
             seed=self.seed,
             steps=self.steps,
-            which=self.checkpoint,
-            ema=self.ema,
+            options=self.open_options(),
         )
         print(summary)

@@ -1,23 +1,42 @@
 """Options that several commands share."""
 
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import MAX_SEED
 
-Checkpoint = Literal["last", "best"]
+if TYPE_CHECKING:
+    from jaxgen.runs.reopen import OpenOptions
+
 latent_source = tyro.conf.create_mutex_group(required=False, title="distribution of latents")
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckpointOptions:
-    """Which parameters of a run are used."""
+class RunOptions:
+    """How a run folder is opened."""
 
-    checkpoint: Checkpoint = "last"
+    checkpoint: Literal["last", "best"] = "last"
     """The last checkpoint, or the best one by the experiment's metric."""
+    trust: bool = False
+    """Execute RUN/experiment.py although it is none of the installed experiments."""
+    data_dir: Annotated[str, tyro.conf.arg(name="data.dir")] = ""
+    """Folder of the run's data, if it has moved."""
+
+    def open_options(self) -> "OpenOptions":
+        """Returns the options as `jaxgen.runs.reopen` takes them."""
+        from jaxgen.runs.reopen import OpenOptions
+
+        names = [field.name for field in fields(OpenOptions) if hasattr(self, field.name)]
+        return OpenOptions(**{name: getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointOptions(RunOptions):
+    """How a run folder is opened, and which parameters of its checkpoint are used."""
+
     ema: bool = True
     """Use the moving average of the parameters instead of their last values."""
 

@@ -11,6 +11,7 @@ from tyro.conf import Positional
 
 from jaxgen.allocator import keep_freed_memory
 from jaxgen.commands.options import require_at_least_one, require_positive
+from jaxgen.errors import UsageError
 from jaxgen.restoration import files, tasks
 from jaxgen.restoration.inference import Settings
 from jaxgen.runs.command_line import use_compilation_cache
@@ -36,6 +37,8 @@ class Command:
     """What is restored, by a network that comes with the package; auto: what the photograph needs."""
     network: Annotated[str | None, method] = None
     """A network of yours: a run folder, or a .safetensors file."""
+    trust: bool = False
+    """Execute experiment.py of the --network's run although it is none of the installed experiments."""
     sigma: float | None = None
     """Noise level in gray levels of 0-255 (default: estimated)."""
     mask: Path | None = None
@@ -60,6 +63,8 @@ class Command:
         """Restores each photograph."""
         require_at_least_one(tile_size=self.tile_size)
         require_positive(max_megapixels=self.max_megapixels)
+        if self.trust and not self.network:
+            raise UsageError("--trust: it is for the run of --network")
         settings = Settings(self.sigma, self.strength, self.ensemble, self.tile_size)
         masked = self.mask is not None
         photos = files.gather(self.photos, (*tasks.TASKS, OWN_NETWORK), self.out, self.mask)
@@ -67,8 +72,9 @@ class Command:
         use_compilation_cache()
         if self.network:
             from jaxgen.runs.open_restorer import open_restorer
+            from jaxgen.runs.reopen import OpenOptions
 
-            act = tasks.by_network(open_restorer(self.network), settings, masked=masked)
+            act = tasks.by_network(open_restorer(self.network, OpenOptions(trust=self.trust)), settings, masked=masked)
         else:
             act = tasks.choose(self.task or "", settings, masked=masked)
         restore = partial(

@@ -49,7 +49,7 @@ class Command(LatentOptions, CheckpointOptions):
             from jaxgen.restoration import tasks
 
             restore = tasks.make_clean(self.restore)
-        opened = reopen.open_run(self.run, which=self.checkpoint, ema=self.ema)
+        opened = reopen.open_run(self.run, self.open_options())
         if self.mixture:
             from jaxgen.runs.mixture import with_mixture
 
@@ -58,7 +58,7 @@ class Command(LatentOptions, CheckpointOptions):
             from jaxgen.runs.truncation import with_truncation
 
             opened = with_truncation(opened, self.truncation)
-        images = reopen.sample(opened, self.count, self.seed, self.label)
+        images = opened.sample(self.count, self.seed, self.label)
         if restore:
             images = restore(images)
         folder = self.out or self.run / "samples" / self.folder_name(opened.step)

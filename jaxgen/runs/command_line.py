@@ -31,7 +31,8 @@ def option_names(kind: type, prefix: str = "") -> Iterator[str]:
         if dataclasses.is_dataclass(inner):
             yield from option_names(inner, prefix if OmitArgPrefixes in markers else f"{prefix}{name}.")
         else:
-            yield f"{prefix}{name}"
+            # The name that tyro.conf.arg gives wins.
+            yield prefix + next((marker.name for marker in markers if getattr(marker, "name", None)), name)
 
 
 def parse(kind: type[T], arguments: Sequence[str], description: str, program: str) -> T:

@@ -277,6 +277,15 @@ def test_help_at_every_level(words, told, capsys, monkeypatch, experiments):
     assert told in out
 
 
+def test_how_a_run_is_opened_reaches_it(tmp_path):
+    command, _ = main.parse_command(["info", str(tmp_path)])
+    assert not hasattr(command, "trust")
+    for name in ("sample", "evaluate", "explain", "export"):
+        words = [name, str(tmp_path), "--trust", "--data.dir", "moved", "--checkpoint", "best"]
+        command, _ = main.parse_command(words + (["--out", "x"] if name == "export" else []))
+        assert command.open_options() == reopen.OpenOptions(checkpoint="best", trust=True, data_dir="moved")
+
+
 @pytest.mark.parametrize("name", main.COMMANDS)
 def test_every_command_has_the_help_that_the_list_of_commands_gives(name, capsys):
     command = importlib.import_module(f"jaxgen.commands.{name}").Command
