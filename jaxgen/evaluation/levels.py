@@ -9,7 +9,7 @@ import numpy as np
 from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.evaluation.restoration import read_pictures
 from jaxgen.metrics.protocols import PROTOCOLS
-from jaxgen.restoration.noise_estimation import estimate
+from jaxgen.restoration.estimation import estimate_noise
 
 LEVELS = 255
 
@@ -34,7 +34,7 @@ def measure(
     """Returns by how much the level of noise is missed.
 
     Args:
-      network: see `inference.noise_level.estimate`.
+      network: see `restoration.estimation.estimate_noise`.
       sigma: of the noise, in grey levels.
       pictures: undamaged, float32[height, width, channel].
       seed: of the noise.
@@ -43,7 +43,7 @@ def measure(
     for index, picture in enumerate(pictures):
         key = jax.random.fold_in(jax.random.key(seed), index)
         noisy = np.asarray(gaussian_noise(key, picture[None], sigma / LEVELS)[0])
-        missed.append(LEVELS * estimate(network, noisy) - sigma)
+        missed.append(LEVELS * estimate_noise(network, noisy) - sigma)
     return Error(float(np.mean(missed)), float(np.mean(np.abs(missed))), float(np.max(np.abs(missed))))
 
 
@@ -58,7 +58,7 @@ def evaluate(
     """Returns tables of the error.
 
     Args:
-      network: see `inference.noise_level.estimate`.
+      network: see `restoration.estimation.estimate_noise`.
       sigmas: noise in grey levels, a column each.
       folders: of undamaged pictures.
       protocol: one of `metrics.protocols`; it decides between gray and colour.

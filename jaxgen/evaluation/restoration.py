@@ -117,15 +117,15 @@ def measure(
 
 def seconds_per_megapixel(restorer: Restorer, side: int = 1000, repeats: int = 3) -> float:
     """Returns the seconds that a restorer takes for a megapixel of its result once compiled, the median of some."""
-    given = side // restorer.traits.scale
-    picture = np.full((given, given, restorer.traits.channels), 0.5, np.float32)
-    guide = 0.1 if restorer.traits.guides else None
+    given = side // restorer.spec.scale
+    picture = np.full((given, given, restorer.spec.channels), 0.5, np.float32)
+    guide = 0.1 if restorer.spec.condition_channels else None
     taken = []
     for _ in range(repeats + 1):
         begin = time.perf_counter()
         restore(restorer, picture, guide)
         taken.append(time.perf_counter() - begin)
-    return float(np.median(taken[1:])) * 1e6 / (given * restorer.traits.scale) ** 2
+    return float(np.median(taken[1:])) * 1e6 / (given * restorer.spec.scale) ** 2
 
 
 def evaluate(
@@ -158,16 +158,14 @@ def evaluate(
     """
     if protocol not in PROTOCOLS:
         raise unknown("protocol", protocol, PROTOCOLS)
-    if restorer.traits.channels != PROTOCOLS[protocol].channels:
+    if restorer.spec.channels != PROTOCOLS[protocol].channels:
         wanted = PROTOCOLS[protocol].channels
-        raise UsageError(
-            f"a restorer of {restorer.traits.channels} channels, and protocol {protocol} compares {wanted}"
-        )
+        raise UsageError(f"a restorer of {restorer.spec.channels} channels, and protocol {protocol} compares {wanted}")
     sets, compiled = {}, jax.jit(damage)
     for folder in folders:
         pictures = read_pictures(folder, protocol)
         damages = {
-            name: measure(ways, compiled, strength, pictures, protocol, scale=restorer.traits.scale, seed=seed)
+            name: measure(ways, compiled, strength, pictures, protocol, scale=restorer.spec.scale, seed=seed)
             for name, strength in strengths.items()
         }
         sets[folder] = {
@@ -177,8 +175,8 @@ def evaluate(
     return {
         "protocol": f"{protocol}: {PROTOCOLS[protocol].about}; {about}, seed {seed}",
         "sets": sets,
-        "parameters": restorer.traits.parameters,
-        "multiply_adds_per_pixel": restorer.traits.multiply_adds,
+        "parameters": restorer.spec.parameters,
+        "multiply_adds_per_pixel": restorer.spec.multiply_adds_per_pixel,
         "seconds_per_megapixel": seconds_per_megapixel(restorer),
     }
 

@@ -5,8 +5,7 @@ from PIL import Image
 
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import levels
-from jaxgen.io import weights
-from jaxgen.models.restoration.noise_estimator import NoiseLevel
+from jaxgen.models.restoration.noise_estimator import NoiseEstimator
 from jaxgen.restoration import pretrained
 from jaxgen.runs import restorer_scoring
 
@@ -47,11 +46,11 @@ def test_a_wrong_estimate_is_told_with_its_sign(folder):
 
 
 def test_a_file_of_such_a_network_is_measured(folder, tmp_path):
-    module = NoiseLevel(depth=2, width=4)
+    module = NoiseEstimator(depth=2, width=4)
     variables = module.init(jax.random.key(0), np.zeros((1, 16, 16, 1), np.float32), False)
-    told = dict(damage="noise", command="c", trained="t", data="d", terms="t", scores={})
+    texts = dict(damage="noise", command="c", training="t", data="d", data_license="l", scores={})
     path = tmp_path / "level.safetensors"
-    weights.write(path, variables, pretrained.about(module, "levels", None, **told))
+    pretrained.write(path, variables, pretrained.make_card(module, "noise_level", None, **texts))
     found = restorer_scoring.evaluate(path, [folder], sigmas=(5.0,))
     assert found["network"] == str(path)
     assert "mean |error|" in restorer_scoring.as_text(found)

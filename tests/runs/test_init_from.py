@@ -52,7 +52,7 @@ def test_the_player_that_makes_pictures_starts_from_another_runs_averages(config
 def test_a_file_of_weights_is_a_start_too(config, srresnet_run, tmp_path):
     variables = open_run(srresnet_run).variables
     told = {"damage": "noise", "command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {}}
-    about = pretrained.about(SRResNet(2, 1, 2), "pictures", None, **told)
+    about = pretrained.make_card(SRResNet(2, 1, 2), "pictures", None, **told)
     path = tmp_path / "start.safetensors"
     weights.write(path, {"params": variables["params"], **variables["stats"]}, about)
     settings, build = config("srresnet", tmp_path / "run", init_from=str(path))
