@@ -39,7 +39,7 @@ def srresnet_run(config, tmp_path_factory):
 
 
 def test_the_player_that_makes_pictures_starts_from_another_runs_averages(config, srresnet_run, tmp_path):
-    fields = {"judge_widths": (2,), "judge_hidden": 2, "init_from": str(srresnet_run)}
+    fields = {"discriminator_widths": (2,), "discriminator_hidden": 2, "init_from": str(srresnet_run)}
     settings, build = config("srgan", tmp_path / "run", **fields)
     still = dataclasses.replace(settings, hyper=dataclasses.replace(settings.hyper, learning_rate=0.0))
     state = train(still, build, say=lambda line: None)
