@@ -10,7 +10,7 @@ from jaxgen.runs import command_line
 UNSEEN = {
     "dcgan --hyper.learning-rate-final 1e-5": "hyper.learning_rate_final is 1e-05 .*: set schedule to linear or cosine",
     "vae --hyper.schedule-steps 50": "hyper.schedule_steps is 50 and nothing looks at it: set schedule to linear",
-    "denoise --hyper.weight-decay 3": "hyper.weight_decay is 3 and nothing looks at it: set optimizer to adamw, lion, muon",
+    "denoise --hyper.weight-decay 3": "hyper.weight_decay is 3 and nothing looks at it: set optimizer to adamw",
     "wgan --hyper.b1 0.5": "hyper.b1 is 0.5 and nothing looks at it: set optimizer to adam, adamw",
     "vae --optimizer sgd --hyper.b2 0.5": "hyper.b2 is 0.5 and nothing looks at it: set optimizer to adam, adamw",
     "vae --hyper.likelihood-scale 0.3": "hyper.likelihood_scale is 0.3 .*: set likelihood to gaussian",
