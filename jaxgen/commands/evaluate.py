@@ -111,7 +111,7 @@ class Command(CheckpointOptions):
             truncation=generator.truncation or 0.0,
             restore=generator.restore or "",
         )
-        print(json.dumps(scores) if self.json else report.as_text(scores))
+        print(json.dumps(scores) if self.json else report.to_text(scores))
 
     def evaluate_likelihood(self) -> None:
         """Prints the likelihood of real images."""
@@ -129,7 +129,7 @@ class Command(CheckpointOptions):
             seed=self.seed,
             options=self.open_options(),
         )
-        print(json.dumps(scores) if self.json else likelihood.as_text(scores))
+        print(json.dumps(scores) if self.json else likelihood.to_text(scores))
 
     def evaluate_restorer(self) -> None:
         """Prints scores of a restorer."""
@@ -147,7 +147,7 @@ class Command(CheckpointOptions):
             seed=self.seed,
             options=self.open_options(),
         )
-        print(json.dumps(scores) if self.json else restorer_scoring.as_text(scores))
+        print(json.dumps(scores) if self.json else restorer_scoring.to_text(scores))
 
 
 def refuse(*groups: Any, reason: str) -> None:

@@ -48,7 +48,7 @@ class Command(LatentOptions, CheckpointOptions):
         if self.restore:
             from jaxgen.restoration import tasks
 
-            restore = tasks.batch_restorer(self.restore)
+            restore = tasks.make_clean(self.restore)
         opened = reopen.open_run(self.run, self.open_options())
         if self.mixture:
             from jaxgen.runs.mixture import with_mixture
@@ -88,12 +88,12 @@ def write_nearest(config: Any, samples: np.ndarray, path: Path) -> str:
     Raises:
       UsageError: if the training images are absent, or cannot be compared.
     """
-    from jaxgen.evaluation.memorisation import beside_nearest, describe
-    from jaxgen.evaluation.report import load_split, load_trained
+    from jaxgen.evaluation.memorisation import describe, rows_with_nearest
+    from jaxgen.evaluation.report import load_split, load_training_images
     from jaxgen.io import images
 
-    training = load_trained(config)
-    rows = beside_nearest(samples, training)
+    training = load_training_images(config)
+    rows = rows_with_nearest(samples, training)
     if rows is None:
         raise UsageError("the training images are streamed, cropped or composed, and have no nearest one")
     images.write(path, images.grid(rows))

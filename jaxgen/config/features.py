@@ -32,7 +32,7 @@ def feature_function(name: str, channels: int) -> Callable[[Array], Array]:
         return vgg(Path(name))
     if name not in classifiers.CLASSIFIERS:
         raise unknown("feature network", name, (*classifiers.CLASSIFIERS, f"a path that ends in {SUFFIX}"))
-    extractor = extractors.choose(name, name, channels)
+    extractor = extractors.load_extractor(name, name, channels)
     return lambda images: extractor.features(extractor.variables, images)[0]
 
 
@@ -62,4 +62,4 @@ def vgg(path: Path) -> Callable[[Array], Array]:
 def vgg_arrays() -> dict[str, tuple]:
     """Returns (shape, dtype) of each of VGG-19's arrays, by its path."""
     images = jax.ShapeDtypeStruct((1, SMALLEST, SMALLEST, 3), "float32")
-    return extractors.arrays(jax.eval_shape(VGG19().init, jax.random.key(0), images))
+    return extractors.describe_arrays(jax.eval_shape(VGG19().init, jax.random.key(0), images))

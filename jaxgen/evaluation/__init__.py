@@ -1,4 +1,4 @@
-"""What a generator's pictures are worth: features of real and of generated images, distances between them, protocol."""
+"""Scores of generators, restorers and detectors, each with the protocol by which it is computed."""
 
 MAX_SEED = 2**32 - 2
-"""Of a report's latents. The next one is that of the latents by which the best checkpoint is chosen."""
+"""Largest seed of an evaluation. The next one draws the latents by which the best checkpoint is selected."""

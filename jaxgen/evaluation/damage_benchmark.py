@@ -16,7 +16,7 @@ from jax import Array
 from jaxgen import filters
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.damages import DAMAGES, MASKED, damaged, widened
-from jaxgen.evaluation.restoration import BASELINES, INPUT, Way, score
+from jaxgen.evaluation.restoration import BASELINES, INPUT, Method, score
 from jaxgen.io.text import to_json
 from jaxgen.metrics.masked import masked_psnr
 from jaxgen.metrics.protocols import rounded
@@ -73,7 +73,7 @@ def filled(inpaint: Callable[[Array, Array], Array], picture: np.ndarray, mask: 
     return np.asarray(inpaint(picture[None], mask[None])[0])
 
 
-def classical(name: str) -> dict[str, Way]:
+def classical(name: str) -> dict[str, Method]:
     """Returns the classical ways to undo a damage, by name of their row.
 
     Args:
@@ -89,7 +89,7 @@ def classical(name: str) -> dict[str, Way]:
     return ways
 
 
-def scores(way: Way, cases: Sequence[Case]) -> list[Score]:
+def scores(way: Method, cases: Sequence[Case]) -> list[Score]:
     """Returns what a way to restore reaches on each picture.
 
     Raises:
@@ -127,7 +127,7 @@ def strike(name: str, picture: np.ndarray, index: int, seed: int, margin: int) -
 
 
 def measure(
-    name: str, ways: Mapping[str, Way], pictures: Sequence[np.ndarray], seed: int = 0, margin: int = 0
+    name: str, ways: Mapping[str, Method], pictures: Sequence[np.ndarray], seed: int = 0, margin: int = 0
 ) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
     """Returns what the damaged pictures, the classical ways and others reach, and which were left out.
 
@@ -170,7 +170,7 @@ def gains(name: str, rows: Mapping[str, Mapping[str, float]]) -> tuple[str, dict
     }
 
 
-def benchmark(name: str, ways: Mapping[str, Way], sets: Pictures, seed: int = 0, margin: int = 0) -> dict[str, Any]:
+def benchmark(name: str, ways: Mapping[str, Method], sets: Pictures, seed: int = 0, margin: int = 0) -> dict[str, Any]:
     """Returns one damage's part of the benchmark as JSON can hold it.
 
     Args:
@@ -199,7 +199,7 @@ def benchmark(name: str, ways: Mapping[str, Way], sets: Pictures, seed: int = 0,
     return {"about": DAMAGES[name].about, "score": DAMAGES[name].score, "sets": told}
 
 
-def harm(ways: Mapping[str, Way], sets: Pictures) -> dict[str, Any]:
+def harm(ways: Mapping[str, Method], sets: Pictures) -> dict[str, Any]:
     """Returns what becomes of undamaged pictures, as JSON can hold it.
 
     Args:

@@ -1,9 +1,10 @@
-"""Which network looks at a run's images."""
+"""Feature networks by name: the shipped classifiers, and InceptionV3 from a file."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -12,109 +13,134 @@ from jax import Array
 from jaxgen.errors import UsageError, unknown
 from jaxgen.evaluation import classifiers
 from jaxgen.evaluation.features import Extractor
+from jaxgen.evaluation.scores import PREFIXES
 from jaxgen.io import weights
 from jaxgen.models.features.inception import SIZE, InceptionV3, class_probabilities
 from jaxgen.training.state import PyTree
 
 RESIZE = "bilinear, antialiased (jax.image.resize)"
-STACKED = "stacked_mnist"
-CHANNELS = 3
+STACKED_CHANNELS = 3
+INCEPTION_CHANNELS = 3
 INCEPTION_BATCH = 50
 
 
-def resized(images: Array, size: int) -> Array:
-    """Returns square images of `size` pixels; images of that size as they are."""
+def resize(images: Array, size: int) -> Array:
+    """Resizes images to `size` × `size` pixels; images of that size stay as they are."""
     if images.shape[1:3] == (size, size):
         return images
     return jax.image.resize(images, (len(images), size, size, images.shape[3]), "linear", antialias=True)
 
 
-def choose(name: str, data: str, channels: int) -> Extractor:
-    """Returns the extractor that is asked for.
-
-    Args:
-      name: "auto" (the classifier shipped for the run's data), a name in `classifiers.CLASSIFIERS`, "stacked_mnist", or
-        the path of a safetensors file with InceptionV3's weights, which `jaxgen convert inception` writes.
-      data: name of the run's data set.
-      channels: of its images.
-    Raises:
-      UsageError: if there is no such extractor, none for that data set, or it does not take that many channels.
-    """
-    known = (*classifiers.CLASSIFIERS, STACKED)
-    if name == "auto" and data not in known:
-        raise UsageError(
-            f"no classifier is shipped for the data set {data!r} (there are {', '.join(known)}): name one of them, or "
-            "give the path of InceptionV3's weights, which jaxgen convert inception writes"
-        )
-    name = data if name == "auto" else name
-    if name.endswith(".safetensors"):
-        return inception(Path(name), channels)
-    if name not in known:
-        raise unknown("extractor", name, known)
-    wanted = CHANNELS if name == STACKED else 1
-    if channels != wanted:
-        raise UsageError(f"the extractor {name} looks at images of {wanted} channel(s) and the run makes {channels}")
-    return stacked() if name == STACKED else classifier(name)
-
-
-def classifier(name: str) -> Extractor:
-    """Returns the classifier shipped for a data set of one-channel images."""
-    look, variables, about = classifiers.load_classifier(name)
+def load_classifier(name: str) -> Extractor:
+    """Returns a shipped classifier of images of one channel; `name` is one of `classifiers.CLASSIFIERS`."""
+    apply, variables, card = classifiers.load_classifier(name)
 
     def features(variables: PyTree, images: Array) -> tuple[Array, Array]:
-        found, logits = look(variables, resized(images, about.size))
-        return found, jax.nn.softmax(logits)
+        features, logits = apply(variables, resize(images, card.size))
+        return features, jax.nn.softmax(logits)
 
     return Extractor(
         name=f"classifier of {name}",
-        prefix="c",
-        sha256=about.sha256,
+        prefix=PREFIXES["classifier"],
+        sha256=card.sha256,
         variables=variables,
         features=features,
-        resize=f"{RESIZE} to {about.size}",
+        resize=f"{RESIZE} to {card.size}",
     )
 
 
-def stacked() -> Extractor:
-    """Returns the classifier of MNIST's digits applied to each of three channels.
+def load_stacked_classifier() -> Extractor:
+    """Returns the classifier of MNIST's digits, applied to each of three channels.
 
-    Features are those of the channels side by side; classes, and the data's modes, are the numbers of three digits.
+    Its features are those of the three channels, concatenated. Its classes, which are the modes of the data, are the
+    1000 numbers of three digits.
     """
-    look, variables, about = classifiers.load_classifier("mnist")
+    apply, variables, card = classifiers.load_classifier("mnist")
 
     def features(variables: PyTree, images: Array) -> tuple[Array, Array]:
-        images = resized(images, about.size)
-        digits = jnp.concatenate([images[..., channel : channel + 1] for channel in range(CHANNELS)])
-        found, logits = (x.reshape(CHANNELS, len(images), -1) for x in look(variables, digits))
-        joint = jnp.einsum("ni,nj,nk->nijk", *jax.nn.softmax(logits)).reshape(len(images), -1)
-        return jnp.concatenate(found, axis=-1), joint
+        images = resize(images, card.size)
+        digits = jnp.concatenate([images[..., channel : channel + 1] for channel in range(STACKED_CHANNELS)])
+        features, logits = (x.reshape(STACKED_CHANNELS, len(images), -1) for x in apply(variables, digits))
+        probabilities = jnp.einsum("ni,nj,nk->nijk", *jax.nn.softmax(logits)).reshape(len(images), -1)
+        return jnp.concatenate(list(features), axis=-1), probabilities
 
     return Extractor(
         name="classifier of mnist, each channel",
-        prefix="c",
-        sha256=about.sha256,
+        prefix=PREFIXES["classifier"],
+        sha256=card.sha256,
         variables=variables,
         features=features,
-        resize=f"{RESIZE} to {about.size}",
-        modes=about.classes**CHANNELS,
+        resize=f"{RESIZE} to {card.size}",
+        modes=card.classes**STACKED_CHANNELS,
     )
 
 
-def inception(path: Path, channels: int) -> Extractor:
-    """Returns InceptionV3 with the weights in a file. It resizes by itself; one channel is repeated to three.
+class NamedExtractor(NamedTuple):
+    """An extractor that is installed with jaxgen.
 
+    Attributes:
+      channels: of its images.
+      load: loads it.
+    """
+
+    channels: int
+    load: Callable[[], Extractor]
+
+
+EXTRACTORS = {
+    **{name: NamedExtractor(1, partial(load_classifier, name)) for name in classifiers.CLASSIFIERS},
+    "stacked_mnist": NamedExtractor(STACKED_CHANNELS, load_stacked_classifier),
+}
+"""Extractors by the name of the data set that they are for."""
+
+
+def load_extractor(name: str, data: str, channels: int) -> Extractor:
+    """Loads a feature network.
+
+    Args:
+      name: "auto" (the one for the run's data set), one of `EXTRACTORS`, or the path of a .safetensors file with the
+        weights of InceptionV3, which `jaxgen convert inception` writes.
+      data: name of the run's data set.
+      channels: of the run's images.
     Raises:
-      UsageError: if the file is missing or not one that `jaxgen convert inception` writes: its distance would be
-        called FID.
+      UsageError: if there is no such extractor, none for the data set, or it takes another number of channels.
+    """
+    if name == "auto" and data not in EXTRACTORS:
+        raise UsageError(
+            f"no extractor is shipped for the data set {data!r}: set one of {', '.join(EXTRACTORS)}, or the path of "
+            "InceptionV3's weights, which jaxgen convert inception writes"
+        )
+    name = data if name == "auto" else name
+    if name.endswith(".safetensors"):
+        return load_inception(Path(name), channels)
+    if name not in EXTRACTORS:
+        raise unknown("extractor", name, EXTRACTORS)
+    extractor = EXTRACTORS[name]
+    if channels != extractor.channels:
+        raise UsageError(
+            f"the extractor {name} takes images of {extractor.channels} channel(s), the run has {channels}"
+        )
+    return extractor.load()
+
+
+def load_inception(path: Path, channels: int) -> Extractor:
+    """Returns InceptionV3, which resizes images itself, with the weights in a file.
+
+    Args:
+      path: of the file.
+      channels: of the run's images; one channel is repeated to three.
+    Raises:
+      UsageError: if the file is missing, or `jaxgen convert inception` has not written it: with other weights the
+        distance is not FID.
     """
     if not path.is_file():
-        raise UsageError(f"no weights at {path}: jaxgen convert inception writes them, and says where they come from")
-    variables, about = weights.read(path)
-    require_inception(path, variables, about)
+        raise UsageError(f"no weights at {path}: jaxgen convert inception downloads and writes them")
+    variables, metadata = weights.read(path)
+    require_inception(path, variables, metadata)
     repeated = ", one channel repeated to three" if channels == 1 else ""
     return Extractor(
         name=f"InceptionV3{repeated}",
-        prefix="",
+        prefix=PREFIXES["InceptionV3"],
         sha256=weights.digest(path),
         variables=jax.device_put(variables),
         features=inception_features,
@@ -125,57 +151,57 @@ def inception(path: Path, channels: int) -> Extractor:
 
 def inception_features(variables: PyTree, images: Array) -> tuple[Array, Array]:
     """Returns InceptionV3's features and class probabilities of images of one or three channels."""
-    images = jnp.repeat(images, CHANNELS, axis=-1) if images.shape[-1] == 1 else images
-    features, logits = InceptionV3().apply(variables, images)
+    images = jnp.repeat(images, INCEPTION_CHANNELS, axis=-1) if images.shape[-1] == 1 else images
+    features, logits = cast(tuple[Array, Array], InceptionV3().apply(variables, images))
     return features, class_probabilities(variables, logits)
 
 
 @functools.cache
 def inception_arrays() -> dict[str, tuple]:
-    """Returns (shape, dtype) of each of InceptionV3's arrays, by its path."""
-    images = jax.ShapeDtypeStruct((1, SIZE, SIZE, CHANNELS), "float32")
-    return arrays(jax.eval_shape(InceptionV3().init, jax.random.key(0), images))
+    """Returns shape and dtype of each array of InceptionV3, by its path."""
+    images = jax.ShapeDtypeStruct((1, SIZE, SIZE, INCEPTION_CHANNELS), "float32")
+    return describe_arrays(jax.eval_shape(InceptionV3().init, jax.random.key(0), images))
 
 
-def arrays(variables: PyTree) -> dict[str, tuple]:
-    """Returns (shape, dtype) of each array of nested dicts, by its path."""
+def describe_arrays(variables: PyTree) -> dict[str, tuple]:
+    """Returns shape and dtype of each array of nested dicts, by its path."""
     return {
         jax.tree_util.keystr(path, simple=True, separator="/"): (tuple(x.shape), str(x.dtype))
         for path, x in jax.tree_util.tree_leaves_with_path(variables)
     }
 
 
-def require_inception(path: Path, variables: PyTree, about: Mapping[str, Any]) -> None:
-    """Raises where a file does not hold InceptionV3's arrays, or does not say where they come from."""
+def require_inception(path: Path, variables: PyTree, metadata: Mapping[str, Any]) -> None:
+    """Raises UsageError if a file has not the arrays of InceptionV3, or no source in its metadata."""
     require_arrays(path, "InceptionV3", variables, inception_arrays(), "jaxgen convert inception writes such a file")
-    if not about.get("source"):
+    if not metadata.get("source"):
         raise UsageError(
-            f"{path} does not say where its weights come from, and distances by any others than the published ones "
-            "would be called FID: jaxgen convert inception writes such a file, which says so"
+            f"{path} does not name the source of its weights, and only with the published weights is the distance FID: "
+            "use jaxgen convert inception, which records the source"
         )
 
 
-def require_arrays(path: Path, network: str, variables: PyTree, wanted: Mapping[str, tuple], convert: str) -> None:
-    """Raises where a file does not hold the arrays of a network.
+def require_arrays(path: Path, network: str, variables: PyTree, expected: Mapping[str, tuple], remedy: str) -> None:
+    """Raises UsageError if a file has not the arrays of a network.
 
     Args:
       path: of the file.
       network: its name.
-      variables: what the file holds.
-      wanted: what it is to hold, see `arrays`.
-      convert: what writes such a file, in words.
+      variables: content of the file.
+      expected: arrays of the network; see `describe_arrays`.
+      remedy: what writes such a file.
     """
-    found = arrays(variables)
-    if missing := sorted(wanted.keys() - found.keys()):
+    arrays = describe_arrays(variables)
+    if missing := sorted(expected.keys() - arrays.keys()):
         raise UsageError(
-            f"{path} does not hold {network}: {missing[0]} is missing, and {len(missing)} of {len(wanted)} arrays "
-            f"are; {convert}"
+            f"{path} does not hold {network}: {missing[0]} is missing, and {len(missing)} of {len(expected)} arrays "
+            f"are; {remedy}"
         )
-    if more := sorted(found.keys() - wanted.keys()):
-        raise UsageError(f"{path} does not hold {network}, which has no {more[0]}; {convert}")
-    for name, (shape, dtype) in wanted.items():
-        if found[name] != (shape, dtype):
-            given = f"{found[name][1]}{list(found[name][0])}"
+    if unexpected := sorted(arrays.keys() - expected.keys()):
+        raise UsageError(f"{path} does not hold {network}, which has no {unexpected[0]}; {remedy}")
+    for name, (shape, dtype) in expected.items():
+        if arrays[name] != (shape, dtype):
+            given = f"{arrays[name][1]}{list(arrays[name][0])}"
             raise UsageError(
-                f"{path} does not hold {network}: {name} is {given} and not {dtype}{list(shape)}; {convert}"
+                f"{path} does not hold {network}: {name} is {given} and not {dtype}{list(shape)}; {remedy}"
             )

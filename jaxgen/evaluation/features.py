@@ -1,4 +1,4 @@
-"""Features of many images, a batch at a time: the distances need them all, and memory holds only a batch of images."""
+"""Features of real and of generated images, computed batch by batch."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
@@ -17,28 +17,28 @@ from jaxgen.training.state import Batch, PyTree
 
 BATCH = 500
 GREY_LEVELS = 256
-# Of the order in which real images are taken, whatever the order of training: every run is held against the same ones.
 ORDER_SEED = 0
+"""Seed of the order of real images, so that every run is compared with the same ones."""
 
 Sample = Callable[..., Array]
-"""An objective's: (variables, key, count) -> images, and with classes (variables, key, count, labels)."""
+"""(variables, key, count) -> images, and (variables, key, count, labels) -> images for a conditional generator."""
 Restore = Callable[[np.ndarray], np.ndarray]
-"""From images[n, height, width, channel] in [0, 1] to the same without their damage."""
+"""images[n, height, width, channel] in [0, 1] -> restored images of the same shape."""
 
 
 class Extractor(NamedTuple):
-    """A network whose features tell images apart.
+    """A feature network.
 
     Attributes:
       name: as in "classifier of mnist" or "InceptionV3".
-      prefix: of the scores' names: "c" where the network is a classifier of our own, so that nobody takes cFID for FID.
+      prefix: of the scores' names, one of `scores.PREFIXES`.
       sha256: of its weights.
       variables: its weights, on the device.
       features: (variables, images float[b, h, w, c] in [0, 1]) -> (features float[b, d], class probabilities
         float[b, k]).
-      resize: how images come to the network's size, in words.
-      modes: how many modes of the data its classes are; 0 where they are none.
-      batch: images at a time.
+      resize: how images are resized to the network's size.
+      modes: number of modes of the data, which are its classes; 0: its classes are no modes.
+      batch: images in a batch.
     """
 
     name: str
@@ -52,12 +52,12 @@ class Extractor(NamedTuple):
 
 
 class Features(NamedTuple):
-    """What an extractor says of a set of images.
+    """Features of a set of images.
 
     Attributes:
       features: float32[n, d].
       probabilities: float32[n, classes].
-      labels: int32[n], what the data set says of them; None where it says nothing, as of generated images.
+      labels: int32[n]; None for unlabeled and for generated images.
     """
 
     features: np.ndarray
@@ -66,70 +66,72 @@ class Features(NamedTuple):
 
 
 def dataset_batches(dataset: Dataset, count: int, batch: int) -> Iterator[Batch]:
-    """Yields the first `count` examples of a data set in a fixed order, in batches, none of them twice."""
+    """Yields the first `count` examples of a data set in a fixed order, each once."""
     for step in range(-(-count // batch)):
-        whole = dataset.batch(ORDER_SEED, step, batch)
-        yield {name: x[: count - step * batch] for name, x in whole.items()}
+        examples = dataset.batch(ORDER_SEED, step, batch)
+        yield {name: x[: count - step * batch] for name, x in examples.items()}
 
 
-def quantised(images: Array) -> Array:
-    """Returns images at the nearest of 256 grey levels, as real ones are stored and as pictures are written."""
+def quantize(images: Array) -> Array:
+    """Rounds images to 256 grey levels, as real images are stored and as image files are written."""
     return jnp.rint(images * (GREY_LEVELS - 1)) * GREY_LEVEL
 
 
 def sample_batches(
     sample: Sample, variables: PyTree, seed: int, count: int, batch: int, labels: np.ndarray | None = None
 ) -> Iterator[Batch]:
-    """Yields `count` generated images in batches, each batch from a key of its own, in 256 grey levels.
+    """Yields `count` generated images in 256 grey levels.
 
     Args:
       sample: the objective's.
       variables: of the generator.
-      seed: of the latents.
-      count: how many images.
-      batch: how many at a time.
-      labels: int32[n], the classes of a conditional generator's images, one after the other and then from the first
-        again; None where there are no classes.
+      seed: of the latents; each batch has its own key.
+      count: number of images.
+      batch: images in a batch.
+      labels: int32[n], the labels of a conditional generator's images in order, repeated from the first; None: the
+        generator takes no labels.
     """
     draw = execute.jit_on_first_device(sample, static_argnums=2)
     for step in range(-(-count // batch)):
         key = jax.random.fold_in(jax.random.key(seed), step)
-        told = () if labels is None else (np.take(labels, range(step * batch, (step + 1) * batch), mode="wrap"),)
-        yield {"image": quantised(draw(variables, key, batch, *told))[: count - step * batch]}
+        conditioning = ()
+        if labels is not None:
+            conditioning = (np.take(labels, range(step * batch, (step + 1) * batch), mode="wrap"),)
+        yield {"image": quantize(draw(variables, key, batch, *conditioning))[: count - step * batch]}
 
 
 def restored_batches(batches: Iterable[Batch], restore: Restore) -> Iterator[Batch]:
-    """Yields batches of images that were restored, in 256 grey levels.
+    """Yields batches of restored images in 256 grey levels.
 
     Args:
       batches: of images.
-      restore: from float32[n, height, width, channel] to the same, both in [0, 1].
+      restore: restores the images of a batch.
     """
     for batch in batches:
-        yield batch | {"image": quantised(jnp.clip(restore(np.asarray(batch["image"])), 0, 1))}
+        yield batch | {"image": quantize(jnp.clip(restore(np.asarray(batch["image"])), 0, 1))}
 
 
-def extract(extractor: Extractor, batches: Iterable[Batch], what: str) -> Features:
-    """Returns the features of all images of the batches.
+def extract(extractor: Extractor, batches: Iterable[Batch], name: str) -> Features:
+    """Computes the features of all images in the batches.
 
-    The network is compiled once for an extractor and a shape of batches, however often this is called.
+    The network is compiled once for an extractor and a batch shape, however often this is called.
 
     Args:
-      extractor: the network.
-      batches: of images, and of labels where there are any.
-      what: which images these are, in words, for the error.
+      extractor: the feature network.
+      batches: of images, and of their labels if there are any.
+      name: of the images in the error message.
     Raises:
-      UsageError: if a batch's features are not finite; it says which.
+      UsageError: if features are not finite; it names the batch.
     """
-    # Compiled programs are known by their function: the extractor's own, never one that is made here.
-    look = execute.jit_on_first_device(extractor.features)
-    found, labels = [], []
+    # Compiled programs are cached by function, so this must be the extractor's own and not a closure.
+    compute = execute.jit_on_first_device(extractor.features)
+    outputs, labels = [], []
     for batch in batches:
-        found.append(jax.device_get(look(extractor.variables, batch["image"])))
+        outputs.append(jax.device_get(compute(extractor.variables, batch["image"])))
         labels.append(jax.device_get(batch.get("label")))
-    features, probabilities = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    features, probabilities = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
     try:
-        require_finite(features, len(found[0][0]))
+        require_finite(features, len(outputs[0][0]))
     except ValueError as error:
-        raise UsageError(f"{what} images: {error}") from None
+        raise UsageError(f"{name} images: {error}") from None
     return Features(features, probabilities, None if labels[0] is None else np.concatenate(labels))

@@ -1,4 +1,4 @@
-"""How likely a variational model makes held-out images, by importance sampling, with the protocol."""
+"""The likelihood of held-out images under a variational model, by importance sampling, with the protocol."""
 
 import dataclasses
 import time
@@ -23,26 +23,26 @@ from jaxgen.training.state import Latent, PyTree
 
 BATCH = 100
 CHUNK_BYTES = 2**26
-"""The largest array of a chunk: more is no faster and takes memory."""
+"""Bytes of the largest array of a chunk. Larger chunks are not faster."""
 GREY_LEVELS = 256
 
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """How a likelihood was measured: two compare only where all of this agrees.
+    """The protocol of a likelihood. Two likelihoods are comparable only if their protocols are equal.
 
     Attributes:
       data: the data set.
-      split: of it.
-      images: how many.
+      split: the split.
+      images: number of images.
       size: height and width in pixels; 0: as stored.
-      fit: how images come to that size.
-      pixels: what is counted as an image: its grey levels, intensities, or black and white drawn once.
+      fit: how images are resized or cropped to that size.
+      pixels: the random variable: grey levels, intensities, or binarized pixels.
       likelihood: of the decoder.
-      samples: codes drawn for each image.
-      chunk: of them at a time.
-      seed: of codes and of black and white.
-      ema: whether the averaged parameters were used.
+      samples: latent codes drawn for each image.
+      chunk: codes in a chunk.
+      seed: of the codes and of the binarization.
+      ema: whether the variables are the averaged ones.
     """
 
     data: str
@@ -59,35 +59,35 @@ class Protocol:
 
 
 def choose_chunk(log_weights: Callable[..., Array], arguments: tuple[Any, ...], samples: int, chunk: int) -> int:
-    """Returns how many codes of an image are looked at together.
+    """Returns the number of codes of an image in a chunk.
 
     Args:
       log_weights: (*arguments, count) -> float[count, batch].
       arguments: arrays or their shapes.
-      samples: codes in all.
-      chunk: as asked for; 0: as many as leave the arrays small, in chunks that are as even as may be.
+      samples: number of codes of an image.
+      chunk: the option; 0: as many as `CHUNK_BYTES` allows, in chunks of nearly equal size.
     Raises:
-      UsageError: if it is more than them, or does not fit memory.
+      UsageError: if it is larger than `samples`, or does not fit in memory.
     """
-    needed = lambda count: memory.largest_array(lambda *given: log_weights(*given, count), *arguments)
+    needed = lambda count: memory.largest_array(lambda *arrays: log_weights(*arrays, count), *arguments)
     if not chunk:
-        # The largest array grows with the codes, up to some that do not.
+        # An array that does not grow with the number of codes may be the largest one.
         allowed = max(int(samples * CHUNK_BYTES // max(needed(samples), 1)), 1)
         return -(-samples // -(-samples // allowed))
     if not 1 <= chunk <= samples:
-        raise UsageError(f"chunk {chunk}: give 1 to {samples}, the number of samples, or leave it out")
-    memory.require(needed(chunk), f"a chunk of {chunk} codes for {BATCH} images each", "give a smaller --chunk-size")
+        raise UsageError(f"--chunk-size {chunk}: give 1 to {samples}, the number of samples, or omit it")
+    memory.require(needed(chunk), f"a chunk of {chunk} codes for {BATCH} images each", "set a smaller --chunk-size")
     return chunk
 
 
-def pixels(objective: Likelihood, binarise: bool) -> str:
-    """Returns what is counted as an image, in words."""
+def describe_pixels(likelihood: Likelihood, binarise: bool) -> str:
+    """Returns the random variable of the likelihood in words, for the protocol."""
     if binarise:
         return "black or white, drawn once with the intensity as probability of white"
     return {
         0: "intensities with noise of one level, a density",
         2: "intensities, which is no probability of images",
-    }.get(objective.levels, f"{objective.levels} grey levels")
+    }.get(likelihood.levels, f"{likelihood.levels} grey levels")
 
 
 def evaluate(
@@ -105,59 +105,59 @@ def evaluate(
     seed: int = 0,
     ema: bool = True,
 ) -> dict[str, Any]:
-    """Returns the likelihood of images and the protocol, as plain values.
+    """Estimates the likelihood of images.
 
     Args:
-      config: the run's data.
+      config: of the run's data.
       model: the objective's `latent`.
       variables: of its player.
-      hyper: the recipe's numbers.
-      likelihood: its name, one of `LIKELIHOODS`.
-      binarise: whether the model is of black and white images.
-      samples: codes drawn for each image.
-      count: images, at most as many as the split has.
-      chunk: codes of an image that are looked at together; 0: chosen by memory.
-      reference: "test" or "train".
-      seed: of codes and of black and white.
-      ema: whether the variables are averaged ones, for the protocol.
+      hyper: hyperparameters.
+      likelihood: of the decoder, one of `LIKELIHOODS`.
+      binarise: whether the model is trained on binarized images.
+      samples: latent codes drawn for each image.
+      count: largest number of images.
+      chunk: codes of an image in a chunk; 0: chosen by memory.
+      reference: "test" or "train", the split.
+      seed: of the codes and of the binarization.
+      ema: whether the variables are the averaged ones, for the protocol.
     Returns:
-      {"scores", "protocol", "seconds"}. Scores: nll and its standard error over images, negative_elbo (nats), bits per
-      dimension where p is a probability of images, effective_samples (the median) and active_units.
+      {"scores", "protocol", "seconds"}. Scores: nll and its standard error over images, negative_elbo (nats),
+      bits_per_dimension if p is a probability of images, effective_samples (the median) and active_units.
     Raises:
-      UsageError: if a number is out of range or a chunk does not fit memory.
+      UsageError: if a number is out of range, or a chunk does not fit in memory.
     """
     if not 0 <= seed <= MAX_SEED:
-        raise UsageError(f"seed {seed}: give a whole number from 0 to 2**32 - 2")
+        raise UsageError(f"seed {seed}: give an integer from 0 to {MAX_SEED}")
     if samples < 1:
-        raise UsageError(f"likelihood {samples}: give at least 1 sample")
+        raise UsageError(f"--likelihood {samples}: give at least 1 sample")
     begin, kind = time.perf_counter(), LIKELIHOODS[likelihood]
     dataset = load_split(config, reference, dequantise=not kind.levels)
     images = np.concatenate(
         [np.asarray(batch["image"]) for batch in dataset_batches(dataset, min(count, len(dataset)), BATCH)]
     )
-    codes, white = jax.random.split(jax.random.key(seed))
+    codes_key, binarise_key = jax.random.split(jax.random.key(seed))
     if binarise:
-        images = np.asarray(jax.random.bernoulli(white, images), np.float32)
-    weights = lambda variables, key, images, many: model.log_weights(variables, key, images, many, hyper)
+        images = np.asarray(jax.random.bernoulli(binarise_key, images), np.float32)
+    weights = lambda variables, key, images, samples: model.log_weights(variables, key, images, samples, hyper)
     first = np.resize(images[:BATCH], (BATCH, *images.shape[1:]))
-    chunk = choose_chunk(weights, (variables, codes, first), samples, chunk)
+    chunk = choose_chunk(weights, (variables, codes_key, first), samples, chunk)
 
     @jax.jit
     def estimate(variables: PyTree, key: Array, images: Array) -> tuple[Estimate, Array]:
-        drawn = partial(weights, variables, images=images, many=chunk)
-        return importance_sampling(drawn, key, samples), model.encode(variables, images)[0]
+        log_weights = partial(weights, variables, images=images, samples=chunk)
+        return importance_sampling(log_weights, key, samples), model.encode(variables, images)[0]
 
     parts = []
     for start in range(0, len(images), BATCH):
-        # The last batch is filled up, so that one program serves all.
+        # The last batch is padded, so that one program computes all.
         batch = np.resize(images[start : start + BATCH], (BATCH, *images.shape[1:]))
-        parts.append(jax.device_get(estimate(variables, jax.random.fold_in(codes, start), batch)))
-    found, means = jax.tree.map(lambda *x: np.concatenate(x)[: len(images)], *parts)
+        parts.append(jax.device_get(estimate(variables, jax.random.fold_in(codes_key, start), batch)))
+    estimates, means = jax.tree.map(lambda *x: np.concatenate(x)[: len(images)], *parts)
     scores = {
-        "nll": float(-found.log_likelihood.mean()),
-        "nll_error": float(found.log_likelihood.std() / np.sqrt(len(images))),
-        "negative_elbo": float(-found.bound.mean()),
-        "effective_samples": float(np.median(found.effective)),
+        "nll": float(-estimates.log_likelihood.mean()),
+        "nll_error": float(estimates.log_likelihood.std() / np.sqrt(len(images))),
+        "negative_elbo": float(-estimates.bound.mean()),
+        "effective_samples": float(np.median(estimates.effective)),
         "active_units": float(active_units(means)),
     }
     if binarise or kind.levels != 2:
@@ -169,7 +169,7 @@ def evaluate(
         images=len(images),
         size=config.size,
         fit=config.fit,
-        pixels=pixels(kind, binarise),
+        pixels=describe_pixels(kind, binarise),
         likelihood=likelihood,
         samples=samples,
         chunk=chunk,
@@ -180,8 +180,8 @@ def evaluate(
     return {"scores": scores, "protocol": dataclasses.asdict(protocol), "seconds": seconds}
 
 
-def as_text(found: dict[str, Any]) -> str:
-    """Returns an evaluation as lines for a person: the scores, then the protocol."""
-    lines = [f"{name:20} {value:12.5g}" for name, value in found["scores"].items()]
-    lines += [f"{name:20} {value}" for name, value in found["protocol"].items()]
-    return "\n".join([*lines, f"{'seconds':20} {found['seconds']}"])
+def to_text(evaluation: dict[str, Any]) -> str:
+    """Formats an evaluation as text: the scores, and the protocol."""
+    lines = [f"{name:20} {value:12.5g}" for name, value in evaluation["scores"].items()]
+    lines += [f"{name:20} {value}" for name, value in evaluation["protocol"].items()]
+    return "\n".join([*lines, f"{'seconds':20} {evaluation['seconds']}"])

@@ -1,4 +1,4 @@
-"""Whether generated images are copies: the nearest training images, and how much nearer they are than held-out ones."""
+"""Memorization: whether generated images are copies of training images, and the nearest training images."""
 
 from typing import NamedTuple
 
@@ -7,34 +7,34 @@ import numpy as np
 
 from jaxgen.data.dataset import Dataset
 from jaxgen.evaluation.features import Features
-from jaxgen.metrics.neighbours import nearer_share, nearest
+from jaxgen.metrics.neighbours import nearer_fraction, nearest
 from jaxgen.objectives.codes import rows_of_pairs
 
-SLAB = 2000
-"""Training images that are looked at together."""
-LOOKED_AT = 60_000
-"""Images of a split at most that samples are held against."""
-NUMBERS = 2**28
-"""Pixels of a split at most that samples are held against: 1 GiB."""
-LEVELS = 255
-MARGIN = 0.5
-"""Share of copies from which on they are called memorisation. Where the splits differ, as those of MNIST by their
-writers, what is alike to the training split seems copied in part: 0.2 to 0.25 of what short trainings draw there."""
+CHUNK = 2000
+"""Training images whose distances are computed at the same time."""
+MAX_IMAGES = 60_000
+"""Most images of a split that generated images are compared with."""
+MAX_PIXELS = 2**28
+"""Most pixel values of a split that generated images are compared with: 1 GiB."""
+MAX_LEVEL = 255
+MIN_COPIED = 0.5
+"""Fraction of copies above which a warning is given. If the splits have different distributions, as those of MNIST with
+their different writers, generated images seem copied in part: 0.2 to 0.25 after short trainings there."""
 ADVICE = (
-    "generated images lie nearer to training images than real ones do: the run copies what it was trained on; look at "
-    "the grid of nearest training images, train for fewer steps, or use more data or --augment color translation cutout"
+    "generated images are nearer to training images than real images are, so the run copies its training images: look "
+    "at nearest.png, train for fewer steps, or use more data or --augment color translation cutout"
 )
 
 
 class Memorisation(NamedTuple):
-    """What tells copies from new images.
+    """How much nearer generated images are to training images than to held-out images.
 
     Attributes:
-      nearer: the share of generated images that lie nearer to a training image than to any held-out one.
-      real: the same of other held-out images, which nothing has copied.
-      generated: images that were judged.
-      training: images that were searched for what they are copies of.
-      held_out: images that neither was trained on; as many others, or one more, stand for real ones.
+      nearer: fraction of generated images that are nearer to a training image than to any held-out image.
+      real: the same fraction of other held-out images, which are no copies.
+      generated: number of generated images.
+      training: number of training images.
+      held_out: number of held-out images; as many others, or one more, are the real images.
     """
 
     nearer: float
@@ -45,78 +45,78 @@ class Memorisation(NamedTuple):
 
     @property
     def copied(self) -> float:
-        """The share of copies c among the generated images: of copies all are nearer, of others as many as of real."""
+        """Fraction of copies: all copies are nearer, and of the other images as many as of real ones."""
         return (self.nearer - self.real) / (1 - self.real) if self.real < 1 else 0.0
 
     @property
     def copies(self) -> bool:
-        """Whether the copies are more than the margin, and more are nearer than chance gives: three standard errors."""
+        """Whether the fraction of copies exceeds `MIN_COPIED`, and significantly so (three standard errors)."""
         variance = self.real * (1 - self.real) * (1 / self.generated + 1 / self.held_out)
-        return self.copied > MARGIN and self.nearer - self.real > 3 * variance**0.5
+        return self.copied > MIN_COPIED and self.nearer - self.real > 3 * variance**0.5
 
 
 def memorisation(generated: Features, training: Features, held_out: Features) -> Memorisation | None:
-    """Returns how much nearer generated images are to training images than to held-out ones; None without two of those.
+    """Compares distances to training and to held-out images; None if there are less than two held-out images.
 
     Args:
-      generated: of the images that are judged.
-      training: of the images that the generator was trained on: all of them, or copies of the others are not found.
-      held_out: of images that it was not.
+      generated: features of generated images.
+      training: features of the training images: all of them, because copies of missing ones are not detected.
+      held_out: features of images of the same distribution that were not trained on.
     """
-    trained, unseen = training.features, held_out.features
+    unseen = held_out.features
     half = len(unseen) // 2
     if not half:
         return None
     return Memorisation(
-        nearer=float(nearer_share(generated.features, trained, unseen[:half])),
-        real=float(nearer_share(unseen[half:], trained, unseen[:half])),
+        nearer=float(nearer_fraction(generated.features, training.features, unseen[:half])),
+        real=float(nearer_fraction(unseen[half:], training.features, unseen[:half])),
         generated=len(generated.features),
-        training=len(trained),
+        training=len(training.features),
         held_out=half,
     )
 
 
 def describe(samples: np.ndarray, training: Dataset, held_out: Dataset) -> str:
-    """Returns how far the nearest training and held-out images are by their pixels, and whether samples are copies.
+    """Describes the pixel distances to the nearest training and held-out images, and warns of copies.
 
     Args:
-      samples: float[n, h, w, c] in [0, 1].
-      training: what the generator was trained on.
-      held_out: images of the same kind that it was not.
+      samples: generated images, float[n, h, w, c] in [0, 1].
+      training: the training images.
+      held_out: images of the same distribution that were not trained on.
     """
     pixels = lambda images: Features(images.reshape(len(images), -1), np.zeros((len(images), 1)), None)
-    most = min(LOOKED_AT, NUMBERS // samples[0].size)
-    stored = [np.asarray(x.arrays["image"][:most], np.float32) / LEVELS for x in (training, held_out)]
-    trained, unseen = (np.sqrt(nearest(pixels(samples)[0], pixels(x)[0])[0]) for x in stored)
-    away = f"away by pixels, in the median: nearest training image {np.median(trained):.3g}, "
-    away += f"nearest held-out one {np.median(unseen):.3g}"
-    found = memorisation(pixels(np.asarray(samples)), *map(pixels, stored))
-    return f"{away}\nwarning: {ADVICE}" if found and found.copies else away
+    limit = min(MAX_IMAGES, MAX_PIXELS // samples[0].size)
+    real = [np.asarray(x.arrays["image"][:limit], np.float32) / MAX_LEVEL for x in (training, held_out)]
+    distances = [np.sqrt(nearest(pixels(samples).features, pixels(x).features)[0]) for x in real]
+    text = "median pixel distance: {:.3g} to the nearest training image, {:.3g} to the nearest held-out image"
+    text = text.format(*map(np.median, distances))
+    result = memorisation(pixels(np.asarray(samples)), *map(pixels, real))
+    return f"{text}\nwarning: {ADVICE}" if result and result.copies else text
 
 
-def beside_nearest(samples: np.ndarray, dataset: Dataset) -> np.ndarray | None:
-    """Returns rows of samples[n, h, w, c], each above the row of their nearest training images; see below for None."""
-    near = nearest_training(samples, dataset)
-    return None if near is None else np.asarray(rows_of_pairs(samples, near))
+def rows_with_nearest(samples: np.ndarray, dataset: Dataset) -> np.ndarray | None:
+    """Returns rows of images[n, h, w, c], each above the nearest training images; None as in `nearest_training`."""
+    training = nearest_training(samples, dataset)
+    return None if training is None else np.asarray(rows_of_pairs(jnp.asarray(samples), jnp.asarray(training)))
 
 
 def nearest_training(samples: np.ndarray, dataset: Dataset) -> np.ndarray | None:
-    """Returns the training image that is nearest to each sample by its pixels, float32[n, h, w, c] in [0, 1].
+    """Returns the training image with the smallest pixel distance to each sample, float32[n, h, w, c] in [0, 1].
 
     Args:
       samples: float[n, h, w, c] in [0, 1].
       dataset: the training images.
     Returns:
-      None where the images are not in memory, or are cropped or composed only when a batch is made.
+      None if the images are not in memory, or are cropped or composed when a batch is made.
     """
     stored = dataset.arrays.get("image")
     if stored is None or dataset.stack > 1 or stored.shape[1:] != samples.shape[1:]:
         return None
     rows = jnp.asarray(samples).reshape(len(samples), -1)
-    best, which = np.full(len(samples), np.inf), np.zeros(len(samples), int)
-    for start in range(0, len(stored), SLAB):
-        slab = stored[start : start + SLAB].reshape(-1, rows.shape[1]).astype(np.float32) / LEVELS
-        distance, index = map(np.asarray, nearest(rows, slab))
-        nearer = distance < best
-        best, which = np.where(nearer, distance, best), np.where(nearer, start + index, which)
-    return stored[which].astype(np.float32) / LEVELS
+    smallest, indices = np.full(len(samples), np.inf), np.zeros(len(samples), int)
+    for start in range(0, len(stored), CHUNK):
+        chunk = stored[start : start + CHUNK].reshape(-1, rows.shape[1]).astype(np.float32) / MAX_LEVEL
+        distance, index = map(np.asarray, nearest(rows, chunk))
+        nearer = distance < smallest
+        smallest, indices = np.where(nearer, distance, smallest), np.where(nearer, start + index, indices)
+    return stored[indices].astype(np.float32) / MAX_LEVEL

@@ -1,4 +1,4 @@
-"""A score during training, cheap enough to be taken every so many steps, by which the best checkpoint is chosen."""
+"""A score during training that selects the best checkpoint."""
 
 from collections.abc import Callable
 
@@ -8,43 +8,44 @@ from jaxgen import data
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import MAX_SEED
 from jaxgen.evaluation.features import Extractor, Sample, extract, sample_batches
-from jaxgen.evaluation.report import labels_of, load_trained, real_features
-from jaxgen.evaluation.scores import frechet, require_enough
+from jaxgen.evaluation.report import conditioning_labels, load_training_images, real_features
+from jaxgen.evaluation.scores import ONLINE_SCORE, SCORES, Comparison, require_enough, score_name
 from jaxgen.training import execute
-from jaxgen.training.state import Metrics, Selection, TrainState, averaged
+from jaxgen.training.state import Selection, TrainState, averaged
 
-# Of the latents: a report draws its own from the seed that it is given.
 SEED = MAX_SEED + 1
+"""Seed of the latents, which no report can have."""
 
 
 def make_online(
     extractor: Extractor, config: data.Config, sample: Sample, player: str, count: int, conditional: bool = False
-) -> tuple[Callable[[TrainState], Metrics], Selection]:
-    """Returns what measures a state by its generated images, and how to choose among checkpoints by that.
+) -> tuple[Callable[[TrainState], dict[str, float]], Selection]:
+    """Returns a function that scores a state by its generated images, and the selection of the best checkpoint by it.
 
-    The reference is what the run is trained on: a report against the test split judges what was chosen by other images.
+    The reference is the training images. A report compares with the test split, on which nothing was selected.
 
     Args:
-      extractor: the network that looks at them.
-      config: the run's data.
+      extractor: the feature network.
+      config: of the run's data.
       sample: the objective's.
-      player: whose averaged variables are measured.
-      count: generated images, and at most as many real ones.
-      conditional: whether the generator is told a label for each image.
+      player: whose averaged variables generate.
+      count: number of generated images, and the largest number of real ones.
+      conditional: whether the generator takes labels.
     Raises:
-      UsageError: if there are too few images; from the measurement, if features are not finite.
+      UsageError: if there are too few images; from the function, if features are not finite.
     """
-    real = real_features(extractor, load_trained(config), count)
+    real = real_features(extractor, load_training_images(config), count)
     require_enough(len(real.features), real.features.shape[1], config.split, count, "--evaluate-images")
-    labels, name = labels_of(real, conditional), f"evaluation/{extractor.prefix}fid"
+    labels = conditioning_labels(real, conditional)
+    score, metric = SCORES[ONLINE_SCORE], f"evaluation/{score_name(ONLINE_SCORE, extractor.prefix)}"
 
-    def evaluate(state: TrainState) -> Metrics:
+    def evaluate(state: TrainState) -> dict[str, float]:
         variables = jax.device_get(execute.first_replica(averaged(state, player)))
-        made = sample_batches(sample, variables, SEED, count, extractor.batch, labels)
+        batches = sample_batches(sample, variables, SEED, count, extractor.batch, labels)
         try:
-            fake = extract(extractor, made, "generated")
+            generated = extract(extractor, batches, "generated")
         except UsageError as error:
             raise UsageError(f"evaluation at step {int(state.step)}: {error}") from None
-        return {name: frechet(real, fake)}
+        return {metric: score.compute(Comparison(real, generated))}
 
-    return evaluate, Selection(name, direction="minimize")
+    return evaluate, Selection(metric, score.direction)

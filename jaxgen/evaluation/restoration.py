@@ -1,10 +1,11 @@
-"""What a restorer is worth on folders of pictures: tables, with the damaged input and classical filters beside it."""
+"""Metrics of a restorer on folders of photographs, next to those of the damaged images and of classical filters."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -14,14 +15,15 @@ from jaxgen.degradations.resampling import upsample
 from jaxgen.errors import UsageError, unknown
 from jaxgen.io import images
 from jaxgen.io.text import to_json
+from jaxgen.metrics.image import METRICS, table_metrics
 from jaxgen.metrics.protocols import PROTOCOLS, compare
 from jaxgen.restoration.restorer import Restorer, restore
 
 INPUT = "damaged input"
 BICUBIC = "bicubic enlargement"
 BASELINES: dict[str, Callable[[Array], Array]] = {
-    name: jax.jit(filtered)
-    for name, filtered in {
+    name: jax.jit(function)
+    for name, function in {
         "mean 3×3": lambda x: filters.mean(x, 3),
         "median 3×3": lambda x: filters.median(x, 3),
         "median 5×5": lambda x: filters.median(x, 5),
@@ -30,177 +32,184 @@ BASELINES: dict[str, Callable[[Array], Array]] = {
         "bilateral 9×9": lambda x: filters.bilateral(x, 9, 0.25, 1.5),
     }.items()
 }
-"""Classical filters, with the settings that are best for noise of σ 25 on 20 of BSD68."""
-SMALLEST = 19  # SSIM's window, and what y601-shave4 cuts
+"""Classical filters, with the best parameters for noise of σ 25 on 20 images of BSD68."""
+MIN_SIDE = 19
+"""Smallest height and width in pixels: the window of SSIM, and the border of y601-shave4."""
 
-Damage = Callable[[Array, Array, float], tuple[Array, Array | None]]
-Way = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+Damage = Callable[[Array, Array, Any], tuple[Array, Array | None]]
+"""(key[1], images float32[1, h, w, c], strength) -> (damaged images, guide or None)."""
+Method = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
+"""(damaged float32[h, w, c], guide float32[h, w, k] or None) -> restored image."""
 
 score = jax.jit(compare, static_argnums=0)
 
 
 class Row(NamedTuple):
-    """What one way to restore reaches on one set of pictures.
+    """Metrics of one method on a set of images.
 
     Attributes:
-      name: of the way.
-      psnr: mean over the pictures in dB.
-      ssim: mean over the pictures.
+      name: of the method.
+      metrics: mean over the images of each metric, by name.
     """
 
     name: str
-    psnr: float
-    ssim: float
+    metrics: dict[str, float]
 
 
-def read_pictures(folder: str, protocol: str) -> list[np.ndarray]:
-    """Returns the pictures of a folder with the channels that a protocol compares, float32[height, width, channel].
+def read_images(folder: str, protocol: str) -> list[np.ndarray]:
+    """Reads the images of a folder with the channels of a protocol, float32[height, width, channel] in [0, 1].
 
     Raises:
-      UsageError: if there are none, the protocol is unknown, or a picture is too small or has no colours to compare.
+      UsageError: if there are none, the protocol is unknown, or an image is too small or gray for a color protocol.
     """
     if protocol not in PROTOCOLS:
         raise unknown("protocol", protocol, PROTOCOLS)
-    found = []
+    channels, arrays = PROTOCOLS[protocol].channels, []
     for path in picture_paths(folder):
-        picture = images.read(path)
-        if min(picture.shape[:2]) < SMALLEST:
-            size = f"{picture.shape[0]}×{picture.shape[1]}"
-            raise UsageError(f"{path} is {size}: pictures of at least {SMALLEST}×{SMALLEST} pixels are compared")
-        if picture.shape[-1] < PROTOCOLS[protocol].channels:
-            raise UsageError(f"{path} is gray, and protocol {protocol} compares colours; choose gray8")
-        if picture.shape[-1] > PROTOCOLS[protocol].channels:
-            picture = np.rint((picture * images.LUMA).sum(-1, keepdims=True) * 255) / np.float32(255)
-        found.append(picture)
-    return found
+        image = images.read(path)
+        if min(image.shape[:2]) < MIN_SIDE:
+            size = f"{image.shape[0]}×{image.shape[1]}"
+            raise UsageError(f"{path} is {size}: give images of at least {MIN_SIDE}×{MIN_SIDE} pixels")
+        if image.shape[-1] < channels:
+            raise UsageError(f"{path} is gray, and protocol {protocol} compares colors: set --protocol gray8")
+        if image.shape[-1] > channels:
+            image = np.rint((image * images.LUMA).sum(-1, keepdims=True) * 255) / np.float32(255)
+        arrays.append(image)
+    return arrays
 
 
 def measure(
-    ways: Mapping[str, Way],
+    methods: Mapping[str, Method],
     damage: Damage,
     strength: float,
-    pictures: Sequence[np.ndarray],
+    references: Sequence[np.ndarray],
     protocol: str,
     *,
     scale: int = 1,
     seed: int = 0,
 ) -> list[Row]:
-    """Returns what the damaged pictures, the classical filters and other ways to restore reach.
+    """Computes the metrics of the damaged images, of the classical filters and of other methods.
 
-    Of pictures that were made smaller the only other row is their bicubic enlargement.
+    If the damage reduces the size, bicubic enlargement is the only baseline.
 
     Args:
-      ways: by name, (damaged float32[h, w, c], guide float32[h, w, k] or None) -> restored.
-      damage: compiled (key[1], images float32[1, h, w, c], strength) -> (damaged images, guide or None).
+      methods: by name.
+      damage: compiled.
       strength: of the damage.
-      pictures: undamaged, float32[height, width, channel].
-      protocol: how results are compared, one of `PROTOCOLS`.
-      scale: how many times smaller the damage makes a picture, whose last lines are cut to a multiple.
-      seed: of the damage; a picture meets the same one whatever restores it.
+      references: undamaged images, float32[height, width, channel] in [0, 1].
+      protocol: one of `PROTOCOLS`.
+      scale: factor by which the damage reduces the size; images are cropped to a multiple of it.
+      seed: of the damage, which is the same for all methods.
     """
-    reached: dict[str, list[tuple[float, float]]] = {}
-    for index, whole in enumerate(pictures):
-        picture = whole[: whole.shape[0] // scale * scale, : whole.shape[1] // scale * scale]
+    values: dict[str, list[dict[str, float]]] = {}
+    for index, image in enumerate(references):
+        reference = image[: image.shape[0] // scale * scale, : image.shape[1] // scale * scale]
         key = jax.random.fold_in(jax.random.key(seed), index)
-        damaged, guide = damage(key[None], picture[None], strength)
-        plain, told = np.asarray(damaged[0]), None if guide is None else np.asarray(guide[0])
+        damaged, guide = damage(key[None], jnp.asarray(reference[None]), strength)
+        arguments = np.asarray(damaged[0]), None if guide is None else np.asarray(guide[0])
         if scale == 1:
-            made = {INPUT: damaged} | {name: filtered(damaged) for name, filtered in BASELINES.items()}
+            results = {INPUT: damaged} | {name: baseline(damaged) for name, baseline in BASELINES.items()}
         else:
-            made = {BICUBIC: upsample(damaged, scale)}
-        made |= {name: way(plain, told)[None] for name, way in ways.items()}
-        for name, image in made.items():
-            found = score(protocol, picture[None], image)
-            reached.setdefault(name, []).append((float(found["psnr"][0]), float(found["ssim"][0])))
-    return [Row(name, *np.mean(values, 0).tolist()) for name, values in reached.items()]
+            results = {BICUBIC: upsample(damaged, scale)}
+        results |= {name: method(*arguments)[None] for name, method in methods.items()}
+        for name, result in results.items():
+            metrics = score(protocol, reference[None], result)
+            values.setdefault(name, []).append({key: float(metrics[key][0]) for key in table_metrics()})
+    return [
+        Row(name, {key: float(np.mean([x[key] for x in each])) for key in each[0]}) for name, each in values.items()
+    ]
 
 
 def seconds_per_megapixel(restorer: Restorer, side: int = 1000, repeats: int = 3) -> float:
-    """Returns the seconds that a restorer takes for a megapixel of its result once compiled, the median of some."""
-    given = side // restorer.spec.scale
-    picture = np.full((given, given, restorer.spec.channels), 0.5, np.float32)
-    guide = 0.1 if restorer.spec.condition_channels else None
-    taken = []
+    """Measures the time of a compiled restorer for a megapixel of its result, in seconds (median of the repeats)."""
+    input_side = side // restorer.traits.scale
+    image = np.full((input_side, input_side, restorer.traits.channels), 0.5, np.float32)
+    guide = 0.1 if restorer.traits.guides else None
+    seconds = []
     for _ in range(repeats + 1):
         begin = time.perf_counter()
-        restore(restorer, picture, guide)
-        taken.append(time.perf_counter() - begin)
-    return float(np.median(taken[1:])) * 1e6 / (given * restorer.spec.scale) ** 2
+        restore(restorer, image, guide)
+        seconds.append(time.perf_counter() - begin)
+    return float(np.median(seconds[1:])) * 1e6 / (input_side * restorer.traits.scale) ** 2
 
 
 def evaluate(
     restorer: Restorer,
-    ways: Mapping[str, Way],
+    methods: Mapping[str, Method],
     damage: Damage,
     strengths: Mapping[str, float],
     folders: Sequence[str],
     protocol: str,
     *,
-    about: str,
+    description: str,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Returns a table of what a restorer reaches, with its protocol and its cost.
+    """Computes the metrics of a restorer for several strengths of damage and folders, and its cost.
 
     Args:
       restorer: the network.
-      ways: in which it is applied, by name; see `measure`.
-      damage: see `measure`; compiled here.
+      methods: ways to apply it, by name.
+      damage: not compiled yet.
       strengths: of the damage, by name, as in {"σ 25": 25.0}.
-      folders: of undamaged pictures.
+      folders: of undamaged images.
       protocol: one of `PROTOCOLS`.
-      about: the damage, in words, for the protocol.
+      description: of the damage, for the protocol.
       seed: of the damage.
     Returns:
-      {"protocol", "sets": {folder: {"pictures", "damages": {name: {way: {"psnr", "ssim"}}}}}, "parameters",
+      {"protocol", "sets": {folder: {"pictures", "damages": {name: {method: {"psnr", "ssim"}}}}}, "parameters",
       "multiply_adds_per_pixel", "seconds_per_megapixel"}.
     Raises:
-      UsageError: if a folder holds no pictures for the protocol, or the restorer does not fit it.
+      UsageError: if a folder has no images for the protocol, or the restorer has other channels.
     """
     if protocol not in PROTOCOLS:
         raise unknown("protocol", protocol, PROTOCOLS)
-    if restorer.spec.channels != PROTOCOLS[protocol].channels:
-        wanted = PROTOCOLS[protocol].channels
-        raise UsageError(f"a restorer of {restorer.spec.channels} channels, and protocol {protocol} compares {wanted}")
+    if restorer.traits.channels != (channels := PROTOCOLS[protocol].channels):
+        raise UsageError(f"a restorer of {restorer.traits.channels} channels, and protocol {protocol} needs {channels}")
     sets, compiled = {}, jax.jit(damage)
     for folder in folders:
-        pictures = read_pictures(folder, protocol)
-        damages = {
-            name: measure(ways, compiled, strength, pictures, protocol, scale=restorer.spec.scale, seed=seed)
+        references = read_images(folder, protocol)
+        rows = {
+            name: measure(methods, compiled, strength, references, protocol, scale=restorer.traits.scale, seed=seed)
             for name, strength in strengths.items()
         }
         sets[folder] = {
-            "pictures": len(pictures),
-            "damages": {name: {row.name: as_json(row) for row in rows} for name, rows in damages.items()},
+            "pictures": len(references),
+            "damages": {name: {row.name: row_to_json(row) for row in each} for name, each in rows.items()},
         }
     return {
-        "protocol": f"{protocol}: {PROTOCOLS[protocol].about}; {about}, seed {seed}",
+        "protocol": f"{protocol}: {PROTOCOLS[protocol].description}; {description}, seed {seed}",
         "sets": sets,
-        "parameters": restorer.spec.parameters,
-        "multiply_adds_per_pixel": restorer.spec.multiply_adds_per_pixel,
+        "parameters": restorer.traits.parameters,
+        "multiply_adds_per_pixel": restorer.traits.multiply_adds,
         "seconds_per_megapixel": seconds_per_megapixel(restorer),
     }
 
 
-def as_json(row: Row) -> dict[str, float | str]:
-    """Returns a row's numbers as JSON can hold them: where nothing was damaged, PSNR is infinite."""
-    return {"psnr": to_json(row.psnr), "ssim": to_json(row.ssim)}
+def row_to_json(row: Row) -> dict[str, float | str]:
+    """Returns the metrics of a row as JSON values: without damage, PSNR is infinite."""
+    return {name: to_json(value) for name, value in row.metrics.items()}
 
 
-def as_text(found: dict[str, Any]) -> str:
-    """Returns an evaluation as tables for a person to read."""
-    lines = [found["protocol"]]
-    for name, told in found["sets"].items():
-        damages = told["damages"]
-        head = f"{name} ({told['pictures']})"
-        ways = list(next(iter(damages.values())))
-        width = max(map(len, (head, *ways)))
-        lines += ["", "  ".join([head.ljust(width), *(f"{damage:>15}" for damage in damages)])]
-        for way in ways:
-            cells = (f"{float(rows[way]['psnr']):7.2f} {float(rows[way]['ssim']):7.4f}" for rows in damages.values())
-            lines.append("  ".join([way.ljust(width), *cells]))
+def to_text(evaluation: dict[str, Any]) -> str:
+    """Formats an evaluation as a table for each folder, and the cost."""
+    lines = [evaluation["protocol"]]
+    for name, table in evaluation["sets"].items():
+        damages = table["damages"]
+        head = f"{name} ({table['pictures']})"
+        methods = list(next(iter(damages.values())))
+        width = max(map(len, (head, *methods)))
+        cells = {damage: {method: format_cell(row) for method, row in rows.items()} for damage, rows in damages.items()}
+        cell_width = max(len(cell) for rows in cells.values() for cell in rows.values())
+        lines += ["", "  ".join([head.ljust(width), *(f"{damage:>{cell_width}}" for damage in damages)])]
+        lines += ["  ".join([method.ljust(width), *(rows[method] for rows in cells.values())]) for method in methods]
     lines += [
         "",
-        f"network: {found['parameters']:,} parameters, {found['multiply_adds_per_pixel']:,.0f} multiply-adds a pixel, "
-        f"{found['seconds_per_megapixel']:.2f} s a megapixel",
+        f"network: {evaluation['parameters']:,} parameters, {evaluation['multiply_adds_per_pixel']:,.0f} multiply-adds "
+        f"a pixel, {evaluation['seconds_per_megapixel']:.2f} s a megapixel",
     ]
     return "\n".join(lines)
+
+
+def format_cell(metrics: Mapping[str, float | str]) -> str:
+    """Formats the metrics of one method and one strength."""
+    return " ".join(f"{float(value):7.{METRICS[name].decimals}f}" for name, value in metrics.items())

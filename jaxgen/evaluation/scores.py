@@ -1,72 +1,170 @@
-"""Distances between the features of real and of generated images, by name."""
+"""Scores of generated images, from the features of real and of generated images."""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.features import Features
-from jaxgen.metrics import distribution
+from jaxgen.metrics import distribution, image
+from jaxgen.metrics.metric import Direction
 
 Scores = dict[str, float]
 
 PRECISION_RECALL_NEIGHBOURS = 3
 DENSITY_COVERAGE_NEIGHBOURS = 5
 INCEPTION_SCORE_SPLITS = 10
+PREFIXES = {"InceptionV3": "", "classifier": "c"}
+"""Prefix of a score by the kind of feature network: with another network than InceptionV3, FID is called cFID."""
 
 
-def require_enough(count: int, features: int, what: str, asked: int, option: str) -> None:
-    """Raises where a covariance of so many features cannot be estimated from so few images.
+class Comparison:
+    """Features of real and of generated images, and the values from which several scores are computed.
+
+    Attributes:
+      real: features of the reference.
+      generated: features of the generated images.
+      modes: number of modes of the data, which are the classes of the feature network; 0: the classes are no modes.
+    """
+
+    def __init__(self, real: Features, generated: Features, modes: int = 0) -> None:
+        self.real, self.generated, self.modes = real, generated, modes
+
+    @cached_property
+    def precision_recall(self) -> tuple[float, float]:
+        """Precision and recall, each in [0, 1]."""
+        return as_floats(
+            distribution.precision_recall(
+                self.real.features, self.generated.features, neighbours=PRECISION_RECALL_NEIGHBOURS
+            )
+        )
+
+    @cached_property
+    def density_coverage(self) -> tuple[float, float]:
+        """Density, about 1 for equal distributions, and coverage in [0, 1]."""
+        return as_floats(
+            distribution.density_coverage(
+                self.real.features, self.generated.features, neighbours=DENSITY_COVERAGE_NEIGHBOURS
+            )
+        )
+
+    @cached_property
+    def mode_coverage(self) -> tuple[int, float]:
+        """Number of modes among the generated images, and the reverse KL divergence from uniform modes in nats."""
+        covered, reverse_kl = distribution.mode_coverage(self.generated.probabilities.argmax(-1), self.modes)
+        return int(covered), float(reverse_kl)
+
+
+def as_floats(values: tuple) -> tuple[float, float]:
+    """Returns two values as floats."""
+    first, second = map(float, values)
+    return first, second
+
+
+class Score(NamedTuple):
+    """A score of generated images.
+
+    Attributes:
+      compute: the score of a comparison.
+      direction: whether a small or a large value is better.
+      network_specific: whether the score has another name for another feature network; see `PREFIXES`.
+      needs_modes: whether the score is defined only if the classes of the feature network are the modes of the data.
+    """
+
+    compute: Callable[[Comparison], float]
+    direction: Direction
+    network_specific: bool = False
+    needs_modes: bool = False
+
+
+def frechet(comparison: Comparison) -> float:
+    """Computes the Fréchet distance, in float64 on the host."""
+    features = (comparison.real.features, comparison.generated.features)
+    return float(distribution.fid(*(x.astype(np.float64) for x in features)))
+
+
+def kernel(comparison: Comparison) -> float:
+    """Computes the kernel distance."""
+    return float(distribution.kid(comparison.real.features, comparison.generated.features))
+
+
+def inception_score(comparison: Comparison) -> float:
+    """Computes the mean Inception Score over splits."""
+    return float(distribution.inception_score(comparison.generated.probabilities, splits=INCEPTION_SCORE_SPLITS)[0])
+
+
+SCORES = {
+    "fid": Score(frechet, "minimize", network_specific=True),
+    "kid": Score(kernel, "minimize", network_specific=True),
+    "inception_score": Score(inception_score, "maximize", network_specific=True),
+    "precision": Score(lambda comparison: comparison.precision_recall[0], "maximize"),
+    "recall": Score(lambda comparison: comparison.precision_recall[1], "maximize"),
+    "density": Score(lambda comparison: comparison.density_coverage[0], "maximize"),
+    "coverage": Score(lambda comparison: comparison.density_coverage[1], "maximize"),
+    "modes": Score(lambda comparison: comparison.mode_coverage[0], "maximize", needs_modes=True),
+    "reverse_kl": Score(lambda comparison: comparison.mode_coverage[1], "minimize", needs_modes=True),
+}
+"""Every score of generated images by name. Add one here and it is in evaluations and known to sweeps."""
+
+ONLINE_SCORE = "fid"
+"""The score that is computed during training and selects the best checkpoint."""
+
+
+def score_name(name: str, prefix: str) -> str:
+    """Returns the name of a score by a feature network with a prefix, as in cfid."""
+    return f"{prefix}{name}" if SCORES[name].network_specific else name
+
+
+def compute_scores(real: Features, generated: Features, prefix: str, modes: int = 0) -> Scores:
+    """Computes every score of generated images against real ones.
 
     Args:
-      count: how many images there are.
-      features: of each of them.
-      what: which images they are, in words.
-      asked: how many were asked for; where there are fewer, the data has no more.
-      option: by which that number is set.
+      real: features of the reference.
+      generated: features of the generated images.
+      prefix: of the feature network; see `PREFIXES`.
+      modes: number of modes of the data, which are the classes of the feature network; 0: the classes are no modes.
+    Returns:
+      Scores by name: fid, kid and inception_score with the prefix, precision, recall, density, coverage and, if there
+      are modes, modes and reverse_kl (nats).
+    """
+    comparison = Comparison(real, generated, modes)
+    return {
+        score_name(name, prefix): score.compute(comparison)
+        for name, score in SCORES.items()
+        if modes or not score.needs_modes
+    }
+
+
+def online_metrics() -> set[str]:
+    """Returns the names under which `--evaluate-extractor` logs the online score, by any feature network."""
+    return {f"evaluation/{score_name(ONLINE_SCORE, prefix)}" for prefix in PREFIXES.values()}
+
+
+def direction_of(metric: str) -> Direction | None:
+    """Returns the direction of a logged metric, as in "evaluation/cfid"; None if no registry has it."""
+    directions: dict[str, Direction] = {name: record.direction for name, record in image.METRICS.items()}
+    for name, score in SCORES.items():
+        directions |= {score_name(name, prefix): score.direction for prefix in PREFIXES.values()}
+    return directions.get(metric.rpartition("/")[-1])
+
+
+def require_enough(count: int, features: int, images: str, requested: int, option: str) -> None:
+    """Raises UsageError if a covariance of so many features cannot be estimated from so few images.
+
+    Args:
+      count: number of images.
+      features: number of features of an image.
+      images: which images, in words.
+      requested: number of images that the option requests; the data may have fewer.
+      option: sets that number.
     """
     if count > features:
         return
     remedy = (
-        f"raise {option} to at least {features + 1}"
-        if asked <= features
-        else f"{asked} were asked for and there are no more; choose an extractor with fewer features"
+        f"set {option} to at least {features + 1}"
+        if requested <= features
+        else f"{option} is {requested} and the data have no more; use an extractor with fewer features"
     )
-    raise UsageError(f"{count} {what} images for {features} features: their covariance has no estimate; {remedy}")
-
-
-def frechet(real: Features, fake: Features) -> float:
-    """Returns the Fréchet distance of two sets of features, in float64 on the host."""
-    return float(distribution.fid(real.features.astype(np.float64), fake.features.astype(np.float64)))
-
-
-def all_scores(real: Features, fake: Features, prefix: str, modes: int = 0) -> Scores:
-    """Returns every score of generated images against real ones.
-
-    Args:
-      real: features of the reference.
-      fake: features of what is judged.
-      prefix: "c" makes cfid, ckid and cinception_score of them; see `Extractor`.
-      modes: how many modes of the data the extractor's classes are; 0: they are none.
-    Returns:
-      {"fid", "kid", "inception_score"} with the prefix, {"precision", "recall", "density", "coverage"} and, where there
-      are modes, {"modes", "reverse_kl" (nats)}.
-    """
-    sets = real.features, fake.features
-    precision, recall = distribution.precision_recall(*sets, neighbours=PRECISION_RECALL_NEIGHBOURS)
-    density, coverage = distribution.density_coverage(*sets, neighbours=DENSITY_COVERAGE_NEIGHBOURS)
-    inception_score, _ = distribution.inception_score(fake.probabilities, splits=INCEPTION_SCORE_SPLITS)
-    scores = {
-        f"{prefix}fid": frechet(real, fake),
-        f"{prefix}kid": float(distribution.kid(*sets)),
-        f"{prefix}inception_score": float(inception_score),
-        "precision": float(precision),
-        "recall": float(recall),
-        "density": float(density),
-        "coverage": float(coverage),
-    }
-    return scores | (mode_scores(fake.probabilities.argmax(-1), modes) if modes else {})
-
-
-def mode_scores(labels: np.ndarray, modes: int) -> Scores:
-    """Returns how many of the modes the generated images cover, and the reverse KL to their even share, nats."""
-    covered, reverse_kl = distribution.mode_coverage(labels, modes)
-    return {"modes": int(covered), "reverse_kl": float(reverse_kl)}
+    raise UsageError(f"{count} {images} images for {features} features: the covariance has no estimate; {remedy}")

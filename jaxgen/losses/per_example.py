@@ -2,9 +2,10 @@
 
 import jax.numpy as jnp
 from jax import Array
+from jax.typing import ArrayLike
 
 
-def promoted(x: Array) -> Array:
+def promoted(x: ArrayLike) -> Array:
     """Returns an array in at least float32, the precision of every loss even where networks compute in bfloat16."""
     return jnp.asarray(x, jnp.promote_types(jnp.result_type(x), jnp.float32))
 

@@ -1,1 +1,1 @@
-"""What is measured of images and of sets of images, as pure functions. Nothing is imported here."""
+"""Metrics of images and of sets of images, as pure functions. Nothing is imported here."""

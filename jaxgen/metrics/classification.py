@@ -1,6 +1,6 @@
-"""How well predicted classes agree with the true ones. Values are over all samples, or one for each class.
+"""Metrics of predicted classes against labels.
 
-0/0 is 0: precision where a class was never predicted, recall where it never occurs, F1 where it does neither.
+0/0 counts as 0: the precision of a class that is never predicted, the recall of one that never occurs, and F1 of both.
 """
 
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jaxgen.metrics.labels import Labels, require_labels
 
 
 def require_pairs(predictions: Labels, labels: Labels, classes: int | None) -> None:
-    """Raises where there is not one class predicted for each label, both among the classes."""
+    """Raises ValueError if predictions and labels differ in shape or are no classes."""
     if np.shape(predictions) != np.shape(labels):
         raise ValueError(f"{np.shape(predictions)} predictions for {np.shape(labels)} labels: give int[n] of each")
     require_labels(predictions, classes, "predictions")
@@ -19,48 +19,48 @@ def require_pairs(predictions: Labels, labels: Labels, classes: int | None) -> N
 
 
 def accuracy(predictions: Labels, labels: Labels, classes: int | None = None) -> Array:
-    """Returns the share of samples whose class was predicted.
+    """Computes the fraction of samples whose class is predicted correctly.
 
     Args:
       predictions: int[n] in [0, classes).
       labels: int[n] in [0, classes).
-      classes: how many there are; None where nobody knows, and any number is a class.
+      classes: number of classes; None: any non-negative integer is a class.
     Returns:
-      float32[] in [0, 1], one value for all samples.
+      float32[] in [0, 1].
     Raises:
-      ValueError: if shapes differ, or a prediction or label is no class. Traced ones are not checked.
+      ValueError: if the shapes differ, or a prediction or label is no class (traced arrays are not checked).
     """
     require_pairs(predictions, labels, classes)
     return (jnp.asarray(predictions) == jnp.asarray(labels)).mean()
 
 
 def confusion_matrix(predictions: Labels, labels: Labels, classes: int) -> Array:
-    """Returns how often samples of each class were taken for each class.
+    """Counts the samples by label and prediction.
 
     Args:
       predictions: int[n] in [0, classes).
       labels: int[n] in [0, classes).
-      classes: how many there are.
+      classes: number of classes.
     Returns:
       int32[classes, classes], a row for each label and a column for each prediction.
     Raises:
-      ValueError: if shapes differ, or a prediction or label is no class. Traced ones are not checked, and a pair with
-        one that is no class is not counted.
+      ValueError: if the shapes differ, or a prediction or label is no class. Traced arrays are not checked; pairs that
+        are no classes are not counted.
     """
     require_pairs(predictions, labels, classes)
-    # One row of counts beyond the classes takes what is outside; a negative index would count from the end.
+    # An additional row and column count what is no class; a negative index would count from the end.
     row, column = (jnp.where((x >= 0) & (x < classes), x, classes) for x in map(jnp.asarray, (labels, predictions)))
     counts = jnp.zeros((classes + 1, classes + 1), jnp.int32).at[row, column].add(1)
     return counts[:classes, :classes]
 
 
-def ratio(parts: Array, wholes: Array) -> Array:
-    """Returns parts / wholes, and 0 for 0/0."""
-    return jnp.where(wholes > 0, parts / jnp.maximum(wholes, 1), 0)
+def ratio(counts: Array, totals: Array) -> Array:
+    """Returns counts / totals, and 0 for 0/0."""
+    return jnp.where(totals > 0, counts / jnp.maximum(totals, 1), 0)
 
 
 def precision(predictions: Labels, labels: Labels, classes: int) -> Array:
-    """Returns for each class the share of the samples taken for it that are of it; 0 where none was.
+    """Computes for each class the fraction of the samples predicted as it that belong to it; 0 if there are none.
 
     Args, Raises: those of `confusion_matrix`.
 
@@ -72,7 +72,7 @@ def precision(predictions: Labels, labels: Labels, classes: int) -> Array:
 
 
 def recall(predictions: Labels, labels: Labels, classes: int) -> Array:
-    """Returns for each class the share of its samples that were taken for it; 0 where it has none.
+    """Computes for each class the fraction of its samples that are predicted as it; 0 if it has none.
 
     Args, Raises: those of `confusion_matrix`.
 
@@ -84,7 +84,7 @@ def recall(predictions: Labels, labels: Labels, classes: int) -> Array:
 
 
 def f1(predictions: Labels, labels: Labels, classes: int) -> Array:
-    """Returns for each class the harmonic mean of precision and recall; 0 where it neither occurs nor was predicted.
+    """Computes for each class the harmonic mean of precision and recall; 0 if it neither occurs nor is predicted.
 
     Args, Raises: those of `confusion_matrix`.
 

@@ -1,4 +1,4 @@
-"""How near one set of images is to another, from their features: every measure by its name."""
+"""Metrics of a set of generated images against real ones, from their features."""
 
 from jaxgen.metrics.features import require_finite
 from jaxgen.metrics.frechet import fid, frechet_distance

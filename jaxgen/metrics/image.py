@@ -1,4 +1,4 @@
-"""How near an image is to its reference, by the conventions of published restoration tables."""
+"""Metrics of an image against its reference, with the conventions of published restoration tables."""
 
 import jax.numpy as jnp
 from jax import Array
@@ -6,17 +6,18 @@ from jax import Array
 from jaxgen.losses.per_example import promoted
 from jaxgen.losses.reconstruction import mse
 from jaxgen.losses.similarity import ssim
+from jaxgen.metrics.metric import Metric
 
-__all__ = ["mse", "psnr", "shave", "ssim", "to_luma"]
+__all__ = ["METRICS", "mse", "psnr", "shave", "ssim", "to_luma"]
 
 
 def psnr(reference: Array, image: Array, max_value: float = 1.0) -> Array:
-    """Returns the peak signal-to-noise ratio.
+    """Computes the peak signal-to-noise ratio.
 
     Args:
       reference: float[batch, height, width, channel].
       image: float[batch, height, width, channel].
-      max_value: the images' range, 1 for images in [0, 1].
+      max_value: range of the pixels, 1 for images in [0, 1].
     Returns:
       float[batch], dB; infinite for equal images.
     Raises:
@@ -26,28 +27,28 @@ def psnr(reference: Array, image: Array, max_value: float = 1.0) -> Array:
 
 
 def to_luma(images: Array) -> Array:
-    """Returns the luma that super-resolution tables are measured on: BT.601 in its studio range, 16 to 235 of 255.
+    """Converts RGB to BT.601 luma in the studio range (16 to 235 of 255), as in super-resolution tables.
 
     Args:
-      images: float[batch, height, width, 3], red, green and blue in [0, 1].
+      images: float[batch, height, width, 3], RGB in [0, 1].
     Returns:
       float[batch, height, width, 1] in [16/255, 235/255].
     Raises:
       ValueError: if there are not three channels.
-    Reference: Recommendation ITU-R BT.601, in the rounding of MATLAB's rgb2ycbcr, which the published tables used.
+    Reference: Recommendation ITU-R BT.601, with the coefficients of MATLAB's rgb2ycbcr, which published tables use.
     """
     if jnp.shape(images)[-1] != 3:
-        raise ValueError(f"images of shape {jnp.shape(images)}: luma is made of three channels, red, green and blue")
+        raise ValueError(f"images of shape {jnp.shape(images)}: give three channels, RGB")
     red, green, blue = jnp.split(promoted(images), 3, axis=-1)
     return (65.481 * red + 128.553 * green + 24.966 * blue + 16) / 255
 
 
 def shave(images: Array, border: int) -> Array:
-    """Returns the images without a border, where a super-resolution network lacked context.
+    """Crops a border, where a super-resolution network lacks context.
 
     Args:
       images: float[batch, height, width, channel].
-      border: pixels removed on each side; the scale factor in super-resolution tables.
+      border: pixels cropped at each side; the scale factor in super-resolution tables.
     Returns:
       float[batch, height − 2·border, width − 2·border, channel].
     Raises:
@@ -57,3 +58,16 @@ def shave(images: Array, border: int) -> Array:
     if not 0 <= 2 * border < min(height, width):
         raise ValueError(f"a border of {border} pixels on images of {height}×{width}: it must leave at least one pixel")
     return images[:, border : height - border, border : width - border]
+
+
+METRICS = {
+    "mse": Metric(mse, "minimize"),
+    "psnr": Metric(psnr, "maximize", decimals=2),
+    "ssim": Metric(ssim, "maximize", decimals=4),
+}
+"""Every metric of an image by name. Add one here and it is in the tables of `jaxgen evaluate` and known to sweeps."""
+
+
+def table_metrics() -> dict[str, Metric]:
+    """Returns the metrics in tables of restored images."""
+    return {name: metric for name, metric in METRICS.items() if metric.decimals is not None}

@@ -1,4 +1,4 @@
-"""The Inception Score: how sure a classifier is of each image, and how many classes it finds in all."""
+"""The Inception Score: confidence of a classifier in each image, and diversity of the predicted classes."""
 
 from itertools import pairwise
 
@@ -10,24 +10,24 @@ from jax.scipy.special import xlogy
 from jaxgen.losses.per_example import promoted
 from jaxgen.metrics.features import Features, is_traced
 
-# How far from 1 a row of probabilities in half precision may add up to.
 TOLERANCE = 1e-2
+"""Largest error of the sum of a row of probabilities, which may be in half precision."""
 
 
 def inception_score(probabilities: Features, splits: int = 10) -> tuple[Array, Array]:
-    """Returns mean and standard deviation over splits of exp(mean KL(p(class | image) ‖ p(class))).
+    """Computes mean and standard deviation over splits of exp(mean KL(p(class | image) ‖ p(class))).
 
-    Splits are consecutive parts of nearly the same size: images that are sorted in any way are shuffled by the caller.
-    Its name is Inception Score only where the probabilities are those of `models.inception`.
+    Splits are consecutive images, in nearly equal numbers: shuffle sorted images first. It is the Inception Score only
+    with the probabilities of InceptionV3.
 
     Args:
-      probabilities: float[n, classes], each row adding up to 1.
-      splits: parts whose scores are averaged; 10 in published tables, of 50,000 images.
+      probabilities: float[n, classes]; each row sums to 1.
+      splits: number of splits; published tables use 10 of 50,000 images.
     Returns:
-      (float[], float[]), from 1 to the number of classes; the deviation is that of the splits (divided by their
-      number). NaN for probabilities that turn out not to be finite in a compiled program.
+      (float[], float[]); the mean is from 1 to the number of classes, the deviation is divided by the number of splits.
+      NaN for traced probabilities that are not finite.
     Raises:
-      ValueError: if the shape is another, there are fewer images than splits, or the rows are not probabilities.
+      ValueError: if the shape does not fit, there are fewer images than splits, or the rows are no probabilities.
     Reference: Salimans et al. 2016, section 4.
     """
     if np.ndim(probabilities) != 2:
@@ -44,18 +44,18 @@ def inception_score(probabilities: Features, splits: int = 10) -> tuple[Array, A
 
 
 def require_probabilities(rows: np.ndarray) -> None:
-    """Raises where rows are not probabilities; logits are the usual mistake."""
+    """Raises ValueError if rows are no probabilities, for example logits."""
     wrong = ~((rows >= 0).all(1) & (np.abs(rows.sum(1, dtype=np.float64) - 1) < TOLERANCE))
     if wrong.any():
         raise ValueError(
-            f"row {wrong.argmax()} is the first of {wrong.sum()} that are not probabilities, at least 0 and adding up "
-            "to 1: give the softmax of the logits"
+            f"row {wrong.argmax()} is the first of {wrong.sum()} that are not probabilities, at least 0 and with "
+            "sum 1: give the softmax of the logits"
         )
 
 
 def split_score(rows: Array) -> Array:
     """Returns the score of one split."""
     marginal = rows.mean(0)
-    # A class of probability 0 adds nothing, also where no image has it and its logarithm is infinite.
+    # 0 log 0 counts as 0, also for a class that no image has.
     logarithm = jnp.log(jnp.where(marginal > 0, marginal, 1))
     return jnp.exp((xlogy(rows, rows) - rows * logarithm).sum(1).mean())

@@ -1,4 +1,4 @@
-"""What is asked of class numbers before they are counted."""
+"""Checks of labels."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,14 +10,14 @@ Labels = Array | np.ndarray
 
 
 def require_labels(labels: Labels, classes: int | None, name: str = "labels") -> None:
-    """Raises where labels are not class numbers in [0, classes).
+    """Raises if labels are no integers in [0, classes).
 
     Args:
-      labels: int[n]; their values are checked where they are known.
-      classes: how many there are; None: any number is one.
-      name: what they are called in the message.
+      labels: int[n]; the values of traced labels are not checked.
+      classes: number of classes; None: any integer is a class.
+      name: in the message.
     Raises:
-      ValueError: if they are no integers, not in one row, none, or outside the classes.
+      ValueError: if they are no integers, not one-dimensional, empty, or outside the classes.
     """
     if np.ndim(labels) != 1 or not np.size(labels) or not jnp.issubdtype(jnp.result_type(labels), jnp.integer):
         raise ValueError(
@@ -28,8 +28,8 @@ def require_labels(labels: Labels, classes: int | None, name: str = "labels") ->
     values = np.asarray(labels)
     outside = (values < 0) | (values >= classes)
     if outside.any():
-        place = int(outside.argmax())
+        index = int(outside.argmax())
         raise ValueError(
-            f"{name}: {values[place]} at place {place} is outside the {classes} classes 0 to {classes - 1} "
-            f"({outside.sum()} of {len(values)} are): give their right number of classes"
+            f"{name}: {values[index]} at index {index} is outside the {classes} classes 0 to {classes - 1} "
+            f"({outside.sum()} of {len(values)} are): give the right number of classes"
         )

@@ -1,4 +1,4 @@
-"""The likelihood of images under a model of which only importance weights can be drawn."""
+"""The likelihood of images by importance sampling."""
 
 import math
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from jax.nn import logsumexp
 
 
 class Estimate(NamedTuple):
-    """What importance sampling tells of a batch.
+    """Estimates of importance sampling for a batch.
 
     Attributes:
       log_likelihood: float[batch], nats.
-      effective: float[batch], the number of equal weights that the estimate is as good as; near 1 one code decides it.
+      effective: float[batch], effective sample size; near 1, one code dominates the estimate.
       bound: float[batch], the mean log weight: the evidence lower bound, nats.
     """
 
@@ -25,46 +25,46 @@ class Estimate(NamedTuple):
 
 
 def importance_sampling(log_weights: Callable[[Array], Array], key: Array, count: int) -> Estimate:
-    """Returns log (1/K) Σₖ wₖ over K weights, drawn in chunks of which memory holds one at a time.
+    """Computes log (1/K) Σₖ wₖ over K weights, in chunks.
 
     Args:
       log_weights: key -> float[samples, batch], log p(x, zₖ) − log q(zₖ | x) with zₖ drawn from q, nats.
-      key: one key, from which each chunk has its own.
-      count: K; of the last chunk's weights those that are more are left out.
+      key: each chunk has its own, derived from it.
+      count: K; the surplus weights of the last chunk are ignored.
     Returns:
       Estimate of `count` weights.
     Raises:
-      ValueError: if there is no weight.
-    Reference: Burda, Grosse, Salakhutdinov 2016, equation 8 and section 5; Kong 1992, for the effective number.
+      ValueError: if K is less than 1.
+    Reference: Burda, Grosse, Salakhutdinov 2016, equation 8 and section 5; Kong 1992, for the effective sample size.
     """
     if count < 1:
         raise ValueError(f"{count} weights: give at least 1")
     samples, batch = jax.eval_shape(log_weights, key).shape
 
     def add(sums: tuple[Array, Array, Array], index: Array) -> tuple[tuple[Array, Array, Array], None]:
-        total, squares, plain = sums
+        total, squares, logs = sums
         drawn = log_weights(jax.random.fold_in(key, index))
         counted = (index * samples + jnp.arange(samples) < count)[:, None]
-        likely = jnp.where(counted, drawn, -jnp.inf)
-        total = jnp.logaddexp(total, logsumexp(likely, axis=0))
-        squares = jnp.logaddexp(squares, logsumexp(2 * likely, axis=0))
-        return (total, squares, plain + jnp.where(counted, drawn, 0).sum(0)), None
+        masked = jnp.where(counted, drawn, -jnp.inf)
+        total = jnp.logaddexp(total, logsumexp(masked, axis=0))
+        squares = jnp.logaddexp(squares, logsumexp(2 * masked, axis=0))
+        return (total, squares, logs + jnp.where(counted, drawn, 0).sum(0)), None
 
-    nothing = jnp.full(batch, -jnp.inf)
-    (total, squares, plain), _ = lax.scan(add, (nothing, nothing, jnp.zeros(batch)), jnp.arange(-(-count // samples)))
-    return Estimate(total - math.log(count), jnp.exp(2 * total - squares), plain / count)
+    empty = jnp.full(batch, -jnp.inf)
+    (total, squares, logs), _ = lax.scan(add, (empty, empty, jnp.zeros(batch)), jnp.arange(-(-count // samples)))
+    return Estimate(total - math.log(count), jnp.exp(2 * total - squares), logs / count)
 
 
-def bits_per_dimension(nll: Array, dimensions: int, density_levels: int = 0) -> Array:
-    """Returns how many bits a lossless code of the images takes for each of their numbers.
+def bits_per_dimension(nll: Array | float, dimensions: int, density_levels: int = 0) -> Array | float:
+    """Converts a negative log-likelihood to bits per dimension.
 
     Args:
       nll: −log p(x), nats, of any shape.
-      dimensions: numbers in an image: height · width · channels.
-      density_levels: of the images whose range [0, 1] a density was fitted to, after noise of one level was added; 0
-        where p is a probability of the levels themselves.
+      dimensions: height · width · channels of an image.
+      density_levels: number of grey levels, if p is a density on [0, 1] of images with uniform noise of one level
+        (dequantization); 0 if p is a probability of grey levels.
     Raises:
-      ValueError: if there is no dimension.
+      ValueError: if `dimensions` is less than 1.
     Reference: Theis, van den Oord, Bethge 2016, section 3.1.
     """
     if dimensions < 1:

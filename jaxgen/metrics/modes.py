@@ -1,4 +1,4 @@
-"""Which modes of the data a generator reaches, from the classes of its samples."""
+"""Mode coverage of a generator, from the classes of its samples."""
 
 import jax.numpy as jnp
 from jax import Array
@@ -9,22 +9,22 @@ from jaxgen.metrics.labels import Labels, require_labels
 
 
 def mode_coverage(labels: Labels, classes: int) -> tuple[Array, Array]:
-    """Returns how many classes the samples have, and how far their shares are from even ones.
+    """Counts the classes of the samples, and computes the divergence of their frequencies from uniform ones.
 
     Args:
       labels: int[n], the class of each generated sample.
-      classes: how many modes there are, all as likely in the data.
+      classes: number of modes, which are equally frequent in the data.
     Returns:
-      (int32[], float32[]): modes covered, and the reverse KL(generated ‖ even) in nats, from 0 to log(classes); NaN for
-      labels that turn out to be outside the classes in a compiled program.
+      (int32[], float32[]): number of modes, and the reverse KL(generated ‖ uniform) in nats, from 0 to log(classes);
+      NaN for traced labels that are outside the classes.
     Raises:
-      ValueError: if labels are no integers, none, or outside the classes where their values are known.
+      ValueError: if labels are no integers, empty, or outside the classes (unless traced).
     Reference: Lin et al. 2018 (PacGAN), after Srivastava et al. 2017 (VEEGAN).
     """
     require_labels(labels, classes)
     labels = jnp.asarray(labels)
     counts = jnp.bincount(labels, length=classes)
-    shares = promoted(counts) / len(labels)
-    divergence = xlogy(shares, shares * classes).sum()
-    known = ((labels >= 0) & (labels < classes)).all()
-    return (counts > 0).sum(), jnp.where(known, divergence, jnp.nan)
+    frequencies = promoted(counts) / len(labels)
+    divergence = xlogy(frequencies, frequencies * classes).sum()
+    valid = ((labels >= 0) & (labels < classes)).all()
+    return (counts > 0).sum(), jnp.where(valid, divergence, jnp.nan)

@@ -1,10 +1,11 @@
-"""Fidelity and diversity apart, by balls around samples that reach to their k-th neighbour.
+"""Fidelity and diversity of generated images as separate metrics, from balls that reach to the k-th nearest neighbour.
 
-Squared distances are |a|² + |b|² − 2ab of features whose common mean was taken off, in full precision: a large mean
-costs no digits. They are exact to about 1e-6 of the features' variance, in float32. A block of CHUNK samples against a
-whole set is held at once and no more: about 2 · 4 bytes · 1024 · n, 80 MiB for n = 10,000, beside the features.
+Squared distances are |a|² + |b|² − 2ab after the common mean of the features is subtracted, at full matmul precision,
+so that a large mean costs no digits. In float32 their error is about 1e-6 of the features' variance. Distances are
+computed for CHUNK samples against a whole set at a time: about 2 · 4 bytes · 1024 · n, 80 MiB for n = 10,000.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -17,42 +18,44 @@ from jaxgen.metrics.features import Features, nan_unless_finite, require_feature
 CHUNK = 1024
 
 
-def centred(real: Features, fake: Features) -> tuple[Array, Array]:
-    """Returns both sets less one mean, in at least float32; taken off before NumPy's float64 is shortened."""
+def center(real: Features, fake: Features) -> tuple[Array, Array]:
+    """Subtracts the mean of the real features from both sets, before float64 is cast to float32."""
     mean = real.mean(0)
     return promoted(real - mean), promoted(fake - mean)
 
 
 def squared_distances(rows: Array, samples: Array) -> Array:
-    """Returns float[rows, samples], at least 0."""
+    """Computes the squared distance of each row to each sample, float[rows, samples], at least 0."""
     products = jnp.matmul(rows, samples.T, precision="highest")
     return jnp.maximum((rows * rows).sum(1)[:, None] + (samples * samples).sum(1) - 2 * products, 0)
 
 
 def over_chunks(function, samples: Array, *more: Array):
-    """Returns the function's results for each chunk of samples, stacked: [chunks, ...].
+    """Applies a function to each chunk of samples and stacks the results: [chunks, ...].
 
     Args:
-      function: (rows float[CHUNK, d], is a sample bool[CHUNK], a part [CHUNK] of each of `more`) -> arrays.
-      samples: float[n, d]; the last chunk is filled up with rows that are no samples.
-      more: [n].
+      function: (rows float[CHUNK, d], valid bool[CHUNK], a chunk of each of `more`) -> arrays.
+      samples: float[n, d]; the last chunk is padded with rows that are not valid.
+      more: arrays [n] that are split as well.
     """
     count = -(-len(samples) // CHUNK)
-    cut = lambda x: jnp.pad(x, [(0, count * CHUNK - len(x)), *[(0, 0)] * (x.ndim - 1)]).reshape(
+    split = lambda x: jnp.pad(x, [(0, count * CHUNK - len(x)), *[(0, 0)] * (x.ndim - 1)]).reshape(
         count, CHUNK, *x.shape[1:]
     )
-    return lax.map(lambda parts: function(*parts), (cut(samples), cut(jnp.ones(len(samples), bool)), *map(cut, more)))
+    return lax.map(
+        lambda parts: function(*parts), (split(samples), split(jnp.ones(len(samples), bool)), *map(split, more))
+    )
 
 
 def smallest(distances: Array, rank: int) -> Array:
-    """Returns the rank-th smallest of each row, equal ones counted one by one: float[rows, n] -> float[rows].
+    """Returns the rank-th smallest value of each row, ties counted one by one: float[rows, n] -> float[rows].
 
-    Up to it the next larger value is looked for, so that nothing is sorted: XLA's top_k took 30 times as long on a CPU
-    (jax 0.10; as long on 0.12), and both metrics were made of little else.
+    It searches for the next larger value `rank` times instead of sorting: XLA's top_k takes 30 times longer on a CPU
+    (jax 0.10; equally long in 0.12), most of the time of both metrics.
     """
 
-    def larger(_, found: tuple[Array, Array]) -> tuple[Array, Array]:
-        value, count = found
+    def larger(_, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        value, count = carry
         following = jnp.where(distances > value[:, None], distances, jnp.inf).min(1)
         value = jnp.where(count < rank, following, value)
         return value, (distances <= value[:, None]).sum(1)
@@ -62,96 +65,102 @@ def smallest(distances: Array, rank: int) -> Array:
 
 
 def squared_radii(samples: Array, neighbours: int) -> Array:
-    """Returns each sample's squared distance to its k-th nearest other sample, float[n]."""
-    place = jnp.arange(len(samples))
+    """Computes each sample's squared distance to its k-th nearest other sample, float[n]."""
+    indices = jnp.arange(len(samples))
 
-    def nearest(rows: Array, _: Array, places: Array) -> Array:
-        distances = jnp.where(places[:, None] == place, jnp.inf, squared_distances(rows, samples))
+    def kth_distance(rows: Array, _: Array, row_indices: Array) -> Array:
+        distances = jnp.where(row_indices[:, None] == indices, jnp.inf, squared_distances(rows, samples))
         return smallest(distances, neighbours)
 
-    return over_chunks(nearest, samples, place).reshape(-1)[: len(samples)]
+    return over_chunks(kth_distance, samples, indices).reshape(-1)[: len(samples)]
 
 
-# Compiled here, as is the other: called with values, a loop over chunks would be compiled anew every time.
+# Compiled, because each call of an uncompiled loop over chunks compiles it again.
 @partial(jax.jit, static_argnames="neighbours")
-def shares_within(real: Array, fake: Array, neighbours: int) -> tuple[Array, Array]:
-    """Returns the share of fake samples in a real sample's ball, and of real samples in a fake sample's ball."""
+def compute_precision_recall(real: Array, fake: Array, neighbours: int) -> tuple[Array, Array]:
+    """Computes the fraction of fake samples in a ball of a real sample, and of real samples in one of a fake sample."""
     real_radii, fake_radii = squared_radii(real, neighbours), squared_radii(fake, neighbours)
 
     def within(rows: Array, valid: Array, radii: Array) -> tuple[Array, Array]:
         distances = jnp.where(valid[:, None], squared_distances(rows, real), jnp.inf)
         return (distances <= real_radii).any(1), (distances <= radii[:, None]).any(0)
 
-    precise, recalled = over_chunks(within, fake, fake_radii)
-    return precise.sum() / len(fake), recalled.any(0).mean()
+    fake_inside, real_inside = over_chunks(within, fake, fake_radii)
+    return fake_inside.sum() / len(fake), real_inside.any(0).mean()
 
 
 @partial(jax.jit, static_argnames="neighbours")
-def counts_within(real: Array, fake: Array, neighbours: int) -> tuple[Array, Array]:
-    """Returns density and coverage."""
+def compute_density_coverage(real: Array, fake: Array, neighbours: int) -> tuple[Array, Array]:
+    """Computes density and coverage."""
 
-    # Rows are the balls' centres, as where their radii were taken: a fake sample that is a real one then has distances
-    # with the same rounding, and does not cross an edge by it.
+    # Rows are the centers of the balls, as for their radii: the distances of a fake sample that equals a real one then
+    # have the same rounding, and do not cross the edge of a ball.
     def within(rows: Array, valid: Array, radii: Array) -> tuple[Array, Array]:
         inside = valid[:, None] & (squared_distances(rows, fake) < radii[:, None])
         return inside.mean(1), inside.any(1)
 
-    shares, covered = over_chunks(within, real, squared_radii(real, neighbours))
-    return shares.sum() / neighbours, covered.sum() / len(real)
+    fractions, covered = over_chunks(within, real, squared_radii(real, neighbours))
+    return fractions.sum() / neighbours, covered.sum() / len(real)
 
 
-def measured(measure, real: Features, fake: Features, neighbours: int) -> tuple[Array, Array]:
-    """Returns what a measure says of two sets, after the checks that both measures need."""
+def compare(
+    metrics: Callable[[Array, Array, int], tuple[Array, Array]], real: Features, fake: Features, neighbours: int
+) -> tuple[Array, Array]:
+    """Checks and centers two sets of features, and computes a pair of metrics."""
     if neighbours < 1:
         raise ValueError(f"the {neighbours}-th neighbour: give at least 1")
     require_features(real, fake, least=neighbours + 1)
-    real, fake = centred(real, fake)
-    first, second = measure(real, fake, neighbours)
-    return nan_unless_finite(first, real, fake), nan_unless_finite(second, real, fake)
+    centered_real, centered_fake = center(real, fake)
+    first, second = metrics(centered_real, centered_fake, neighbours)
+    return (
+        nan_unless_finite(first, centered_real, centered_fake),
+        nan_unless_finite(second, centered_real, centered_fake),
+    )
 
 
 def precision_recall(real: Features, fake: Features, neighbours: int = 3) -> tuple[Array, Array]:
-    """Returns the shares of fake samples that look real, and of real samples that could be generated.
+    """Computes improved precision (fidelity) and recall (diversity).
 
-    A sample belongs to a set where it lies in the ball of at least one of the set's samples, its edge included.
+    Precision is the fraction of fake samples in the ball of any real sample, recall that of real samples in the ball of
+    any fake sample. The edge belongs to a ball.
 
     Args:
       real: float[n, d], finite.
       fake: float[m, d], finite.
-      neighbours: which other sample of its set a ball reaches to.
+      neighbours: k; a ball reaches to the k-th nearest other sample of its set.
     Returns:
-      (precision float[], recall float[]), each in [0, 1]; NaN for features that turn out not to be finite in a compiled
-      program.
+      (precision float[], recall float[]), each in [0, 1]; NaN for traced features that are not finite.
     Raises:
       ValueError: if the shapes do not fit, a set has no more samples than neighbours, or features are not finite.
     Reference: Kynkäänniemi et al. 2019, equations 1 and 2.
     """
-    return measured(shares_within, real, fake, neighbours)
+    return compare(compute_precision_recall, real, fake, neighbours)
 
 
 def density_coverage(real: Features, fake: Features, neighbours: int = 5) -> tuple[Array, Array]:
-    """Returns in how many real samples' balls a fake sample lies, over k, and the share of balls with a fake sample.
+    """Computes density (fidelity) and coverage (diversity).
 
-    Only real samples have balls, so that outliers among the generated ones count for nothing. Their edge is left out,
-    as in the authors' program: a set against itself has density 1.
+    Density is the mean number of real samples' balls that contain a fake sample, divided by k. Coverage is the fraction
+    of real samples' balls that contain a fake sample. Only real samples have balls, so outliers among the fake samples
+    have no effect. The edge does not belong to a ball, as in the authors' program: a set has density 1 against itself.
 
     Args:
       real: float[n, d], finite.
       fake: float[m, d], finite.
-      neighbours: k, which other real sample a ball reaches to.
+      neighbours: k; a ball reaches to the k-th nearest other real sample.
     Returns:
-      (density float[], at least 0 and about 1 where the distributions agree; coverage float[] in [0, 1]); NaN for
-      features that turn out not to be finite in a compiled program.
+      (density float[], at least 0 and about 1 for equal distributions; coverage float[] in [0, 1]); NaN for traced
+      features that are not finite.
     Raises:
       ValueError: if the shapes do not fit, a set has no more samples than neighbours, or features are not finite.
     Reference: Naeem et al. 2020.
     """
-    return measured(counts_within, real, fake, neighbours)
+    return compare(compute_density_coverage, real, fake, neighbours)
 
 
 @jax.jit
 def nearest(samples: Array, others: Array) -> tuple[Array, Array]:
-    """Returns each sample's squared distance to the nearest of the others, float[n], and which that is, int32[n].
+    """Computes the squared distance of each sample to the nearest of the others, float[n], and its index, int32[n].
 
     Args:
       samples: float[n, d].
@@ -160,31 +169,31 @@ def nearest(samples: Array, others: Array) -> tuple[Array, Array]:
     mean = others.mean(0)
     samples, others = promoted(samples - mean), promoted(others - mean)
 
-    def look(rows: Array, _: Array) -> tuple[Array, Array]:
+    def nearest_in_chunk(rows: Array, _: Array) -> tuple[Array, Array]:
         distances = squared_distances(rows, others)
         return distances.min(1), distances.argmin(1).astype(jnp.int32)
 
-    return tuple(x.reshape(-1)[: len(samples)] for x in over_chunks(look, samples))
+    return tuple(x.reshape(-1)[: len(samples)] for x in over_chunks(nearest_in_chunk, samples))
 
 
-def nearer_share(samples: Features, training: Features, held_out: Features) -> Array:
-    """Returns the share of samples that lie nearer to a training sample than to any held-out one.
+def nearer_fraction(samples: Features, training: Features, held_out: Features) -> Array:
+    """Computes the fraction of samples that are nearer to a training sample than to any held-out sample.
 
-    All of them do where they are copies. Where they are no nearer to what was trained on than to what was not, it is
-    the share of the training samples in both sets together: the nearest of all is any of them.
+    It is 1 for copies of training samples. For samples of the same distribution it is the number of training samples
+    over that of both sets.
 
     Args:
       samples: float[n, d], finite, generated.
       training: float[m, d], finite.
-      held_out: float[k, d], finite, of the same distribution.
+      held_out: float[k, d], finite, of the distribution of the training samples.
     Returns:
       float[] in [0, 1]; equal distances count half.
     Raises:
       ValueError: if the shapes do not fit, a set is empty, or features are not finite.
-    Reference: Lopez-Paz and Oquab 2017, section 3.1, for a nearest neighbour as a test of two samples; Meehan,
-    Chaudhuri, Dasgupta 2020, for copies.
+    Reference: Lopez-Paz and Oquab 2017, section 3.1, for the two-sample test by nearest neighbours; Meehan, Chaudhuri,
+    Dasgupta 2020, for copies.
     """
     require_features(training, samples, least=1)
     require_features(held_out, samples, least=1)
-    trained, unseen = (nearest(jnp.asarray(samples), jnp.asarray(set_))[0] for set_ in (training, held_out))
-    return ((trained < unseen) + 0.5 * (trained == unseen)).mean()
+    to_training, to_held_out = (nearest(jnp.asarray(samples), jnp.asarray(x))[0] for x in (training, held_out))
+    return ((to_training < to_held_out) + 0.5 * (to_training == to_held_out)).mean()

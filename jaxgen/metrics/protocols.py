@@ -1,4 +1,4 @@
-"""How restored images are compared in published tables, by name: what is rounded, which channels count, what is cut."""
+"""Protocols of published restoration tables: rounding, color channels and borders before metrics are computed."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,21 +7,21 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.errors import unknown
-from jaxgen.metrics.image import psnr, shave, ssim, to_luma
+from jaxgen.metrics.image import shave, table_metrics, to_luma
 
 
 class Protocol(NamedTuple):
-    """One way to compare.
+    """A protocol.
 
     Attributes:
-      about: what is compared, in words.
-      channels: that images must have.
-      view: images at 256 grey levels -> what of them is compared.
+      description: what is compared.
+      channels: number of channels of the images.
+      transform: images rounded to 8 bits -> the values that are compared.
     """
 
-    about: str
+    description: str
     channels: int
-    view: Callable[[Array], Array]
+    transform: Callable[[Array], Array]
 
 
 PROTOCOLS = {
@@ -33,31 +33,31 @@ PROTOCOLS = {
         lambda images: shave(to_luma(images), 4),
     ),
 }
-"""Denoising tables are gray8 and rgb8, those of super-resolution by 4 are y601-shave4."""
+"""Protocols by name. Denoising tables use gray8 and rgb8, those of 4× super-resolution y601-shave4."""
 
 
 def rounded(images: Array) -> Array:
-    """Returns images as an 8-bit file would hold them, still in [0, 1]."""
+    """Rounds images to 8 bits; the result is in [0, 1]."""
     return jnp.round(jnp.clip(images, 0, 1) * 255) / 255
 
 
 def compare(name: str, reference: Array, image: Array) -> dict[str, Array]:
-    """Returns PSNR and SSIM of images by a protocol.
+    """Computes the metrics of restoration tables by a protocol.
 
     Args:
       name: of the protocol, one of `PROTOCOLS`.
       reference: float[batch, height, width, channel] in [0, 1].
-      image: float[batch, height, width, channel], cut to [0, 1] and rounded to 8 bits, as the reference is.
+      image: float[batch, height, width, channel]. Both are clipped to [0, 1] and rounded to 8 bits.
     Returns:
-      {"psnr": float[batch] in dB, "ssim": float[batch]}.
+      float[batch] of each metric in `table_metrics`, by name: psnr (dB), ssim.
     Raises:
       UsageError: if there is no protocol of that name.
-      ValueError: if the shapes differ, there are not as many channels as it compares, or the images are too small.
+      ValueError: if the shapes differ, the channels do not fit the protocol, or the images are too small for SSIM.
     """
     if name not in PROTOCOLS:
         raise unknown("protocol", name, PROTOCOLS)
     protocol = PROTOCOLS[name]
     if jnp.shape(reference)[-1] != protocol.channels:
-        raise ValueError(f"images of {jnp.shape(reference)[-1]} channels: protocol {name} takes {protocol.channels}")
-    views = [protocol.view(rounded(images)) for images in (reference, image)]
-    return {"psnr": psnr(*views), "ssim": ssim(*views)}
+        raise ValueError(f"images of {jnp.shape(reference)[-1]} channels: protocol {name} needs {protocol.channels}")
+    reference, image = (protocol.transform(rounded(images)) for images in (reference, image))
+    return {key: metric.function(reference, image) for key, metric in table_metrics().items()}

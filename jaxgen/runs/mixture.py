@@ -9,7 +9,7 @@ from jax import Array
 
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.features import dataset_batches
-from jaxgen.evaluation.report import load_trained
+from jaxgen.evaluation.report import load_training_images
 from jaxgen.runs.reopen import Opened
 from jaxgen.training import execute
 from jaxgen.training.state import PyTree
@@ -29,7 +29,7 @@ def training_codes(opened: Opened, count: int = IMAGES) -> np.ndarray:
     latent = opened.objective.latent
     if latent is None:
         raise UsageError("this run has no codes of images; only variational experiments have them")
-    dataset = load_trained(opened.config.data)
+    dataset = load_training_images(opened.config.data)
     encode, chance = execute.jit_on_first_device(latent.encode), np.random.default_rng(SEED)
 
     def seen(images: Array) -> np.ndarray:

@@ -38,7 +38,7 @@ def evaluate_run(
 
     Args:
       run: its folder.
-      extractor: see `extractors.choose`.
+      extractor: see `extractors.load_extractor`.
       count: generated images; fewer where the data has fewer for the floor, which is then said.
       reference: "test" or "train", the split to compare with.
       seed: of the latents.
@@ -57,8 +57,8 @@ def evaluate_run(
     if built.objective.generative is None:
         raise UsageError(f"{run}: {reopen.NOTHING_GENERATED}; a restorer is evaluated with --images FOLDER")
     # Before the checkpoint is read: that takes long, and what does not fit is known already.
-    network = extractors.choose(extractor, built.config.data.name, built.config.data.channels)
-    clean = tasks.batch_restorer(restore) if restore else None
+    network = extractors.load_extractor(extractor, built.config.data.name, built.config.data.channels)
+    clean = tasks.make_clean(restore) if restore else None
     opened = reopen.load_weights(built, options, say)
     latents = "the prior"
     if components:

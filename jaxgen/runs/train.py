@@ -19,7 +19,7 @@ from jaxgen.config.vae import GREY, takes_grey_for_binary
 from jaxgen.data.order import ORDER_VERSION
 from jaxgen.data.records import PICTURES
 from jaxgen.errors import UsageError
-from jaxgen.evaluation.memorisation import beside_nearest
+from jaxgen.evaluation.memorisation import rows_with_nearest
 from jaxgen.io import curves
 from jaxgen.runs.derived_data import derive
 from jaxgen.runs.disk.checkpoints import Checkpoints
@@ -138,7 +138,7 @@ def choose_evaluation(
     from jaxgen.evaluation import extractors, online
 
     measure, selection = online.make_online(
-        extractors.choose(config.evaluate_extractor, config.data.name, config.data.channels),
+        extractors.load_extractor(config.evaluate_extractor, config.data.name, config.data.channels),
         config.data,
         objective.generative.sample,
         objective.player,
@@ -153,7 +153,7 @@ def with_nearest(pictures: dict[str, Array], dataset: data.Dataset) -> dict[str,
     if "samples" not in pictures:
         return pictures
     samples = np.asarray(pictures["samples"])
-    rows = beside_nearest(samples.reshape(-1, *samples.shape[-3:]), dataset)
+    rows = rows_with_nearest(samples.reshape(-1, *samples.shape[-3:]), dataset)
     return pictures if rows is None else pictures | {"nearest": rows}
 
 

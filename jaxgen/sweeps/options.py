@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from jaxgen.errors import UsageError, unknown
-from jaxgen.metrics.direction import Direction
+from jaxgen.metrics.metric import Direction
 from jaxgen.sweeps.sampler import PRUNERS, SAMPLERS, Pruner, Sampler
 from jaxgen.training import execute
 

@@ -1,114 +1,92 @@
-"""Trials as the members of one program: numbers of the state differ between them, and nothing is compiled twice.
+"""A population: many runs as the members of one compiled program, which differ in their seeds and hyperparameters.
 
-All members take the same number of steps at a time. One that came to its end, was given up or went wrong makes room
-for the next trial, which begins at its own step 0 with the batches that it would see alone.
+All members advance by the same number of steps at a time. A member that has ended makes room for the next run, which
+starts at its own step 0 with the batches that it would see alone. Nothing is compiled again.
 
-A member is its run alone to 1e-9 in float64, and in float32 to 1e-5 after ten steps, batched or one after the other.
-Training may make more of float32's rounding: of a GAN with batch norm over 8 images, batched, states were 3e-5 apart
-after one step and 0.1 after ten.
+A member equals its solo run to 1e-9 in float64, and to 1e-5 after ten steps in float32, batched or one after the other.
+Unstable training amplifies rounding: of a GAN with batch normalization over 8 images, batched, the states differed by
+3e-5 after one step and by 0.1 after ten.
 """
 
-import contextlib
 import dataclasses
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from jaxgen.data import Feed
 from jaxgen.errors import UsageError
-from jaxgen.runs.disk.config_file import to_dict
-from jaxgen.runs.disk.run_folder import RunFolder
-from jaxgen.runs.experiment_copy import find_script
 from jaxgen.runs.init_from import init_from
-from jaxgen.runs.train import Build, Prepared, batch_shapes, describe_run
-from jaxgen.sweeps.trials import WAIT_SECONDS, Ledger, Trial
+from jaxgen.runs.train import Build, Prepared, batch_shapes
 from jaxgen.training import execute
 from jaxgen.training.state import TrainState
 
-MEMBERS = 8
-
-
-@dataclasses.dataclass
-class Member:
-    """A run in one place of the population.
-
-    Attributes:
-      trial: whose run it is.
-      seed: which of the trial's seeds, from 0.
-      folder: where its metrics go.
-      step: how many steps it took.
-      value: the metric then.
-    """
-
-    trial: Trial
-    seed: int
-    folder: RunFolder
-    step: int = 0
-    value: float = math.nan
-
 
 def choose_execution(step: Callable, state: TrainState, batch: Any) -> str:
-    """Returns how members are best run for a step on this machine.
+    """Returns how to run the members of a step on this machine, "vmap" or "map".
 
-    On a CPU a convolution whose kernels differ between members becomes a grouped one, 3.3 to 7 times as slow; one
-    member after the other takes 0.88 to 1.08 times as long as by itself in a loop, and 0.90 to 1.07 times written out,
-    which compiles ten times as long and holds two to three times the memory. Products of matrices are best batched
-    (0.85).
-    Measured by `scripts/bench --populations`, 16 members on two cores; on accelerators nothing is measured yet.
+    On a CPU, `vmap` turns a convolution whose kernels differ between members into a grouped one, which is 3.3 to 7
+    times slower. One member after the other takes 0.88 to 1.08 times the time of solo runs in a loop (`map`), and 0.90
+    to 1.07 times unrolled, which compiles ten times longer and takes two to three times the memory. Matrix products are
+    faster with `vmap` (0.85). Measured by `scripts/bench --populations` with 16 members on two cores; not on
+    accelerators.
     """
     if jax.default_backend() != "cpu":
         return "vmap"
     return "map" if "conv_general_dilated" in str(jax.make_jaxpr(step)(state, batch)) else "vmap"
 
 
-def feed_members(make: Callable[..., Feed]) -> Callable[..., Feed]:
-    """Returns what makes the same feed, and raises UsageError if it is streamed: it reads ahead for one step only."""
+def require_in_memory(make: Callable[..., Feed]) -> Callable[..., Feed]:
+    """Returns a feed factory that refuses streamed data: a stream reads ahead for one step only.
 
-    def in_memory(images: int) -> Feed:
+    Raises:
+      UsageError: from the factory, if the data are streamed.
+    """
+
+    def make_in_memory(images: int) -> Feed:
         feed = make(images)
         if feed.streamed:
-            raise UsageError("members at different steps need data in memory: raise data.memory, or lower data.share")
+            raise UsageError("a population needs its data in memory: raise --data.memory, or lower --data.share")
         return feed
 
-    return in_memory
+    return make_in_memory
 
 
 class Population:
-    """A fixed number of places for runs that advance together.
+    """A fixed number of slots, each with a run, that advance together.
 
     Attributes:
-      size: how many there are.
-      execution: how they are run.
-      seconds: spent in compiled programs, by "compiling" and "training".
+      size: number of slots.
+      execution: how members are run, one of `execute.MEMBER_EXECUTIONS`.
+      seconds: time spent in compiled programs, by "compiling" and "training".
     """
 
     def __init__(self, prepared: Prepared, build: Build, size: int, execution: str | None) -> None:
-        """Compiles nothing yet: each program is compiled where it is first called.
+        """Creates the programs. Each is compiled at its first call.
 
         Args:
-          prepared: what the sweep's experiment starts from.
-          build: the experiment's.
-          size: how many members there are.
+          prepared: the experiment's objective and data.
+          build: the experiment's function of that name.
+          size: number of slots.
           execution: one of `execute.MEMBER_EXECUTIONS`; None: the fastest.
         Raises:
-          UsageError: if its members cannot be fed.
+          UsageError: if the experiment ends by itself, or its data are not in memory.
         """
-        objective, first = prepared.objective, prepared.first
+        objective, batch = prepared.objective, prepared.first
         if objective.finished:
-            raise UsageError("this experiment ends by itself, each run at a step of its own: answer by processes")
+            raise UsageError("this experiment ends at a step of its own: set --executor processes")
         self.size, self.seconds = size, {"compiling": 0.0, "training": 0.0}
-        self.execution: str = execution or choose_execution(objective.step, prepared.template, batch_shapes(prepared))
-        self._prepared, self._called = prepared, set()
+        self.execution = execution or choose_execution(objective.step, prepared.template, batch_shapes(prepared))
+        self._prepared = prepared
+        self._compiled: set[str] = set()
         self._program = execute.compile_program(
             partial(build, prepared.config),
-            feed_members(prepared.dataset.feed),
+            require_in_memory(prepared.dataset.feed),
             prepared.config.batch_size,
             steps=prepared.config.steps_per_dispatch,
             execution="jit",
@@ -116,177 +94,70 @@ class Population:
             member_execution=self.execution,
         )
 
-        def begin(seed: Array, hyper: dict[str, Array]) -> TrainState:
-            return objective.init(jax.random.key(seed), first).replace(hyper=hyper)
+        def init(seed: Array, hyper: dict[str, Array]) -> TrainState:
+            return dataclasses.replace(objective.init(jax.random.key(seed), batch), hyper=hyper)
 
-        self._begin = execute.jit_on_first_device(begin)
+        self._init = execute.jit_on_first_device(init)
         self._put = execute.jit_on_first_device(execute.put_member, donate_argnums=0)
         self._take = execute.jit_on_first_device(execute.take_member)
-        self._sound = execute.jit_on_first_device(execute.finite_members)
+        self._finite = execute.jit_on_first_device(execute.finite_members)
         self._states: TrainState | None = None
 
-    def put(self, place: int, config: Any) -> None:
-        """Starts a run at a place, whatever was there."""
-        hyper = dataclasses.asdict(config.hyper)
+    def start(self, slot: int, config: Any) -> None:
+        """Starts a run in a slot, in place of the run that was there."""
         shapes = self._prepared.template.hyper
-        begun = self._call("begin", self._begin, jnp.uint32(config.seed), as_arrays(hyper, shapes))
+        hyper = hyper_arrays(dataclasses.asdict(config.hyper), shapes)
+        state = self._call("init", self._init, jnp.uint32(config.seed), hyper)
         if config.init_from:
-            begun = init_from(
-                begun,
-                self._prepared.objective.player,
-                config.init_from,
-                config.init_players,
-                lambda line: None,
-                trust=config.trust,
+            player = self._prepared.objective.player
+            state = init_from(
+                state, player, config.init_from, config.init_players, lambda line: None, trust=config.trust
             )
         if self._states is None:
-            everywhere = jax.tree.map(lambda x: jnp.stack([x] * self.size), begun)
-            self._states = self._program.place(everywhere)
-        self._states = self._call("put", self._put, self._states, place, begun)
+            self._states = self._program.place(jax.tree.map(lambda x: jnp.stack([x] * self.size), state))
+        self._states = self._call("put", self._put, self._states, slot, state)
 
-    def advance(self, steps: int, stopped: Callable[[], bool] = lambda: False) -> dict[str, Array] | None:
-        """Advances every member; returns the metrics of its last step, float[members], by name; None once stopped."""
+    def advance(self, steps: int, stopped: Callable[[], bool] = lambda: False) -> dict[str, np.ndarray] | None:
+        """Advances every member.
+
+        Args:
+          steps: number of training steps.
+          stopped: whether to stop, asked before each dispatch.
+        Returns:
+          The metrics of the last step by name, float[members]; None if it was stopped.
+        """
+        metrics = None
         for _ in range(steps // self._prepared.config.steps_per_dispatch):
             if stopped():
                 return None
-            self._states, metrics = self._call("advance", self._program.advance, self._states, 0)
+            self._states, metrics = self._call("advance", self._program.advance, self._states, 0, wait=False)
         begin = time.perf_counter()
-        last = {name: values[-1] for name, values in metrics.fetch().items()}
+        last = {name: values[-1] for name, values in metrics.fetch().items()} if metrics else {}
         self.seconds["training"] += time.perf_counter() - begin
         return last
 
-    def sound(self) -> Array:
-        """Returns bool[members]: whether everything in a member's state is finite."""
-        return jax.device_get(self._call("sound", self._sound, self._states))
+    def finite(self) -> np.ndarray:
+        """Returns bool[members]: whether a member's whole state is finite."""
+        return jax.device_get(self._call("finite", self._finite, self._states))
 
-    def measure(self, place: int) -> dict[str, float]:
-        """Returns the metrics of an evaluation of the run at a place."""
-        state = self._call("take", self._take, self._states, place)
-        metrics = self._call("measure", self._prepared.measure, state)
+    def evaluate(self, slot: int) -> dict[str, float]:
+        """Returns the evaluation metrics of the run in a slot."""
+        state = self._call("take", self._take, self._states, slot)
+        metrics = self._call("evaluate", self._prepared.measure, state)
         return {name: float(value) for name, value in metrics.items()}
 
-    def _call(self, name: str, function: Callable, *args: Any) -> Any:
+    def _call(self, name: str, function: Callable, *arguments: Any, wait: bool = True) -> Any:
+        """Calls a compiled function and adds to `seconds`; the first call of each name compiles it."""
         begin = time.perf_counter()
-        result = jax.block_until_ready(function(*args)) if name != "advance" else function(*args)
-        kind = "training" if name in self._called else "compiling"
-        self._called.add(name)
+        result = function(*arguments)
+        if wait:
+            jax.block_until_ready(result)
+        kind = "training" if name in self._compiled else "compiling"
+        self._compiled.add(name)
         self.seconds[kind] += time.perf_counter() - begin
         return result
 
 
-def as_arrays(hyper: Mapping[str, float], shapes: Mapping[str, Any]) -> dict[str, Array]:
-    """Returns numbers of a recipe as the arrays that a state holds."""
+def hyper_arrays(hyper: Mapping[str, float], shapes: Mapping[str, Any]) -> dict[str, Array]:
+    """Returns hyperparameters as the arrays of a state."""
     return {name: jnp.float32(hyper[name]).astype(leaf.dtype) for name, leaf in shapes.items()}
-
-
-class Answerer:
-    """Answers a ledger's trials by a population."""
-
-    def __init__(
-        self,
-        ledger: Ledger,
-        prepared: Prepared,
-        build: Build,
-        folder: Path,
-        *,
-        members: int,
-        execution: str | None,
-        say: Callable[[str], None],
-    ) -> None:
-        """Takes the sweep's trials, what they start from, the folder of their runs, and how many there are at once."""
-        self.ledger, self.prepared, self.folder, self.say = ledger, prepared, folder, say
-        self.seeds = ledger.plan.seeds
-        self.population = Population(prepared, build, max(1, members // self.seeds) * self.seeds, execution)
-        self.script = find_script(build)
-        self.config = describe_run(self.script, prepared.dataset, prepared.config)
-        self.places: list[Member | None] = [None] * self.population.size
-        self.waited = 0.0
-
-    def describe(self) -> str:
-        """Returns how trials are answered, in words."""
-        return f"a population of {self.population.size}, execution {self.population.execution}"
-
-    def seconds(self) -> dict[str, float]:
-        """Returns where the time went, by name; waiting is for trials that others have."""
-        return self.population.seconds | ({"waiting": self.waited} if self.waited else {})
-
-    def run(self, count: int, stopped: Callable[[], bool]) -> Iterator[Trial]:
-        """Yields every trial that this process answered, until all of a number of tickets are or it is stopped."""
-        while not stopped() and not self.ledger.is_complete(count):
-            self.ledger.fill(count)
-            self.take(count)
-            if any(self.places):
-                yield from self.advance(stopped)
-            else:
-                time.sleep(WAIT_SECONDS)
-                self.waited += WAIT_SECONDS
-
-    def take(self, count: int) -> None:
-        """Fills the places that are free with trials that wait, as many as there are."""
-        for first in range(0, len(self.places), self.seeds):
-            if self.places[first] is None and (trial := self.ledger.take(count)):
-                for seed in range(self.seeds):
-                    config = self.ledger.plan.space.configure(trial.values, seed=self.prepared.config.seed + seed)
-                    config = dataclasses.replace(config, data=self.prepared.config.data)
-                    self.population.put(first + seed, config)
-                    self.places[first + seed] = Member(trial, seed, self.open(trial, seed, config))
-
-    def open(self, trial: Trial, seed: int, config: Any) -> RunFolder:
-        """Returns the folder of a run, with nothing in its history."""
-        path = run_folder(self.folder, trial, seed)
-        own = {"config": to_dict(dataclasses.replace(config, run=str(path)))}
-        script = self.script.source
-        with RunFolder.open(path, self.config | own, script=script, tensorboard=False, say=self.say) as folder:
-            folder.truncate(0)
-        return folder
-
-    def advance(self, stopped: Callable[[], bool]) -> Iterator[Trial]:
-        """Advances all runs to where they are looked at next; yields the trials that this ended."""
-        every, steps = self.ledger.plan.every, self.prepared.config.steps
-        # Every run is looked at after whole rounds, so all that began have the same number of steps before the next.
-        metrics = self.population.advance(every, stopped)
-        if metrics is None:
-            return
-        sound = self.population.sound()
-        for place, member in enumerate(self.places):
-            if member:
-                member.step += every
-                self.look(place, member, {name: float(values[place]) for name, values in metrics.items()}, sound[place])
-        for first in range(0, len(self.places), self.seeds):
-            members = self.places[first : first + self.seeds]
-            if members[0] and self.judge(members, steps):
-                self.places[first : first + self.seeds] = [None] * self.seeds
-                yield members[0].trial
-
-    def look(self, place: int, member: Member, metrics: dict[str, float], sound: bool) -> None:
-        """Measures a run and notes it."""
-        known = metrics
-        if sound:
-            # Features of generated images may not be finite where the state still is.
-            with contextlib.suppress(UsageError):
-                known = metrics | self.population.measure(place)
-        member.folder.log(member.step, known)
-        member.value = known.get(self.ledger.plan.metric, math.nan) if sound else math.nan
-
-    def judge(self, members: list[Member], steps: int) -> bool:
-        """Tells the ledger of a trial that came to its end; returns whether it did."""
-        trial, values, step = members[0].trial, [member.value for member in members], members[0].step
-        if not all(map(math.isfinite, values)):
-            seed = next(m.seed for m in members if not math.isfinite(m.value))
-            self.ledger.fail(
-                trial, f"{self.ledger.plan.metric} or the state was not finite at step {step}, seed {seed}"
-            )
-            return True
-        if step == steps:
-            self.ledger.report(trial, step, values[0])
-            self.ledger.answer(trial, values, {"steps": step})
-            return True
-        if self.ledger.report(trial, step, values[0]):
-            self.ledger.answer(trial, values[:1], {"steps": step}, pruned=True)
-            return True
-        return False
-
-
-def run_folder(folder: Path, trial: Trial, seed: int) -> Path:
-    """Returns where a run of a trial lies in a sweep's folder."""
-    return folder / "trials" / f"{trial.ticket:05d}-{seed}"

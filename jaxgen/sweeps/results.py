@@ -1,4 +1,4 @@
-"""What a sweep has found: a table, two pictures, the best setting as a command, and TensorBoard's hparams."""
+"""The results of a sweep: a table, two plots, the best trial as a command, and TensorBoard's hparams."""
 
 import csv
 import fcntl
@@ -17,164 +17,169 @@ from optuna.trial import FrozenTrial, TrialState
 from jaxgen.errors import UsageError
 from jaxgen.io.text import write_atomically
 from jaxgen.runs.disk.trackers import without_torch
-from jaxgen.sweeps.trials import REASON, TICKET, Ledger, Plan, Trial, score
+from jaxgen.sweeps.definition import Definition
+from jaxgen.sweeps.trials import INDEX, REASON, STEPS, VALUES, Trial, TrialQueue
 
-FEW = 2
-"""Finished trials without which no picture tells anything."""
-
-
-def ranked(trials: Sequence[FrozenTrial], plan: Plan) -> list[FrozenTrial]:
-    """Returns the trials that came to their end, the best first, and then the others by ticket."""
-    ended = [trial for trial in trials if trial.state == TrialState.COMPLETE]
-    ended.sort(
-        key=lambda trial: (-score(trial) if plan.direction == "maximize" else score(trial), trial.user_attrs[TICKET])
-    )
-    return ended + [trial for trial in trials if trial.state != TrialState.COMPLETE]
+MIN_PLOTTED_TRIALS = 2
+"""Fewest complete trials that are plotted."""
 
 
-def outcome(trial: FrozenTrial) -> str:
-    """Returns the metric of a trial in words: mean ± standard deviation over its seeds, or why there is none."""
-    values = trial.user_attrs.get("values", [])
+def score(trial: FrozenTrial) -> float:
+    """Returns the value of a complete trial, NaN for another."""
+    return trial.value if trial.state == TrialState.COMPLETE and trial.value is not None else math.nan
+
+
+def ranked(trials: Sequence[FrozenTrial], definition: Definition) -> list[FrozenTrial]:
+    """Returns the complete trials, the best first, and then the others by index."""
+    sign = -1 if definition.direction == "maximize" else 1
+    complete = [trial for trial in trials if trial.state == TrialState.COMPLETE]
+    complete.sort(key=lambda trial: (sign * score(trial), trial.user_attrs[INDEX]))
+    return complete + [trial for trial in trials if trial.state != TrialState.COMPLETE]
+
+
+def describe_result(trial: FrozenTrial) -> str:
+    """Returns the metric of a trial as mean ± standard deviation over its seeds, or why there is none."""
+    values = trial.user_attrs.get(VALUES, [])
     if trial.state == TrialState.FAIL:
-        return f"failed: {trial.user_attrs.get(REASON, 'no reason known')}"
+        return f"failed: {trial.user_attrs.get(REASON, 'unknown reason')}"
     if trial.state == TrialState.PRUNED:
-        return f"given up at step {trial.user_attrs['steps']}: {values[0]:.6g}"
-    spread = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.6g}{spread}"
+        return f"pruned at step {trial.user_attrs[STEPS]}: {values[0]:.6g}"
+    deviation = f" ± {statistics.stdev(values):.2g}" if len(values) > 1 else ""
+    return f"{statistics.fmean(values):.6g}{deviation}"
 
 
-def settings(trial: FrozenTrial, plan: Plan) -> list[str]:
-    """Returns the value of every searched option of a trial, short numbers for a person."""
-    values = [trial.params.get(field.option, "") for field in plan.space.fields]
+def format_values(trial: FrozenTrial, definition: Definition) -> list[str]:
+    """Returns the value of every searched option, rounded to four digits."""
+    values = [trial.params.get(field.option, "") for field in definition.space.fields]
     return [f"{value:.4g}" if isinstance(value, float) else str(value) for value in values]
 
 
-def table(trials: Sequence[FrozenTrial], plan: Plan) -> str:
-    """Returns all settings as a Markdown table, the best first."""
-    names = [field.option for field in plan.space.fields]
-    seeds = f", mean ± sd of {plan.seeds} seeds" if plan.seeds > 1 else ""
-    lines = [
-        f"| trial | {plan.metric}{seeds} | {' | '.join(names)} |",
-        "|" + "--|" * (2 + len(names)),
+def to_markdown(trials: Sequence[FrozenTrial], definition: Definition) -> str:
+    """Returns the trials as a Markdown table, the best first."""
+    names = [field.option for field in definition.space.fields]
+    seeds = f", mean ± sd of {definition.seeds} seeds" if definition.seeds > 1 else ""
+    rows = [
+        ["trial", f"{definition.metric}{seeds}", *names],
+        ["--"] * (2 + len(names)),
         *(
-            f"| {trial.user_attrs[TICKET]} | {outcome(trial)} | {' | '.join(settings(trial, plan))} |"
-            for trial in ranked(trials, plan)
+            [str(trial.user_attrs[INDEX]), describe_result(trial), *format_values(trial, definition)]
+            for trial in ranked(trials, definition)
         ),
     ]
-    return "\n".join(lines) + "\n"
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def as_csv(trials: Sequence[FrozenTrial], plan: Plan) -> str:
-    """Returns all settings with every digit, a line each: trial, state, steps, the metric of each seed, the options."""
+def to_csv(trials: Sequence[FrozenTrial], definition: Definition) -> str:
+    """Returns the trials as CSV at full precision: index, state, steps, the metric of each seed, the options."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    names = [field.option for field in plan.space.fields]
-    writer.writerow(["trial", "state", "steps", *(f"{plan.metric} seed {i}" for i in range(plan.seeds)), *names])
-    for trial in ranked(trials, plan):
-        values = trial.user_attrs.get("values", [])
-        writer.writerow(
-            [
-                *(trial.user_attrs[TICKET], trial.state.name.lower(), trial.user_attrs.get("steps", "")),
-                *values,
-                *[""] * (plan.seeds - len(values)),
-                *(trial.params.get(name, "") for name in names),
-            ]
-        )
+    names = [field.option for field in definition.space.fields]
+    seeds = [f"{definition.metric} seed {i}" for i in range(definition.seeds)]
+    writer.writerow(["trial", "state", "steps", *seeds, *names])
+    for trial in ranked(trials, definition):
+        values = trial.user_attrs.get(VALUES, [])
+        head = [trial.user_attrs[INDEX], trial.state.name.lower(), trial.user_attrs.get(STEPS, "")]
+        padding = [""] * (definition.seeds - len(values))
+        writer.writerow([*head, *values, *padding, *(trial.params.get(name, "") for name in names)])
     return text.getvalue()
 
 
-def command(trial: FrozenTrial, plan: Plan, script: str, words: Sequence[str]) -> str:
-    """Returns the command that trains a trial's setting."""
-    return shlex.join(["jaxgen", "train", script, *words, *plan.space.flags(trial.params)])
+def train_command(trial: FrozenTrial, definition: Definition, script: str, arguments: Sequence[str]) -> str:
+    """Returns the command that trains with a trial's values."""
+    return shlex.join(["jaxgen", "train", script, *arguments, *definition.space.arguments(trial.params)])
 
 
-def tell(trial: Trial, ledger: Ledger, count: int) -> str:
-    """Returns a line on a trial that ended, beside the best one so far."""
-    plan, finished = ledger.plan, ranked(ledger.finished(), ledger.plan)
-    own = next((found for found in finished if found.user_attrs[TICKET] == trial.ticket), None)
+def describe_progress(trial: Trial, queue: TrialQueue, count: int) -> str:
+    """Returns a line on a trial that has ended, and on the best one so far."""
+    definition = queue.definition
+    finished = ranked(queue.finished(), definition)
+    progress = f"{len(finished)}/{count}: trial {trial.index}"
+    own = next((other for other in finished if other.user_attrs[INDEX] == trial.index), None)
     if own is None:
-        return f"{len(finished)}/{count}: trial {trial.ticket} is not answered, and is tried again"
-    options = [field.option for field in plan.space.fields]
-    given = ", ".join(map(" ".join, zip(options, settings(own, plan), strict=True)))
-    line = f"{len(finished)}/{count}: trial {trial.ticket}, {given}: {plan.metric} {outcome(own)}"
+        return f"{progress} was interrupted, and is run again"
+    options = [field.option for field in definition.space.fields]
+    values = ", ".join(map(" ".join, zip(options, format_values(own, definition), strict=True)))
+    line = f"{progress}, {values}: {definition.metric} {describe_result(own)}"
     best = finished[0]
-    return line if math.isnan(score(best)) else f"{line}; best {outcome(best)} of trial {best.user_attrs[TICKET]}"
+    if math.isnan(score(best)):
+        return line
+    return f"{line}; best {describe_result(best)} of trial {best.user_attrs[INDEX]}"
 
 
-def write(folder: Path, ledger: Ledger, script: str, words: Sequence[str], say: Callable[[str], None]) -> None:
+def write(folder: Path, queue: TrialQueue, script: str, arguments: Sequence[str], say: Callable[[str], None]) -> None:
     """Writes results.md, results.csv, parallel.png, importance.png and tensorboard/ into a sweep's folder.
 
     Args:
       folder: of the sweep.
-      ledger: its trials.
-      script: the experiment, as it was given.
-      words: the experiment's options.
-      say: takes a line where a picture cannot be drawn.
+      queue: its trials.
+      script: name or path of the experiment.
+      arguments: the experiment's options.
+      say: prints a line if a plot cannot be drawn.
     Raises:
-      UsageError: if they cannot be written.
+      UsageError: if the files cannot be written.
     """
-    plan, trials = ledger.plan, ledger.finished()
-    ended = [trial for trial in ranked(trials, plan) if trial.state == TrialState.COMPLETE]
-    best = f"\nThe best setting:\n\n    {command(ended[0], plan, script, words)}\n" if ended else ""
+    definition, trials = queue.definition, queue.finished()
+    complete = [trial for trial in ranked(trials, definition) if trial.state == TrialState.COMPLETE]
+    best = f"\nBest trial:\n\n    {train_command(complete[0], definition, script, arguments)}\n" if complete else ""
     try:
-        # All that share a sweep end together, and may share its folder.
+        # All workers of a sweep end at the same time, and may share its folder.
         with (folder / ".results.lock").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            write_atomically(folder / "results.md", table(trials, plan) + best)
-            write_atomically(folder / "results.csv", as_csv(trials, plan))
-            if len(ended) < FEW:
-                say(f"no pictures: {len(ended)} of {len(trials)} trials came to their end, and they need {FEW}")
+            write_atomically(folder / "results.md", to_markdown(trials, definition) + best)
+            write_atomically(folder / "results.csv", to_csv(trials, definition))
+            if len(complete) < MIN_PLOTTED_TRIALS:
+                say(f"no plots: {len(complete)} trials are complete, and {MIN_PLOTTED_TRIALS} are needed")
             else:
-                draw(folder, ledger, say)
-            write_hparams(folder / "tensorboard", ended, plan)
+                draw_plots(folder, queue, say)
+            write_hparams(folder / "tensorboard", complete, definition)
     except OSError as error:
-        raise UsageError(f"cannot write in {folder} ({error}): free the disk or give another --dir") from error
+        raise UsageError(f"cannot write in {folder} ({error}): free the disk, or set another --dir") from error
 
 
-def draw(folder: Path, ledger: Ledger, say: Callable[[str], None]) -> None:
-    """Draws which settings led to which metric, and which of the options mattered."""
+def draw_plots(folder: Path, queue: TrialQueue, say: Callable[[str], None]) -> None:
+    """Writes parallel coordinates as parallel.png and the importance of each option as importance.png."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot
-    from optuna.visualization import matplotlib as pictures
+    from optuna.visualization import matplotlib as visualization
 
-    options = [field.option for field in ledger.plan.space.fields]
-    made = {
-        "parallel.png": lambda: pictures.plot_parallel_coordinate(
-            ledger.study, params=options, target_name=ledger.plan.metric
-        ),
-        "importance.png": lambda: pictures.plot_param_importances(ledger.study, target_name=ledger.plan.metric),
+    options, metric = [field.option for field in queue.definition.space.fields], queue.definition.metric
+    plots = {
+        "parallel.png": lambda: visualization.plot_parallel_coordinate(queue.study, params=options, target_name=metric),
+        "importance.png": lambda: visualization.plot_param_importances(queue.study, target_name=metric),
     }
-    for name, make in made.items():
+    for name, plot in plots.items():
         try:
-            figure = make().figure
+            plot()
         except (RuntimeError, ValueError) as error:
-            # Optuna tells so where all trials have the same settings, or the same value.
+            # Optuna raises where all trials have the same values, or the same metric.
             say(f"no {name}: {error}")
             continue
+        figure = pyplot.gcf()
         figure.set_size_inches(6 + 2 * len(options), 5)
         figure.savefig(folder / name, dpi=110, bbox_inches="tight")
         pyplot.close(figure)
 
 
-def write_hparams(folder: Path, trials: Sequence[FrozenTrial], plan: Plan) -> None:
-    """Writes every trial's options and metric for TensorBoard's hparams page, once."""
+def write_hparams(folder: Path, trials: Sequence[FrozenTrial], definition: Definition) -> None:
+    """Writes the options and the metric of each trial for TensorBoard's hparams page, unless they are there already."""
     with without_torch():
         from tensorboardX.event_file_writer import EventsWriter
-        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto.event_pb2 import Event  # pyright: ignore[reportAttributeAccessIssue] -- generated by protobuf
         from tensorboardX.summary import hparams, scalar
 
+    metric = definition.metric
     for trial in trials:
-        own = folder / f"{trial.user_attrs[TICKET]:05d}"
-        if own.exists() or not math.isfinite(score(trial)):
+        path = folder / f"{trial.user_attrs[INDEX]:05d}"
+        if path.exists() or not math.isfinite(score(trial)):
             continue
-        # Written aside: one that was killed must not leave a folder that looks whole.
-        unfinished = folder / f".{own.name}.unfinished"
+        # Renamed when complete, so that an interrupted write leaves no folder that looks complete.
+        unfinished = folder / f".{path.name}.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         writer = EventsWriter(str(unfinished / "events"), filename_suffix=f".{os.getpid()}")
-        for summary in (*hparams(dict(trial.params), {plan.metric: score(trial)}), scalar(plan.metric, score(trial))):
-            writer.write_event(Event(step=trial.user_attrs["steps"], wall_time=time.time(), summary=summary))
+        for summary in (*hparams(dict(trial.params), {metric: score(trial)}), scalar(metric, score(trial))):
+            writer.write_event(Event(step=trial.user_attrs[STEPS], wall_time=time.time(), summary=summary))
         writer.close()
-        unfinished.rename(own)
+        unfinished.rename(path)

@@ -1,11 +1,11 @@
 """The samplers that propose the settings of a trial, and the pruners that stop trials early."""
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import optuna
 
-from jaxgen.sweeps.space import Field, Value
+from jaxgen.sweeps.space import Field
 
 Sampler = Literal["tpe", "random", "grid"]
 Pruner = Literal["none", "asha", "hyperband"]
@@ -47,7 +47,7 @@ def make_pruner(name: str, interval: int, steps: int) -> optuna.pruners.BasePrun
     return optuna.pruners.NopPruner()
 
 
-def suggest(trial: optuna.trial.Trial, field: Field) -> Value:
+def suggest(trial: optuna.trial.Trial, field: Field) -> Any:
     """Returns the value that the sampler suggests for a field."""
     if field.kind == "choice":
         return trial.suggest_categorical(field.option, field.choices)

@@ -1,89 +1,98 @@
-"""The database that holds a sweep's trials, reached or told in a line why not."""
+"""The database of a sweep's trials."""
 
 import contextlib
 import re
 import threading
 import time
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import optuna
 import sqlalchemy
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from jaxgen.errors import UsageError
 
-REACH_SECONDS = 5
-"""Longest wait for a connection: with Python's and JAX's own start, a command tells within ten seconds."""
+CONNECT_SECONDS = 5
+"""Longest wait for a connection, so that the command reports a failure within ten seconds."""
 TABLE_SECONDS = 30
-"""Longest wait for the tables of a database that was reached, which others may be making too."""
+"""Longest wait for the tables of a database, which other workers may create at the same time."""
 RETRY_SECONDS = 1.0
 TABLE_ATTEMPTS = 3
 
 
 def open_storage(url: str, heartbeat: int) -> Any:
-    """Returns Optuna's storage at a database's address.
+    """Returns Optuna's storage in a database.
 
     Args:
-      url: as SQLAlchemy takes it, as in sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE.
-      heartbeat: seconds between two signs of life of a running trial.
+      url: as in sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE (SQLAlchemy's syntax).
+      heartbeat: seconds between two heartbeats of a running trial.
     Raises:
-      UsageError: if it cannot be reached within `REACH_SECONDS`, or is of no kind that is known.
+      UsageError: if the URL is not valid, or the database is not available within `CONNECT_SECONDS`.
     """
-    kind, separator, _ = url.partition("://")
+    scheme, separator, _ = url.partition("://")
     if not separator:
-        raise UsageError(f"storage {url!r} is no address: write postgresql://USER:PASSWORD@HOST/DATABASE")
-    if kind == "postgres":
-        raise UsageError(f"storage {hide_password(url)} is of no kind that is known: write postgresql:// instead")
-    # Which driver that name means has changed between versions of SQLAlchemy.
-    address = url.replace("postgresql://", "postgresql+psycopg://", 1)
-    reached: list[Any] = []
+        raise UsageError(f"--storage {url!r} is not a URL: write postgresql://USER:PASSWORD@HOST/DATABASE")
+    if scheme == "postgres":
+        raise UsageError(f"--storage {hide_password(url)}: write postgresql:// in place of postgres://")
+    result = connect(url, heartbeat)
+    if isinstance(result, Exception):
+        cause = (str(result).strip() or repr(result)).splitlines()[0]
+        raise UsageError(
+            f"--storage {hide_password(url)} is not available: {hide_password(cause)}; check that the database runs "
+            "and that this machine can reach it, or give another --storage, as in postgresql://USER:PASSWORD@HOST/DATABASE"
+        ) from result
+    return optuna.storages.get_storage(result)
+
+
+def connect(url: str, heartbeat: int) -> Any:
+    """Returns Optuna's storage at a URL, or the exception that prevents it, after at most the seconds above."""
+    # The default driver of postgresql:// depends on the version of SQLAlchemy.
+    url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    results: list[Any] = []
     connected = threading.Event()
 
-    def make() -> Any:
-        # A connection that broke while a trial trained is made again.
-        return optuna.storages.RDBStorage(
-            address, engine_kwargs={"pool_pre_ping": True}, heartbeat_interval=heartbeat, grace_period=2 * heartbeat
-        )
-
-    def reach() -> None:
-        # Each driver has errors of its own, and all of them mean this.
+    def work() -> None:
+        # Each driver has its own exceptions.
         try:
-            engine = sqlalchemy.create_engine(address)
+            engine = sqlalchemy.create_engine(url)
             with engine.connect():
                 connected.set()
             engine.dispose()
-            reached.append(first_of(make))
+            results.append(create_tables(url, heartbeat))
         except Exception as error:
-            reached.append(error)
+            results.append(error)
         finally:
             connected.set()
 
-    # Drivers wait for each address of a host in turn, and some without an end.
-    thread = threading.Thread(target=reach, daemon=True)
+    # A thread, because some drivers wait without a limit.
+    thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    seconds = REACH_SECONDS
+    seconds = CONNECT_SECONDS
     if connected.wait(seconds):
         seconds = TABLE_SECONDS
         thread.join(seconds)
-    found = reached[0] if reached else TimeoutError(f"no answer within {seconds} s")
-    if isinstance(found, Exception):
-        told = (str(found).strip() or repr(found)).splitlines()[0]
-        raise UsageError(
-            f"storage {hide_password(url)} cannot be used: {hide_password(told)}; see that the database runs and can "
-            "be reached from here, or give another --storage, as in postgresql://USER:PASSWORD@HOST/DATABASE"
-        ) from found
-    return optuna.storages.get_storage(found)
+    return results[0] if results else TimeoutError(f"no answer within {seconds} s")
 
 
-def first_of(make: Callable[[], Any]) -> Any:
-    """Returns what is made; tries again where others make the tables of an empty database at the same moment."""
+def create_tables(url: str, heartbeat: int) -> optuna.storages.RDBStorage:
+    """Returns the storage of a database, and creates its tables unless they exist."""
+    create = partial(
+        optuna.storages.RDBStorage,
+        url,
+        # Renews a connection that broke while a trial trained.
+        engine_kwargs={"pool_pre_ping": True},
+        heartbeat_interval=heartbeat,
+        grace_period=2 * heartbeat,
+    )
     for _ in range(TABLE_ATTEMPTS):
-        with contextlib.suppress(sqlalchemy.exc.IntegrityError, sqlalchemy.exc.ProgrammingError):
-            return make()
+        # Fails if another worker creates the tables of an empty database at the same time.
+        with contextlib.suppress(IntegrityError, ProgrammingError):
+            return create()
         time.sleep(RETRY_SECONDS)
-    return make()
+    return create()
 
 
 def hide_password(text: str) -> str:
-    """Returns a text without the passwords of the addresses in it."""
+    """Returns a text without the passwords of the URLs in it."""
     return re.sub(r"password=[^&\s]*", "password=…", re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1@", text))

@@ -1,19 +1,17 @@
-"""The trials of a sweep: Optuna keeps them in a database, from where any number of processes take and return them.
+"""The queue of a sweep's trials, in an Optuna storage that any number of workers share.
 
-A sweep of N trials is N tickets. Each is a trial that waits, put there by whoever comes first; taking one is a single
-change of its state in the database, which only one process can make. A process that dies leaves a trial that runs; the
-next one finds it, by its heartbeat or because nobody else may hold the folder, and puts its ticket back with the same
-values. So no trial is lost and none is counted twice, whoever dies when.
+A sweep of N trials has the indices 0 to N − 1. Workers enqueue an Optuna trial for each index. A worker claims a trial
+by changing its state from WAITING to RUNNING, which the database grants to one worker only. A worker that dies leaves a
+RUNNING trial. Another worker notices the missing heartbeat (or has the sweep's folder to itself), marks that trial as
+failed, and enqueues a new one with the same index and values. So no index is lost, and none is counted twice.
 
-What a sampler suggests for a ticket depends on the sweep's seed, the ticket and the trials finished before: a random
-search or a grid tries the same settings however many processes work and however often they were killed.
+The values of a trial depend on the sampler's seed, the index and the trials completed before. A random search and a
+grid therefore try the same values with any number of workers, and after any number of restarts.
 """
 
 import contextlib
-import math
 import os
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,334 +19,284 @@ from typing import Any
 
 import numpy as np
 import optuna
-import sqlalchemy
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from jaxgen.errors import UsageError
-from jaxgen.metrics.direction import Direction
-from jaxgen.runs.disk.config_file import flatten
+from jaxgen.sweeps.definition import Definition
+from jaxgen.sweeps.heartbeat import Heartbeat
 from jaxgen.sweeps.sampler import make_pruner, make_sampler, suggest
-from jaxgen.sweeps.space import Space, Value
+from jaxgen.sweeps.space import Value
 from jaxgen.sweeps.storage import hide_password
 
-TICKET, WORKER, REASON, DEFINITION, SCRIPT = "ticket", "worker", "reason", "definition", "script"
-SPARE = "another process had put the same ticket"
-RETURNED = "its process was stopped and gave it back"
-GONE = "its process died {} times"
-WAIT_SECONDS = 1.0
-"""How long a process without a trial waits before it looks for one again."""
-MOST_DEATHS = 3
-"""Times that a trial may take its process with it before it is not tried again."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a sweep is, which two parts of it must agree on.
-
-    Attributes:
-      experiment: name of the experiment.
-      space: what is searched.
-      metric: name of the metric that is judged.
-      direction: whether the metric is minimized or maximized.
-      seeds: runs of each setting, whose mean is judged.
-      sampler: one of `SAMPLERS`.
-      pruner: one of `PRUNERS`.
-      seed: of the sampler.
-      every: steps between two values that the pruner sees.
-      settings: the experiment's configuration and what tells its data from others, as plain values, without what
-        changes no result.
-      script: sha256 of the experiment's script, which may change, not without a word.
-    """
-
-    experiment: str
-    space: Space
-    metric: str
-    direction: Direction
-    seeds: int
-    sampler: str
-    pruner: str
-    seed: int
-    every: int
-    settings: Mapping[str, Any]
-    script: str
-
-    def describe(self) -> dict[str, Any]:
-        """Returns the plan as plain values by dotted name."""
-        own = ("experiment", "metric", "direction", "seeds", "sampler", "pruner", "seed", "every")
-        return (
-            {name: getattr(self, name) for name in own}
-            | flatten({"search": self.space.describe()})
-            | flatten(self.settings)
-        )
+INDEX, WORKER, REASON, STEPS, VALUES = "index", "worker", "reason", "steps", "values"
+"""User attributes of an Optuna trial."""
+DEFINITION, SCRIPT = "definition", "script"
+"""User attributes of an Optuna study."""
+DUPLICATE = "another worker enqueued the same index"
+REQUEUED = "its worker was stopped and put it back into the queue"
+CRASHED = "its process died {} times"
+MAX_CRASHES = 3
+"""A trial whose process died this many times is not run again."""
 
 
 @dataclass
 class Trial:
-    """A setting that this process tries.
+    """A trial that this worker runs.
 
     Attributes:
-      ticket: its number in the sweep, from 0.
-      values: of what is searched, by option.
-      handle: Optuna's own trial.
+      index: index in the sweep, from 0.
+      values: value of each searched option.
+      optuna_trial: Optuna's trial.
     """
 
-    ticket: int
+    index: int
     values: dict[str, Value]
-    handle: Any = field(repr=False)
+    optuna_trial: optuna.trial.Trial = field(repr=False)
+
+    @property
+    def id(self) -> int:
+        """Optuna's number of the trial in the storage."""
+        return self.optuna_trial._trial_id
 
 
-class Ledger:
-    """The trials of one sweep, as one process sees them.
+class TrialQueue:
+    """The trials of a sweep as one worker sees them; a context that puts unfinished trials back into the queue.
 
     Attributes:
-      plan: what the sweep is.
+      definition: of the sweep.
       study: Optuna's study.
-      seconds: that Optuna took so far.
+      seconds: time spent in Optuna.
     """
 
     def __init__(
-        self, plan: Plan, storage: Any, name: str, *, alone: bool, heartbeat: int, say: Callable[[str], None]
+        self,
+        definition: Definition,
+        storage: Any,
+        name: str,
+        *,
+        exclusive: bool,
+        heartbeat: int,
+        say: Callable[[str], None],
     ) -> None:
-        """Opens a study, or makes it.
+        """Opens the study, or creates it.
 
         Args:
-          plan: what the sweep is.
+          definition: of the sweep.
           storage: from `open_storage`.
-          name: the study's.
-          alone: whether nobody else can work on it: what runs was left by a process that died.
-          heartbeat: seconds between two signs of life.
-          say: takes a warning, a line.
+          name: of the study.
+          exclusive: whether no other worker can use the storage, so that all running trials belong to dead workers.
+          heartbeat: seconds between two heartbeats.
+          say: prints a warning.
         Raises:
-          UsageError: if a study of that name is another sweep's.
+          UsageError: if the study of that name has another definition.
         """
-        self.plan, self.seconds, self._storage, self._heartbeat = plan, 0.0, storage, heartbeat
-        self._held: set[int] = set()
-        self._lock = threading.Lock()
-        self._ended = threading.Event()
+        self.definition, self.seconds, self._storage = definition, 0.0, storage
         with self._optuna():
             self.study = optuna.create_study(
                 storage=storage,
                 study_name=name,
-                direction=plan.direction,
-                pruner=make_pruner(plan.pruner, plan.every, plan.space.config.steps),
+                direction=definition.direction,
+                pruner=make_pruner(definition.pruner, definition.interval, definition.space.config.steps),
                 load_if_exists=True,
             )
-            self._agree(name)
-            self._note_script(name, say)
-            if alone:
+            self._require_same_definition()
+            self._record_script(say)
+            if exclusive:
                 for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                     storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
-        self._pulse = threading.Thread(target=self._beat, daemon=True)
-        self._pulse.start()
+        self._heartbeat = Heartbeat(storage, heartbeat)
 
-    def __enter__(self) -> "Ledger":
+    def __enter__(self) -> "TrialQueue":
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Puts back what this process still holds."""
-        self._ended.set()
-        self._pulse.join()
+        """Puts the trials that this worker still runs back into the queue."""
+        trial_ids = self._heartbeat.stop()
         with self._optuna():
-            for number in self._held:
+            for trial_id in trial_ids:
                 with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
-                    self._put_back(number)
+                    self._fail(trial_id, REQUEUED)
 
-    def fill(self, count: int) -> None:
-        """Puts every ticket up to a count there that is neither waiting, nor running, nor answered."""
-        points = self.plan.space.points() if self.plan.sampler == "grid" else None
+    def enqueue(self, count: int) -> None:
+        """Enqueues each index below `count` that does not wait, run or have a result."""
+        grid = self.definition.space.points() if self.definition.sampler == "grid" else None
         with self._optuna():
             optuna.storages.fail_stale_trials(self.study)
-            by_ticket = self.by_ticket()
-            for ticket in range(count):
-                trials = by_ticket.get(ticket, [])
-                if any(is_live(trial) for trial in trials):
+            attempts = self.attempts()
+            for index in range(count):
+                trials = attempts.get(index, [])
+                if any(map(is_current, trials)):
                     continue
-                before = next((values_of(trial) for trial in reversed(trials) if values_of(trial)), {})
-                values = before or (points[ticket] if points else {})
-                self.study.enqueue_trial(values, user_attrs={TICKET: ticket})
+                earlier = next((values_of(trial) for trial in reversed(trials) if values_of(trial)), None)
+                values = earlier or (grid[index] if grid else {})
+                self.study.enqueue_trial(values, user_attrs={INDEX: index})
 
-    def take(self, count: int) -> Trial | None:
-        """Returns a trial of a ticket below a count that waited and now is this process's, None where none waits."""
+    def claim(self, count: int) -> Trial | None:
+        """Returns a waiting trial whose index is below `count`, which this worker now runs; None if there is none."""
         with self._optuna():
             for waiting in self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-                if waiting.user_attrs[TICKET] >= count:
+                if waiting.user_attrs[INDEX] >= count:
                     continue
-                number = waiting._trial_id
-                # Before it runs: a process that died between the two would leave a trial that never beat.
-                self._storage.record_heartbeat(number)
+                # The heartbeat comes first: a running trial without one would never count as lost.
+                self._storage.record_heartbeat(waiting._trial_id)
                 with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
-                    if not self._storage.set_trial_state_values(number, TrialState.RUNNING):
-                        continue
-                    if taken := self._suggest(waiting):
-                        return taken
+                    if self._storage.set_trial_state_values(waiting._trial_id, TrialState.RUNNING) and (
+                        trial := self._start(waiting)
+                    ):
+                        return trial
         return None
 
     def report(self, trial: Trial, step: int, value: float) -> bool:
-        """Notes the metric of a trial's first seed after a number of steps; returns whether to give the trial up.
+        """Reports the metric of a trial's first seed to the pruner.
 
-        That is so where it is worse than others, and where this process was taken for dead and others have the trial.
+        Returns:
+          Whether to stop the trial: the pruner says so, or another worker has taken it over.
         """
-        if self.plan.pruner == "none":
+        if self.definition.pruner == "none":
             return False
-        with self._optuna(), self._while_mine():
-            trial.handle.report(value, step)
-            return trial.handle.should_prune()
+        with self._optuna(), self._unless_taken_over():
+            trial.optuna_trial.report(value, step)
+            return trial.optuna_trial.should_prune()
         return True
 
-    def answer(self, trial: Trial, values: Sequence[float], told: Mapping[str, Any], *, pruned: bool = False) -> None:
-        """Notes the result of a trial.
+    def complete(self, trial: Trial, values: Sequence[float], steps: int) -> None:
+        """Records the result of a trial.
 
         Args:
-          trial: which.
-          values: the metric of every seed; of a trial given up, of the first.
-          told: what else is to be known of it, plain values.
-          pruned: whether it was given up.
+          trial: the trial.
+          values: metric of each seed, whose mean is the trial's value.
+          steps: training steps of each seed.
         """
-        with self._optuna(), self._while_mine():
-            self._note(trial, {"values": list(values), **told})
-            state = TrialState.PRUNED if pruned else TrialState.COMPLETE
-            self.study.tell(trial.handle, None if pruned else float(np.mean(values)), state=state)
-        self._release(trial)
+        self._finish(trial, TrialState.COMPLETE, {VALUES: list(values), STEPS: steps}, float(np.mean(values)))
+
+    def prune(self, trial: Trial, value: float, steps: int) -> None:
+        """Records that a trial was pruned after a number of steps, with the metric of its first seed."""
+        self._finish(trial, TrialState.PRUNED, {VALUES: [value], STEPS: steps})
 
     def fail(self, trial: Trial, reason: str) -> None:
-        """Notes that a trial went wrong, for which it is not tried again."""
-        with self._optuna(), self._while_mine():
-            self._note(trial, {REASON: reason})
-            self.study.tell(trial.handle, state=TrialState.FAIL)
-        self._release(trial)
+        """Records that a trial failed. It is not run again."""
+        self._finish(trial, TrialState.FAIL, {REASON: reason})
 
-    def give_back(self, trial: Trial, *, died: bool) -> None:
-        """Notes that a trial's process ended before its end, so that it is tried again.
+    def requeue(self, trial: Trial, *, crashed: bool) -> None:
+        """Releases a trial whose process ended early, so that it is run again.
 
         Args:
-          trial: which.
-          died: whether the trial may be to blame, which is so `MOST_DEATHS` times; not where the process was stopped.
+          trial: the trial.
+          crashed: whether the process died. That may happen `MAX_CRASHES` times; a process may be stopped any number
+            of times.
         """
-        with self._optuna(), self._while_mine():
-            if died:
-                self._storage.set_trial_state_values(trial.handle._trial_id, TrialState.FAIL)
+        with self._optuna(), self._unless_taken_over():
+            if crashed:
+                self._storage.set_trial_state_values(trial.id, TrialState.FAIL)
             else:
-                self._put_back(trial.handle._trial_id)
-        self._release(trial)
+                self._fail(trial.id, REQUEUED)
+        self._heartbeat.remove(trial.id)
 
     def is_complete(self, count: int) -> bool:
-        """Returns whether every ticket below a count is answered."""
-        return sum(trial.user_attrs[TICKET] < count for trial in self.finished()) == count
+        """Returns whether every index below `count` has a result."""
+        return sum(trial.user_attrs[INDEX] < count for trial in self.finished()) == count
 
-    def by_ticket(self) -> dict[int, list[FrozenTrial]]:
-        """Returns all trials of every ticket, in the order in which they were put there."""
-        found: dict[int, list[FrozenTrial]] = {}
+    def attempts(self) -> dict[int, list[FrozenTrial]]:
+        """Returns all Optuna trials by index, in the order in which they were enqueued."""
+        attempts: dict[int, list[FrozenTrial]] = {}
         for trial in self.study.get_trials(deepcopy=False):
-            found.setdefault(trial.user_attrs[TICKET], []).append(trial)
-        return found
+            attempts.setdefault(trial.user_attrs[INDEX], []).append(trial)
+        return attempts
 
     def finished(self) -> list[FrozenTrial]:
-        """Returns the trial that answers each ticket, by ticket, without those that still wait or run."""
+        """Returns the trials that have a result (complete, pruned or failed), ordered by index."""
         with self._optuna():
-            tickets = sorted(self.by_ticket().items())
-        return [trial for _, trials in tickets for trial in trials if is_live(trial) and trial.state.is_finished()]
+            attempts = sorted(self.attempts().items())
+        return [trial for _, trials in attempts for trial in trials if is_current(trial) and trial.state.is_finished()]
 
-    def _suggest(self, waiting: FrozenTrial) -> Trial | None:
-        ticket = waiting.user_attrs[TICKET]
-        earlier = [t for t in self.by_ticket()[ticket] if t.number < waiting.number]
-        deaths = sum(not is_live(trial) and REASON not in trial.user_attrs for trial in earlier)
-        if any(is_live(trial) for trial in earlier) or deaths >= MOST_DEATHS:
-            reason = GONE.format(deaths) if deaths >= MOST_DEATHS else SPARE
-            self._storage.set_trial_user_attr(waiting._trial_id, REASON, reason)
-            self._storage.set_trial_state_values(waiting._trial_id, TrialState.FAIL)
+    def _start(self, waiting: FrozenTrial) -> Trial | None:
+        """Samples the values of a claimed trial; None if its index has a result or has crashed too often."""
+        index = waiting.user_attrs[INDEX]
+        earlier = [trial for trial in self.attempts()[index] if trial.number < waiting.number]
+        crashes = sum(not is_current(trial) and REASON not in trial.user_attrs for trial in earlier)
+        if crashes >= MAX_CRASHES or any(map(is_current, earlier)):
+            self._fail(waiting._trial_id, CRASHED.format(crashes) if crashes >= MAX_CRASHES else DUPLICATE)
             return None
-        with self._lock:
-            self._held.add(waiting._trial_id)
-        # A study remembers the trials that it has seen when it suggests, and only `ask` makes it look again.
-        fresh = optuna.load_study(
+        self._heartbeat.add(waiting._trial_id)
+        # A study caches the trials that its sampler sees, so each trial is sampled by a study that is loaded again.
+        study = optuna.load_study(
             study_name=self.study.study_name,
             storage=self._storage,
-            sampler=make_sampler(self.plan.sampler, self.plan.seed, ticket),
+            sampler=make_sampler(self.definition.sampler, self.definition.sampler_seed, index),
             pruner=self.study.pruner,
         )
-        handle = optuna.trial.Trial(fresh, waiting._trial_id)
-        handle.set_user_attr(WORKER, f"{socket.gethostname()}:{os.getpid()}")
-        return Trial(ticket, {field.option: suggest(handle, field) for field in self.plan.space.fields}, handle)
+        trial = optuna.trial.Trial(study, waiting._trial_id)
+        trial.set_user_attr(WORKER, f"{socket.gethostname()}:{os.getpid()}")
+        return Trial(index, {field.option: suggest(trial, field) for field in self.definition.space.fields}, trial)
 
-    def _agree(self, name: str) -> None:
-        here = self.plan.describe()
+    def _finish(
+        self, trial: Trial, state: TrialState, attributes: Mapping[str, Any], value: float | None = None
+    ) -> None:
+        with self._optuna(), self._unless_taken_over():
+            for name, attribute in attributes.items():
+                trial.optuna_trial.set_user_attr(name, attribute)
+            self.study.tell(trial.optuna_trial, value, state=state)
+        self._heartbeat.remove(trial.id)
+
+    def _fail(self, trial_id: int, reason: str) -> None:
+        # The reason comes first: a failed trial without one counts as a crash.
+        self._storage.set_trial_user_attr(trial_id, REASON, reason)
+        self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+
+    def _require_same_definition(self) -> None:
+        name, own = self.study.study_name, self.definition.describe()
         if DEFINITION not in self.study.user_attrs:
             if self.study.get_trials(deepcopy=False):
-                raise UsageError(f"study {name} was not made by jaxgen sweep: give another --study")
-            self.study.set_user_attr(DEFINITION, here)
-        # Read again: of two sweeps that began at the same moment, one finds the other's.
-        there = self.study.user_attrs[DEFINITION]
-        absent = "absent"
-        told = [
-            f"{key} is {there.get(key, absent)} there and {here.get(key, absent)} here"
-            for key in sorted(there | here)
-            if there.get(key, absent) != here.get(key, absent)
+                raise UsageError(f"study {name} was not created by jaxgen sweep: set another --study")
+            self.study.set_user_attr(DEFINITION, own)
+        # Read again: another worker may have created the study at the same moment.
+        recorded = self.study.user_attrs[DEFINITION]
+        differences = [
+            f"{key} is {recorded.get(key, 'absent')} there and {own.get(key, 'absent')} here"
+            for key in sorted(recorded | own)
+            if recorded.get(key, "absent") != own.get(key, "absent")
         ]
-        if told:
+        if differences:
             raise UsageError(
-                f"study {name} is another sweep: {', '.join(told)}; give what is there, or another --study"
+                f"study {name} is another sweep: {', '.join(differences)}; use the same options, or set another --study"
             )
 
-    def _note_script(self, name: str, say: Callable[[str], None]) -> None:
-        there = self.study.user_attrs.get(SCRIPT, self.plan.script)
-        if there != self.plan.script:
-            say(f"{self.plan.experiment}'s script has changed since study {name} was last searched")
-        if self.study.user_attrs.get(SCRIPT) != self.plan.script:
-            self.study.set_user_attr(SCRIPT, self.plan.script)
-
-    def _note(self, trial: Trial, told: Mapping[str, Any]) -> None:
-        for name, value in told.items():
-            trial.handle.set_user_attr(name, value)
-
-    def _put_back(self, number: int) -> None:
-        # The reason first: without one it would count as a death.
-        self._storage.set_trial_user_attr(number, REASON, RETURNED)
-        self._storage.set_trial_state_values(number, TrialState.FAIL)
-
-    def _release(self, trial: Trial) -> None:
-        with self._lock:
-            self._held.discard(trial.handle._trial_id)
-
-    def _beat(self) -> None:
-        # Twice in an interval: one that is late must not look like death.
-        while not self._ended.wait(self._heartbeat / 2):
-            with self._lock:
-                held = list(self._held)
-            for number in held:
-                # A database that is away for a moment must not end the training; what needs an answer tells of it.
-                with contextlib.suppress(Exception):
-                    self._storage.record_heartbeat(number)
+    def _record_script(self, say: Callable[[str], None]) -> None:
+        recorded = self.study.user_attrs.get(SCRIPT)
+        if recorded == self.definition.script:
+            return
+        if recorded:
+            name = self.study.study_name
+            say(f"the script of {self.definition.experiment} has changed since the last sweep of study {name}")
+        self.study.set_user_attr(SCRIPT, self.definition.script)
 
     @contextlib.contextmanager
     def _optuna(self) -> Iterator[None]:
+        """Adds to `seconds`, and raises a UsageError if the storage fails."""
         begin = time.perf_counter()
         try:
             yield
-        except (optuna.exceptions.StorageInternalError, sqlalchemy.exc.SQLAlchemyError) as error:
-            told = hide_password(str(error).strip().splitlines()[0])
+        except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
+            cause = hide_password(str(error).strip().splitlines()[0])
             raise UsageError(
-                f"the storage cannot be used any more ({told}): once it can, the same command goes on"
+                f"the storage has failed ({cause}): run the same command again once it works, the sweep then continues"
             ) from error
         finally:
             self.seconds += time.perf_counter() - begin
 
     @contextlib.contextmanager
-    def _while_mine(self) -> Iterator[None]:
-        # Others end the trial of a process that was silent for too long, and take it up again.
+    def _unless_taken_over(self) -> Iterator[None]:
+        """Ignores that another worker has ended a trial because its heartbeat was missing."""
         with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
             yield
 
 
-def is_live(trial: FrozenTrial) -> bool:
-    """Returns whether a trial waits, runs or is an answer, as one that died, was given back or is spare is not."""
-    return trial.state != TrialState.FAIL or trial.user_attrs.get(REASON, SPARE) not in (SPARE, RETURNED)
+def is_current(trial: FrozenTrial) -> bool:
+    """Returns whether a trial waits, runs or has a result, and was not lost, requeued or a duplicate."""
+    return trial.state != TrialState.FAIL or trial.user_attrs.get(REASON, DUPLICATE) not in (DUPLICATE, REQUEUED)
 
 
 def values_of(trial: FrozenTrial) -> dict[str, Value]:
-    """Returns the settings of a trial, those that it was put there with included."""
+    """Returns the values of a trial, those that were enqueued with it included."""
     return trial.system_attrs.get("fixed_params", {}) | trial.params
-
-
-def score(trial: FrozenTrial) -> float:
-    """Returns the value of a trial that came to its end, NaN of another."""
-    return trial.value if trial.state == TrialState.COMPLETE and trial.value is not None else math.nan

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from flax import struct
 from jax import Array
 
-from jaxgen.metrics.direction import Direction
+from jaxgen.metrics.metric import Direction
 
 PyTree = Any
 Batch = dict[str, Array]

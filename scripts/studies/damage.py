@@ -1,4 +1,4 @@
-"""The damage benchmark of the installation: photographs and medical pictures, and the tasks that restore them."""
+"""The damage benchmark of the installation: photographs and medical pictures, and the tasks that mend them."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -13,14 +13,13 @@ from jaxgen.data.resample import to_uint8
 from jaxgen.errors import UsageError, unknown
 from jaxgen.evaluation import damage_benchmark as benchmark
 from jaxgen.evaluation.damages import DAMAGES, MASKED, centre, damaged, read_photographs
-from jaxgen.evaluation.restoration import Way
+from jaxgen.evaluation.restoration import Method
 from jaxgen.io import images
 from jaxgen.io.photographs import Photograph
 from jaxgen.io.text import write_atomically
 from jaxgen.metrics.protocols import PROTOCOLS
 from jaxgen.restoration import pretrained, tasks
 from jaxgen.restoration.inference import load
-from jaxgen.restoration.restorer import no_progress
 
 SIDE = 256
 UNDAMAGED = "undamaged"
@@ -33,8 +32,8 @@ GIVEN = {"rust": "derust", "holes": "inpaint", "tears": "scratches", "scratches"
 """What undoes each damage whose mask is given."""
 FOUND = GIVEN | {"holes": "scratches"}
 """What undoes each damage whose mask is to be found; inpaint finds none."""
-TRANSLUCENT, TRANSLUCENT_DAMAGES = "inpaint_translucent", ("tears", "scratches")
-"""A network that no task uses, and the damages on which it is measured."""
+VEIL, VEILED = "mend_veil", ("tears", "scratches")
+"""A network that no task applies, and what it is tried on."""
 BY_ITSELF = "auto"
 """What is tried on every damage."""
 
@@ -69,34 +68,35 @@ def strike_all(name: str, pictures: np.ndarray, seed: int = 0) -> np.ndarray:
     return to_uint8(255 * np.stack(made))
 
 
-def by_task(task: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """Returns a picture restored by a task of `jaxgen restore`.
+def mend(task: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Returns what a task of `jaxgen restore` makes of a picture.
 
     Raises:
       UsageError: if there is no such task, or its network is not in this installation.
     """
-    return tasks.restore_photograph(Photograph(picture), task, tasks.Settings(mask=mask)).pixels
-
-
-def by_network(network: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """Returns a picture restored by `jaxgen restore --network`; see `by_task`."""
     settings = tasks.Settings(mask=mask)
-    restore = tasks.by_network(load(network), settings)
-    return restore(Photograph(picture), settings, no_progress).pixels
+    return tasks.choose(task, settings)(Photograph(picture), settings, lambda done, total: None).pixels
+
+
+def see_through(network: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Returns what `jaxgen restore --network` makes of a picture; see `mend`."""
+    settings = tasks.Settings(mask=mask)
+    act = tasks.by_network(load(network), settings)
+    return act(Photograph(picture), settings, lambda done, total: None).pixels
 
 
 def without_mask(task: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """Returns a picture restored by a task without a mask; see `by_task`."""
-    return by_task(task, picture, None)
+    """Returns what a task makes of a picture when nobody tells it where the damage is; see `mend`."""
+    return mend(task, picture, None)
 
 
-def ways(name: str) -> dict[str, Way]:
+def ways(name: str) -> dict[str, Method]:
     """Returns the tasks that are tried on a damage, by name of their row."""
     if name not in MASKED:
         return {f"network {task}": partial(without_mask, task) for task in chosen(TASKS, name)}
-    given = {f"network {task}, mask given": partial(by_task, task) for task in chosen(GIVEN, name)}
-    if name in TRANSLUCENT_DAMAGES:
-        given[f"network {TRANSLUCENT}, mask given"] = partial(by_network, TRANSLUCENT)
+    given = {f"network {task}, mask given": partial(mend, task) for task in chosen(GIVEN, name)}
+    if name in VEILED:
+        given[f"network {VEIL}, mask given"] = partial(see_through, VEIL)
     return given | {f"network {task}, mask found": partial(without_mask, task) for task in chosen(FOUND, name)}
 
 
@@ -105,7 +105,7 @@ def chosen(named: Mapping[str, str], name: str) -> tuple[str, ...]:
     return (named[name], BY_ITSELF) if name in named else (BY_ITSELF,)
 
 
-def harmless() -> dict[str, Way]:
+def harmless() -> dict[str, Method]:
     """Returns every task that needs no mask and keeps the size, by name of its row, to be tried on undamaged ones."""
     names = dict.fromkeys([*TASKS.values(), *FOUND.values(), BY_ITSELF])
     return {f"network {task}": partial(without_mask, task) for task in names}
@@ -124,7 +124,7 @@ def write_pictures(folder: Path, name: str, sets: benchmark.Pictures, seed: int,
 
 def protocol(seed: int, margin: int) -> dict[str, Any]:
     """Returns how the benchmark measures, and with what."""
-    compared = {name: PROTOCOLS[name].about for name in benchmark.PROTOCOLS.values()}
+    compared = {name: PROTOCOLS[name].description for name in benchmark.PROTOCOLS.values()}
     around = f", and of {margin} around them" if margin else ""
     return {
         "pictures": f"the middle {SIDE}×{SIDE} pixels of each; damaged ones rounded to 8 bits",
@@ -133,7 +133,7 @@ def protocol(seed: int, margin: int) -> dict[str, Any]:
         "seed": seed,
         "jax": jax.__version__,
         "device": jax.devices()[0].device_kind,
-        "networks": dict(pretrained.NETWORKS),
+        "networks": dict(pretrained.FILES),
     }
 
 
@@ -145,8 +145,8 @@ def run(
     out: Path | None,
     pictures: Path | None,
     say: Callable[[str], None],
-    ways: Callable[[str], Mapping[str, Way]] = ways,
-    harmless: Callable[[], Mapping[str, Way]] = harmless,
+    ways: Callable[[str], Mapping[str, Method]] = ways,
+    harmless: Callable[[], Mapping[str, Method]] = harmless,
     margin: int = 0,
 ) -> dict[str, Any]:
     """Returns the benchmark as JSON can hold it, and tells each table as soon as it is there.
@@ -174,7 +174,7 @@ def run(
     sets |= {name: [centre(picture, SIDE, name)] for name, picture in medical().items()}
     found: dict[str, Any] = {"protocol": protocol(seed, margin), "damages": {}}
 
-    def report(table: str) -> None:
+    def keep(table: str) -> None:
         say(f"\n{table}")
         if out:
             try:
@@ -186,10 +186,10 @@ def run(
     for name in names or (*DAMAGES, UNDAMAGED):
         if name == UNDAMAGED:
             found[UNDAMAGED] = benchmark.harm(harmless(), sets)
-            report(benchmark.harm_as_text(found[UNDAMAGED]))
+            keep(benchmark.harm_as_text(found[UNDAMAGED]))
             continue
         if pictures:
             write_pictures(pictures, name, sets, seed, margin)
         found["damages"][name] = benchmark.benchmark(name, ways(name), sets, seed, margin)
-        report(benchmark.as_text(name, found["damages"][name]))
+        keep(benchmark.as_text(name, found["damages"][name]))
     return found

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jaxgen.errors import UsageError
-from jaxgen.evaluation.extractors import STACKED
 from jaxgen.runs import scoring, summary
 from jaxgen.runs.reopen import OpenOptions
 from studies.recipes import Recipe
@@ -38,7 +37,7 @@ def command(recipe: Recipe, source: str, seed: int, run: Path) -> list[str]:
       seed: of the run.
       run: its folder.
     """
-    is_composed = recipe.data == STACKED
+    is_composed = recipe.data == "stacked_mnist"
     name = "npz" if source.endswith(".npz") and not is_composed else recipe.data
     return [
         *(f"experiments/{recipe.experiment}.py", "--data.name", name, "--data.dir", source),

@@ -23,39 +23,38 @@ def copied(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("name", "accuracy"), [("digits", 0.97), ("mnist", 0.99), ("fashion_mnist", 0.90)])
-def test_every_one_is_there_with_its_hash_and_tells_how_good_it_is(name, accuracy):
-    *_, about = classifiers.load_classifier(name)
-    assert about.accuracy >= accuracy
-    assert (about.size, about.channels, about.classes) == (28, 1, 10)
-    assert about.command.startswith("python experiments/classifier.py")
+def test_every_classifier_has_its_hash_and_card(name, accuracy):
+    card = classifiers.load_classifier(name).card
+    assert card.accuracy >= accuracy
+    assert (card.size, card.channels, card.classes) == (28, 1, 10)
+    assert card.command.startswith("python experiments/classifier.py")
 
 
-def test_the_accuracy_told_is_that_of_the_weights(digits):
-    look, variables, about = digits
+def test_the_accuracy_of_the_card_is_that_of_the_weights(digits):
     batch = data.load(data.Config(name="digits", size=28, channels=1, split="test"))
-    whole = batch.batch(0, 0, len(batch))
-    features, logits = look(variables, whole["image"])
+    examples = batch.batch(0, 0, len(batch))
+    features, logits = digits.apply(digits.variables, examples["image"])
     assert features.shape == (len(batch), 64)
-    assert float((logits.argmax(-1) == whole["label"]).mean()) == pytest.approx(about.accuracy, abs=1e-4)
+    assert float((logits.argmax(-1) == examples["label"]).mean()) == pytest.approx(digits.card.accuracy, abs=1e-4)
 
 
-def test_it_is_pure_and_may_be_compiled(digits):
-    look, variables, _ = digits
+def test_a_classifier_is_pure_and_compiles(digits):
     images = jnp.linspace(0, 1, 2 * 28 * 28).reshape(2, 28, 28, 1)
-    for one, other in zip(look(variables, images), jax.jit(look)(variables, images), strict=True):
+    for one, other in zip(
+        digits.apply(digits.variables, images), jax.jit(digits.apply)(digits.variables, images), strict=True
+    ):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
 
 
-def test_no_weights_are_written_into_a_program(digits):
-    look, variables, _ = digits
-    closed = jax.make_jaxpr(look)(variables, jnp.zeros((1, 28, 28, 1)))
+def test_weights_are_no_constants_of_a_program(digits):
+    closed = jax.make_jaxpr(digits.apply)(digits.variables, jnp.zeros((1, 28, 28, 1)))
     assert sum(np.size(constant) for constant in closed.consts) < 100
 
 
 @pytest.mark.parametrize("shape", [(2, 32, 32, 1), (2, 28, 28, 3), (28, 28, 1)])
-def test_other_images_are_refused(digits, shape):
+def test_images_of_another_shape_are_refused(digits, shape):
     with pytest.raises(ValueError, match=r"takes \[batch, 28, 28, 1\]; resize them first"):
-        digits[0](digits[1], jnp.zeros(shape))
+        digits.apply(digits.variables, jnp.zeros(shape))
 
 
 def test_a_file_with_another_hash_is_refused(copied):
@@ -67,7 +66,7 @@ def test_a_file_with_another_hash_is_refused(copied):
         classifiers.load_classifier("mnist")
 
 
-def test_a_missing_file_and_an_unknown_name_are_told(copied):
+def test_a_missing_file_and_an_unknown_name_are_refused(copied):
     (copied / "digits.safetensors").unlink()
     with pytest.raises(UsageError, match="no weights at"):
         classifiers.load_classifier("digits")

@@ -19,8 +19,8 @@ pairs = st.lists(st.tuples(*[st.integers(0, CLASSES - 1)] * 2), min_size=1, max_
 
 @settings(deadline=None, max_examples=25)
 @given(pairs)
-def test_it_agrees_with_scikit_learn(drawn):
-    predictions, labels = np.array(drawn).T
+def test_it_agrees_with_scikit_learn(pairs_drawn):
+    predictions, labels = np.array(pairs_drawn).T
     assert float(classification.accuracy(predictions, labels, CLASSES)) == pytest.approx(
         sklearn.metrics.accuracy_score(labels, predictions)
     )
@@ -28,11 +28,11 @@ def test_it_agrees_with_scikit_learn(drawn):
     np.testing.assert_array_equal(matrix, sklearn.metrics.confusion_matrix(labels, predictions, labels=range(CLASSES)))
     for name, theirs in THEIRS.items():
         expected = theirs(labels, predictions, labels=range(CLASSES), average=None, zero_division=0)
-        found = getattr(classification, name)(predictions, labels, CLASSES)
-        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        values = getattr(classification, name)(predictions, labels, CLASSES)
+        np.testing.assert_allclose(values, expected, rtol=1e-6)
 
 
-def test_0_over_0_is_0():
+def test_zero_over_zero_is_zero():
     predictions, labels = np.array([0, 0]), np.array([0, 1])
     np.testing.assert_allclose(classification.precision(predictions, labels, 3), [0.5, 0, 0])
     np.testing.assert_allclose(classification.recall(predictions, labels, 3), [1, 0, 0])
@@ -40,26 +40,26 @@ def test_0_over_0_is_0():
 
 
 @pytest.mark.parametrize("name", ["accuracy", "precision", "recall", "f1", "confusion_matrix"])
-def test_they_compile_and_refuse_what_is_no_class(name):
-    measure = getattr(classification, name)
+def test_classification_metrics_compile_and_refuse_invalid_classes(name):
+    metric = getattr(classification, name)
     predictions, labels = np.array([0, 1, 2, 2]), np.array([0, 2, 2, 1])
-    compiled = jax.jit(measure, static_argnums=2)(jnp.asarray(predictions), jnp.asarray(labels), 3)
-    np.testing.assert_array_equal(compiled, measure(predictions, labels, 3))
-    with pytest.raises(ValueError, match="predictions: 2 at place 2 is outside the 2 classes"):
-        measure(predictions, labels, 2)
-    with pytest.raises(ValueError, match="labels: -1 at place 3 is outside the 3 classes"):
-        measure(predictions, np.array([0, 2, 2, -1]), 3)
+    compiled = jax.jit(metric, static_argnums=2)(jnp.asarray(predictions), jnp.asarray(labels), 3)
+    np.testing.assert_array_equal(compiled, metric(predictions, labels, 3))
+    with pytest.raises(ValueError, match="predictions: 2 at index 2 is outside the 2 classes"):
+        metric(predictions, labels, 2)
+    with pytest.raises(ValueError, match="labels: -1 at index 3 is outside the 3 classes"):
+        metric(predictions, np.array([0, 2, 2, -1]), 3)
     with pytest.raises(ValueError, match=r"\(4,\) predictions for \(4, 1\) labels"):
-        measure(predictions, labels[:, None], 3)
+        metric(predictions, labels[:, None], 3)
     with pytest.raises(ValueError, match="give an integer class"):
-        measure(predictions / 2, labels, 3)
+        metric(predictions / 2, labels, 3)
 
 
-def test_a_compiled_count_leaves_out_what_is_no_class():
+def test_a_compiled_count_ignores_invalid_classes():
     predictions, labels = np.array([0, -1, 1, 9]), np.array([0, 1, -2, 1])
     matrix = jax.jit(classification.confusion_matrix, static_argnums=2)(predictions, labels, 2)
     np.testing.assert_array_equal(matrix, [[1, 0], [0, 0]])
 
 
-def test_accuracy_without_a_number_of_classes_takes_any():
+def test_accuracy_without_a_number_of_classes_accepts_any_class():
     assert float(classification.accuracy(np.array([3, 9]), np.array([3, 8]))) == 0.5

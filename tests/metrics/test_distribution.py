@@ -17,6 +17,6 @@ from jaxgen.metrics import distribution
         "require_finite",
     ],
 )
-def test_every_measure_is_found_by_its_name(name):
+def test_every_metric_is_exported(name):
     assert callable(getattr(distribution, name))
     assert name in distribution.__all__

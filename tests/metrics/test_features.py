@@ -12,7 +12,7 @@ def test_the_batch_with_features_that_are_not_finite_is_named(library, value):
     features = np.zeros((10, 3), np.float32)
     require_finite(library.asarray(features), 4)
     features[5, 2] = features[6, 0] = features[9, 1] = value
-    with pytest.raises(ValueError, match=r"batch 1 \(samples 4 to 7\): 2 of 4 there, 3 of 10 in all"):
+    with pytest.raises(ValueError, match=r"batch 1 \(samples 4 to 7\): 2 of 4 there, 3 of 10 in total"):
         require_finite(library.asarray(features), 4)
 
 
@@ -23,7 +23,7 @@ def test_the_last_batch_may_be_smaller():
         require_finite(features, 4)
 
 
-def test_images_of_features_may_have_any_shape():
+def test_features_may_have_any_shape():
     features = np.zeros((3, 2, 2, 4))
     features[1, 0, 1, 2] = np.nan
     with pytest.raises(ValueError, match="batch 1 "):
@@ -41,7 +41,7 @@ def test_too_few_samples_are_counted():
         require_features(np.zeros((3, 1)), np.zeros((2, 1)), 3)
 
 
-def test_a_compiled_program_gives_nan_for_what_is_not_finite():
+def test_a_compiled_program_gives_nan_for_features_that_are_not_finite():
     value = jax.jit(lambda *features: nan_unless_finite(jnp.float32(1), *features))
     zeros = jnp.zeros((2, 2))
     assert value(zeros, zeros) == 1

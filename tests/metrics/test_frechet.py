@@ -28,33 +28,33 @@ seeds = st.integers(0, 2**32 - 1)
 @settings(deadline=None, max_examples=25)
 @given(seeds, seeds)
 def test_agrees_with_the_matrix_root(a, b):
-    given = (*moments(a), *moments(b))
-    assert frechet_distance(*given) == pytest.approx(by_matrix_root(*given), rel=1e-8, abs=1e-8)
+    moments_ab = (*moments(a), *moments(b))
+    assert frechet_distance(*moments_ab) == pytest.approx(by_matrix_root(*moments_ab), rel=1e-8, abs=1e-8)
 
 
 def test_agrees_with_the_matrix_root_of_one_singular_covariance():
-    given = (*moments(0, rank=2), *moments(1))
-    assert frechet_distance(*given) == pytest.approx(by_matrix_root(*given), rel=1e-5)
+    moments_ab = (*moments(0, rank=2), *moments(1))
+    assert frechet_distance(*moments_ab) == pytest.approx(by_matrix_root(*moments_ab), rel=1e-5)
 
 
-def test_covariances_that_share_their_axes_have_a_closed_form_also_if_singular():
+def test_commuting_covariances_have_a_closed_form_also_if_singular():
     axes, _ = np.linalg.qr(np.random.default_rng(0).normal(size=(FEATURES, FEATURES)))
     a, b, zero = np.array([4.0, 1, 0, 0, 9, 0]), np.array([1.0, 1, 0, 4, 0, 0]), np.zeros(FEATURES)
     expected = ((np.sqrt(a) - np.sqrt(b)) ** 2).sum()
-    given = zero, axes * a @ axes.T, zero, axes * b @ axes.T
-    assert frechet_distance(*given) == pytest.approx(expected, rel=1e-7)
-    assert float(frechet_distance(*map(jnp.float32, given))) == pytest.approx(expected, rel=1e-3)
+    moments_ab = zero, axes * a @ axes.T, zero, axes * b @ axes.T
+    assert frechet_distance(*moments_ab) == pytest.approx(expected, rel=1e-7)
+    assert float(frechet_distance(*map(jnp.float32, moments_ab))) == pytest.approx(expected, rel=1e-3)
 
 
 @pytest.mark.parametrize("rank", [1, 3, FEATURES])
-def test_a_distribution_is_at_0_from_itself(rank):
+def test_the_distance_of_a_distribution_to_itself_is_zero(rank):
     mean, covariance = moments(2, rank)
     assert 0 <= frechet_distance(mean, covariance, mean, covariance) < 1e-12
     mean, covariance = jnp.float32(mean), jnp.float32(covariance)
     assert 0 <= frechet_distance(mean, covariance, mean, covariance) < 1e-4
 
 
-def test_a_shift_costs_its_square():
+def test_the_distance_of_a_shift_is_its_square():
     mean, covariance = moments(3)
     shift = np.arange(FEATURES)
     assert frechet_distance(mean, covariance, mean + shift, covariance) == pytest.approx(55, rel=1e-12)
@@ -67,18 +67,18 @@ def test_it_is_symmetric_and_never_negative(a, b):
     assert there >= 0 and there == pytest.approx(back, rel=1e-9)
 
 
-def test_arrays_of_numpy_are_computed_in_double_precision_on_the_host():
-    given = [x.astype(np.float32) for x in (*moments(4), *moments(5))]
-    distance = frechet_distance(*given)
+def test_numpy_arrays_are_computed_in_float64_on_the_host():
+    moments_ab = [x.astype(np.float32) for x in (*moments(4), *moments(5))]
+    distance = frechet_distance(*moments_ab)
     assert isinstance(distance, np.float64)
-    assert distance == pytest.approx(by_matrix_root(*(x.astype(np.float64) for x in given)), rel=1e-9)
+    assert distance == pytest.approx(by_matrix_root(*(x.astype(np.float64) for x in moments_ab)), rel=1e-9)
 
 
-def test_arrays_of_jax_are_computed_on_the_device_and_may_be_compiled():
-    given = (*moments(4), *moments(5))
-    compiled = jax.jit(frechet_distance)(*map(jnp.float32, given))
+def test_jax_arrays_are_computed_on_the_device_and_can_be_compiled():
+    moments_ab = (*moments(4), *moments(5))
+    compiled = jax.jit(frechet_distance)(*map(jnp.float32, moments_ab))
     assert compiled.dtype == jnp.float32
-    assert float(compiled) == pytest.approx(frechet_distance(*given), rel=1e-4)
+    assert float(compiled) == pytest.approx(frechet_distance(*moments_ab), rel=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_fid_agrees_with_torch_fidelity(torch_fidelity, mean):
     assert float(compiled) == pytest.approx(theirs, rel=1e-3)
 
 
-def test_fid_of_numpy_arrays_is_computed_in_double_precision():
+def test_fid_of_numpy_arrays_is_computed_in_float64():
     single = features(2).astype(np.float32), features(3).astype(np.float32)
     assert isinstance(fid(*single), np.float64)
     assert fid(*single) == pytest.approx(fid(*(x.astype(np.float64) for x in single)), rel=1e-12)
@@ -127,7 +127,7 @@ def test_fid_ignores_a_shift_and_follows_a_scale(seed, shift, scale):
     assert fid(scale * real + shift, scale * fake + shift) == pytest.approx(scale**2 * expected, rel=1e-7)
 
 
-def test_no_more_samples_than_features_are_refused_unless_asked_for():
+def test_no_more_samples_than_features_are_refused_unless_allowed():
     few, many = features(4, FEATURES), features(5, FEATURES + 1)
     for pair in ((few, many), (many, few)):
         with pytest.raises(ValueError, match=r"6 samples of 6 features.*at least 7 samples"):

@@ -28,7 +28,7 @@ def test_ssim_agrees_with_scikit_image(pair):
     np.testing.assert_allclose(ssim(*pair), expected, atol=1e-5)
 
 
-def test_ssim_and_psnr_of_bytes_agree_with_those_of_the_unit_range(pair):
+def test_ssim_and_psnr_scale_with_the_range(pair):
     reference, image = (255 * x for x in pair)
     expected = [
         skimage.metrics.structural_similarity(*p, data_range=255, **SKIMAGE) for p in zip(reference, image, strict=True)
@@ -57,7 +57,7 @@ def test_mse_agrees_with_scikit_image(pair):
     np.testing.assert_allclose(metrics.mse(*pair), expected, rtol=1e-5)
 
 
-def test_luma_is_the_y_of_scikit_images_ycbcr(pair):
+def test_luma_agrees_with_scikit_image(pair):
     expected = skimage.color.rgb2ycbcr(pair[0].astype(np.float64))[..., :1] / 255
     np.testing.assert_allclose(metrics.to_luma(pair[0]), expected, rtol=1e-5)
 
@@ -68,11 +68,11 @@ def test_luma_runs_from_16_to_235():
 
 
 def test_luma_of_a_gray_image_is_refused():
-    with pytest.raises(ValueError, match="luma is made of three channels"):
+    with pytest.raises(ValueError, match="give three channels, RGB"):
         metrics.to_luma(np.zeros((1, 4, 4, 1), "f"))
 
 
-def test_shaving_takes_a_border_from_every_side():
+def test_shave_crops_every_side():
     images = np.arange(2 * 5 * 7, dtype=np.float32).reshape(2, 5, 7, 1)
     np.testing.assert_array_equal(metrics.shave(images, 2), images[:, 2:3, 2:5])
     np.testing.assert_array_equal(metrics.shave(images, 0), images)
@@ -82,3 +82,21 @@ def test_shaving_takes_a_border_from_every_side():
 def test_a_border_that_leaves_nothing_is_refused(border):
     with pytest.raises(ValueError, match=f"a border of {border} pixels on images of 5×7"):
         metrics.shave(np.zeros((1, 5, 7, 1), "f"), border)
+
+
+def test_registered_metrics_are_best_for_equal_images(pair):
+    reference, image = pair
+    for metric in metrics.METRICS.values():
+        same, other = (np.asarray(metric.function(reference, x)) for x in (reference, image))
+        assert (same > other if metric.direction == "maximize" else same < other).all()
+
+
+def test_a_registered_metric_is_in_the_tables(monkeypatch, pair):
+    from jaxgen.metrics.metric import Metric
+    from jaxgen.metrics.protocols import compare
+
+    largest_error = Metric(lambda reference, image: abs(reference - image).max((1, 2, 3)), "minimize", decimals=3)
+    monkeypatch.setitem(metrics.METRICS, "largest_error", largest_error)
+    assert list(compare("rgb8", *pair)) == ["psnr", "ssim", "largest_error"]
+    monkeypatch.setitem(metrics.METRICS, "largest_error", largest_error._replace(decimals=None))
+    assert list(compare("rgb8", *pair)) == ["psnr", "ssim"]

@@ -22,21 +22,21 @@ def test_it_agrees_with_torch_fidelity(torch_fidelity, count, splits):
     assert float(deviation) == pytest.approx(theirs["inception_score_std"], rel=1e-3, abs=1e-6)
 
 
-def test_sure_answers_evenly_over_all_classes_score_as_many_as_there_are():
+def test_confident_uniform_predictions_score_the_number_of_classes():
     sure = np.eye(6, dtype=np.float32)[np.arange(60) % 6]
     mean, deviation = jax.jit(inception_score)(sure)
     assert float(mean) == pytest.approx(6, rel=1e-5)
     assert float(deviation) == pytest.approx(0, abs=1e-5)
 
 
-def test_a_single_class_scores_one_also_where_others_have_no_probability():
+def test_a_single_class_scores_one():
     alike = np.tile(np.float32([0, 1, 0, 0]), (20, 1))
     assert [float(x) for x in inception_score(alike)] == pytest.approx([1, 0])
 
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(0, 2**32 - 1))
-def test_it_lies_between_one_and_the_number_of_classes(seed):
+def test_the_inception_score_is_between_one_and_the_number_of_classes(seed):
     rows = np.random.default_rng(seed).dirichlet([0.3] * 5, 20)
     mean, _ = inception_score(rows, splits=2)
     assert 1 - 1e-5 <= float(mean) <= 5 + 1e-5
@@ -53,12 +53,12 @@ def test_it_lies_between_one_and_the_number_of_classes(seed):
         (np.array([[0.5, np.nan], [0.5, 0.5]]), 1, "row 0"),
     ],
 )
-def test_what_is_no_probability_is_refused(rows, splits, message):
+def test_invalid_probabilities_are_refused(rows, splits, message):
     with pytest.raises(ValueError, match=message):
         inception_score(rows, splits)
 
 
-def test_nan_stays_nan_in_a_compiled_program():
+def test_nan_stays_nan_in_a_compiled_inception_score():
     rows = np.full((4, 2), 0.5, np.float32)
     rows[1, 0] = np.nan
     mean, _ = jax.jit(lambda x: inception_score(x, 2))(rows)

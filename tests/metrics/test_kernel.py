@@ -30,7 +30,7 @@ def small_tiles(monkeypatch):
 
 
 @pytest.mark.parametrize(("n", "m"), [(24, 30), (7, 17)])
-def test_it_is_the_mean_over_pairs_however_they_are_tiled(small_tiles, n, m):
+def test_kid_is_the_mean_over_pairs_for_any_tiling(small_tiles, n, m):
     real, fake = features(0, n), features(1, m)
     expected = by_definition(real, fake)
     assert float(kid(real, fake)) == pytest.approx(expected, rel=1e-4)
@@ -68,12 +68,12 @@ def test_it_agrees_with_torch_fidelity_over_the_same_subsets(torch_fidelity):
     assert float(deviation) == pytest.approx(theirs["kernel_inception_distance_std"], rel=1e-3)
 
 
-def test_a_subset_has_no_sample_twice():
+def test_a_subset_has_no_duplicates():
     drawn = np.asarray(subset(jax.random.key(0), 10, 10))
     assert sorted(drawn) == list(range(10))
 
 
-def test_two_halves_of_one_set_are_at_0_give_or_take():
+def test_the_kernel_distance_of_two_halves_of_one_set_is_near_zero():
     halves = [float(kid(x[:40], x[40:])) for x in (features(2 * seed, 80) for seed in range(20))]
     assert abs(np.mean(halves)) < 2 * np.std(halves) / np.sqrt(20)
     assert min(halves) < 0 < max(halves)

@@ -11,5 +11,5 @@ def test_labels_in_the_classes_pass():
 
 
 def test_the_first_wrong_label_is_named():
-    with pytest.raises(ValueError, match=r"digits: 3 at place 1 is outside the 3 classes 0 to 2 \(2 of 3 are\)"):
+    with pytest.raises(ValueError, match=r"digits: 3 at index 1 is outside the 3 classes 0 to 2 \(2 of 3 are\)"):
         require_labels(np.array([0, 3, -1]), 3, "digits")

@@ -22,24 +22,24 @@ def test_only_masked_pixels_count():
     np.testing.assert_allclose(masked_psnr(REFERENCE, changed, MASK), expected, rtol=1e-5)
 
 
-def test_a_full_mask_is_psnr_an_empty_one_tells_nothing():
+def test_a_full_mask_gives_psnr_and_an_empty_mask_nan():
     np.testing.assert_allclose(masked_psnr(REFERENCE, IMAGE, np.ones_like(MASK)), psnr(REFERENCE, IMAGE), rtol=1e-5)
     assert np.isnan(masked_psnr(REFERENCE, IMAGE, np.zeros_like(MASK))).all()
 
 
 @settings(deadline=None)
 @given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 30))
-def test_the_overlap_of_intervals_is_theirs(begin, length, shift):
+def test_mask_iou_of_intervals(begin, length, shift):
     line = np.arange(100)
     first, second = ((line >= start) & (line < start + length) for start in (begin, begin + shift))
     both = max(length - shift, 0)
     expected = both / (2 * length - both) if length else 1.0
-    found = mask_iou(*(mask.astype(np.float32).reshape(1, 10, 10, 1) for mask in (first, second)))
-    assert float(found[0]) == pytest.approx(expected, rel=1e-6)
+    iou = mask_iou(*(mask.astype(np.float32).reshape(1, 10, 10, 1) for mask in (first, second)))
+    assert float(iou[0]) == pytest.approx(expected, rel=1e-6)
 
 
-def test_shapes_that_do_not_fit_are_told():
-    with pytest.raises(ValueError, match="give two images of one shape, and a mask of their height and width"):
+def test_shapes_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="give two images of equal shape, and a mask of their height and width"):
         masked_psnr(REFERENCE, IMAGE, MASK[..., 0])
-    with pytest.raises(ValueError, match="give two of one shape"):
+    with pytest.raises(ValueError, match="give two of equal shape"):
         mask_iou(MASK, jnp.zeros((3, 8, 8, 1)))

@@ -17,7 +17,7 @@ def test_it_agrees_with_the_entropy_of_scipy(labels):
     assert float(divergence) == pytest.approx(scipy.stats.entropy(counts, np.ones(7)), abs=1e-5)
 
 
-def test_even_shares_are_at_0_and_one_mode_at_the_logarithm_of_all():
+def test_uniform_modes_have_divergence_zero_and_one_mode_the_logarithm():
     assert [float(x) for x in mode_coverage(np.arange(1000) % 100, 100)] == pytest.approx([100, 0], abs=1e-5)
     assert [float(x) for x in jax.jit(mode_coverage, static_argnums=1)(np.full(9, 3), 1000)] == pytest.approx(
         [1, np.log(1000)]
@@ -27,12 +27,12 @@ def test_even_shares_are_at_0_and_one_mode_at_the_logarithm_of_all():
 @pytest.mark.parametrize("wrong", [-1, 4])
 def test_a_label_outside_the_classes_is_an_error_and_nan_in_a_compiled_program(wrong):
     labels = np.array([0, 1, wrong, 3])
-    with pytest.raises(ValueError, match=f"{wrong} at place 2 is outside the 4 classes 0 to 3"):
+    with pytest.raises(ValueError, match=f"{wrong} at index 2 is outside the 4 classes 0 to 3"):
         mode_coverage(labels, 4)
     assert np.isnan(jax.jit(mode_coverage, static_argnums=1)(labels, 4)[1])
 
 
 @pytest.mark.parametrize("labels", [np.zeros(3), np.zeros((3, 1), int), np.zeros(0, int)])
-def test_what_are_no_labels_is_refused(labels):
+def test_invalid_labels_are_refused(labels):
     with pytest.raises(ValueError, match="give an integer class"):
         mode_coverage(labels, 4)

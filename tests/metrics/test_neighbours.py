@@ -61,11 +61,11 @@ def test_density_and_coverage_agree_with_their_definition(small_chunks, k, n, m)
     assert [float(x) for x in compiled] == expected
 
 
-def test_a_large_mean_costs_nothing_also_in_double_precision():
+def test_a_large_mean_costs_no_precision():
     real, fake = (x.astype(np.float64) for x in features(20))
-    for measure in (precision_recall, density_coverage):
-        near = [float(x) for x in measure(real, fake)]
-        assert [float(x) for x in measure(real + 1e6, fake + 1e6)] == near
+    for metrics in (precision_recall, density_coverage):
+        values = [float(x) for x in metrics(real, fake)]
+        assert [float(x) for x in metrics(real + 1e6, fake + 1e6)] == values
 
 
 @settings(deadline=None, max_examples=10)
@@ -75,7 +75,7 @@ def test_precision_of_one_side_is_recall_of_the_other(seed, k):
     assert precision_recall(real, fake, k) == precision_recall(fake, real, k)[::-1]
 
 
-def test_a_set_against_itself_is_faithful_and_whole():
+def test_a_set_against_itself_has_the_best_values():
     real, _ = features(30, 100)
     assert [float(x) for x in precision_recall(real, real)] == [1, 1]
     assert [float(x) for x in density_coverage(real, real)] == pytest.approx([1, 1])
@@ -89,33 +89,33 @@ def test_a_collapsed_generator_is_precise_and_covers_little():
     assert precision == 1 and recall <= 0.01 and coverage < 0.2
 
 
-def test_sets_far_apart_share_nothing():
+def test_distant_sets_have_the_worst_values():
     real, fake = features(32)
     assert [float(x) for x in precision_recall(real, fake + 100)] == [0, 0]
     assert [float(x) for x in density_coverage(real, fake + 100)] == [0, 0]
 
 
-@pytest.mark.parametrize("measure", [precision_recall, density_coverage])
-def test_too_few_samples_and_no_neighbour_are_refused(measure):
+@pytest.mark.parametrize("metrics", [precision_recall, density_coverage])
+def test_too_few_samples_and_no_neighbour_are_refused(metrics):
     real, fake = features(33)
     with pytest.raises(ValueError, match="4 fake samples: give at least 5"):
-        measure(real, fake[:4], 4)
+        metrics(real, fake[:4], 4)
     with pytest.raises(ValueError, match="the 0-th neighbour"):
-        measure(real, fake, 0)
+        metrics(real, fake, 0)
 
 
-@pytest.mark.parametrize("measure", [precision_recall, density_coverage])
-def test_nan_is_an_error_on_the_host_and_nan_in_a_compiled_program(measure):
+@pytest.mark.parametrize("metrics", [precision_recall, density_coverage])
+def test_nan_is_an_error_on_the_host_and_nan_in_a_compiled_program(metrics):
     real, fake = features(34)
     fake[7, 0] = np.nan
     with pytest.raises(ValueError, match="1 of 45 fake samples, the first is sample 7"):
-        measure(real, fake)
-    assert np.isnan(jax.jit(measure)(real, fake)).all()
+        metrics(real, fake)
+    assert np.isnan(jax.jit(metrics)(real, fake)).all()
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**31), st.integers(1, 6), st.integers(2, 9))
-def test_the_smallest_of_a_row_counts_equal_ones(seed, rank, values):
+def test_the_smallest_of_a_row_counts_ties(seed, rank, values):
     distances = np.random.default_rng(seed).integers(0, values, size=(5, 8)).astype(np.float32)
     distances[:, 0] = np.inf
     np.testing.assert_array_equal(smallest(distances, rank), np.sort(distances, 1)[:, rank - 1])

@@ -53,8 +53,8 @@ def test_the_network_is_told_the_level_that_is_asked_for(run, folder, monkeypatc
     monkeypatch.setattr(
         open_restorer,
         "make_restorer",
-        lambda module, variables, spec: restorer_scoring.Restorer(
-            lambda inputs: seen.append(inputs[..., -1]) or inputs[..., :-1], spec
+        lambda module, variables, traits: restorer_scoring.Restorer(
+            lambda inputs: seen.append(inputs[..., -1]) or inputs[..., :-1], traits
         ),
     )
     restorer_scoring.evaluate(run, [folder], sigmas=(51.0,))
@@ -119,12 +119,12 @@ def test_pictures_made_smaller_stand_beside_their_bicubic_enlargement(load_exper
     (rows,) = found["sets"][folder]["damages"].values()
     assert set(rows) == {"bicubic enlargement", "network, ensemble", "network"}
     assert list(found["sets"][folder]["damages"]) == ["×2"]
-    whole = restoration.read_pictures(folder, "y601-shave4")[0][None, :24, :30]
+    whole = restoration.read_images(folder, "y601-shave4")[0][None, :24, :30]
     small = np.round(np.clip(downsample(whole, 2), 0, 1) * 255) / np.float32(255)
     expected = restoration.score("y601-shave4", whole, upsample(small, 2))
     assert rows["bicubic enlargement"]["psnr"] == pytest.approx(float(expected["psnr"][0]), abs=1e-3)
 
 
 def test_damage_that_hides_places_is_measured_elsewhere(folder):
-    with pytest.raises(UsageError, match="inpaint_all undoes ruined, and there are tables of noise, jpeg"):
-        restorer_scoring.evaluate("inpaint_all", [folder])
+    with pytest.raises(UsageError, match="mend undoes ruined, and there are tables of noise, jpeg"):
+        restorer_scoring.evaluate("mend", [folder])

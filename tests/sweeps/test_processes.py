@@ -1,4 +1,4 @@
-"""Trials as processes: the same values as a population's, anything may be searched, and nobody is left behind."""
+"""Trials as processes: the metrics of a population, any option can be searched, and no process is left running."""
 
 import csv
 import os
@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from jaxgen.errors import UsageError
-from jaxgen.sweeps import child, processes, sweep
+from jaxgen.sweeps import child, devices, processes, sweep
+from jaxgen.sweeps.options import Options
 
 STEPS = ("--steps", "4", "--evaluate-every", "2", "--checkpoint-every", "2", "--sample-every", "0")
 
@@ -22,54 +23,53 @@ def rows(folder):
         return {row["trial"]: row for row in csv.DictReader(file)}
 
 
-def test_processes_and_population_give_the_same(gan_mlp, tmp_path):
-    script, words = gan_mlp
-    said = []
+def test_processes_and_population_give_the_same_metrics(gan_mlp, tmp_path):
+    script, arguments = gan_mlp
+    lines = []
     for executor in ("population", "processes"):
-        options = sweep.Options(
+        options = Options(
             search=["hyper.learning-rate=log:1e-4:1e-2"],
             sampler="random",
             trials=2,
             executor=executor,
             processes=2 if executor == "processes" else 1,
-            dir=str(tmp_path / executor),
+            dir=tmp_path / executor,
         )
-        sweep.run(script, options, [*words, *STEPS], said.append)
-    times = r"Optuna ([\d.]+) s, training ([\d.]+) s, jaxgen's own ([\d.]+) s"
-    found = re.match(rf"trials ([\d.]+) s by 2 processes at a time \({times}\)", said[-1])
-    whole, *parts = map(float, found.groups())
-    assert sum(parts) == pytest.approx(whole, abs=0.1)
+        sweep.run(script, options, [*arguments, *STEPS], lines.append)
+    times = r"Optuna ([\d.]+) s, training ([\d.]+) s, other ([\d.]+) s"
+    match = re.search(rf"trials ([\d.]+) s by 2 processes at a time \({times}\)", lines[-1])
+    total, *parts = map(float, match.groups())
+    assert sum(parts) == pytest.approx(total, abs=0.1)
     assert parts[1] > max(parts[0], parts[2])
-    one, other = rows(tmp_path / "population"), rows(tmp_path / "process")
+    one, other = rows(tmp_path / "population"), rows(tmp_path / "processes")
     for trial in ("0", "1"):
         assert one[trial]["hyper.learning_rate"] == other[trial]["hyper.learning_rate"]
-        # The population of this process is compiled without optimisations, the processes' programs with them.
-        values = [float(found[trial]["evaluation/pixel_frechet seed 0"]) for found in (one, other)]
+        # This process compiles the population without optimizations, and its child processes compile with them.
+        values = [float(table[trial]["evaluation/pixel_frechet seed 0"]) for table in (one, other)]
         assert values[0] == pytest.approx(values[1], rel=1e-3)
 
 
-def test_architecture_is_searched_and_what_fails_says_why(gan_mlp, tmp_path):
-    script, words = gan_mlp
-    options = sweep.Options(
+def test_any_option_is_searched_and_a_failed_trial_has_a_reason(gan_mlp, tmp_path):
+    script, arguments = gan_mlp
+    options = Options(
         search=["latent=choice:2,3", "hyper.learning-rate=choice:1e-3,1e30"],
         sampler="grid",
         processes=2,
         seeds=2,
-        dir=str(tmp_path),
+        dir=tmp_path,
     )
-    sweep.run(script, options, [*words, *STEPS, "--optimizer", "sgd"], print)
-    found = rows(tmp_path)
-    good = [row for row in found.values() if row["hyper.learning_rate"] == "0.001"]
+    sweep.run(script, options, [*arguments, *STEPS, "--optimizer", "sgd"], print)
+    good = [row for row in rows(tmp_path).values() if row["hyper.learning_rate"] == "0.001"]
     assert {(row["latent"], row["state"]) for row in good} == {("2", "complete"), ("3", "complete")}
     assert all(row["evaluation/pixel_frechet seed 0"] != row["evaluation/pixel_frechet seed 1"] for row in good)
-    told = (tmp_path / "results.md").read_text()
-    assert "failed: seed 0: jaxgen:" in told
-    assert "became NaN or infinite at step" in told
+    table = (tmp_path / "results.md").read_text()
+    assert "failed: seed 0: jaxgen:" in table
+    assert "became NaN or infinite at step" in table
 
 
-def test_a_run_whose_process_is_killed_is_taken_up_again(gan_mlp, tmp_path):
-    _, words = gan_mlp
-    # Killed as it is loaded, once, by the process that trains.
+def test_a_trial_whose_process_is_killed_runs_again(gan_mlp, tmp_path):
+    _, arguments = gan_mlp
+    # The first process that trains kills itself when it loads the script.
     fragile = tmp_path / "fragile.py"
     fragile.write_text(
         f"""
@@ -86,18 +86,18 @@ def build(config, axis_name=None):
     return module.build(config, axis_name)
 """
     )
-    said = []
-    options = sweep.Options(search=["latent=choice:2,3"], sampler="grid", trials=1, dir=str(tmp_path / "sweep"))
-    sweep.run(str(fragile), options, [*words, *STEPS], said.append)
+    lines = []
+    options = Options(search=["latent=choice:2,3"], sampler="grid", trials=1, dir=tmp_path / "sweep")
+    sweep.run(str(fragile), options, [*arguments, *STEPS], lines.append)
     assert (tmp_path / "killed").exists()
-    assert said[0] == "0/1: trial 0 is not answered, and is tried again"
+    assert lines[0] == "0/1: trial 0 was interrupted, and is run again"
     assert [row["state"] for row in rows(tmp_path / "sweep").values()] == ["complete"]
 
 
-def test_a_child_ends_with_its_parent_after_a_checkpoint(gan_mlp, tmp_path):
-    script, words = gan_mlp
+def test_a_child_process_stops_with_its_parent_after_a_checkpoint(gan_mlp, tmp_path):
+    script, arguments = gan_mlp
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "jaxgen.sweeps.child", script, *words, "--steps", "100000", "--run", str(run)]
+    command = [sys.executable, "-m", "jaxgen.sweeps.child", script, *arguments, "--steps", "100000", "--run", str(run)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not (run / "metrics.jsonl").exists():
@@ -109,30 +109,30 @@ def test_a_child_ends_with_its_parent_after_a_checkpoint(gan_mlp, tmp_path):
     assert any((run / "checkpoints").glob("[0-9]*"))
 
 
-def test_a_slot_has_a_gpu_or_a_share_of_the_cores(monkeypatch, tmp_path):
+def test_a_process_has_a_gpu_or_a_part_of_the_cores(monkeypatch, tmp_path):
     monkeypatch.delenv("JAX_PLATFORMS", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,5")
-    assert processes.environments(2) == [{"CUDA_VISIBLE_DEVICES": "2"}, {"CUDA_VISIBLE_DEVICES": "5"}]
-    with pytest.raises(UsageError, match="3 processes were asked for and 2 GPUs are here"):
-        processes.environments(3)
+    assert devices.process_environments(2) == [{"CUDA_VISIBLE_DEVICES": "2"}, {"CUDA_VISIBLE_DEVICES": "5"}]
+    with pytest.raises(UsageError, match="--processes 3 with 2 GPUs: give at most 2"):
+        devices.process_environments(3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert processes.environments(1) == [{}]
+    assert devices.process_environments(1) == [{}]
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
     program = tmp_path / "nvidia-smi"
     program.write_text("#!/bin/sh\nprintf '0\\n1\\n'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert processes.environments(1) == [{"CUDA_VISIBLE_DEVICES": "0"}]
+    assert devices.process_environments(1) == [{"CUDA_VISIBLE_DEVICES": "0"}]
     program.write_text("#!/bin/sh\nexit 9\n")
-    assert processes.environments(1) == [{}]
+    assert devices.process_environments(1) == [{}]
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 4, 7}, raising=False)
-    shares = [set(map(int, found[child.CORES].split(","))) for found in processes.environments(2)]
-    assert shares[0] | shares[1] == {3, 4, 7}
-    assert not shares[0] & shares[1]
+    cores = [set(map(int, variables[child.CORES].split(","))) for variables in devices.process_environments(2)]
+    assert cores[0] | cores[1] == {3, 4, 7}
+    assert not cores[0] & cores[1]
 
 
 @pytest.mark.parametrize(
-    ("told", "platforms", "names"),
+    ("visible", "platforms", "names"),
     [
         ("-1", None, []),
         ("", None, []),
@@ -145,32 +145,34 @@ def test_a_slot_has_a_gpu_or_a_share_of_the_cores(monkeypatch, tmp_path):
         ("0,1", "gpu", ["0", "1"]),
     ],
 )
-def test_gpus_are_those_that_jax_would_take(monkeypatch, told, platforms, names):
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", told)
+def test_gpus_are_those_that_jax_would_use(monkeypatch, visible, platforms, names):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     monkeypatch.delenv("JAX_PLATFORMS", raising=False)
     if platforms is not None:
         monkeypatch.setenv("JAX_PLATFORMS", platforms)
-    assert processes.accelerators() == names
+    assert devices.cuda_devices() == names
 
 
 @pytest.mark.parametrize("name", ["ROCm", "TPU"])
-def test_devices_that_cannot_be_shared_out_are_one_processes(monkeypatch, name, tmp_path):
+def test_devices_that_cannot_be_divided_belong_to_one_process(monkeypatch, name, tmp_path):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monkeypatch.setenv("JAX_PLATFORMS", name.lower())
-    assert processes.environments(1) == [{}]
-    with pytest.raises(UsageError, match=f"2 processes would each take every {name} device: give --processes 1"):
-        processes.environments(2)
-    # Where JAX chooses by itself: what it needs to use them is installed, and they are there.
+    assert devices.process_environments(1) == [{}]
+    with pytest.raises(
+        UsageError, match=f"--processes 2: each process would take every {name} device; give --processes 1"
+    ):
+        devices.process_environments(2)
+    # If JAX chooses the platform: its plugin is installed, and the device files exist.
     (tmp_path / "device").touch()
     monkeypatch.delenv("JAX_PLATFORMS")
-    monkeypatch.setattr(processes, "OTHERS", [(name, ("absent", "json"), (str(tmp_path / "dev*"),))])
-    assert processes.other_accelerator() == name
+    monkeypatch.setattr(devices, "OTHER_ACCELERATORS", [(name, ("absent", "json"), (str(tmp_path / "dev*"),))])
+    assert devices.other_accelerator() == name
     for others in ((name, ("absent",), (str(tmp_path / "dev*"),)), (name, ("json",), (str(tmp_path / "none*"),))):
-        monkeypatch.setattr(processes, "OTHERS", [others])
-        assert processes.other_accelerator() == ""
+        monkeypatch.setattr(devices, "OTHER_ACCELERATORS", [others])
+        assert devices.other_accelerator() == ""
 
 
-def test_the_last_thing_said_is_the_reason(tmp_path):
+def test_the_last_line_of_output_is_the_reason(tmp_path):
     attempt = processes.Attempt(None, 0, None, Path(tmp_path), [])
     (tmp_path / processes.OUTPUT).write_text("step 1\njaxgen: no such thing\n")
-    assert processes.reason(attempt) == "jaxgen: no such thing"
+    assert processes.last_output(attempt) == "jaxgen: no such thing"

@@ -1,12 +1,12 @@
-"""Feature networks that come with the installation: a small classifier for each of three data sets.
+"""Classifiers that are installed with jaxgen: feature networks for three data sets.
 
-Distances between their features are called cFID and cKID, never FID: they compare with no published number. The command
-that made them is `scripts/results classifiers`.
+Distances between their features are called cFID and cKID and never FID, because they are not comparable with published
+values. `scripts/results classifiers` trains them.
 """
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -19,21 +19,22 @@ from jaxgen.models.features.classifier import Classifier
 FOLDER = Path(__file__).parent
 
 PyTree = Any
-Look = Callable[[PyTree, Array], tuple[Array, Array]]
+ClassifierFunction = Callable[[PyTree, Array], tuple[Array, Array]]
+"""(variables, images) -> (features, logits)."""
 
 
-class About(NamedTuple):
-    """What a shipped classifier is.
+class ModelCard(NamedTuple):
+    """The description of a shipped classifier.
 
     Attributes:
       sha256: of its file.
-      size: height and width of the images it looks at, pixels.
-      channels: of these images.
-      classes: how many it tells apart.
-      accuracy: on the whole test split of its data, in [0, 1].
-      data: what it was trained on.
-      terms: under which these data are published.
-      command: how it was trained.
+      size: height and width of its images in pixels.
+      channels: of its images.
+      classes: number of classes.
+      accuracy: on the whole test split, in [0, 1].
+      data: the data set that it was trained on.
+      terms: the terms under which the data set is published.
+      command: that trained it.
     """
 
     sha256: str
@@ -46,52 +47,63 @@ class About(NamedTuple):
     command: str
 
 
+class ShippedClassifier(NamedTuple):
+    """A shipped classifier.
+
+    Attributes:
+      apply: (variables, images float[b, 28, 28, 1] in [0, 1]) -> (features float[b, 64], logits float[b, 10]), a pure
+        function. It raises ValueError for images of another size or number of channels.
+      variables: its weights, on the device.
+      card: its description.
+    """
+
+    apply: ClassifierFunction
+    variables: PyTree
+    card: ModelCard
+
+
 CLASSIFIERS = {
     "digits": "563dc56b0ddd839043f242976ac567af4d9072df5cc2de4be3f8aa4adbe288fc",
     "mnist": "0b4a702624ced6e841a943be0880e5605da210848b68a09fc6c570f88743c3b5",
     "fashion_mnist": "45d5f81e9fc7ecd97cf64031c74477855e9593d2222e3ee16a8b546a376e8c68",
 }
-"""The sha256 of NAME.safetensors in this folder, by name."""
+"""SHA-256 of NAME.safetensors in this folder, by name."""
 
 
-def load_classifier(name: str) -> tuple[Look, PyTree, About]:
-    """Returns a shipped classifier, its variables and what it is.
+def load_classifier(name: str) -> ShippedClassifier:
+    """Loads a shipped classifier.
 
     Args:
       name: one of `CLASSIFIERS`.
-    Returns:
-      (look, variables, about). `look` is pure: (variables, images float[b, 28, 28, 1] in [0, 1]) -> (features
-      float[b, 64], logits float[b, 10]). It resizes nothing and raises ValueError for images of another size or number
-      of channels.
     Raises:
-      UsageError: if there is none of that name, or its file is missing or not the recorded one.
+      UsageError: if the name is unknown, or the file is missing or has another SHA-256.
     """
     if name not in CLASSIFIERS:
         raise unknown("shipped classifier", name, CLASSIFIERS)
-    variables, told = weights.read(FOLDER / f"{name}.safetensors", CLASSIFIERS[name])
-    about = About(
+    variables, metadata = weights.read(FOLDER / f"{name}.safetensors", CLASSIFIERS[name])
+    card = ModelCard(
         sha256=CLASSIFIERS[name],
-        size=int(told["size"]),
-        channels=int(told["channels"]),
-        classes=int(told["classes"]),
-        accuracy=float(told["accuracy"]),
-        data=told["data"],
-        terms=told["terms"],
-        command=told["command"],
+        size=int(metadata["size"]),
+        channels=int(metadata["channels"]),
+        classes=int(metadata["classes"]),
+        accuracy=float(metadata["accuracy"]),
+        data=metadata["data"],
+        terms=metadata["terms"],
+        command=metadata["command"],
     )
-    return make_look(about), jax.device_put(variables), about
+    return ShippedClassifier(classifier_function(card), jax.device_put(variables), card)
 
 
-def make_look(about: About) -> Look:
-    """Returns the function from variables and images to (features, logits) of a classifier."""
-    module, wanted = Classifier(about.classes), (about.size, about.size, about.channels)
+def classifier_function(card: ModelCard) -> ClassifierFunction:
+    """Returns the function from variables and images to features and logits."""
+    module, expected = Classifier(card.classes), (card.size, card.size, card.channels)
 
-    def look(variables: PyTree, images: Array) -> tuple[Array, Array]:
-        if jnp.ndim(images) != 4 or jnp.shape(images)[1:] != wanted:
+    def apply(variables: PyTree, images: Array) -> tuple[Array, Array]:
+        if jnp.ndim(images) != 4 or jnp.shape(images)[1:] != expected:
             raise ValueError(
-                f"images of shape {jnp.shape(images)}: the classifier of {about.data} takes [batch, "
-                f"{', '.join(map(str, wanted))}]; resize them first"
+                f"images of shape {jnp.shape(images)}: the classifier of {card.data} takes [batch, "
+                f"{', '.join(map(str, expected))}]; resize them first"
             )
-        return module.apply(variables, images, train=False, method="look")
+        return cast(tuple[Array, Array], module.apply(variables, images, train=False, method="look"))
 
-    return look
+    return apply

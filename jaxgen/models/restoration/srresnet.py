@@ -1,9 +1,7 @@
-"""SRResNet, the generator of SRGAN: residual blocks on the small image, then pixel shuffles.
+"""SRResNet, the generator of SRGAN: residual blocks on the small image, then pixels moved out of channels.
 
 Reference: Ledig et al. 2017, section 2.1.1 and figure 4; Lim et al. 2017 (EDSR) for the variant without normalisation.
 """
-
-from typing import Any
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -34,14 +32,14 @@ class PReLU(nn.Module):
 
 
 class SRResNet(nn.Module):
-    """Upsamples images of any height and width by `scale`.
+    """Images `scale` times as large, of any height and width.
 
     Attributes:
       width: channels.
       blocks: residual blocks.
       scale: 1, 2, 4 or 8.
       norm: whether every convolution of a block is followed by batch normalisation, as in SRGAN.
-      residual: whether the output is added to the bicubic interpolation, or is the large image itself.
+      residual: whether the network's output is added to the bicubic enlargement, or is the large image itself.
       axis_name: the mapped axis over whose devices batch statistics are averaged, or None.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
@@ -56,7 +54,7 @@ class SRResNet(nn.Module):
     dtype: DTypeLike | None = None
     param_dtype: DTypeLike = jnp.float32
 
-    size_multiple = 1
+    multiple = 1
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:
@@ -72,8 +70,8 @@ class SRResNet(nn.Module):
         """
         doublings = self.scale.bit_length() - 1
         if self.scale < 1 or self.scale != 2**doublings:
-            raise ValueError(f"scale {self.scale}: give 1, 2, 4 or 8")
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+            raise ValueError(f"a scale of {self.scale}: give 1, 2, 4 or 8")
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         slope = lambda name: PReLU(self.param_dtype, name=name)
         first = x = slope("slope_head")(Conv(self.width, 9, name="head", **dtypes)(inputs))
         for i in range(self.blocks):
@@ -87,7 +85,7 @@ class SRResNet(nn.Module):
         return x + upsample(at_least_float32(inputs), self.scale) if self.residual else x
 
     def filtered(self, x: Array, name: str, train: bool) -> Array:
-        """Returns x after a 3×3 convolution, and batch norm if `norm`."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        """Returns x after a 3×3 convolution, normalised where that is asked for."""
+        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = Conv(self.width, use_bias=not self.norm, name=name, **dtypes)(x)
         return BatchNorm(self.axis_name, name=f"{name}_norm", **dtypes)(x, train) if self.norm else x

@@ -1,0 +1,87 @@
+"""Errors of a noise-level estimator on folders of photographs."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxgen.degradations.noise import gaussian_noise
+from jaxgen.evaluation.restoration import read_images
+from jaxgen.metrics.protocols import PROTOCOLS
+from jaxgen.restoration.noise_estimation import estimate
+
+MAX_LEVEL = 255
+
+Network = Callable[[np.ndarray], np.ndarray]
+"""The network of `jaxgen.restoration.noise_estimation.estimate`."""
+
+
+class Error(NamedTuple):
+    """Errors of the estimate over the images of a folder, in grey levels (0 to 255).
+
+    Attributes:
+      bias: mean of estimate − truth.
+      absolute: mean of |estimate − truth|.
+      worst: maximum of |estimate − truth|.
+    """
+
+    bias: float
+    absolute: float
+    worst: float
+
+
+def measure(network: Network, sigma: float, images: Sequence[np.ndarray], *, seed: int = 0) -> Error:
+    """Computes the errors of the estimate on images with noise.
+
+    Args:
+      network: the estimator.
+      sigma: standard deviation of the noise, in grey levels.
+      images: without noise, float32[height, width, channel] in [0, 1].
+      seed: of the noise.
+    """
+    errors = []
+    for index, image in enumerate(images):
+        key = jax.random.fold_in(jax.random.key(seed), index)
+        noisy = np.asarray(gaussian_noise(key, jnp.asarray(image[None]), sigma / MAX_LEVEL)[0])
+        errors.append(MAX_LEVEL * estimate(network, noisy) - sigma)
+    return Error(float(np.mean(errors)), float(np.mean(np.abs(errors))), float(np.max(np.abs(errors))))
+
+
+def evaluate(
+    network: Network, sigmas: Sequence[float], folders: Sequence[str], protocol: str, *, seed: int = 0
+) -> dict[str, Any]:
+    """Computes the errors for several noise levels and folders.
+
+    Args:
+      network: the estimator.
+      sigmas: standard deviations of the noise, in grey levels.
+      folders: of photographs without noise.
+      protocol: one of `metrics.protocols`, for gray or color images.
+      seed: of the noise.
+    Returns:
+      {"protocol", "levels": {folder: {"pictures", "sigmas": {"σ 25": {"bias", "absolute", "worst"}}}}}.
+    Raises:
+      UsageError: if a folder has no images for the protocol.
+    """
+    tables = {}
+    for folder in folders:
+        images = read_images(folder, protocol)
+        errors = {f"σ {sigma:g}": measure(network, sigma, images, seed=seed)._asdict() for sigma in sigmas}
+        tables[folder] = {"pictures": len(images), "sigmas": errors}
+    colors = "gray" if PROTOCOLS[protocol].channels == 1 else "colour"
+    return {"protocol": f"{colors}; noise added unclipped, seed {seed}; grey levels of 255", "levels": tables}
+
+
+def to_text(evaluation: dict[str, Any]) -> str:
+    """Formats an evaluation as a table for each folder."""
+    lines = [evaluation["protocol"]]
+    for folder, table in evaluation["levels"].items():
+        head = f"{folder} ({table['pictures']})"
+        width = max(len(head), len("mean |error|"))
+        lines += ["", "  ".join([head.ljust(width), *(f"{sigma:>7}" for sigma in table["sigmas"])])]
+        for name, key in (("bias", "bias"), ("mean |error|", "absolute"), ("worst", "worst")):
+            cells = (f"{error[key]:7.2f}" for error in table["sigmas"].values())
+            lines.append("  ".join([name.ljust(width), *cells]))
+    return "\n".join(lines)
