@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from jaxgen.config import Config as BaseConfig
 from jaxgen.config import NoiseHyper, compute_dtype, noisy, objective_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.models.restoration.noise_estimator import NoiseLevel
+from jaxgen.models.restoration.noise_estimator import NoiseEstimator
 from jaxgen.objectives.noise_estimation import make_noise_level
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
@@ -35,7 +35,7 @@ class Config(BaseConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    module = NoiseLevel(depth=config.depth, width=config.width, dtype=compute_dtype(config))
+    module = NoiseEstimator(depth=config.depth, width=config.width, dtype=compute_dtype(config))
     return make_noise_level(module, degrade=noisy, **objective_options(config, axis_name))
 
 

@@ -2,7 +2,7 @@
 
     python experiments/pix2pix.py                                    # colours for photographs that come along
     python experiments/pix2pix.py --data.name pairs --data.dir DAMAGED --data.target-dir CLEAN --damage given
-    python experiments/pix2pix.py --widths 32 64 128 128 --judge-widths 16 32 64    # a small one, for a CPU
+    python experiments/pix2pix.py --widths 32 64 128 128 --discriminator-widths 16 32 64    # a small one, for a CPU
 
 Pairs have the same names in two folders and the same sizes. PSNR and SSIM are told on pictures held out from training,
 beside those of what they were made of.
@@ -13,12 +13,11 @@ Source: Isola, Zhu, Zhou, Efros 2017: 100 L1 + the adversarial loss of 70×70 pa
 from dataclasses import dataclass
 
 from jaxgen.config import (
-    AdversarialHyper,
+    AdversarialRestorationConfig,
+    AdversarialRestorationHyper,
     Kind,
-    Loss,
     ReconstructionLoss,
-    RestorationConfig,
-    adversarial_options,
+    adversarial_restoration_options,
     compute_dtype,
     image_channels,
 )
@@ -31,16 +30,14 @@ from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(RestorationConfig):
+class Config(AdversarialRestorationConfig):
     """Options of this experiment."""
 
     widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)
     """Filters of the generator's convolutions, each of which halves the picture."""
     dropout: float = 0.5
     """Share of activations that is dropped in the generator's first three layers up, in training."""
-    adversary: Loss = "non_saturating"
-    """Adversarial loss."""
-    judge_widths: tuple[int, ...] = (64, 128, 256)
+    discriminator_widths: tuple[int, ...] = (64, 128, 256)
     """Filters of the discriminator's convolutions of stride 2."""
     damage: Kind = "gray"
     """What befalls the pictures; gray: they lose their colours; given: that of data.name pairs."""
@@ -49,7 +46,9 @@ class Config(RestorationConfig):
     batch_size: int = 4
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=128, channels=3, fit="crop", flip=True)
-    hyper: AdversarialHyper = AdversarialHyper(learning_rate=2e-4, b1=0.5, adversarial_weight=0.01)
+    hyper: AdversarialRestorationHyper = AdversarialRestorationHyper(
+        learning_rate=2e-4, b1=0.5, adversarial_weight=0.01
+    )
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
@@ -58,8 +57,8 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     generator = Generator(
         config.widths, "instance", config.dropout, image_channels(config), axis_name=axis_name, dtype=dtype
     )
-    discriminator = PatchDiscriminator(config.judge_widths, "instance", dtype=dtype)
-    options = adversarial_options(config, axis_name)
+    discriminator = PatchDiscriminator(config.discriminator_widths, "instance", dtype=dtype)
+    options = adversarial_restoration_options(config, axis_name)
     return make_adversarial_restoration(generator, discriminator, conditional=True, dropout=True, **options)
 
 

@@ -1,9 +1,10 @@
-"""Pictures four times as large by SRGAN: SRResNet against a discriminator that judges what looks real.
+"""Pictures four times as large by SRGAN: SRResNet against a discriminator of real images.
 
     python experiments/srresnet.py --run runs/srresnet                               # first: least squares alone
     python experiments/srgan.py --init-from runs/srresnet                            # then: against the discriminator
-    python experiments/srgan.py --init-from runs/srresnet --adversary relativistic
-    python experiments/srgan.py --width 32 --blocks 8 --no-norm --residual --judge-widths 16 32 64 --judge-hidden 64
+    python experiments/srgan.py --init-from runs/srresnet --loss relativistic
+    python experiments/srgan.py --width 32 --blocks 8 --no-norm --residual --discriminator-widths 16 32 64 \\
+        --discriminator-hidden 64
 
 The network's fields must be those of the run that it starts from. Sharpness is bought with PSNR: it falls by 2 to 3 dB
 in the paper, where people find the pictures better.
@@ -16,13 +17,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxgen.config import (
-    AdversarialHyper,
+    AdversarialRestorationConfig,
+    AdversarialRestorationHyper,
     Effect,
     Kind,
-    Loss,
     Norm,
-    RestorationConfig,
-    adversarial_options,
+    adversarial_restoration_options,
     compute_dtype,
 )
 from jaxgen.data import Config as DataConfig
@@ -34,7 +34,7 @@ from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(RestorationConfig):
+class Config(AdversarialRestorationConfig):
     """Options of this experiment."""
 
     width: int = 64
@@ -47,23 +47,21 @@ class Config(RestorationConfig):
     """Follow the generator's convolutions by batch norm."""
     residual: bool = False
     """Add the generator's output to the bicubic enlargement instead of taking it for the picture."""
-    adversary: Loss = "non_saturating"
-    """Adversarial loss; minimax is the paper's log D(x) + log(1 − D(G(y)))."""
-    judge_widths: tuple[int, ...] = (64, 128, 256, 512)
+    discriminator_widths: tuple[int, ...] = (64, 128, 256, 512)
     """Filters of the discriminator's pairs of convolutions."""
-    judge_hidden: int = 1024
+    discriminator_hidden: int = 1024
     """Units of the discriminator's dense layer."""
-    judge_norm: Norm = "batch"
+    discriminator_norm: Norm = "batch"
     """Norm of the discriminator."""
     damage: Kind = "downsample"
     """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
     batch_size: int = 16
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, turn=True)
-    hyper: AdversarialHyper = AdversarialHyper(learning_rate=1e-4)
+    hyper: AdversarialRestorationHyper = AdversarialRestorationHyper(learning_rate=1e-4)
 
     effects: ClassVar[tuple[Effect, ...]] = (
-        *RestorationConfig.effects,
+        *AdversarialRestorationConfig.effects,
         Effect(("told",), "choose another network: this one takes no further channel", lambda config: False),
     )
 
@@ -72,8 +70,10 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     fields = {"axis_name": axis_name, "dtype": compute_dtype(config)}
     generator = SRResNet(config.width, config.blocks, config.scale, config.norm, config.residual, **fields)
-    discriminator = CropDiscriminator(config.judge_widths, config.judge_hidden, config.judge_norm, **fields)
-    options = adversarial_options(config, axis_name, scale=config.scale)
+    discriminator = CropDiscriminator(
+        config.discriminator_widths, config.discriminator_hidden, config.discriminator_norm, **fields
+    )
+    options = adversarial_restoration_options(config, axis_name, scale=config.scale)
     return make_adversarial_restoration(generator, discriminator, **options)
 
 

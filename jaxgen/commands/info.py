@@ -24,9 +24,9 @@ class Command:
         from jaxgen.restoration import pretrained
         from jaxgen.runs import summary
 
-        if pretrained.is_known(self.source):
-            card = pretrained.read(self.source)[1]
-            print(json.dumps(pretrained.as_json(card)) if self.json else pretrained.as_text(card))
+        if pretrained.is_network(self.source):
+            card = pretrained.describe(self.source)
+            print(json.dumps(card) if self.json else pretrained.to_text(card))
             return
         facts = summary.describe(Path(self.source))
         print(json.dumps(facts, allow_nan=False) if self.json else summary.as_text(facts))

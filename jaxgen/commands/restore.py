@@ -66,21 +66,22 @@ class Command:
         if self.trust and not self.network:
             raise UsageError("--trust: it is for the run of --network")
         settings = Settings(self.sigma, self.strength, self.ensemble, self.tile_size)
-        masked = self.mask is not None
-        photos = files.gather(self.photos, (*tasks.TASKS, OWN_NETWORK), self.out, self.mask)
+        has_mask = self.mask is not None
+        photos = files.collect_photographs(self.photos, (*tasks.TASKS, OWN_NETWORK), self.out, self.mask)
         keep_freed_memory()
         use_compilation_cache()
         if self.network:
             from jaxgen.runs.open_restorer import open_restorer
             from jaxgen.runs.reopen import OpenOptions
 
-            act = tasks.by_network(open_restorer(self.network, OpenOptions(trust=self.trust)), settings, masked=masked)
+            network = open_restorer(self.network, OpenOptions(trust=self.trust))
+            restoration = tasks.by_network(network, settings, has_mask=has_mask)
         else:
-            act = tasks.choose(self.task or "", settings, masked=masked)
+            restoration = tasks.choose(self.task or "", settings, has_mask=has_mask)
         restore = partial(
             files.restore_file,
             task=self.task or OWN_NETWORK,
-            act=act,
+            restoration=restoration,
             settings=settings,
             masks=self.mask,
             folder=self.out,
@@ -89,4 +90,4 @@ class Command:
             megapixels=self.max_megapixels,
             progress=files.tile_progress(sys.stderr),
         )
-        files.restore_all(photos, restore, partial(print, flush=True))
+        files.restore_files(photos, restore, partial(print, flush=True))

@@ -48,7 +48,7 @@ class Command(LatentOptions, CheckpointOptions):
         if self.restore:
             from jaxgen.restoration import tasks
 
-            restore = tasks.make_clean(self.restore)
+            restore = tasks.batch_restorer(self.restore)
         opened = reopen.open_run(self.run, self.open_options())
         if self.mixture:
             from jaxgen.runs.mixture import with_mixture

@@ -1,5 +1,11 @@
 """What all experiments share: their configuration, from a script to a run, and from a run folder back to its script."""
 
+from jaxgen.config.adversarial import Augmentation, Loss, Penalty, Remedy
+from jaxgen.config.adversarial_restoration import (
+    AdversarialRestorationConfig,
+    AdversarialRestorationHyper,
+    adversarial_restoration_options,
+)
 from jaxgen.config.base import Config, Effect, Hyper, Optimizer, Shape, compute_dtype, objective_options
 from jaxgen.config.damage import (
     DAMAGE_EFFECTS,
@@ -11,24 +17,13 @@ from jaxgen.config.damage import (
     check_probabilities,
     make_degrade,
 )
-from jaxgen.config.gan import (
-    Augmentation,
-    GanConfig,
-    GanHyper,
-    Loss,
-    Penalty,
-    Remedy,
-    discriminator_options,
-    gan_options,
-)
+from jaxgen.config.gan import GanConfig, GanHyper, discriminator_options, gan_options
 from jaxgen.config.noise import NoiseHyper, noisy
 from jaxgen.config.players import Norm, players
 from jaxgen.config.restoration import (
-    AdversarialHyper,
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
-    adversarial_options,
     check_mask,
     image_channels,
     restoration_options,
@@ -39,7 +34,8 @@ __all__ = [
     "DAMAGE_EFFECTS",
     "HIDING",
     "OVERLAID",
-    "AdversarialHyper",
+    "AdversarialRestorationConfig",
+    "AdversarialRestorationHyper",
     "Augmentation",
     "Config",
     "DamageHyper",
@@ -60,7 +56,7 @@ __all__ = [
     "Shape",
     "VariationalConfig",
     "VariationalHyper",
-    "adversarial_options",
+    "adversarial_restoration_options",
     "as_scanned",
     "check_mask",
     "check_probabilities",

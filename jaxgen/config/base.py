@@ -4,16 +4,22 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import jax.numpy as jnp
 
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.training.schedules import make_learning_rate
+from jaxgen.training.optimizers import OPTIMIZERS
+from jaxgen.training.schedules import SHAPES, make_learning_rate
 
-Optimizer = Literal["adam", "adamw", "rmsprop", "sgd"]
-Shape = Literal["constant", "linear", "cosine"]
+if TYPE_CHECKING:
+    Optimizer = str
+    Shape = str
+else:
+    Optimizer = Literal[tuple(OPTIMIZERS)]
+    Shape = Literal[tuple(SHAPES)]
+
 Parallel = Literal["shard_map", "pmap"]
 
 
@@ -29,6 +35,17 @@ class Effect(NamedTuple):
     options: tuple[str, ...]
     needs: str
     counts: Callable[[Any], bool]
+
+
+def optimizer_effects() -> tuple[Effect, ...]:
+    """Returns which hyperparameters have an effect with which optimizers."""
+    used = lambda config: {config.optimizer, getattr(config, "discriminator_optimizer", config.optimizer)} - {"same"}
+    effects = []
+    for name in dict.fromkeys(name for optimizer in OPTIMIZERS.values() for name in optimizer.hyper):
+        readers = {key for key, optimizer in OPTIMIZERS.items() if name in optimizer.hyper}
+        needs = f"set optimizer to {', '.join(sorted(readers))}"
+        effects.append(Effect((f"hyper.{name}",), needs, lambda config, readers=readers: bool(used(config) & readers)))
+    return tuple(effects)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +65,7 @@ class Hyper:
     b2: float = 0.999
     """Decay of the squared gradient's mean (Adam's β₂, RMSProp's decay)."""
     weight_decay: float = 0.0
-    """Decoupled weight decay of adamw."""
+    """Decoupled weight decay."""
     clip_norm: float = 0.0
     """Largest global norm of a gradient; 0: not clipped."""
     ema_decay: float = 0.999
@@ -149,9 +166,7 @@ class Config:
             "set schedule to linear or cosine",
             lambda config: config.schedule != "constant",
         ),
-        Effect(("hyper.weight_decay",), "set optimizer to adamw", lambda config: config.optimizer == "adamw"),
-        Effect(("hyper.b1",), "set optimizer to adam, adamw or sgd", lambda config: config.optimizer != "rmsprop"),
-        Effect(("hyper.b2",), "set optimizer to adam, adamw or rmsprop", lambda config: config.optimizer != "sgd"),
+        *optimizer_effects(),
     )
 
 

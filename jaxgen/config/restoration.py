@@ -1,8 +1,9 @@
 """What an experiment in restoration can be told, and what its network and its objective take from that."""
 
 import dataclasses
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from jaxgen.config.adversarial import hyper_classes, hyper_options
 from jaxgen.config.base import Config, Effect, objective_options
 from jaxgen.config.damage import (
     DAMAGE_EFFECTS,
@@ -16,33 +17,18 @@ from jaxgen.config.damage import (
 )
 from jaxgen.config.features import feature_function
 from jaxgen.errors import UsageError
-from jaxgen.losses import adversarial
-from jaxgen.objectives.reconstruction_losses import FEATURE, weighted_sum
+from jaxgen.losses.reconstruction import LOSSES
+from jaxgen.objectives.reconstruction_losses import needs_features, weighted_sum
 
-ReconstructionLoss = Literal["mse", "l1", "charbonnier", "ssim", "total_variation", "feature"]
+if TYPE_CHECKING:
+    ReconstructionLoss = str
+else:
+    ReconstructionLoss = Literal[tuple(LOSSES)]
 
 
 @dataclasses.dataclass(frozen=True)
-class RestorationHyper(DamageHyper):
-    """Numbers of a recipe in restoration."""
-
-    mse_weight: float = 1.0
-    """Weight of the mean squared difference."""
-    l1_weight: float = 1.0
-    """Weight of the mean absolute difference."""
-    charbonnier_weight: float = 1.0
-    """Weight of the Charbonnier loss."""
-    ssim_weight: float = 1.0
-    """Weight of 1 − SSIM."""
-    total_variation_weight: float = 0.01
-    """Weight of the restored picture's total variation, for each value."""
-    feature_weight: float = 1.0
-    """Weight of the mean squared difference between features."""
-
-
-def with_loss(name: ReconstructionLoss):
-    """Returns what tells whether a configuration sums a loss."""
-    return lambda config: name in config.losses
+class RestorationHyper(*hyper_classes(loss.hyper for loss in LOSSES.values()), DamageHyper):
+    """Hyperparameters of restoration."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,22 +51,12 @@ class RestorationConfig(Config):
         *Config.effects,
         *DAMAGE_EFFECTS,
         Effect(("told",), f"set damage to noise, {', '.join(HIDING)}", with_damage("noise", *HIDING)),
-        Effect(("features",), "add feature to losses", with_loss("feature")),
+        Effect(("features",), "add feature to losses", lambda config: needs_features(config.losses)),
         *(
-            Effect((f"hyper.{name}_weight",), f"add {name} to losses", with_loss(name))
-            for name in ("mse", "l1", "charbonnier", "ssim", "total_variation", "feature")
+            Effect(hyper_options(loss.hyper), f"add {name} to losses", lambda c, name=name: name in c.losses)
+            for name, loss in LOSSES.items()
         ),
     )
-
-
-@dataclasses.dataclass(frozen=True)
-class AdversarialHyper(RestorationHyper):
-    """Numbers of a recipe that restores against a discriminator."""
-
-    adversarial_weight: float = 1e-3
-    """Weight of the adversarial loss beside the reconstruction losses."""
-    discriminator_scale: float = 1.0
-    """Learning rate of the discriminator as a multiple of the generator's."""
 
 
 def check_mask(config: RestorationConfig) -> None:
@@ -134,18 +110,8 @@ def restoration_options(
         raise UsageError(f"damage {config.damage}, and this network makes pictures {scale} times as large: {wanted}")
     if (config.damage == "given") != (config.data.name == "pairs") and (needs_clean or config.damage != "given"):
         raise UsageError(f"damage {config.damage} and data {config.data.name}: damage given belongs to data.name pairs")
-    features = feature_function(config.features, config.data.channels) if FEATURE in config.losses else None
+    features = feature_function(config.features, config.data.channels) if needs_features(config.losses) else None
     return objective_options(config, axis_name) | {
         "degrade": make_degrade(config.damage, told=config.told, scale=scale),
         "loss": weighted_sum(config.losses, features),
     }
-
-
-def adversarial_options(config: RestorationConfig, axis_name: str | None, *, scale: int = 1) -> dict[str, Any]:
-    """Returns what `make_adversarial_restoration` takes from a configuration with `adversary`, the adversarial loss.
-
-    Args, Raises: those of `restoration_options`.
-    """
-    options = restoration_options(config, axis_name, scale=scale)
-    content = options.pop("loss")
-    return options | {"content": content, "loss": getattr(adversarial, config.adversary)}

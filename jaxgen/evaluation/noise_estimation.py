@@ -10,12 +10,12 @@ import numpy as np
 from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.evaluation.restoration import read_images
 from jaxgen.metrics.protocols import PROTOCOLS
-from jaxgen.restoration.noise_estimation import estimate
+from jaxgen.restoration.estimation import estimate_noise
 
 MAX_LEVEL = 255
 
 Network = Callable[[np.ndarray], np.ndarray]
-"""The network of `jaxgen.restoration.noise_estimation.estimate`."""
+"""The network of `jaxgen.restoration.estimation.estimate_noise`."""
 
 
 class Error(NamedTuple):
@@ -45,7 +45,7 @@ def measure(network: Network, sigma: float, images: Sequence[np.ndarray], *, see
     for index, image in enumerate(images):
         key = jax.random.fold_in(jax.random.key(seed), index)
         noisy = np.asarray(gaussian_noise(key, jnp.asarray(image[None]), sigma / MAX_LEVEL)[0])
-        errors.append(MAX_LEVEL * estimate(network, noisy) - sigma)
+        errors.append(MAX_LEVEL * estimate_noise(network, noisy) - sigma)
     return Error(float(np.mean(errors)), float(np.mean(np.abs(errors))), float(np.max(np.abs(errors))))
 
 

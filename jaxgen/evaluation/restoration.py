@@ -122,15 +122,15 @@ def measure(
 
 def seconds_per_megapixel(restorer: Restorer, side: int = 1000, repeats: int = 3) -> float:
     """Measures the time of a compiled restorer for a megapixel of its result, in seconds (median of the repeats)."""
-    input_side = side // restorer.traits.scale
-    image = np.full((input_side, input_side, restorer.traits.channels), 0.5, np.float32)
-    guide = 0.1 if restorer.traits.guides else None
+    input_side = side // restorer.spec.scale
+    image = np.full((input_side, input_side, restorer.spec.channels), 0.5, np.float32)
+    guide = 0.1 if restorer.spec.condition_channels else None
     seconds = []
     for _ in range(repeats + 1):
         begin = time.perf_counter()
         restore(restorer, image, guide)
         seconds.append(time.perf_counter() - begin)
-    return float(np.median(seconds[1:])) * 1e6 / (input_side * restorer.traits.scale) ** 2
+    return float(np.median(seconds[1:])) * 1e6 / (input_side * restorer.spec.scale) ** 2
 
 
 def evaluate(
@@ -163,13 +163,13 @@ def evaluate(
     """
     if protocol not in PROTOCOLS:
         raise unknown("protocol", protocol, PROTOCOLS)
-    if restorer.traits.channels != (channels := PROTOCOLS[protocol].channels):
-        raise UsageError(f"a restorer of {restorer.traits.channels} channels, and protocol {protocol} needs {channels}")
+    if restorer.spec.channels != (channels := PROTOCOLS[protocol].channels):
+        raise UsageError(f"a restorer of {restorer.spec.channels} channels, and protocol {protocol} needs {channels}")
     sets, compiled = {}, jax.jit(damage)
     for folder in folders:
         references = read_images(folder, protocol)
         rows = {
-            name: measure(methods, compiled, strength, references, protocol, scale=restorer.traits.scale, seed=seed)
+            name: measure(methods, compiled, strength, references, protocol, scale=restorer.spec.scale, seed=seed)
             for name, strength in strengths.items()
         }
         sets[folder] = {
@@ -179,8 +179,8 @@ def evaluate(
     return {
         "protocol": f"{protocol}: {PROTOCOLS[protocol].description}; {description}, seed {seed}",
         "sets": sets,
-        "parameters": restorer.traits.parameters,
-        "multiply_adds_per_pixel": restorer.traits.multiply_adds,
+        "parameters": restorer.spec.parameters,
+        "multiply_adds_per_pixel": restorer.spec.multiply_adds_per_pixel,
         "seconds_per_megapixel": seconds_per_megapixel(restorer),
     }
 

@@ -1,4 +1,4 @@
-"""A run's metrics as curves."""
+"""Plots a run's metrics over its steps."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -7,13 +7,13 @@ from jaxgen.errors import UsageError
 
 
 def series(history: Sequence[Mapping], name: str) -> tuple[list[int], list[float]]:
-    """Returns the steps at which a metric was written and its values there."""
+    """Returns the steps at which a metric was logged, and its values."""
     points = [(line["step"], line[name]) for line in history if isinstance(line.get(name), int | float)]
     return [step for step, _ in points], [value for _, value in points]
 
 
 def panels(history: Sequence[Mapping]) -> dict[str, list[str]]:
-    """Returns the metrics' names grouped by what comes after the slash: players share a panel."""
+    """Returns the names of metrics grouped by their last part: generator/loss and discriminator/loss share a panel."""
     names = sorted({name for line in history for name in line} - {"step", "time"})
     grouped: dict[str, list[str]] = {}
     for name in names:
@@ -22,19 +22,19 @@ def panels(history: Sequence[Mapping]) -> dict[str, list[str]]:
 
 
 def draw(history: Sequence[Mapping], path: Path, *, say: Callable[[str], None] = print) -> None:
-    """Writes one picture with a panel for each kind of metric; without matplotlib it says so and writes none.
+    """Writes an image with a panel for each kind of metric; without matplotlib it prints a line and writes none.
 
     Args:
       history: the lines of metrics.jsonl, each with "step".
-      path: where the picture goes.
-      say: takes the line that says that matplotlib is missing.
+      path: of the image.
+      say: takes the line that matplotlib is missing.
     Raises:
-      UsageError: if the picture cannot be written.
+      UsageError: if the image cannot be written.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        say("no curves.png: matplotlib is not installed; the numbers are in metrics.jsonl")
+        say("no curves.png: matplotlib is not installed; the metrics are in metrics.jsonl")
         return
     groups = panels(history)
     if not groups:

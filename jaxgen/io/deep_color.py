@@ -1,4 +1,4 @@
-"""Pictures of 16 bits for each colour, of which Pillow keeps the upper 8: PNG by pypng, TIFF by tifffile."""
+"""Color images of 16 bits per channel, of which Pillow keeps the upper 8: PNG by pypng, TIFF by tifffile."""
 
 import io
 import zlib
@@ -6,21 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-LARGEST = 65535
-# Of TIFF 6.0, sections 8 and 18.
-PLANES_APART = 2
-ALPHA_MULTIPLIED_IN = 1
+MAX_VALUE = 65535
+# Values of TIFF 6.0, sections 8 and 18.
+PLANAR = 2
+PREMULTIPLIED_ALPHA = 1
 
 
 def read_png(file: bytes) -> np.ndarray:
     """Returns uint16[height, width, channel], 1 to 4 channels with alpha last, of a PNG file of 16 bits."""
     import png
 
-    width, height, rows, facts = png.Reader(bytes=file).asDirect()
-    values = np.empty((height, width * facts["planes"]), np.uint16)
+    width, height, rows, info = png.Reader(bytes=file).asDirect()
+    values = np.empty((height, width * info["planes"]), np.uint16)
     for index, row in enumerate(rows):
         values[index] = row
-    return values.reshape(height, width, facts["planes"])
+    return values.reshape(height, width, info["planes"])
 
 
 def write_png(values: np.ndarray, profile: bytes | None, exif: bytes | None) -> bytes:
@@ -29,43 +29,43 @@ def write_png(values: np.ndarray, profile: bytes | None, exif: bytes | None) -> 
     Args:
       values: uint16[height, width, channel], 1 to 4 channels with alpha last.
       profile: ICC profile, or None.
-      exif: EXIF data from their TIFF header on, or None.
+      exif: EXIF data, beginning with their TIFF header, or None.
     """
     import png
 
     height, width, channels = values.shape
-    plain, whole = io.BytesIO(), io.BytesIO()
+    pixels_only, file = io.BytesIO(), io.BytesIO()
     writer = png.Writer(width, height, greyscale=channels < 3, alpha=channels in {2, 4}, bitdepth=16)
-    writer.write_packed(plain, (row.astype(">u2").tobytes() for row in values))
-    first, *others = png.Reader(bytes=plain.getvalue()).chunks()
-    told = [(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))] if profile else []
-    told += [(b"eXIf", exif)] if exif else []
-    png.write_chunks(whole, [first, *told, *others])
-    return whole.getvalue()
+    writer.write_packed(pixels_only, (row.astype(">u2").tobytes() for row in values))
+    first, *others = png.Reader(bytes=pixels_only.getvalue()).chunks()
+    metadata = [(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))] if profile else []
+    metadata += [(b"eXIf", exif)] if exif else []
+    png.write_chunks(file, [first, *metadata, *others])
+    return file.getvalue()
 
 
 def read_tiff(path: Path) -> np.ndarray:
-    """Returns uint16[height, width, 3 or 4] of a TIFF file of 16 bits, however its planes lie; not turned upright.
+    """Returns uint16[height, width, 3 or 4] of a TIFF file of 16 bits, interleaved or planar; its orientation stays.
 
     Raises:
-      ValueError: if it has further channels than alpha.
+      ValueError: if it has other channels besides colors and alpha.
     """
     import tifffile
 
     with tifffile.TiffFile(path) as file:
-        page = file.pages[0]
+        page = file.pages.first
         values = page.asarray()
-        values = np.moveaxis(values, 0, -1) if page.planarconfig == PLANES_APART else values
+        values = np.moveaxis(values, 0, -1) if page.planarconfig == PLANAR else values
         if values.shape[-1] > 4:
-            raise ValueError(f"it has {values.shape[-1]} channels: colours and alpha are at most 4")
-        return straight(values) if tuple(page.extrasamples) == (ALPHA_MULTIPLIED_IN,) else values
+            raise ValueError(f"it has {values.shape[-1]} channels: give at most 4, colors and alpha")
+        return unpremultiplied(values) if tuple(page.extrasamples) == (PREMULTIPLIED_ALPHA,) else values
 
 
-def straight(values: np.ndarray) -> np.ndarray:
-    """Returns uint16[height, width, 4] whose colours alpha is not multiplied into, of one whose it is."""
+def unpremultiplied(values: np.ndarray) -> np.ndarray:
+    """Returns uint16[height, width, 4] with straight alpha, of values with premultiplied alpha."""
     alpha = values[..., -1:].astype(np.float32)
-    colours = values[..., :-1] * (LARGEST / np.maximum(alpha, 1))
-    return np.concatenate([np.rint(np.minimum(colours, LARGEST)).astype(np.uint16), values[..., -1:]], -1)
+    colors = values[..., :-1] * (MAX_VALUE / np.maximum(alpha, 1))
+    return np.concatenate([np.rint(np.minimum(colors, MAX_VALUE)).astype(np.uint16), values[..., -1:]], -1)
 
 
 def write_tiff(values: np.ndarray, profile: bytes | None) -> bytes:
@@ -77,9 +77,9 @@ def write_tiff(values: np.ndarray, profile: bytes | None) -> bytes:
     """
     import tifffile
 
-    whole = io.BytesIO()
+    file = io.BytesIO()
     extra = ["unassalpha"] if values.shape[-1] == 4 else None
     tifffile.imwrite(
-        whole, values, photometric="rgb", extrasamples=extra, iccprofile=profile, compression="zlib", metadata=None
+        file, values, photometric="rgb", extrasamples=extra, iccprofile=profile, compression="zlib", metadata=None
     )
-    return whole.getvalue()
+    return file.getvalue()

@@ -1,4 +1,4 @@
-"""Pictures as files: one grid, and each on its own."""
+"""Writes images into a folder: a grid of all, and each in a file."""
 
 from pathlib import Path
 
@@ -7,18 +7,18 @@ import numpy as np
 from jaxgen.io import images
 
 
-def write_all(folder: Path, pictures: np.ndarray) -> Path:
+def write_all(folder: Path, samples: np.ndarray) -> Path:
     """Writes grid.png and 0000.png, 0001.png, … into a folder and returns the grid's path.
 
     Args:
       folder: made where it is missing.
-      pictures: float[n, h, w, c] in [0, 1].
+      samples: float[n, h, w, c] in [0, 1].
     Raises:
       UsageError: if one of them cannot be written.
     """
-    pictures = np.asarray(pictures)
-    for number, picture in enumerate(pictures):
-        images.write(folder / f"{number:04d}.png", picture)
+    samples = np.asarray(samples)
+    for index, sample in enumerate(samples):
+        images.write(folder / f"{index:04d}.png", sample)
     path = folder / "grid.png"
-    images.write(path, images.grid(pictures))
+    images.write(path, images.grid(samples))
     return path

@@ -1,4 +1,4 @@
-"""Pictures on disk and pictures in rows: read, write, grid. Pillow is imported here and in `photographs` alone."""
+"""Reads and writes image files, and arranges images in a grid."""
 
 import contextlib
 import math
@@ -10,128 +10,129 @@ import numpy as np
 from jaxgen.errors import UsageError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pbm", ".pgm", ".ppm"})
-ORIENTATION = 0x0112  # EXIF tag; above 4, height and width are exchanged
+ORIENTATION = 0x0112
+"""EXIF tag; for values above 4, height and width are exchanged."""
 WHITE = 1.0
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-"""Shares of red, green and blue in a grey level (BT.601, full range)."""
+"""Weights of red, green and blue in luma (BT.601, full range)."""
 
 
 def read(path: str | os.PathLike) -> np.ndarray:
-    """Returns a picture, upright (EXIF), in one grey channel or three colour channels.
+    """Returns an image, oriented by its EXIF data, with one gray channel or three color channels.
 
-    Palettes and CMYK become colours, transparency is laid over white, 16-bit grey keeps its precision; of 16-bit colour
-    Pillow gives the upper 8 bits. Of several frames the first counts.
+    Palettes and CMYK are converted to RGB, transparency is composited over white, 16-bit gray keeps its precision, and
+    16-bit color is reduced to the upper 8 bits by Pillow. Of several frames the first is read.
 
     Args:
-      path: of a picture in any format that Pillow reads; what it holds decides, not its suffix.
+      path: of an image in any format that Pillow reads, whatever its suffix.
     Returns:
       float32[height, width, 1 or 3] in [0, 1].
     Raises:
-      UsageError: if the file is missing, damaged, or no picture.
+      UsageError: if the file is missing, damaged, or no image.
     """
     from PIL import Image, ImageOps
 
     try:
-        # An open file, not a path: what Pillow maps into memory by its path, it mangles where it is to be turned.
-        with open(path, "rb") as file, Image.open(file) as picture:
-            return pixels(ImageOps.exif_transpose(picture))
-    except Exception as error:  # a damaged file leads Pillow's readers to many kinds
+        # An open file, not a path: Pillow memory-maps files given by path, and mangles those it has to rotate.
+        with open(path, "rb") as file, Image.open(file) as image_file:
+            return pixels(ImageOps.exif_transpose(image_file))
+    except Exception as error:  # Pillow's readers raise many types for damaged files.
         raise unreadable(path, error) from error
 
 
 def shape(path: str | os.PathLike) -> tuple[int, int, int]:
-    """Returns (height, width, channels) as `read` would, from the picture's header alone.
+    """Returns (height, width, channels) of the array that `read` returns, from the file's header alone.
 
     Args:
-      path: of a picture in any format that Pillow reads.
+      path: of an image in any format that Pillow reads.
     Raises:
-      UsageError: if the file is missing, or no picture.
+      UsageError: if the file is missing, or no image.
     """
     from PIL import Image
 
     try:
-        with open(path, "rb") as file, Image.open(file) as picture:
-            # The size of a TIFF is upright already; for an orientation behind a PNG's pixels Pillow would decode them.
-            lying = picture.format != "TIFF" and (picture.format != "PNG" or "exif" in picture.info)
-            turned = lying and picture.getexif().get(ORIENTATION, 1) > 4
-            width, height = picture.size[::-1] if turned else picture.size
-            return height, width, 1 if is_grey(picture.mode) else 3
-    except Exception as error:  # as in `read`
+        with open(path, "rb") as file, Image.open(file) as image_file:
+            # Pillow orients a TIFF's size itself; to find an orientation behind a PNG's pixels it would decode them.
+            may_rotate = image_file.format != "TIFF" and (image_file.format != "PNG" or "exif" in image_file.info)
+            is_rotated = may_rotate and image_file.getexif().get(ORIENTATION, 1) > 4
+            width, height = image_file.size[::-1] if is_rotated else image_file.size
+            return height, width, 1 if is_gray(image_file.mode) else 3
+    except Exception as error:  # See `read`.
         raise unreadable(path, error) from error
 
 
 def unreadable(path: str | os.PathLike, error: Exception) -> UsageError:
-    """Returns the error that names a picture and, in one line, what is wrong with it."""
+    """Returns the error that an image cannot be read, with the reason in one line."""
     reason = " ".join(str(error).split()) or type(error).__name__
-    return UsageError(f"cannot read the picture {os.fspath(path)}: {reason}")
+    return UsageError(f"cannot read the image {os.fspath(path)}: {reason}")
 
 
-def is_grey(mode: str) -> bool:
-    """Returns whether a mode of Pillow's has no colour: one bit, 8 or 16 bits or floating point, with alpha or not."""
+def is_gray(mode: str) -> bool:
+    """Returns whether a mode of Pillow is gray: of one, 8 or 16 bits or floating point, with or without alpha."""
     return mode in {"1", "L", "LA", "F"} or mode.startswith("I")
 
 
-def pixels(picture) -> np.ndarray:
+def pixels(image_file) -> np.ndarray:
     """Returns a Pillow image as float32[height, width, 1 or 3] in [0, 1]."""
     from PIL import Image
 
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        values = np.asarray(picture).astype(np.float32) / (1 if picture.mode == "F" else 65535)
+    if image_file.mode == "F" or image_file.mode.startswith("I"):
+        values = np.asarray(image_file).astype(np.float32) / (1 if image_file.mode == "F" else 65535)
         if not (values.min() >= 0 and values.max() <= 1):
-            raise ValueError("its grey values are neither 16-bit nor floating point in [0, 1]")
+            raise ValueError("its gray values are neither 16-bit nor floating point in [0, 1]")
         return values[..., None]
-    grey = is_grey(picture.mode)
-    if picture.has_transparency_data:
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
-    values = np.asarray(picture.convert("L" if grey else "RGB")).astype(np.float32) / 255
-    return values[..., None] if grey else values
+    gray = is_gray(image_file.mode)
+    if image_file.has_transparency_data:
+        image_file = Image.alpha_composite(Image.new("RGBA", image_file.size, "white"), image_file.convert("RGBA"))
+    values = np.asarray(image_file.convert("L" if gray else "RGB")).astype(np.float32) / 255
+    return values[..., None] if gray else values
 
 
 def write(path: str | os.PathLike, image: np.ndarray) -> None:
-    """Writes a picture, whole or not at all; what was there before stays until it is whole.
+    """Writes an image atomically: an existing file is replaced only when the new one is complete.
 
     Args:
-      path: its suffix names the format. Folders that are missing are made.
-      image: floating point [height, width] or [height, width, 1 or 3] in [0, 1]; what lies outside is cut.
+      path: its suffix names the format. Missing folders are created.
+      image: floating point [height, width] or [height, width, 1 or 3] in [0, 1]; values outside are clipped.
     Raises:
-      UsageError: if the image is none, the suffix names no format, or the file cannot be written.
+      UsageError: if the array is no image, the suffix names no format, or the file cannot be written.
     """
     from PIL import Image
 
     path, image = Path(path), np.asarray(image)
     image = image[..., 0] if image.ndim == 3 and image.shape[-1] == 1 else image
-    is_picture = image.ndim == 2 or (image.ndim == 3 and image.shape[-1] == 3)
-    if not is_picture or image.dtype.kind not in "fV":  # V is what NumPy makes of bfloat16
+    is_image = image.ndim == 2 or (image.ndim == 3 and image.shape[-1] == 3)
+    if not is_image or image.dtype.kind not in "fV":  # V is NumPy's kind of bfloat16.
         raise UsageError(f"{path}: give floating point [height, width, 1 or 3], not {image.dtype}{list(image.shape)}")
     image = image.astype(np.float32)
     if not np.isfinite(image).all():
-        raise UsageError(f"{path}: the picture has values that are NaN or infinite")
+        raise UsageError(f"{path}: the image has values that are NaN or infinite")
     kind = Image.registered_extensions().get(path.suffix.lower())
     if kind not in Image.SAVE:
-        raise UsageError(f"{path}: give a suffix that names a format, as in .png")
-    picture = Image.fromarray(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8))
+        raise UsageError(f"{path}: give a suffix of an image format, such as .png")
+    image_file = Image.fromarray(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8))
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(temporary, kind)
+        image_file.save(temporary, kind)
         temporary.replace(path)
     except OSError as error:
         with contextlib.suppress(OSError):
             temporary.unlink()
-        raise UsageError(f"cannot write the picture {path}: {error.strerror or error}") from error
+        raise UsageError(f"cannot write the image {path}: {error.strerror or error}") from error
 
 
 def grid(images: np.ndarray, columns: int | None = None, pad: int = 2) -> np.ndarray:
-    """Returns pictures side by side in rows, on white.
+    """Returns images arranged in rows on a white background.
 
     Args:
       images: floating point [n, height, width, channel] in [0, 1], or [rows, columns, height, width, channel].
-      columns: pictures in a row; by default as the images' shape says, or as many as make the grid nearly square.
-      pad: pixels around each picture.
+      columns: images in a row; None: from the shape [rows, columns, …], or so that the grid is nearly square.
+      pad: pixels around each image.
     Returns:
       float32[rows · (height + pad) + pad, columns · (width + pad) + pad, channel].
     Raises:
-      ValueError: if there is no picture, or no column.
+      ValueError: if there is no image, or no column.
     """
     images = np.asarray(images, np.float32)
     if images.ndim == 5:

@@ -1,19 +1,21 @@
-"""A photograph as its file holds it: upright pixels, and all that a restored one must keep."""
+"""Reads and writes photographs with their bit depth, transparency, color profile and EXIF data."""
 
 import contextlib
 import io
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxgen.errors import UsageError
 from jaxgen.io import deep_color
-from jaxgen.io.images import ORIENTATION, is_grey, unreadable
+from jaxgen.io.images import ORIENTATION, is_gray, unreadable
 
 MEGAPIXELS = 100.0
+"""Default size limit of files that are read."""
 SUFFIXES = {
     "PNG": (".png",),
     "JPEG": (".jpg", ".jpeg"),
@@ -22,23 +24,24 @@ SUFFIXES = {
     "BMP": (".bmp",),
     "PPM": (".ppm", ".pgm"),
 }
-"""What is written as it was read, with the suffixes that name it; all else is written as PNG."""
+"""Formats that are written as they were read, with their suffixes; others are written as PNG."""
 QUALITY = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
 EXIF_HEADER = b"Exif\0\0"
-DEPTH_IN_PNG = 24  # where the bits for each value stand
-BITS_IN_TIFF = 258
-HEADER_OF_PPM = 4096
+PNG_DEPTH_OFFSET = 24
+"""Byte of a PNG file that holds the bits per channel."""
+TIFF_BITS_TAG = 258
+PPM_HEADER_SIZE = 4096
 
 
 class Photograph(NamedTuple):
-    """A photograph and what belongs to it.
+    """A photograph with the metadata that its restored version keeps.
 
     Attributes:
-      pixels: float32[height, width, 1 or 3] in [0, 1], upright.
-      alpha: float32[height, width, 1] in [0, 1], or None where all is opaque.
-      kind: Pillow's name of the format in which it is written again.
-      bits: for each value, 8 or 16.
-      profile: ICC profile of the colours, or None.
+      pixels: float32[height, width, 1 or 3] in [0, 1], oriented.
+      alpha: float32[height, width, 1] in [0, 1], or None for an opaque photograph.
+      kind: Pillow's name of the format in which it is written.
+      bits: per channel, 8 or 16.
+      profile: ICC color profile, or None.
       exif: EXIF data without the orientation, or None.
     """
 
@@ -54,139 +57,135 @@ def read(path: str | os.PathLike, megapixels: float = MEGAPIXELS) -> Photograph:
     """Returns the photograph in a file.
 
     Args:
-      path: of a picture in any format that Pillow reads; what it holds decides, not its suffix.
-      megapixels: the most that is read.
+      path: of an image in any format that Pillow reads, whatever its suffix.
+      megapixels: size limit.
     Raises:
-      UsageError: if the file is missing, empty, damaged, no picture, several pictures or larger than that.
+      UsageError: if the file is missing, empty, damaged, no image, several images or above the size limit.
     """
     path = Path(path)
     try:
-        with path.open("rb") as file, opened(file) as picture:
-            refuse(path, picture, megapixels)
-            return load(path, picture)
+        with path.open("rb") as file, open_image(file) as image:
+            check_size(path, image, megapixels)
+            return decode(path, image)
     except UsageError:
         raise
-    except Exception as error:  # a damaged file leads Pillow's readers to many kinds
+    except Exception as error:  # Pillow's readers raise many types for damaged files.
         raise unreadable(path, error) from error
 
 
 @contextlib.contextmanager
-def opened(file: io.BufferedReader):
-    """Yields the picture of an open file, of which only the header was read."""
+def open_image(file: io.BufferedReader) -> Iterator[Any]:
+    """Yields the Pillow image of an open file, of which only the header was read."""
     from PIL import Image
 
     if not file.peek(1):
         raise ValueError("it is empty")
-    # The limit of pixels is ours, and an error rather than a warning.
-    kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    # `check_size` raises an error in place of Pillow's warning.
+    previous, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
-        with Image.open(file) as picture:
-            yield picture
+        with Image.open(file) as image:
+            yield image
     finally:
-        Image.MAX_IMAGE_PIXELS = kept
+        Image.MAX_IMAGE_PIXELS = previous
 
 
-def refuse(path: Path, picture, megapixels: float) -> None:
-    """Raises UsageError for what is not one picture, or is too large a one."""
-    frames = getattr(picture, "n_frames", 1)
-    if frames > 1 and picture.format != "MPO":  # further views of a camera's JPEG, or its preview
-        raise UsageError(f"{path}: it holds {frames} pictures; give a file for each")
-    size = picture.width * picture.height / 1e6
+def check_size(path: Path, image, megapixels: float) -> None:
+    """Raises UsageError for a file of several images, or one above the size limit."""
+    frames = getattr(image, "n_frames", 1)
+    if frames > 1 and image.format != "MPO":  # Further views of a camera's JPEG, or its preview.
+        raise UsageError(f"{path}: it holds {frames} images; give a file for each")
+    size = image.width * image.height / 1e6
     if size > megapixels:
-        raise UsageError(f"{path}: {size:.1f} megapixels, and {megapixels:g} are allowed; raise --max-megapixels")
+        raise UsageError(f"{path}: {size:.1f} megapixels, and {megapixels:g} are allowed: raise --max-megapixels")
 
 
-def load(path: Path, picture) -> Photograph:
-    """Returns an opened picture as a Photograph."""
-    profile, exif = picture.info.get("icc_profile"), told(picture)
-    kind = "JPEG" if picture.format == "MPO" else picture.format
+def decode(path: Path, image) -> Photograph:
+    """Returns the photograph of an opened Pillow image."""
+    profile, exif = image.info.get("icc_profile"), exif_without_orientation(image)
+    kind = "JPEG" if image.format == "MPO" else image.format
     kind = kind if kind in SUFFIXES else "PNG"
-    if picture.format == "PPM" and picture.mode == "RGB" and is_deep_ppm(path):
-        raise ValueError("it has 16 bits for each colour, of which this format's reader keeps 8: save it as PNG")
-    if is_deep(path, picture):
-        turn = 1 if picture.format == "PNG" and "exif" not in picture.info else picture.getexif().get(ORIENTATION, 1)
+    if image.format == "PPM" and image.mode == "RGB" and is_deep_ppm(path):
+        raise ValueError("it has 16 bits for each color, of which this format's reader keeps 8: save it as PNG")
+    if is_deep(path, image):
+        orientation = 1 if image.format == "PNG" and "exif" not in image.info else image.getexif().get(ORIENTATION, 1)
         values = deep_color.read_png(path.read_bytes()) if kind == "PNG" else deep_color.read_tiff(path)
-        pixels, alpha = apart(upright(values.astype(np.float32) / deep_color.LARGEST, turn))
+        pixels, alpha = split_alpha(oriented(values.astype(np.float32) / deep_color.MAX_VALUE, orientation))
         return Photograph(pixels, alpha, kind, 16, profile, exif)
-    if picture.mode in {"CMYK", "LAB"}:
-        profile = None  # it describes other colours than those that are written
-    return Photograph(*values_of(picture), kind, 16 if picture.mode.startswith("I") else 8, profile, exif)
+    if image.mode in {"CMYK", "LAB"}:
+        profile = None  # It describes other colors than RGB, which is written.
+    return Photograph(*read_values(image), kind, 16 if image.mode.startswith("I") else 8, profile, exif)
 
 
-def is_deep(path: Path, picture) -> bool:
-    """Returns whether a picture has 16 bits for each of several channels."""
-    if picture.format == "PNG":
+def is_deep(path: Path, image) -> bool:
+    """Returns whether an image has several channels of 16 bits."""
+    if image.format == "PNG":
         with path.open("rb") as file:
-            bits = file.read(DEPTH_IN_PNG + 1)[-1]
-        return bits == 16 and picture.mode in {"RGB", "RGBA", "LA"}
-    return (
-        picture.format == "TIFF"
-        and picture.mode in {"RGB", "RGBA"}
-        and max(picture.tag_v2.get(BITS_IN_TIFF, (8,))) == 16
-    )
+            bits = file.read(PNG_DEPTH_OFFSET + 1)[-1]
+        return bits == 16 and image.mode in {"RGB", "RGBA", "LA"}
+    return image.format == "TIFF" and image.mode in {"RGB", "RGBA"} and max(image.tag_v2.get(TIFF_BITS_TAG, (8,))) == 16
 
 
 def is_deep_ppm(path: Path) -> bool:
     """Returns whether a PPM file's largest value needs more than 8 bits."""
     with path.open("rb") as file:
-        words = re.sub(rb"#[^\n]*", b"", file.read(HEADER_OF_PPM)).split(maxsplit=4)
+        words = re.sub(rb"#[^\n]*", b"", file.read(PPM_HEADER_SIZE)).split(maxsplit=4)
     return int(words[3]) > 255
 
 
-def told(picture) -> bytes | None:
-    """Returns a picture's EXIF data without its orientation, None where there are none."""
+def exif_without_orientation(image) -> bytes | None:
+    """Returns an image's EXIF data without the orientation, or None where there are none."""
     from PIL import Image
 
-    if picture.format == "TIFF":  # of which they are the whole header
+    if image.format == "TIFF":  # Its EXIF data are the whole header.
         return None
     exif = Image.Exif()
-    exif.load(picture.getexif().tobytes())
+    exif.load(image.getexif().tobytes())
     exif.pop(ORIENTATION, None)
     return exif.tobytes().removeprefix(EXIF_HEADER) if len(exif) else None
 
 
-def values_of(picture) -> tuple[np.ndarray, np.ndarray | None]:
-    """Returns upright (pixels, alpha) of a picture whose values Pillow keeps whole."""
+def read_values(image) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns oriented (pixels, alpha) of an image that Pillow reads at full depth."""
     from PIL import ImageOps
 
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode == "F":
+    image = ImageOps.exif_transpose(image)
+    if image.mode == "F":
         raise ValueError("its values are floating point: give 8 or 16 bits")
-    if picture.mode.startswith("I"):
-        values = np.asarray(picture).astype(np.float32) / deep_color.LARGEST
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.float32) / deep_color.MAX_VALUE
         if not 0 <= values.min() <= values.max() <= 1:
-            raise ValueError("its grey values are not 16-bit")
+            raise ValueError("its gray values are not 16-bit")
         return values[..., None], None
-    mode = ("L" if is_grey(picture.mode) else "RGB") + ("A" if picture.has_transparency_data else "")
-    values = np.asarray(picture.convert(mode)).astype(np.float32) / 255
-    return apart(values[..., None] if mode == "L" else values)
+    mode = ("L" if is_gray(image.mode) else "RGB") + ("A" if image.has_transparency_data else "")
+    values = np.asarray(image.convert(mode)).astype(np.float32) / 255
+    return split_alpha(values[..., None] if mode == "L" else values)
 
 
-def apart(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Returns (pixels, alpha) of values [height, width, 1 to 4], alpha last where their number is even."""
+def split_alpha(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns (pixels, alpha) of values [height, width, 1 to 4]; the last of two or four channels is alpha."""
     return (values[..., :-1], values[..., -1:]) if values.shape[-1] in {2, 4} else (values, None)
 
 
-def upright(values: np.ndarray, orientation: int) -> np.ndarray:
-    """Returns values [height, width, channel] turned and mirrored as EXIF's orientation, 1 to 8, says."""
+def oriented(values: np.ndarray, orientation: int) -> np.ndarray:
+    """Returns values [height, width, channel] rotated and reflected according to EXIF's orientation, 1 to 8."""
     values = values.swapaxes(0, 1) if orientation >= 5 else values
     values = values[::-1] if orientation in {3, 4, 7, 8} else values
     return values[:, ::-1] if orientation in {2, 3, 6, 7} else values
 
 
 def write(path: str | os.PathLike, photograph: Photograph) -> None:
-    """Writes a photograph in its format, whole or not at all.
+    """Writes a photograph in its format, atomically.
 
     Args:
-      path: of the file; its folder is made where it is missing.
-      photograph: pixels and alpha outside of [0, 1] are cut.
+      path: of the file; a missing folder is created.
+      photograph: pixels and alpha outside of [0, 1] are clipped.
     Raises:
       UsageError: if it cannot be written.
     """
     path = Path(path)
     try:
-        file = encoded(photograph)
-    except (OSError, ValueError) as error:  # too large for the format, or more EXIF data than it holds
+        file = encode(photograph)
+    except (OSError, ValueError) as error:  # Too large for the format, or too much EXIF data.
         raise UsageError(f"cannot write {path} as {photograph.kind}: {error}") from error
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -194,14 +193,14 @@ def write(path: str | os.PathLike, photograph: Photograph) -> None:
         temporary.write_bytes(file)
         temporary.replace(path)
     except OSError as error:
-        raise UsageError(f"cannot write the picture {path}: {error.strerror or error}") from error
+        raise UsageError(f"cannot write the image {path}: {error.strerror or error}") from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
 
 
-def encoded(photograph: Photograph) -> bytes:
-    """Returns the file of a photograph."""
+def encode(photograph: Photograph) -> bytes:
+    """Returns the content of a photograph's file."""
     from PIL import Image
 
     pixels, alpha, kind, bits, profile, exif = photograph

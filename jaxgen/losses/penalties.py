@@ -5,8 +5,9 @@ examples of a batch, and the slope at an image would hold that of its neighbours
 reverse-mode `jax.grad` only, so that critics made of `custom_vjp` functions work, and is differentiable again.
 """
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -99,3 +100,65 @@ def orthogonality(params: Any, transposed: Collection[tuple[str, ...]] = ()) -> 
     kernels = [filters(path, leaf) for path, leaf in tree_flatten_with_path(params)[0] if leaf.ndim >= 2]
     products = [jnp.matmul(kernel.T, kernel, precision="highest") for kernel in kernels]
     return sum((((x * (1 - jnp.eye(len(x), dtype=x.dtype))) ** 2).sum() for x in products), jnp.float32(0))
+
+
+@dataclass(frozen=True)
+class GradientPenaltyHyper:
+    """Hyperparameters of the gradient penalty."""
+
+    penalty_weight: float = 10.0
+    """Weight λ of the gradient penalty."""
+    penalty_target: float = 1.0
+    """Norm of the gradient that the gradient penalty does not penalize, in logits per unit of [-1, 1] images."""
+
+
+@dataclass(frozen=True)
+class R1Hyper:
+    """Hyperparameters of R1."""
+
+    r1_weight: float = 1.0
+    """Weight γ of R1; γ/2 multiplies the squared gradient norm at real images."""
+
+
+@dataclass(frozen=True)
+class R2Hyper:
+    """Hyperparameters of R2."""
+
+    r2_weight: float = 1.0
+    """Weight γ of R2; γ/2 multiplies the squared gradient norm at generated images."""
+
+
+class Penalty(NamedTuple):
+    """A penalty on the discriminator's gradient with respect to its input.
+
+    Attributes:
+      value: (critic, real, fake, key[batch], hyperparameters) -> float[batch], weighted.
+      hyper: the dataclass of its hyperparameters: names, defaults and help.
+      weight: name of the hyperparameter that multiplies it.
+    """
+
+    value: Callable[[Critic, Array, Array, Array, Mapping[str, Array]], Array]
+    hyper: type
+    weight: str
+
+
+PENALTIES: dict[str, Penalty] = {
+    "gradient_penalty": Penalty(
+        lambda critic, real, fake, keys, hyper: (
+            hyper["penalty_weight"] * gradient_penalty(critic, real, fake, keys, hyper["penalty_target"])
+        ),
+        GradientPenaltyHyper,
+        "penalty_weight",
+    ),
+    "r1": Penalty(
+        lambda critic, real, fake, keys, hyper: hyper["r1_weight"] / 2 * zero_centered(critic, real),
+        R1Hyper,
+        "r1_weight",
+    ),
+    "r2": Penalty(
+        lambda critic, real, fake, keys, hyper: hyper["r2_weight"] / 2 * zero_centered(critic, fake),
+        R2Hyper,
+        "r2_weight",
+    ),
+}
+"""Penalties on the discriminator's gradient by name."""

@@ -1,7 +1,8 @@
 """Distances between an image and its reference, and the roughness of one image."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -102,4 +103,87 @@ def feature(feature_function: Callable[[Array], Any], reference: Array, image: A
     """
     reference, image = matched(reference, image)
     layers = jax.tree.map(mse, feature_function(reference), feature_function(image))
-    return sum(jax.tree.leaves(layers))
+    return jax.tree.reduce(jnp.add, layers)
+
+
+@dataclass(frozen=True)
+class MseHyper:
+    """Hyperparameters of the mean squared error."""
+
+    mse_weight: float = 1.0
+    """Weight of the mean squared error."""
+
+
+@dataclass(frozen=True)
+class L1Hyper:
+    """Hyperparameters of the mean absolute error."""
+
+    l1_weight: float = 1.0
+    """Weight of the mean absolute error."""
+
+
+@dataclass(frozen=True)
+class CharbonnierHyper:
+    """Hyperparameters of the Charbonnier loss."""
+
+    charbonnier_weight: float = 1.0
+    """Weight of the Charbonnier loss."""
+
+
+@dataclass(frozen=True)
+class SsimHyper:
+    """Hyperparameters of the structural similarity loss."""
+
+    ssim_weight: float = 1.0
+    """Weight of 1 − SSIM."""
+
+
+@dataclass(frozen=True)
+class TotalVariationHyper:
+    """Hyperparameters of the total variation."""
+
+    total_variation_weight: float = 0.01
+    """Weight of the restored image's total variation, averaged over pixels and channels."""
+
+
+@dataclass(frozen=True)
+class FeatureHyper:
+    """Hyperparameters of the perceptual loss."""
+
+    feature_weight: float = 1.0
+    """Weight of the mean squared difference between features."""
+
+
+class ReconstructionLoss(NamedTuple):
+    """A loss of an image and its reference. Its weight is the hyperparameter "NAME_weight".
+
+    Attributes:
+      value: (reference, image, hyperparameters) -> float[batch], without the weight; before them the feature function
+        where the loss needs one.
+      hyper: the dataclass of its hyperparameters: names, defaults and help.
+      needs_features: whether it compares features of a network.
+    """
+
+    value: Callable[..., Array]
+    hyper: type
+    needs_features: bool = False
+
+
+def without_hyper(loss: Callable[[Array, Array], Array]) -> Callable[[Array, Array, Mapping[str, Array]], Array]:
+    """Returns a loss that has no hyperparameters but its weight as a function of all hyperparameters."""
+    return lambda reference, image, hyper: loss(reference, image)
+
+
+LOSSES: dict[str, ReconstructionLoss] = {
+    "mse": ReconstructionLoss(without_hyper(mse), MseHyper),
+    "l1": ReconstructionLoss(without_hyper(l1), L1Hyper),
+    "charbonnier": ReconstructionLoss(without_hyper(charbonnier), CharbonnierHyper),
+    "ssim": ReconstructionLoss(without_hyper(ssim), SsimHyper),
+    "total_variation": ReconstructionLoss(
+        lambda reference, image, hyper: total_variation(image) / reference[0].size, TotalVariationHyper
+    ),
+    "feature": ReconstructionLoss(
+        lambda features, reference, image, hyper: feature(features, reference, image), FeatureHyper, True
+    ),
+}
+"""Reconstruction losses by name."""

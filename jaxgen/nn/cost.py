@@ -26,12 +26,12 @@ def multiply_adds_per_pixel(module: nn.Module, channels: int) -> float:
     a whole image do not count.
 
     Args:
-      module: a network (inputs, train) with `multiple`, the pixels to a multiple of which it pads.
+      module: a network (inputs, train) with `size_multiple`, the pixels to a multiple of which it pads.
       channels: of the inputs, guides included.
     Raises:
       ValueError: if the program has a loop of unknown length.
     """
-    small, large = (blocks * module.multiple for blocks in SIDES)
+    small, large = (blocks * module.size_multiple for blocks in SIDES)
     counts = [multiply_adds(trace(module, side, channels)) for side in (small, large)]
     return (counts[1] - counts[0]) / (large**2 - small**2)
 

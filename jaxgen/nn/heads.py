@@ -16,6 +16,17 @@ MINIBATCH = "minibatch"
 DIMENSIONS = 5
 
 
+class ComparesBatch:
+    """Mixin of discriminators with a field `kernels`, the number of kernels of minibatch discrimination."""
+
+    kernels: int
+
+    @property
+    def compares_batch(self) -> bool:
+        """Whether an example's logit depends on the other examples of the batch."""
+        return self.kernels > 0
+
+
 def similarities(projected: Array, axis_name: str | None) -> Array:
     """Returns how near each example is to all the others of the batch on all devices, by each kernel.
 

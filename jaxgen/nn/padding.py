@@ -1,5 +1,7 @@
 """Images made larger until a network can take them, and cut back: how every size becomes possible."""
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 from jax import Array
 
@@ -47,6 +49,6 @@ def places(side, padded, mode: str) -> Array:
     return jnp.where(jnp.asarray(padded) < 2 * length, mirrored(wanted, length), repeated)
 
 
-def crop(images: Array, size: tuple[int, int]) -> Array:
+def crop(images: Array, size: Sequence[int]) -> Array:
     """Returns the top left (height, width) pixels of images: what `pad_to_multiple` was given."""
     return images[:, : size[0], : size[1]]

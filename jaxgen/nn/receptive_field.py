@@ -12,7 +12,7 @@ GROWTH = 4
 LARGEST = 1024
 
 
-def reach(module: nn.Module, channels: int) -> int | None:
+def receptive_field_radius(module: nn.Module, channels: int) -> int | None:
     """Returns from how many pixels away, up, down, left or right, a pixel of the input can change one of the output.
 
     One row (or column) of an image is made NaN, which passes through every sum, product and maximum: the outputs that
@@ -20,7 +20,7 @@ def reach(module: nn.Module, channels: int) -> int | None:
     tried, in images that need no padding.
 
     Args:
-      module: a network (inputs, train) with `multiple`, the pixels to a multiple of which it pads, and `dtype`; its
+      module: a network (inputs, train) with `dtype` and `size_multiple`, the pixels to a multiple of which it pads; its
         output may be larger by a whole factor.
       channels: of the inputs, guides included.
     Returns:
@@ -43,7 +43,7 @@ def on_host() -> jax.Device | None:
 
 def distance_along(module: nn.Module, channels: int, axis: int) -> int | None:
     """Returns the reach along the height (axis 1) or the width (axis 2)."""
-    stride = module.multiple
+    stride = module.size_multiple
     image = jax.ShapeDtypeStruct((1, stride, stride, channels), jnp.bfloat16)
     shapes = jax.eval_shape(lambda image: module.init(jax.random.key(0), image, False), image)
     with jax.default_device(on_host()):
@@ -64,7 +64,7 @@ def changes(module: nn.Module, variables, channels: int, axis: int, length: int)
 
     Of a larger output, the rows that lie in one of the input's count as that one.
     """
-    stride = module.multiple
+    stride = module.size_multiple
     poisoned = jnp.where(jnp.arange(length) == length // 2 + jnp.arange(stride)[:, None], jnp.nan, 1)
     shape = [stride, stride, stride, channels]
     shape[axis] = length

@@ -69,7 +69,7 @@ def make_classification(
         variables = averaged(state, PLAYER)
         return in_parts(lambda part: apply(module, variables, part, train=False)[0], images, TOGETHER)
 
-    def score(state: TrainState, images: Array, labels: None = None) -> Array:
+    def score(state: TrainState, images: Array, labels: Array | None = None) -> Array:
         del labels
         logits = apply(module, averaged(state, PLAYER), images, train=False)[0]
         return logits.max(-1) if positive is None else logits

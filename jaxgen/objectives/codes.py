@@ -15,7 +15,7 @@ REACH = 3.0  # standard deviations of the prior, to either side
 COLLAPSE = Alarm(
     "model/active_units",
     low=1,
-    advice="the code tells nothing of the image (posterior collapse): lower hyper.kl-weight, set hyper.free-bits to "
+    advice="the code tells nothing of the image (posterior collapse): lower hyper.kl_weight, set hyper.free_bits to "
     "0.1 or more, or take a weaker decoder",
 )
 

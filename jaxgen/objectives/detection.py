@@ -66,7 +66,7 @@ def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **op
         images, mask = examples
         logits, stats = apply(module, variables, images, train=True)
         parts = {"cross_entropy": cross_entropy(logits, mask).mean(), "dice": dice(logits, mask).mean()}
-        value = sum(hyper[f"{name}_weight"] * part for name, part in parts.items())
+        value = hyper["cross_entropy_weight"] * parts["cross_entropy"] + hyper["dice_weight"] * parts["dice"]
         return value, ({"loss": value} | parts, stats)
 
     def detect(variables: PyTree, images: Array) -> Array:

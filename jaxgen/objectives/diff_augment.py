@@ -5,7 +5,7 @@ is the grey with which it fills; a degradation works in [0, 1].
 Reference: Zhao, Liu, Lin, Zhu, Han 2020, section 3.2, with the strengths of the authors' code.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -51,7 +51,12 @@ def cutout(key: Array, image: Array) -> Array:
     return jnp.where((inside[0][:, None] & inside[1])[..., None], 0, image)
 
 
-CHANGES = {"color": color, "translation": translation, "cutout": cutout}
+AUGMENTATIONS: dict[str, Callable[[Array, Array], Array]] = {
+    "color": color,
+    "translation": translation,
+    "cutout": cutout,
+}
+"""Augmentations by name, (key, image) -> image."""
 
 
 def diff_augment(keys: Array, images: Array, policy: Sequence[str]) -> Array:
@@ -60,7 +65,7 @@ def diff_augment(keys: Array, images: Array, policy: Sequence[str]) -> Array:
     Args:
       keys: key[batch], one for each example.
       images: float[batch, height, width, channel] in [-1, 1].
-      policy: names in `CHANGES`, applied in this order.
+      policy: names in `AUGMENTATIONS`, applied in this order.
     Returns:
       float[batch, height, width, channel]; color may leave [-1, 1].
     Raises:
@@ -68,7 +73,7 @@ def diff_augment(keys: Array, images: Array, policy: Sequence[str]) -> Array:
     Reference: Zhao et al. 2020, section 3.2.
     """
     for index, name in enumerate(policy):
-        if name not in CHANGES:
-            raise unknown("augmentation", name, CHANGES)
-        images = jax.vmap(lambda key, x, i=index, f=CHANGES[name]: f(jax.random.fold_in(key, i), x))(keys, images)
+        if name not in AUGMENTATIONS:
+            raise unknown("augmentation", name, AUGMENTATIONS)
+        images = jax.vmap(lambda key, x, i=index, f=AUGMENTATIONS[name]: f(jax.random.fold_in(key, i), x))(keys, images)
     return images

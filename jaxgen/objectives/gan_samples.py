@@ -31,6 +31,8 @@ def with_class(latents: Array, labels: Array | None, classes: int) -> Array:
     """
     if not classes:
         return latents
+    if labels is None:
+        raise ValueError(f"a generator of {classes} classes was given no labels")
     return jnp.concatenate([latents, classes**0.5 * one_hot(labels, classes, latents.dtype)], -1)
 
 
@@ -39,28 +41,28 @@ def pixel_frechet(real: Array, fake: Array) -> Array:
     real, fake = pixel_features(real), pixel_features(fake)
     # A difference of large traces: an accelerator's shortened products would drown it.
     with jax.default_matmul_precision("highest"):
-        return frechet_distance(real.mean(0), jnp.cov(real.T), fake.mean(0), jnp.cov(fake.T))
+        return jnp.asarray(frechet_distance(real.mean(0), jnp.cov(real.T), fake.mean(0), jnp.cov(fake.T)))
 
 
 @dataclass(frozen=True)
-class Maker:
+class Sampler:
     """A generator with what its input is made of: the size of the latent, and the number of classes or 0."""
 
     generator: Any
     latent: int
     classes: int = 0
 
-    def make(self, variables: PyTree, latents: Array, labels: Array | None, train: bool) -> tuple[Array, PyTree]:
-        """Returns generated images in [-1, 1], and the generator's updated statistics."""
+    def apply(self, variables: PyTree, latents: Array, labels: Array | None, train: bool) -> tuple[Array, PyTree]:
+        """Returns generated images in [-1, 1] and the generator's updated statistics."""
         return apply(self.generator, variables, with_class(latents, labels, self.classes), train=train)
 
     def generate(self, variables: PyTree, latents: Array, labels: Array | None) -> Array:
         """Returns images from latents, float[b, h, w, c] in [0, 1]; labels are int32[b], None without classes."""
-        return jnp.clip((self.make(variables, latents, labels, train=False)[0] + 1) / 2, 0, 1)
+        return jnp.clip((self.apply(variables, latents, labels, train=False)[0] + 1) / 2, 0, 1)
 
     def update_statistics(self, variables: PyTree, latents: Array, labels: Array | None) -> PyTree:
         """Returns variables whose batch statistics have moved towards those of these latents, as in a step."""
-        return {**variables, "stats": self.make(variables, latents, labels, train=True)[1]}
+        return {**variables, "stats": self.apply(variables, latents, labels, train=True)[1]}
 
     def sample(self, variables: PyTree, key: Array, count: int, labels: Array | None = None) -> Array:
         """Returns images from the prior, float[count, h, w, c] in [0, 1].

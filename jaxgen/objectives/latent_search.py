@@ -99,7 +99,7 @@ def make_latent_search(
             latents, state = carry
             gradient = jax.grad(lambda z: values(z)[0].sum())(latents)
             update, state = adam.update(gradient, state)
-            return (latents - learning_rate * (1 - step / steps) * update, state), None
+            return (latents - learning_rate * (1 - step / steps) * jnp.asarray(update), state), None
 
         start = jax.vmap(lambda key: draw_latents(example_keys(key, restarts), latent))(example_keys(key, count))
         start = start.reshape(-1, latent).astype(images.dtype)

@@ -5,7 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
+from jax import Array, lax
 
 from jaxgen.training.state import PyTree
 
@@ -14,7 +14,7 @@ EVALUATION_PART = 64
 
 
 def apply(
-    module, variables: PyTree, *inputs: Any, train: bool, method: str = "__call__", **named: Any
+    module: Any, variables: PyTree, *inputs: Any, train: bool, method: str = "__call__", **named: Any
 ) -> tuple[Any, PyTree]:
     """Returns a module's output and its updated statistics.
 
@@ -32,6 +32,19 @@ def apply(
     return module.apply(
         {"params": variables["params"], **stats}, *inputs, train=train, **named, method=method, mutable=list(stats)
     )
+
+
+def at_step(module, variables: PyTree, step: Array) -> PyTree:
+    """Returns a module's variables for a training step.
+
+    Only modules with a method `at_step(variables, step)` depend on it, like those of `models.gan.growing`.
+    """
+    return module.at_step(variables, step) if hasattr(module, "at_step") else variables
+
+
+def compares_batch(module) -> bool:
+    """Returns whether a discriminator's logits depend on the other examples by its own layers, see `ComparesBatch`."""
+    return getattr(module, "compares_batch", False)
 
 
 def in_parts(function: Callable[[PyTree], PyTree], examples: PyTree, size: int) -> PyTree:

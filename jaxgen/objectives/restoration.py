@@ -45,7 +45,7 @@ def told(images: Array, guide: Array | None) -> Array:
 
 def enlarged(images: Array, like: Array) -> Array:
     """Returns small images by bicubic interpolation in the size of others, to be shown and measured beside them."""
-    return images if images.shape == like.shape else resize(images, *like.shape[1:3])
+    return images if images.shape == like.shape else resize(images, like.shape[1], like.shape[2])
 
 
 def mean_over(counted: Array, values: Array) -> Array:

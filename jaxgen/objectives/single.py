@@ -9,7 +9,7 @@ from jax import Array
 
 from jaxgen.training.averages import average, decay
 from jaxgen.training.gradients import descend
-from jaxgen.training.optimizers import OPTIMIZERS, hyper_arrays
+from jaxgen.training.optimizers import MakeOptimizer, hyper_arrays, resolve_optimizer
 from jaxgen.training.randomness import Stream, example_keys, step_key, stream
 from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import (
@@ -48,7 +48,7 @@ def make_single(
     restoring: Restoring | None = None,
     detecting: Detecting | None = None,
     discriminating: Discriminating | None = None,
-    optimizer: str = "adam",
+    optimizer: str | MakeOptimizer = "adam",
     schedule: Schedule = constant,
     microbatches: int = 1,
     axis_name: str | None = None,
@@ -64,14 +64,14 @@ def make_single(
       hyper: learning_rate, b1, b2, ema_decay, clip_norm, and what draw, loss and schedule read.
       visualize, evaluate, selection, alarms, finished, generative, latent, restoring, detecting, discriminating: fields
         of `Objective`.
-      optimizer: a name in `OPTIMIZERS`.
+      optimizer: a name in `OPTIMIZERS`, or a function hyper -> optax.GradientTransformation.
       schedule: evaluated first in every step.
       microbatches: see `gradients.gradient`.
       axis_name: the mapped axis over which a batch is spread, or None.
     Returns:
       Objective whose only player is "model".
     """
-    make_optimizer = OPTIMIZERS[optimizer]
+    make_optimizer = resolve_optimizer(optimizer)
 
     def init(key: Array, batch: Batch) -> TrainState:
         model_key, root = jax.random.split(key)

@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxgen.losses import adversarial
-from jaxgen.losses.adversarial import AdversarialLoss
+from jaxgen.losses.adversarial import AdversarialLoss, relativistic
+from jaxgen.losses.penalties import PENALTIES
+from jaxgen.objectives.diff_augment import AUGMENTATIONS
 from jaxgen.training.gradients import mean_over_devices
 from jaxgen.training.state import Alarm, Metrics
 
@@ -22,19 +23,6 @@ With logarithms that is a sigmoid beyond 0.99, with the hinge beyond its margin,
 
 SLOW_START = 8
 """How often in a row images must be too much alike: those of an untrained generator are, for some hundred steps."""
-
-BOUNDARIES = {
-    adversarial.minimax.discriminator: 0.0,
-    adversarial.hinge.discriminator: 0.0,
-    adversarial.least_squares.discriminator: 0.5,
-}
-"""The logit above which an image is called real, by discriminator loss; the others know only differences of logits."""
-
-CONSTANT_SLOPE = (adversarial.wasserstein.discriminator,)
-"""Discriminator losses that are flat nowhere, so that saturation cannot be seen in them."""
-
-WEIGHTS = {"gradient_penalty": "--hyper.penalty-weight", "r1": "--hyper.r1-weight", "r2": "--hyper.r2-weight"}
-"""By penalty: the option by which it is weighted."""
 
 
 def pixel_features(images: Array) -> Array:
@@ -49,8 +37,8 @@ def boundary(loss: AdversarialLoss, real: Array, fake: Array, axis_name: str | N
     Where a loss looks at differences of logits alone, it is half-way between the mean logits of real and of generated
     images.
     """
-    if loss.discriminator in BOUNDARIES:
-        return BOUNDARIES[loss.discriminator]
+    if loss.boundary is not None:
+        return loss.boundary
     return mean_over_devices((real.mean() + fake.mean()) / 2, axis_name)
 
 
@@ -70,15 +58,15 @@ def discriminator_metrics(loss: AdversarialLoss, real: Array, fake: Array, axis_
     """
     real, fake = lax.stop_gradient((real, fake))
     limit = boundary(loss, real, fake, axis_name)
-    told = {
+    metrics = {
         "real_accuracy": (real > limit).mean(dtype=real.dtype),
         "false_positive": (fake > limit).mean(dtype=real.dtype),
     }
-    if loss.discriminator in CONSTANT_SLOPE:
-        return told
+    if loss.constant_slope:
+        return metrics
     slopes = jax.grad(lambda pair: loss.discriminator(*pair).sum())((real, fake))
     flat = (jnp.abs(slopes[0]) < FLAT) & (jnp.abs(slopes[1]) < FLAT)
-    return told | {"saturation": flat.mean(dtype=real.dtype)}
+    return metrics | {"saturation": flat.mean(dtype=real.dtype)}
 
 
 def nearest(points: Array) -> Array:
@@ -118,44 +106,49 @@ def diversity(real: Array, fake: Array, axis_name: str | None) -> Metrics:
     }
 
 
-def make_alarms(
-    loss: AdversarialLoss, penalties: tuple[str, ...], augment: tuple[str, ...], packing: int
+def discriminator_alarms(
+    loss: AdversarialLoss, penalties: tuple[str, ...], augment: tuple[str, ...]
 ) -> tuple[Alarm, ...]:
-    """Returns what to warn of under these options of `make_gan`, with advice that fits them.
-
-    Advice names options of the command line, and only such as every adversarial experiment accepts beside these: it
-    knows neither the network nor whether the experiment is about its loss.
-    """
-    weights = " and ".join(WEIGHTS[name] for name in penalties)
+    """Returns alarms of a discriminator that wins or loses, with advice that fits these options of `make_gan`."""
+    weights = " and ".join(f"hyper.{PENALTIES[name].weight}" for name in penalties)
     change_weights = lambda verb: [f"{verb} {weights}"] if weights else []
-    hide = [] if augment else ["add --augment color translation cutout"]
-    pack = f"try --packing {2 * packing} with a --batch-size that it divides"
-    other = [] if loss is adversarial.relativistic else ["train the recipe r3gan instead"]
     saturation = Alarm(
         "discriminator/saturation",
         high=0.95,
         advice="the discriminator is certain of nearly every image and learns no more: "
-        + ", or ".join(["lower --hyper.discriminator-scale", *hide, *change_weights("raise")]),
+        + ", or ".join(["lower hyper.discriminator_scale", *advise_augmentation(augment), *change_weights("raise")]),
     )
-    others = (
-        Alarm(
-            "discriminator/false_positive",
-            high=0.95,
-            advice="the discriminator calls nearly every generated image real: "
-            + ", or ".join(["raise --critic-steps or --hyper.discriminator-scale", *change_weights("lower")]),
-        ),
+    false_positive = Alarm(
+        "discriminator/false_positive",
+        high=0.95,
+        advice="the discriminator classifies nearly every generated image as real: "
+        + ", or ".join(["raise critic_steps or hyper.discriminator_scale", *change_weights("lower")]),
+    )
+    return (false_positive,) if loss.constant_slope else (saturation, false_positive)
+
+
+def diversity_alarms(loss: AdversarialLoss, augment: tuple[str, ...], packing: int) -> tuple[Alarm, ...]:
+    """Returns alarms of generated images that resemble one another, with advice that fits these options."""
+    pack = f"set packing to {2 * packing} and batch_size to a multiple of it"
+    pairs = [] if loss is relativistic else ["use the relativistic loss with penalties r1 and r2"]
+    return (
         Alarm(
             "generator/variance_ratio",
             low=0.05,
             patience=SLOW_START,
             advice="generated images hardly differ from one another: "
-            + ", or ".join(["lower --hyper.learning-rate", pack, *other]),
+            + ", or ".join(["lower hyper.learning_rate", pack, *pairs]),
         ),
         Alarm(
             "generator/neighbour_ratio",
             low=0.1,
             patience=SLOW_START,
-            advice="generated images repeat one another: " + ", or ".join([pack, *hide, *other]),
+            advice="generated images repeat one another: "
+            + ", or ".join([pack, *advise_augmentation(augment), *pairs]),
         ),
     )
-    return others if loss.discriminator in CONSTANT_SLOPE else (saturation, *others)
+
+
+def advise_augmentation(augment: tuple[str, ...]) -> list[str]:
+    """Returns the advice to augment, where nothing is augmented."""
+    return [] if augment else [f"set augment to {' '.join(AUGMENTATIONS)}"]

@@ -95,7 +95,7 @@ def make_vae(
         return seen(keys(Stream.BINARISATION), batch["image"]), draw_noise(keys(Stream.POSTERIOR), samples)
 
     def loss(variables: PyTree, examples: PyTree, hyper: Hyper):
-        nll, ratio, mean, log_variance, stats = terms(variables, *examples, hyper, train=True)
+        nll, ratio, mean, log_variance, stats = terms(variables, examples[0], examples[1], hyper, train=True)
         total = bound(nll, ratio, mean, log_variance, hyper).mean()
         metrics = {
             "loss": total,
@@ -108,7 +108,7 @@ def make_vae(
     def encode(variables: PyTree, images: Array) -> tuple[Array, Array]:
         return apply(module, variables, images, train=False, method="encode")[0]
 
-    def generate(variables: PyTree, latents: Array, labels: None = None) -> Array:
+    def generate(variables: PyTree, latents: Array, labels: Array | None = None) -> Array:
         del labels
         return decoder.image(apply(module, variables, latents, train=False, method="decode")[0])
 

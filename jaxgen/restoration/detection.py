@@ -1,9 +1,10 @@
-"""Where a photograph is damaged, without a mask.
+"""Detects where a photograph is damaged.
 
-Two networks tell how likely each pixel is damaged: one finds areas, the other lines. They call one or two percent of an
-undamaged photograph likely too; so a place counts only where its network is sure of some part of it. They know damage
-as large as on small photographs, and so it is looked for at several sizes of the photograph.
-Reference: Canny 1986, section VI (two thresholds, of which the higher one need only be reached somewhere).
+Two networks give the probability that a pixel is damaged: one for areas, the other for lines. On undamaged photographs
+the probability is high at one or two percent of the pixels too; so a region counts only where its network is nearly
+certain somewhere in it. The networks know damage of the size that it has in small photographs, so that the photograph
+is searched at several sizes.
+Reference: Canny 1986, section VI (hysteresis: two thresholds, the higher one reached somewhere in the region).
 """
 
 import math
@@ -12,76 +13,80 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from jaxgen.restoration.inference import Settings, halved, load, view
+from jaxgen.restoration.inference import Settings, halved, load, run
+from jaxgen.restoration.restorer import no_progress
+from jaxgen.restoration.tiles import SIDES
 
 
-class Evidence(NamedTuple):
-    """What makes a place count.
+class Thresholds(NamedTuple):
+    """When a connected region counts as damage.
 
     Attributes:
-      likely: probability of each of its pixels, at least.
-      sure: probability of one of its pixels, at least.
-      pixels: how many they are, at least.
+      low: probability that each of its pixels reaches.
+      high: probability that one of its pixels reaches.
+      pixels: its smallest area.
     """
 
-    likely: float
-    sure: float
+    low: float
+    high: float
     pixels: int
 
 
-# Chosen on the first 34 pictures of CBSD68, intact and with each damage: most intact ones have no such place. LINE on
-# an old print too, whose cracks a higher probability would miss.
-AREA = Evidence(likely=0.9, sure=0.999, pixels=100)
-LINE = Evidence(likely=0.5, sure=0.985, pixels=60)
-ANY_LINE = 0.3
-"""Probability from which on a pixel counts as on a line near a line that is sure: scratches come in company, and most
-are too short to be sure of one by one."""
-COMPANY = 256
-"""Pixels across and along that are near."""
-EDGE = 2
-"""Pixels around a line that are mended with it: its edges are shaded, and found less surely than its middle."""
-TYPICAL = 256
-"""Pixels of the shorter side below which a photograph is not halved to look for damage."""
+# Chosen on the first 34 photographs of CBSD68, undamaged and with each damage: most undamaged ones have no such region.
+# LINE on an old print too, in which a higher probability would miss cracks.
+AREA = Thresholds(low=0.9, high=0.999, pixels=100)
+LINE = Thresholds(low=0.5, high=0.985, pixels=60)
+FAINT_LINE = 0.3
+"""Probability at which a pixel counts as part of a line near a detected line: scratches come in groups, and most are
+too short to be detected one by one."""
+FAINT_LINE_RADIUS = 256
+"""Pixels around a detected line in which faint lines count."""
+LINE_DILATION = 2
+"""Pixels added around a line: its edges are shaded, and detected less surely than its middle."""
+SMALL_SIDE = 256
+"""Pixels of the shorter side: a photograph is halved and searched again as long as the half is not below it."""
 
 
-def find(pixels: np.ndarray, settings: Settings) -> np.ndarray:
-    """Returns where a photograph is damaged, float32[height, width, 1] of 0 and 1, looked for at several sizes.
+def detect_damage(pixels: np.ndarray, tile_size: int = SIDES[-1]) -> np.ndarray:
+    """Returns the mask of a photograph's damage, float32[height, width, 1] of 0 and 1.
 
     Args:
       pixels: float32[height, width, 1 or 3] in [0, 1].
-      settings: the tile counts.
+      tile_size: side of the largest tile in pixels.
     """
-    alone = Settings(tile=settings.tile)
-    see = lambda name: view(load(name, "masks"), pixels, None, alone, lambda done, total: None)[..., 0]
-    found = (places(see("detect"), AREA) | lines(see("detect_lines")))[..., None].astype(np.float32)
-    height, width = found.shape[:2]
-    if min(height, width) < 2 * TYPICAL:
-        return found
-    larger = find(halved(pixels, np.mean), settings).repeat(2, 0).repeat(2, 1)
-    return np.maximum(found, larger[:height, :width])
+    settings = Settings(tile_size=tile_size)
+    logits = lambda name: run(load(name, "mask"), pixels, None, settings, no_progress)[..., 0]
+    is_damaged = detected_regions(logits("detect"), AREA) | detected_lines(logits("detect_lines"))
+    mask = is_damaged[..., None].astype(np.float32)
+    height, width = mask.shape[:2]
+    if min(height, width) < 2 * SMALL_SIDE:
+        return mask
+    coarse = detect_damage(halved(pixels, np.mean), tile_size).repeat(2, 0).repeat(2, 1)
+    return np.maximum(mask, coarse[:height, :width])
 
 
-def places(logits: np.ndarray, evidence: Evidence) -> np.ndarray:
-    """Returns which pixels are in places that count, bool[height, width]. Pixels hang together by sides and corners."""
-    labels, _ = ndimage.label(logits >= logit(evidence.likely), np.ones((3, 3)))
-    is_large = np.bincount(labels.ravel()) >= evidence.pixels
-    is_sure = np.zeros_like(is_large)
-    is_sure[labels[logits >= logit(evidence.sure)]] = True
-    is_large[0] = False  # what is not likely
-    return (is_large & is_sure)[labels]
+def detected_regions(logits: np.ndarray, thresholds: Thresholds) -> np.ndarray:
+    """Returns which pixels are in 8-connected regions that count, bool[height, width]."""
+    labels = np.empty(logits.shape, np.int32)
+    ndimage.label(logits >= logit(thresholds.low), np.ones((3, 3)), labels)
+    is_large = np.bincount(labels.ravel()) >= thresholds.pixels
+    is_certain = np.zeros_like(is_large)
+    is_certain[labels[logits >= logit(thresholds.high)]] = True
+    is_large[0] = False  # The background.
+    return (is_large & is_certain)[labels]
 
 
-def lines(logits: np.ndarray) -> np.ndarray:
+def detected_lines(logits: np.ndarray) -> np.ndarray:
     """Returns which pixels are on lines or at their edges, bool[height, width]."""
-    near = grown(places(logits, LINE), COMPANY)
-    return grown(near & (logits >= logit(ANY_LINE)), EDGE)
+    is_near = dilated(detected_regions(logits, LINE), FAINT_LINE_RADIUS)
+    return dilated(is_near & (logits >= logit(FAINT_LINE)), LINE_DILATION)
 
 
-def grown(mask: np.ndarray, reach: int) -> np.ndarray:
-    """Returns bool[height, width], which pixels are at most `reach` from the mask's, across and along."""
-    return ndimage.maximum_filter(mask, 2 * reach + 1, mode="constant")
+def dilated(mask: np.ndarray, radius: int) -> np.ndarray:
+    """Returns bool[height, width], the mask dilated by a square of 2 · radius + 1 pixels."""
+    return ndimage.maximum_filter(mask, 2 * radius + 1, mode="constant")
 
 
 def logit(probability: float) -> float:
-    """Returns what a sigmoid makes a probability of."""
+    """Returns the inverse of the sigmoid."""
     return math.log(probability / (1 - probability))

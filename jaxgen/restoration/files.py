@@ -1,4 +1,4 @@
-"""From files to files: each photograph beside its original, the original never touched, one bad file no end."""
+"""Restores photographs from file to file: results beside the originals, which stay; a bad file stops no other."""
 
 import os
 import time
@@ -10,15 +10,18 @@ import numpy as np
 
 from jaxgen.errors import UnfinishedError, UsageError
 from jaxgen.io import images, photographs
-from jaxgen.restoration.inference import Settings, Task, enlarged
-from jaxgen.restoration.mask_files import mask_of, read_mask
+from jaxgen.restoration.inference import Restoration, Settings, upsampled
+from jaxgen.restoration.restorer import Progress, no_progress
 
-COMPARED = "before-after"
-LONGEST = 200  # characters of an error that are told
+COMPARISON = "before-after"
+MAX_ERROR_LENGTH = 200
+"""Characters of an unexpected error that are shown."""
+MASK_THRESHOLD = 0.5
+"""Brightness in [0, 1] above which a pixel of a mask is damaged."""
 
 
-def outputs(path: Path, task: str, kind: str, folder: Path | None) -> tuple[Path, Path]:
-    """Returns where the restored photograph goes, and the picture that compares it with the original.
+def output_paths(path: Path, task: str, kind: str, folder: Path | None) -> tuple[Path, Path]:
+    """Returns the paths of a restored photograph, and of the image that compares it with the original.
 
     Args:
       path: of the original.
@@ -26,18 +29,17 @@ def outputs(path: Path, task: str, kind: str, folder: Path | None) -> tuple[Path
       kind: Pillow's name of the format.
       folder: for the results; None: beside the original.
     """
-    known = photographs.SUFFIXES[kind]
-    # The original's own spelling, as in .jpeg or .JPG; a suffix that changes is told, as in a.gif-denoise.png.
-    keeps = path.suffix.lower() in known
-    name = f"{path.stem if keeps else path.name}-{task}"
-    place = folder or path.parent
-    out = place / f"{name}{path.suffix if keeps else known[0]}"
-    return out, out.with_name(f"{out.name}-{COMPARED}.png")
+    suffixes = photographs.SUFFIXES[kind]
+    # The original's own spelling, as in .jpeg or .JPG; a suffix that changes stays, as in a.gif-denoise.png.
+    is_same_format = path.suffix.lower() in suffixes
+    name = f"{path.stem if is_same_format else path.name}-{task}"
+    out = (folder or path.parent) / f"{name}{path.suffix if is_same_format else suffixes[0]}"
+    return out, out.with_name(f"{out.name}-{COMPARISON}.png")
 
 
 def is_result(path: Path, tasks: Iterable[str]) -> bool:
-    """Returns whether a file is named as a result of one of the tasks is, and its original lies beside it."""
-    if path.name.endswith(f"-{COMPARED}.png"):
+    """Returns whether a file has the name of a result of one of the tasks, and its original lies beside it."""
+    if path.name.endswith(f"-{COMPARISON}.png"):
         return True
     originals = {path.stem.removesuffix(f"-{task}") for task in tasks if path.stem.endswith(f"-{task}")}
     return bool(originals) and any(
@@ -45,17 +47,17 @@ def is_result(path: Path, tasks: Iterable[str]) -> bool:
     )
 
 
-def photographs_in(path: Path, tasks: Iterable[str]) -> list[Path]:
-    """Returns a file alone, or the pictures of a folder in the order of their names, without results of tasks.
+def list_photographs(path: Path, tasks: Iterable[str]) -> list[Path]:
+    """Returns a file alone, or the images of a folder sorted by name, without results of tasks.
 
     Raises:
-      UsageError: if there is nothing at the path, or no picture in the folder.
+      UsageError: if there is nothing at the path, or no image in the folder.
     """
     if not path.exists():
         raise UsageError(f"no file or folder {path}")
     if not path.is_dir():
         return [path]
-    found = sorted(
+    files = sorted(
         file
         for file in path.iterdir()
         if file.suffix.lower() in images.SUFFIXES
@@ -63,38 +65,88 @@ def photographs_in(path: Path, tasks: Iterable[str]) -> list[Path]:
         and not file.name.startswith(".")
         and not is_result(file, tasks)
     )
-    if not found:
-        raise UsageError(f"no pictures in {path}: looked for {', '.join(sorted(images.SUFFIXES))}")
-    return found
+    if not files:
+        raise UsageError(f"no images in {path}: looked for {', '.join(sorted(images.SUFFIXES))}")
+    return files
 
 
-def gather(paths: Sequence[Path], tasks: Iterable[str], folder: Path | None, masks: Path | None = None) -> list[Path]:
+def collect_photographs(
+    paths: Sequence[Path], tasks: Iterable[str], folder: Path | None, masks: Path | None = None
+) -> list[Path]:
     """Returns the photographs under several paths, each once.
 
     Args:
       paths: of files and folders.
-      tasks: whose results are no photographs.
+      tasks: names whose results are no photographs.
       folder: for all results; None: each beside its original.
-      masks: see `restore_file`; a mask in a folder of photographs is none of them.
+      masks: see `restore_file`; a mask inside a folder of photographs is left out.
     Raises:
-      UsageError: if there is nothing at a path, or two photographs would have one result.
+      UsageError: if there is nothing at a path, or two photographs would have the same result file.
     """
     if masks is not None and not masks.exists():
         raise UsageError(f"mask: no file or folder {masks}")
-    found = {file.resolve(): file for path in paths for file in photographs_in(path, tasks)}
+    by_path = {file.resolve(): file for path in paths for file in list_photographs(path, tasks)}
     if masks is not None and any(path.is_dir() for path in paths):
-        found.pop(masks.resolve(), None)
+        by_path.pop(masks.resolve(), None)
     by_name: dict[str, Path] = {}
-    for file in found.values() if folder else ():
+    for file in by_path.values() if folder else ():
         if (other := by_name.setdefault(file.name, file)) is not file:
             raise UsageError(f"{other} and {file} would have one result in {folder}: restore them into two folders")
-    return list(found.values())
+    return list(by_path.values())
+
+
+def find_mask(path: Path, masks: Path) -> Path:
+    """Returns the file of a photograph's mask.
+
+    Args:
+      path: of the photograph.
+      masks: the file itself, or a folder that holds a file of the photograph's name, whatever its suffix.
+    Raises:
+      UsageError: if there is none, or several, or it is the photograph itself.
+    """
+    if not masks.is_dir():
+        if masks.resolve() == path.resolve():
+            raise UsageError(f"mask {masks} is the photograph itself: give an image that is white where it is damaged")
+        return masks
+    candidates = sorted(
+        file
+        for file in masks.iterdir()
+        if file.stem == path.stem and file.suffix.lower() in images.SUFFIXES and file.resolve() != path.resolve()
+    )
+    if len(candidates) != 1:
+        which = ", ".join(file.name for file in candidates) or "none"
+        raise UsageError(f"{path}: one mask named {path.stem} must be in {masks}, and there is {which}")
+    return candidates[0]
+
+
+def read_mask(path: Path, shape: tuple[int, ...], megapixels: float = photographs.MEGAPIXELS) -> np.ndarray:
+    """Returns a mask, float32[height, width, 1], 1 where its image is white and 0 where it is black or transparent.
+
+    Args:
+      path: of the image, in any format that Pillow reads.
+      shape: of the photograph, height and width first.
+      megapixels: size limit.
+    Raises:
+      UsageError: if it cannot be read, has another size, or marks nothing or all of the photograph.
+    """
+    image = photographs.read(path, megapixels)
+    brightness = image.pixels.mean(-1, keepdims=True)
+    visible = brightness if image.alpha is None else brightness * image.alpha
+    mask = (visible > MASK_THRESHOLD).astype(np.float32)
+    if mask.shape[:2] != shape[:2]:
+        size, wanted = (f"{width}×{height}" for height, width in (mask.shape[:2], shape[:2]))
+        raise UsageError(f"mask {path} is {size} pixels and the photograph {wanted}: give one of the photograph's size")
+    if not mask.any():
+        raise UsageError(f"mask {path} has no white pixel: paint damaged pixels white (255)")
+    if mask.all():
+        raise UsageError(f"mask {path} is white everywhere: paint undamaged pixels black (0)")
+    return mask
 
 
 def restore_file(
     path: Path,
     task: str,
-    act: Task,
+    restoration: Restoration,
     settings: Settings,
     *,
     masks: Path | None = None,
@@ -102,46 +154,47 @@ def restore_file(
     compare: bool = False,
     overwrite: bool = False,
     megapixels: float = photographs.MEGAPIXELS,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = no_progress,
 ) -> str:
-    """Restores one photograph and returns what happened, in one line.
+    """Restores one photograph, writes the result, and returns a one-line report.
 
     Args:
       path: of the original.
-      task: its name, as it stands in the result's name.
-      act: what the task does.
-      settings: of the task.
-      masks: the picture of the photograph's damage, or a folder of such pictures; see `masks`.
+      task: its name, part of the result's name.
+      restoration: the function of the task.
+      settings: of the restoration.
+      masks: image of the photograph's damage, or a folder of such images; see `find_mask`.
       folder: for the results; None: beside the original.
-      compare: whether a picture with the original on the left and the result on the right is written too.
-      overwrite: whether an earlier result is made again; without, it stays and nothing is done.
-      megapixels: the most that is read.
-      progress: takes the number of tiles done and that of all.
+      compare: whether an image with the original on the left and the result on the right is written too.
+      overwrite: whether an earlier result is replaced; otherwise it stays and nothing is done.
+      megapixels: size limit.
+      progress: takes the number of tiles done and the number of all tiles.
     Raises:
-      UsageError: if it or its mask cannot be read, they do not fit together, or the result cannot be written.
+      UsageError: if the photograph or its mask cannot be read, they do not fit together, or the result cannot be
+        written.
     """
     begin = time.perf_counter()
     photograph = photographs.read(path, megapixels)
-    out, compared = outputs(path, task, photograph.kind, folder)
-    if not overwrite and out.exists() and (compared.exists() or not compare):
-        return f"{out} is there already; --overwrite makes it again"
-    check_folder(out.parent)
+    out, comparison = output_paths(path, task, photograph.kind, folder)
+    if not overwrite and out.exists() and (comparison.exists() or not compare):
+        return f"{out} exists already: replace it with --overwrite"
+    make_writable_folder(out.parent)
     if masks is not None:
-        settings = settings._replace(mask=read_mask(mask_of(path, masks), photograph.pixels.shape, megapixels))
-    result = act(photograph, settings, progress)
+        settings = settings._replace(mask=read_mask(find_mask(path, masks), photograph.pixels.shape, megapixels))
+    result = restoration(photograph, settings, progress)
     scale = result.pixels.shape[0] // photograph.pixels.shape[0]
-    alpha = None if photograph.alpha is None else enlarged(photograph.alpha, scale)
+    alpha = None if photograph.alpha is None else upsampled(photograph.alpha, scale)
     photographs.write(out, photograph._replace(pixels=result.pixels, alpha=alpha))
     if compare:
-        both = np.concatenate([enlarged(photograph.pixels, scale), result.pixels], 1)
-        photographs.write(compared, photographs.Photograph(both, profile=photograph.profile))
+        pair = np.concatenate([upsampled(photograph.pixels, scale), result.pixels], 1)
+        photographs.write(comparison, photographs.Photograph(pair, profile=photograph.profile))
     size = photograph.pixels.shape[0] * photograph.pixels.shape[1] / 1e6
-    told = f"{result.told}, " if result.told else ""
-    return f"{out}  {told}{size:.1f} megapixels in {time.perf_counter() - begin:.1f} s"
+    message = f"{result.message}, " if result.message else ""
+    return f"{out}  {message}{size:.1f} megapixels in {time.perf_counter() - begin:.1f} s"
 
 
-def check_folder(folder: Path) -> None:
-    """Makes a folder, or raises UsageError where nothing can be written into it, before the work and not after it."""
+def make_writable_folder(folder: Path) -> None:
+    """Makes a folder, or raises UsageError where nothing can be written into it, before the work is done."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -150,8 +203,8 @@ def check_folder(folder: Path) -> None:
         raise UsageError(f"cannot write into {folder}: permission denied; choose another folder with --out")
 
 
-def tile_progress(stream: TextIO) -> Callable[[int, int], None]:
-    """Returns what shows the tiles of a large picture on a terminal, and nothing elsewhere."""
+def tile_progress(stream: TextIO) -> Progress:
+    """Returns a function that shows the tiles of a large image on a terminal, and nothing elsewhere."""
 
     def show(done: int, total: int) -> None:
         if total > 1 and stream.isatty():
@@ -161,15 +214,15 @@ def tile_progress(stream: TextIO) -> Callable[[int, int], None]:
     return show
 
 
-def restore_all(paths: Sequence[Path], restore: Callable[[Path], str], say: Callable[[str], None]) -> None:
-    """Restores photographs one after the other; what goes wrong with one is told and the next is taken.
+def restore_files(paths: Sequence[Path], restore: Callable[[Path], str], say: Callable[[str], None]) -> None:
+    """Restores photographs one after the other; if one of several fails, its error is reported and the rest are done.
 
     Args:
       paths: of the originals.
-      restore: restores one and returns what happened.
+      restore: restores one and returns a one-line report.
       say: takes a line for each.
     Raises:
-      UnfinishedError: if some of several failed, with their names; whatever is raised if there is only one.
+      UnfinishedError: if some of several failed, with their names; of a single photograph the error itself.
     """
     failed = []
     for index, path in enumerate(paths):
@@ -181,11 +234,12 @@ def restore_all(paths: Sequence[Path], restore: Callable[[Path], str], say: Call
                 raise
             failed.append(path)
             say(f"{count}FAILED {error if str(path) in str(error) else f'{path}: {error}'}")
-        except Exception as error:  # of whatever kind: the other photographs are not to wait for it
+        except Exception as error:  # Of any kind: the other photographs are restored all the same.
             if len(paths) == 1:
                 raise
             failed.append(path)
-            say(f"{count}FAILED {path}: {type(error).__name__}: {' '.join(str(error).split())[:LONGEST]}")
+            reason = " ".join(str(error).split())[:MAX_ERROR_LENGTH]
+            say(f"{count}FAILED {path}: {type(error).__name__}: {reason}")
     if failed:
         raise UnfinishedError(
             f"{len(failed)} of {len(paths)} failed, the others are done: {', '.join(path.name for path in failed)}"

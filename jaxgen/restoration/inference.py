@@ -1,4 +1,4 @@
-"""A network applied to a photograph of any number of channels, as much of its change as a person wants."""
+"""Applies a network to a photograph of any size and number of channels."""
 
 import functools
 from collections.abc import Callable
@@ -6,6 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgen import filters
@@ -13,34 +14,33 @@ from jaxgen.degradations.resampling import upsample
 from jaxgen.errors import UsageError
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import pretrained
-from jaxgen.restoration.noise_estimation import estimate
+from jaxgen.restoration.estimation import GREY_LEVELS, estimate_noise
 from jaxgen.restoration.restorer import Progress, Restorer, restore
 from jaxgen.restoration.tiles import SIDES
 
-GREY_LEVELS = 255
-BORDER = 5
-"""Pixels, odd, over which what is mended goes over into what is left alone."""
+FEATHER = 5
+"""Pixels, odd, over which restored pixels are blended into unchanged ones around a mask."""
 BAND = 128
-"""Lines that are enlarged at once: all of a large photograph would take some 0.6 GB a megapixel."""
-MARGIN = 4
-"""Lines beyond a band that bicubic interpolation may look at."""
+"""Rows that are upsampled at once: a whole large photograph would take some 0.6 GB a megapixel."""
+BAND_MARGIN = 4
+"""Rows beyond a band that its bicubic interpolation depends on."""
 
 
 class Settings(NamedTuple):
-    """What a person can say of how a photograph is restored.
+    """The options of a restoration.
 
     Attributes:
       sigma: standard deviation of the noise in grey levels of 255; None: estimated.
-      strength: share of the change that is made, 0 to 1.
-      ensemble: whether the mean over eight views is taken.
-      tile: side of the largest tile in pixels.
-      mask: float32[height, width, 1], 1 where the photograph is damaged, else 0; None: found.
+      strength: fraction of the change that is applied, 0 to 1.
+      ensemble: whether the mean over eight rotations and reflections is taken.
+      tile_size: side of the largest tile in pixels.
+      mask: float32[height, width, 1], 1 where the photograph is damaged, else 0; None: detected.
     """
 
     sigma: float | None = None
     strength: float = 1.0
     ensemble: bool = False
-    tile: int = SIDES[-1]
+    tile_size: int = SIDES[-1]
     mask: np.ndarray | None = None
 
 
@@ -48,133 +48,159 @@ class Result(NamedTuple):
     """A restored photograph.
 
     Attributes:
-      pixels: float32[height, width, channel] in [0, 1], of the photograph's size or a whole number of times as large.
-      told: what was found out about it, in words.
+      pixels: float32[height, width, channel] in [0, 1]; height and width are the photograph's, or a whole multiple.
+      message: what was estimated and done, one short phrase; may be empty.
     """
 
     pixels: np.ndarray
-    told: str
+    message: str
 
 
-Task = Callable[[Photograph, Settings, Progress], Result]
+Restoration = Callable[[Photograph, Settings, Progress], Result]
 
-load_noise_level = functools.cache(pretrained.load_noise_level)
+load_noise_estimator = functools.cache(pretrained.load_noise_estimator)
 
 
 @functools.cache
-def load(name: str, gives: pretrained.Gives = "pictures") -> Restorer:
-    """Returns a shipped network that is applied to pictures.
+def load(name: str, output: pretrained.Output = "image") -> Restorer:
+    """Returns a shipped network, kept in memory.
 
     Raises:
-      UsageError: if this installation has none of that name.
+      UsageError: if this installation has no network of that name.
     """
-    if name not in pretrained.FILES:
+    if name not in pretrained.NETWORKS:
         raise UsageError(
-            f"this needs the network {name}, which is not in this installation (it has {', '.join(pretrained.FILES)}): "
-            f"`scripts/results restorers {name}` makes it, and --network takes another one"
+            f"this needs the network {name}, which is not in this installation (it has "
+            f"{', '.join(pretrained.NETWORKS)}): `scripts/results restorers {name}` trains it; or choose another "
+            "network with --network"
         )
-    return pretrained.load(name, gives)
+    return pretrained.load(name, output)
+
+
+def noise_sigma(photograph: Photograph) -> float:
+    """Returns the estimated standard deviation of a photograph's noise, in grey levels of 255."""
+    return GREY_LEVELS * estimate_noise(load_noise_estimator(), photograph.pixels, photograph.alpha)
 
 
 def apply(network: Restorer, photograph: Photograph, settings: Settings, progress: Progress) -> Result:
-    """Returns what a network makes of a photograph, told the level of its noise or its mask where it takes one.
+    """Returns a photograph restored by one network, with the noise level or the mask as its condition if it takes one.
 
-    Where it makes pictures larger, the bicubic enlargement is what it is said to change.
+    Where the network upsamples, `strength` is a fraction of the change from the bicubic interpolation.
 
     Args:
-      network: of one or of three channels.
-      photograph: its pixels and its alpha count.
-      settings: all of them count.
-      progress: takes the number of tiles done and that of all.
+      network: of one or three channels.
+      photograph: its pixels, and its alpha where the noise is estimated.
+      settings: all are used.
+      progress: takes the number of tiles done and the number of all tiles.
     Raises:
-      UsageError: if a level or a mask is given to a network that takes none, or a mask is missing.
+      UsageError: if the network takes no level or no mask and one is set, or needs a mask and none is set.
     """
-    told, guide, share = "", settings.mask, settings.strength
-    check(network, settings, masked=guide is not None)
-    if guide is not None:
-        share = share * softened(guide)
-    if network.traits.told == "noise":
-        sigma, how = settings.sigma, "as given"
-        if sigma is None:
-            sigma, how = GREY_LEVELS * estimate(load_noise_level(), photograph.pixels, photograph.alpha), "estimated"
-        guide, told = sigma / GREY_LEVELS, f"noise σ {sigma:.1f} {how}"
-    restored = view(network, photograph.pixels, guide, settings, progress)
-    return Result(changed(photograph.pixels, restored, share, network.traits.scale), told)
+    check_settings(network, settings, has_mask=settings.mask is not None)
+    message, condition, weight = "", settings.mask, settings.strength
+    if settings.mask is not None:
+        weight = weight * feathered(settings.mask)
+    if network.spec.conditioning == "noise_level":
+        is_estimated = settings.sigma is None
+        sigma = noise_sigma(photograph) if settings.sigma is None else settings.sigma
+        condition = sigma / GREY_LEVELS
+        message = f"noise σ {sigma:.1f} {'estimated' if is_estimated else 'as set'}"
+    restored = run(network, photograph.pixels, condition, settings, progress)
+    return Result(blend(photograph.pixels, restored, weight, network.spec.scale), message)
 
 
-def check(network: Restorer, settings: Settings, *, masked: bool) -> None:
-    """Raises UsageError where a network is told what it does not take, or lacks what it does.
+def check_settings(network: Restorer, settings: Settings, *, has_mask: bool) -> None:
+    """Raises UsageError where a setting has no effect on a network, or one that it needs is missing.
 
     Args:
       network: to be applied.
-      settings: of which the level of noise and the tile count.
-      masked: whether there is a mask.
+      settings: of which the noise level and the tile size are checked.
+      has_mask: whether there will be a mask.
     """
-    told = network.traits.told
-    if settings.sigma is not None and told != "noise":
-        raise UsageError(f"sigma {settings.sigma:g}: this network is told no level of noise; leave it out")
-    if settings.tile != SIDES[-1] and network.traits.reach is None:
-        raise UsageError(f"tile {settings.tile}: this network is given the whole picture at once; leave it out")
-    if masked and told != "mask":
-        raise UsageError("mask: this network is told none; leave it out")
-    if not masked and told == "mask":
-        raise UsageError("this network is told where the photograph is damaged: give --mask, white where it is")
+    conditioning = network.spec.conditioning
+    if settings.sigma is not None and conditioning != "noise_level":
+        raise UsageError(f"sigma {settings.sigma:g}: this network takes no noise level; leave it out")
+    if settings.tile_size != SIDES[-1] and network.spec.receptive_field_radius is None:
+        raise UsageError(f"tile_size {settings.tile_size}: this network takes the whole image at once; leave it out")
+    if has_mask and conditioning != "mask":
+        raise UsageError("mask: this network takes none; leave it out")
+    if not has_mask and conditioning == "mask":
+        raise UsageError("this network takes a mask of the damage: give --mask, white where the photograph is damaged")
 
 
-def view(
-    network: Restorer, pixels: np.ndarray, guide: float | np.ndarray | None, settings: Settings, progress: Progress
+def run(
+    network: Restorer, pixels: np.ndarray, condition: float | np.ndarray | None, settings: Settings, progress: Progress
 ) -> np.ndarray:
-    """Returns what a network makes of pixels[height, width, 1 or 3].
+    """Returns a network's output for pixels[height, width, 1 or 3].
 
-    One of gray pictures takes a colour photograph channel by channel, one of colours a gray one three times.
+    A network for gray images processes colour channels one by one; one for colour images gets a gray image in each
+    channel and its outputs are averaged.
     """
-    one = partial(restore, network, guide=guide, ensemble=settings.ensemble, largest=settings.tile, progress=progress)
-    channels = network.traits.channels
+    apply_once = partial(
+        restore,
+        network,
+        condition=condition,
+        ensemble=settings.ensemble,
+        largest_tile=settings.tile_size,
+        progress=progress,
+    )
+    channels = network.spec.channels
     if pixels.shape[-1] == channels:
-        return one(pixels)
+        return apply_once(pixels)
     if channels == 1:
-        return np.concatenate([one(pixels[..., [channel]]) for channel in range(pixels.shape[-1])], -1)
-    return one(pixels.repeat(channels, -1)).mean(-1, keepdims=True)
+        return np.concatenate([apply_once(pixels[..., [channel]]) for channel in range(pixels.shape[-1])], -1)
+    return apply_once(pixels.repeat(channels, -1)).mean(-1, keepdims=True)
 
 
-def changed(pixels: np.ndarray, restored: np.ndarray, share: float | np.ndarray, scale: int = 1) -> np.ndarray:
-    """Returns a share of the change from pixels, enlarged, to restored ones, which are overwritten, within [0, 1]."""
-    if np.isscalar(share) and share == 1:
+def blend(pixels: np.ndarray, restored: np.ndarray, weight: float | np.ndarray, scale: int = 1) -> np.ndarray:
+    """Returns (1 − weight) · pixels + weight · restored, clipped to [0, 1].
+
+    Args:
+      pixels: float32[height, width, channel]; upsampled first where `scale` is above 1.
+      restored: float32[scale · height, scale · width, channel]; overwritten by the result.
+      weight: from 0 to 1, for all pixels or float32[height, width, 1].
+      scale: of the restored image.
+    """
+    if isinstance(weight, int | float) and weight == 1:
         return np.clip(restored, 0, 1, out=restored)
     # In place: a photograph of 24 megapixels has 0.3 GB.
-    pixels = enlarged(pixels, scale)
+    pixels = upsampled(pixels, scale)
     restored -= pixels
-    restored *= np.float32(share)
+    restored *= np.float32(weight)
     restored += pixels
     return np.clip(restored, 0, 1, out=restored)
 
 
-def enlarged(values: np.ndarray, scale: int) -> np.ndarray:
-    """Returns values[height, width, channel] `scale` times as large by bicubic interpolation; themselves for 1."""
+def upsampled(values: np.ndarray, scale: int) -> np.ndarray:
+    """Returns values[height, width, channel] upsampled by bicubic interpolation; the array itself for scale 1."""
     if scale == 1:
         return values
     height, width, channels = values.shape
-    made = np.empty((scale * height, scale * width, channels), np.float32)
+    result = np.empty((scale * height, scale * width, channels), np.float32)
     for top in range(0, height, BAND):
-        first, end = max(top - MARGIN, 0), min(top + BAND, height)
-        band = np.asarray(upsample(values[None, first : min(end + MARGIN, height)], scale)[0])
-        made[scale * top : scale * end] = band[scale * (top - first) : scale * (end - first)]
-    return made
+        first, end = max(top - BAND_MARGIN, 0), min(top + BAND, height)
+        band = np.asarray(upsample(jnp.asarray(values[None, first : min(end + BAND_MARGIN, height)]), scale)[0])
+        result[scale * top : scale * end] = band[scale * (top - first) : scale * (end - first)]
+    return result
 
 
-def halved(values: np.ndarray, of_four: Callable[..., np.ndarray]) -> np.ndarray:
-    """Returns values[height, width, channel] at half the size, rounded up, each the mean or the largest of four."""
+def halved(values: np.ndarray, pool: Callable[..., np.ndarray]) -> np.ndarray:
+    """Returns values[height, width, channel] pooled over 2×2 pixels, sizes rounded up.
+
+    Args:
+      values: float32[height, width, channel].
+      pool: reduces given axes, such as np.mean or np.max.
+    """
     height, width, channels = values.shape
     even = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
-    return of_four(even.reshape(-(-height // 2), 2, -(-width // 2), 2, channels), (1, 3))
+    return pool(even.reshape(-(-height // 2), 2, -(-width // 2), 2, channels), (1, 3))
 
 
 @jax.jit
-def spread(mask: jax.Array) -> jax.Array:
-    """Returns masks[b, h, w, 1] grown by a border and blurred over it; they stay 1 where they are."""
-    return filters.mean(filters.dilate(mask, BORDER // 2), BORDER)
+def dilated_and_blurred(mask: jax.Array) -> jax.Array:
+    """Returns masks[b, h, w, 1] dilated and then blurred over as many pixels: they stay 1 where they are 1."""
+    return filters.mean(filters.dilate(mask, FEATHER // 2), FEATHER)
 
 
-def softened(mask: np.ndarray) -> np.ndarray:
+def feathered(mask: np.ndarray) -> np.ndarray:
     """Returns a mask[height, width, 1] that is 1 where it was and falls to 0 over a few pixels around."""
-    return np.asarray(spread(mask[None])[0])
+    return np.asarray(dilated_and_blurred(mask[None])[0])

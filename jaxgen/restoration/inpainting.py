@@ -1,86 +1,122 @@
-"""What was there where a photograph is damaged.
+"""Inpaints the damaged pixels of a photograph.
 
-A network sees some 90 pixels far, so what is deep inside a large hole is first filled in a photograph of half the size.
+The networks' receptive field has a radius of some 90 pixels, so that the inside of a large hole is first filled in the
+photograph at half the size.
 """
 
 import numpy as np
-from jax import jit, lax
+from jax import Array, jit, lax
+from scipy import ndimage
 
-from jaxgen.errors import UsageError
 from jaxgen.io.photographs import Photograph
-from jaxgen.restoration.detection import find
-from jaxgen.restoration.inference import Result, Settings, changed, enlarged, halved, load, softened, view
+from jaxgen.restoration.detection import detect_damage
+from jaxgen.restoration.inference import Result, Settings, blend, feathered, halved, load, run, upsampled
 from jaxgen.restoration.restorer import Progress, Restorer
-from jaxgen.restoration.tracing import is_traced
 
-MOST = 0.5
-"""Share of a photograph from which on what was found is not believed: flat drawings look like one large hole."""
+MAX_DETECTED = 0.5
+"""Fraction of a photograph above which a detected mask is rejected: flat drawings look like one large hole."""
 DEEP = 16
-"""Pixels from the nearest known one from which on a place is filled at half the size."""
-SMALLEST = 64
-"""Pixels of the shorter side below which a photograph is not halved to be filled."""
+"""Distance in pixels from the nearest known pixel at which a pixel is filled at half the size."""
+SMALL_SIDE = 64
+"""Pixels of the shorter side below which a photograph is not halved."""
+BLUR = 1.0
+"""Standard deviation in pixels of the Gaussian that predicts a pixel from those around it."""
+STEP = 1.5
+"""Ratio of prediction errors just inside and just outside a mask from which the mask is tight."""
 
 
-def mend(photograph: Photograph, settings: Settings, progress: Progress, by: str = "mend", traced: str = "") -> Result:
-    """Returns a photograph with its damaged places mended; only a few pixels around them change too.
+def inpaint(
+    photograph: Photograph,
+    settings: Settings,
+    progress: Progress,
+    network: str = "inpaint_all",
+    tight_network: str = "",
+) -> Result:
+    """Returns a photograph with its damage inpainted; beside the mask only a few pixels around it change.
 
     Args:
-      photograph: its pixels count.
-      settings: all of them count but the level of noise; without a mask the places are found.
-      progress: takes the number of tiles done and that of all.
-      by: name of the network: "mend" knows every kind of damage, "mend_lines" what is narrow, and that better.
-      traced: name of the one in its place where the mask ends with the damage; empty: the same.
+      photograph: its pixels are used.
+      settings: all are used but the noise level; without a mask the damage is detected.
+      progress: takes the number of tiles done and the number of all tiles.
+      network: name of the shipped network.
+      tight_network: name of the network for a tight mask; empty: the same. See `is_tight`.
     """
-    pixels, how = photograph.pixels, "as given"
-    mask = settings.mask
+    pixels, mask, source = photograph.pixels, settings.mask, "as given"
     if mask is None:
-        mask, how = find(pixels, settings), "found"
-        if mask.mean() > MOST:
-            told = f"{mask.mean():.0%} look damaged, too much to be mended unless --mask shows it"
-            return Result(pixels.copy(), told)
+        mask, source = detect_damage(pixels, settings.tile_size), "detected"
+        if mask.mean() > MAX_DETECTED:
+            message = f"{mask.mean():.0%} look damaged, too much to inpaint without a mask: give --mask"
+            return Result(pixels.copy(), message)
     if not mask.any():
-        return Result(pixels.copy(), "no damage found")
-    name = traced if traced and is_traced(pixels, mask) else by
-    restored = filled(load(name), pixels, mask, settings, progress)
-    told = f"{mask.mean():.1%} damaged, {how}"
-    return Result(changed(pixels, restored, settings.strength * softened(mask)), told)
+        return Result(pixels.copy(), "no damage detected")
+    name = tight_network if tight_network and is_tight(pixels, mask) else network
+    restored = fill(load(name), pixels, mask, settings, progress)
+    return Result(blend(pixels, restored, settings.strength * feathered(mask)), f"{mask.mean():.1%} damaged, {source}")
 
 
-def fill(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
-    """Returns a photograph with the places that a mask shows filled; see `mend`.
+def fill(network: Restorer, pixels: np.ndarray, mask: np.ndarray, settings: Settings, progress: Progress) -> np.ndarray:
+    """Returns a network's output for pixels[height, width, 1 or 3] under a mask[height, width, 1].
 
-    Raises:
-      UsageError: if there is no mask.
-    """
-    if settings.mask is None:
-        raise UsageError("inpaint fills what a mask shows, and there is none: give --mask, white where to fill")
-    return mend(photograph, settings, progress, "mend_lines")
-
-
-def filled(
-    network: Restorer, pixels: np.ndarray, mask: np.ndarray, settings: Settings, progress: Progress
-) -> np.ndarray:
-    """Returns what a network makes of pixels[height, width, 1 or 3], where the mask is 1.
-
-    What lies deep is filled at half the size, and is known from there on.
+    Pixels deep in the mask are filled at half the size first, and count as known at full size.
     """
     deep = eroded(mask)
-    if not deep.any() or min(mask.shape[:2]) < 2 * SMALLEST:
-        return view(network, pixels, mask, settings, progress)
+    if not deep.any() or min(mask.shape[:2]) < 2 * SMALL_SIDE:
+        return run(network, pixels, mask, settings, progress)
     height, width = mask.shape[:2]
-    coarse = filled(network, halved(pixels, np.mean), halved(mask, np.max), settings, progress)
-    pixels = np.where(deep > 0, enlarged(coarse, 2)[:height, :width], pixels)
-    return np.where(deep > 0, pixels, view(network, pixels, mask - deep, settings, progress))
+    coarse = fill(network, halved(pixels, np.mean), halved(mask, np.max), settings, progress)
+    pixels = np.where(deep > 0, upsampled(coarse, 2)[:height, :width], pixels)
+    return np.where(deep > 0, pixels, run(network, pixels, mask - deep, settings, progress))
 
 
 @jit
-def shrunk(mask):
-    """Returns masks[b, h, w, 1] without what is near to known pixels; beyond the border nothing is known."""
+def erode(mask: Array) -> Array:
+    """Returns masks[b, h, w, 1] eroded by a square of 2 · DEEP + 1 pixels; nothing is known beyond the border."""
     for window in ((1, 2 * DEEP + 1, 1, 1), (1, 1, 2 * DEEP + 1, 1)):
         mask = lax.reduce_window(mask, 1.0, lax.min, window, (1, 1, 1, 1), "SAME")
     return mask
 
 
 def eroded(mask: np.ndarray) -> np.ndarray:
-    """Returns the mask[height, width, 1] of places that are at least `DEEP` pixels from known ones."""
-    return np.asarray(shrunk(mask[None])[0])
+    """Returns the mask[height, width, 1] of pixels at least `DEEP` pixels away from known ones."""
+    return np.asarray(erode(mask[None])[0])
+
+
+def is_tight(pixels: np.ndarray, mask: np.ndarray) -> bool:
+    """Returns whether a mask ends where the damage ends, as one that was computed does, or extends beyond it.
+
+    A tight mask ends where the damage is only just visible, which shows how much of the image is visible through the
+    damage; a mask drawn by hand does not. A network trained on tight masks fails on others, and the other way around.
+
+    The outermost pixels inside the mask are predicted from those around it, and the pixels just outside from those
+    further out. Where all of these show the undamaged image, both errors are about the same.
+
+    Args:
+      pixels: float32[height, width, channel] in [0, 1].
+      mask: float32[height, width, 1], 1 where the photograph is damaged.
+    """
+    inner, outer = mask > 0, ndimage.maximum_filter(mask, (3, 3, 1)) > 0
+    inside, outside = inner & (ndimage.minimum_filter(mask, (3, 3, 1)) == 0), outer & ~inner
+    if not inside.any() or not outside.any():
+        return False
+    error_inside = prediction_error(pixels, inner)[inside].mean()
+    error_outside = prediction_error(pixels, outer)[outside].mean()
+    return bool(error_inside > STEP * error_outside)
+
+
+def prediction_error(pixels: np.ndarray, hidden: np.ndarray) -> np.ndarray:
+    """Returns the distance of pixels from a Gaussian-weighted mean of those around them that are not hidden.
+
+    Args:
+      pixels: float32[height, width, channel].
+      hidden: bool[height, width, 1].
+    Returns:
+      float32[height, width, 1], the mean over channels of the absolute differences; large far from known pixels.
+    """
+    known = (~hidden).astype(np.float32)
+    blurred = lambda values: ndimage.gaussian_filter(values, (BLUR, BLUR, 0))
+    weight = np.maximum(blurred(known), 1e-6)
+    # Channel by channel: a photograph of 24 megapixels has 0.3 GB.
+    total = np.zeros_like(known)
+    for channel in np.moveaxis(pixels[..., None], 2, 0):
+        total += abs(channel - blurred(channel * known) / weight)
+    return total / np.float32(pixels.shape[-1])

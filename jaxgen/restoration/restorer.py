@@ -1,6 +1,6 @@
-"""A trained network that restores pictures of any size, with all that applying it needs to know."""
+"""A trained network that maps images to images, or to damage masks, with all that is needed to apply it to any size."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -8,146 +8,194 @@ import numpy as np
 
 from jaxgen.errors import UsageError
 from jaxgen.nn.cost import multiply_adds_per_pixel, parameters
-from jaxgen.nn.receptive_field import reach
+from jaxgen.nn.receptive_field import receptive_field_radius
 from jaxgen.restoration import tiles
-from jaxgen.restoration.ensemble import self_ensemble
 
-WHOLE = 4_194_304
-"""Pixels of the largest picture that goes whole through a network without tiles, whose memory grows with it; of one
-that works on a thumbnail, its module says `whole`."""
+MAX_UNTILED_PIXELS = 4_194_304
+"""Pixels of the largest image that a network without tiles is given whole, since its memory grows with the image. A
+module may have a limit of its own, `max_untiled_pixels`."""
+SYMMETRIES = 8
+"""Rotations by quarter turns of an image and of its mirror image."""
 
 PyTree = Any
 Progress = Callable[[int, int], None]
+"""Takes the number of tiles done and the number of all tiles."""
+
+Conditioning = Literal["none", "noise_level", "mask"]
+"""What the input channel behind the image holds: nothing, the standard deviation of the noise at each pixel in units of
+the [0, 1] range, or 1 where the image is hidden."""
 
 
-Told = Literal["nothing", "noise", "mask"]
-"""What a further channel tells a network: a map of the noise's level, or where the picture is hidden."""
+def no_progress(done: int, total: int) -> None:
+    """Ignores the progress."""
 
 
-class Traits(NamedTuple):
-    """What applying a network, and judging it, needs to know of it.
+def condition_channels(conditioning: Conditioning) -> int:
+    """Returns the number of input channels behind the image."""
+    return int(conditioning != "none")
+
+
+class NetworkSpec(NamedTuple):
+    """The properties of a network that decide how it is applied, and what it costs.
 
     Attributes:
-      channels: of the pictures.
-      told: what it is told of the damage.
-      reach: how far it sees in pixels; None: it cannot be applied tile by tile, since it sees everywhere or no tile
-        is a multiple of `multiple`.
-      multiple: to a multiple of how many pixels it pads.
-      multiply_adds: for each pixel.
-      parameters: trained numbers.
-      scale: how many times as large as what it is given its pictures are.
-      whole: pixels of the largest picture that goes through it without tiles, where it has no reach.
+      channels: of the images.
+      conditioning: what the input channel behind the image holds.
+      receptive_field_radius: in pixels; None: the network cannot be applied tile by tile, since its receptive field is
+        the whole image or `size_multiple` divides no tile.
+      size_multiple: pixels to a multiple of which the network pads; shifts by as many pixels commute with it.
+      multiply_adds_per_pixel: of the input.
+      parameters: number of trained values.
+      scale: size of the output as a multiple of the input's.
+      max_untiled_pixels: of the largest image that it is given whole where it has no tiles.
     """
 
     channels: int
-    told: Told
-    reach: int | None
-    multiple: int
-    multiply_adds: float
+    conditioning: Conditioning
+    receptive_field_radius: int | None
+    size_multiple: int
+    multiply_adds_per_pixel: float
     parameters: int
     scale: int = 1
-    whole: int = WHOLE
+    max_untiled_pixels: int = MAX_UNTILED_PIXELS
 
     @property
-    def guides(self) -> int:
-        """Further channels of its input."""
-        return guides(self.told)
+    def condition_channels(self) -> int:
+        """The number of input channels behind the image."""
+        return condition_channels(self.conditioning)
 
 
 class Restorer(NamedTuple):
     """A network with its variables.
 
     Attributes:
-      network: float32[b, h, w, channels + guides] -> float32[b, scale · h, scale · w, channels], compiled for each
-        size.
-      traits: of the network.
+      network: float32[b, h, w, channels + condition_channels] -> float32[b, scale · h, scale · w, k], compiled for each
+        size; k is `channels`, or 1 where it is the logit of damage.
+      spec: of the network.
     """
 
     network: Callable[[np.ndarray], np.ndarray]
-    traits: Traits
+    spec: NetworkSpec
 
 
-def guides(told: Told) -> int:
-    """Returns how many further channels tell that."""
-    return int(told != "nothing")
+def measure_spec(module, variables: PyTree, channels: int, conditioning: Conditioning) -> NetworkSpec:
+    """Returns the properties of a module (inputs, train), measured by running it, which takes seconds.
 
-
-def examine(module, variables: PyTree, channels: int, told: Told) -> Traits:
-    """Returns the traits of a module (inputs, train) with `multiple`, found by trying it, which takes seconds."""
-    inputs = channels + guides(told)
-    # What repeats only every 64 pixels or more is given the whole picture: no tile keeps its phase, and to find its
-    # reach would take images of thousands of rows.
-    return Traits(
+    Args:
+      module: with `size_multiple`, and perhaps `scale` and `max_untiled_pixels`.
+      variables: of the module.
+      channels: of the images.
+      conditioning: see `NetworkSpec`.
+    """
+    inputs = channels + condition_channels(conditioning)
+    # Where tiles cannot be multiples of `size_multiple`, the radius has no use, and to measure it would take images of
+    # thousands of rows.
+    is_tiled = tiles.divide(module.size_multiple)
+    return NetworkSpec(
         channels=channels,
-        told=told,
-        reach=reach(module, inputs) if tiles.fit(module.multiple) else None,
-        multiple=module.multiple,
-        multiply_adds=multiply_adds_per_pixel(module, inputs),
+        conditioning=conditioning,
+        receptive_field_radius=receptive_field_radius(module, inputs) if is_tiled else None,
+        size_multiple=module.size_multiple,
+        multiply_adds_per_pixel=multiply_adds_per_pixel(module, inputs),
         parameters=parameters(variables),
         scale=getattr(module, "scale", 1),
-        whole=getattr(module, "whole", WHOLE),
+        max_untiled_pixels=getattr(module, "max_untiled_pixels", MAX_UNTILED_PIXELS),
     )
 
 
-def make_restorer(module, variables: PyTree, traits: Traits) -> Restorer:
-    """Returns the restorer of a module (inputs, train) and of its variables."""
-    placed = jax.device_put(variables)
+def make_restorer(module, variables: PyTree, spec: NetworkSpec) -> Restorer:
+    """Returns the restorer of a module (inputs, train) and its variables."""
+    return Restorer(compile_module(module, variables), spec)
+
+
+def compile_module(module, variables: PyTree) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns inputs -> outputs of a module (inputs, train) in inference, compiled once for each shape."""
+    on_device = jax.device_put(variables)
     compiled = jax.jit(lambda variables, inputs: module.apply(variables, inputs, False))
-    return Restorer(lambda inputs: np.asarray(compiled(placed, inputs)), traits)
+    return lambda inputs: np.asarray(compiled(on_device, inputs))
 
 
 def restore(
     restorer: Restorer,
     image: np.ndarray,
-    guide: float | np.ndarray | None = None,
+    condition: float | np.ndarray | None = None,
     *,
     ensemble: bool = False,
-    largest: int = tiles.SIDES[-1],
-    progress: Progress = lambda done, total: None,
+    largest_tile: int = tiles.SIDES[-1],
+    progress: Progress = no_progress,
 ) -> np.ndarray:
-    """Returns what a restorer makes of a picture of any size.
+    """Returns a network's output for an image of any size.
 
     Args:
       restorer: the network.
       image: float32[height, width, channels] in [0, 1].
-      guide: what it is told besides: a number for the whole picture, or float32[height, width, guides].
-      ensemble: whether the mean over the picture's eight views is taken, at eight times the cost.
-      largest: side of the largest tile in pixels; see `tiles.tiled`. A network without a reach has no tiles.
-      progress: takes the number of tiles done and that of all, for each view.
+      condition: what the channel behind the image holds, a value for all pixels or float32[height, width, 1]; None for
+        a network without conditioning.
+      ensemble: whether the mean over the image's eight rotations and reflections is returned, at eight times the cost.
+      largest_tile: side of the largest tile in pixels; see `tiles.apply_by_tiles`. No effect without tiles.
+      progress: called after each tile; an ensemble goes through all tiles eight times.
     Returns:
-      float32[scale · height, scale · width, channels]; values may leave [0, 1].
+      float32[scale · height, scale · width, k]; values may leave [0, 1].
     Raises:
-      ValueError: if the picture has not the restorer's channels, or the guide is missing or not asked for.
-      UsageError: if the network has no tiles and the picture has more pixels than go through whole.
+      ValueError: if the image has another number of channels, or the condition is missing or not expected.
+      UsageError: if the network has no tiles and the image has more pixels than it is given whole.
     """
-    traits = restorer.traits
-    if image.ndim != 3 or image.shape[-1] != traits.channels:
-        raise ValueError(f"a picture of shape {image.shape}: give [height, width, {traits.channels}]")
-    if (guide is None) != (traits.guides == 0):
-        raise ValueError(f"a restorer that is told {traits.told}: give {'a guide' if traits.guides else 'no guide'}")
+    spec = restorer.spec
+    if image.ndim != 3 or image.shape[-1] != spec.channels:
+        raise ValueError(f"an image of shape {image.shape}: give [height, width, {spec.channels}]")
+    if (condition is None) != (spec.conditioning == "none"):
+        wanted = "no condition" if spec.conditioning == "none" else "a condition"
+        raise ValueError(f"the network's conditioning is {spec.conditioning}: give {wanted}")
     height, width = image.shape[:2]
-    if traits.reach is None and height * width > traits.whole:
-        fits = tiles.fit(traits.multiple)
-        reason = "averages over all of it" if fits else f"repeats only every {traits.multiple} pixels"
+    if spec.receptive_field_radius is None and height * width > spec.max_untiled_pixels:
+        is_global = tiles.divide(spec.size_multiple)
+        reason = "depends on the whole image" if is_global else f"pads to multiples of {spec.size_multiple} pixels"
         raise UsageError(
-            f"a picture of {width}×{height} pixels: this network {reason} and cannot go tile by tile; "
-            f"give at most {traits.whole / 1e6:.1f} megapixels, or take another network"
+            f"an image of {width}×{height} pixels: this network {reason} and cannot be applied tile by tile; "
+            f"give at most {spec.max_untiled_pixels / 1e6:.1f} megapixels, or choose another network"
         )
-    if guide is not None:
-        told = np.broadcast_to(np.asarray(guide, np.float32), (height, width, traits.guides))
-        image = np.concatenate([image, told], -1)
+    if condition is not None:
+        channel = np.broadcast_to(np.asarray(condition, np.float32), (height, width, 1))
+        image = np.concatenate([image, channel], -1)
 
     def apply(view: np.ndarray) -> np.ndarray:
-        if traits.reach is None:
+        if spec.receptive_field_radius is None:
             return np.array(restorer.network(view[None])[0])
-        return tiles.tiled(
+        return tiles.apply_by_tiles(
             restorer.network,
             view,
-            reach=traits.reach,
-            multiple=traits.multiple,
-            scale=traits.scale,
-            largest=largest,
+            radius=spec.receptive_field_radius,
+            size_multiple=spec.size_multiple,
+            scale=spec.scale,
+            largest_tile=largest_tile,
             progress=progress,
         )
 
     return self_ensemble(apply, image) if ensemble else apply(image)
+
+
+def self_ensemble(restore: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
+    """Returns the mean of a network's outputs for an image's eight symmetries, each transformed back.
+
+    Args:
+      restore: float32[h, w, c] -> float32[h, w, k].
+      image: float32[height, width, c].
+    Returns:
+      float32[height, width, k].
+    Reference: Timofte, Rothe, Van Gool 2016, section 3.6; Lim et al. 2017, section 3.3.
+    """
+    total = sum(undo_symmetry(restore(view), index) for index, view in enumerate(symmetries(image)))
+    return np.asarray(total / np.float32(SYMMETRIES))
+
+
+def symmetries(image: np.ndarray) -> Iterator[np.ndarray]:
+    """Yields an image [height, width, channel] rotated by 0, 1, 2 and 3 quarter turns, then its mirror image so."""
+    for reflected in (image, image[:, ::-1]):
+        for quarters in range(4):
+            yield np.rot90(reflected, quarters)
+
+
+def undo_symmetry(view: np.ndarray, index: int) -> np.ndarray:
+    """Returns the image of which a view is the index-th that `symmetries` yields."""
+    rotated = np.rot90(view, -(index % 4))
+    return rotated[:, ::-1] if index >= 4 else rotated

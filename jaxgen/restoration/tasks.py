@@ -1,121 +1,190 @@
-"""What can be done to a photograph, by name, with the networks that come with the installation."""
+"""The tasks of `jaxgen restore`, by name, each done by shipped networks."""
 
 from collections.abc import Callable
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import inference
-from jaxgen.restoration.automatic import repair
-from jaxgen.restoration.inference import GREY_LEVELS, Result, Settings, Task, apply, changed, load
-from jaxgen.restoration.inpainting import fill, mend
-from jaxgen.restoration.restorer import Progress, Restorer
+from jaxgen.restoration.estimation import GREY_LEVELS, blockiness
+from jaxgen.restoration.inference import Restoration, Result, Settings, apply, blend, load, noise_sigma
+from jaxgen.restoration.inpainting import inpaint
+from jaxgen.restoration.restorer import Progress, Restorer, no_progress
 from jaxgen.restoration.tiles import SIDES
 
-HAZY = 0.04
-"""Root mean square of the change below which a photograph is taken to be clear: `dehaze` changes those a little too."""
-SPARSE = 4
-"""Pixels between those that are looked at for that: what haze changes is smooth."""
+MIN_HAZE = 0.04
+"""Root mean square of the change, in [0, 1], below which a photograph counts as free of haze: `dehaze` changes those a
+little too."""
+HAZE_STRIDE = 4
+"""Pixels between those over which that change is measured: what haze changes is smooth."""
+MIN_BLOCKINESS = 2.0
+"""Grey levels of `blockiness` from which JPEG's blocks are removed: quality 50 or less."""
+MIN_NOISE = 3.0
+"""Standard deviation in grey levels from which noise is removed."""
+
+
+class Task(NamedTuple):
+    """A task of `jaxgen restore`.
+
+    Attributes:
+      restore: does it.
+      summary: one line for help and tables.
+      takes_sigma: whether the noise level can be set.
+      takes_mask: whether the damage can be given by a mask.
+      needs_mask: whether it must be.
+    """
+
+    restore: Restoration
+    summary: str
+    takes_sigma: bool = False
+    takes_mask: bool = False
+    needs_mask: bool = False
 
 
 def denoise(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
-    """Returns a photograph without its noise; see `apply`."""
+    """Returns a photograph without noise; see `inference.apply`."""
     network = load("denoise_gray" if photograph.pixels.shape[-1] == 1 else "denoise_color")
     return apply(network, photograph, settings, progress)
 
 
 def dehaze(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
-    """Returns a photograph without haze, or as it was where there is hardly any; see `apply`."""
+    """Returns a photograph without haze, or unchanged where there is hardly any; see `inference.apply`."""
     pixels = photograph.pixels
     clear = apply(load("dehaze"), photograph, settings._replace(strength=1.0), progress).pixels
-    difference = clear[::SPARSE, ::SPARSE] - pixels[::SPARSE, ::SPARSE]
-    if np.sqrt(np.mean(difference**2)) < HAZY:
-        return Result(pixels, "no haze found")
-    return Result(changed(pixels, clear, settings.strength), "")
+    change = clear[::HAZE_STRIDE, ::HAZE_STRIDE] - pixels[::HAZE_STRIDE, ::HAZE_STRIDE]
+    if np.sqrt(np.mean(change**2)) < MIN_HAZE:
+        return Result(pixels, "no haze detected")
+    return Result(blend(pixels, clear, settings.strength), "")
 
 
-def undo(name: str, photograph: Photograph, settings: Settings, progress: Progress) -> Result:
-    """Returns what the shipped network of a name makes of a photograph; see `apply`."""
+def by_shipped(name: str, photograph: Photograph, settings: Settings, progress: Progress) -> Result:
+    """Returns a photograph restored by one shipped network; see `inference.apply`."""
     return apply(load(name), photograph, settings, progress)
 
 
-TASKS: dict[str, Task] = {
-    "denoise": denoise,
-    "dehaze": dehaze,
-    "deblur": partial(undo, "deblur"),
-    "dejpeg": partial(undo, "dejpeg"),
-    "superres": partial(undo, "superres"),
-    "derust": mend,
-    "scratches": partial(mend, by="mend_lines", traced="mend_traced"),
-    "inpaint": fill,
-    "auto": repair,
-}
-"""What each task does."""
-OF_NOISE = ("denoise", "auto")
-"""Tasks that are told the level of noise."""
-OF_PLACES = ("derust", "scratches", "inpaint", "auto")
-"""Tasks that are told where the damage is."""
+def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
+    """Returns a photograph with damage inpainted, then JPEG's blocks and then noise removed, each where detected.
 
-
-def choose(task: str, settings: Settings, *, masked: bool = False) -> Task:
-    """Returns a task by name.
+    Haze and blur are left alone: a misty morning and a soft background are no damage.
 
     Args:
-      task: one of `TASKS`.
-      settings: of every photograph.
-      masked: whether each photograph will have a mask, where the settings have none yet.
-    Raises:
-      UsageError: if there is none, a setting is out of its range, or the task takes no such setting.
+      photograph: its pixels and its alpha are used.
+      settings: all are used; a mask replaces detection, a noise level replaces its estimate.
+      progress: called for each network.
     """
-    check(settings)
-    masked = masked or settings.mask is not None
-    if task not in TASKS:
-        raise unknown("task", task, TASKS)
-    if settings.sigma is not None and task not in OF_NOISE:
-        raise UsageError(f"sigma {settings.sigma:g}: {task} is told no level of noise; leave it out")
-    if masked and task not in OF_PLACES:
-        raise UsageError(f"mask: {task} works on the whole photograph; leave it out, or take {', '.join(OF_PLACES)}")
-    if task == "inpaint" and not masked:
-        raise UsageError("inpaint fills what a mask shows: give --mask, white where to fill; scratches finds damage")
-    return TASKS[task]
+    step = settings._replace(strength=1.0, sigma=None, mask=None)
+    pixels, message = inpaint(photograph, settings._replace(strength=1.0), progress)
+    messages = [message]
+    blocks = blockiness(pixels)
+    if blocks > MIN_BLOCKINESS:
+        pixels = apply(load("dejpeg"), photograph._replace(pixels=pixels), step, progress).pixels
+        messages.append(f"JPEG blocks of {blocks:.1f} grey levels removed")
+    sigma = settings.sigma
+    if sigma is None:
+        sigma = noise_sigma(photograph._replace(pixels=pixels))
+    if settings.sigma is not None or sigma > MIN_NOISE:
+        photograph_so_far = photograph._replace(pixels=pixels)
+        pixels = denoise(photograph_so_far, step._replace(sigma=sigma), progress).pixels
+        messages.append(f"noise σ {sigma:.1f} removed")
+    return Result(blend(photograph.pixels, pixels, settings.strength), ", ".join(messages))
 
 
-def by_network(network: Restorer, settings: Settings, *, masked: bool = False) -> Task:
-    """Returns the task of restoring by a network of one's own.
+INPAINT_LINES = partial(inpaint, network="inpaint_lines")
+TASKS = {
+    "denoise": Task(denoise, "removes noise", takes_sigma=True),
+    "dehaze": Task(dehaze, "removes haze"),
+    "deblur": Task(partial(by_shipped, "deblur"), "removes Gaussian blur up to σ 3 pixels"),
+    "dejpeg": Task(partial(by_shipped, "dejpeg"), "removes JPEG's blocks and ringing"),
+    "superres": Task(partial(by_shipped, "superres"), "upsamples by a factor of 4"),
+    "derust": Task(inpaint, "inpaints damage of any kind, detected or given by a mask", takes_mask=True),
+    "scratches": Task(
+        partial(INPAINT_LINES, tight_network="inpaint_tight"),
+        "inpaints tears and scratches, detected or given by a mask",
+        takes_mask=True,
+    ),
+    "inpaint": Task(INPAINT_LINES, "inpaints what a mask shows", takes_mask=True, needs_mask=True),
+    "auto": Task(repair, "inpaints detected damage, then removes JPEG's blocks and noise", True, True),
+}
+"""The tasks by name; a new one is a line here, and tests of its own."""
+
+
+def choose(name: str, settings: Settings, *, has_mask: bool = False) -> Restoration:
+    """Returns the function of a task.
+
+    Args:
+      name: one of `TASKS`.
+      settings: of every photograph.
+      has_mask: whether each photograph will have a mask, where the settings have none yet.
+    Raises:
+      UsageError: if there is no such task, a setting is out of its range, or the task takes no such setting.
+    """
+    check_ranges(settings)
+    has_mask = has_mask or settings.mask is not None
+    if name not in TASKS:
+        raise unknown("task", name, TASKS)
+    task = TASKS[name]
+    if settings.sigma is not None and not task.takes_sigma:
+        raise UsageError(f"sigma {settings.sigma:g}: task {name} takes no noise level; leave it out")
+    if has_mask and not task.takes_mask:
+        others = ", ".join(other for other in TASKS if TASKS[other].takes_mask)
+        raise UsageError(f"mask: task {name} restores the whole photograph; leave it out, or choose {others}")
+    if task.needs_mask and not has_mask:
+        raise UsageError(f"task {name} needs a mask: give --mask, white where to inpaint; scratches detects damage")
+    return task.restore
+
+
+def by_network(network: Restorer, settings: Settings, *, has_mask: bool = False) -> Restoration:
+    """Returns the function that restores photographs by a network of the user's.
 
     Args:
       network: to be applied.
       settings: of every photograph.
-      masked: whether each photograph will have a mask, where the settings have none yet.
+      has_mask: whether each photograph will have a mask, where the settings have none yet.
     Raises:
       UsageError: if a setting is out of its range, or the network takes no such setting or lacks one.
     """
-    check(settings)
-    inference.check(network, settings, masked=masked or settings.mask is not None)
+    check_ranges(settings)
+    inference.check_settings(network, settings, has_mask=has_mask or settings.mask is not None)
     return partial(apply, network)
 
 
-def make_clean(task: str) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns the function that restores images[n, height, width, channel] one by one.
+def restore_photograph(
+    photograph: Photograph, task: str, settings: Settings | None = None, progress: Progress = no_progress
+) -> Result:
+    """Returns a photograph restored by a task.
+
+    Args:
+      photograph: its pixels and its alpha are used.
+      task: one of `TASKS`.
+      settings: see `Settings`; None: its defaults.
+      progress: takes the number of tiles done and the number of all tiles, for each network.
+    Raises:
+      UsageError: see `choose`.
+    """
+    settings = settings or Settings()
+    return choose(task, settings)(photograph, settings, progress)
+
+
+def batch_restorer(task: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns the function that restores images float32[n, height, width, channel] in [0, 1] one by one.
 
     Raises:
       UsageError: see `choose`.
     """
     settings = Settings()
-    act = choose(task, settings)
-    one = lambda image: act(Photograph(np.asarray(image)), settings, lambda done, total: None).pixels
+    restore = choose(task, settings)
+    one = lambda image: restore(Photograph(np.asarray(image)), settings, no_progress).pixels
     return lambda images: np.stack([one(image) for image in images])
 
 
-def check(settings: Settings) -> None:
+def check_ranges(settings: Settings) -> None:
     """Raises UsageError where a setting is out of its range."""
     if settings.sigma is not None and not 0 <= settings.sigma <= GREY_LEVELS:
-        raise UsageError(
-            f"sigma {settings.sigma:g}: give grey levels from 0 to 255, or leave it out to have it estimated"
-        )
-    if not SIDES[0] <= settings.tile <= SIDES[-1]:
-        raise UsageError(f"tile {settings.tile}: give {SIDES[0]} to {SIDES[-1]} pixels")
+        raise UsageError(f"sigma {settings.sigma:g}: give grey levels from 0 to 255, or leave it out to estimate it")
+    if not SIDES[0] <= settings.tile_size <= SIDES[-1]:
+        raise UsageError(f"tile_size {settings.tile_size}: give {SIDES[0]} to {SIDES[-1]} pixels")
     if not 0 <= settings.strength <= 1:
-        raise UsageError(f"strength {settings.strength:g}: give 0 (nothing changes) to 1 (all of it)")
+        raise UsageError(f"strength {settings.strength:g}: give 0 (no change) to 1 (all of it)")

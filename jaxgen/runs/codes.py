@@ -11,7 +11,7 @@ from jaxgen.data import Config as DataConfig
 from jaxgen.data.resample import fit, to_uint8
 from jaxgen.errors import UsageError
 from jaxgen.io import images
-from jaxgen.restoration.files import check_folder, photographs_in
+from jaxgen.restoration.files import list_photographs, make_writable_folder
 from jaxgen.runs import reopen
 from jaxgen.runs.disk.digests import digest
 from jaxgen.runs.reopen import DEFAULTS, OpenOptions
@@ -85,9 +85,9 @@ def encode_files(
         raise UsageError(f"{out}: give a file that ends in {SUFFIX}")
     if out.exists() and not overwrite:
         raise UsageError(f"{out} is there already: name another file with --out, or replace it with --overwrite")
-    check_folder(out.parent)
+    make_writable_folder(out.parent)
     opened = open_variational(run, options, say)
-    found = [file for path in paths for file in photographs_in(path, ())]
+    found = [file for path in paths for file in list_photographs(path, ())]
     names = [file.stem for file in found]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"several pictures are named {', '.join(sorted(repeated))}: encode them into two files")
@@ -135,7 +135,7 @@ def decode_file(
             f"{path} has codes that other variables made, at step {codes.run_step}, and {run} is at step {opened.step}:"
             " give the run that made them, and --checkpoint and --no-ema as they were then"
         )
-    check_folder(out)
+    make_writable_folder(out)
     latents = codes.numbers * np.float32(codes.step)
     made = np.asarray(
         execute.jit_on_first_device(opened.objective.generative.generate)(opened.variables, latents, None)

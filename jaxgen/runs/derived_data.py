@@ -11,9 +11,9 @@ from jaxgen.config.gan import classes
 from jaxgen.data.resample import to_uint8
 from jaxgen.data.sources import from_arrays
 from jaxgen.errors import UsageError
-from jaxgen.restoration.noise_estimation import estimate
-from jaxgen.restoration.pretrained import load_noise_level
-from jaxgen.runs.open_restorer import told
+from jaxgen.restoration.estimation import estimate_noise
+from jaxgen.restoration.pretrained import load_noise_estimator
+from jaxgen.runs.open_restorer import conditioning
 from jaxgen.runs.reopen import Opened, OpenOptions, open_run
 
 TOGETHER = 500
@@ -88,20 +88,20 @@ def restored(opened: Opened, dataset: data.Dataset) -> data.Dataset:
             f"from_run {dataset.config.from_run} restores {config.data.channels} channels, and the data have "
             f"{dataset.image_shape[-1]}: set data.channels"
         )
-    guided_by = told(config)
-    if guided_by == "mask":
+    condition = conditioning(config)
+    if condition == "mask":
         raise UsageError(
             f"from_run {dataset.config.from_run}: its network is told where pictures are hidden, which nobody knows of "
             "these; take a run that is told nothing"
         )
-    level = load_noise_level() if guided_by == "noise" else None
+    level = load_noise_estimator() if condition == "noise_level" else None
     restore = jax.jit(opened.objective.restoring.restore)
     made = []
     for start in range(0, len(stored["image"]), TOGETHER):
         images = stored["image"][start : start + TOGETHER].astype(np.float32) / 255
         maps = None
         if level is not None:
-            levels = np.array([estimate(level, image) for image in images], np.float32)
+            levels = np.array([estimate_noise(level, image) for image in images], np.float32)
             maps = np.broadcast_to(levels[:, None, None, None], (*images.shape[:-1], 1))
         made.append(np.clip(restore(opened.variables, images, maps), 0, 1))
         if made[-1].shape != images.shape:

@@ -14,7 +14,7 @@ from jaxgen.evaluation.features import ORDER_SEED
 from jaxgen.evaluation.report import load_split
 from jaxgen.io import images
 from jaxgen.models.features.attribution import grad_cam, last_maps, saliency
-from jaxgen.restoration.files import check_folder, photographs_in
+from jaxgen.restoration.files import list_photographs, make_writable_folder
 from jaxgen.runs import reopen
 from jaxgen.runs.codes import read
 from jaxgen.runs.reopen import DEFAULTS, OpenOptions, check_label
@@ -118,7 +118,7 @@ def explain_run(
     if paths and classes(built.config) and label is None:
         raise UsageError(f"{run}: this discriminator is told a picture's class; give that of the pictures with --label")
     if paths:
-        files = [file for path in paths for file in photographs_in(path, ())]
+        files = [file for path in paths for file in list_photographs(path, ())]
         pictures = np.stack([read(file, built.config.data) for file in files])
     else:
         dataset = load_split(built.config.data, "test")
@@ -130,7 +130,7 @@ def explain_run(
     restored = reopen.restore(built, options.checkpoint, say)
     found = explain(built.objective, restored.state, pictures, labels)
     out = out or run / "samples" / f"step-{restored.step:08d}-explained.png"
-    check_folder(out.parent)
+    make_writable_folder(out.parent)
     rows = as_rows(found)
     images.write(out, images.grid(rows))
     scores = ", ".join(f"{score:.2f}" for score in found.scores[:8])

@@ -18,10 +18,10 @@ from jax import Array
 from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError, unknown
 from jaxgen.restoration import pretrained
-from jaxgen.restoration.files import check_folder
-from jaxgen.restoration.restorer import Told
+from jaxgen.restoration.files import make_writable_folder
+from jaxgen.restoration.restorer import Conditioning
 from jaxgen.runs import reopen
-from jaxgen.runs.open_restorer import told
+from jaxgen.runs.open_restorer import conditioning
 from jaxgen.runs.reopen import DEFAULTS, RUNS_ONLY, OpenOptions
 from jaxgen.training import execute, progress
 from jaxgen.training.state import PyTree
@@ -71,12 +71,14 @@ class Network(NamedTuple):
         return self.takes[0].name == IMAGES
 
 
-GUIDES = {
-    "nothing": (),
-    "noise": (Operand("level", "b", "float32", "standard deviation of the noise, 0.098 for 25 grey levels of 255"),),
+CONDITIONS = {
+    "none": (),
+    "noise_level": (
+        Operand("level", "b", "float32", "standard deviation of the noise, 0.098 for 25 grey levels of 255"),
+    ),
     "mask": (Operand("mask", "b, h, w, 1", "float32", "1 where the picture is hidden, else 0"),),
 }
-"""What a restorer takes beside images, by what it is told."""
+"""The arguments of a restorer in addition to images, by its conditioning."""
 RESTORED = "restored; values may leave [0, 1]"
 PROBABLE = "how likely each pixel is to be hidden by damage"
 
@@ -119,28 +121,31 @@ def of_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> Netwo
     if detecting := objective.detecting:
         return Network(lambda images: detecting.detect(variables, images), (pictures(channels),), "mask", PROBABLE)
     restore = objective.restoring.restore
-    return restoring(lambda images, guide: restore(variables, images, guide), channels, told(opened.config))
+    return restoring(
+        lambda images, condition: restore(variables, images, condition), channels, conditioning(opened.config)
+    )
 
 
 def of_file(source: str) -> Network:
     """Returns a shipped network, or that of a file with its card; see `pretrained.read`."""
     variables, card = pretrained.read(source)
-    module, variables = pretrained.NETWORKS[card.network](**card.fields), as_numpy(variables)
+    module, variables = card.module(), as_numpy(variables)
     apply = lambda inputs: module.apply(variables, inputs, False)
-    if card.gives == "levels":
+    if card.output == "noise_level" or card.spec is None:
         return Network(apply, (pictures(1),), "level", "standard deviation of the noise in each image")
-    channels = card.traits.channels
-    if card.gives == "masks":
+    spec = card.spec
+    channels = spec.channels
+    if card.output == "mask":
         return Network(lambda images: jax.nn.sigmoid(apply(images)), (pictures(channels),), "mask", PROBABLE)
     whole = lambda images, guide: apply(images if guide is None else jnp.concatenate([images, guide], -1))
-    return restoring(whole, channels, card.traits.told)
+    return restoring(whole, channels, spec.conditioning)
 
 
-def restoring(restore: Callable[[Array, Array | None], Array], channels: int, told: Told) -> Network:
+def restoring(restore: Callable[[Array, Array | None], Array], channels: int, conditioning: Conditioning) -> Network:
     """Returns the network of a restorer (images, guide as a channel or None) -> images."""
     return Network(
         lambda images, *guide: restore(images, as_channel(images, guide)),
-        (pictures(channels), *GUIDES[told]),
+        (pictures(channels), *CONDITIONS[conditioning]),
         IMAGES,
         RESTORED,
     )
@@ -259,8 +264,8 @@ def export_network(
     for name in platforms:
         if name not in PLATFORMS:
             raise unknown("platform", name, PLATFORMS)
-    check_folder(out.parent)
-    if pretrained.is_known(source):
+    make_writable_folder(out.parent)
+    if pretrained.is_network(source):
         if options != DEFAULTS:
             raise UsageError(f"{source} is one network and no run: {RUNS_ONLY}")
         network = of_file(source)

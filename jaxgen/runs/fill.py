@@ -11,8 +11,7 @@ from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
 from jaxgen.io import images
 from jaxgen.objectives.latent_search import Filled, make_latent_search
-from jaxgen.restoration.files import check_folder
-from jaxgen.restoration.mask_files import read_mask
+from jaxgen.restoration.files import make_writable_folder, read_mask
 from jaxgen.runs import reopen
 from jaxgen.runs.reopen import DEFAULTS, OpenOptions
 from jaxgen.training import execute, progress
@@ -78,7 +77,7 @@ def fill_file(
         raise UsageError(f"{out} would be replaced by the result: name another file with --out")
     if out.exists() and not overwrite:
         raise UsageError(f"{out} is there already: name another file with --out, or replace it with --overwrite")
-    check_folder(out.parent)
+    make_writable_folder(out.parent)
     built = reopen.build(run, options, say)
     require_generator(built.objective, run)
     image = read_picture(picture, built.image_shape)

@@ -129,7 +129,7 @@ def compare(source: str, theirs: Layout, ours: Layout, remedy: str) -> str:
 
 def load_variables(source: str, player: str, trust: bool) -> dict[str, PyTree]:
     """Returns {"params": …, "stats": …} of every network of a run, or of a file's only one, named `player`."""
-    if pretrained.is_known(source):
+    if pretrained.is_network(source):
         stats = dict(pretrained.read(source)[0])
         return {player: {"params": stats.pop("params"), "stats": stats}}
     built = build(Path(source), OpenOptions(trust=trust))

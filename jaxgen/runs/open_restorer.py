@@ -7,7 +7,7 @@ from jaxgen.config.damage import HIDING
 from jaxgen.config.restoration import RestorationConfig
 from jaxgen.errors import UsageError
 from jaxgen.restoration import pretrained
-from jaxgen.restoration.restorer import Restorer, Told, examine, make_restorer
+from jaxgen.restoration.restorer import Conditioning, Restorer, make_restorer, measure_spec
 from jaxgen.runs.reopen import DEFAULTS, Opened, OpenOptions, open_run
 
 
@@ -20,7 +20,7 @@ def open_restorer(source: str, options: OpenOptions = DEFAULTS) -> Restorer:
     Raises:
       UsageError: if there is none, or it restores nothing.
     """
-    if pretrained.is_known(source):
+    if pretrained.is_network(source):
         return pretrained.load_restorer(source)
     return of_opened(open_run(Path(source), options), source)
 
@@ -35,14 +35,14 @@ def of_opened(opened: Opened, source: str) -> Restorer:
     if objective.restoring is None:
         raise UsageError(f"{source}: this run restores nothing")
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
-    traits = examine(objective.restoring.module, variables, opened.config.data.channels, told(opened.config))
-    return make_restorer(objective.restoring.module, variables, traits)
+    spec = measure_spec(objective.restoring.module, variables, opened.config.data.channels, conditioning(opened.config))
+    return make_restorer(objective.restoring.module, variables, spec)
 
 
-def told(config: Config) -> Told:
-    """Returns what the network of a configuration is told of the damage."""
+def conditioning(config: Config) -> Conditioning:
+    """Returns what the input channel behind the image holds, for the network of a configuration."""
     if not isinstance(config, RestorationConfig) or not config.told:
-        return "nothing"
+        return "none"
     if config.damage in HIDING:
         return "mask"
-    return "noise" if config.damage == "noise" else "nothing"
+    return "noise_level" if config.damage == "noise" else "none"

@@ -8,7 +8,7 @@ from jaxgen.config.damage import make_degrade
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import noise_estimation, restoration
 from jaxgen.restoration import pretrained
-from jaxgen.restoration.noise_estimation import estimate
+from jaxgen.restoration.estimation import estimate_noise
 from jaxgen.restoration.restorer import Restorer, restore
 from jaxgen.runs import reopen, scoring
 from jaxgen.runs.open_restorer import of_opened
@@ -89,12 +89,12 @@ def evaluate(
     """
     if bad := [sigma for sigma in sigmas or () if not 0 <= sigma <= LEVELS]:
         raise UsageError(f"sigma {bad[0]:g}: give grey levels from 0 to 255")
-    is_file = pretrained.is_known(str(source))
+    is_file = pretrained.is_network(str(source))
     if is_file and options != DEFAULTS:
         raise UsageError(f"{source} is one network and no run: {RUNS_ONLY}")
-    if is_file and (card := pretrained.read(str(source))[1]).gives == "levels":
-        network = pretrained.load_noise_level(str(source))
-        about = {"network": str(source), "sha256": card.sha256}
+    if is_file and pretrained.read_card(str(source)).output == "noise_level":
+        network = pretrained.load_noise_estimator(str(source))
+        about = {"network": str(source), "sha256": pretrained.digest(str(source))}
         sigmas = sigmas or COLUMNS["noise"].strengths
         return about | noise_estimation.evaluate(network, sigmas, folders, protocol or "gray8", seed=seed)
     restorer, kind, about = of_file(str(source)) if is_file else of_run(source, options, say)
@@ -105,8 +105,8 @@ def evaluate(
         )
     if sigmas and kind != "noise":
         raise UsageError(f"sigma {sigmas[0]:g}: {source} undoes {kind}, whose columns are its own; leave --sigma out")
-    column, scale = COLUMNS[kind], restorer.traits.scale
-    degrade = make_degrade(kind, told=restorer.traits.told == "noise", scale=scale)
+    column, scale = COLUMNS[kind], restorer.spec.scale
+    degrade = make_degrade(kind, told=restorer.spec.conditioning == "noise_level", scale=scale)
     strengths = sigmas or (column.strengths if kind != "downsample" else (float(scale),))
     found = about | restoration.evaluate(
         restorer,
@@ -114,7 +114,7 @@ def evaluate(
         lambda key, images, strength: degrade(key, images, column.numbers(strength))[:2],
         {column.name.format(strength): strength for strength in strengths},
         folders,
-        protocol or ("gray8" if restorer.traits.channels == 1 else "rgb8"),
+        protocol or ("gray8" if restorer.spec.channels == 1 else "rgb8"),
         description=column.about,
         seed=seed,
     )
@@ -125,7 +125,7 @@ def evaluate(
 
 def ways(restorer: Restorer) -> dict[str, restoration.Method]:
     """Returns the ways in which a restorer is measured: told the level of the noise, and as a person applies it."""
-    if not restorer.traits.guides:
+    if not restorer.spec.condition_channels:
         return {
             "network": lambda damaged, guide: restore(restorer, damaged),
             "network, ensemble": lambda damaged, guide: restore(restorer, damaged, ensemble=True),
@@ -134,18 +134,18 @@ def ways(restorer: Restorer) -> dict[str, restoration.Method]:
         "network, σ given": lambda damaged, guide: restore(restorer, damaged, guide),
         "network, σ given, ensemble": lambda damaged, guide: restore(restorer, damaged, guide, ensemble=True),
     }
-    if "noise_level" not in pretrained.FILES:
+    if "noise_level" not in pretrained.NETWORKS:
         return given
-    level = pretrained.load_noise_level()
+    level = pretrained.load_noise_estimator()
     return given | {
-        "network, σ estimated": lambda damaged, guide: restore(restorer, damaged, estimate(level, damaged)),
+        "network, σ estimated": lambda damaged, guide: restore(restorer, damaged, estimate_noise(level, damaged)),
     }
 
 
 def of_file(source: str) -> tuple[Restorer, str, dict[str, Any]]:
     """Returns a restorer that is shipped or in a file, the damage it was trained on, and what it is."""
-    card = pretrained.read(source)[1]
-    return pretrained.load_restorer(source), card.damage, {"restorer": source, "sha256": card.sha256}
+    about = {"restorer": source, "sha256": pretrained.digest(source)}
+    return pretrained.load_restorer(source), pretrained.read_card(source).damage, about
 
 
 def of_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> tuple[Restorer, str, dict[str, Any]]:

@@ -58,7 +58,7 @@ def evaluate_run(
         raise UsageError(f"{run}: {reopen.NOTHING_GENERATED}; a restorer is evaluated with --images FOLDER")
     # Before the checkpoint is read: that takes long, and what does not fit is known already.
     network = extractors.load_extractor(extractor, built.config.data.name, built.config.data.channels)
-    clean = tasks.make_clean(restore) if restore else None
+    clean = tasks.batch_restorer(restore) if restore else None
     opened = reopen.load_weights(built, options, say)
     latents = "the prior"
     if components:

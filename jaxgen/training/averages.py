@@ -38,4 +38,4 @@ def running_mean(old: PyTree, new: PyTree, step: Array) -> PyTree:
 def squared_distance(params: PyTree, held: PyTree) -> Array:
     """Returns ‖params − held‖₂², with no gradient to `held`."""
     differences = jax.tree.map(lambda a, b: jnp.sum((a - jax.lax.stop_gradient(b)) ** 2), params, held)
-    return sum(jax.tree.leaves(differences))
+    return jax.tree.reduce(jnp.add, differences)

@@ -120,7 +120,7 @@ def make_restore(case: Case) -> Program:
         restore(restorer, np.asarray(images[0, 0]), NOISE_SCALE)
         return state
 
-    return make_program(case, advance, jnp.zeros(()), restorer.traits.parameters)
+    return make_program(case, advance, jnp.zeros(()), restorer.spec.parameters)
 
 
 def make(

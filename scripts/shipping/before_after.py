@@ -14,7 +14,7 @@ from jaxgen.io import images
 from jaxgen.io.photographs import Photograph
 from jaxgen.metrics.image import psnr
 from jaxgen.restoration import tasks
-from jaxgen.restoration.inference import Settings, enlarged
+from jaxgen.restoration.inference import Settings, upsampled
 
 SIDE = 256
 LOWEST = 300  # pixels, the shortest side of the three photographs
@@ -94,9 +94,10 @@ def row(shown: Shown, seed: int) -> list[np.ndarray]:
     else:
         seen = np.rint(np.clip(downsample(jax.random.key(seed), clean[None], SCALE)[0], 0, 1) * LEVELS) / LEVELS
         seen = seen.astype(np.float32)
-        before = enlarged(seen, SCALE)
-    settings = Settings(mask=mask if shown.masked else None)
-    restored = tasks.choose(shown.task, settings)(Photograph(seen), settings, lambda done, total: None).pixels
+        before = upsampled(seen, SCALE)
+    restored = tasks.restore_photograph(
+        Photograph(seen), shown.task, Settings(mask=mask if shown.masked else None)
+    ).pixels
     return [np.clip(before, 0, 1), restored, clean]
 
 

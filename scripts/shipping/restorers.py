@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jaxgen.errors import UsageError, unknown
-from jaxgen.io import weights
+from jaxgen.models.restoration import ARCHITECTURES
 from jaxgen.restoration import pretrained
-from jaxgen.restoration.restorer import Told, examine
+from jaxgen.restoration.restorer import Conditioning, measure_spec
 from jaxgen.runs import command_line, restorer_scoring, summary
 from jaxgen.runs.reopen import open_run
 from jaxgen.runs.scripts import load_script
@@ -29,10 +29,10 @@ class Recipe(NamedTuple):
     Attributes:
       experiment: the script's name.
       words: what is added to its own defaults; DIR stands for a folder that holds the pictures.
-      network: its module, one of `jaxgen.restoration.pretrained.NETWORKS`.
+      network: its module, one of `jaxgen.models.restoration.ARCHITECTURES`.
       fields: of the configuration that the module has too.
-      gives: what the network makes of a picture.
-      told: what it is told of the damage.
+      output: what the network computes.
+      conditioning: what the input channel behind the image holds.
       sets: folders under DIR on which it is evaluated; none: the pictures held out from its own training.
       before: like words, of trainings before this one, each of which starts from the network of the one before it.
     """
@@ -41,8 +41,8 @@ class Recipe(NamedTuple):
     words: str
     network: str
     fields: tuple[str, ...]
-    gives: pretrained.Gives = "pictures"
-    told: Told = "nothing"
+    output: pretrained.Output = "image"
+    conditioning: Conditioning = "none"
     sets: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
 
@@ -57,7 +57,9 @@ def denoiser(steps: int, channels: int, sets: tuple[str, ...], *further: str) ->
     words = f"{BSDS500} --data.channels {channels}"
     *before, last = f"{words} {schedule(steps)}", *(f"{words} {LARGE} {CALM} {own}" for own in further)
     fields = ("widths", "blocks")
-    return Recipe("residual_unet", last, "ResidualUNet", fields, told="noise", sets=sets, before=tuple(before))
+    return Recipe(
+        "residual_unet", last, "ResidualUNet", fields, conditioning="noise_level", sets=sets, before=tuple(before)
+    )
 
 
 def clearer(options: str, small: str, *large: str) -> Recipe:
@@ -83,31 +85,37 @@ def lines_by_patches(own: str) -> Recipe:
     words = f"{BSDS500} --data.channels 3"
     first = f"{words} --steps 5401 --schedule cosine --hyper.schedule-steps 7000"
     last = f"{words} --hyper.learning-rate 7e-4 {own}"
-    return Recipe("patch_mender", last, "PatchMender", ("radius", "width", "depth"), told="mask", before=(first,))
+    return Recipe(
+        "patch_inpainter", last, "PatchInpainter", ("radius", "width", "depth"), conditioning="mask", before=(first,)
+    )
 
 
 RECIPES = {
     "noise_level": Recipe(
         "noise_level",
         f"{BSDS500} {schedule(8_000)}",
-        "NoiseLevel",
+        "NoiseEstimator",
         ("depth", "width"),
-        "levels",
+        "noise_level",
     ),
     "denoise_gray": denoiser(30_000, 1, ("set12", "bsd68"), schedule(10_000), f"--seed 1 {schedule(4_500)}"),
     "denoise_color": denoiser(30_000, 3, ("cbsd68",)),
-    "mend": Recipe(
-        "mender", f"{BSDS500} --data.channels 3 {schedule(5_000)}", "Mender", ("widths", "blocks"), told="mask"
-    ),
-    "mend_lines": Recipe(
-        "mender",
-        f"{BSDS500} --init-from mend --data.channels 3 --damage torn --hyper.chance 0.7 {schedule(5_000)}",
-        "Mender",
+    "inpaint_all": Recipe(
+        "inpainter",
+        f"{BSDS500} --data.channels 3 {schedule(5_000)}",
+        "Inpainter",
         ("widths", "blocks"),
-        told="mask",
+        conditioning="mask",
     ),
-    "mend_traced": lines_by_patches(f"--seed 2 --hyper.opaque 0.2 {schedule(4_000)}"),
-    "mend_veil": lines_by_patches(f"--seed 1 --hyper.opaque 0.3 --hyper.margin 3 {schedule(9_000)}"),
+    "inpaint_lines": Recipe(
+        "inpainter",
+        f"{BSDS500} --init-from inpaint_all --data.channels 3 --damage torn --hyper.chance 0.7 {schedule(5_000)}",
+        "Inpainter",
+        ("widths", "blocks"),
+        conditioning="mask",
+    ),
+    "inpaint_tight": lines_by_patches(f"--seed 2 --hyper.opaque 0.2 {schedule(4_000)}"),
+    "inpaint_translucent": lines_by_patches(f"--seed 1 --hyper.opaque 0.3 --hyper.margin 3 {schedule(9_000)}"),
     "dehaze": Recipe(
         "dehazer",
         f"{BSDS500} --data.channels 3 --hyper.haze-low 0 --hyper.haze-high 2 --hyper.learning-rate 5e-4 "
@@ -136,7 +144,7 @@ RECIPES = {
         f"--hyper.clip-norm 0.5 {schedule(6_000)}",
         "UNet",
         ("widths",),
-        "masks",
+        "mask",
     ),
     "detect_lines": Recipe(
         "damage_detector",
@@ -144,7 +152,7 @@ RECIPES = {
         f"--hyper.scanned 0.4 --data.size 256 --batch-size 3 --hyper.clip-norm 0.5 {schedule(8_500)}",
         "Detector",
         ("widths", "blocks"),
-        "masks",
+        "mask",
     ),
 }
 FURTHER = {"UNet": {"channels": 1, "residual": False}}
@@ -191,20 +199,21 @@ def write(name: str, run: Path, folder: str, out: Path, trained: str) -> str:
     """Evaluates a run, writes its network's file and returns the file's sha256; see `make`."""
     recipe, opened = RECIPES[name], open_run(run)
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
-    module = pretrained.NETWORKS[recipe.network](**fields(recipe, opened.config))
-    tells = recipe.gives == "levels"
-    about = pretrained.about(
+    module = ARCHITECTURES[recipe.network](**fields(recipe, opened.config))
+    is_estimator = recipe.output == "noise_level"
+    channels = opened.config.data.channels
+    card = pretrained.make_card(
         module,
-        recipe.gives,
-        None if tells else examine(module, variables, opened.config.data.channels, recipe.told),
+        recipe.output,
+        None if is_estimator else measure_spec(module, variables, channels, recipe.conditioning),
         damage=getattr(opened.config, "damage", "noise"),
         command=commands(recipe),
-        trained=trained,
+        training=trained,
         data=BSDS,
-        terms=TERMS,
+        data_license=TERMS,
         scores=reached(run, recipe.sets, folder) if recipe.sets else held_out(run),
     )
-    return weights.write(out / f"{name}.safetensors", variables, about)
+    return pretrained.write(out / f"{name}.safetensors", variables, card)
 
 
 def commands(recipe: Recipe) -> str:
@@ -219,7 +228,7 @@ def commands(recipe: Recipe) -> str:
 
 def fields(recipe: Recipe, config: Any) -> dict[str, Any]:
     """Returns the fields by which the module is made again."""
-    channels = {"channels": config.data.channels} if recipe.told != "nothing" else {}
+    channels = {"channels": config.data.channels} if recipe.conditioning != "none" else {}
     return {field: getattr(config, field) for field in recipe.fields} | channels | FURTHER.get(recipe.network, {})
 
 

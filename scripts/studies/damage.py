@@ -1,4 +1,4 @@
-"""The damage benchmark of the installation: photographs and medical pictures, and the tasks that mend them."""
+"""The damage benchmark of the installation: photographs and medical pictures, and the tasks that restore them."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +20,7 @@ from jaxgen.io.text import write_atomically
 from jaxgen.metrics.protocols import PROTOCOLS
 from jaxgen.restoration import pretrained, tasks
 from jaxgen.restoration.inference import load
+from jaxgen.restoration.restorer import no_progress
 
 SIDE = 256
 UNDAMAGED = "undamaged"
@@ -32,8 +33,8 @@ GIVEN = {"rust": "derust", "holes": "inpaint", "tears": "scratches", "scratches"
 """What undoes each damage whose mask is given."""
 FOUND = GIVEN | {"holes": "scratches"}
 """What undoes each damage whose mask is to be found; inpaint finds none."""
-VEIL, VEILED = "mend_veil", ("tears", "scratches")
-"""A network that no task applies, and what it is tried on."""
+TRANSLUCENT, TRANSLUCENT_DAMAGES = "inpaint_translucent", ("tears", "scratches")
+"""A network that no task uses, and the damages on which it is measured."""
 BY_ITSELF = "auto"
 """What is tried on every damage."""
 
@@ -68,35 +69,34 @@ def strike_all(name: str, pictures: np.ndarray, seed: int = 0) -> np.ndarray:
     return to_uint8(255 * np.stack(made))
 
 
-def mend(task: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """Returns what a task of `jaxgen restore` makes of a picture.
+def by_task(task: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Returns a picture restored by a task of `jaxgen restore`.
 
     Raises:
       UsageError: if there is no such task, or its network is not in this installation.
     """
-    settings = tasks.Settings(mask=mask)
-    return tasks.choose(task, settings)(Photograph(picture), settings, lambda done, total: None).pixels
+    return tasks.restore_photograph(Photograph(picture), task, tasks.Settings(mask=mask)).pixels
 
 
-def see_through(network: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """Returns what `jaxgen restore --network` makes of a picture; see `mend`."""
+def by_network(network: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Returns a picture restored by `jaxgen restore --network`; see `by_task`."""
     settings = tasks.Settings(mask=mask)
-    act = tasks.by_network(load(network), settings)
-    return act(Photograph(picture), settings, lambda done, total: None).pixels
+    restore = tasks.by_network(load(network), settings)
+    return restore(Photograph(picture), settings, no_progress).pixels
 
 
 def without_mask(task: str, picture: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
-    """Returns what a task makes of a picture when nobody tells it where the damage is; see `mend`."""
-    return mend(task, picture, None)
+    """Returns a picture restored by a task without a mask; see `by_task`."""
+    return by_task(task, picture, None)
 
 
 def ways(name: str) -> dict[str, Method]:
     """Returns the tasks that are tried on a damage, by name of their row."""
     if name not in MASKED:
         return {f"network {task}": partial(without_mask, task) for task in chosen(TASKS, name)}
-    given = {f"network {task}, mask given": partial(mend, task) for task in chosen(GIVEN, name)}
-    if name in VEILED:
-        given[f"network {VEIL}, mask given"] = partial(see_through, VEIL)
+    given = {f"network {task}, mask given": partial(by_task, task) for task in chosen(GIVEN, name)}
+    if name in TRANSLUCENT_DAMAGES:
+        given[f"network {TRANSLUCENT}, mask given"] = partial(by_network, TRANSLUCENT)
     return given | {f"network {task}, mask found": partial(without_mask, task) for task in chosen(FOUND, name)}
 
 
@@ -133,7 +133,7 @@ def protocol(seed: int, margin: int) -> dict[str, Any]:
         "seed": seed,
         "jax": jax.__version__,
         "device": jax.devices()[0].device_kind,
-        "networks": dict(pretrained.FILES),
+        "networks": dict(pretrained.NETWORKS),
     }
 
 
@@ -174,7 +174,7 @@ def run(
     sets |= {name: [centre(picture, SIDE, name)] for name, picture in medical().items()}
     found: dict[str, Any] = {"protocol": protocol(seed, margin), "damages": {}}
 
-    def keep(table: str) -> None:
+    def report(table: str) -> None:
         say(f"\n{table}")
         if out:
             try:
@@ -186,10 +186,10 @@ def run(
     for name in names or (*DAMAGES, UNDAMAGED):
         if name == UNDAMAGED:
             found[UNDAMAGED] = benchmark.harm(harmless(), sets)
-            keep(benchmark.harm_as_text(found[UNDAMAGED]))
+            report(benchmark.harm_as_text(found[UNDAMAGED]))
             continue
         if pictures:
             write_pictures(pictures, name, sets, seed, margin)
         found["damages"][name] = benchmark.benchmark(name, ways(name), sets, seed, margin)
-        keep(benchmark.as_text(name, found["damages"][name]))
+        report(benchmark.as_text(name, found["damages"][name]))
     return found

@@ -304,7 +304,7 @@ def photographs_to_restore(tmp_path, monkeypatch):
     invert = lambda photograph, settings, progress: tasks.Result(
         1 - photograph.pixels, f"strength {settings.strength:g}"
     )
-    monkeypatch.setitem(tasks.TASKS, "denoise", invert)
+    monkeypatch.setitem(tasks.TASKS, "denoise", tasks.TASKS["denoise"]._replace(restore=invert))
     for name in ("a.png", "b.png"):
         images.write(tmp_path / name, np.full((5, 4, 3), 0.25, np.float32))
     (tmp_path / "bad.png").write_text("no picture")
@@ -318,7 +318,7 @@ def test_restore_goes_on_after_a_bad_file_and_tells_it(photographs_to_restore, c
     assert err == "jaxgen: 1 of 3 failed, the others are done: bad.png\n"
     lines = out.splitlines()
     assert lines[0].startswith(f"[1/3] {folder / 'a-denoise.png'}  strength 0.5, 0.0 megapixels in ")
-    assert lines[2].startswith("[3/3] FAILED cannot read the picture")
+    assert lines[2].startswith("[3/3] FAILED cannot read the image")
     np.testing.assert_allclose(images.read(folder / "b-denoise.png"), 191 / 255, atol=1e-6)
     assert images.read(folder / "b-denoise.png-before-after.png").shape == (5, 8, 3)
     assert images.read(folder / "a.png").max() < 0.26

@@ -146,11 +146,10 @@ def test_what_a_run_is_advised_its_command_line_accepts(load_experiment, words):
     name, *given = words.split()
     module = load_experiment(name)
     for alarm in module.build(parsed(module, " ".join(given))).alarms:
-        assert "--" in alarm.advice
-        known = {"--" + field.replace("_", "-") for field in command_line.option_names(module.Config)}
-        assert set(re.findall(r"--[a-z][a-z0-9.-]*", alarm.advice)) <= known
-        for option in re.findall(r"--packing \d+|--augment [a-z ]+cutout", alarm.advice):
-            objective = module.build(config := parsed(module, " ".join([*given, option])))
+        named = re.findall(r"hyper\.[a-z0-9_]+|[a-z]+_[a-z_]+", alarm.advice)
+        assert named and set(named) <= set(command_line.option_names(module.Config))
+        for name, value in re.findall(r"(packing|augment) to (\d+|[a-z ]+cutout)", alarm.advice):
+            objective = module.build(config := parsed(module, " ".join([*given, f"--{name} {value}"])))
             check(config)
             size, channels = config.data.size, config.data.channels
             batch = {"image": jax.ShapeDtypeStruct((4, size, size, channels), "float32")}

@@ -73,7 +73,7 @@ def test_a_truncated_picture_is_named(tmp_path):
     whole = (tmp_path / "1.jpg").read_bytes()
     (tmp_path / "1.jpg").write_bytes(whole[: len(whole) // 2])
     for config in ({}, {"size": 16, "fit": "crop"}):
-        with pytest.raises(UsageError, match=r"cannot read the picture .*1\.jpg: .*truncated"):
+        with pytest.raises(UsageError, match=r"cannot read the image .*1\.jpg: .*truncated"):
             load(tmp_path, **config)
 
 

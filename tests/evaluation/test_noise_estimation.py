@@ -5,8 +5,7 @@ from PIL import Image
 
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import noise_estimation
-from jaxgen.io import weights
-from jaxgen.models.restoration.noise_estimator import NoiseLevel
+from jaxgen.models.restoration.noise_estimator import NoiseEstimator
 from jaxgen.restoration import pretrained
 from jaxgen.runs import restorer_scoring
 
@@ -49,11 +48,11 @@ def test_the_bias_has_the_sign_of_the_error(folder):
 
 
 def test_a_noise_level_network_in_a_file_is_evaluated(folder, tmp_path):
-    module = NoiseLevel(depth=2, width=4)
+    module = NoiseEstimator(depth=2, width=4)
     variables = module.init(jax.random.key(0), np.zeros((1, 16, 16, 1), np.float32), False)
-    card = dict(damage="noise", command="c", trained="t", data="d", terms="t", scores={})
+    texts = dict(damage="noise", command="c", training="t", data="d", data_license="l", scores={})
     path = tmp_path / "level.safetensors"
-    weights.write(path, variables, pretrained.about(module, "levels", None, **card))
+    pretrained.write(path, variables, pretrained.make_card(module, "noise_level", None, **texts))
     evaluation = restorer_scoring.evaluate(path, [folder], sigmas=(5.0,))
     assert evaluation["network"] == str(path)
     assert "mean |error|" in restorer_scoring.to_text(evaluation)

@@ -10,12 +10,19 @@ from jaxgen.errors import UsageError
 from jaxgen.evaluation import restoration
 from jaxgen.metrics.image import METRICS
 from jaxgen.metrics.metric import Metric
-from jaxgen.restoration.restorer import Restorer, Traits, restore
+from jaxgen.restoration.restorer import NetworkSpec, Restorer, restore
 
 GENERATOR = np.random.default_rng(0)
-TRAITS = Traits(channels=1, told="noise", reach=0, multiple=2, multiply_adds=7.0, parameters=9)
+SPEC = NetworkSpec(
+    channels=1,
+    conditioning="noise_level",
+    receptive_field_radius=0,
+    size_multiple=2,
+    multiply_adds_per_pixel=7.0,
+    parameters=9,
+)
 # The network takes the guide for what was added.
-RESTORER = Restorer(lambda inputs: inputs[..., :-1] - inputs[..., -1:], TRAITS)
+RESTORER = Restorer(lambda inputs: inputs[..., :-1] - inputs[..., -1:], SPEC)
 
 
 METHODS = {"network": lambda damaged, guide: restore(RESTORER, damaged, guide)}

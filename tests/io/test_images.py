@@ -72,7 +72,7 @@ def test_floating_point_pictures(tmp_path):
     values = RANDOM.random((17, 23), dtype=np.float32)
     np.testing.assert_array_equal(images.read(save(tmp_path, "a.tiff", values))[..., 0], values)
     path = save(tmp_path, "b.tiff", 3 * values)
-    with pytest.raises(UsageError, match=r"b\.tiff: its grey values are neither 16-bit nor floating point in \[0, 1\]"):
+    with pytest.raises(UsageError, match=r"b\.tiff: its gray values are neither 16-bit nor floating point in \[0, 1\]"):
         images.read(path)
 
 
@@ -136,7 +136,7 @@ def test_damaged_pictures_are_named_in_one_line(tmp_path, kind):
     path = tmp_path / "damaged"
     for length in (0, 1, 9, 40, len(whole) // 2):
         path.write_bytes(whole[:length])
-        with pytest.raises(UsageError, match=r"cannot read the picture .*damaged: .") as caught:
+        with pytest.raises(UsageError, match=r"cannot read the image .*damaged: .") as caught:
             images.read(path)
         assert "\n" not in str(caught.value)
     for position in range(0, len(whole), max(1, len(whole) // 40)):
@@ -154,7 +154,7 @@ def test_what_is_no_picture(tmp_path):
     (tmp_path / "a.png").write_text("no picture")
     for path in (tmp_path / "a.png", tmp_path / "absent.png", tmp_path):
         for function in (images.read, images.shape):
-            with pytest.raises(UsageError, match="cannot read the picture"):
+            with pytest.raises(UsageError, match="cannot read the image"):
                 function(path)
 
 
@@ -186,9 +186,9 @@ def test_values_outside_are_cut(tmp_path):
         ("a.png", np.zeros((4, 4, 2)), "give floating point"),
         ("a.png", RGB, r"not uint8\[17, 23, 3\]"),
         ("a.png", np.full((4, 4), np.nan), "NaN or infinite"),
-        ("a.xyz", np.zeros((4, 4)), "give a suffix that names a format"),
+        ("a.xyz", np.zeros((4, 4)), "give a suffix of an image format"),
         ("a", np.zeros((4, 4)), "give a suffix"),
-        ("file/a.png", np.zeros((4, 4)), "cannot write the picture .*file/a.png: "),
+        ("file/a.png", np.zeros((4, 4)), "cannot write the image .*file/a.png: "),
     ],
 )
 def test_what_cannot_be_written(tmp_path, name, image, message):
@@ -208,7 +208,7 @@ def test_a_failed_write_leaves_the_picture_that_was_there(tmp_path, monkeypatch)
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", fill_the_disk)
-    with pytest.raises(UsageError, match=r"cannot write the picture .*a\.png: No space left on device"):
+    with pytest.raises(UsageError, match=r"cannot write the image .*a\.png: No space left on device"):
         images.write(path, 1 - RGB / 255)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]

@@ -96,7 +96,7 @@ def test_alpha_that_is_multiplied_into_the_colours_is_taken_out(tmp_path):
 def test_deep_ppm_is_refused_rather_than_cut(tmp_path):
     header = b"P6\n# a comment 9\n7 5\n65535\n"
     (tmp_path / "a.ppm").write_bytes(header + DEEP[..., :3].astype(">u2").tobytes())
-    with pytest.raises(UsageError, match=r"a\.ppm: it has 16 bits for each colour.*save it as PNG"):
+    with pytest.raises(UsageError, match=r"a\.ppm: it has 16 bits for each color.*save it as PNG"):
         photographs.read(tmp_path / "a.ppm")
 
 
@@ -133,7 +133,7 @@ def test_pictures_are_turned_upright_and_stay_so(orientation, suffix, tmp_path):
     exif[ORIENTATION] = orientation
     Image.fromarray(smooth).save(tmp_path / f"a{suffix}", exif=exif)
     first, second, _ = again(tmp_path / f"a{suffix}", tmp_path)
-    expected = photographs.upright(smooth[..., None], orientation)
+    expected = photographs.oriented(smooth[..., None], orientation)
     for found in (first, second):
         np.testing.assert_allclose(found.pixels * 255, expected, atol=3)
 
@@ -187,8 +187,8 @@ def test_what_is_no_single_picture_is_told(tmp_path):
     (tmp_path / "half.png").write_bytes((tmp_path / "whole.png").read_bytes()[:60])
     Image.fromarray(np.zeros((2, 2), np.float32)).save(tmp_path / "real.tif")
     for name, message in {
-        "moving.gif": "it holds 3 pictures; give a file for each",
-        "pages.tif": "it holds 3 pictures; give a file for each",
+        "moving.gif": "it holds 3 images; give a file for each",
+        "pages.tif": "it holds 3 images; give a file for each",
         "empty.png": "it is empty",
         "words.png": "cannot identify image file",
         "half.png": "truncated|broken",
@@ -202,7 +202,7 @@ def test_what_is_no_single_picture_is_told(tmp_path):
 
 def test_the_limit_of_pixels_is_ours(tmp_path):
     Image.fromarray(np.zeros((300, 400), np.uint8)).save(tmp_path / "a.png")
-    with pytest.raises(UsageError, match=r"a.png: 0.1 megapixels, and 0.05 are allowed; raise --max-megapixels"):
+    with pytest.raises(UsageError, match=r"a.png: 0.1 megapixels, and 0.05 are allowed: raise --max-megapixels"):
         photographs.read(tmp_path / "a.png", 0.05)
     kept, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, 1000
     try:
@@ -243,6 +243,6 @@ def test_of_a_cameras_several_views_the_first_counts(tmp_path):
 
 def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path):
     (tmp_path / "folder.png").mkdir()
-    with pytest.raises(UsageError, match=r"cannot write the picture .*folder\.png"):
+    with pytest.raises(UsageError, match=r"cannot write the image .*folder\.png"):
         photographs.write(tmp_path / "folder.png", photographs.Photograph(np.zeros((2, 2, 1), np.float32)))
     assert [path.name for path in tmp_path.iterdir()] == ["folder.png"]

@@ -141,5 +141,5 @@ def test_smoothing_by_nothing_and_the_generator_stay_as_they_were():
 
 @pytest.mark.parametrize("name", ["wasserstein", "hinge", "relativistic"])
 def test_losses_without_targets_cannot_be_smoothed(name):
-    with pytest.raises(UsageError, match="this loss has none: use minimax, non_saturating or least_squares"):
+    with pytest.raises(UsageError, match="this loss has none: use one of minimax, non_saturating, least_squares"):
         adversarial.smooth_labels(getattr(adversarial, name), 0.1)

@@ -1,24 +1,37 @@
 """What every network promises about precision: float64 in, float64 out; bfloat16 computes, float32 goes in and out."""
 
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import pytest
 
-from jaxgen.models.gan import conv_gan, dcgan, dcgan_deep_stem, discriminators, mlp, pix2pix, resnet
+import jaxgen.models
+from jaxgen.models.features import classifier
+from jaxgen.models.gan import conv_gan, dcgan, dcgan_deep_stem, discriminators, growing, mlp, pix2pix, r3gan, resnet
 from jaxgen.models.restoration import (
     aod_net,
     crnn,
     dehazer,
+    detector,
     dncnn,
     encoder_decoder,
     ffdnet,
     hourglass,
+    inpainter,
     nafnet,
+    noise_estimator,
     partial_unet,
+    patch_inpainter,
     residual_unet,
     rnn,
     srresnet,
     unet,
+    video,
 )
 from jaxgen.models.vae import vae
 
@@ -37,6 +50,12 @@ NETWORKS = {
     "resnet generator": (resnet.Generator, {"size": 8}, [(2, 5)]),
     "resnet critic": (resnet.Critic, {"norm": "layer"}, [IMAGES[8]]),
     "resnet spectral critic": (resnet.Critic, {"norm": "spectral"}, [IMAGES[8]]),
+    "growing generator": (growing.Generator, {"size": 16, "width": 4, "fade_steps": 2}, [(2, 5)]),
+    "growing critic": (growing.Critic, {"width": 4, "fade_steps": 2}, [(2, 16, 16, 1)]),
+    "r3gan generator": (r3gan.Generator, {"size": 8, "width": 16, "blocks": 1}, [(2, 5)]),
+    "r3gan discriminator": (r3gan.Discriminator, {"width": 16, "blocks": 1}, [IMAGES[8]]),
+    "classifier": (classifier.Classifier, {}, [(2, 28, 28, 1)]),
+    "binary classifier": (classifier.BinaryClassifier, {}, [(2, 28, 28, 1)]),
     "dense vae": (vae.DenseVAE, {"size": 8}, [IMAGES[8], (2, 1, 20)]),
     "convolutional vae": (vae.ConvVAE, {"size": 8}, [IMAGES[8], (2, 1, 20)]),
     "dncnn": (dncnn.DnCNN, {"depth": 4}, [IMAGES[8]]),
@@ -55,8 +74,40 @@ NETWORKS = {
     "crnn": (crnn.CRNN, {"turns": 2, "dropout": 0.0}, [IMAGES[8]]),
     "rnn": (rnn.RNN, {"hidden": 4, "layers": 1}, [IMAGES[8]]),
     "gru": (rnn.RNN, {"hidden": 4, "layers": 1, "cell": "gru"}, [IMAGES[8]]),
+    "detector": (detector.Detector, {"widths": (4, 4), "blocks": 1}, [IMAGES[8]]),
+    "inpainter": (inpainter.Inpainter, {"widths": (4,), "blocks": 1, "channels": 1, "levels": 2}, [(2, 8, 8, 2)]),
+    "patch inpainter": (
+        patch_inpainter.PatchInpainter,
+        {"radius": 1, "width": 4, "depth": 1, "samples": 3, "channels": 1, "levels": 2},
+        [(2, 8, 8, 2)],
+    ),
+    "noise estimator": (noise_estimator.NoiseEstimator, {"depth": 2, "width": 4}, [IMAGES[8]]),
+    "video": (video.VideoRNN, {"width": 4, "blocks": 1}, [(2, 3, 8, 8, 1)]),
     "partial unet": (partial_unet.PartialUNet, {"widths": (4, 4)}, [(2, 8, 8, 2)]),
 }
+
+
+def defined_networks():
+    """The networks of `jaxgen.models` with a dtype: modules that need no argument and are no base class."""
+    modules = (importlib.import_module(m.name) for m in pkgutil.walk_packages(jaxgen.models.__path__, "jaxgen.models."))
+    classes = {
+        member
+        for module in modules
+        for _, member in inspect.getmembers(module, inspect.isclass)
+        if issubclass(member, nn.Module) and member.__module__ == module.__name__
+    }
+    bases = {base for member in classes for base in member.__bases__}
+    required = lambda field: field.default is field.default_factory is dataclasses.MISSING
+    return {
+        member
+        for member in classes - bases
+        if "dtype" in (fields := {field.name: field for field in dataclasses.fields(member)})
+        and not any(map(required, fields.values()))
+    }
+
+
+def test_every_network_is_tested():
+    assert {module for module, _, _ in NETWORKS.values()} == defined_networks()
 
 
 @pytest.fixture(params=NETWORKS)

@@ -12,7 +12,7 @@ class Wrapped(nn.Module):
     """Any function of the inputs."""
 
     function: object
-    multiple = 1
+    size_multiple = 1
 
     def __call__(self, inputs, train):
         return self.function(inputs)

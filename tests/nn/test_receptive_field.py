@@ -9,7 +9,7 @@ from jaxgen.models.restoration.residual_unet import ResidualUNet
 from jaxgen.models.restoration.unet import UNet
 from jaxgen.nn.convolution import conv
 from jaxgen.nn.layers import Conv
-from jaxgen.nn.receptive_field import reach
+from jaxgen.nn.receptive_field import receptive_field_radius
 
 
 class Single(nn.Module):
@@ -18,7 +18,7 @@ class Single(nn.Module):
     pixels: int
     dtype: object = None
     param_dtype: object = jnp.float32
-    multiple = 1
+    size_multiple = 1
 
     @nn.compact
     def __call__(self, inputs, train):
@@ -46,17 +46,17 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_the_reach_is_what_is_computed_by_hand(case):
     network, channels, pixels = case
-    assert reach(network, channels) == pixels
+    assert receptive_field_radius(network, channels) == pixels
 
 
 def test_a_single_convolution():
     class Plain(nn.Module):
         dtype: object = None
         param_dtype: object = jnp.float32
-        multiple = 1
+        size_multiple = 1
 
         @nn.compact
         def __call__(self, inputs, train):
             return Conv(2, dtype=self.dtype, param_dtype=self.param_dtype)(inputs)
 
-    assert reach(Plain(), 3) == 1
+    assert receptive_field_radius(Plain(), 3) == 1

@@ -5,13 +5,17 @@ import pytest
 from flax import linen as nn
 
 from jaxgen.degradations import noise
+from jaxgen.errors import UsageError
 from jaxgen.losses import adversarial
+from jaxgen.models.gan.discriminators import CropDiscriminator
 from jaxgen.objectives.adversarial_restoration import make_adversarial_restoration
 from jaxgen.objectives.reconstruction_losses import weighted_sum
 from jaxgen.objectives.restoration import Damage
 
 HYPER = {"learning_rate": 1e-2, "b1": 0.5, "b2": 0.999, "ema_decay": 0.5, "clip_norm": 0.0, "mse_weight": 1.0}
 HYPER |= {"adversarial_weight": 0.25, "discriminator_scale": 2.0, "sigma": 0.1}
+MORE = {"r1_weight": 1.0, "r2_weight": 1.5, "penalty_weight": 1.0, "penalty_target": 1.0, "clip_limit": 0.5}
+MORE |= {"label_smoothing": 0.3, "historical_weight": 0.7}
 BATCH = {"image": jax.random.uniform(jax.random.key(5), (4, 6, 6, 1))}
 
 
@@ -40,7 +44,7 @@ def degrade(keys, images, hyper):
 
 
 def make(judge=None, **options):
-    options = {"loss": adversarial.minimax, "degrade": degrade, "content": weighted_sum(("mse",))} | options
+    options = {"loss": adversarial.minimax, "degrade": degrade, "reconstruction": weighted_sum(("mse",))} | options
     return make_adversarial_restoration(Scale(), judge or Judge(), hyper=HYPER, **options)
 
 
@@ -94,3 +98,55 @@ def test_it_restores_and_is_judged_as_every_restorer():
     variables = {"params": {"scale": jnp.float32(0.25)}, "stats": {}}
     np.testing.assert_allclose(objective.restoring.restore(variables, BATCH["image"]), BATCH["image"] / 4)
     assert objective.visualize(after, BATCH)["before-after"].shape == (4, 3, 6, 6, 1)
+
+
+WITHOUT_EFFECT = {"loss": adversarial.least_squares, "reconstruction": weighted_sum(("mse",)), "degrade": degrade}
+OPTIONS = {
+    "penalties": {"penalties": ("gradient_penalty",)},
+    "penalty_every": {"penalties": ("r1",), "penalty_every": 2},
+    "clip_weights": {"clip_weights": True},
+    "augment": {"augment": ("translation", "cutout")},
+    "packing": {"packing": 2},
+    "critic_steps": {"critic_steps": 2},
+    "label_smoothing": {"remedies": ("label_smoothing",)},
+    "historical_averaging": {"remedies": ("historical_averaging",)},
+    "optimizer and loss": {"discriminator_optimizer": "sgd", "loss": adversarial.wasserstein},
+}
+
+
+def discriminator_after(conditional=False, **options):
+    """The discriminator's parameters after two steps, and the generator's loss."""
+    batch = {"image": jax.random.uniform(jax.random.key(5), (8, 6, 6, 1))}
+    objective = make_adversarial_restoration(
+        Scale(), Judge(), hyper=HYPER | MORE, conditional=conditional, **WITHOUT_EFFECT | options
+    )
+    state = objective.init(jax.random.key(0), batch)
+    _, metrics = jax.jit(lambda state: jax.lax.scan(lambda s, _: objective.step(s, batch), state, length=2))(state)
+    return float(metrics["discriminator/gradient_norm"][1]), float(metrics["generator/loss"][1])
+
+
+def test_every_option_of_a_gan_has_an_effect_of_its_own():
+    found = [discriminator_after(), *(discriminator_after(**options) for options in OPTIONS.values())]
+    assert np.isfinite(found).all()
+    assert len(set(found)) == len(OPTIONS) + 1
+
+
+def test_options_have_an_effect_where_the_input_image_is_seen_too():
+    options = ({}, OPTIONS["penalties"], OPTIONS["augment"] | OPTIONS["packing"] | OPTIONS["critic_steps"])
+    found = [discriminator_after(conditional=True, **chosen) for chosen in options]
+    assert np.isfinite(found).all()
+    assert len(set(found)) == len(options)
+
+
+def test_penalties_and_feature_matching_need_a_discriminator_that_allows_them():
+    with pytest.raises(UsageError, match="unknown penalty 'r3'"):
+        make(penalties=("r3",))
+    objective = make(CropDiscriminator((4,), 4), penalties=("r1",))
+    with pytest.raises(UsageError, match="penalties r1 are per example, and batch norm in the discriminator"):
+        jax.eval_shape(objective.init, jax.random.key(0), BATCH)
+
+
+def test_a_failing_discriminator_is_warned_of_as_in_a_gan():
+    assert {alarm.metric for alarm in make().alarms} == {"discriminator/saturation", "discriminator/false_positive"}
+    _state, _after, metrics = begun(make())
+    assert {alarm.metric for alarm in make().alarms} <= set(metrics)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from jaxgen.errors import UsageError
-from jaxgen.objectives.diff_augment import CHANGES, color, cutout, diff_augment, translation
+from jaxgen.objectives.diff_augment import AUGMENTATIONS, color, cutout, diff_augment, translation
 
-ALL = tuple(CHANGES)
+ALL = tuple(AUGMENTATIONS)
 KEYS = jax.random.split(jax.random.key(0), 64)
 IMAGES = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (64, 16, 24, 3)), jnp.float32)
 augment = jax.jit(diff_augment, static_argnames="policy")

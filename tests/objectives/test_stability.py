@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from jaxgen.losses import adversarial
-from jaxgen.objectives.stability import discriminator_metrics, diversity, make_alarms, nearest
+from jaxgen.losses.adversarial import LOSSES
+from jaxgen.objectives.stability import (
+    discriminator_alarms,
+    discriminator_metrics,
+    diversity,
+    diversity_alarms,
+    nearest,
+)
 
-LOSSES = ("minimax", "non_saturating", "least_squares", "wasserstein", "hinge", "relativistic")
 REAL = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (16, 8, 8, 1)), jnp.float32)
 spread = jax.jit(partial(diversity, axis_name=None))
 
@@ -115,9 +121,13 @@ def test_nothing_here_has_a_gradient():
     assert not jax.jit(jax.grad(lambda x: sum(diversity(REAL, x, None).values())))(REAL * 0.5).any()
 
 
+def make_alarms(loss, penalties=(), augment=(), packing=1):
+    return (*discriminator_alarms(loss, penalties, augment), *diversity_alarms(loss, augment, packing))
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_alarms_go_off_where_training_goes_wrong(loss):
-    alarms = {alarm.metric: alarm for alarm in make_alarms(getattr(adversarial, loss), (), (), 1)}
+    alarms = {alarm.metric: alarm for alarm in make_alarms(LOSSES[loss])}
     assert ("discriminator/saturation" in alarms) == (loss != "wasserstein")
     wrong = {"discriminator/saturation": 1.0, "discriminator/false_positive": 1.0}
     wrong |= {"generator/variance_ratio": 0.0, "generator/neighbour_ratio": 0.0}
@@ -126,11 +136,11 @@ def test_alarms_go_off_where_training_goes_wrong(loss):
 
 def test_advice_fits_the_options():
     advice = lambda *options: " ".join(alarm.advice for alarm in make_alarms(*options))
-    plain = advice(adversarial.non_saturating, (), (), 1)
-    assert "--packing 2 " in plain
-    assert "--augment color translation cutout" in plain
+    plain = advice(adversarial.non_saturating)
+    assert "packing to 2 " in plain and "relativistic" in plain
+    assert "augment to color translation cutout" in plain
     assert "weight" not in plain
     full = advice(adversarial.relativistic, ("r1", "r2"), ("color",), 2)
-    assert "--packing 4 " in full
-    assert "--hyper.r1-weight and --hyper.r2-weight" in full
-    assert not any(word in full for word in ("--augment", "r3gan"))
+    assert "packing to 4 " in full
+    assert "hyper.r1_weight and hyper.r2_weight" in full
+    assert not any(word in full for word in ("augment", "relativistic"))

@@ -1,61 +1,61 @@
 import numpy as np
 import pytest
 
-from jaxgen.restoration import automatic, detection, inference, inpainting, tasks
-from jaxgen.restoration.restorer import Restorer, Traits
+from jaxgen.restoration import detection, inference, inpainting, tasks
+from jaxgen.restoration.restorer import NetworkSpec, Restorer
 
-DAMAGE = 0.9
-
-
-def traits(channels, told="nothing"):
-    return Traits(channels, told, reach=0, multiple=2, multiply_adds=0.0, parameters=0)
+BRIGHT = 0.9
 
 
-def denoise(inputs):
+def make_spec(channels, conditioning="none", **fields):
+    fields = {"receptive_field_radius": 0, "size_multiple": 2} | fields
+    return NetworkSpec(channels, conditioning, multiply_adds_per_pixel=0.0, parameters=0, **fields)
+
+
+def subtract_level(inputs):
     return inputs[..., :-1] - inputs[..., -1:]
 
 
-def halve_gray(inputs):
+def gray_in_mask(inputs):
     return np.where(inputs[..., 3:] > 0, 0.5, inputs[..., :3] / 4).astype(np.float32)
 
 
 @pytest.fixture
 def networks():
-    """Networks that can be followed by hand, by name: what they compute, their channels, what they are told.
+    """Networks simple enough for pencil and paper, by name: (function, channels, conditioning).
 
-    Those of denoise subtract the level from every pixel, those that mend make half gray of what the mask shows,
-    `detect` finds what is brighter than DAMAGE, `detect_lines` nothing, and all others halve.
+    Those of denoise subtract the level from every pixel, those of inpaint make the mask gray, `detect` finds what is
+    brighter than BRIGHT, `detect_lines` nothing, and all others halve.
     """
     return {
-        "denoise_gray": (denoise, 1, "noise"),
-        "denoise_color": (denoise, 3, "noise"),
-        "mend": (halve_gray, 3, "mask"),
-        "mend_lines": (halve_gray, 3, "mask"),
-        "mend_traced": (halve_gray, 3, "mask"),
-        "detect": (lambda inputs: 1000 * (inputs.max(-1, keepdims=True) - np.float32(DAMAGE)), 3, "nothing"),
-        "detect_lines": (lambda inputs: np.full_like(inputs[..., :1], -1000), 3, "nothing"),
+        "denoise_gray": (subtract_level, 1, "noise_level"),
+        "denoise_color": (subtract_level, 3, "noise_level"),
+        "inpaint_all": (gray_in_mask, 3, "mask"),
+        "inpaint_lines": (gray_in_mask, 3, "mask"),
+        "inpaint_tight": (gray_in_mask, 3, "mask"),
+        "detect": (lambda inputs: 1000 * (inputs.max(-1, keepdims=True) - np.float32(BRIGHT)), 3, "none"),
+        "detect_lines": (lambda inputs: np.full_like(inputs[..., :1], -1000), 3, "none"),
     }
 
 
 @pytest.fixture
-def told(monkeypatch, networks):
-    """Which of the shipped networks were loaded, and the level that they were told; `networks` stand for them."""
-    seen = {"names": []}
+def calls(monkeypatch, networks):
+    """The names of the shipped networks that were loaded, and the last noise level; `networks` replace them."""
+    recorded = {"names": []}
 
-    def load(name, gives="pictures"):
-        assert gives == ("masks" if name.startswith("detect") else "pictures")
-        seen["names"].append(name)
-        network, channels, told = networks.get(name, (lambda inputs: inputs / 2, 3, "nothing"))
+    def load(name, output="image"):
+        assert output == ("mask" if name.startswith("detect") else "image")
+        recorded["names"].append(name)
+        network, channels, conditioning = networks.get(name, (lambda inputs: inputs / 2, 3, "none"))
 
-        def follow(inputs):
-            if told == "noise":
-                seen["level"] = float(inputs[0, 0, 0, -1])
+        def record(inputs):
+            if conditioning == "noise_level":
+                recorded["level"] = float(inputs[0, 0, 0, -1])
             return network(inputs)
 
-        return Restorer(follow, traits(channels, told))
+        return Restorer(record, make_spec(channels, conditioning))
 
-    for module in (inference, automatic, detection, inpainting, tasks):
+    for module in (inference, detection, inpainting, tasks):
         monkeypatch.setattr(module, "load", load)
-    for module in (inference, automatic):
-        monkeypatch.setattr(module, "load_noise_level", lambda: lambda images: np.full(len(images), 0.1))
-    return seen
+    monkeypatch.setattr(inference, "load_noise_estimator", lambda: lambda images: np.full(len(images), 0.1))
+    return recorded

@@ -16,7 +16,7 @@ TASKS = ("denoise", "auto")
 
 
 def invert(photograph, settings, progress):
-    return Result(1 - photograph.pixels, "turned over")
+    return Result(1 - photograph.pixels, "inverted")
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def restore(path, **options):
 
 def test_the_result_lies_beside_the_original_which_stays(folder):
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    told = restore(folder / "a.png")
-    assert told.startswith(f"{folder / 'a-denoise.png'}  turned over, 0.0 megapixels in ")
+    report = restore(folder / "a.png")
+    assert report.startswith(f"{folder / 'a-denoise.png'}  inverted, 0.0 megapixels in ")
     assert {path: path.read_bytes() for path in before} == before
     original, result = (photographs.read(folder / name) for name in ("a.png", "a-denoise.png"))
     np.testing.assert_allclose(result.pixels, 1 - original.pixels, atol=1e-6)
@@ -42,10 +42,10 @@ def test_the_result_lies_beside_the_original_which_stays(folder):
     assert len(list(folder.iterdir())) == len(before) + 1
 
 
-def test_an_earlier_result_stays_unless_told(folder):
+def test_an_earlier_result_stays_unless_overwritten(folder):
     restore(folder / "b.jpg")
     first = (folder / "b-denoise.jpg").stat().st_mtime_ns
-    assert restore(folder / "b.jpg").endswith("b-denoise.jpg is there already; --overwrite makes it again")
+    assert restore(folder / "b.jpg").endswith("b-denoise.jpg exists already: replace it with --overwrite")
     assert (folder / "b-denoise.jpg").stat().st_mtime_ns == first
     restore(folder / "b.jpg", overwrite=True)
     assert (folder / "b-denoise.jpg").stat().st_mtime_ns > first
@@ -73,7 +73,7 @@ def test_a_comparison_has_the_original_on_the_left(folder):
     ],
 )
 def test_a_result_has_a_suffix_that_names_its_format(name, kind, expected, tmp_path):
-    assert files.outputs(tmp_path / name, "denoise", kind, None)[0] == tmp_path / expected
+    assert files.output_paths(tmp_path / name, "denoise", kind, None)[0] == tmp_path / expected
 
 
 def test_a_larger_result_has_a_larger_alpha_and_is_compared_with_the_enlargement(folder):
@@ -90,54 +90,54 @@ def test_a_folder_is_its_pictures_without_earlier_results(folder):
     (folder / "words.txt").touch()
     (folder / ".hidden.png").touch()
     restore(folder / "b.jpg", compare=True)
-    assert [path.name for path in files.photographs_in(folder, TASKS)] == ["a.png", "b.jpg", "c.gif"]
+    assert [path.name for path in files.list_photographs(folder, TASKS)] == ["a.png", "b.jpg", "c.gif"]
 
 
-def test_nothing_to_restore_is_told(tmp_path):
-    with pytest.raises(UsageError, match="no pictures in "):
-        files.photographs_in(tmp_path, TASKS)
+def test_nothing_to_restore_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="no images in "):
+        files.list_photographs(tmp_path, TASKS)
     with pytest.raises(UsageError, match=r"no file or folder .*missing\.png"):
-        files.photographs_in(tmp_path / "missing.png", TASKS)
+        files.list_photographs(tmp_path / "missing.png", TASKS)
 
 
-def test_a_bad_file_is_told_and_the_others_are_done(folder):
+def test_a_bad_file_is_reported_and_the_others_are_restored(folder):
     (folder / "bad.png").write_text("no picture")
-    said = []
+    lines = []
     with pytest.raises(UnfinishedError, match=r"^1 of 4 failed, the others are done: bad\.png$"):
-        files.restore_all(files.photographs_in(folder, TASKS), restore, said.append)
-    assert [line[:5] for line in said] == [f"[{i}/4]" for i in range(1, 5)]
-    assert "FAILED cannot read the picture" in said[2]
+        files.restore_files(files.list_photographs(folder, TASKS), restore, lines.append)
+    assert [line[:5] for line in lines] == [f"[{i}/4]" for i in range(1, 5)]
+    assert "FAILED cannot read the image" in lines[2]
     assert (folder / "c.gif-denoise.png").exists()
 
 
 def test_whatever_goes_wrong_with_one_the_others_are_done(folder):
-    said = []
+    lines = []
 
     def act(photograph, settings, progress):
-        if len(said) == 2:
+        if len(lines) == 2:
             raise MemoryError("no room\nfor it")
         return invert(photograph, settings, progress)
 
     one = lambda path: files.restore_file(path, "denoise", act, Settings())
     with pytest.raises(UnfinishedError, match=r"^1 of 3 failed, the others are done: c\.gif$"):
-        files.restore_all(files.gather([folder], TASKS, None), one, said.append)
-    assert said[2] == f"[3/3] FAILED {folder / 'c.gif'}: MemoryError: no room for it"
+        files.restore_files(files.collect_photographs([folder], TASKS, None), one, lines.append)
+    assert lines[2] == f"[3/3] FAILED {folder / 'c.gif'}: MemoryError: no room for it"
 
 
 def test_a_photograph_named_twice_is_restored_once(folder):
-    found = files.gather([folder / "a.png", folder, folder / "a.png"], TASKS, None)
-    assert [path.name for path in found] == ["a.png", "b.jpg", "c.gif"]
+    paths = files.collect_photographs([folder / "a.png", folder, folder / "a.png"], TASKS, None)
+    assert [path.name for path in paths] == ["a.png", "b.jpg", "c.gif"]
 
 
-def test_masks_and_results_of_other_tasks_are_no_photographs(folder):
+def test_masks_and_results_of_tasks_are_no_photographs(folder):
     (folder / "mask.png").write_bytes((folder / "a.png").read_bytes())
     (folder / "old-denoise.png").write_bytes((folder / "a.png").read_bytes())
     restore(folder / "a.png")
     restore(folder / "c.gif")
-    found = files.gather([folder], TASKS, None, folder / "mask.png")
-    assert [path.name for path in found] == ["a.png", "b.jpg", "c.gif", "old-denoise.png"]
+    paths = files.collect_photographs([folder], TASKS, None, folder / "mask.png")
+    assert [path.name for path in paths] == ["a.png", "b.jpg", "c.gif", "old-denoise.png"]
     with pytest.raises(UsageError, match=r"mask: no file or folder .*missing\.png"):
-        files.gather([folder], TASKS, None, folder / "missing.png")
+        files.collect_photographs([folder], TASKS, None, folder / "missing.png")
 
 
 def test_what_goes_wrong_with_a_single_photograph_is_raised(folder):
@@ -145,7 +145,7 @@ def test_what_goes_wrong_with_a_single_photograph_is_raised(folder):
         raise MemoryError("no room")
 
     with pytest.raises(MemoryError, match="no room"):
-        files.restore_all([folder / "a.png"], lambda path: files.restore_file(path, "x", act, Settings()), print)
+        files.restore_files([folder / "a.png"], lambda path: files.restore_file(path, "x", act, Settings()), print)
 
 
 def test_a_comparison_keeps_the_profile_of_the_colours(folder):
@@ -159,9 +159,9 @@ def test_two_photographs_never_have_one_result(folder):
     (folder / "deeper").mkdir()
     (folder / "deeper" / "a.png").write_bytes((folder / "a.png").read_bytes())
     paths = [folder / "a.png", folder / "deeper" / "a.png"]
-    assert len(files.gather(paths, TASKS, None)) == 2
+    assert len(files.collect_photographs(paths, TASKS, None)) == 2
     with pytest.raises(UsageError, match=r"a\.png and .*deeper/a\.png would have one result in out: restore them"):
-        files.gather(paths, TASKS, Path("out"))
+        files.collect_photographs(paths, TASKS, Path("out"))
 
 
 def test_a_comparison_that_is_missing_is_made(folder):
@@ -171,13 +171,13 @@ def test_a_comparison_that_is_missing_is_made(folder):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_told_before_the_work(folder):
+def test_a_folder_that_cannot_be_written_is_refused_before_the_work(folder):
     folder.chmod(0o555)
     with pytest.raises(UsageError, match=r"cannot write into .*: permission denied; choose another folder with --out"):
         files.restore_file(folder / "a.png", "denoise", lambda *_: pytest.fail("it worked"), Settings())
 
 
-def test_a_folder_that_cannot_be_made_is_told_before_the_work(folder):
+def test_a_folder_that_cannot_be_made_is_refused_before_the_work(folder):
     with pytest.raises(UsageError, match=r"cannot make the folder .*b\.jpg"):
         files.restore_file(
             folder / "a.png", "denoise", lambda *_: pytest.fail("it worked"), Settings(), folder=folder / "b.jpg"
@@ -186,8 +186,8 @@ def test_a_folder_that_cannot_be_made_is_told_before_the_work(folder):
 
 def test_a_single_bad_file_is_a_mistake_of_its_own(tmp_path):
     (tmp_path / "bad.png").write_text("no picture")
-    with pytest.raises(UsageError, match=r"cannot read the picture .*bad\.png"):
-        files.restore_all([tmp_path / "bad.png"], restore, print)
+    with pytest.raises(UsageError, match=r"cannot read the image .*bad\.png"):
+        files.restore_files([tmp_path / "bad.png"], restore, print)
 
 
 def test_tiles_are_shown_on_a_terminal_alone():

@@ -5,7 +5,7 @@ from flax import linen as nn
 
 from jaxgen.errors import UsageError
 from jaxgen.models.restoration.residual_unet import ResidualUNet
-from jaxgen.restoration.restorer import examine, make_restorer, restore
+from jaxgen.restoration.restorer import make_restorer, measure_spec, restore
 
 MODULE = ResidualUNet(widths=(4, 6), blocks=1, channels=3)
 IMAGE = np.random.default_rng(0).random((70, 45, 3), np.float32)
@@ -23,38 +23,38 @@ def random_variables(module, channels):
 @pytest.fixture(scope="module")
 def restorer():
     variables = random_variables(MODULE, 4)
-    return make_restorer(MODULE, variables, examine(MODULE, variables, 3, "noise"))
+    return make_restorer(MODULE, variables, measure_spec(MODULE, variables, 3, "noise_level"))
 
 
-def test_it_knows_the_network(restorer):
-    traits = restorer.traits
-    assert (traits.channels, traits.told, traits.guides, traits.multiple) == (3, "noise", 1, 4)
-    assert traits.parameters == sum(leaf.size for leaf in jax.tree.leaves(random_variables(MODULE, 4)))
-    assert traits.multiply_adds > 0
-    assert 10 < traits.reach < 30
+def test_the_spec_is_measured(restorer):
+    spec = restorer.spec
+    assert (spec.channels, spec.conditioning, spec.condition_channels, spec.size_multiple) == (3, "noise_level", 1, 4)
+    assert spec.parameters == sum(leaf.size for leaf in jax.tree.leaves(random_variables(MODULE, 4)))
+    assert spec.multiply_adds_per_pixel > 0
+    assert 10 < spec.receptive_field_radius < 30
 
 
-def test_tiles_make_what_one_makes(restorer):
-    whole, parts = (restore(restorer, IMAGE, 0.1, largest=largest) for largest in (1024, 64))
+def test_tiles_equal_one_tile(restorer):
+    whole, parts = (restore(restorer, IMAGE, 0.1, largest_tile=largest) for largest in (1024, 64))
     assert abs(whole - parts).max() * 255 < 0.01
     assert abs(whole - IMAGE).max() > 0.1
 
 
-def test_a_number_is_a_map_of_it(restorer):
+def test_a_number_is_a_constant_map(restorer):
     level = np.full((70, 45, 1), 0.1, np.float32)
     np.testing.assert_array_equal(restore(restorer, IMAGE, 0.1), restore(restorer, IMAGE, level))
 
 
-def test_the_ensemble_treats_all_views_alike(restorer):
-    found = restore(restorer, IMAGE, 0.1, ensemble=True)
+def test_the_ensemble_is_equivariant(restorer):
+    restored = restore(restorer, IMAGE, 0.1, ensemble=True)
     turned = restore(restorer, np.rot90(IMAGE), 0.1, ensemble=True)
-    np.testing.assert_allclose(np.rot90(found), turned, atol=1e-4)
+    np.testing.assert_allclose(np.rot90(restored), turned, atol=1e-4)
 
 
 class Mean(nn.Module):
-    """Takes the mean of the whole picture away."""
+    """Subtracts the mean of the whole image."""
 
-    multiple: int = 1
+    size_multiple: int = 1
     dtype: None = None
     param_dtype: None = None
 
@@ -63,22 +63,22 @@ class Mean(nn.Module):
         return inputs - self.param("weight", nn.initializers.ones, ()) * inputs.mean((1, 2), keepdims=True)
 
 
-def test_a_network_that_sees_everything_is_given_everything():
+def test_a_network_with_a_global_receptive_field_has_no_tiles():
     variables = {"params": {"weight": np.float32(1)}}
-    restorer = make_restorer(Mean(), variables, examine(Mean(), variables, 3, "nothing"))
-    assert restorer.traits.reach is None
-    found = restore(restorer, IMAGE, largest=64)
-    np.testing.assert_allclose(found, IMAGE - IMAGE.mean((0, 1)), atol=1e-5)
-    assert found.flags.writeable
+    restorer = make_restorer(Mean(), variables, measure_spec(Mean(), variables, 3, "none"))
+    assert restorer.spec.receptive_field_radius is None
+    restored = restore(restorer, IMAGE, largest_tile=64)
+    np.testing.assert_allclose(restored, IMAGE - IMAGE.mean((0, 1)), atol=1e-5)
+    assert restored.flags.writeable
     large = np.broadcast_to(np.float32(0), (3000, 3000, 3))
-    with pytest.raises(UsageError, match=r"3000×3000 pixels: this network averages over all of it .*4.2 megapixels"):
+    with pytest.raises(UsageError, match=r"3000×3000 pixels: this network depends on the whole image .*4.2 megapixels"):
         restore(restorer, large)
 
 
 class Halves(nn.Module):
-    """Halves every pixel, and pads to more pixels than tiles are multiples of."""
+    """Halves every pixel, with a size multiple that divides no tile."""
 
-    multiple: int = 64
+    size_multiple: int = 64
     dtype: None = None
     param_dtype: None = None
 
@@ -87,17 +87,17 @@ class Halves(nn.Module):
         return self.param("weight", nn.initializers.constant(0.5), ()) * inputs
 
 
-def test_a_network_that_fits_no_tile_is_given_everything():
+def test_a_network_whose_size_multiple_divides_no_tile_has_no_tiles():
     variables = {"params": {"weight": np.float32(0.5)}}
-    restorer = make_restorer(Halves(), variables, examine(Halves(), variables, 3, "nothing"))
-    assert restorer.traits.reach is None
-    np.testing.assert_array_equal(restore(restorer, IMAGE, largest=64), IMAGE / 2)
-    with pytest.raises(UsageError, match="this network repeats only every 64 pixels and cannot go tile by tile"):
+    restorer = make_restorer(Halves(), variables, measure_spec(Halves(), variables, 3, "none"))
+    assert restorer.spec.receptive_field_radius is None
+    np.testing.assert_array_equal(restore(restorer, IMAGE, largest_tile=64), IMAGE / 2)
+    with pytest.raises(UsageError, match="pads to multiples of 64 pixels and cannot be applied tile by tile"):
         restore(restorer, np.broadcast_to(np.float32(0), (3000, 3000, 3)))
 
 
-def test_what_does_not_fit_is_told(restorer):
+def test_inputs_that_do_not_fit_are_refused(restorer):
     with pytest.raises(ValueError, match=r"give \[height, width, 3\]"):
         restore(restorer, IMAGE[..., :1], 0.1)
-    with pytest.raises(ValueError, match="a restorer that is told noise: give a guide"):
+    with pytest.raises(ValueError, match="the network's conditioning is noise_level: give a condition"):
         restore(restorer, IMAGE)

@@ -6,48 +6,48 @@ from scipy import ndimage
 
 from jaxgen.restoration import tiles
 
-REACH, MULTIPLE = 7, 4
+RADIUS, MULTIPLE = 7, 4
 GENERATOR = np.random.default_rng(0)
 
 
 class Local:
-    """A network that sees 7 pixels far, takes zeros to be beyond its input, and differs between places modulo 4."""
+    """A network with a receptive field of radius 7 and zero padding, whose output depends on the position modulo 4."""
 
     def __init__(self):
         self.sizes = set()
-        self.kernel = GENERATOR.standard_normal((2 * REACH + 1, 2 * REACH + 1, 1))
+        self.kernel = GENERATOR.standard_normal((2 * RADIUS + 1, 2 * RADIUS + 1, 1))
 
     def __call__(self, batch):
         self.sizes.add(batch.shape[1:3])
-        seen = ndimage.correlate(batch[0].astype(np.float64), self.kernel, mode="constant")
+        response = ndimage.correlate(batch[0].astype(np.float64), self.kernel, mode="constant")
         phase = np.add.outer(np.arange(batch.shape[1]) % MULTIPLE, np.arange(batch.shape[2]) % MULTIPLE)
-        return (seen * (1 + phase[..., None]))[None]
+        return (response * (1 + phase[..., None]))[None]
 
 
 def whole(network, image):
-    """What the network makes of the picture and its reflection at once."""
+    """The network's output for the reflected image in one piece."""
     margin = 2 * MULTIPLE
-    places = [tiles.reflected(-margin, size + margin, size) for size in image.shape[:2]]
-    return network(image[np.ix_(*places)][None])[0, margin:-margin, margin:-margin]
+    indices = [tiles.reflected(-margin, size + margin, size) for size in image.shape[:2]]
+    return network(image[np.ix_(*indices)][None])[0, margin:-margin, margin:-margin]
 
 
 def restore(network, image, largest, **options):
-    return tiles.tiled(network, image, reach=REACH, multiple=MULTIPLE, largest=largest, **options)
+    return tiles.apply_by_tiles(network, image, radius=RADIUS, size_multiple=MULTIPLE, largest_tile=largest, **options)
 
 
 @settings(deadline=None, max_examples=20)
 @given(st.integers(1, 150), st.integers(1, 150), st.sampled_from([64, 96, 1024]))
-def test_tiles_of_any_size_equal_the_whole_picture(height, width, largest):
+def test_tiles_of_any_size_equal_the_whole_image(height, width, largest):
     network = Local()
     image = GENERATOR.standard_normal((height, width, 2)).astype(np.float32)
     np.testing.assert_allclose(restore(network, image, largest), whole(network, image), atol=1e-9)
 
 
-def test_less_than_the_reach_would_not_do():
+def test_a_smaller_radius_is_not_enough():
     network = Local()
     image = GENERATOR.standard_normal((100, 100, 1)).astype(np.float32)
-    near = tiles.tiled(network, image, reach=REACH - 4, multiple=MULTIPLE, largest=64)
-    assert abs(near - whole(network, image)).max() > 0.1
+    too_small = tiles.apply_by_tiles(network, image, radius=RADIUS - 4, size_multiple=MULTIPLE, largest_tile=64)
+    assert abs(too_small - whole(network, image)).max() > 0.1
 
 
 def test_many_sizes_are_few_shapes():
@@ -63,12 +63,12 @@ def test_many_sizes_are_few_shapes():
     [(1, 1024, 64), (65, 1024, 96), (1024, 1024, 1024), (1025, 1024, 768), (300, 128, 128)],
 )
 def test_tiles_are_few_and_no_larger_than_they_need_be(length, largest, expected):
-    assert tiles.side(length, largest) == expected
+    assert tiles.tile_side(length, largest) == expected
 
 
 def test_no_line_takes_more_than_half_as_much_again():
     for length in range(64, 5000):
-        side = tiles.side(length, 1024)
+        side = tiles.tile_side(length, 1024)
         assert length <= side * -(-length // side) <= 1.5 * length
 
 
@@ -81,27 +81,27 @@ def test_reflection_is_numpys(length, margin):
 
 
 def test_progress_counts_the_tiles():
-    told = []
-    restore(Local(), np.zeros((130, 70, 1), np.float32), 64, progress=lambda done, total: told.append((done, total)))
-    assert told == [(done, 6) for done in range(1, 7)]
+    calls = []
+    restore(Local(), np.zeros((130, 70, 1), np.float32), 64, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(done, 6) for done in range(1, 7)]
 
 
 @pytest.mark.parametrize(
     ("shape", "options", "message"),
     [
-        ((0, 4, 1), {}, "a picture of 0×4 pixels: it must have at least one"),
-        ((4, 4, 1), {"largest": 63}, "tiles of 63 pixels: give 64 or more"),
-        ((4, 4, 1), {"multiple": 64}, "a network that repeats every 64 pixels: tiles fit those that divide 32"),
+        ((0, 4, 1), {}, "an image of 0×4 pixels: give at least one"),
+        ((4, 4, 1), {"largest_tile": 63}, "tiles of 63 pixels: give 64 or more"),
+        ((4, 4, 1), {"size_multiple": 64}, "a size_multiple of 64 pixels: give a divisor of 32"),
     ],
 )
-def test_what_cannot_be_tiled_is_told(shape, options, message):
+def test_invalid_tiles_are_refused(shape, options, message):
     with pytest.raises(ValueError, match=message):
-        tiles.tiled(Local(), np.zeros(shape, np.float32), **{"reach": 1, "multiple": 1} | options)
+        tiles.apply_by_tiles(Local(), np.zeros(shape, np.float32), **{"radius": 1, "size_multiple": 1} | options)
 
 
-def test_a_network_that_enlarges_is_put_together_in_its_own_size():
+def test_a_network_that_upsamples_is_tiled_at_its_own_size():
     local = Local()
     network = lambda batch: local(batch).repeat(3, 1).repeat(3, 2)
     image = GENERATOR.standard_normal((70, 130, 2)).astype(np.float32)
-    found = tiles.tiled(network, image, reach=REACH, multiple=MULTIPLE, scale=3, largest=64)
-    np.testing.assert_allclose(found, whole(local, image).repeat(3, 0).repeat(3, 1), atol=1e-9)
+    output = tiles.apply_by_tiles(network, image, radius=RADIUS, size_multiple=MULTIPLE, scale=3, largest_tile=64)
+    np.testing.assert_allclose(output, whole(local, image).repeat(3, 0).repeat(3, 1), atol=1e-9)

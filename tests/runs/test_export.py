@@ -12,13 +12,13 @@ import pytest
 
 from jaxgen.errors import UsageError
 from jaxgen.models.restoration.dehazer import Dehazer
-from jaxgen.models.restoration.inpainter import Mender
-from jaxgen.models.restoration.patch_inpainter import PatchMender
+from jaxgen.models.restoration.inpainter import Inpainter
+from jaxgen.models.restoration.patch_inpainter import PatchInpainter
 from jaxgen.models.restoration.rnn import RNN
 from jaxgen.models.restoration.srresnet import SRResNet
 from jaxgen.models.restoration.unet import UNet
 from jaxgen.restoration import pretrained
-from jaxgen.restoration.restorer import guides
+from jaxgen.restoration.restorer import condition_channels
 from jaxgen.runs import export, reopen
 from jaxgen.runs.reopen import OpenOptions
 from jaxgen.runs.train import train
@@ -91,7 +91,7 @@ def test_files_run_without_jaxgen_for_any_number_and_size(generator, restorer, m
     )
     denoiser = reopen.open_run(restorer, OpenOptions(ema=False))
     variables, card = pretrained.read("noise_level")
-    estimator = pretrained.NETWORKS[card.network](**card.fields)
+    estimator = card.module()
     level = lambda images, level: jnp.broadcast_to(level[:, None, None, None], images.shape)
     cases = {
         "generator": (
@@ -144,8 +144,8 @@ def test_files_run_without_jaxgen_for_any_number_and_size(generator, restorer, m
     "module",
     [
         Dehazer((4, 4), 8),
-        Mender((4,), 1, 1, levels=2),
-        PatchMender(1, 4, 1, channels=1, levels=2),
+        Inpainter((4,), 1, 1, levels=2),
+        PatchInpainter(1, 4, 1, channels=1, levels=2),
         RNN(3, 1, channels=1),
         SRResNet(4, 1, 2, residual=True),
         UNet((4, 4), channels=1),
@@ -153,15 +153,17 @@ def test_files_run_without_jaxgen_for_any_number_and_size(generator, restorer, m
     ids=lambda module: type(module).__name__,
 )
 def test_a_network_of_free_size_is_that_of_each_size(module):
-    told = "mask" if getattr(module, "channels", None) else "nothing"
-    variables = module.init(jax.random.key(0), np.zeros((1, 8, 8, 1 + guides(told)), np.float32), False)
+    conditioning = "mask" if getattr(module, "channels", None) else "none"
+    variables = module.init(
+        jax.random.key(0), np.zeros((1, 8, 8, 1 + condition_channels(conditioning)), np.float32), False
+    )
     own = jax.jit(lambda inputs: module.apply(variables, inputs, False))
     network = export.restoring(
-        lambda images, guide: own(images if guide is None else jnp.concatenate([images, guide], -1)), 1, told
+        lambda images, guide: own(images if guide is None else jnp.concatenate([images, guide], -1)), 1, conditioning
     )
     program = export.lower(network, ("cpu",))
     # Smaller than what the network pads to, where no pixel is left to be reflected, and larger than that.
-    given = [picture(2, 2, 9, 1)] + [hidden(2, 2, 9, 1)] * guides(told)
+    given = [picture(2, 2, 9, 1)] + [hidden(2, 2, 9, 1)] * condition_channels(conditioning)
     np.testing.assert_allclose(program.call(*given), own(np.concatenate(given, -1)), atol=1e-5)
 
 
@@ -172,9 +174,9 @@ def test_what_finds_damage_is_exported_too(name, gives, tmp_path):
     told = export.export_network(name, tmp_path / "a.stablehlo", platforms=("cpu",))
     assert f"gives  {gives}, " in told
     variables, card = pretrained.read(name)
-    images = picture(1, 20, 12, card.traits.channels if card.traits else 1)
+    images = picture(1, 20, 12, card.spec.channels if card.spec else 1)
     made = export.lower(export.of_file(name), ("cpu",)).call(images)
-    own = pretrained.NETWORKS[card.network](**card.fields).apply(variables, images, False)
+    own = card.module().apply(variables, images, False)
     np.testing.assert_allclose(made, jax.nn.sigmoid(own) if name == "detect" else own, atol=1e-5)
 
 
@@ -192,13 +194,13 @@ def test_a_network_that_asks_for_a_number_is_told(monkeypatch, tmp_path):
     with pytest.raises(
         UsageError, match=r"for any number of images, height and width: give --size HEIGHT WIDTH \(.+\)$"
     ):
-        export.export_network("mend", out)
+        export.export_network("inpaint_all", out)
     assert not out.exists()
-    export.export_network("mend", out, platforms=("cpu",), size=(4, 5))
+    export.export_network("inpaint_all", out, platforms=("cpu",), size=(4, 5))
     counts = network._replace(function=lambda images: images[: int(images.shape[0])])
     monkeypatch.setattr(export, "of_file", lambda source: counts)
     with pytest.raises(UsageError, match=r"for any number of images: its code asks for that number \(.+\)$"):
-        export.export_network("mend", out, size=(4, 5), overwrite=True)
+        export.export_network("inpaint_all", out, size=(4, 5), overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["classifier", "deep_image_prior", "noise_level", "video"])
@@ -213,22 +215,22 @@ def test_a_run_that_makes_no_images_of_arrays_is_told(load_experiment, monkeypat
 def test_what_cannot_be_exported_is_told(tmp_path):
     out = tmp_path / "a.stablehlo"
     with pytest.raises(UsageError, match=r"a\.onnx: give a file that ends in \.stablehlo"):
-        export.export_network("mend", tmp_path / "a.onnx")
+        export.export_network("inpaint_all", tmp_path / "a.onnx")
     with pytest.raises(UsageError, match=r"unknown platform 'gpu': .*allowed: cpu, cuda, rocm, tpu"):
-        export.export_network("mend", out, platforms=("gpu",))
+        export.export_network("inpaint_all", out, platforms=("gpu",))
     for choice in ({"checkpoint": "best"}, {"ema": False}, {"trust": True}):
-        with pytest.raises(UsageError, match="mend is one network and no run: leave --checkpoint, --no-ema, --trust"):
-            export.export_network("mend", out, options=OpenOptions(**choice))
+        with pytest.raises(UsageError, match="one network and no run: leave --checkpoint, --no-ema, --trust"):
+            export.export_network("inpaint_all", out, options=OpenOptions(**choice))
     out.touch()
     with pytest.raises(UsageError, match="is there already: name another file with --out, or replace it with --over"):
-        export.export_network("mend", out)
+        export.export_network("inpaint_all", out)
 
 
 def test_a_generator_has_one_size(monkeypatch, tmp_path):
     network = export.Network(None, (export.Operand("latents", "b, 3", "float32", "normal"),), "images", "in [0, 1]")
     monkeypatch.setattr(export, "of_file", lambda source: network)
     with pytest.raises(UsageError, match="size 4×5: a generator's images have one size; leave --size out"):
-        export.export_network("mend", tmp_path / "a.stablehlo", size=(4, 5))
+        export.export_network("inpaint_all", tmp_path / "a.stablehlo", size=(4, 5))
 
 
 def test_the_package_that_writes_is_named_where_it_is_missing(monkeypatch, tmp_path):

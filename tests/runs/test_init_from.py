@@ -39,7 +39,7 @@ def srresnet_run(config, tmp_path_factory):
 
 
 def test_the_player_that_makes_pictures_starts_from_another_runs_averages(config, srresnet_run, tmp_path):
-    fields = {"judge_widths": (2,), "judge_hidden": 2, "init_from": str(srresnet_run)}
+    fields = {"discriminator_widths": (2,), "discriminator_hidden": 2, "init_from": str(srresnet_run)}
     settings, build = config("srgan", tmp_path / "run", **fields)
     still = dataclasses.replace(settings, hyper=dataclasses.replace(settings.hyper, learning_rate=0.0))
     state = train(still, build, say=lambda line: None)
@@ -52,7 +52,7 @@ def test_the_player_that_makes_pictures_starts_from_another_runs_averages(config
 def test_a_file_of_weights_is_a_start_too(config, srresnet_run, tmp_path):
     variables = open_run(srresnet_run).variables
     told = {"damage": "noise", "command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {}}
-    about = pretrained.about(SRResNet(2, 1, 2), "pictures", None, **told)
+    about = pretrained.make_card(SRResNet(2, 1, 2), "pictures", None, **told)
     path = tmp_path / "start.safetensors"
     weights.write(path, {"params": variables["params"], **variables["stats"]}, about)
     settings, build = config("srresnet", tmp_path / "run", init_from=str(path))

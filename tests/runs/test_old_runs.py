@@ -50,7 +50,7 @@ def test_it_restores_as_it_did(runs):
     ramp = np.linspace(0, 1, 64, dtype=np.float32).reshape(1, 8, 8, 1)
     found = jax.jit(opened.objective.restoring.restore)(opened.variables, ramp, None)
     np.testing.assert_allclose(found, EXPECTED["denoise"], atol=1e-5)
-    assert open_restorer(str(runs / "denoise")).traits.channels == 1
+    assert open_restorer(str(runs / "denoise")).spec.channels == 1
 
 
 def test_it_is_evaluated(runs):

@@ -6,11 +6,10 @@ import pytest
 from jaxgen.config.damage import HIDING
 from jaxgen.data import Config as Data
 from jaxgen.errors import UsageError
-from jaxgen.io import weights
 from jaxgen.models.restoration.residual_unet import ResidualUNet
 from jaxgen.restoration import pretrained
-from jaxgen.restoration.restorer import examine, restore
-from jaxgen.runs.open_restorer import open_restorer, told
+from jaxgen.restoration.restorer import measure_spec, restore
+from jaxgen.runs.open_restorer import conditioning, open_restorer
 from jaxgen.runs.reopen import open_run
 from jaxgen.runs.train import train
 
@@ -34,9 +33,10 @@ def test_a_run_and_a_file_of_its_weights_restore_alike(make, tmp_path):
     run = make("residual_unet", widths=(4,), blocks=1)
     module, opened = ResidualUNet((4,), 1, channels=1), open_run(run)
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
-    card = {"damage": "noise", "command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {}}
+    card = {"damage": "noise", "command": "c", "training": "t", "data": "d", "data_license": "l", "scores": {}}
     path = tmp_path / "own.safetensors"
-    weights.write(path, variables, pretrained.about(module, "pictures", examine(module, variables, 1, "noise"), **card))
+    spec = measure_spec(module, variables, 1, "noise_level")
+    pretrained.write(path, variables, pretrained.make_card(module, "image", spec, **card))
     by_run, by_file = (restore(open_restorer(str(source)), IMAGE, 0.1) for source in (run, path))
     np.testing.assert_array_equal(by_run, by_file)
     expected = module.apply(variables, np.concatenate([IMAGE, np.full_like(IMAGE, 0.1)], -1)[None], False)[0]
@@ -52,16 +52,16 @@ def test_what_is_no_restorer_is_told(make, tmp_path):
 
 @pytest.mark.parametrize(
     ("damage", "expected"),
-    [("noise", "noise"), ("jpeg", "nothing"), *((damage, "mask") for damage in HIDING)],
+    [("noise", "noise_level"), ("jpeg", "none"), *((damage, "mask") for damage in HIDING)],
 )
-def test_a_network_is_known_by_what_it_is_told(load_experiment, damage, expected):
+def test_conditioning_follows_from_the_damage(load_experiment, damage, expected):
     module = load_experiment("residual_unet")
-    assert told(module.Config(damage=damage, data=Data(channels=1))) == expected
-    assert told(module.Config(damage=damage, told=False)) == "nothing"
-    assert told(load_experiment("noise_level").Config()) == "nothing"
+    assert conditioning(module.Config(damage=damage, data=Data(channels=1))) == expected
+    assert conditioning(module.Config(damage=damage, told=False)) == "none"
+    assert conditioning(load_experiment("noise_level").Config()) == "none"
 
 
 def test_a_run_may_make_pictures_larger(make):
     restorer = open_restorer(str(make("srresnet", width=2, blocks=1, scale=2)))
-    assert restorer.traits.scale == 2
+    assert restorer.spec.scale == 2
     assert restore(restorer, IMAGE).shape == (60, 80, 1)

@@ -53,8 +53,8 @@ def test_the_network_is_told_the_level_that_is_asked_for(run, folder, monkeypatc
     monkeypatch.setattr(
         open_restorer,
         "make_restorer",
-        lambda module, variables, traits: restorer_scoring.Restorer(
-            lambda inputs: seen.append(inputs[..., -1]) or inputs[..., :-1], traits
+        lambda module, variables, spec: restorer_scoring.Restorer(
+            lambda inputs: seen.append(inputs[..., -1]) or inputs[..., :-1], spec
         ),
     )
     restorer_scoring.evaluate(run, [folder], sigmas=(51.0,))
@@ -126,5 +126,5 @@ def test_pictures_made_smaller_stand_beside_their_bicubic_enlargement(load_exper
 
 
 def test_damage_that_hides_places_is_measured_elsewhere(folder):
-    with pytest.raises(UsageError, match="mend undoes ruined, and there are tables of noise, jpeg"):
-        restorer_scoring.evaluate("mend", [folder])
+    with pytest.raises(UsageError, match="inpaint_all undoes ruined, and there are tables of noise, jpeg"):
+        restorer_scoring.evaluate("inpaint_all", [folder])

@@ -11,7 +11,7 @@ from flax import linen as nn
 from jaxgen.config.base import Config
 from jaxgen.errors import UsageError
 from jaxgen.nn.layers import BatchNorm
-from jaxgen.objectives.gan_samples import Maker
+from jaxgen.objectives.gan_samples import Sampler
 from jaxgen.runs.reopen import Opened
 from jaxgen.runs.truncation import describe, with_truncation
 from tests.bare_objective import bare, drawing
@@ -44,10 +44,10 @@ def test_batch_statistics_are_those_of_the_latents_that_are_drawn():
         def __call__(self, latents, train):
             return BatchNorm()(latents, train)[:, None, None, :]
 
-    maker = Maker(Generator(), latent=3)
-    variables = dict(maker.generator.init(jax.random.key(0), jnp.zeros((1, 3)), False))
+    sampler = Sampler(Generator(), latent=3)
+    variables = dict(sampler.generator.init(jax.random.key(0), jnp.zeros((1, 3)), False))
     variables = {"params": variables.pop("params"), "stats": variables}
-    objective = bare(generative=maker.generative)
+    objective = bare(generative=sampler.generative)
     opened = with_truncation(Opened(Path(), Config(), objective, variables, 0), 0.5)
     found = opened.variables["stats"]["batch_stats"]["BatchNorm_0"]
     np.testing.assert_allclose(found["var"], scipy.stats.truncnorm(-0.5, 0.5).var(), rtol=0.05)

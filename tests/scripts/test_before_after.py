@@ -30,7 +30,7 @@ def test_what_is_there_is_shown_and_what_is_missing_is_told(before_after, monkey
         raise UsageError("no such network")
 
     for task, act in (("denoise", half), ("inpaint", half), ("dehaze", missing)):
-        monkeypatch.setitem(tasks.TASKS, task, act)
+        monkeypatch.setitem(tasks.TASKS, task, tasks.TASKS[task]._replace(restore=act))
     chosen = [shown for shown in before_after.SHOWN if shown.task in {"denoise", "inpaint", "dehaze"}]
     monkeypatch.setattr(before_after, "SHOWN", chosen)
     said = []

@@ -40,7 +40,7 @@ def test_the_benchmark_is_told_written_and_its_pictures_kept(damage, folder, tmp
     found = damage.run(str(folder), 1, 5, ["holes"], out, tmp_path / "made", said.append, ways, margin=1)
     assert json.loads(out.read_text()) == found
     assert found["protocol"]["seed"] == 5
-    assert set(found["protocol"]["networks"]) == set(damage.restorers.FILES)
+    assert set(found["protocol"]["networks"]) == set(damage.pretrained.NETWORKS)
     sets = found["damages"]["holes"]["sets"]
     assert {name: told["pictures"] for name, told in sets.items()} == {"photographs": 1, "cell": 1}
     assert sets["cell"]["rows"]["same"]["psnr"] == sets["cell"]["rows"]["damaged input"]["psnr"]
@@ -86,7 +86,7 @@ def test_the_tasks_exist_and_are_told_the_mask_where_it_is_given(damage, monkeyp
 
     named = {*damage.TASKS.values(), *damage.GIVEN.values(), *damage.FOUND.values(), damage.BY_ITSELF}
     assert named <= set(damage.tasks.TASKS)
-    monkeypatch.setattr(damage.tasks, "TASKS", dict.fromkeys(named, task))
+    monkeypatch.setattr(damage.tasks, "TASKS", dict.fromkeys(named, damage.tasks.Task(task, "", takes_mask=True)))
     mask = np.ones((30, 26, 1), np.float32)
     for way in damage.ways("rust").values():
         np.testing.assert_array_equal(way(GRAY, mask), GRAY * 0.5)
@@ -94,7 +94,7 @@ def test_the_tasks_exist_and_are_told_the_mask_where_it_is_given(damage, monkeyp
 
 
 def test_a_network_that_no_task_applies_is_tried_where_something_shines_through(damage, monkeypatch):
-    row = "network mend_veil, mask given"
+    row = "network inpaint_translucent, mask given"
     assert [name for name in DAMAGES if row in damage.ways(name)] == ["tears", "scratches"]
     told = []
 
@@ -106,7 +106,7 @@ def test_a_network_that_no_task_applies_is_tried_where_something_shines_through(
     monkeypatch.setattr(damage.tasks, "by_network", by_network)
     mask = np.ones((30, 26, 1), np.float32)
     np.testing.assert_array_equal(damage.ways("tears")[row](GRAY, mask), GRAY * 0.5)
-    assert told[0][0] == "the network mend_veil"
+    assert told[0][0] == "the network inpaint_translucent"
     assert told[0][1] is mask
 
 

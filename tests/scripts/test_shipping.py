@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from jaxgen.errors import UsageError
+from jaxgen.models.restoration import ARCHITECTURES
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.restorer import restore
 from jaxgen.runs.reopen import open_run
@@ -45,14 +46,14 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
     monkeypatch.setitem(shipping.RECIPES, name, recipe._replace(before=()))
     sha256 = shipping.make(name, str(folder), folder / "runs", folder, "a test")
     monkeypatch.setattr(pretrained, "FOLDER", folder)
-    monkeypatch.setitem(pretrained.FILES, name, sha256)
+    monkeypatch.setitem(pretrained.NETWORKS, name, sha256)
     card = pretrained.read(name)[1]
     assert card.command == f"python experiments/{recipe.experiment}.py {recipe.words}"
-    assert (card.trained, card.sha256) == ("a test", sha256)
+    assert (card.training, pretrained.digest(name)) == ("a test", sha256)
     opened = open_run(folder / "runs" / name)
     image = np.random.default_rng(1).random((1, 16, 16, 1), np.float32)
     if name == "noise_level":
-        found = pretrained.load_noise_level()(image)
+        found = pretrained.load_noise_estimator()(image)
         assert list(card.scores) == ["held-out pictures, error"]
     else:
         level = np.full_like(image, 0.1)
@@ -62,9 +63,9 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
         hows = ("given", "given, ensemble", "estimated")
         ways = [f"set, σ {sigma}, network, σ {how}" for sigma in (0, 15, 25, 50) for how in hows]
         assert set(card.scores) == {"protocol", *ways}
-        assert card.traits.told == "noise"
+        assert card.spec.conditioning == "noise_level"
     assert np.isfinite(found).all()
-    assert pretrained.as_text(card).splitlines()[0].split() == ["sha256", sha256]
+    assert pretrained.to_text(pretrained.describe(name)).splitlines()[0].split() == ["sha256", sha256]
     json.dumps(card._asdict())
 
 
@@ -78,7 +79,7 @@ def test_a_network_is_trained_from_the_one_before(shipping, folder, monkeypatch)
     first, before, after = map(open_run, runs)
     assert [opened.config.init_from for opened in (first, before, after)] == ["", str(runs[0]), str(runs[1])]
     monkeypatch.setattr(pretrained, "FOLDER", folder)
-    monkeypatch.setitem(pretrained.FILES, "denoise_gray", sha256)
+    monkeypatch.setitem(pretrained.NETWORKS, "denoise_gray", sha256)
     script = "python experiments/residual_unet.py"
     assert pretrained.read("denoise_gray")[1].command.split(" && ") == [
         f"{script} {words} --run RUN-before-1",
@@ -93,8 +94,8 @@ def test_a_network_is_trained_from_the_one_before(shipping, folder, monkeypatch)
 
 SMALL = {
     "dehaze": "--data.channels 3 --widths 4 4 --side 8",
-    "mend": "--data.channels 3 --widths 4 --blocks 1 --damage holes",
-    "mend_veil": "--data.channels 3 --radius 1 --width 4 --depth 1 --damage holes",
+    "inpaint_all": "--data.channels 3 --widths 4 --blocks 1 --damage holes",
+    "inpaint_translucent": "--data.channels 3 --radius 1 --width 4 --depth 1 --damage holes",
     "superres": "--data.channels 3 --width 4 --blocks 1 --scale 2 --no-norm --residual",
     "detect": "--data.channels 3 --widths 4 8 --damage holes",
     "detect_lines": "--data.channels 3 --network residual --widths 4 8 --blocks 1 --damage holes",
@@ -105,27 +106,27 @@ SMALL = {
 def test_networks_for_other_damage_are_shipped_too(shipping, folder, monkeypatch, name):
     recipe = shipping.RECIPES[name]._replace(words=f"{TINY} {SMALL[name]}", before=())
     monkeypatch.setitem(shipping.RECIPES, name, recipe)
-    monkeypatch.setitem(pretrained.FILES, name, shipping.make(name, str(folder), folder / "runs", folder, "a test"))
+    monkeypatch.setitem(pretrained.NETWORKS, name, shipping.make(name, str(folder), folder / "runs", folder, "a test"))
     monkeypatch.setattr(pretrained, "FOLDER", folder)
     card = pretrained.read(name)[1]
-    assert card.gives == recipe.gives
-    assert card.traits.told == recipe.told
+    assert card.output == recipe.output
+    assert card.spec.conditioning == recipe.conditioning
     assert all(score.startswith("held-out pictures, ") for score in card.scores)
     image = np.random.default_rng(1).random((16, 16, 3), np.float32)
-    network = pretrained.load(name, card.gives)
-    found = restore(network, image, 1.0 if recipe.told == "mask" else None)
-    assert found.shape == (16 * card.traits.scale, 16 * card.traits.scale, 1 if recipe.gives == "masks" else 3)
+    network = pretrained.load(name, card.output)
+    found = restore(network, image, 1.0 if recipe.conditioning == "mask" else None)
+    assert found.shape == (16 * card.spec.scale, 16 * card.spec.scale, 1 if recipe.output == "mask" else 3)
     opened = open_run(folder / "runs" / name)
-    told = np.ones((1, 16, 16, 1), np.float32) if recipe.told == "mask" else None
+    told = np.ones((1, 16, 16, 1), np.float32) if recipe.conditioning == "mask" else None
     inputs = image[None] if told is None else np.concatenate([image[None], told], -1)
-    if recipe.gives == "masks":
+    if recipe.output == "mask":
         expected = opened.objective.detecting.detect(opened.variables, image[None])
         np.testing.assert_allclose(1 / (1 + np.exp(-network.network(inputs))), expected, atol=1e-5)
     else:
         expected = opened.objective.restoring.restore(opened.variables, image[None], told)
         np.testing.assert_allclose(network.network(inputs), expected, atol=1e-5)
-    with pytest.raises(UsageError, match=f"{name} gives {card.gives} and not levels: take another network"):
-        pretrained.load_noise_level(name)
+    with pytest.raises(UsageError, match=f"{name} is {card.output} and not noise_level: choose another network"):
+        pretrained.load_noise_estimator(name)
 
 
 def test_every_recipe_is_a_command_that_its_experiment_understands(shipping, load_experiment):
@@ -136,7 +137,7 @@ def test_every_recipe_is_a_command_that_its_experiment_understands(shipping, loa
         for words in (*recipe.before, recipe.words):
             config = command_line.parse(module.Config, words.split(), "", recipe.experiment)
             module.build(config)
-        assert set(shipping.fields(recipe, config)) <= set(pretrained.NETWORKS[recipe.network].__dataclass_fields__)
+        assert set(shipping.fields(recipe, config)) <= set(ARCHITECTURES[recipe.network].__dataclass_fields__)
 
 
 def test_what_cannot_be_shipped_is_told(shipping, tmp_path):

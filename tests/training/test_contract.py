@@ -52,7 +52,14 @@ MORE = {
     "a guided restorer": recipe("residual_unet", widths=(4,), blocks=1, data=MIDDLE),
     "dropout and batch norm, fed back": recipe("crnn", turns=2, widths=(4, 4), data=MIDDLE),
     "super-resolution against a discriminator": recipe(
-        "srgan", width=4, blocks=1, scale=2, judge_widths=(4,), judge_hidden=4, data=MIDDLE, adversary="relativistic"
+        "srgan",
+        width=4,
+        blocks=1,
+        scale=2,
+        discriminator_widths=(4,),
+        discriminator_hidden=4,
+        data=MIDDLE,
+        loss="relativistic",
     ),
     "denoising without clean pictures": recipe("neighbor2neighbor", widths=(4,), blocks=1, data=MIDDLE),
     "clips": recipe("video", frames=2, window=12, speed=2, width=4, blocks=1, data=MIDDLE),

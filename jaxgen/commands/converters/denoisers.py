@@ -18,7 +18,7 @@ from jaxgen.io import weights
 from jaxgen.models.restoration.dncnn import DnCNN
 from jaxgen.models.restoration.ffdnet import FFDNet
 from jaxgen.restoration import pretrained
-from jaxgen.restoration.restorer import examine
+from jaxgen.restoration.restorer import measure_spec
 
 EPSILON = 1e-4
 """Of the batch norms of both sources; a state dict does not contain it."""
@@ -150,19 +150,20 @@ class Network(NamedTuple):
         fields = {"depth": len(self.layers), "width": self.layers[0].bias.size, "channels": self.channels}
         return FFDNet(**fields) if self.name == "ffdnet" else DnCNN(**fields, batch_norm=False)
 
-    def about(self, source: Path) -> dict[str, str]:
+    def card(self, source: Path) -> pretrained.Card:
         """Returns the model card of the file."""
         module = self.module()
-        traits = examine(module, self.variables(), self.channels, "noise" if self.name == "ffdnet" else "nothing")
-        return pretrained.about(
+        conditioning = "noise_level" if self.name == "ffdnet" else "none"
+        spec = measure_spec(module, self.variables(), self.channels, conditioning)
+        return pretrained.make_card(
             module,
-            "pictures",
-            traits,
+            "image",
+            spec,
             damage="noise",
             command="jaxgen convert denoiser",
-            trained=f"by those who published {source.name}, sha256 {weights.digest(source)}",
+            training=f"by those who published {source.name}, sha256 {weights.digest(source)}",
             data="see the publication",
-            terms="see the publication",
+            data_license="see the publication",
             scores={},
         )
 
@@ -198,4 +199,4 @@ def convert(source: Path, target: Path) -> str:
     """
     read = state_dict.choose_reader(source, READERS, "give the published weights")
     network = recognize(read(source), source)
-    return weights.write(target, network.variables(), network.about(source))
+    return pretrained.write(target, network.variables(), network.card(source))

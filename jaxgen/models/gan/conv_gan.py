@@ -6,7 +6,7 @@ from flax import linen as nn
 from jax import Array
 from jax.typing import DTypeLike
 
-from jaxgen.nn.heads import discriminator_head
+from jaxgen.nn.heads import ComparesBatch, discriminator_head
 from jaxgen.nn.layers import Conv, Dense, Maps, UpsampleConv, at_least_float32
 from jaxgen.nn.sizes import require_multiple
 
@@ -41,7 +41,7 @@ class Generator(nn.Module):
         return jnp.tanh(at_least_float32(Conv(self.channels, name="image", **dtypes)(x)))
 
 
-class Discriminator(nn.Module):
+class Discriminator(ComparesBatch, nn.Module):
     """Two convolutions of stride 2, a dense layer of 128 and a logit.
 
     Attributes:

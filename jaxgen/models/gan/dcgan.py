@@ -13,7 +13,7 @@ from jax import Array
 from jax.nn.initializers import normal
 from jax.typing import DTypeLike
 
-from jaxgen.nn.heads import discriminator_head
+from jaxgen.nn.heads import ComparesBatch, discriminator_head
 from jaxgen.nn.layers import BatchNorm, Conv, ConvTranspose, Dense, Maps, at_least_float32, make_norm
 from jaxgen.nn.sizes import pyramid
 
@@ -62,7 +62,7 @@ class Generator(nn.Module):
         return jnp.tanh(at_least_float32(ConvTranspose(self.channels, name="image", **linear)(x)))
 
 
-class Discriminator(nn.Module):
+class Discriminator(ComparesBatch, nn.Module):
     """Images to logits: halved down to 4×4 or 7×7 pixels. No norm on the first layer.
 
     Attributes:

@@ -12,7 +12,7 @@ from jax.typing import DTypeLike
 
 from jaxgen.errors import UsageError
 from jaxgen.models.gan.dcgan import kernel_init, leaky_relu, scale_init
-from jaxgen.nn.heads import discriminator_head
+from jaxgen.nn.heads import ComparesBatch, discriminator_head
 from jaxgen.nn.layers import BatchNorm, Conv, ConvTranspose, Dense, Maps, at_least_float32, make_norm
 
 SIZE = 128
@@ -65,7 +65,7 @@ class Generator(nn.Module):
         return jnp.tanh(at_least_float32(ConvTranspose(self.channels, name="image", **linear)(x)))
 
 
-class Discriminator(nn.Module):
+class Discriminator(ComparesBatch, nn.Module):
     """Images of 128×128 pixels to logits: four convolutions of stride 2. No norm on the first layer.
 
     Attributes:

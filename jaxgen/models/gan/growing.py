@@ -18,7 +18,7 @@ from jax.typing import DTypeLike
 from jaxgen.errors import UsageError
 from jaxgen.models.gan.resnet import CriticBlock, UpBlock, linear_init, mean_pool, upsample
 from jaxgen.nn.attention import SelfAttention, require_side
-from jaxgen.nn.heads import discriminator_head
+from jaxgen.nn.heads import ComparesBatch, discriminator_head
 from jaxgen.nn.layers import BatchNorm, Conv, Dense, Maps, at_least_float32
 from jaxgen.nn.sizes import pyramid
 
@@ -48,7 +48,7 @@ class Fade(nn.Module):
 
 
 def at_step(variables: Any, step: Array) -> Any:
-    """Returns {"params": …, "stats": …} of a network that is told the training step, where it fades a block in."""
+    """Returns {"params": …, "stats": …} of a network with its `Fade` modules at a training step."""
     growth = variables["stats"].get(GROWTH, {})
     told = {GROWTH: jax.tree.map(lambda x: step.astype(x.dtype), growth)} if growth else {}
     return variables | {"stats": variables["stats"] | told}
@@ -83,6 +83,10 @@ class Generator(nn.Module):
     dtype: DTypeLike | None = None
     param_dtype: DTypeLike = jnp.float32
 
+    def at_step(self, variables: Any, step: Array) -> Any:
+        """Returns the variables for a training step, see `at_step`."""
+        return at_step(variables, step)
+
     @nn.compact
     def __call__(self, latent: Array, train: bool) -> Array:
         """Returns float[batch, size, size, channels] in [-1, 1] from float[batch, latent]."""
@@ -110,7 +114,7 @@ class Generator(nn.Module):
         return jnp.tanh(at_least_float32(image))
 
 
-class Critic(nn.Module):
+class Critic(ComparesBatch, nn.Module):
     """Images to logits: blocks that halve the size until it is at most 8, two that keep it, the mean over pixels.
 
     Attributes:
@@ -134,6 +138,10 @@ class Critic(nn.Module):
     param_dtype: DTypeLike = jnp.float32
     classes: int = 0
     kernels: int = 0
+
+    def at_step(self, variables: Any, step: Array) -> Any:
+        """Returns the variables for a training step, see `at_step`."""
+        return at_step(variables, step)
 
     @nn.compact
     def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:

@@ -13,7 +13,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from jaxgen.errors import unknown
-from jaxgen.nn.heads import discriminator_head
+from jaxgen.nn.heads import ComparesBatch, discriminator_head
 from jaxgen.nn.layers import Dense, at_least_float32, make_norm
 
 
@@ -88,7 +88,7 @@ class Generator(nn.Module):
         return jnp.tanh(x) if variant.norm == "batch" else 2 * jax.nn.sigmoid(x) - 1
 
 
-class Discriminator(nn.Module):
+class Discriminator(ComparesBatch, nn.Module):
     """Images of any size to logits.
 
     Attributes:

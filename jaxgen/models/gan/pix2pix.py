@@ -39,7 +39,7 @@ class Generator(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     @property
-    def multiple(self) -> int:
+    def size_multiple(self) -> int:
         """To a multiple of how many pixels sides are padded."""
         return 2 ** len(self.widths)
 
@@ -57,7 +57,7 @@ class Generator(nn.Module):
         channels = self.channels or inputs.shape[-1]
         dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         norm = make_norm(self.norm, self.axis_name, **dtypes)
-        x, kept = 2 * pad_to_multiple(inputs, self.multiple) - 1, []
+        x, kept = 2 * pad_to_multiple(inputs, self.size_multiple) - 1, []
         for i, width in enumerate(self.widths):
             x = Conv(width, 4, 2, name=f"down_{i}", **dtypes)(jax.nn.leaky_relu(x, SLOPE) if i else x)
             x = norm(x, train, f"down_{i}_norm") if 0 < i < len(self.widths) - 1 else x

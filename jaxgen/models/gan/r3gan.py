@@ -15,7 +15,7 @@ from jax import Array
 from jax.nn.initializers import normal, variance_scaling, zeros
 from jax.typing import DTypeLike
 
-from jaxgen.nn.heads import discriminator_head
+from jaxgen.nn.heads import ComparesBatch, discriminator_head
 from jaxgen.nn.layers import Conv, Dense, GroupedConv, Maps, at_least_float32
 from jaxgen.nn.sizes import pyramid
 
@@ -125,7 +125,7 @@ class Generator(nn.Module):
         )
 
 
-class Discriminator(nn.Module):
+class Discriminator(ComparesBatch, nn.Module):
     """Images to logits: blocks, halved between them down to 4×4 or 7×7 pixels, and one weight per pixel and channel.
 
     Attributes:

@@ -16,7 +16,7 @@ from jax.nn.initializers import variance_scaling
 from jax.typing import DTypeLike
 
 from jaxgen.nn.attention import SelfAttention, require_side
-from jaxgen.nn.heads import discriminator_head
+from jaxgen.nn.heads import ComparesBatch, discriminator_head
 from jaxgen.nn.layers import BatchNorm, Conv, ConvMeanPool, Dense, Maps, UpsampleConv, at_least_float32, make_norm
 from jaxgen.nn.sizes import pyramid
 
@@ -132,7 +132,7 @@ class Generator(nn.Module):
         return jnp.tanh(at_least_float32(Conv(self.channels, name="image", **linear)(x)))
 
 
-class Critic(nn.Module):
+class Critic(ComparesBatch, nn.Module):
     """Images to logits: blocks that halve the size until it is at most 8, two that keep it, the mean over pixels.
 
     Attributes:

@@ -1,7 +1,9 @@
-"""AOD-Net: haze taken away by one map that stands for transmission and airlight together, of 1,761 parameters.
+"""AOD-Net: dehazing by one map that combines transmission and airlight, with 1,761 parameters.
 
 Reference: Li, Peng, Wang, Xu, Feng 2017, section 3 and figure 2.
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,11 +16,11 @@ from jaxgen.nn.layers import Conv, at_least_float32
 SIDES = (1, 3, 5, 7, 3)
 """Sides of the five kernels."""
 INPUTS = ((0,), (1,), (1, 2), (2, 3), (1, 2, 3, 4))
-"""Which outputs each convolution sees; 0 is the image itself."""
+"""The layers that are concatenated into the input of each convolution; 0 is the image."""
 
 
 class AODNet(nn.Module):
-    """The scene J = ReLU(K · I − K + b) behind haze I, of any height and width.
+    """Estimates the haze-free image J = ReLU(K · I − K + b) from a hazy image I of any height and width.
 
     Attributes:
       features: channels of the first four convolutions.
@@ -33,24 +35,24 @@ class AODNet(nn.Module):
     dtype: DTypeLike | None = None
     param_dtype: DTypeLike = jnp.float32
 
-    multiple = 1
+    size_multiple = 1
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:
-        """Returns scenes without haze.
+        """Returns dehazed images.
 
         Args:
           inputs: float[batch, height, width, channel], hazy images in [0, 1].
-          train: without effect: training and inference are the same.
+          train: no effect: training and inference are the same.
         Returns:
           float[batch, height, width, channel], none negative.
         """
         del train
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        seen = [inputs]
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        layers = [inputs]
         for i, (side, sources) in enumerate(zip(SIDES, INPUTS, strict=True)):
             width = inputs.shape[-1] if i == len(SIDES) - 1 else self.features
-            x = jnp.concatenate([seen[source] for source in sources], -1)
-            seen.append(jax.nn.relu(Conv(width, side, name=f"conv_{i}", **dtypes)(x)))
-        k = at_least_float32(seen[-1])
+            x = jnp.concatenate([layers[source] for source in sources], -1)
+            layers.append(jax.nn.relu(Conv(width, side, name=f"conv_{i}", **dtypes)(x)))
+        k = at_least_float32(layers[-1])
         return jax.nn.relu(k * inputs - k + self.bias)

@@ -1,8 +1,11 @@
-"""A small convolutional encoder and decoder with batch norm and dropout, applied once or again and again.
+"""A small convolutional encoder and decoder with batch norm and dropout, applied once or recurrently.
 
-Two stages of two convolutions with pooling go down, two transposed convolutions with one convolution each go up. The
-recurrent variant is the same network unrolled in time: at each turn it sees the damaged image and its last estimate.
+The encoder has two stages of two convolutions and a pooling, the decoder two stages of a transposed convolution and a
+convolution. The recurrent variant is the same network unrolled in time: its input at each turn is the damaged image and
+its last estimate.
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,9 +23,9 @@ class Pass(nn.Module):
     """One pass through the network, in [0, 1].
 
     Attributes:
-      widths: filters of each stage on the way down; their order is reversed on the way up.
+      widths: channels of each stage of the encoder; the decoder has them in reverse order.
       channels: of the image.
-      dropout: share of each stage's activations that is dropped in training.
+      dropout: fraction of each stage's activations that is dropped in training.
       axis_name: the mapped axis over whose devices batch statistics are averaged, or None.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
@@ -38,26 +41,26 @@ class Pass(nn.Module):
     @nn.compact
     def __call__(self, x: Array, keys: Array | None, train: bool) -> Array:
         """Returns float[batch, height, width, channels] of sides that are multiples of 2ⁿ for n stages."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         for stage, width in enumerate(self.widths):
             for i in range(2):
                 x = jax.nn.relu(self.normed(self.conv(x, width, f"down_{stage}_{i}"), f"down_{stage}_{i}", train))
             x = Dropout(self.dropout, name=f"down_{stage}_dropout")(max_pool(x), keys, train)
         for stage, width in enumerate(reversed(self.widths)):
-            x = ConvTranspose(width, 2, name=f"up_{stage}_grow", **dtypes)(x)
+            x = ConvTranspose(features=width, kernel_size=2, name=f"up_{stage}_grow", **dtypes)(x)
             x = self.conv(self.normed(x, f"up_{stage}_0", train), width, f"up_{stage}")
             x = jax.nn.relu(self.normed(x, f"up_{stage}_1", train))
             x = Dropout(self.dropout, name=f"up_{stage}_dropout")(x, keys, train)
         return jax.nn.sigmoid(at_least_float32(Conv(self.channels, name="image", **dtypes)(x)))
 
     def conv(self, x: Array, width: int, name: str) -> Array:
-        """Returns x after a 3×3 convolution, whose bias the norm behind it would take away."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        """Returns x after a 3×3 convolution, whose bias the following norm would remove."""
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         return Conv(width, use_bias=False, kernel_init=he_normal(), name=f"{name}_conv", **dtypes)(x)
 
     def normed(self, x: Array, name: str, train: bool) -> Array:
         """Returns x after batch norm."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         return BatchNorm(self.axis_name, name=f"{name}_norm", **dtypes)(x, train)
 
 
@@ -65,10 +68,10 @@ class CRNN(nn.Module):
     """Restored images in [0, 1], of any height and width.
 
     Attributes:
-      turns: passes; from 2 on the network is recurrent, and sees its last estimate beside the damaged image.
-      widths: filters of each stage on the way down; their order is reversed on the way up.
-      dropout: share of each stage's activations that is dropped in training.
-      channels: of the image, the first ones of the input; None: all, and there is no guide.
+      turns: passes; from 2 on the network is recurrent, and its input contains its last estimate.
+      widths: channels of each stage of the encoder; the decoder has them in reverse order.
+      dropout: fraction of each stage's activations that is dropped in training.
+      channels: of the image, the first ones of the input; None: all, without a condition behind them.
       axis_name: the mapped axis over whose devices batch statistics are averaged, or None.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
@@ -83,8 +86,8 @@ class CRNN(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     @property
-    def multiple(self) -> int:
-        """To a multiple of how many pixels sides are padded."""
+    def size_multiple(self) -> int:
+        """Sides are padded to multiples of it, in pixels."""
         return 2 ** len(self.widths)
 
     @nn.compact
@@ -92,19 +95,19 @@ class CRNN(nn.Module):
         """Returns restored images.
 
         Args:
-          inputs: float[batch, height, width, channels + guides]: damaged images in [0, 1], then guides.
+          inputs: float[batch, height, width, channels + k]: damaged images in [0, 1], then k channels of a condition.
           train: whether batch statistics are computed and updated and activations dropped.
           keys: key[batch], one for each example, of dropout; may be None where `train` is False.
         Returns:
           float[batch, height, width, channels] in [0, 1].
         """
         channels = self.channels or inputs.shape[-1]
-        padded = pad_to_multiple(inputs, self.multiple)
-        once = Pass(self.widths, channels, self.dropout, self.axis_name, self.dtype, self.param_dtype, name="pass")
+        padded = pad_to_multiple(inputs, self.size_multiple)
+        network = Pass(self.widths, channels, self.dropout, self.axis_name, self.dtype, self.param_dtype, name="pass")
         if self.turns == 1:
-            return crop(once(padded, keys, train), inputs.shape[1:3])
+            return crop(network(padded, keys, train), inputs.shape[1:3])
         estimate = padded[..., :channels]
         for _ in range(self.turns):
-            # The same units are dropped at every turn: the network is one, not an ensemble.
-            estimate = once(jnp.concatenate([padded, estimate], -1), keys, train)
+            # The same units are dropped at every turn: the network does not change between turns.
+            estimate = network(jnp.concatenate([padded, estimate], -1), keys, train)
         return crop(estimate, inputs.shape[1:3])

@@ -1,4 +1,4 @@
-"""Where an image is damaged, found by a residual U-Net that works at half the size.
+"""Detection of damaged pixels by a residual U-Net at half the size.
 
 Reference: Zhang et al. 2021 (DRUNet: the residual U-Net).
 """
@@ -11,11 +11,11 @@ from jax.typing import DTypeLike
 from jaxgen.models.restoration.residual_unet import ResidualUNet
 
 PRIOR = -2.0
-"""Logit of how likely a pixel is damaged before anything is seen of it: one in eight."""
+"""Logit of the prior probability that a pixel is damaged, one in eight."""
 
 
 class Detector(nn.Module):
-    """How likely each pixel of images is damaged, as logits, for any height and width.
+    """Estimates the logit of the probability that a pixel is damaged, for images of any height and width.
 
     Attributes:
       widths: channels of each level of the U-Net, from the finest.
@@ -30,9 +30,9 @@ class Detector(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     @property
-    def multiple(self) -> int:
-        """The network is the same at places that are so many pixels apart."""
-        return ResidualUNet(self.widths, self.blocks).multiple
+    def size_multiple(self) -> int:
+        """Shifts by multiples of it commute with the network, in pixels."""
+        return ResidualUNet(self.widths, self.blocks).size_multiple
 
     @nn.compact
     def __call__(self, images: Array, train: bool) -> Array:
@@ -40,10 +40,10 @@ class Detector(nn.Module):
 
         Args:
           images: float[batch, height, width, channel] in [0, 1].
-          train: without effect: training and inference are the same.
+          train: no effect: training and inference are the same.
         Returns:
           float[batch, height, width, 1].
         """
         unet = ResidualUNet(self.widths, self.blocks, 1, dtype=self.dtype, param_dtype=self.param_dtype, name="unet")
-        # The U-Net adds to its first channel, and has no biases: a constant there is both a prior and a bias.
+        # The U-Net adds to its first channel and has no biases: the constant channel is the prior and acts as a bias.
         return unet(jnp.concatenate([jnp.full_like(images[..., :1], PRIOR), images], -1), train)

@@ -3,6 +3,8 @@
 Reference: Zhang, Zuo, Chen, Meng, Zhang 2017, section III.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -24,7 +26,7 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
         """Returns float[batch, height, width, channel], the input's shape."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = Conv(x.shape[-1], use_bias=not self.batch_norm, kernel_init=he_normal(), name="conv", **dtypes)(x)
         if self.batch_norm:
             x = BatchNorm(self.axis_name, name="norm", **dtypes)(x, train)
@@ -32,7 +34,7 @@ class Block(nn.Module):
 
 
 class DnCNN(nn.Module):
-    """Images without their noise, of any height, width and number of channels.
+    """Denoises images of any height, width and number of channels.
 
     The first and the last convolution have a bias, those before batch norm none.
 
@@ -40,8 +42,8 @@ class DnCNN(nn.Module):
       depth: convolutions: 17 for a known noise level, 20 for a blind denoiser.
       width: channels of every map.
       axis_name: the mapped axis over which batch norm is synchronised, or None.
-      remat: whether the backward pass computes each block again instead of remembering its activations.
-      channels: of the image, the first ones of the input; None: all, and there is no guide.
+      remat: whether the backward pass recomputes each block instead of storing its activations.
+      channels: of the image, the first ones of the input; None: all, without a condition behind them.
       batch_norm: whether the middle convolutions are followed by it; published weights have it folded into biases.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
@@ -57,8 +59,8 @@ class DnCNN(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     @property
-    def multiple(self) -> int:
-        """To a multiple of how many pixels sides are padded."""
+    def size_multiple(self) -> int:
+        """Sides are padded to multiples of it, in pixels."""
         return 1
 
     @nn.compact
@@ -66,14 +68,14 @@ class DnCNN(nn.Module):
         """Returns images minus their predicted noise.
 
         Args:
-          inputs: float[batch, height, width, channels + guides]: images in [0, 1] with noise added, then guides, such
-            as the noise's standard deviation at each pixel.
+          inputs: float[batch, height, width, channels + k]: images in [0, 1] with noise added, then k channels of a
+            condition, such as the noise's standard deviation at each pixel.
           train: whether batch norm uses the batch's statistics.
         Returns:
           float[batch, height, width, channels].
         """
         channels = self.channels or inputs.shape[-1]
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         block = nn.remat(Block, static_argnums=2) if self.remat else Block
         x = jax.nn.relu(Conv(self.width, kernel_init=he_normal(), name="first", **dtypes)(inputs))
         for i in range(self.depth - 2):

@@ -1,8 +1,10 @@
-"""An encoder and a decoder with a dense code between them: the whole image through a vector.
+"""An encoder and a decoder with a dense bottleneck: the whole image is compressed into a vector.
 
-Convolutions of stride 2 halve the image down to 2×2 pixels, two dense layers make the code of them, and the way back
-mirrors that. The dense layers belong to one size of image: larger pictures are cut into squares of it.
+Convolutions of stride 2 halve the image down to 2×2 pixels, two dense layers compute the code, and the decoder
+mirrors the encoder. The dense layers have one size of image: larger images are cut into squares of it.
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,20 +32,20 @@ def squares(images: Array, side: int) -> Array:
 
 
 def joined(parts: Array, height: int, width: int) -> Array:
-    """Returns images put together from their squares, float[batch, height, width, channel], as `squares` cut them."""
+    """Returns images reassembled from their squares, float[batch, height, width, channel]; the inverse of `squares`."""
     side, channels = parts.shape[1], parts.shape[-1]
     x = parts.reshape(-1, height // side, width // side, side, side, channels)
     return x.swapaxes(2, 3).reshape(-1, height, width, channels)
 
 
 class EncoderDecoder(nn.Module):
-    """Restored images in [0, 1], of any height and width, each square of `size` pixels by itself.
+    """Restores images of any height and width to [0, 1], each square of `size` pixels independently.
 
     Attributes:
-      size: side of what the network sees at once, pixels: 2 · 2ⁿ for n widths.
-      widths: filters of the convolutions on the way down; their order is reversed on the way up.
+      size: side of the squares in pixels, 2 · 2ⁿ for n widths.
+      widths: channels of the encoder's convolutions; the decoder has them in reverse order.
       hidden: units of each dense layer; the second one is the code.
-      channels: of the image, the first ones of the input; None: all, and there is no guide.
+      channels: of the image, the first ones of the input; None: all, without a condition behind them.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
     """
@@ -56,8 +58,8 @@ class EncoderDecoder(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     @property
-    def multiple(self) -> int:
-        """To a multiple of how many pixels sides are padded."""
+    def size_multiple(self) -> int:
+        """Sides are padded to multiples of it, in pixels."""
         return self.size
 
     @nn.compact
@@ -65,8 +67,8 @@ class EncoderDecoder(nn.Module):
         """Returns restored images.
 
         Args:
-          inputs: float[batch, height, width, channels + guides]: damaged images in [0, 1], then guides.
-          train: without effect: training and inference are the same.
+          inputs: float[batch, height, width, channels + k]: damaged images in [0, 1], then k channels of a condition.
+          train: no effect: training and inference are the same.
         Returns:
           float[batch, height, width, channels] in [0, 1].
         Raises:
@@ -80,12 +82,12 @@ class EncoderDecoder(nn.Module):
             )
         channels = self.channels or inputs.shape[-1]
         padded = pad_to_multiple(inputs, self.size)
-        made = self.decode(self.encode(squares(padded, self.size)), channels)
-        return crop(joined(made, *padded.shape[1:3]), inputs.shape[1:3])
+        restored = self.decode(self.encode(squares(padded, self.size)), channels)
+        return crop(joined(restored, *padded.shape[1:3]), inputs.shape[1:3])
 
     def encode(self, x: Array) -> Array:
         """Returns the codes of squares, float[n, hidden]."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype, "kernel_init": he_normal()}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype, "kernel_init": he_normal()}
         for i, width in enumerate(self.widths):
             x = jax.nn.relu(Conv(width, stride=2, name=f"down_{i}", **dtypes)(x))
         x = x.reshape(x.shape[0], -1)
@@ -95,10 +97,12 @@ class EncoderDecoder(nn.Module):
 
     def decode(self, code: Array, channels: int) -> Array:
         """Returns squares from their codes, float[n, size, size, channels]."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = jax.nn.relu(Dense(self.hidden, kernel_init=he_normal(), name="decode_0", **dtypes)(code))
         x = jax.nn.relu(Dense(4 * self.widths[-1], kernel_init=he_normal(), name="decode_1", **dtypes)(x))
         x = x.reshape(x.shape[0], 2, 2, self.widths[-1])
         for i, width in enumerate(reversed(self.widths[:-1])):
-            x = jax.nn.relu(ConvTranspose(width, kernel_init=he_normal_transposed, name=f"up_{i}", **dtypes)(x))
-        return (jnp.tanh(at_least_float32(ConvTranspose(channels, name="image", **dtypes)(x))) + 1) / 2
+            x = jax.nn.relu(
+                ConvTranspose(features=width, kernel_init=he_normal_transposed, name=f"up_{i}", **dtypes)(x)
+            )
+        return (jnp.tanh(at_least_float32(ConvTranspose(features=channels, name="image", **dtypes)(x))) + 1) / 2

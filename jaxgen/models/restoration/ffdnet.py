@@ -1,7 +1,9 @@
-"""FFDNet: a stack of 3×3 convolutions on the four half-size images of an image, told the noise level at each pixel.
+"""FFDNet: a stack of 3×3 convolutions on the four subsampled images of an image and a noise level map.
 
 Reference: Zhang, Zuo, Zhang 2018, section III.
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -18,12 +20,12 @@ FACTOR = 2
 
 
 class FFDNet(nn.Module):
-    """Images without their noise, of any height and width; the network's output is the image itself.
+    """Denoises images of any height and width; the output is the image, not the noise.
 
     Attributes:
       depth: convolutions; the published weights have 15 for gray and 12 for colour.
       width: channels of every map; the published weights have 64 for gray and 96 for colour.
-      channels: of the image, the first ones of the input; None: all, and there is no noise level.
+      channels: of the image, the first ones of the input; None: all, without a noise level map.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
     """
@@ -35,28 +37,28 @@ class FFDNet(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     @property
-    def multiple(self) -> int:
-        """To a multiple of how many pixels sides are padded."""
+    def size_multiple(self) -> int:
+        """Sides are padded to multiples of it, in pixels."""
         return FACTOR
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:
-        """Returns images without their noise.
+        """Returns denoised images.
 
         Args:
-          inputs: float[batch, height, width, channels + guides]: noisy images in [0, 1], then the standard deviation of
-            the noise on the same scale; the network sees its mean over 2×2 pixels.
-          train: without effect: training and inference are the same.
+          inputs: float[batch, height, width, channels + 1]: noisy images in [0, 1], then the standard deviation of the
+            noise on the same scale, which is averaged over 2×2 pixels.
+          train: no effect: training and inference are the same.
         Returns:
           float[batch, height, width, channels].
         """
         channels = self.channels or inputs.shape[-1]
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        # Published weights were trained, and are told of, with edges repeated.
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        # Published weights were trained and evaluated with edges repeated.
         padded = pad_to_multiple(inputs, FACTOR, "edge")
         batch, height, width = padded.shape[:3]
-        guides = padded[..., channels:].reshape(batch, height // FACTOR, FACTOR, width // FACTOR, FACTOR, -1)
-        x = jnp.concatenate([space_to_depth(padded[..., :channels], FACTOR), guides.mean((2, 4))], -1)
+        levels = padded[..., channels:].reshape(batch, height // FACTOR, FACTOR, width // FACTOR, FACTOR, -1)
+        x = jnp.concatenate([space_to_depth(padded[..., :channels], FACTOR), levels.mean((2, 4))], -1)
         for i in range(self.depth - 1):
             x = jax.nn.relu(Conv(self.width, kernel_init=he_normal(), name=f"conv_{i}", **dtypes)(x))
         x = Conv(channels * FACTOR**2, name=f"conv_{self.depth - 1}", **dtypes)(x)

@@ -1,4 +1,4 @@
-"""The network whose structure is the prior of Deep Image Prior: noise in, a picture out.
+"""The network of Deep Image Prior, which maps noise to an image: its structure is the prior.
 
 Reference: Ulyanov, Vedaldi, Lempitsky 2018, supplementary material, figure 21.
 """
@@ -17,15 +17,16 @@ SLOPE = 0.2
 
 
 class Hourglass(nn.Module):
-    """Pictures in [0, 1] of the input's size: down by strides, up by bilinear interpolation, with thin connections.
+    """Maps noise to images in [0, 1] of the same size; an encoder-decoder with narrow skip connections.
 
-    Statistics are of each example, which are batch norm's where a batch is one picture.
+    Halves the size by strides and doubles it by bilinear interpolation. Instance norm equals the paper's batch norm,
+    since a batch is one image.
 
     Attributes:
-      channels: of the picture.
+      channels: of the image.
       width: channels of every level.
       levels: halvings.
-      skip: channels of what goes across at each level.
+      skip: channels of the skip connection at each level.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
     """
@@ -38,34 +39,34 @@ class Hourglass(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     @property
-    def multiple(self) -> int:
-        """To a multiple of how many pixels sides are padded."""
+    def size_multiple(self) -> int:
+        """Sides are padded to multiples of it, in pixels."""
         return 2**self.levels
 
     @nn.compact
     def __call__(self, noise: Array, train: bool) -> Array:
-        """Returns pictures.
+        """Returns images.
 
         Args:
-          noise: float[batch, height, width, any].
-          train: without effect: training and inference are the same.
+          noise: float[batch, height, width, k], with any k.
+          train: no effect: training and inference are the same.
         Returns:
           float[batch, height, width, channels] in [0, 1].
         """
         del train
-        x = self.level(pad_to_multiple(noise, self.multiple), 0)
+        x = self.level(pad_to_multiple(noise, self.size_multiple), 0)
         x = Conv(self.channels, 1, name="image", dtype=self.dtype, param_dtype=self.param_dtype)(x)
         return crop(jax.nn.sigmoid(at_least_float32(x)), noise.shape[1:3])
 
     def level(self, x: Array, number: int) -> Array:
-        """Returns what a level, and all below it, make of its input, in the input's size."""
-        across = self.block(x, self.skip, 1, 1, f"skip_{number}")
+        """Returns the output of a level and all below it, of the input's size."""
+        skip = self.block(x, self.skip, 1, 1, f"skip_{number}")
         below = self.block(x, self.width, 3, 2, f"shrink_{number}")
         below = self.block(below, self.width, 3, 1, f"down_{number}")
         if number + 1 < self.levels:
             below = self.level(below, number + 1)
-        grown = resize(below, *x.shape[1:3], "bilinear")
-        x = InstanceNorm(name=f"join_{number}", **self.dtypes)(jnp.concatenate([across, grown], -1))
+        upsampled = resize(below, x.shape[1], x.shape[2], "bilinear")
+        x = InstanceNorm(name=f"join_{number}", **self.dtypes)(jnp.concatenate([skip, upsampled], -1))
         x = self.block(x, self.width, 3, 1, f"up_{number}")
         return self.block(x, self.width, 1, 1, f"mix_{number}")
 

@@ -1,9 +1,10 @@
 """NAFNet: a U-Net of blocks without any activation function, in which halves of the channels multiply each other.
 
-A block's channel attention averages over the whole image, so that no part of the output depends on a part of the input
-alone: tiles are not exact.
+A block's channel attention averages over the whole image: every output depends on every input, and tiles are not exact.
 Reference: Chen, Chu, Zhang, Sun 2022, sections 3 and 4.
 """
+
+from typing import Any
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -82,7 +83,7 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Returns float[batch, height, width, channel], the input's shape."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         width = x.shape[-1]
         beta, gamma = (self.param(name, zeros, (width,), self.param_dtype) for name in ("beta", "gamma"))
         branch = Conv(2 * width, 1, name="expand", **dtypes)(ChannelNorm(name="norm_0", **dtypes)(x))
@@ -100,17 +101,17 @@ class Block(nn.Module):
 
 
 class NAFNet(nn.Module):
-    """Restored images, of any height and width: the damaged ones plus what the network adds.
+    """Restores images of any height and width by adding a residual.
 
     Each level has half the sides of the one before and twice its channels, by a 2×2 convolution of stride 2 down and
     pixels from channels up.
 
     Attributes:
       width: channels of the finest level.
-      encoder: blocks of each level on the way down, from the finest.
+      encoder: blocks of each level of the encoder, from the finest.
       middle: blocks at the bottom.
-      decoder: blocks of each level on the way up, from the finest; as many levels as the encoder's.
-      channels: of the image, the first ones of the input; None: all, and there is no guide.
+      decoder: blocks of each level of the decoder, from the finest; as many levels as the encoder.
+      channels: of the image, the first ones of the input; None: all, without a condition behind them.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
     """
@@ -124,8 +125,8 @@ class NAFNet(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     @property
-    def multiple(self) -> int:
-        """To a multiple of how many pixels sides are padded."""
+    def size_multiple(self) -> int:
+        """Sides are padded to multiples of it, in pixels."""
         return 2 ** len(self.encoder)
 
     @nn.compact
@@ -133,8 +134,8 @@ class NAFNet(nn.Module):
         """Returns restored images.
 
         Args:
-          inputs: float[batch, height, width, channels + guides]: damaged images in [0, 1], then guides.
-          train: without effect: training and inference are the same.
+          inputs: float[batch, height, width, channels + k]: damaged images in [0, 1], then k channels of a condition.
+          train: no effect: training and inference are the same.
         Returns:
           float[batch, height, width, channels].
         Raises:
@@ -142,21 +143,21 @@ class NAFNet(nn.Module):
         """
         if len(self.encoder) != len(self.decoder):
             raise ValueError(
-                f"an encoder of {len(self.encoder)} levels and a decoder of {len(self.decoder)}: give both as many"
+                f"an encoder of {len(self.encoder)} levels and a decoder of {len(self.decoder)}: give equal numbers"
             )
         channels = self.channels or inputs.shape[-1]
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        x = Conv(self.width, name="head", **dtypes)(pad_to_multiple(inputs, self.multiple))
-        kept = []
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        x = Conv(self.width, name="head", **dtypes)(pad_to_multiple(inputs, self.size_multiple))
+        skips = []
         for level, blocks in enumerate(self.encoder):
-            kept.append(self.chain(x, blocks, f"down_{level}"))
-            x = Conv(2 * x.shape[-1], 2, stride=2, name=f"shrink_{level}", **dtypes)(kept[-1])
+            skips.append(self.chain(x, blocks, f"down_{level}"))
+            x = Conv(2 * x.shape[-1], 2, stride=2, name=f"shrink_{level}", **dtypes)(skips[-1])
         x = self.chain(x, self.middle, "middle")
-        for level in reversed(range(len(kept))):
+        for level in reversed(range(len(skips))):
             x = Conv(2 * x.shape[-1], 1, use_bias=False, name=f"grow_{level}", **dtypes)(x)
-            x = self.chain(kept[level] + depth_to_space(x, 2), self.decoder[level], f"up_{level}")
-        added = at_least_float32(Conv(channels, name="tail", **dtypes)(x))
-        return inputs[..., :channels] + crop(added, inputs.shape[1:3])
+            x = self.chain(skips[level] + depth_to_space(x, 2), self.decoder[level], f"up_{level}")
+        residual = at_least_float32(Conv(channels, name="tail", **dtypes)(x))
+        return inputs[..., :channels] + crop(residual, inputs.shape[1:3])
 
     def chain(self, x: Array, blocks: int, name: str) -> Array:
         """Returns x after blocks."""

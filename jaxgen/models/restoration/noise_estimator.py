@@ -1,4 +1,6 @@
-"""A network that tells how strong the noise in an image is, from the places where it can be told from texture."""
+"""Estimation of the noise level of an image."""
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,14 +15,14 @@ from jaxgen.nn.pixel_shuffle import space_to_depth
 
 FACTOR = 2
 UNIT = 25 / 255
-"""Level of which the network's last layer sees the size of 1."""
+"""Noise level at which the network's last layer is 1 before the final scaling."""
 
 
-class NoiseLevel(nn.Module):
-    """Standard deviation of white noise in images of one channel.
+class NoiseEstimator(nn.Module):
+    """Estimates the standard deviation of white noise in images of one channel.
 
-    Every place gives an estimate and a weight; what is told is the weighted mean, so that a flat sky speaks for the
-    grass beside it.
+    Every pixel at half the size gives an estimate and a weight, and the result is the weighted mean: smooth regions,
+    where noise is not confused with texture, can have larger weights.
 
     Attributes:
       depth: 3×3 convolutions, on the image at half its size.
@@ -36,15 +38,15 @@ class NoiseLevel(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array, train: bool) -> Array:
-        """Returns the level of noise in each image.
+        """Returns the noise level of each image.
 
         Args:
           images: float[batch, height, width, 1] in [0, 1] with noise added.
-          train: has no effect.
+          train: no effect: training and inference are the same.
         Returns:
           float[batch], standard deviation in units of the [0, 1] range.
         """
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = space_to_depth(pad_to_multiple(images, FACTOR), FACTOR)
         for i in range(self.depth - 1):
             x = jax.nn.relu(Conv(self.width, kernel_init=he_normal(), name=f"conv_{i}", **dtypes)(x))

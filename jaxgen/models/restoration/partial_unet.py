@@ -1,7 +1,10 @@
-"""A U-Net of partial convolutions, which look at known pixels alone and make the known region grow layer by layer.
+"""A U-Net of partial convolutions, which use known pixels alone; the known region grows from layer to layer.
 
 Reference: Liu, Reda, Shih, Wang, Tao, Catanzaro 2018, sections 3.1 and 3.2.
 """
+
+import functools
+import operator
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +19,7 @@ from jaxgen.nn.padding import crop, pad_to_multiple
 Known = tuple[Array, Array]
 """Features float[b, h, w, c] and where they are known, float[b, h, w, 1] of 0 and 1."""
 SIDES = (7, 5, 5)
-"""Sides of the first kernels on the way down; all others have 3."""
+"""Sides of the encoder's first kernels; all others have 3."""
 SLOPE = 0.2
 
 
@@ -27,7 +30,7 @@ def box_sum(x: Array, side: int, stride: int) -> Array:
 
 
 class PartialConv(nn.Module):
-    """A convolution over what is known, scaled up by what is not: Wᵀ(x ⊙ m) · k²c / Σm + b, 0 where nothing is known.
+    """A convolution over known pixels, normalized by their number: Wᵀ(x ⊙ m) · k²c / Σm + b, 0 where none is known.
 
     Attributes:
       features: channels of the output.
@@ -46,10 +49,10 @@ class PartialConv(nn.Module):
 
     @nn.compact
     def __call__(self, *groups: Known) -> Known:
-        """Returns features, and where the window saw anything that is known.
+        """Returns features, and where the window contains a known pixel.
 
         Args:
-          *groups: features that are known at different places, taken as one after another in the channels.
+          *groups: features with masks of their own, concatenated along the channels.
         """
         conv = Conv(
             self.features,
@@ -62,23 +65,24 @@ class PartialConv(nn.Module):
             param_dtype=self.param_dtype,
         )
         bias = self.param("bias", zeros, (self.features,), self.param_dtype)
-        made = conv(jnp.concatenate([x * known.astype(x.dtype) for x, known in groups], -1))
+        y = conv(jnp.concatenate([x * known.astype(x.dtype) for x, known in groups], -1))
         channels = sum(x.shape[-1] for x, _ in groups)
-        weight = sum(x.shape[-1] * known for x, known in groups)
-        seen = box_sum(at_least_float32(weight), self.kernel_size, self.stride)
-        known = (seen > 0).astype(seen.dtype)
-        scale = known * self.kernel_size**2 * channels / jnp.maximum(seen, 1)
-        made = made * scale.astype(made.dtype) + bias.astype(made.dtype)
-        return made * known.astype(made.dtype), known
+        weight = functools.reduce(operator.add, (x.shape[-1] * known for x, known in groups))
+        coverage = box_sum(at_least_float32(weight), self.kernel_size, self.stride)
+        known = (coverage > 0).astype(coverage.dtype)
+        scale = known * self.kernel_size**2 * channels / jnp.maximum(coverage, 1)
+        y = y * scale.astype(y.dtype) + bias.astype(y.dtype)
+        return y * known.astype(y.dtype), known
 
 
 def doubled(group: Known) -> Known:
     """Returns features and mask at twice the size, each pixel repeated."""
-    return tuple(x.repeat(2, 1).repeat(2, 2) for x in group)
+    features, known = (x.repeat(2, 1).repeat(2, 2) for x in group)
+    return features, known
 
 
 class PartialUNet(nn.Module):
-    """Images with their holes filled, of any height and width; what is known stays as it is.
+    """Fills the holes of images of any height and width; known pixels do not change.
 
     Attributes:
       widths: channels of the levels, from half the size down.
@@ -97,8 +101,8 @@ class PartialUNet(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     @property
-    def multiple(self) -> int:
-        """To a multiple of how many pixels sides are padded."""
+    def size_multiple(self) -> int:
+        """Sides are padded to multiples of it, in pixels."""
         return 2 ** len(self.widths)
 
     @nn.compact
@@ -106,7 +110,7 @@ class PartialUNet(nn.Module):
         """Returns filled images.
 
         Args:
-          inputs: float[batch, height, width, channels + 1]: images in [0, 1], whatever their holes show, then the
+          inputs: float[batch, height, width, channels + 1]: images in [0, 1], with any values in holes, then the
             mask, above 0 in a hole.
           train: whether batch statistics are computed and updated, or used as they stand.
         Returns:
@@ -117,13 +121,13 @@ class PartialUNet(nn.Module):
         channels = inputs.shape[-1] - 1
         if self.channels not in (None, channels):
             raise ValueError(f"inputs of {inputs.shape[-1]} channels: give {self.channels} and one for the mask")
-        x = pad_to_multiple(inputs, self.multiple)
+        x = pad_to_multiple(inputs, self.size_multiple)
         image, known = x[..., :channels], (x[..., channels:] <= 0).astype(inputs.dtype)
         levels = [(image, known)]
         for i, width in enumerate(self.widths):
             side = SIDES[i] if i < len(SIDES) else 3
-            made = PartialConv(width, side, 2, name=f"down_{i}", **self.dtypes)(levels[-1])
-            levels.append(self.finish(made, f"down_{i}", train, normed=i > 0, slope=0))
+            group = PartialConv(width, side, 2, name=f"down_{i}", **self.dtypes)(levels[-1])
+            levels.append(self.finish(group, f"down_{i}", train, normed=i > 0, slope=0))
         group = levels.pop()
         for i in reversed(range(len(self.widths))):
             width = self.widths[i - 1] if i else channels
@@ -140,7 +144,7 @@ class PartialUNet(nn.Module):
         return {"dtype": self.dtype, "param_dtype": self.param_dtype}
 
     def finish(self, group: Known, name: str, train: bool, *, normed: bool, slope: float) -> Known:
-        """Returns features after norm and (leaky) ReLU; where nothing is known they stay 0 in the next layer's eyes."""
+        """Returns features after norm and (leaky) ReLU, with the same mask."""
         x, known = group
         if normed and self.norm:
             x = BatchNorm(self.axis_name, name=f"{name}_norm", **self.dtypes)(x, train)

@@ -1,16 +1,17 @@
-"""Narrow damage mended pixel by pixel: a rough filling, and what a network of each hidden pixel's surroundings adds.
+"""Inpainting of narrow damage by a diffusion filter, refined pixel by pixel by a dense network of patches.
 
-A scratch, or the shadow of a tear, lets the picture shine through: y = (1 − α)x + αs. Undoing that, x = y + α(y − s) /
-(1 − α), takes a factor that changes from pixel to pixel and every pixel's own value, which `Mender`, of six numbers for
-each pixel, did not learn. Here there are hundreds for each, of hidden pixels alone: they are few, and a training step
-sees as many of them as it has room for.
+A scratch, or the shadow of a tear, is translucent: y = (1 − α)x + αs. To invert that, x = y + α(y − s) / (1 − α), takes
+a factor that changes from pixel to pixel, and full resolution, which `Inpainter`, with some six features for each
+pixel, did not learn. This network has hundreds of features for each damaged pixel and none for the others: damaged
+pixels are few, and a training step uses a sample of them.
 
-Reference: `filters.inpaint_relaxed` (the filling); Burger, Schuler, Harmeling 2012 (dense networks of patches).
+Reference: `filters.inpaint_relaxed` (the filter); Burger, Schuler, Harmeling 2012 (dense networks of patches).
 """
 
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -23,20 +24,21 @@ from jaxgen.filters import dilate, inpaint_relaxed
 from jaxgen.nn.layers import Dense, at_least_float32
 
 EDGE = 1
-"""Pixels around a hidden place that are mended with it: what hides it ends in a faint edge."""
+"""Pixels around the mask that are restored too: damage has a faint edge."""
 GROUP = 4096
-"""Pixels that are computed together where a picture is restored; it sets the memory, never the result."""
+"""Pixels that are restored at once in inference; it bounds the memory and never changes the result."""
 
-Tell = Callable[[Array], Array]
+PixelNetwork = Callable[[Array], Array]
+"""Pixel indices int[n] -> float32[n, k]; see `network_at`."""
 
 
-class Look(nn.Module):
-    """What patches tell of the pixels in their middle.
+class PatchMLP(nn.Module):
+    """A dense network from patches to features of their central pixels; its output is initially zero.
 
     Attributes:
-      width: numbers of each layer.
-      depth: layers before the last one.
-      features: numbers that are told.
+      width: units of each hidden layer.
+      depth: number of hidden layers.
+      features: units of the output.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
     """
@@ -49,24 +51,31 @@ class Look(nn.Module):
 
     @nn.compact
     def __call__(self, patches: Array) -> Array:
-        """Returns float[n, features] of float[n, side, side, channel]; all zero in the beginning."""
-        fields = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        """Returns float[n, features] of float[n, side, side, channel]."""
         x = patches.reshape(len(patches), -1)
         for number in range(self.depth):
-            x = jax.nn.relu(Dense(self.width, kernel_init=he_normal(), name=f"dense_{number}", **fields)(x))
-        return at_least_float32(Dense(self.features, kernel_init=zeros, name="tail", **fields)(x))
+            dense = Dense(
+                self.width,
+                kernel_init=he_normal(),
+                name=f"dense_{number}",
+                dtype=self.dtype,
+                param_dtype=self.param_dtype,
+            )
+            x = jax.nn.relu(dense(x))
+        tail = Dense(self.features, kernel_init=zeros, name="tail", dtype=self.dtype, param_dtype=self.param_dtype)
+        return at_least_float32(tail(x))
 
 
-class PatchMender(nn.Module):
-    """Images without what hides them, of any height and width; away from hidden places they are as they were.
+class PatchInpainter(nn.Module):
+    """Inpaints masked pixels of images of any height and width; other pixels do not change.
 
     Attributes:
-      radius: pixels on each side of the one that is mended that are looked at.
-      width: numbers of each layer.
-      depth: layers before the last one.
-      samples: hidden pixels of each image that a training step mends; the others are left roughly filled.
+      radius: of the patches; their side is 2 · radius + 1 pixels.
+      width: units of each hidden layer.
+      depth: number of hidden layers.
+      samples: masked pixels of each image that a training step restores; the others keep the filter's values.
       channels: of the image, the first ones of the input; the mask follows.
-      levels: coarser images of the rough filling.
+      levels: of the filter's image pyramid.
       dtype: of the network's computation; None promotes.
       param_dtype: of its parameters.
     """
@@ -81,8 +90,8 @@ class PatchMender(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     @property
-    def multiple(self) -> int:
-        """The network is the same at places that are so many pixels apart."""
+    def size_multiple(self) -> int:
+        """Shifts by multiples of it commute with the network, in pixels."""
         return 2**self.levels
 
     @nn.compact
@@ -90,84 +99,85 @@ class PatchMender(nn.Module):
         """Returns restored images.
 
         Args:
-          inputs: float32[batch, height, width, channels + 1]: damaged images in [0, 1], then 1 where they are hidden.
-          train: whether `samples` hidden pixels of each image are mended, and not all.
+          inputs: float32[batch, height, width, channels + 1]: damaged images in [0, 1], then the mask, 1 where damaged.
+          train: whether `samples` masked pixels of each image are restored, instead of all.
         Returns:
           float32[batch, height, width, channels].
         """
         inputs = at_least_float32(inputs)
         damaged, mask = inputs[..., : self.channels], inputs[..., self.channels :]
         filled = inpaint_relaxed(damaged, mask, self.levels)
-        margin, edges = (self.radius, self.radius), (0, 0)
-        seen = jnp.pad(jnp.concatenate([damaged - filled, filled, mask], -1), (edges, margin, margin, edges))
-        look = Look(self.width, self.depth, self.channels + 1, self.dtype, self.param_dtype, parent=None)
-        patch = jnp.zeros((1, 2 * self.radius + 1, 2 * self.radius + 1, seen.shape[-1]), seen.dtype)
-        weights = self.param("look", lambda key: look.init(key, patch)["params"])
-        tell = partial(told, lambda patches: look.apply({"params": weights}, patches), seen, self.radius)
+        margin, none = (self.radius, self.radius), (0, 0)
+        maps = jnp.pad(jnp.concatenate([damaged - filled, filled, mask], -1), (none, margin, margin, none))
+        mlp = PatchMLP(self.width, self.depth, self.channels + 1, self.dtype, self.param_dtype, parent=None)
+        patch = jnp.zeros((1, 2 * self.radius + 1, 2 * self.radius + 1, maps.shape[-1]), maps.dtype)
+        # Files of weights have the network's parameters under this name.
+        weights = self.param("look", lambda key: mlp.init(key, patch)["params"])
+        apply = cast(Callable[[Array], Array], partial(mlp.apply, {"params": weights}))
+        network = partial(network_at, apply, maps, self.radius)
         hidden = dilate(mask, EDGE) > 0
-        added = of_some(tell, hidden, self.samples) if train else of_all(tell, hidden)
-        # What the last number is large for shines through; it starts at 0, and only the filling counts.
-        return filled + added[..., :-1] + added[..., -1:] * (damaged - filled)
+        features = at_samples(network, hidden, self.samples) if train else at_all(network, hidden)
+        # The last feature is the weight of what is visible through the damage; initially 0.
+        return filled + features[..., :-1] + features[..., -1:] * (damaged - filled)
 
 
-def told(look: Tell, seen: Array, radius: int, places: Array) -> Array:
-    """Returns what a network of patches tells of some pixels, float32[n, k].
+def network_at(mlp: Callable[[Array], Array], maps: Array, radius: int, pixels: Array) -> Array:
+    """Returns the output of a network of patches at some pixels, float32[n, k].
 
     Args:
-      look: float[n, side, side, channel] -> float32[n, k].
-      seen: float[batch, height + 2 · radius, width + 2 · radius, channel], with a margin around each image.
+      mlp: float[n, side, side, channel] -> float32[n, k].
+      maps: float[batch, height + 2 · radius, width + 2 · radius, channel], padded around each image.
       radius: of the patches.
-      places: int[n], the pixels, counted line by line through all images.
+      pixels: int[n], indices into the flattened batch, height and width.
     """
-    height, width, channels = seen.shape[1] - 2 * radius, seen.shape[2] - 2 * radius, seen.shape[3]
-    image, place = jnp.divmod(places, height * width)
-    corners = jnp.stack([image, place // width, place % width], -1)
+    height, width, channels = maps.shape[1] - 2 * radius, maps.shape[2] - 2 * radius, maps.shape[3]
+    image, pixel = jnp.divmod(pixels, height * width)
+    corners = jnp.stack([image, pixel // width, pixel % width], -1)
     side = 2 * radius + 1
-    return look(jax.vmap(lambda at: lax.dynamic_slice(seen, (*at, 0), (1, side, side, channels))[0])(corners))
+    return mlp(jax.vmap(lambda corner: lax.dynamic_slice(maps, (*corner, 0), (1, side, side, channels))[0])(corners))
 
 
-def of_some(tell: Tell, hidden: Array, samples: int) -> Array:
-    """Returns what is told of hidden pixels of each image, evenly spread over them, and 0 elsewhere.
+def at_samples(network: PixelNetwork, hidden: Array, samples: int) -> Array:
+    """Returns the output of a network at hidden pixels of each image, evenly spaced in raster order, and 0 elsewhere.
 
     Args:
-      tell: places int[n] -> float32[n, k]; see `told`.
+      network: pixel indices int[n] -> float32[n, k].
       hidden: bool[batch, height, width, 1].
-      samples: how many pixels of each image; all hidden ones where there are fewer.
+      samples: number of pixels of each image; all hidden ones where there are fewer.
     Returns:
       float32[batch, height, width, k].
     """
     batch, height, width, _ = hidden.shape
     flat = hidden.reshape(batch, -1)
     count, rank = flat.sum(1, keepdims=True), jnp.arange(samples)
-    # ⌊rank · count / samples⌋ in numbers that do not overflow.
-    spread = rank * (count // samples) + rank * (count % samples) // samples
+    # ⌊rank · count / samples⌋ without an overflow.
+    spaced = rank * (count // samples) + rank * (count % samples) // samples
     order = jnp.argsort(~flat, axis=1, stable=True)
-    chosen = jnp.take_along_axis(order, jnp.where(count > samples, spread, rank), 1, mode="clip")
-    places = jnp.where(rank < count, chosen + height * width * jnp.arange(batch)[:, None], flat.size).ravel()
-    return put(tell(places), places, hidden.shape)
+    chosen = jnp.take_along_axis(order, jnp.where(count > samples, spaced, rank), 1, mode="clip")
+    pixels = jnp.where(rank < count, chosen + height * width * jnp.arange(batch)[:, None], flat.size).ravel()
+    return scatter(network(pixels), pixels, hidden.shape)
 
 
-def of_all(tell: Tell, hidden: Array) -> Array:
-    """Returns what is told of all hidden pixels, and 0 elsewhere; see `of_some`."""
+def at_all(network: PixelNetwork, hidden: Array) -> Array:
+    """Returns the output of a network at all hidden pixels, and 0 elsewhere; see `at_samples`."""
     size = math.prod(hidden.shape)
     groups = -(-size // GROUP)
     count = hidden.sum()
-    # In no place, once there are no hidden ones left.
-    places = jnp.where(jnp.arange(size) < count, jnp.argsort(~hidden.ravel(), stable=True), size)
-    places = jnp.pad(places, (0, groups * GROUP - size), constant_values=size)
-    first = jnp.arange(GROUP)
-    features = jax.eval_shape(tell, first).shape[-1]
+    # Beyond the number of hidden pixels the index is out of range, and the value is dropped.
+    pixels = jnp.where(jnp.arange(size) < count, jnp.argsort(~hidden.ravel(), stable=True), size)
+    pixels = jnp.pad(pixels, (0, groups * GROUP - size), constant_values=size)
+    features = jax.eval_shape(network, jnp.arange(GROUP)).shape[-1]
 
-    def add(number: Array, made: Array) -> Array:
-        group = lambda: tell(lax.dynamic_slice(places, (number * GROUP,), (GROUP,)))
-        nothing = lambda: jnp.zeros((GROUP, features), made.dtype)
-        return lax.dynamic_update_slice(made, lax.cond(number * GROUP < count, group, nothing), (number * GROUP, 0))
+    def add_group(number: Array, values: Array) -> Array:
+        compute = lambda: network(lax.dynamic_slice(pixels, (number * GROUP,), (GROUP,)))
+        skip = lambda: jnp.zeros((GROUP, features), values.dtype)
+        return lax.dynamic_update_slice(values, lax.cond(number * GROUP < count, compute, skip), (number * GROUP, 0))
 
-    made = lax.fori_loop(0, groups, add, jnp.zeros((groups * GROUP, features), jnp.float32))
-    return put(made, places, hidden.shape)
+    values = lax.fori_loop(0, groups, add_group, jnp.zeros((groups * GROUP, features), jnp.float32))
+    return scatter(values, pixels, hidden.shape)
 
 
-def put(values: Array, places: Array, shape: tuple[int, ...]) -> Array:
-    """Returns float32[batch, height, width, k] with values[n, k] at places[n], of which those beyond it fall away."""
+def scatter(values: Array, pixels: Array, shape: tuple[int, ...]) -> Array:
+    """Returns float32[batch, height, width, k] with values[n, k] at pixels[n]; indices out of range are dropped."""
     size, features = math.prod(shape), values.shape[-1]
-    return jnp.zeros((size, features), values.dtype).at[places].set(values, mode="drop").reshape(*shape[:-1], features)
+    return jnp.zeros((size, features), values.dtype).at[pixels].set(values, mode="drop").reshape(*shape[:-1], features)

@@ -1,10 +1,12 @@
-"""A U-Net of residual blocks on pixels moved into channels.
+"""A U-Net of residual blocks on pixel-unshuffled images.
 
 No convolution has a bias and nothing is normalised, so the network is homogeneous: an image and its noise level map
-scaled together give the same result scaled, and a denoiser holds at noise levels that it was not trained for.
+scaled together give the result scaled, and a denoiser generalizes to noise levels that it was not trained for.
 
 Reference: Zhang, Li, Zuo, Zhang, Van Gool, Timofte 2021 (DRUNet), section 3; Mohan et al. 2020 (no bias).
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +21,7 @@ from jaxgen.nn.pixel_shuffle import depth_to_space, space_to_depth
 
 
 class ResidualBlock(nn.Module):
-    """An image plus two convolutions of it with a ReLU between them; it starts as the identity.
+    """A residual block of two convolutions and a ReLU; initially the identity.
 
     Attributes:
       dtype: of the computation; None promotes.
@@ -32,22 +34,22 @@ class ResidualBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Returns float[batch, height, width, channel], the input's shape."""
-        fields = {"use_bias": False, "dtype": self.dtype, "param_dtype": self.param_dtype}
+        fields: dict[str, Any] = {"use_bias": False, "dtype": self.dtype, "param_dtype": self.param_dtype}
         branch = jax.nn.relu(Conv(x.shape[-1], kernel_init=he_normal(), name="conv_0", **fields)(x))
         return x + Conv(x.shape[-1], kernel_init=zeros, name="conv_1", **fields)(branch)
 
 
 class ResidualUNet(nn.Module):
-    """Restored images, of any height and width: the damaged ones plus what the network adds.
+    """Restores images of any height and width by adding a residual.
 
     Each level adds its input to its output. The next level has half the sides, by a 2×2 convolution of stride 2 down
     and a transposed one up.
 
     Attributes:
       widths: channels of each level, from the finest.
-      blocks: residual blocks of each level, on the way down and again on the way up; the last level has them once.
-      channels: of the image, the first ones of the input; None: all, and there is no guide.
-      factor: side of the blocks of pixels that are moved into channels first.
+      blocks: residual blocks of each level, in the encoder and again in the decoder; the coarsest level has them once.
+      channels: of the image, the first ones of the input; None: all, without a condition behind them.
+      factor: of the pixel unshuffle.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
     """
@@ -60,8 +62,8 @@ class ResidualUNet(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     @property
-    def multiple(self) -> int:
-        """To a multiple of how many pixels sides are padded."""
+    def size_multiple(self) -> int:
+        """Sides are padded to multiples of it, in pixels."""
         return self.factor * 2 ** (len(self.widths) - 1)
 
     @nn.compact
@@ -69,27 +71,27 @@ class ResidualUNet(nn.Module):
         """Returns restored images.
 
         Args:
-          inputs: float[batch, height, width, channels + guides]: damaged images in [0, 1], then guides, such as the
-            noise's standard deviation at each pixel.
-          train: without effect: training and inference are the same.
+          inputs: float[batch, height, width, channels + k]: damaged images in [0, 1], then k channels of a condition,
+            such as the noise's standard deviation at each pixel.
+          train: no effect: training and inference are the same.
         Returns:
           float[batch, height, width, channels].
         """
         channels = self.channels or inputs.shape[-1]
-        fields = {"use_bias": False, "dtype": self.dtype, "param_dtype": self.param_dtype}
-        x = space_to_depth(pad_to_multiple(inputs, self.multiple), self.factor)
+        fields: dict[str, Any] = {"use_bias": False, "dtype": self.dtype, "param_dtype": self.param_dtype}
+        x = space_to_depth(pad_to_multiple(inputs, self.size_multiple), self.factor)
         x = self.level(Conv(self.widths[0], kernel_init=lecun_normal(), name="head", **fields)(x), 0, fields)
         x = Conv(channels * self.factor**2, kernel_init=zeros, name="tail", **fields)(x)
-        added = crop(depth_to_space(at_least_float32(x), self.factor), inputs.shape[1:3])
-        return inputs[..., :channels] + added
+        residual = crop(depth_to_space(at_least_float32(x), self.factor), inputs.shape[1:3])
+        return inputs[..., :channels] + residual
 
     def level(self, x: Array, number: int, fields: dict) -> Array:
-        """Returns what a level, and all below it, make of its input."""
+        """Returns the output of a level and all below it."""
         result = self.chain(x, f"down_{number}")
         if number + 1 < len(self.widths):
             below = Conv(self.widths[number + 1], 2, stride=2, name=f"shrink_{number}", **fields)(result)
             below = self.level(below, number + 1, fields)
-            result = ConvTranspose(self.widths[number], 2, name=f"grow_{number}", **fields)(below)
+            result = ConvTranspose(features=self.widths[number], kernel_size=2, name=f"grow_{number}", **fields)(below)
             result = self.chain(result, f"up_{number}")
         return x + result
 

@@ -1,7 +1,7 @@
-"""Recurrent networks that read an image as sequences: along its rows in both directions, then along its columns.
+"""Recurrent networks over the rows of an image in both directions, then over its columns.
 
-Each sweep carries what it has seen across the whole image, so that two of them, one along each axis, let every pixel
-know of every other.
+The state of a sweep passes along the whole image, so that after two sweeps, one along each axis, every output pixel
+depends on every input pixel.
 Reference: Elman 1990 (the simple cell); Cho et al. 2014 (GRU); Visin et al. 2015 (ReNet: sweeps over rows and columns).
 """
 
@@ -30,7 +30,7 @@ def elman(drive: Array, fed_back: Array, hidden: Array) -> Array:
     Args:
       drive: W x_t + b, float[n, hidden].
       fed_back: U h_{t−1}, float[n, hidden].
-      hidden: h_{t−1}, which this cell sees through U alone.
+      hidden: h_{t−1}, not used directly by this cell.
     """
     del hidden
     return jnp.tanh(drive + fed_back)
@@ -70,7 +70,7 @@ class Recurrence(nn.Module):
 
     @nn.compact
     def __call__(self, sequences: Array, first: Array | None = None) -> tuple[Array, Array]:
-        """Returns the states at every element, and the last one, with which a further part of the sequences goes on.
+        """Returns the states at every element, and the last state, from which the sequences can be continued.
 
         Args:
           sequences: float[n, length, channel].
@@ -123,14 +123,14 @@ class Sweep(nn.Module):
 
 
 class RNN(nn.Module):
-    """Restored images, of any height and width: the damaged ones plus what the network adds.
+    """Restores images of any height and width by adding a residual.
 
     Attributes:
       hidden: size of each state; a sweep has two of them.
       layers: pairs of sweeps, along rows and then along columns.
       cell: "elman" or "gru".
       patch: side of the squares of pixels that are one element of a sequence.
-      channels: of the image, the first ones of the input; None: all, and there is no guide.
+      channels: of the image, the first ones of the input; None: all, without a condition behind them.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
     """
@@ -144,8 +144,8 @@ class RNN(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     @property
-    def multiple(self) -> int:
-        """To a multiple of how many pixels sides are padded."""
+    def size_multiple(self) -> int:
+        """Sides are padded to multiples of it, in pixels."""
         return self.patch
 
     @nn.compact
@@ -153,8 +153,8 @@ class RNN(nn.Module):
         """Returns restored images.
 
         Args:
-          inputs: float[batch, height, width, channels + guides]: damaged images in [0, 1], then guides.
-          train: without effect: training and inference are the same.
+          inputs: float[batch, height, width, channels + k]: damaged images in [0, 1], then k channels of a condition.
+          train: no effect: training and inference are the same.
         Returns:
           float[batch, height, width, channels].
         """

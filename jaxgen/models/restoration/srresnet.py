@@ -1,7 +1,9 @@
-"""SRResNet, the generator of SRGAN: residual blocks on the small image, then pixels moved out of channels.
+"""SRResNet, the generator of SRGAN: residual blocks on the small image, then pixel shuffles.
 
 Reference: Ledig et al. 2017, section 2.1.1 and figure 4; Lim et al. 2017 (EDSR) for the variant without normalisation.
 """
+
+from typing import Any
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -32,14 +34,14 @@ class PReLU(nn.Module):
 
 
 class SRResNet(nn.Module):
-    """Images `scale` times as large, of any height and width.
+    """Upsamples images of any height and width by `scale`.
 
     Attributes:
       width: channels.
       blocks: residual blocks.
       scale: 1, 2, 4 or 8.
       norm: whether every convolution of a block is followed by batch normalisation, as in SRGAN.
-      residual: whether the network's output is added to the bicubic enlargement, or is the large image itself.
+      residual: whether the output is added to the bicubic interpolation, or is the large image itself.
       axis_name: the mapped axis over whose devices batch statistics are averaged, or None.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
@@ -54,7 +56,7 @@ class SRResNet(nn.Module):
     dtype: DTypeLike | None = None
     param_dtype: DTypeLike = jnp.float32
 
-    multiple = 1
+    size_multiple = 1
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:
@@ -70,8 +72,8 @@ class SRResNet(nn.Module):
         """
         doublings = self.scale.bit_length() - 1
         if self.scale < 1 or self.scale != 2**doublings:
-            raise ValueError(f"a scale of {self.scale}: give 1, 2, 4 or 8")
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+            raise ValueError(f"scale {self.scale}: give 1, 2, 4 or 8")
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         slope = lambda name: PReLU(self.param_dtype, name=name)
         first = x = slope("slope_head")(Conv(self.width, 9, name="head", **dtypes)(inputs))
         for i in range(self.blocks):
@@ -85,7 +87,7 @@ class SRResNet(nn.Module):
         return x + upsample(at_least_float32(inputs), self.scale) if self.residual else x
 
     def filtered(self, x: Array, name: str, train: bool) -> Array:
-        """Returns x after a 3×3 convolution, normalised where that is asked for."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        """Returns x after a 3×3 convolution, and batch norm if `norm`."""
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = Conv(self.width, use_bias=not self.norm, name=name, **dtypes)(x)
         return BatchNorm(self.axis_name, name=f"{name}_norm", **dtypes)(x, train) if self.norm else x

@@ -1,8 +1,10 @@
-"""The U-Net: two convolutions a level, max pooling down, transposed convolutions up, features of each level kept.
+"""The U-Net: two convolutions a level, max pooling down, transposed convolutions up, skip connections.
 
 Convolutions are padded, so that the output has the input's size; the original's lost a border.
 Reference: Ronneberger, Fischer, Brox 2015, section 2 and figure 1.
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +19,11 @@ from jaxgen.nn.padding import crop, pad_to_multiple
 
 
 class UNet(nn.Module):
-    """Restored images, of any height and width.
+    """Restores images of any height and width.
 
     Attributes:
       widths: channels of each level, from the finest; each level has half the sides of the one before.
-      channels: of the image, the first ones of the input; None: all, and there is no guide.
+      channels: of the image, the first ones of the input; None: all, without a condition behind them.
       residual: whether the network's output is added to the image, or is the restored image itself.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
@@ -34,8 +36,8 @@ class UNet(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     @property
-    def multiple(self) -> int:
-        """To a multiple of how many pixels sides are padded."""
+    def size_multiple(self) -> int:
+        """Sides are padded to multiples of it, in pixels."""
         return 2 ** (len(self.widths) - 1)
 
     @nn.compact
@@ -43,27 +45,27 @@ class UNet(nn.Module):
         """Returns restored images.
 
         Args:
-          inputs: float[batch, height, width, channels + guides]: damaged images in [0, 1], then guides.
-          train: without effect: training and inference are the same.
+          inputs: float[batch, height, width, channels + k]: damaged images in [0, 1], then k channels of a condition.
+          train: no effect: training and inference are the same.
         Returns:
           float[batch, height, width, channels].
         """
         channels = self.channels or inputs.shape[-1]
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        x, kept = pad_to_multiple(inputs, self.multiple), []
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        x, skips = pad_to_multiple(inputs, self.size_multiple), []
         for level, width in enumerate(self.widths[:-1]):
-            kept.append(self.twice(x, width, f"down_{level}"))
-            x = max_pool(kept[-1])
+            skips.append(self.twice(x, width, f"down_{level}"))
+            x = max_pool(skips[-1])
         x = self.twice(x, self.widths[-1], "bottom")
-        for level in reversed(range(len(kept))):
-            x = ConvTranspose(self.widths[level], 2, name=f"grow_{level}", **dtypes)(x)
-            x = self.twice(jnp.concatenate([kept[level], x], -1), self.widths[level], f"up_{level}")
+        for level in reversed(range(len(skips))):
+            x = ConvTranspose(features=self.widths[level], kernel_size=2, name=f"grow_{level}", **dtypes)(x)
+            x = self.twice(jnp.concatenate([skips[level], x], -1), self.widths[level], f"up_{level}")
         x = crop(at_least_float32(Conv(channels, 1, name="last", **dtypes)(x)), inputs.shape[1:3])
         return inputs[..., :channels] + x if self.residual else x
 
     def twice(self, x: Array, width: int, name: str) -> Array:
         """Returns x after two 3×3 convolutions, each with a ReLU."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         for i in range(2):
             x = jax.nn.relu(Conv(width, kernel_init=he_normal(), name=f"{name}_{i}", **dtypes)(x))
         return x

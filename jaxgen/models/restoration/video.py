@@ -1,11 +1,13 @@
-"""A recurrent network over time: every frame of a clip is restored with what the frames before it have shown.
+"""A recurrent network over time: every frame of a clip is restored with information from the frames before it.
 
-The state is what the network has made of the frame before, at half the size, and that frame itself. It is carried to
-where the same thing is seen now, by block matching: convolutions that had to find out what moved by themselves were
-worse than the same network frame by frame.
+The state holds the network's features of the previous frame, at half the size, and that frame itself. It is warped to
+the current frame by block matching: without motion compensation the recurrent network was worse than the same network
+frame by frame.
 Reference: Elman 1990, the cell, its products being convolutions as in Shi et al. 2015 (ConvLSTM); Jain and Jain 1981
 (block matching).
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,43 +22,41 @@ from jaxgen.nn.padding import crop, pad_to_multiple
 from jaxgen.nn.pixel_shuffle import depth_to_space, space_to_depth
 
 FACTOR = 2
-REACH = 2
-"""Pixels of the state that things may move from frame to frame, across and along."""
+SEARCH = 2
+"""Largest motion between frames in pixels of the state, along each axis."""
 BLOCK = 9
-"""Pixels, odd, that are compared around each."""
-FAR = 10.0
-"""What lies outside of a frame, for comparison: more than any pixel differs."""
+"""Side of the blocks that are compared, in pixels, odd."""
+OUTSIDE = 10.0
+"""Value outside of a frame in comparisons: further from any pixel than another pixel can be."""
 
 
 def carry(state: Array, before: Array, now: Array) -> Array:
-    """Returns a state moved to where the frame that it is of is seen in the next one.
+    """Returns a state warped from its frame to the next one by block matching.
 
     Args:
       state: float[batch, height, width, n].
-      before: float[batch, height, width, c], the frame that it is of.
+      before: float[batch, height, width, c], the frame of the state.
       now: float[batch, height, width, c], the next one.
     Returns:
-      float[batch, height, width, n]: of each pixel the state at most `REACH` away around which `before` is nearest, in
-      mean square, to what is around the pixel now.
+      float[batch, height, width, n]: for each pixel the state at the displacement, `SEARCH` pixels at most, whose block
+      of `before` has the smallest mean squared difference from the pixel's block of `now`.
     """
     height, width = now.shape[1:3]
-    around = jnp.pad(before, ((0, 0), (REACH, REACH), (REACH, REACH), (0, 0)), constant_values=FAR)
-    steps = range(2 * REACH + 1)
-    apart = [((now - around[:, i : i + height, j : j + width]) ** 2).sum(-1) for i in steps for j in steps]
-    apart = nn.avg_pool(jnp.stack(apart, -1), (BLOCK, BLOCK), (1, 1), "SAME", count_include_pad=False)
-    down, right = jnp.divmod(apart.argmin(-1), len(steps))
-    rows = jnp.clip(jnp.arange(height)[:, None] + down - REACH, 0, height - 1)
-    columns = jnp.clip(jnp.arange(width) + right - REACH, 0, width - 1)
+    padded = jnp.pad(before, ((0, 0), (SEARCH, SEARCH), (SEARCH, SEARCH), (0, 0)), constant_values=OUTSIDE)
+    steps = range(2 * SEARCH + 1)
+    distances = [((now - padded[:, i : i + height, j : j + width]) ** 2).sum(-1) for i in steps for j in steps]
+    distances = nn.avg_pool(jnp.stack(distances, -1), (BLOCK, BLOCK), (1, 1), "SAME", count_include_pad=False)
+    down, right = jnp.divmod(distances.argmin(-1), len(steps))
+    rows = jnp.clip(jnp.arange(height)[:, None] + down - SEARCH, 0, height - 1)
+    columns = jnp.clip(jnp.arange(width) + right - SEARCH, 0, width - 1)
     return state[jnp.arange(len(state))[:, None, None], rows, columns]
 
 
 class Frame(nn.Module):
-    """One frame: h_t = B(ReLU(W ∗ x_t + U ∗ carry(h_{t−1}, x_{t−1}))), then what is added to x_t is made of h_t.
-
-    B are residual blocks.
+    """One frame: h_t = B(ReLU(W ∗ x_t + U ∗ carry(h_{t−1}, x_{t−1}))), with residual blocks B; output x_t + V ∗ h_t.
 
     Attributes:
-      width: channels of the state, beside the frame's.
+      width: channels of the state in addition to the frame's.
       blocks: residual blocks.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
@@ -73,14 +73,14 @@ class Frame(nn.Module):
 
         Args:
           frame: float[b, h, w, c].
-          state: float[b, h/2, w/2, width + 4c], after the frame before.
+          state: float[b, h/2, w/2, width + 4c], after the previous frame.
         """
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        fields = {"kernel_init": he_normal()} | dtypes
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        fields: dict[str, Any] = {"kernel_init": he_normal()} | dtypes
         packed = space_to_depth(frame, FACTOR)
-        seen = Conv(self.width, name="inward", **fields)(packed)
-        found = carry(state, state[..., self.width :], packed)
-        x = jax.nn.relu(seen + Conv(self.width, use_bias=False, name="carried", **fields)(found))
+        inward = Conv(self.width, name="inward", **fields)(packed)
+        carried = carry(state, state[..., self.width :], packed)
+        x = jax.nn.relu(inward + Conv(self.width, use_bias=False, name="carried", **fields)(carried))
         for i in range(self.blocks):
             x = ResidualBlock(self.dtype, self.param_dtype, name=f"block_{i}")(x)
         state = jnp.concatenate([at_least_float32(x), packed], -1)
@@ -89,12 +89,12 @@ class Frame(nn.Module):
 
 
 class VideoRNN(nn.Module):
-    """Restored clips, of any height, width and length.
+    """Restores clips of any height, width and length.
 
     Attributes:
-      width: channels of the state, beside the frame's.
+      width: channels of the state in addition to the frame's.
       blocks: residual blocks of each frame.
-      carries: whether a frame sees the state of the one before; else zeros, frame by frame.
+      carries: whether the state passes to the next frame; otherwise each frame is restored alone, from a zero state.
       dtype: of the computation; None promotes.
       param_dtype: of the parameters.
     """
@@ -107,26 +107,26 @@ class VideoRNN(nn.Module):
 
     @nn.compact
     def __call__(self, clips: Array, train: bool, state: Array | None = None) -> tuple[Array, Array]:
-        """Returns restored clips, and the state with which a further part of them goes on.
+        """Returns restored clips, and the state from which they can be continued.
 
         Args:
           clips: float[batch, time, height, width, channel] in [0, 1].
-          train: without effect: training and inference are the same.
+          train: no effect: training and inference are the same.
           state: float[batch, ⌈height/2⌉, ⌈width/2⌉, width + 4 · channel] after the frame before the first one; None:
-            there is none.
+            zeros.
         Returns:
           (float[batch, time, height, width, channel], float[batch, ⌈height/2⌉, ⌈width/2⌉, width + 4 · channel]).
         """
         del train
         batch, _, height, width, channels = clips.shape
         shape = (batch, -(-height // FACTOR), -(-width // FACTOR), self.width + channels * FACTOR**2)
-        none = jnp.zeros(shape, clips.dtype)
-        state = none if state is None else state
-        once = Frame(self.width, self.blocks, self.dtype, self.param_dtype, name="frame")
+        zeros_state = jnp.zeros(shape, clips.dtype)
+        state = zeros_state if state is None else state
+        network = Frame(self.width, self.blocks, self.dtype, self.param_dtype, name="frame")
         restored = []
-        # Clips are short in training, and a long one goes on from the state: a loop inside the program gains nothing.
+        # Unrolled: clips are short in training, and long ones are continued from the state.
         for frame in jnp.moveaxis(clips, 1, 0):
-            made, after = once(pad_to_multiple(frame, FACTOR), state)
-            restored.append(crop(made, (height, width)))
-            state = after if self.carries else none
+            output, next_state = network(pad_to_multiple(frame, FACTOR), state)
+            restored.append(crop(output, (height, width)))
+            state = next_state if self.carries else zeros_state
         return jnp.stack(restored, 1), state

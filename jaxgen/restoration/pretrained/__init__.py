@@ -1,202 +1,209 @@
-"""Restorers that come with the installation, made by `scripts/results restorers`; each file is its own model card."""
+"""The networks that are installed with the package: a safetensors file each, with its model card inside."""
 
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import jax
 import numpy as np
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.io import weights
-from jaxgen.models.restoration.dehazer import Dehazer
-from jaxgen.models.restoration.detector import Detector
-from jaxgen.models.restoration.dncnn import DnCNN
-from jaxgen.models.restoration.ffdnet import FFDNet
-from jaxgen.models.restoration.inpainter import Mender
-from jaxgen.models.restoration.noise_estimator import NoiseLevel
-from jaxgen.models.restoration.patch_inpainter import PatchMender
-from jaxgen.models.restoration.residual_unet import ResidualUNet
-from jaxgen.models.restoration.srresnet import SRResNet
-from jaxgen.models.restoration.unet import UNet
-from jaxgen.restoration.restorer import Restorer, Traits, make_restorer
+from jaxgen.models.restoration import ARCHITECTURES
+from jaxgen.restoration.restorer import NetworkSpec, Restorer, compile_module, make_restorer
 
 FOLDER = Path(__file__).parent
 SUFFIX = ".safetensors"
 NETWORKS = {
-    network.__name__: network
-    for network in (
-        Dehazer,
-        Detector,
-        DnCNN,
-        FFDNet,
-        Mender,
-        NoiseLevel,
-        PatchMender,
-        ResidualUNet,
-        SRResNet,
-        UNet,
-    )
+    "noise_level": "8b325c76ab8797951076c1b57753c6f71c0866a2a2b191a866dc33646a22f5f7",
+    "denoise_gray": "3fa8ccf2da88d37888735db5b6d0ebc0bc35ef3ef3fb1f21ca8b02deb166fed3",
+    "denoise_color": "4af8cb2bdf7ee0d0a66ac187251f8625288b8a7d700a16ac0d3f6d105a934010",
+    "inpaint_all": "29ea77ba2cd5898de2b1c053f0114265936143504895eb4d2617a5dd888f675b",
+    "superres": "f7a631301b7cb39b833b099f0d9011bec89be244ba117016da478c4012c4733b",
+    "detect": "1b7551f7320e99c5637ce79674a64df11d24de2efb5ab1ecade69eae187bb211",
+    "dehaze": "a8e2f9096273d730e75119247b8ea3a392c92394947f7595258cda02b2d963f1",
+    "dejpeg": "6e12223ca3a83d4b4650f3c21738bcbabef6bb9ff2b93e9573758f5fcf1693cc",
+    "deblur": "5dcf4c0281e87fd22f7abd9535b505c507ccc0c72b6e7a2c7dfd7a4eafc040ba",
+    "detect_lines": "8275f2084812a29d25935c416da5c0019f75dda1265a2ad2ac1d862e0f77b88d",
+    "inpaint_lines": "fbe75e577d230e30e4bec5cd3de92c2bf3bc4557b3dbe3c2355ef374c097d5bd",
+    "inpaint_tight": "4abc7555bb98281de11cf8a04231dfdd77650a505cfcfa338ef97a49eaaf62e3",
+    "inpaint_translucent": "f48f6fd7075b8dec36c870e04cd0636c540e461d09e5e49d3a59af90b5081183",
 }
+"""The sha256 of NAME.safetensors in this folder, by name. The card in the file holds all else: see `read_card`."""
 
-Gives = Literal["pictures", "masks", "levels"]
-"""What a network makes of a picture: the restored one, where it is damaged, or how strong its noise is."""
-
-FILES = {
-    "noise_level": "dacb691624ecbad7b6b4a01191674ea60ec82aa0943d33743f083af1596fd07c",
-    "denoise_gray": "b3c2fddf222c0d6d807a12188708bab654e5c404ec69b3df2a6eb5561ea9cc0a",
-    "denoise_color": "8ce199c807fbb3ee78f00420ce5faf9bd73a1b1df65f31a3d1af10db5f110363",
-    "mend": "c9186b668d91d805ec7dd0a82fb95ef82fa7b4e82b06f4ff1cc60c07db9fb4c9",
-    "superres": "36244abd272627ab7b6ec1ee512bc19b9947b74717f74ef53862c47fb46b280a",
-    "detect": "991121c8bbd0ca2946f82488904ec187ccb47b336d6efdd57479ad010834d13f",
-    "dehaze": "4bba08252176743e9011566a4c9b75bee843a6a5b048a24aa37fb6ba38f5ae59",
-    "dejpeg": "e95c65379401dd6ce40f92a093f834d3b9b0d613165e0efad96f8d1261b77b1b",
-    "deblur": "5d4ecf9bcaf6710e60b0206f51a8ab991ae075056bdd4bc657535be8b45c9dfa",
-    "detect_lines": "95264c2234240509ff6e0181f6db960184e33215fe731b4c7d0698e554d20a41",
-    "mend_lines": "3e031d4bc4159e2259c77af6013b238302e3c0c873c233c021b2c9839756a9cd",
-    "mend_traced": "709316fc4e8104cfe1afc8a59d50793e7d72a4758a9ab6d3d0e8b7ef0e5f5f16",
-    "mend_veil": "52a349cc2628cc1f9f490e41008f24d7071ad408b983a2dad4c5cb81fb48d5d3",
-}
-"""The sha256 of NAME.safetensors in this folder, by name."""
+Output = Literal["image", "mask", "noise_level"]
+"""What a network computes from an image: the restored image, the logit of damage at each pixel, or the standard
+deviation of the image's noise."""
 
 
 class Card(NamedTuple):
-    """What a network in a file is.
+    """The model card of a network in a file.
 
     Attributes:
-      sha256: of its file.
-      network: name of its module, one of `NETWORKS`.
+      architecture: name of its module, one of `ARCHITECTURES`.
       fields: of the module.
-      gives: what it makes of a picture.
+      output: what it computes.
       damage: that it was trained on.
-      traits: of what is applied to pictures of any size; None of what tells levels.
-      command: what made the file.
-      trained: on what machine, and for how long; or by whom.
-      data: what it was trained on.
-      terms: under which these data are published.
-      scores: what it reaches, by test set and damage.
+      spec: of a network that is applied to images of any size; None where the output is a noise level.
+      command: that trained it.
+      training: the machine and the time that training took; or the authors.
+      data: that it was trained on.
+      data_license: of these data.
+      scores: by test set and damage.
     """
 
-    sha256: str
-    network: str
+    architecture: str
     fields: dict[str, Any]
-    gives: Gives
+    output: Output
     damage: str
-    traits: Traits | None
+    spec: NetworkSpec | None
     command: str
-    trained: str
+    training: str
     data: str
-    terms: str
+    data_license: str
     scores: dict[str, str]
 
+    def module(self):
+        """Returns the module of the network."""
+        return ARCHITECTURES[self.architecture](**self.fields)
 
-def about(module, gives: Gives, traits: Traits | None, **told: Any) -> dict[str, str]:
-    """Returns a card as words by name, as it is kept in a file of weights.
+
+def make_card(module, output: Output, spec: NetworkSpec | None, **texts: Any) -> Card:
+    """Returns the card of a module.
 
     Args:
-      module: of the network; its class is one of `NETWORKS`.
-      gives: what it makes of a picture.
-      traits: of what is applied to pictures of any size; None of what tells levels.
-      **told: damage, command, trained, data, terms, scores.
+      module: of the network; its class is one of `ARCHITECTURES`.
+      output: what it computes.
+      spec: see `Card`.
+      **texts: damage, command, training, data, data_license, scores.
     """
-    kept = set(NETWORKS[type(module).__name__].__dataclass_fields__) - {"parent", "name", "dtype", "param_dtype"}
-    fields = {field: getattr(module, field) for field in sorted(kept)}
-    return told | {
-        "network": type(module).__name__,
-        "fields": json.dumps(fields),
-        "gives": gives,
-        "traits": json.dumps(traits and traits._asdict()),
-        "scores": json.dumps(told["scores"]),
+    name = type(module).__name__
+    fields = set(ARCHITECTURES[name].__dataclass_fields__) - {"parent", "name", "dtype", "param_dtype"}
+    return Card(name, {field: getattr(module, field) for field in sorted(fields)}, output=output, spec=spec, **texts)
+
+
+def to_metadata(card: Card) -> dict[str, str]:
+    """Returns a card as the metadata of a safetensors file."""
+    values = card._asdict()
+    structured = {
+        "fields": card.fields,
+        "spec": None if card.spec is None else card.spec._asdict(),
+        "scores": card.scores,
     }
+    return values | {name: json.dumps(value) for name, value in structured.items()}
+
+
+def from_metadata(metadata: dict[str, str]) -> Card:
+    """Returns the card that `to_metadata` wrote.
+
+    Raises:
+      KeyError, TypeError or ValueError: if it is no such card.
+    """
+    fields, spec = json.loads(metadata["fields"]), json.loads(metadata["spec"])
+    values: dict[str, Any] = {name: metadata[name] for name in Card._fields}
+    values |= {
+        "fields": {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()},
+        "spec": None if spec is None else NetworkSpec(**spec),
+        "scores": json.loads(metadata["scores"]),
+    }
+    card = Card(**values)
+    card.module()
+    return card
+
+
+def find(source: str) -> Path:
+    """Returns the file of a shipped network, or of a path.
+
+    Raises:
+      UsageError: if it is neither a shipped network's name nor the path of a safetensors file.
+    """
+    if source in NETWORKS:
+        return FOLDER / f"{source}{SUFFIX}"
+    if source.endswith(SUFFIX):
+        return Path(source)
+    raise unknown("shipped network", source, NETWORKS)
+
+
+def read_card(source: str) -> Card:
+    """Returns the card of a network, without reading its variables.
+
+    Args:
+      source: name of a shipped network, or the path of a file with a card.
+    Raises:
+      UsageError: if there is no such file, or it has no card.
+    """
+    path = find(source)
+    metadata = weights.read_metadata(path)
+    if metadata.get("architecture") not in ARCHITECTURES:
+        raise UsageError(f"{path} does not name one of {', '.join(ARCHITECTURES)}: convert it, or train one")
+    try:
+        return from_metadata(metadata)
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"the card of {path} does not fit this version ({error}): write the file again") from None
 
 
 def read(source: str) -> tuple[Any, Card]:
     """Returns the variables and the card of a network.
 
     Args:
-      source: name of a shipped one, or the path of a file that `about` describes.
+      source: name of a shipped network, or the path of a file with a card.
     Raises:
-      UsageError: if there is none, or its file is missing, not the recorded one, or without a card.
+      UsageError: if there is no such file, it has no card, or a shipped one is not the recorded file.
     """
-    if source in FILES:
-        path = FOLDER / f"{source}.safetensors"
-    elif source.endswith(SUFFIX):
-        path = Path(source)
-    else:
-        raise unknown("shipped network", source, FILES)
-    variables, told = weights.read(path, FILES.get(source, ""))
-    if told.get("network") not in NETWORKS:
-        raise UsageError(f"{path} does not tell which of {', '.join(NETWORKS)} it holds: convert it, or train one")
-    try:
-        return variables, as_card(told, FILES.get(source) or weights.digest(path))
-    except (KeyError, TypeError, ValueError) as error:
-        raise UsageError(
-            f"the card of {path} is not as this version writes it ({error}): make the file again"
-        ) from None
+    card = read_card(source)
+    return weights.read(find(source), NETWORKS.get(source, ""))[0], card
 
 
-def as_card(told: dict[str, str], sha256: str) -> Card:
-    """Returns the card that `about` wrote as words, or raises KeyError, TypeError or ValueError where it is no card."""
-    fields, traits = json.loads(told["fields"]), json.loads(told["traits"])
-    NETWORKS[told["network"]](**fields)
-    return Card(
-        sha256=sha256,
-        network=told["network"],
-        fields={field: tuple(value) if isinstance(value, list) else value for field, value in fields.items()},
-        gives=told["gives"],
-        damage=told["damage"],
-        traits=traits and Traits(**traits),
-        command=told["command"],
-        trained=told["trained"],
-        data=told["data"],
-        terms=told["terms"],
-        scores=json.loads(told["scores"]),
-    )
+def write(path: Path, variables: Any, card: Card) -> str:
+    """Writes a network with its card and returns the file's sha256."""
+    return weights.write(path, variables, to_metadata(card))
 
 
-def is_known(source: str) -> bool:
+def is_network(source: str) -> bool:
     """Returns whether `read` would look for a network of that name or path."""
-    return (source in FILES and not Path(source).exists()) or source.endswith(SUFFIX)
+    return (source in NETWORKS and not Path(source).exists()) or source.endswith(SUFFIX)
 
 
-def as_json(card: Card) -> dict[str, Any]:
-    """Returns a card as JSON can hold it."""
-    return card._asdict() | {"traits": card.traits and card.traits._asdict()}
+def digest(source: str) -> str:
+    """Returns the sha256 of a network's file."""
+    return weights.digest(find(source))
 
 
-def as_text(card: Card) -> str:
-    """Returns a card as lines for a person."""
-    told = card._asdict() | (card.traits._asdict() if card.traits else {})
-    scores = [f"  {name}: {score}" for name, score in card.scores.items()]
-    return "\n".join(
-        [f"{name.replace('_', ' '):14} {value}" for name, value in told.items() if name not in {"traits", "scores"}]
-        + ["scores", *scores]
-    )
+def describe(source: str) -> dict[str, Any]:
+    """Returns the card of a network and its file's sha256 as JSON can hold them; see `read_card`."""
+    card = read_card(source)
+    spec = None if card.spec is None else card.spec._asdict()
+    return {"sha256": digest(source)} | card._asdict() | {"spec": spec}
+
+
+def to_text(description: dict[str, Any]) -> str:
+    """Returns what `describe` returned as lines of text."""
+    values = description | (description["spec"] or {})
+    lines = [f"{name.replace('_', ' '):24} {value}" for name, value in values.items() if name not in {"spec", "scores"}]
+    return "\n".join([*lines, "scores", *(f"  {name}: {score}" for name, score in description["scores"].items())])
 
 
 def load_restorer(source: str) -> Restorer:
-    """Returns a network that restores pictures, or raises UsageError where it does not; see `read`."""
-    return load(source, "pictures")
+    """Returns a network that restores images, or raises UsageError where its output is another; see `read`."""
+    return load(source, "image")
 
 
-def load(source: str, gives: Gives) -> Restorer:
-    """Returns a network that is applied to pictures of any size, or raises UsageError where it gives something else."""
+def load(source: str, output: Output) -> Restorer:
+    """Returns a network that is applied to images of any size, or raises UsageError where its output is another."""
     variables, card = read(source)
-    check(source, card, gives)
-    return make_restorer(NETWORKS[card.network](**card.fields), variables, card.traits)
+    if card.output != output or card.spec is None:
+        raise wrong_output(source, card, output)
+    return make_restorer(card.module(), variables, card.spec)
 
 
-def load_noise_level(source: str = "noise_level") -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a network that tells the level of noise, (float32[b, h, w, 1]) -> float32[b]; see `read`."""
+def load_noise_estimator(source: str = "noise_level") -> Callable[[np.ndarray], np.ndarray]:
+    """Returns a network that estimates the noise level, float32[b, h, w, 1] -> float32[b]; see `read`."""
     variables, card = read(source)
-    check(source, card, "levels")
-    module, placed = NETWORKS[card.network](**card.fields), jax.device_put(variables)
-    compiled = jax.jit(lambda variables, images: module.apply(variables, images, False))
-    return lambda images: np.asarray(compiled(placed, images))
+    if card.output != "noise_level":
+        raise wrong_output(source, card, "noise_level")
+    return compile_module(card.module(), variables)
 
 
-def check(source: str, card: Card, gives: Gives) -> None:
-    """Raises UsageError where a network gives something else than it is wanted for."""
-    if card.gives != gives:
-        raise UsageError(f"{source} gives {card.gives} and not {gives}: take another network")
+def wrong_output(source: str, card: Card, wanted: Output) -> UsageError:
+    """Returns the error for a network whose output is not the wanted one."""
+    return UsageError(f"the output of {source} is {card.output} and not {wanted}: choose another network")

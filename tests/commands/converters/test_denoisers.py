@@ -162,12 +162,12 @@ def test_the_file_tells_what_it_holds_and_is_the_same_every_time(tmp_path):
     digests = {denoisers.convert(source, tmp_path / f"{i}.safetensors") for i in range(2)}
     assert len(digests) == 1
     card = pretrained.read(str(tmp_path / "0.safetensors"))[1]
-    assert (card.network, card.command) == ("DnCNN", "jaxgen convert denoiser")
+    assert (card.architecture, card.command) == ("DnCNN", "jaxgen convert denoiser")
     assert card.fields["depth"] == DEPTH
     assert card.fields["width"] == WIDTH
     assert card.fields["batch_norm"] is False
-    assert (card.traits.channels, card.traits.told, card.traits.reach) == (1, "nothing", DEPTH)
-    assert card.trained == f"by those who published published.safetensors, sha256 {weights.digest(source)}"
+    assert (card.spec.channels, card.spec.conditioning, card.spec.receptive_field_radius) == (1, "none", DEPTH)
+    assert card.training == f"by those who published published.safetensors, sha256 {weights.digest(source)}"
 
 
 def test_more_than_ten_layers_are_in_the_order_of_their_numbers():

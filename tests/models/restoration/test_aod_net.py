@@ -2,12 +2,12 @@ import jax
 import numpy as np
 
 from jaxgen.models.restoration.aod_net import AODNet
-from jaxgen.nn.receptive_field import reach
+from jaxgen.nn.receptive_field import receptive_field_radius
 
 
 def test_the_papers_network(describe):
     assert describe(AODNet(), (1, 7, 5, 3)).parameters == 1761
-    assert reach(AODNet(), 3) == 0 + 1 + 2 + 3 + 1
+    assert receptive_field_radius(AODNet(), 3) == 0 + 1 + 2 + 3 + 1
 
 
 def test_it_is_the_same_network_in_pytorch(draw):

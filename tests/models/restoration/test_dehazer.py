@@ -5,7 +5,7 @@ import pytest
 
 from jaxgen.degradations.scattering import scatter
 from jaxgen.models.restoration.dehazer import Dehazer
-from jaxgen.nn.receptive_field import reach
+from jaxgen.nn.receptive_field import receptive_field_radius
 
 MODULE = Dehazer((4, 4), side=8)
 
@@ -39,4 +39,4 @@ def test_the_maps_do_not_depend_on_the_resolution(variables):
 
 
 def test_it_sees_all_of_a_picture():
-    assert reach(Dehazer((2, 2), side=4), 3) is None
+    assert receptive_field_radius(Dehazer((2, 2), side=4), 3) is None

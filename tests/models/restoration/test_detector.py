@@ -36,4 +36,4 @@ def test_every_channel_counts(variables):
 
 
 def test_it_repeats_after_what_its_unet_does():
-    assert MODULE.multiple == ResidualUNet((4, 4), 1).multiple == 4
+    assert MODULE.size_multiple == ResidualUNet((4, 4), 1).size_multiple == 4

@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 
 from jaxgen.filters import inpaint_relaxed
-from jaxgen.models.restoration.inpainter import EDGE, Mender
+from jaxgen.models.restoration.inpainter import EDGE, Inpainter
 
 IMAGES = np.random.default_rng(0).random((2, 19, 37, 3), np.float32)
 MASK = np.zeros((2, 19, 37, 1), np.float32)
 MASK[:, 5:9, 10:20] = 1
-MODULE = Mender((4, 4), 1, levels=3)
+MODULE = Inpainter((4, 4), 1, levels=3)
 
 
 @pytest.fixture(scope="module")
@@ -38,5 +38,5 @@ def test_away_from_hidden_places_nothing_changes(variables):
 
 
 def test_it_repeats_after_what_both_its_parts_do():
-    assert MODULE.multiple == 8
-    assert Mender(widths=(4, 4, 4, 4, 4), levels=2).multiple == 32
+    assert MODULE.size_multiple == 8
+    assert Inpainter(widths=(4, 4, 4, 4, 4), levels=2).size_multiple == 32

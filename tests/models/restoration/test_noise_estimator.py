@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.models.restoration.noise_estimator import UNIT, NoiseLevel
+from jaxgen.models.restoration.noise_estimator import UNIT, NoiseEstimator
 
-MODULE = NoiseLevel(depth=3, width=6)
+MODULE = NoiseEstimator(depth=3, width=6)
 IMAGES = jax.random.uniform(jax.random.key(0), (2, 12, 10, 1))
 
 

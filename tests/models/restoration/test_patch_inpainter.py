@@ -5,14 +5,14 @@ import pytest
 
 from jaxgen.filters import inpaint_relaxed
 from jaxgen.models.restoration import patch_inpainter
-from jaxgen.models.restoration.patch_inpainter import EDGE, PatchMender
+from jaxgen.models.restoration.patch_inpainter import EDGE, PatchInpainter
 from jaxgen.nn.cost import multiply_adds_per_pixel
 
 IMAGES = np.random.default_rng(0).random((2, 19, 37, 3), np.float32)
 MASK = np.zeros((2, 19, 37, 1), np.float32)
 MASK[0, 5:9, 10:20] = MASK[1, :2, 30:] = 1
 INPUTS = np.concatenate([IMAGES, MASK], -1)
-MODULE = PatchMender(radius=2, width=8, depth=2, samples=9, levels=3)
+MODULE = PatchInpainter(radius=2, width=8, depth=2, samples=9, levels=3)
 HIDDEN = np.zeros((2, 19, 37), bool)
 HIDDEN[0, 5 - EDGE : 9 + EDGE, 10 - EDGE : 20 + EDGE] = HIDDEN[1, : 2 + EDGE, 30 - EDGE :] = True
 apply = jax.jit(MODULE.apply, static_argnums=2)
@@ -77,7 +77,7 @@ def test_what_spreads_hidden_pixels_does_not_overflow():
     size, samples = 3_000, 40_000
     hidden = jnp.ones((1, size, size, 1), bool)
     assert samples * size**2 > np.iinfo(np.int32).max
-    chosen = patch_inpainter.of_some(lambda places: jnp.ones((len(places), 1)), hidden, samples)
+    chosen = patch_inpainter.at_samples(lambda places: jnp.ones((len(places), 1)), hidden, samples)
     places = np.flatnonzero(chosen)
     np.testing.assert_array_equal(places, np.arange(samples) * size**2 // samples)
 
@@ -101,4 +101,4 @@ def test_what_shines_through_counts(trained):
 
 def test_its_cost_is_that_of_a_picture_hidden_everywhere():
     assert multiply_adds_per_pixel(MODULE.clone(levels=4), 4) == 5 * 5 * 7 * 8 + 8 * 8 + 8 * 4
-    assert MODULE.multiple == 8
+    assert MODULE.size_multiple == 8

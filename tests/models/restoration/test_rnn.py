@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from jaxgen.models.restoration.rnn import RNN, Recurrence, Sweep
-from jaxgen.nn.receptive_field import reach
+from jaxgen.nn.receptive_field import receptive_field_radius
 
 
 def draws(*shape):
@@ -57,7 +57,7 @@ def test_a_sweep_reads_rows_from_both_ends():
 
 
 def test_every_pixel_sees_every_other():
-    assert reach(RNN(2, 1), 1) is None
+    assert receptive_field_radius(RNN(2, 1), 1) is None
 
 
 def test_counts(describe):

@@ -5,7 +5,7 @@ import pytest
 from jaxgen.degradations.resampling import upsample
 from jaxgen.models.restoration.srresnet import SRResNet
 from jaxgen.nn.cost import multiply_adds_per_pixel
-from jaxgen.nn.receptive_field import reach
+from jaxgen.nn.receptive_field import receptive_field_radius
 
 SMALL = SRResNet(4, 1)
 
@@ -68,6 +68,6 @@ def test_a_scale_that_pixels_cannot_be_shuffled_to_is_told(describe, scale):
 def test_its_reach_and_its_cost_are_of_pixels_of_the_small_image():
     network = SRResNet(4, 1, scale=4, norm=False, residual=True)
     # 4 + 1 + 1 + 1 pixels, then a pixel of the first doubling is half of one: 1 + 1/2 + 4/4, and the bicubic sees less.
-    assert reach(network, 1) == 4 + 3 + 1 + 1 + 1
+    assert receptive_field_radius(network, 1) == 4 + 3 + 1 + 1 + 1
     inside = 81 * 4 + 3 * 9 * 16 + 9 * 4 * 16 + 4 * 9 * 4 * 16 + 16 * 81 * 4
     assert multiply_adds_per_pixel(network, 1) == inside

@@ -8,7 +8,7 @@ from flax import linen as nn
 from jaxgen.models.gan.mlp import Discriminator as Telling
 from jaxgen.nn.layers import Conv, ConvTranspose, Dense
 from jaxgen.objectives import gan_samples
-from jaxgen.objectives.adversary import features, show
+from jaxgen.objectives.discriminator import discriminator_input, features
 from jaxgen.training.randomness import Stream, example_keys, step_key, stream
 
 
@@ -113,7 +113,7 @@ def test_the_discriminator_is_shown_augmented_packed_and_labelled_images(tiny, c
         ("real", 2 * tiny.BATCH["image"] - 1, Stream.AUGMENT_REAL),
         ("fake", fake, Stream.AUGMENT_FAKE),
     ):
-        shown = show(images, keys(name), ("color", "translation"), 2)
+        shown = discriminator_input(images, None, keys(name), ("color", "translation"), 2)
         logits = Telling(classes=tiny.CLASSES).apply(
             {"params": state.params["discriminator"]}, shown, True, labels.reshape(8, 2)
         )

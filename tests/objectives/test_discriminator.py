@@ -6,7 +6,7 @@ from flax import linen as nn
 
 from jaxgen.errors import UsageError
 from jaxgen.models.gan.mlp import Discriminator
-from jaxgen.objectives import adversary
+from jaxgen.objectives import discriminator
 
 IMAGES = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (6, 4, 4, 2)), jnp.float32)
 
@@ -24,52 +24,54 @@ def variables(module, images=IMAGES, **named):
 
 
 def test_packing_puts_images_in_a_row_side_by_side_in_the_channels():
-    packed = adversary.pack(IMAGES, 3)
+    packed = discriminator.pack(IMAGES, 3)
     assert packed.shape == (2, 4, 4, 6)
     for first in (0, 3):
         together = np.concatenate([IMAGES[first + i] for i in range(3)], -1)
         np.testing.assert_array_equal(packed[first // 3], together)
-    assert adversary.pack(IMAGES, 1) is IMAGES
+    assert discriminator.pack(IMAGES, 1) is IMAGES
 
 
 def test_packing_that_does_not_come_out_even_is_refused():
     with pytest.raises(UsageError, match="packing 4 does not divide the 6 images that one device has"):
-        adversary.pack(IMAGES, 4)
+        discriminator.pack(IMAGES, 4)
 
 
 def test_images_are_augmented_before_they_are_packed():
     keys = jax.random.split(jax.random.key(1), 6)
-    shown = adversary.show(IMAGES, keys, ("translation",), 2)
-    np.testing.assert_array_equal(shown, adversary.pack(adversary.diff_augment(keys, IMAGES, ("translation",)), 2))
-    assert adversary.show(IMAGES, None, (), 1) is IMAGES
+    shown = discriminator.discriminator_input(IMAGES, None, keys, ("translation",), 2)
+    np.testing.assert_array_equal(
+        shown, discriminator.pack(discriminator.diff_augment(keys, IMAGES, ("translation",)), 2)
+    )
+    assert discriminator.discriminator_input(IMAGES, None, None, (), 1) is IMAGES
 
 
 def test_features_are_what_the_logit_is_made_of():
     module = Discriminator()
     held = variables(module)
-    told = adversary.features(module, held, IMAGES, None)
-    logits, _ = adversary.call(module, held, IMAGES, None, True)
+    told = discriminator.features(module, held, IMAGES, None)
+    logits, _ = discriminator.call(module, held, IMAGES, None, True)
     last = held["params"]["logit"]
     np.testing.assert_allclose((told @ last["kernel"])[:, 0] + last["bias"], logits, atol=1e-5)
 
 
 def test_a_discriminator_that_does_not_tell_its_features_is_named():
     with pytest.raises(UsageError, match="needs a discriminator that sows 'features'"):
-        adversary.features(Silent(), variables(Silent()), IMAGES, None)
+        discriminator.features(Silent(), variables(Silent()), IMAGES, None)
 
 
 def test_mean_features_differ_by_the_difference_of_their_means():
     module, fake = Discriminator(), IMAGES[::-1] ** 2
     held = variables(module)
-    expected = [adversary.features(module, held, images, None).mean(0) for images in (IMAGES, fake)]
-    found = adversary.mean_difference(module, held, IMAGES, fake, None, separate=True)
+    expected = [discriminator.features(module, held, images, None).mean(0) for images in (IMAGES, fake)]
+    found = discriminator.mean_difference(module, held, IMAGES, fake, None, separate=True)
     np.testing.assert_allclose(found, expected[0] - expected[1], atol=1e-6)
 
 
 def test_one_batch_norm_over_both_kinds_does_not_hide_their_difference():
     module, fake = Discriminator("batch_norm"), IMAGES[::-1] ** 2
     differ = lambda separate: np.abs(
-        adversary.mean_difference(module, variables(module), IMAGES, fake, None, separate=separate)
+        discriminator.mean_difference(module, variables(module), IMAGES, fake, None, separate=separate)
     ).max()
     assert differ(True) < 1e-5
     assert differ(False) > 0.1
@@ -81,7 +83,7 @@ def test_what_couples_the_examples_is_named():
         (Discriminator("batch_norm"), "batch norm"),
         (Discriminator(kernels=2), "minibatch discrimination"),
     ):
-        assert adversary.coupling(variables(module)) == coupled
+        assert discriminator.coupling(module, variables(module)) == coupled
 
 
 @pytest.mark.parametrize(
@@ -94,47 +96,57 @@ def test_what_couples_the_examples_is_named():
 )
 def test_layers_that_contradict_the_options_are_refused(module, named, clip, apart, message):
     with pytest.raises(UsageError, match=message):
-        adversary.require_sense(variables(module), named, clip, apart, 1)
+        discriminator.check_discriminator(module, variables(module), named, clip, apart, 1)
 
 
 def test_clipping_under_spectral_norm_is_refused():
     held = {"params": {}, "stats": {"spectral": {}}}
     with pytest.raises(UsageError, match="clip_weights bounds kernels that spectral norm then divides"):
-        adversary.require_sense(held, (), True, True, 1)
-    adversary.require_sense(held, ("gradient_penalty",), False, True, 1)
+        discriminator.check_discriminator(Silent(), held, (), True, True, 1)
+    discriminator.check_discriminator(Silent(), held, ("gradient_penalty",), False, True, 1)
 
 
 def test_minibatch_discrimination_in_parts_is_refused():
-    held = variables(Discriminator(kernels=2))
+    compares = Discriminator(kernels=2)
     with pytest.raises(UsageError, match="minibatch discrimination compares the images of a batch, and 2 microbatches"):
-        adversary.require_sense(held, (), False, True, 2)
-    adversary.require_sense(variables(Discriminator()), (), False, True, 2)
+        discriminator.check_discriminator(compares, variables(compares), (), False, True, 2)
+    discriminator.check_discriminator(Discriminator(), variables(Discriminator()), (), False, True, 2)
 
 
-WITHOUT = {"named": (), "every": 1, "augment": (), "remedies": (), "packing": 1, "microbatches": 1}
+WITHOUT = {"penalties": (), "penalty_every": 1, "augment": (), "remedies": ()}
+WITHOUT |= {"packing": 1, "critic_steps": 1, "microbatches": 1}
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"named": ("r3",)}, "unknown penalty 'r3'"),
-        ({"named": ("r1", "r1")}, "penalty r1 is given twice: once is enough"),
+        ({"penalties": ("r3",)}, "unknown penalty 'r3'"),
+        ({"penalties": ("r1", "r1")}, "penalty r1 is given twice: once is enough"),
         ({"augment": ("colour",)}, "unknown augmentation 'colour': did you mean color"),
         ({"augment": ("cutout", "cutout")}, "augmentation cutout is given twice"),
         ({"remedies": ("feature",)}, "unknown remedy 'feature': did you mean feature_matching"),
         ({"remedies": ("label_smoothing",) * 2}, "remedy label_smoothing is given twice"),
+        ({"critic_steps": 0}, "critic_steps is 0: give at least 1"),
         ({"packing": 0}, "packing is 0: give at least 1"),
-        ({"named": ("r1",), "every": 0}, "penalty_every is 0: give at least 1"),
-        ({"every": 4}, "penalty_every is 4 and there is no penalty"),
+        ({"penalties": ("r1",), "penalty_every": 0}, "penalty_every is 0: give at least 1"),
+        ({"penalty_every": 4}, "penalty_every is 4 and there is no penalty"),
         ({"remedies": ("feature_matching",), "microbatches": 4}, "compares the means of a batch, and 4 microbatches"),
     ],
 )
 def test_options_without_sense_are_refused(options, message):
     with pytest.raises(UsageError, match=message):
-        adversary.require_options(**WITHOUT | options)
+        discriminator.check_options(**WITHOUT | options)
 
 
 def test_classes_need_labels():
     with pytest.raises(UsageError, match="classes is 10 and the data has no labels"):
-        adversary.require_labels({"image": IMAGES}, 10)
-    adversary.require_labels({"image": IMAGES}, 0)
+        discriminator.require_labels({"image": IMAGES}, 10)
+    discriminator.require_labels({"image": IMAGES}, 0)
+
+
+def test_what_conditions_an_image_is_augmented_alike_and_stands_beside_it():
+    keys = jax.random.split(jax.random.key(1), 6)
+    seen = discriminator.discriminator_input(IMAGES, IMAGES[..., :1], keys, ("translation", "cutout"), 2)
+    assert seen.shape == (3, 4, 4, 6)
+    np.testing.assert_array_equal(seen[..., 0], seen[..., 2])
+    np.testing.assert_array_equal(seen[..., 3], seen[..., 5])

@@ -1,0 +1,86 @@
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from jaxgen.restoration import estimation
+from jaxgen.restoration.estimation import blockiness, estimate_noise
+from jaxgen.restoration.tasks import MIN_BLOCKINESS
+
+GENERATOR = np.random.default_rng(0)
+spread = lambda images: images.std((1, 2, 3))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (128, 128, 1), (129, 40, 3), (1000, 300, 3)])
+def test_windows_cover_the_ends_and_are_of_one_size(shape):
+    image = GENERATOR.random(shape, np.float32)
+    windows = estimation.windows(image)
+    assert windows.shape[1:] == (estimation.WINDOW, estimation.WINDOW, shape[-1])
+    assert len(windows) <= estimation.WINDOWS_PER_SIDE**2
+    np.testing.assert_array_equal(windows[0, 0, 0], image[0, 0])
+    if min(shape[:2]) >= estimation.WINDOW:
+        np.testing.assert_array_equal(windows[-1, -1, -1], image[-1, -1])
+
+
+def test_the_level_is_that_of_windows_without_texture():
+    image = np.full((600, 500, 3), 0.5, np.float32) + 0.1 * GENERATOR.standard_normal((600, 500, 3), np.float32)
+    image[:300] = GENERATOR.random((300, 500, 3))
+    assert estimate_noise(spread, image) == pytest.approx(0.1, rel=0.02)
+
+
+def noisy(height, width):
+    return np.clip(0.5 + 0.1 * GENERATOR.standard_normal((height, width, 1), np.float32), 0, 1)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_margins_do_not_count(value):
+    image = np.full((900, 700, 1), value, np.float32)
+    image[:300] = noisy(300, 700)
+    assert estimate_noise(spread, image) == pytest.approx(0.1, rel=0.03)
+
+
+def test_windows_with_fewer_clipped_values_count():
+    image = noisy(900, 700)
+    image[300:] = np.clip(image[300:] + 0.4, 0, 1)
+    # In the bright part a sixth of the values is clipped, and part of the noise is lost.
+    assert ((image[300:] == 1).mean() > 0.1) and spread(image[None, 300:])[0] < 0.09
+    assert estimate_noise(spread, image) == pytest.approx(0.1, rel=0.03)
+    bright = image[300:]
+    assert 0.05 < estimate_noise(spread, bright) < 0.09
+
+
+def test_noise_beyond_the_range_is_not_clipped():
+    image = 0.1 * GENERATOR.standard_normal((900, 700, 1), np.float32)
+    image[:300] += 0.5
+    image[:300] *= 2
+    assert estimate_noise(spread, image) == pytest.approx(0.1, rel=0.03)
+
+
+def test_transparent_pixels_do_not_count():
+    image, alpha = np.full((900, 700, 1), 0.3, np.float32), np.zeros((900, 700, 1), np.float32)
+    image[:300], alpha[:300] = noisy(300, 700), 1
+    assert estimate_noise(spread, image, alpha) == pytest.approx(0.1, rel=0.03)
+
+
+def test_an_image_of_clipped_values_alone_is_estimated_too():
+    assert estimate_noise(spread, np.zeros((200, 200, 1), np.float32)) == 0
+
+
+PHOTOGRAPH = data.astronaut()[:200, 150:350]
+
+
+def compressed(quality):
+    file = io.BytesIO()
+    Image.fromarray(PHOTOGRAPH).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file), np.float32) / 255
+
+
+def test_blockiness_grows_with_compression_whatever_the_crop():
+    values = [blockiness(compressed(quality)) for quality in (95, 75, 40, 20, 10)]
+    assert values == sorted(values)
+    assert values[1] < MIN_BLOCKINESS < values[2]
+    assert blockiness(compressed(20)[3:, 5:]) == pytest.approx(values[3], rel=0.1)
+    assert blockiness(PHOTOGRAPH.repeat(2, 0).repeat(2, 1) / np.float32(255)) < 1
+    assert blockiness(PHOTOGRAPH[:16, :16] / np.float32(255)) == 0
