@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import jax
 from jax import Array
@@ -55,7 +56,7 @@ def vgg(path: Path) -> Callable[[Array], Array]:
         with jax.ensure_compile_time_eval():
             return jax.device_put(found)
 
-    return lambda images: VGG19().apply(variables(), images)
+    return lambda images: cast(Array, VGG19().apply(variables(), images))
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from jaxgen.losses.adversarial import AdversarialLoss
 from jaxgen.metrics.image import psnr
 from jaxgen.objectives.adversarial_losses import AdversarialLosses, Examples
 from jaxgen.objectives.modules import apply
-from jaxgen.objectives.restoration import Degrade, enlarged, held_out, judged, pair, told
+from jaxgen.objectives.restoration import Degrade, enlarged, held_out, make_evaluation, pair, told
 from jaxgen.objectives.stability import discriminator_alarms
 from jaxgen.objectives.two_player import GENERATOR, TwoPlayerTraining
 from jaxgen.training.optimizers import MakeOptimizer
@@ -142,5 +142,5 @@ def make_adversarial_restoration(
         chunks=critic_steps,
         microbatches=microbatches,
         alarms=discriminator_alarms(loss, penalties, augment),
-        **judged(generator, degrade, GENERATOR),
+        **make_evaluation(generator, degrade, GENERATOR)._asdict(),
     )

@@ -12,14 +12,23 @@ from jaxgen.metrics import classification
 from jaxgen.objectives import confusion
 from jaxgen.objectives.modules import apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.training.schedules import Hyper
+from jaxgen.training.optimizers import MakeOptimizer
+from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import Batch, Discriminating, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 TOGETHER = 500  # held-out images whose activations are in memory at once
 
 
 def make_classification(
-    module, *, classes: int, hyper: Mapping[str, float], positive: int | None = None, **options: Any
+    module: Any,
+    *,
+    classes: int,
+    hyper: Mapping[str, float],
+    positive: int | None = None,
+    optimizer: str | MakeOptimizer = "adam",
+    schedule: Schedule = constant,
+    microbatches: int = 1,
+    axis_name: str | None = None,
 ) -> Objective:
     """Returns the objective of a classifier, trained by cross-entropy from integer labels.
 
@@ -29,7 +38,7 @@ def make_classification(
         `data.Config.classes` has them checked where data are loaded.
       hyper: what `make_single` reads.
       positive: the class whose logit a binary classifier gives, against all the others; None: softmax over all classes.
-      **options: optimizer, schedule, microbatches, axis_name of `make_single`.
+      optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
       Objective. Its batches have a label; its evaluation is of the averaged variables. Precision, recall and F1 are
       those of the positive class, and without one the mean over all classes (macro average).
@@ -110,5 +119,8 @@ def make_classification(
         evaluate=evaluate,
         discriminating=Discriminating(score),
         selection=Selection("evaluation/accuracy", direction="maximize"),
-        **options,
+        optimizer=optimizer,
+        schedule=schedule,
+        microbatches=microbatches,
+        axis_name=axis_name,
     )

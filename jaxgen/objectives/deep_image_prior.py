@@ -17,9 +17,9 @@ from jax import Array
 from jaxgen.errors import UsageError
 from jaxgen.objectives.restoration import Degrade, held_out, quality
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.training.optimizers import hyper_arrays
+from jaxgen.training.optimizers import MakeOptimizer, hyper_arrays
 from jaxgen.training.randomness import Stream
-from jaxgen.training.schedules import Hyper
+from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, current
 
 INPUTS = 32
@@ -69,7 +69,15 @@ def look(watch: dict[str, Array], picture: Array, damaged: Array, judges: Array,
 
 
 def make_deep_image_prior(
-    module, *, degrade: Degrade, hyper: Mapping[str, float], clean: bool = True, **options: Any
+    module: Any,
+    *,
+    degrade: Degrade,
+    hyper: Mapping[str, float],
+    clean: bool = True,
+    optimizer: str | MakeOptimizer = "adam",
+    schedule: Schedule = constant,
+    microbatches: int = 1,
+    axis_name: str | None = None,
 ) -> Objective:
     """Returns the objective of a network that is fitted to one damaged picture.
 
@@ -80,7 +88,7 @@ def make_deep_image_prior(
         of the known pixels that judge and are not learned), smooth_decay, patience (steps without a smaller error after
         which it is over), and what `degrade` and `make_single` read.
       clean: whether the picture that is damaged is a clean one, to be compared with; else the error alone is told.
-      **options: optimizer, schedule, axis_name of `make_single`.
+      optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
       Objective whose batches are one picture, always the same. Its result is the mean of its outputs where the judges
       find it best; it is finished once that was `patience` steps ago. Evaluated are the least error and, by the clean
@@ -146,5 +154,8 @@ def make_deep_image_prior(
         evaluate=evaluate,
         selection=Selection("evaluation/held_out_error", direction="minimize"),
         finished=f"{PLAYER}/stopped",
-        **options,
+        optimizer=optimizer,
+        schedule=schedule,
+        microbatches=microbatches,
+        axis_name=axis_name,
     )

@@ -11,11 +11,11 @@ from jaxgen.losses.segmentation import dice
 from jaxgen.losses.variational import bernoulli_nll
 from jaxgen.metrics.masked import mask_iou
 from jaxgen.objectives.modules import EVALUATION_PART, apply, in_parts
-from jaxgen.objectives.restoration import ROWS, Degrade, held_out, pair
+from jaxgen.objectives.restoration import ROWS, Damage, Degrade, held_out, pair
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.training.optimizers import hyper_arrays
+from jaxgen.training.optimizers import MakeOptimizer, hyper_arrays
 from jaxgen.training.randomness import Stream, example_keys, stream
-from jaxgen.training.schedules import Hyper
+from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import Batch, Detecting, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 THRESHOLD = 0.5
@@ -41,14 +41,23 @@ def agreement(found: Array, mask: Array) -> Metrics:
     }
 
 
-def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **options: Any) -> Objective:
+def make_detection(
+    module: Any,
+    *,
+    degrade: Degrade,
+    hyper: Mapping[str, float],
+    optimizer: str | MakeOptimizer = "adam",
+    schedule: Schedule = constant,
+    microbatches: int = 1,
+    axis_name: str | None = None,
+) -> Objective:
     """Returns the objective of a network that finds what is hidden, by cross-entropy and Dice loss.
 
     Args:
       module: module (images[b, h, w, c], train) -> logits[b, h, w, 1].
       degrade: (key[b], images, hyper) -> Damage with a mask.
       hyper: cross_entropy_weight, dice_weight, and what `degrade` and `make_single` read.
-      **options: optimizer, schedule, microbatches, axis_name of `make_single`.
+      optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
       Objective with `detecting`. Its evaluation is of the averaged variables: intersection over union, the mean over
       images, and the precision and the recall of pixels.
@@ -58,9 +67,14 @@ def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **op
         made, _ = held_out(degrade, key, {"image": batch["image"][:1]}, hyper_arrays(hyper))
         return module.init(key, made.images, False)
 
+    def mask_of(damage: Damage) -> Array:
+        if damage.mask is None:
+            raise ValueError("this degradation has no mask: detection is trained on damage that hides pixels")
+        return damage.mask
+
     def draw(keys, batch: Batch, hyper: Hyper) -> PyTree:
         made = degrade(keys(Stream.DEGRADATION), batch["image"], hyper)
-        return made.images, made.mask
+        return made.images, mask_of(made)
 
     def mean_loss(variables: PyTree, examples: PyTree, hyper: Hyper):
         images, mask = examples
@@ -75,13 +89,13 @@ def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **op
     def visualize(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns rows of damaged, mask found and true mask."""
         made, _ = held_out(degrade, state.key, {"image": batch["image"][:ROWS]}, state.hyper)
-        masks = (detect(averaged(state, PLAYER), made.images), made.mask)
+        masks = (detect(averaged(state, PLAYER), made.images), mask_of(made))
         return {"masks": jnp.stack([made.images, *(jnp.broadcast_to(m, made.images.shape) for m in masks)], 1)}
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         def detect_part(part: tuple[Array, Batch]) -> tuple[Array, Array]:
             made, _ = pair(degrade, *part, state.hyper)
-            return detect(averaged(state, PLAYER), made.images), made.mask
+            return detect(averaged(state, PLAYER), made.images), mask_of(made)
 
         keys = example_keys(stream(state.key, Stream.EVALUATION), len(batch["image"]))
         return agreement(*in_parts(detect_part, (keys, batch), EVALUATION_PART))
@@ -95,5 +109,8 @@ def make_detection(module, *, degrade: Degrade, hyper: Mapping[str, float], **op
         evaluate=evaluate,
         selection=Selection("evaluation/iou", direction="maximize"),
         detecting=Detecting(detect, degrade, module),
-        **options,
+        optimizer=optimizer,
+        schedule=schedule,
+        microbatches=microbatches,
+        axis_name=axis_name,
     )

@@ -15,11 +15,11 @@ from jax import Array, lax
 from jaxgen.losses.reconstruction import mse
 from jaxgen.nn.pixel_shuffle import space_to_depth
 from jaxgen.objectives.modules import EVALUATION_PART, apply, in_parts
-from jaxgen.objectives.restoration import Degrade, held_out, judged, pair
+from jaxgen.objectives.restoration import Degrade, held_out, make_evaluation, pair
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.training.optimizers import hyper_arrays
+from jaxgen.training.optimizers import MakeOptimizer, hyper_arrays
 from jaxgen.training.randomness import Stream, example_keys, stream
-from jaxgen.training.schedules import Hyper
+from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 # Two pixels of a cell of four, 0 1 over 2 3, side by side or one above the other, in either order.
@@ -52,13 +52,16 @@ def neighbours(images: Array, pairs: Array) -> tuple[Array, Array]:
 
 
 def make_neighbours(
-    module,
+    module: Any,
     *,
     degrade: Degrade,
     loss: Callable[[Array, Array, Hyper], Array],
     hyper: Mapping[str, float],
     clean: bool = True,
-    **options: Any,
+    optimizer: str | MakeOptimizer = "adam",
+    schedule: Schedule = constant,
+    microbatches: int = 1,
+    axis_name: str | None = None,
 ) -> Objective:
     """Returns the objective of a denoiser that never sees a clean picture.
 
@@ -68,7 +71,7 @@ def make_neighbours(
       loss: (neighbour, restored, hyper) -> float[b].
       hyper: consistency_weight, and what `degrade`, `loss` and `make_single` read.
       clean: whether there are clean pictures to be judged by; else the loss itself on held-out ones is what is told.
-      **options: optimizer, schedule, microbatches, axis_name of `make_single`.
+      optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
       Objective with `restoring`; the best checkpoint is that of least loss on held-out pictures.
     Reference: Huang et al. 2021, equation 9.
@@ -101,7 +104,7 @@ def make_neighbours(
         value = weighted_sum(means, hyper)
         return value, (means | {"loss": value}, stats)
 
-    parts = judged(module, degrade, PLAYER)
+    clean_evaluation = make_evaluation(module, degrade, PLAYER)
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         keys = lambda name: example_keys(stream(state.key, Stream.EVALUATION, int(name)), len(batch["image"]))
@@ -111,7 +114,19 @@ def make_neighbours(
             EVALUATION_PART,
         )
         value = weighted_sum({name: values.mean() for name, values in each.items()}, state.hyper)
-        return {"evaluation/loss": value} | (parts["evaluate"](state, batch) if clean else {})
+        return {"evaluation/loss": value} | (clean_evaluation.evaluate(state, batch) if clean else {})
 
-    chosen = {"evaluate": evaluate, "selection": Selection("evaluation/loss", direction="minimize")}
-    return make_single(initialise, examples, mean_loss, hyper=hyper, **(parts | chosen), **options)
+    return make_single(
+        initialise,
+        examples,
+        mean_loss,
+        hyper=hyper,
+        visualize=clean_evaluation.visualize,
+        evaluate=evaluate,
+        selection=Selection("evaluation/loss", direction="minimize"),
+        restoring=clean_evaluation.restoring,
+        optimizer=optimizer,
+        schedule=schedule,
+        microbatches=microbatches,
+        axis_name=axis_name,
+    )

@@ -8,8 +8,9 @@ from jax import Array
 
 from jaxgen.objectives.modules import EVALUATION_PART, apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
+from jaxgen.training.optimizers import MakeOptimizer
 from jaxgen.training.randomness import Stream, example_keys, stream
-from jaxgen.training.schedules import Hyper
+from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 LEVELS = 255
@@ -18,14 +19,23 @@ DIAGONAL = 0.3
 Noisy = Callable[[Array, Array, Hyper], tuple[Array, Array]]
 
 
-def make_noise_level(module, *, degrade: Noisy, hyper: Mapping[str, float], **options: Any) -> Objective:
+def make_noise_level(
+    module: Any,
+    *,
+    degrade: Noisy,
+    hyper: Mapping[str, float],
+    optimizer: str | MakeOptimizer = "adam",
+    schedule: Schedule = constant,
+    microbatches: int = 1,
+    axis_name: str | None = None,
+) -> Objective:
     """Returns the objective of a network that estimates the level of noise, by the absolute error.
 
     Args:
       module: module (images[b, h, w, c], train) -> float[b], standard deviation in units of the [0, 1] range.
       degrade: (key[b], images, hyper) -> (noisy images, standard deviation float[b]).
       hyper: what `degrade` and `make_single` read.
-      **options: optimizer, schedule, microbatches, axis_name of `make_single`.
+      optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
       Objective. Its losses and its evaluation are mean absolute errors in grey levels of 255.
     """
@@ -68,7 +78,10 @@ def make_noise_level(module, *, degrade: Noisy, hyper: Mapping[str, float], **op
         visualize=visualize,
         evaluate=evaluate,
         selection=Selection("evaluation/error", direction="minimize"),
-        **options,
+        optimizer=optimizer,
+        schedule=schedule,
+        microbatches=microbatches,
+        axis_name=axis_name,
     )
 
 

@@ -12,9 +12,9 @@ from jaxgen.metrics.image import psnr, ssim
 from jaxgen.metrics.masked import masked_psnr
 from jaxgen.objectives.modules import EVALUATION_PART, apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.training.optimizers import hyper_arrays
+from jaxgen.training.optimizers import MakeOptimizer, hyper_arrays
 from jaxgen.training.randomness import Stream, example_keys, stream
-from jaxgen.training.schedules import Hyper
+from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Restoring, Selection, TrainState, averaged
 
 ROWS = 8
@@ -77,8 +77,17 @@ def quality(clean: Array, image: Array, mask: Array | None, suffix: str = "", ch
     return {f"evaluation/{name}{suffix}": value for name, value in means.items()}
 
 
-def judged(module, degrade: Degrade, player: str) -> dict[str, Any]:
-    """Returns what every objective that restores has beside its training: Objective's other fields.
+class RestorationEvaluation(NamedTuple):
+    """The fields of `Objective` that every objective of restoration has in common."""
+
+    visualize: Callable[[TrainState, Batch], dict[str, Array]]
+    evaluate: Callable[[TrainState, Batch], Metrics]
+    selection: Selection
+    restoring: Restoring
+
+
+def make_evaluation(module: Any, degrade: Degrade, player: str) -> RestorationEvaluation:
+    """Returns how a restorer is shown and measured on held-out images.
 
     Args:
       module: of the restorer; see `make_restoration`.
@@ -111,12 +120,8 @@ def judged(module, degrade: Degrade, player: str) -> dict[str, Any]:
         found = quality(clean, damaged, mask, "_input", changed) | quality(clean, restored, mask, "", changed)
         return found | {"evaluation/gain": found["evaluation/psnr"] - found["evaluation/psnr_input"]}
 
-    return {
-        "visualize": visualize,
-        "evaluate": evaluate,
-        "selection": Selection("evaluation/psnr", direction="maximize"),
-        "restoring": Restoring(restore, degrade, module),
-    }
+    selection = Selection("evaluation/psnr", direction="maximize")
+    return RestorationEvaluation(visualize, evaluate, selection, Restoring(restore, degrade, module))
 
 
 def pair(degrade: Degrade, keys: Array, batch: Batch, hyper: Hyper) -> tuple[Damage, Array]:
@@ -132,13 +137,16 @@ def held_out(degrade: Degrade, key: Array, batch: Batch, hyper: Hyper) -> tuple[
 
 
 def make_restoration(
-    module,
+    module: Any,
     *,
     degrade: Degrade,
     loss: Callable[[Array, Array, Hyper], Array],
     hyper: Mapping[str, float],
     dropout: bool = False,
-    **options: Any,
+    optimizer: str | MakeOptimizer = "adam",
+    schedule: Schedule = constant,
+    microbatches: int = 1,
+    axis_name: str | None = None,
 ) -> Objective:
     """Returns the objective of a network that undoes a degradation.
 
@@ -148,7 +156,7 @@ def make_restoration(
       loss: (clean, restored, hyper) -> float[b]; see `reconstruction_losses.weighted_sum`.
       hyper: what `degrade`, `loss` and `make_single` read.
       dropout: whether the module takes `keys`, one for each example, in training.
-      **options: optimizer, schedule, microbatches, axis_name of `make_single`.
+      optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
       Objective with `restoring`. Its evaluation is the mean PSNR in dB and the mean SSIM,
       of the damaged images ("…_input") and of the restored ones, over the images of which the damage changed anything;
@@ -169,4 +177,14 @@ def make_restoration(
         value = loss(clean, restored, hyper).mean()
         return value, ({"loss": value, "psnr": psnr(clean, restored).mean()}, stats)
 
-    return make_single(initialise, draw, mean_loss, hyper=hyper, **judged(module, degrade, PLAYER), **options)
+    return make_single(
+        initialise,
+        draw,
+        mean_loss,
+        hyper=hyper,
+        **make_evaluation(module, degrade, PLAYER)._asdict(),
+        optimizer=optimizer,
+        schedule=schedule,
+        microbatches=microbatches,
+        axis_name=axis_name,
+    )

@@ -19,8 +19,9 @@ from jaxgen.objectives.codes import COLLAPSE, active_units, interpolations, rows
 from jaxgen.objectives.likelihoods import LIKELIHOODS
 from jaxgen.objectives.modules import apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
+from jaxgen.training.optimizers import MakeOptimizer
 from jaxgen.training.randomness import Stream, example_keys, stream
-from jaxgen.training.schedules import Hyper
+from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import Batch, Generative, Latent, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 PICTURES = 64
@@ -29,14 +30,17 @@ TOGETHER = 500  # codes of held-out images whose activations are in memory at on
 
 
 def make_vae(
-    module,
+    module: Any,
     *,
     latent: int,
     hyper: Mapping[str, float],
     likelihood: str = "bernoulli",
     samples: int = 1,
     binarise: bool = False,
-    **options: Any,
+    optimizer: str | MakeOptimizer = "adam",
+    schedule: Schedule = constant,
+    microbatches: int = 1,
+    axis_name: str | None = None,
 ) -> Objective:
     """Returns the objective of a variational autoencoder with a standard normal prior.
 
@@ -50,7 +54,7 @@ def make_vae(
       likelihood: "bernoulli", "gaussian" or "logistic", discretised to 256 levels.
       samples: K, codes of each image in one bound.
       binarise: whether every step draws the pixels anew, white with their intensity as probability.
-      **options: optimizer, schedule, microbatches, axis_name of `make_single`.
+      optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
       Objective with `generative` and `latent`. Its metrics are in nats per image.
     Raises:
@@ -101,7 +105,7 @@ def make_vae(
             "loss": total,
             "reconstruction": nll.mean(),
             "kl": variational.kl_standard_normal(mean, log_variance).mean(),
-            "active_units": active_units(mean, options.get("axis_name")),
+            "active_units": active_units(mean, axis_name),
         }
         return total, (metrics, stats)
 
@@ -169,5 +173,8 @@ def make_vae(
         alarms=(COLLAPSE,),
         generative=Generative(sample, generate, latent),
         latent=Latent(encode, reconstruct, log_weights),
-        **options,
+        optimizer=optimizer,
+        schedule=schedule,
+        microbatches=microbatches,
+        axis_name=axis_name,
     )

@@ -12,9 +12,9 @@ from jaxgen.metrics.image import psnr
 from jaxgen.objectives.modules import EVALUATION_PART, apply, in_parts
 from jaxgen.objectives.restoration import Degrade
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.training.optimizers import hyper_arrays
+from jaxgen.training.optimizers import MakeOptimizer, hyper_arrays
 from jaxgen.training.randomness import Stream, example_keys, stream
-from jaxgen.training.schedules import Hyper
+from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
 ROWS = 2
@@ -79,7 +79,7 @@ def flicker(clips: Array, corners: Array) -> Array:
 
 
 def make_video(
-    module,
+    module: Any,
     *,
     degrade: Degrade,
     loss: Callable[[Array, Array, Hyper], Array],
@@ -87,7 +87,10 @@ def make_video(
     frames: int,
     window: int,
     speed: int,
-    **options: Any,
+    optimizer: str | MakeOptimizer = "adam",
+    schedule: Schedule = constant,
+    microbatches: int = 1,
+    axis_name: str | None = None,
 ) -> Objective:
     """Returns the objective of a network that restores clips.
 
@@ -99,7 +102,7 @@ def make_video(
       frames: of a clip.
       window: height and width of a frame in pixels; the batch's photographs are larger.
       speed: the most that the window moves from frame to frame in pixels.
-      **options: optimizer, schedule, microbatches, axis_name of `make_single`.
+      optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
       Objective whose evaluation is the mean PSNR of all frames, of the last one ("psnr_last"), and the flicker, of the
       damaged clips ("…_input") and of the restored ones; the clean ones have none.
@@ -163,5 +166,8 @@ def make_video(
         visualize=visualize,
         evaluate=evaluate,
         selection=Selection("evaluation/psnr", direction="maximize"),
-        **options,
+        optimizer=optimizer,
+        schedule=schedule,
+        microbatches=microbatches,
+        axis_name=axis_name,
     )

@@ -60,7 +60,7 @@ def make(generator=None, discriminator=None, loss="non_saturating", latent=3, hy
     return gan.make_gan(
         generator or Generator(),
         discriminator or Discriminator(),
-        loss=getattr(adversarial, loss),
+        loss=adversarial.LOSSES[loss] if isinstance(loss, str) else loss,
         latent=latent,
         hyper=HYPER | (hyper or {}),
         **options,
