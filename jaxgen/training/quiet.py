@@ -1,4 +1,4 @@
-"""Orbax without its noise: what a person must know of what it does is raised or said elsewhere."""
+"""Contexts that keep Orbax from printing; errors and damaged checkpoints are raised or reported by their callers."""
 
 import contextlib
 import gc
@@ -8,33 +8,40 @@ import warnings
 from collections.abc import Iterator
 
 
-def is_told(record: logging.LogRecord) -> bool:
-    """Returns whether a log line is about something else than Orbax and the TensorStore under it."""
-    text = f"{record.pathname} {record.getMessage()}"
-    return "orbax" not in text and "tensorstore" not in text
+@contextlib.contextmanager
+def quiet_orbax() -> Iterator[None]:
+    """Drops the log lines of Orbax and TensorStore, and those of asyncio about tasks that Orbax abandoned."""
 
+    def is_other(record: logging.LogRecord) -> bool:
+        text = f"{record.pathname} {record.getMessage()}"
+        return "orbax" not in text and "tensorstore" not in text
 
-def silence_logging() -> None:
-    """Drops what Orbax logs, and what asyncio logs of tasks that Orbax left behind."""
-    for name in ("absl", "asyncio"):
-        logging.getLogger(name).addFilter(is_told)
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
+    # A filter of its own for each context: one that ends leaves the others in place.
+    for logger in loggers:
+        logger.addFilter(is_other)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(is_other)
 
 
 @contextlib.contextmanager
 def without_tracebacks() -> Iterator[None]:
-    """A context whose first failure is raised and whose others are not told.
+    """Raises the first error inside, and prints nothing about the others.
 
-    Orbax reads and writes in many tasks at once. Where one fails it drops the rest, and each of them would print that
-    nobody waited for it, on a page of its own.
+    Orbax reads and writes in many tasks at the same time. If one fails, it abandons the rest, and each of them would
+    print a traceback when it is collected.
     """
     hooks = sys.excepthook, sys.unraisablehook
     sys.excepthook = sys.unraisablehook = lambda *_: None
-    with warnings.catch_warnings():
+    with quiet_orbax(), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         try:
             yield
         except Exception:
-            gc.collect()  # A task tells of itself when it is collected, which so is here.
+            gc.collect()  # An abandoned task prints when it is collected: here, where that has no effect.
             raise
         finally:
             sys.excepthook, sys.unraisablehook = hooks

@@ -42,11 +42,10 @@ from jaxgen.runs.disk.records import (
 )
 from jaxgen.training import progress
 from jaxgen.training.distributed import is_first, is_lost, wait_for_all
-from jaxgen.training.quiet import silence_logging, without_tracebacks
+from jaxgen.training.quiet import quiet_orbax, without_tracebacks
 from jaxgen.training.state import PyTree, Selection, TrainState
 from jaxgen.training.stopping import NonFiniteError
 
-silence_logging()
 DELETED = "deleted"
 NETWORKS = ("step", "params", "stats", "ema")
 """Fields of a state that are read for use without further training."""
@@ -119,6 +118,7 @@ class Checkpoints:
         # Orbax refuses relative paths.
         self.folder, self.keep, self.selection, self.say = Path(folder).absolute(), keep, selection, say
         self._manager: ocp.CheckpointManager | None = None
+        self._quiet = contextlib.ExitStack()
         self._named: set[int] = set()
 
     def __enter__(self) -> Self:
@@ -182,6 +182,7 @@ class Checkpoints:
             with self._writing():
                 if manager is not None:
                     manager.close()
+            self._quiet.close()
 
     def discard(self, step: int) -> None:
         """Moves a damaged checkpoint to RUN/damaged, so that training can save that step again. Not for readers."""
@@ -359,6 +360,8 @@ class Checkpoints:
                 # Otherwise it reads a file of each step that may be damaged.
                 lightweight_initialize=True,
             )
+            # It saves in threads, which log too.
+            self._quiet.enter_context(quiet_orbax())
             self._manager = ocp.CheckpointManager(self.folder, options=options)
         return self._manager
 
