@@ -328,7 +328,7 @@ def test_restore_goes_on_after_a_bad_file_and_tells_it(photographs_to_restore, c
     ("words", "message"),
     [
         (["--task", "denoize"], "unknown --task 'denoize': did you mean denoise"),
-        (["--task", "denoise", "--tile-size", "10"], "tile 10: give 64 to 1024 pixels"),
+        (["--task", "denoise", "--tile-size", "10"], "tile_size 10: give 64 to 1024 pixels"),
         ([], "give one of --task, --network"),
     ],
 )

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from jaxgen.errors import UsageError
-from jaxgen.io import weights
 from jaxgen.models.restoration.srresnet import SRResNet
 from jaxgen.restoration import pretrained
 from jaxgen.runs import init_from
@@ -51,10 +50,10 @@ def test_the_player_that_makes_pictures_starts_from_another_runs_averages(config
 
 def test_a_file_of_weights_is_a_start_too(config, srresnet_run, tmp_path):
     variables = open_run(srresnet_run).variables
-    told = {"damage": "noise", "command": "c", "trained": "t", "data": "d", "terms": "t", "scores": {}}
-    about = pretrained.make_card(SRResNet(2, 1, 2), "pictures", None, **told)
+    texts = {"damage": "noise", "command": "c", "training": "t", "data": "d", "data_license": "l", "scores": {}}
+    card = pretrained.make_card(SRResNet(2, 1, 2), "image", None, **texts)
     path = tmp_path / "start.safetensors"
-    weights.write(path, {"params": variables["params"], **variables["stats"]}, about)
+    pretrained.write(path, {"params": variables["params"], **variables["stats"]}, card)
     settings, build = config("srresnet", tmp_path / "run", init_from=str(path))
     still = dataclasses.replace(settings, hyper=dataclasses.replace(settings.hyper, learning_rate=0.0))
     state = train(still, build, say=lambda line: None)
