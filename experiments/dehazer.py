@@ -38,7 +38,7 @@ class Config(RestorationConfig):
     damage: Kind = "haze"
     """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
-    """What the network is held to, summed; weights in hyper."""
+    """Losses, whose weighted sum is minimized; weights in hyper."""
     steps: int = 20_000
     """Training steps in all; a run that is resumed goes on to this number."""
     batch_size: int = 8
@@ -50,7 +50,7 @@ class Config(RestorationConfig):
 
     effects: ClassVar[tuple[Effect, ...]] = (
         *RestorationConfig.effects,
-        Effect(("told",), "choose another network: this one takes no further channel", lambda config: False),
+        Effect(("conditioning",), "choose another network: this one has no condition", lambda config: False),
     )
 
 

@@ -1,7 +1,7 @@
 """Pictures through a dense code: an encoder and a decoder of 84 million parameters for 64×64 pixels.
 
     python experiments/encoder_decoder.py --widths 16 32 64 128 256 --hidden 512   # a small one, for a CPU
-    python experiments/encoder_decoder.py --damage holes --told                    # filling holes, as asked for
+    python experiments/encoder_decoder.py --damage holes --conditioning                    # filling holes, as asked for
     python experiments/encoder_decoder.py --damage worn --data.name folder --data.dir DIR
 
 The whole square goes through a vector of 4096 numbers, so that fine detail is lost: it is the baseline of what follows.

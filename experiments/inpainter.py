@@ -38,10 +38,10 @@ class Config(RestorationConfig):
     """Residual blocks at each size, on the way down and on the way up."""
     damage: Kind = "ruined"
     """What befalls the pictures: one of those that hide places."""
-    told: bool = True
-    """Tell the network the mask of what is hidden, by a further channel; this network needs it."""
+    conditioning: bool = True
+    """Give the network the mask of hidden pixels as a further input channel; this network needs it."""
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
-    """What the network is held to, summed; weights in hyper."""
+    """Losses, whose weighted sum is minimized; weights in hyper."""
     steps: int = 4_000
     """Training steps in all; a run that is resumed goes on to this number."""
     batch_size: int = 2

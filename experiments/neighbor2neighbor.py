@@ -46,7 +46,7 @@ class Config(RestorationConfig):
 
     effects: ClassVar[tuple[Effect, ...]] = (
         *RestorationConfig.effects,
-        Effect(("told",), "leave it out: this objective knows nothing of the damage", lambda config: False),
+        Effect(("conditioning",), "leave it out: this objective does not know the damage", lambda config: False),
     )
 
 

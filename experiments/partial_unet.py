@@ -38,10 +38,10 @@ class Config(RestorationConfig):
     """Follow the convolutions by batch norm."""
     damage: Kind = "holes"
     """What befalls the pictures: one of those that hide places."""
-    told: bool = True
-    """Tell the network the mask of what is hidden, by a further channel; this network needs it."""
+    conditioning: bool = True
+    """Give the network the mask of hidden pixels as a further input channel; this network needs it."""
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
-    """What the network is held to, summed; weights in hyper."""
+    """Losses, whose weighted sum is minimized; weights in hyper."""
     batch_size: int = 16
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True)

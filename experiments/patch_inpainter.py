@@ -42,10 +42,10 @@ class Config(RestorationConfig):
     """Hidden pixels of each picture that a training step mends, evenly spread; the others are left roughly filled."""
     damage: Kind = "torn"
     """What befalls the pictures: one of those that hide places."""
-    told: bool = True
-    """Tell the network the mask of what is hidden, by a further channel; this network needs it."""
+    conditioning: bool = True
+    """Give the network the mask of hidden pixels as a further input channel; this network needs it."""
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
-    """What the network is held to, summed; weights in hyper."""
+    """Losses, whose weighted sum is minimized; weights in hyper."""
     steps: int = 8_000
     """Training steps in all; a run that is resumed goes on to this number."""
     batch_size: int = 4

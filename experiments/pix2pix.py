@@ -42,7 +42,7 @@ class Config(AdversarialRestorationConfig):
     damage: Kind = "gray"
     """What befalls the pictures; gray: they lose their colours; given: that of data.name pairs."""
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
-    """What the network is held to, summed; weights in hyper."""
+    """Losses, whose weighted sum is minimized; weights in hyper."""
     batch_size: int = 4
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=128, channels=3, fit="crop", flip=True)

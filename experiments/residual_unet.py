@@ -39,10 +39,10 @@ class Config(RestorationConfig):
     """Training steps in all; a run that is resumed goes on to this number."""
     batch_size: int = 16
     """Images that one gradient sees, over all devices."""
-    told: bool = True
-    """Tell the network the level of noise, or the mask of what is hidden, by a further channel."""
+    conditioning: bool = True
+    """Give the network the noise level, or the mask of hidden pixels, as a further input channel."""
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
-    """What the network is held to, summed; weights in hyper."""
+    """Losses, whose weighted sum is minimized; weights in hyper."""
     schedule: Shape = "cosine"
     """Shape of the learning rate over hyper.schedule_steps."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)

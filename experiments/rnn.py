@@ -2,7 +2,7 @@
 
     python experiments/rnn.py                                        # Elman's cell against noise
     python experiments/rnn.py --cell gru --hidden 96
-    python experiments/rnn.py --damage scratches --told --data.name folder --data.dir DIR
+    python experiments/rnn.py --damage scratches --conditioning --data.name folder --data.dir DIR
 
 PSNR and SSIM are told on photographs held out from training, beside those of the damaged ones.
 Source: Elman 1990; Cho et al. 2014 (GRU); Visin et al. 2015 (ReNet: sweeps over rows and columns).

@@ -62,7 +62,7 @@ class Config(AdversarialRestorationConfig):
 
     effects: ClassVar[tuple[Effect, ...]] = (
         *AdversarialRestorationConfig.effects,
-        Effect(("told",), "choose another network: this one takes no further channel", lambda config: False),
+        Effect(("conditioning",), "choose another network: this one has no condition", lambda config: False),
     )
 
 

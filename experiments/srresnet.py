@@ -43,7 +43,7 @@ class Config(RestorationConfig):
 
     effects: ClassVar[tuple[Effect, ...]] = (
         *RestorationConfig.effects,
-        Effect(("told",), "choose another network: this one takes no further channel", lambda config: False),
+        Effect(("conditioning",), "choose another network: this one has no condition", lambda config: False),
     )
 
 

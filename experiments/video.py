@@ -47,7 +47,7 @@ class Config(RestorationConfig):
 
     effects: ClassVar[tuple[Effect, ...]] = (
         *RestorationConfig.effects,
-        Effect(("told",), "leave it out: this network takes no further channel", lambda config: False),
+        Effect(("conditioning",), "leave it out: this network has no condition", lambda config: False),
     )
 
 

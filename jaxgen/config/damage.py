@@ -111,8 +111,8 @@ DAMAGE_EFFECTS = (
     Effect(("hyper.chance",), "set damage to torn, worn or ruined", with_damage(*OVERLAID)),
     Effect(
         ("hyper.margin",),
-        "set told, and damage to one that hides places",
-        lambda config: config.damage in HIDING and getattr(config, "told", False),
+        "set conditioning, and damage to one that hides places",
+        lambda config: config.damage in HIDING and getattr(config, "conditioning", False),
     ),
     Effect(("hyper.opaque",), "set damage to one that hides places", with_damage(*HIDING)),
     Effect(("hyper.blur_low", "hyper.blur_high"), "set damage to blur", with_damage("blur")),

@@ -1,4 +1,4 @@
-"""What an experiment in restoration can be told, and what its network and its objective take from that."""
+"""Configuration of restoration experiments."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -28,20 +28,20 @@ else:
 
 @dataclasses.dataclass(frozen=True)
 class RestorationHyper(*hyper_classes(loss.hyper for loss in LOSSES.values()), DamageHyper):
-    """Hyperparameters of restoration."""
+    """Hyperparameters of a restoration experiment."""
 
 
 @dataclasses.dataclass(frozen=True)
 class RestorationConfig(Config):
-    """What every experiment in restoration can be told."""
+    """Options of a restoration experiment."""
 
     damage: Kind = "noise"
     """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all of them;
     given: that of data.name pairs."""
-    told: bool = False
-    """Tell the network the level of noise, or the mask of what is hidden, by a further channel."""
+    conditioning: bool = False
+    """Give the network the noise level, or the mask of hidden pixels, as a further input channel."""
     losses: tuple[ReconstructionLoss, ...] = ("mse",)
-    """What the network is held to, summed; weights in hyper."""
+    """Losses, whose weighted sum is minimized; weights in hyper."""
     features: str = ""
     """Network whose features the feature loss compares: digits, mnist, fashion_mnist, or the .safetensors file of
     VGG-19's weights that jaxgen convert vgg writes."""
@@ -50,7 +50,7 @@ class RestorationConfig(Config):
     effects: ClassVar[tuple[Effect, ...]] = (
         *Config.effects,
         *DAMAGE_EFFECTS,
-        Effect(("told",), f"set damage to noise, {', '.join(HIDING)}", with_damage("noise", *HIDING)),
+        Effect(("conditioning",), f"set damage to noise, {', '.join(HIDING)}", with_damage("noise", *HIDING)),
         Effect(("features",), "add feature to losses", lambda config: needs_features(config.losses)),
         *(
             Effect(hyper_options(loss.hyper), f"add {name} to losses", lambda c, name=name: name in c.losses)
@@ -60,37 +60,37 @@ class RestorationConfig(Config):
 
 
 def check_mask(config: RestorationConfig) -> None:
-    """Raises UsageError where a network that needs a mask is told none."""
-    if not config.told or config.damage not in HIDING:
+    """Raises UsageError where a network that needs a mask gets none."""
+    if not config.conditioning or config.damage not in HIDING:
         raise UsageError(
-            f"damage {config.damage}, told {config.told}: this network needs a mask; set damage to one of "
-            f"{', '.join(HIDING)}, and told"
+            f"damage {config.damage}, conditioning {config.conditioning}: this network needs a mask: set conditioning, "
+            f"and damage to one of {', '.join(HIDING)}"
         )
 
 
 def image_channels(config: RestorationConfig) -> int | None:
-    """Returns the channels of the images where a guide follows them in a network's input, else None.
+    """Returns the number of image channels where a condition follows them in a network's input, else None.
 
     Raises:
-      UsageError: if their number is not told.
+      UsageError: if it is needed and data.channels is not set.
     """
-    if not config.told or config.damage not in ("noise", *HIDING):
+    if not config.conditioning or config.damage not in ("noise", *HIDING):
         return None
     if config.data.channels < 1:
-        raise UsageError("told needs the number of the pictures' channels: set data.channels to 1 or 3")
+        raise UsageError("conditioning needs the number of image channels: set data.channels to 1 or 3")
     return config.data.channels
 
 
 def restoration_options(
     config: RestorationConfig, axis_name: str | None, *, scale: int = 1, needs_clean: bool = True
 ) -> dict[str, Any]:
-    """Returns what `make_restoration` takes from a configuration.
+    """Returns the keyword arguments of `make_restoration`.
 
     Args:
       config: of the experiment.
       axis_name: the mapped axis over which a batch is spread, or None.
-      scale: by how much the network makes images larger, and `downsample` smaller.
-      needs_clean: whether the objective is trained on clean pictures.
+      scale: upsampling factor of the network.
+      needs_clean: whether the objective is trained on clean images.
     Raises:
       UsageError: if an option is out of range.
     """
@@ -107,11 +107,11 @@ def restoration_options(
     check_probabilities(hyper, "chance", "opaque")
     if (config.damage == "downsample") != (scale > 1):
         wanted = "choose another damage" if scale == 1 else "set damage to downsample"
-        raise UsageError(f"damage {config.damage}, and this network makes pictures {scale} times as large: {wanted}")
+        raise UsageError(f"damage {config.damage}, and this network upsamples by {scale}: {wanted}")
     if (config.damage == "given") != (config.data.name == "pairs") and (needs_clean or config.damage != "given"):
         raise UsageError(f"damage {config.damage} and data {config.data.name}: damage given belongs to data.name pairs")
     features = feature_function(config.features, config.data.channels) if needs_features(config.losses) else None
     return objective_options(config, axis_name) | {
-        "degrade": make_degrade(config.damage, told=config.told, scale=scale),
+        "degrade": make_degrade(config.damage, told=config.conditioning, scale=scale),
         "loss": weighted_sum(config.losses, features),
     }

@@ -41,7 +41,7 @@ def of_opened(opened: Opened, source: str) -> Restorer:
 
 def conditioning(config: Config) -> Conditioning:
     """Returns what the input channel behind the image holds, for the network of a configuration."""
-    if not isinstance(config, RestorationConfig) or not config.told:
+    if not isinstance(config, RestorationConfig) or not config.conditioning:
         return "none"
     if config.damage in HIDING:
         return "mask"

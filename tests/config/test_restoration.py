@@ -17,12 +17,12 @@ from jaxgen.errors import UsageError
 PHOTOS = DataConfig(name="photos", size=32, channels=3)
 
 
-def test_a_network_is_told_the_channels_where_a_guide_follows_them():
+def test_image_channels_are_set_where_a_condition_follows_them():
     assert image_channels(RestorationConfig(data=PHOTOS)) is None
-    assert image_channels(RestorationConfig(data=PHOTOS, told=True)) == 3
-    assert image_channels(RestorationConfig(data=PHOTOS, told=True, damage="blur")) is None
+    assert image_channels(RestorationConfig(data=PHOTOS, conditioning=True)) == 3
+    assert image_channels(RestorationConfig(data=PHOTOS, conditioning=True, damage="blur")) is None
     with pytest.raises(UsageError, match=r"set data\.channels to 1 or 3"):
-        image_channels(RestorationConfig(told=True))
+        image_channels(RestorationConfig(conditioning=True))
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ def test_a_network_is_told_the_channels_where_a_guide_follows_them():
         ({"hyper": RestorationHyper(opaque=1.5)}, 1, r"hyper\.opaque is 1.5: give a probability, 0 to 1"),
         ({"hyper": RestorationHyper(chance=-0.1)}, 1, r"hyper\.chance is -0.1: give a probability, 0 to 1"),
         ({"damage": "downsample"}, 1, "choose another damage"),
-        ({}, 4, "4 times as large: set damage to downsample"),
+        ({}, 4, "upsamples by 4: set damage to downsample"),
         ({"losses": ("feature",)}, 1, "set features to digits"),
         ({"losses": ("feature",), "features": "mnist", "data": PHOTOS}, 1, "looks at images of 1 channel"),
     ],
 )
-def test_what_does_not_fit_is_told(fields, scale, message):
+def test_invalid_options_are_refused(fields, scale, message):
     with pytest.raises(UsageError, match=message):
         restoration_options(RestorationConfig(**fields), None, scale=scale)
 
@@ -46,29 +46,36 @@ def test_what_does_not_fit_is_told(fields, scale, message):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"told": True, "damage": "haze"}, "told is 1 and nothing looks at it: set damage to noise, rust"),
+        (
+            {"conditioning": True, "damage": "haze"},
+            "conditioning is 1 and .*: set damage to noise, rust",
+        ),
         ({"hyper": RestorationHyper(ssim_weight=2.0)}, "add ssim to losses"),
         ({"hyper": RestorationHyper(sigma=2.0), "damage": "rust"}, "set damage to noise"),
         ({"hyper": RestorationHyper(grain=2.0)}, "set damage to one that noise may come to"),
         ({"hyper": RestorationHyper(quality_low=2.0)}, "set damage to jpeg"),
         ({"hyper": RestorationHyper(opaque=0.5)}, "opaque is 0.5 and nothing looks at it: set damage to one that"),
-        ({"hyper": RestorationHyper(margin=2.0)}, "set told, and damage to one that hides places"),
-        ({"hyper": RestorationHyper(margin=2.0), "damage": "rust"}, "set told, and damage to one that hides places"),
+        ({"hyper": RestorationHyper(margin=2.0)}, "set conditioning, and damage"),
+        (
+            {"hyper": RestorationHyper(margin=2.0), "damage": "rust"},
+            "set conditioning, and damage",
+        ),
     ],
 )
-def test_options_that_nothing_looks_at_are_told(fields, message):
+def test_options_without_effect_are_refused(fields, message):
     with pytest.raises(UsageError, match=message):
         checks.check(dataclasses.replace(RestorationConfig(), **fields))
 
 
-@pytest.mark.parametrize(("damage", "told"), [("rust", False), ("haze", False), ("noise", True)])
-def test_a_network_that_needs_a_mask_says_so(damage, told):
+@pytest.mark.parametrize(("damage", "conditioning"), [("rust", False), ("haze", False), ("noise", True)])
+def test_a_network_that_needs_a_mask_says_so(damage, conditioning):
     with pytest.raises(
-        UsageError, match=f"damage {damage}, told {told}: this network needs a mask; set damage to one of"
+        UsageError,
+        match=f"damage {damage}, conditioning {conditioning}: this network needs a mask: set conditioning",
     ):
-        check_mask(RestorationConfig(damage=damage, told=told))
+        check_mask(RestorationConfig(damage=damage, conditioning=conditioning))
 
 
-def test_what_hides_places_has_a_mask():
+def test_damage_that_hides_pixels_has_a_mask():
     for damage in HIDING:
-        check_mask(RestorationConfig(damage=damage, told=True))
+        check_mask(RestorationConfig(damage=damage, conditioning=True))

@@ -102,7 +102,7 @@ def test_what_cannot_make_data_is_told(generator, monkeypatch):
     with pytest.raises(UsageError, match="samples 7: from_run run restores all pictures that there are"):
         derive(Larger, RestorationConfig(), samples=7)
     with pytest.raises(UsageError, match="from_run run: its network is told where pictures are hidden"):
-        derive(Larger, RestorationConfig(damage="holes", told=True, data=DIGITS))
+        derive(Larger, RestorationConfig(damage="holes", conditioning=True, data=DIGITS))
     monkeypatch.undo()
     other = dataclasses.replace(DIGITS, size=16, from_run=str(generator))
     with pytest.raises(UsageError, match=r"makes pictures of \(8, 8, 1\) and the data have \(16, 16, 1\)"):

@@ -57,7 +57,7 @@ def test_what_is_no_restorer_is_told(make, tmp_path):
 def test_conditioning_follows_from_the_damage(load_experiment, damage, expected):
     module = load_experiment("residual_unet")
     assert conditioning(module.Config(damage=damage, data=Data(channels=1))) == expected
-    assert conditioning(module.Config(damage=damage, told=False)) == "none"
+    assert conditioning(module.Config(damage=damage, conditioning=False)) == "none"
     assert conditioning(load_experiment("noise_level").Config()) == "none"
 
 

@@ -28,6 +28,7 @@ RENAMED_FIELDS: dict[int, dict[str, str]] = {
         "processes": "num_processes",
         "start": "init_from",
         "start_with": "init_players",
+        "told": "conditioning",
     },
 }
 """By format, the fields of a configuration that have another name since: dotted former name -> dotted name in the next
