@@ -1,9 +1,9 @@
-"""Haze taken away by AOD-Net, whose 1,761 parameters estimate one map for transmission and airlight together.
+"""Dehazing by AOD-Net, whose 1,761 parameters estimate one map of transmission and airlight together.
 
     python experiments/aod_net.py                                    # procedural haze over photographs
     python experiments/aod_net.py --width 16 --data.name folder --data.dir DIR
 
-PSNR and SSIM are told on photographs held out from training, beside those of the hazy ones.
+PSNR and SSIM are evaluated on held-out photographs, before and after restoration.
 Source: Li et al. 2017: J = K · I − K + 1, squared error, weight decay, gradients clipped.
 """
 
@@ -27,7 +27,7 @@ class Config(RestorationConfig):
     damage: Kind = "haze"
     """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
     batch_size: int = 8
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, clip_norm=0.1)
 

@@ -1,10 +1,10 @@
-"""A small convolutional encoder and decoder with batch norm and dropout, applied once or fed its own estimate.
+"""A small convolutional encoder and decoder with batch norm and dropout, applied once or recurrently.
 
     python experiments/crnn.py                                       # against noise, one pass
     python experiments/crnn.py --turns 3                             # the recurrent variant
     python experiments/crnn.py --turns 3 --damage worn --data.name folder --data.dir DIR
 
-PSNR and SSIM are told on photographs held out from training, beside those of the damaged ones.
+PSNR and SSIM are evaluated on held-out photographs, before and after restoration.
 Source: Ioffe, Szegedy 2015 and Srivastava et al. 2014 for its parts; Liang, Hu 2015 for convolutions unrolled in time.
 """
 
@@ -23,13 +23,13 @@ class Config(RestorationConfig):
     """Options of this experiment."""
 
     turns: int = 1
-    """Passes; from 2 on the network sees its last estimate beside the damaged picture."""
+    """Passes; from 2 on the network is recurrent, and its input contains its last estimate."""
     widths: tuple[int, ...] = (32, 64)
-    """Filters of each stage; a stage halves the picture."""
+    """Channels of each stage; a stage halves the size."""
     dropout: float = 0.5
-    """Share of each stage's activations that is dropped in training."""
+    """Fraction of each stage's activations that is dropped in training."""
     batch_size: int = 16
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3)
 

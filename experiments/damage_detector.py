@@ -1,10 +1,10 @@
-"""Where a picture is damaged: a U-Net finds rust, stains, foxing, tears and scratches, pixel by pixel.
+"""Detection of rust, stains, foxing, tears and scratches by a U-Net, pixel by pixel.
 
-    python experiments/damage_detector.py                            # photographs that come with the installation
+    python experiments/damage_detector.py                            # photographs installed with the package
     python experiments/damage_detector.py --damage scratches --data.channels 1 --data.name folder --data.dir DIR
 
-A pixel counts as damaged where a tenth of it or more is hidden. Intersection over union, precision and recall are told
-on photographs held out from training.
+A pixel is damaged where the damage has an opacity of 0.1 or more. Intersection over union, precision and recall are
+evaluated on held-out photographs.
 Source: Ronneberger, Fischer, Brox 2015 (U-Net); Zhang et al. 2021 (the residual one); Milletari, Navab, Ahmadi 2016
 (Dice loss).
 """
@@ -56,13 +56,13 @@ class Config(BaseConfig):
     damage: Literal["rust", "stain", "foxing", "holes", "tears", "scratches", "torn", "worn", "ruined"] = "worn"
     """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
     network: Literal["unet", "residual"] = "unet"
-    """A plain U-Net, or a residual one that works at half the size, and does more multiplications in as much time."""
+    """A plain U-Net, or a residual one at half the size, which has more multiplications in the same time."""
     widths: tuple[int, ...] = (16, 32, 64, 128)
-    """Filters at each size, from the one at which the network works down."""
+    """Channels of each level, from the finest."""
     blocks: int = 2
-    """Residual blocks at each size, on the way down and on the way up."""
+    """Residual blocks of each level, in the encoder and in the decoder."""
     batch_size: int = 16
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, turn=True)
     hyper: Hyper = Hyper(learning_rate=1e-3)
 

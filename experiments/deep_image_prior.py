@@ -1,18 +1,20 @@
-"""Deep Image Prior: one damaged picture restored by a network that never saw another, stopped by itself.
+"""Deep Image Prior: restoration of one damaged image by a network that is fitted to it alone, with early stopping.
 
     python experiments/deep_image_prior.py                                     # a photograph that comes along, σ 25
     python experiments/deep_image_prior.py --data.dir PHOTO.png --damage given --data.size 0
     python experiments/deep_image_prior.py --damage holes --hyper.input-noise 0 --steps 5000
 
-The result is in RUN/samples/result-….png. A twentieth of the pixels is not learned; the result is taken where the mean
-of the outputs is nearest to them, and training ends hyper.patience steps after that. It needs no clean picture, but
-noise that is independent from pixel to pixel. Hidden places do not count where there is a mask. Where the picture is
-damaged here and not given so, PSNR and SSIM of the result, and of the step itself ("…_now"), are told.
+The result is in RUN/samples/result-….png. A twentieth of the pixels is held out from the loss; the result is the
+average output at the step where its error on them is smallest, and training ends hyper.patience steps later. It needs
+no clean image, but noise that is independent from pixel to pixel. Pixels hidden by a mask have no weight in the loss.
+If the experiment itself damages the image, PSNR and SSIM of the result, and of the current step ("…_now"), are
+evaluated.
 Source: Ulyanov, Vedaldi, Lempitsky 2018: width 128, five halvings, Adam 0.01, input noise 1/30, outputs averaged by
 0.99; Batson and Royer 2019 and Yaman et al. 2022 for stopping.
 Score: the first command, one core of two with other work on it: 20.2 dB becomes 27.7 dB in 4 min, taken after 1,056 of
 1,556 steps; the best step has as much. Of 101085, 126007 and 302008 of CBSD68: 26.9, 28.9 and 30.4 dB, the best steps
 0.26, 0.02 and 0.12 dB more.
+
 """
 
 from dataclasses import dataclass
@@ -30,20 +32,20 @@ from jaxgen.training.state import Objective
 
 @dataclass(frozen=True)
 class Hyper(DamageHyper):
-    """Numbers of a recipe that fits a network to one picture."""
+    """Hyperparameters of Deep Image Prior."""
 
     learning_rate: float = 0.01
     """Learning rate, before schedule and warm-up."""
     ema_decay: float = 0.0
-    """Decay of the parameters' moving average for each step; the outputs are averaged instead."""
+    """Decay of the parameters' moving average per step; 0: the outputs are averaged instead."""
     input_noise: float = 1 / 30
-    """Standard deviation of what changes in the network's input from step to step."""
+    """Standard deviation of the noise that is added to the network's input at each step."""
     held_out: float = 0.05
-    """Share of the pixels that are not learned, and by which the best step is told."""
+    """Fraction of the pixels that are held out from the loss, to select the best step."""
     smooth_decay: float = 0.99
-    """Share of the past, at each step, in the averaged output."""
+    """Decay of the moving average of the outputs per step."""
     patience: float = 500.0
-    """Steps without a smaller error of the pixels held out after which training ends."""
+    """Steps without a smaller error on the held-out pixels after which training ends."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,15 @@ class Config(BaseConfig):
     damage: Kind = "noise"
     """What befalls the picture, once; given: it is damaged already."""
     width: int = 64
-    """Channels of every level."""
+    """Channels of each level."""
     levels: int = 4
-    """Halvings of the picture."""
+    """Levels, each of which halves the size."""
     skip: int = 4
-    """Channels of what goes across at each level."""
+    """Channels of each skip connection."""
     steps: int = 5000
     """Training steps at most."""
     batch_size: int = 1
-    """Pictures, of which there is one."""
+    """Images; there is one."""
     evaluate_every: int = 50
     """Steps between evaluations; 0: only at the end."""
     data: DataConfig = DataConfig(name="picture", size=128)
@@ -76,11 +78,11 @@ class Config(BaseConfig):
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     if config.data.name != "picture":
-        raise UsageError(f"data {config.data.name}: Deep Image Prior fits one picture; set data.name to picture")
+        raise UsageError(f"data {config.data.name}: Deep Image Prior fits one image; set data.name to picture")
     if config.damage == "downsample":
-        raise UsageError("damage downsample: this network makes pictures no larger; choose another damage")
+        raise UsageError("damage downsample: this network does not upsample; choose another damage")
     if not 0 < config.hyper.held_out < 1:
-        raise UsageError(f"hyper.held_out {config.hyper.held_out}: give a share between 0 and 1, as 0.05")
+        raise UsageError(f"hyper.held_out {config.hyper.held_out}: give a fraction between 0 and 1, such as 0.05")
     module = Hourglass(config.data.channels or 3, config.width, config.levels, config.skip, compute_dtype(config))
     degrade = make_degrade(config.damage, told=False)
     options = objective_options(config, axis_name)

@@ -1,10 +1,10 @@
-"""Haze taken away by maps of gain and offset that a U-Net finds on a thumbnail of the whole picture.
+"""Dehazing by maps of gain and offset, which a U-Net estimates from a thumbnail of the image.
 
     python experiments/dehazer.py                                    # procedural haze over photographs
     python experiments/dehazer.py --data.name folder --data.dir DIR
 
-PSNR and SSIM are told on photographs held out from training, beside those of the hazy ones.
-Source: He and Sun 2015 (an affine map at low resolution), Gharbi et al. 2017 (found by a network); absolute error.
+PSNR and SSIM are evaluated on held-out photographs, before and after restoration.
+Source: He and Sun 2015 (an affine map at low resolution), Gharbi et al. 2017 (estimated by a network); absolute error.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Config(RestorationConfig):
     """Options of this experiment."""
 
     widths: tuple[int, ...] = (16, 32, 64, 96, 128)
-    """Filters at each size, from the thumbnail's down."""
+    """Channels of each level of the U-Net, from the finest."""
     side: int = 64
     """Height and width of the thumbnail in pixels."""
     damage: Kind = "haze"
@@ -40,9 +40,9 @@ class Config(RestorationConfig):
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
     """Losses, whose weighted sum is minimized; weights in hyper."""
     steps: int = 20_000
-    """Training steps in all; a run that is resumed goes on to this number."""
+    """Training steps in total; a resumed run continues to this number."""
     batch_size: int = 8
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     schedule: Shape = "cosine"
     """Shape of the learning rate over hyper.schedule_steps."""
     data: DataConfig = DataConfig(name="photos", size=192, channels=3, fit="crop", flip=True)

@@ -1,11 +1,11 @@
-"""Gray or colour denoising with DnCNN: the network predicts the noise, and the picture is what is left.
+"""Gray or color denoising by DnCNN, which predicts the noise.
 
-    python experiments/denoise.py                                   # photographs that come with the installation, σ 25
+    python experiments/denoise.py                                   # photographs installed with the package, σ 25
     python experiments/denoise.py --data.name folder --data.dir DIR --hyper.sigma 50
     python experiments/denoise.py --data.name folder --data.dir DIR --hyper.sigma 55 --hyper.blind 1 --depth 20
 
-Gaussian noise is added without clipping, as in the published tables. PSNR and SSIM are told
-on photographs held out from training, beside those of the damaged ones.
+Gaussian noise is added without clipping, as in the published tables. PSNR and SSIM are evaluated on held-out
+photographs, before and after restoration.
 Source: Zhang et al. 2017: depth 17, width 64, patches of 40×40, batch 128, Adam 1e-3, squared error.
 """
 
@@ -24,13 +24,13 @@ class Config(RestorationConfig):
     """Options of this experiment."""
 
     depth: int = 17
-    """Convolutions in the network."""
+    """Number of convolutions."""
     width: int = 64
-    """Filters of each."""
+    """Channels of each."""
     remat: bool = False
-    """Compute activations again in the backward pass instead of keeping them."""
+    """Recompute activations in the backward pass instead of storing them."""
     batch_size: int = 128
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=40, channels=1, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3)
 

@@ -1,13 +1,12 @@
-"""Pictures through a dense code: an encoder and a decoder of 84 million parameters for 64×64 pixels.
+"""An encoder and a decoder with a dense bottleneck: 84 million parameters for 64×64 pixels.
 
     python experiments/encoder_decoder.py --widths 16 32 64 128 256 --hidden 512   # a small one, for a CPU
-    python experiments/encoder_decoder.py --damage holes --conditioning                    # filling holes, as asked for
+    python experiments/encoder_decoder.py --damage holes --conditioning                    # inpainting with a mask
     python experiments/encoder_decoder.py --damage worn --data.name folder --data.dir DIR
 
-The whole square goes through a vector of 4096 numbers, so that fine detail is lost: it is the baseline of what follows.
-Larger pictures are restored square by square. PSNR and SSIM are told on photographs held out from training, beside
-those of the damaged ones.
-Source: Hinton, Salakhutdinov 2006 (the code); Vincent et al. 2010 (damaged in, clean out, squared error).
+The whole square is compressed into a vector of 4096 values, and fine detail is lost: it is a baseline. Larger images
+are restored square by square. PSNR and SSIM are evaluated on held-out photographs, before and after restoration.
+Source: Hinton, Salakhutdinov 2006 (the code); Vincent et al. 2010 (denoising autoencoders, squared error).
 """
 
 from dataclasses import dataclass
@@ -25,11 +24,11 @@ class Config(RestorationConfig):
     """Options of this experiment."""
 
     widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
-    """Filters of the convolutions, each of which halves the picture, down to 2 pixels."""
+    """Channels of the convolutions, each of which halves the size, down to 2 pixels."""
     hidden: int = 4096
     """Units of each dense layer; the second one is the code."""
     batch_size: int = 32
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=2e-4)
 

@@ -1,11 +1,11 @@
-"""Rust, stains, foxing, tears, scratches and holes mended: a rough filling, and a U-Net that adds to it.
+"""Inpainting of rust, stains, foxing, tears, scratches and holes by a diffusion filter and a residual U-Net.
 
-    python experiments/inpainter.py                                     # photographs that come with the installation
+    python experiments/inpainter.py                                     # photographs installed with the package
     python experiments/inpainter.py --damage holes --data.name folder --data.dir DIR
 
-The network is told the mask of what is hidden, and changes nothing away from it. PSNR and SSIM are told on photographs
-held out from training, beside those of the damaged ones, and the PSNR of what was hidden.
-Source: Gortler et al. 1996, Damelin and Hoang 2018 (the filling); Zhang et al. 2021 (DRUNet: the U-Net).
+The network takes the mask of hidden pixels and changes no others. PSNR and SSIM are evaluated on held-out photographs,
+before and after restoration, and so is the PSNR of the hidden pixels.
+Source: Gortler et al. 1996, Damelin and Hoang 2018 (the filter); Zhang et al. 2021 (DRUNet: the U-Net).
 """
 
 from dataclasses import dataclass
@@ -33,9 +33,9 @@ class Config(RestorationConfig):
     """Options of this experiment."""
 
     widths: tuple[int, ...] = (24, 48, 96)
-    """Filters at each size, from half the picture's down."""
+    """Channels of each level, from half the image's size down."""
     blocks: int = 2
-    """Residual blocks at each size, on the way down and on the way up."""
+    """Residual blocks of each level, in the encoder and in the decoder."""
     damage: Kind = "ruined"
     """What befalls the pictures: one of those that hide places."""
     conditioning: bool = True
@@ -43,9 +43,9 @@ class Config(RestorationConfig):
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
     """Losses, whose weighted sum is minimized; weights in hyper."""
     steps: int = 4_000
-    """Training steps in all; a run that is resumed goes on to this number."""
+    """Training steps in total; a resumed run continues to this number."""
     batch_size: int = 2
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     schedule: Shape = "cosine"
     """Shape of the learning rate over hyper.schedule_steps."""
     data: DataConfig = DataConfig(name="photos", size=192, channels=3, fit="crop", flip=True, turn=True)

@@ -1,11 +1,11 @@
-"""Colour denoising by NAFNet, whose only nonlinearity is the product of two halves of its channels.
+"""Color denoising by NAFNet, whose only nonlinearity is the product of two halves of its channels.
 
-    python experiments/nafnet.py                                     # photographs that come with the installation, σ 25
+    python experiments/nafnet.py                                     # photographs installed with the package, σ 25
     python experiments/nafnet.py --width 32 --encoder 2 2 4 8 --middle 12 --decoder 2 2 2 2 --data.size 256 \\
         --data.name folder --data.dir DIR --steps 200000 --hyper.schedule-steps 200000
 
-Noise is added without clipping, as in the published tables. PSNR and SSIM are told on photographs held out from
-training, beside those of the damaged ones. The attention averages over the whole picture, so it has no exact tiles.
+Noise is added without clipping, as in the published tables. PSNR and SSIM are evaluated on held-out photographs, before
+and after restoration. The attention averages over the whole image, so that it has no exact tiles.
 Source: Chen, Chu, Zhang, Sun 2022: AdamW 1e-3 with β 0.9 and 0.9, cosine to 1e-7, width 32 and 36 blocks.
 """
 
@@ -32,15 +32,15 @@ class Config(RestorationConfig):
     """Options of this experiment."""
 
     width: int = 16
-    """Filters at the picture's own size; they double with every halving of it."""
+    """Channels of the finest level; they double with each halving of the size."""
     encoder: tuple[int, ...] = (1, 1)
-    """Blocks at each size on the way down."""
+    """Blocks of each level of the encoder, from the finest."""
     middle: int = 2
-    """Blocks at the smallest size."""
+    """Blocks of the coarsest level."""
     decoder: tuple[int, ...] = (1, 1)
-    """Blocks at each size on the way up, from the picture's own."""
+    """Blocks of each level of the decoder, from the finest."""
     batch_size: int = 16
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     optimizer: Optimizer = "adamw"
     """Optimizer of every network."""
     schedule: Shape = "cosine"

@@ -1,11 +1,11 @@
-"""How strong is the noise? A small network that tells its standard deviation, which a denoiser is then told.
+"""Estimation of the noise level by a small network, for denoisers that are conditioned on it.
 
-    python experiments/noise_level.py                                # photographs that come with the installation
+    python experiments/noise_level.py                                # photographs installed with the package
     python experiments/noise_level.py --data.name folder --data.dir DIR
 
-Trained on one channel; of a colour picture it is asked for each. Every level from 0 to hyper.sigma is as likely.
-Source: Guo, Yan, Zhang, Zuo, Zhang 2019 (CBDNet: the level by five convolutions of width 32); here on half the size,
-and one number by a weighted mean instead of a map.
+It is trained on one channel and applied to each channel of color images. Levels are uniform from 0 to hyper.sigma.
+Source: Guo, Yan, Zhang, Zuo, Zhang 2019 (CBDNet: five convolutions of width 32); here at half the size, with a weighted
+mean instead of a map.
 """
 
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ class Config(BaseConfig):
     """Options of this experiment."""
 
     depth: int = 5
-    """Convolutions in the network."""
+    """Number of convolutions."""
     width: int = 32
-    """Filters of each."""
+    """Channels of each."""
     batch_size: int = 32
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)
     hyper: NoiseHyper = NoiseHyper(learning_rate=1e-3, sigma=75.0, blind=1.0)
 

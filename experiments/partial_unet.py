@@ -1,11 +1,11 @@
-"""Holes filled by a U-Net of partial convolutions, which look at known pixels alone.
+"""Inpainting by a U-Net of partial convolutions, which use known pixels alone.
 
     python experiments/partial_unet.py --widths 32 64 128 128 --no-norm            # a small one, for a CPU
     python experiments/partial_unet.py --data.name folder --data.dir DIR --data.size 256
     python experiments/partial_unet.py --damage scratches
 
-The network is told the mask; what is known stays as it is. PSNR and SSIM are told on photographs held out from
-training, beside those of the damaged ones, and the PSNR of what was hidden.
+The network takes the mask; known pixels do not change. PSNR and SSIM are evaluated on held-out photographs, before and
+after restoration, and so is the PSNR of the hidden pixels.
 Source: Liu et al. 2018: seven levels, batch norm, L1 (the paper adds feature, style and smoothness losses).
 """
 
@@ -33,7 +33,7 @@ class Config(RestorationConfig):
     """Options of this experiment."""
 
     widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)
-    """Filters of each level, from half the picture's size down."""
+    """Channels of each level, from half the image's size down."""
     norm: bool = True
     """Follow the convolutions by batch norm."""
     damage: Kind = "holes"
@@ -43,7 +43,7 @@ class Config(RestorationConfig):
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
     """Losses, whose weighted sum is minimized; weights in hyper."""
     batch_size: int = 16
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=2e-4)
 

@@ -1,11 +1,11 @@
-"""Tears, scratches and dust mended: a rough filling, and a network of each hidden pixel's surroundings that adds to it.
+"""Inpainting of tears, scratches and dust by a diffusion filter and a dense network of each hidden pixel's patch.
 
-    python experiments/patch_inpainter.py                               # photographs that come with the installation
+    python experiments/patch_inpainter.py                               # photographs installed with the package
     python experiments/patch_inpainter.py --damage scratches --data.name folder --data.dir DIR
 
-The network is told the mask of what is hidden, and changes nothing away from it. PSNR and SSIM are told on photographs
-held out from training, beside those of the damaged ones, and the PSNR of what was hidden.
-Source: Damelin and Hoang 2018 (the filling); Burger, Schuler, Harmeling 2012 (a fully connected network of patches).
+The network takes the mask of hidden pixels and changes no others. PSNR and SSIM are evaluated on held-out photographs,
+before and after restoration, and so is the PSNR of the hidden pixels.
+Source: Damelin and Hoang 2018 (the filter); Burger, Schuler, Harmeling 2012 (a fully connected network of patches).
 """
 
 from dataclasses import dataclass
@@ -33,13 +33,13 @@ class Config(RestorationConfig):
     """Options of this experiment."""
 
     radius: int = 5
-    """Pixels on each side of the one that is mended that the network sees."""
+    """Radius of the patches; their side is 2 · radius + 1 pixels."""
     width: int = 256
-    """Numbers of each of its layers."""
+    """Units of each hidden layer."""
     depth: int = 3
-    """Its layers before the last one."""
+    """Number of hidden layers."""
     samples: int = 2048
-    """Hidden pixels of each picture that a training step mends, evenly spread; the others are left roughly filled."""
+    """Hidden pixels of each image that a training step restores; the others keep the filter's values."""
     damage: Kind = "torn"
     """What befalls the pictures: one of those that hide places."""
     conditioning: bool = True
@@ -47,9 +47,9 @@ class Config(RestorationConfig):
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
     """Losses, whose weighted sum is minimized; weights in hyper."""
     steps: int = 8_000
-    """Training steps in all; a run that is resumed goes on to this number."""
+    """Training steps in total; a resumed run continues to this number."""
     batch_size: int = 4
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     schedule: Shape = "cosine"
     """Shape of the learning rate over hyper.schedule_steps."""
     data: DataConfig = DataConfig(name="photos", size=256, channels=3, fit="crop", flip=True, turn=True)

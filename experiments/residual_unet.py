@@ -1,10 +1,10 @@
-"""Gray or colour denoising at any level by a residual U-Net on half the size, which is told the level as a map.
+"""Gray or color denoising of any noise level by a residual U-Net at half the size, conditioned on a noise level map.
 
-    python experiments/residual_unet.py                              # photographs that come with the installation
+    python experiments/residual_unet.py                              # photographs installed with the package
     python experiments/residual_unet.py --data.name folder --data.dir DIR --data.channels 3 --hyper.sigma 55
 
-Every level from 0 to hyper.sigma is as likely; noise is added without clipping, as in the published tables. PSNR and
-SSIM are told on photographs held out from training, beside those of the damaged ones.
+Noise levels are uniform from 0 to hyper.sigma; noise is added without clipping, as in the published tables. PSNR and
+SSIM are evaluated on held-out photographs, before and after restoration.
 Source: Zhang et al. 2021 (DRUNet: the U-Net of residual blocks without normalisation, and the map); Zhang, Zuo, Zhang
 2018 (FFDNet: half the size, and σ from 0 to 75).
 """
@@ -32,13 +32,13 @@ class Config(RestorationConfig):
     """Options of this experiment."""
 
     widths: tuple[int, ...] = (24, 48, 96)
-    """Filters at each size, from half the picture's down."""
+    """Channels of each level, from half the image's size down."""
     blocks: int = 2
-    """Residual blocks at each size, on the way down and on the way up."""
+    """Residual blocks of each level, in the encoder and in the decoder."""
     steps: int = 20_000
-    """Training steps in all; a run that is resumed goes on to this number."""
+    """Training steps in total; a resumed run continues to this number."""
     batch_size: int = 16
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     conditioning: bool = True
     """Give the network the noise level, or the mask of hidden pixels, as a further input channel."""
     losses: tuple[ReconstructionLoss, ...] = ("l1",)

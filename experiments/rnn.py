@@ -1,10 +1,10 @@
-"""A recurrent network that reads a picture along its rows and columns, in both directions.
+"""A recurrent network over the rows and columns of an image, in both directions.
 
     python experiments/rnn.py                                        # Elman's cell against noise
     python experiments/rnn.py --cell gru --hidden 96
     python experiments/rnn.py --damage scratches --conditioning --data.name folder --data.dir DIR
 
-PSNR and SSIM are told on photographs held out from training, beside those of the damaged ones.
+PSNR and SSIM are evaluated on held-out photographs, before and after restoration.
 Source: Elman 1990; Cho et al. 2014 (GRU); Visin et al. 2015 (ReNet: sweeps over rows and columns).
 """
 
@@ -23,7 +23,7 @@ class Config(RestorationConfig):
     """Options of this experiment."""
 
     hidden: int = 64
-    """Size of each state; a sweep has two, one for each direction."""
+    """Size of the state in each of the two directions."""
     layers: int = 2
     """Pairs of sweeps, along rows and then along columns."""
     cell: Cell = "elman"
@@ -31,7 +31,7 @@ class Config(RestorationConfig):
     patch: int = 2
     """Side of the squares of pixels that are one element of a sequence."""
     batch_size: int = 16
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, clip_norm=1.0)
 

@@ -1,11 +1,11 @@
-"""Pictures four times as large by SRResNet, the generator of SRGAN.
+"""Super-resolution by a factor of 4 by SRResNet, the generator of SRGAN.
 
-    python experiments/srresnet.py                                   # photographs that come with the installation
+    python experiments/srresnet.py                                   # photographs installed with the package
     python experiments/srresnet.py --no-norm --residual --width 32 --blocks 8 --losses l1     # for a CPU
     python experiments/srresnet.py --data.name folder --data.dir DIR --data.size 96 --steps 1000000
 
-Small pictures are made by MATLAB's antialiased bicubic, cut and rounded to 8 bits. PSNR and SSIM are told on
-photographs held out from training, beside those of their bicubic enlargement.
+Images are downsampled by MATLAB's antialiased bicubic interpolation, clipped and rounded to 8 bits. PSNR and SSIM are
+evaluated on held-out photographs, and compared with bicubic interpolation.
 Source: Ledig et al. 2017: width 64, 16 blocks, crops of 96, batch 16, Adam 1e-4, squared error.
 """
 
@@ -29,15 +29,15 @@ class Config(RestorationConfig):
     blocks: int = 16
     """Residual blocks."""
     scale: int = 4
-    """How many times as large the pictures become, 1, 2, 4 or 8; 1 for other damage than downsample."""
+    """Upsampling factor, 1, 2, 4 or 8; 1 for other damage than downsample."""
     norm: bool = True
     """Follow the convolutions by batch norm."""
     residual: bool = False
-    """Add the network's output to the bicubic enlargement instead of taking it for the picture."""
+    """Add the network's output to the bicubic interpolation."""
     damage: Kind = "downsample"
     """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
     batch_size: int = 16
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, turn=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-4)
 

@@ -1,12 +1,12 @@
-"""Gray or colour denoising by the plain U-Net of two convolutions a level, for one level of noise or for all.
+"""Gray or color denoising by the plain U-Net of two convolutions a level, for one noise level or a range.
 
-    python experiments/unet.py                                       # photographs that come with the installation, σ 25
+    python experiments/unet.py                                       # photographs installed with the package, σ 25
     python experiments/unet.py --data.name folder --data.dir DIR --hyper.sigma 55 --hyper.blind 1
     python experiments/unet.py --widths 64 128 256 512 1024 --data.size 128 --data.name folder --data.dir DIR
 
-Noise is added without clipping, as in the published tables. PSNR and SSIM are told on photographs held out from
-training, beside those of the damaged ones.
-Source: Ronneberger, Fischer, Brox 2015: widths 64 to 1024; here padded so that sizes stay, and added to its input.
+Noise is added without clipping, as in the published tables. PSNR and SSIM are evaluated on held-out photographs, before
+and after restoration.
+Source: Ronneberger, Fischer, Brox 2015: widths 64 to 1024; here with padding that keeps the size, and residual.
 """
 
 from dataclasses import dataclass
@@ -24,11 +24,11 @@ class Config(RestorationConfig):
     """Options of this experiment."""
 
     widths: tuple[int, ...] = (16, 32, 64, 128)
-    """Filters at each size, from the picture's own down."""
+    """Channels of each level, from the finest."""
     residual: bool = True
-    """Add the network's output to the picture instead of taking it for the restored one."""
+    """Add the network's output to its input."""
     batch_size: int = 16
-    """Images that one gradient sees, over all devices."""
+    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3)
 

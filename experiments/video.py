@@ -1,16 +1,17 @@
-"""Clips restored by a network that carries a state from frame to frame; photographs panned under a window.
+"""Video denoising by a network that carries a state from frame to frame; clips are windows that pan over photographs.
 
-    python experiments/video.py                                      # photographs that come along, σ 25
+    python experiments/video.py                                      # photographs installed with the package, σ 25
     python experiments/video.py --no-carries                         # frame by frame, at the same cost
     python experiments/video.py --frames 8 --speed 2 --data.name folder --data.dir DIR --data.size 96
 
-Each frame has noise of its own. PSNR of all frames and of the last one, and the flicker (how much the same place of the
-scene changes from frame to frame, in grey levels), are told on photographs held out from training, beside those of the
-damaged clips.
+The noise of each frame is independent. PSNR of all frames and of the last one, and the flicker (the change of the same
+point of the scene from frame to frame, in grey levels), are evaluated on held-out photographs, before and after
+restoration.
 Source: Elman 1990, with convolutions for products as in Shi et al. 2015; Jain and Jain 1981 (block matching).
 Score: --data.name folder --data.dir BSDS500 --data.channels 1 --width 32 --blocks 3 --steps 2200 --schedule cosine
 --hyper.schedule-steps 2200, in 7 min on one core of two: 20.2 dB becomes 28.02 dB, 28.19 in the last frame, flicker
 10.8 of 35.3 grey levels; with --no-carries 27.90, 27.89 and 11.3.
+
 """
 
 from dataclasses import dataclass
@@ -31,17 +32,17 @@ class Config(RestorationConfig):
     frames: int = 5
     """Frames of a clip."""
     window: int = 48
-    """Height and width of a frame in pixels; data.size must hold all its ways."""
+    """Height and width of a frame in pixels; data.size must contain its whole path."""
     speed: int = 3
-    """The most that the window moves from frame to frame, down or across, in pixels."""
+    """Largest motion of the window between frames along each axis, in pixels."""
     width: int = 48
     """Channels of the state."""
     blocks: int = 4
     """Residual blocks of each frame."""
     carries: bool = True
-    """Let a frame see the state of the one before."""
+    """Pass the state from frame to frame."""
     batch_size: int = 8
-    """Clips that one gradient sees, over all devices."""
+    """Clips in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3)
 
