@@ -14,7 +14,6 @@ Source: Ulyanov, Vedaldi, Lempitsky 2018: width 128, five halvings, Adam 0.01, i
 Score: the first command, one core of two with other work on it: 20.2 dB becomes 27.7 dB in 4 min, taken after 1,056 of
 1,556 steps; the best step has as much. Of 101085, 126007 and 302008 of CBSD68: 26.9, 28.9 and 30.4 dB, the best steps
 0.26, 0.02 and 0.12 dB more.
-
 """
 
 from dataclasses import dataclass

@@ -11,7 +11,6 @@ Source: Elman 1990, with convolutions for products as in Shi et al. 2015; Jain a
 Score: --data.name folder --data.dir BSDS500 --data.channels 1 --width 32 --blocks 3 --steps 2200 --schedule cosine
 --hyper.schedule-steps 2200, in 7 min on one core of two: 20.2 dB becomes 28.02 dB, 28.19 in the last frame, flicker
 10.8 of 35.3 grey levels; with --no-carries 27.90, 27.89 and 11.3.
-
 """
 
 from dataclasses import dataclass
