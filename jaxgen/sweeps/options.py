@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.metrics.metric import Direction
@@ -10,6 +10,10 @@ from jaxgen.sweeps.sampler import PRUNERS, SAMPLERS, Pruner, Sampler
 from jaxgen.training import execute
 
 Executor = Literal["auto", "population", "processes"]
+if TYPE_CHECKING:
+    MemberExecution = str
+else:
+    MemberExecution = Literal[*execute.MEMBER_EXECUTIONS]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,11 +24,11 @@ class Options:
     """Options to search with their values: FIELD=log:LOW:HIGH, uniform:LOW:HIGH, int:LOW:HIGH:STEP or choice:A,B,C, as
     in hyper.learning-rate=log:1e-5:1e-3 hyper.b1=uniform:0:0.9 width=int:8:32:8 hyper.penalty-weight=choice:1,5,10."""
     trials: int | None = None
-    """Number of trials (default: every point of a grid, otherwise 20)."""
+    """Number of trials; None: every point of a grid, otherwise 20."""
     metric: str | None = None
-    """Metric to optimize (default: the metric that selects the experiment's best checkpoint)."""
+    """Metric to optimize; None: the metric that selects the best checkpoint of the experiment."""
     direction: Direction | None = None
-    """Direction of optimization (default: that of the metric)."""
+    """Direction of optimization; None: that of the metric."""
     seeds: int = 1
     """Runs of each trial with different seeds. The mean of their metrics is optimized."""
     sampler: Sampler = "tpe"
@@ -37,17 +41,17 @@ class Options:
     """How trials run: population trains many in one program and searches options under hyper. only; processes train one
     trial each and search any option; auto takes a population where it can."""
     members: int | None = None
-    """Runs that a population trains at the same time (default: up to 8)."""
-    execution: str | None = None
-    """How a population runs its members: vmap, map or unroll (default: the fastest)."""
+    """Runs that a population trains at the same time; None: up to 8."""
+    execution: MemberExecution | None = None
+    """How a population runs its members; None: the fastest."""
     processes: int = 1
     """Processes at the same time. Each has a GPU or an equal part of the CPU cores."""
     storage: str | None = None
-    """Database that machines share, as in postgresql://USER:PASSWORD@HOST/DATABASE (default: a file in --dir)."""
+    """Database that machines share, as in postgresql://USER:PASSWORD@HOST/DATABASE; None: a file in --dir."""
     study: str | None = None
-    """Name of the study in the storage (default: the experiment's name)."""
+    """Name of the study in the storage; None: the name of the experiment."""
     dir: Path | None = None
-    """Folder of the results (default: sweeps/STUDY)."""
+    """Folder of the results; None: sweeps/STUDY."""
     heartbeat: int = 60
     """Seconds between two heartbeats of a worker. Its trials are run again once it is silent for twice as long."""
 
