@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -80,3 +83,10 @@ def test_the_scores_of_a_pair_are_computed_once(monkeypatch):
     )
     scores.compute_scores(random_features(0), random_features(1), "c")
     assert calls == [1]
+
+
+def test_the_readme_lists_every_score():
+    text = (Path(scores.__file__).parent / "README.md").read_text()
+    for name, score in scores.SCORES.items():
+        (row,) = [line for line in text.splitlines() if re.match(rf"\|.*`{name}`.*\|", line)]
+        assert ("smaller" if score.direction == "minimize" else "larger") in row
