@@ -2,8 +2,10 @@ import gc
 import importlib.util
 import math
 import os
+import shutil
 import subprocess
-import sys
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +17,7 @@ from jax.extend.core import subjaxprs
 from jaxgen.runs.scripts import load_script
 
 ROOT = Path(__file__).parents[1]
-TOY = Path(__file__).with_name("toy.py")
+HERE = Path(__file__).parent
 CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
@@ -30,11 +32,67 @@ def keep_to_own_cores() -> None:
 keep_to_own_cores()
 # Before anything touches a device: every test may spread a batch over four of them.
 jax.config.update("jax_num_cpu_devices", 4)
-# The tests' programs run for less time than they take to compile.
-jax.config.update("jax_disable_most_optimizations", True)
+# A test's programs are small: to compile them in parts costs more than it saves.
+FLAGS = ["--xla_cpu_parallel_codegen_split_count=1"]
 if jax.__version_info__ < (0, 11):
-    # XLA's older way to compile fused operations takes half the time; later versions no longer have it.
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false".strip()
+    # XLA's older way to compile fused operations takes a third of the time; later versions no longer have it.
+    FLAGS.append("--xla_cpu_use_fusion_emitters=false")
+
+
+# What one worker, or a process that it starts, has compiled the others read, until the tests end.
+OWN_CACHE = None
+if not jax.config.jax_compilation_cache_dir:
+    OWN_CACHE, seconds = tempfile.mkdtemp(prefix="jaxgen-tests-"), 0.05
+    jax.config.update("jax_compilation_cache_dir", OWN_CACHE)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", seconds)
+    os.environ |= {"JAX_COMPILATION_CACHE_DIR": OWN_CACHE, "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": str(seconds)}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--full", action="store_true", help="compile every test's programs as a user's are compiled")
+
+
+def pytest_configure(config):
+    full = config.getoption("full")
+    # Most programs of the tests run for less time than they take to compile.
+    jax.config.update("jax_disable_most_optimizations", not full)
+    if not full:
+        # For the processes that tests start, too.
+        flags = " ".join([os.environ.get("XLA_FLAGS", ""), *FLAGS]).strip()
+        os.environ |= {"XLA_FLAGS": flags, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
+
+
+# A file stays with one worker; these take longest, and the last one to end should not have begun late.
+LONGEST = (
+    *("training/test_contract.py", "runs/test_scripts.py", "runs/test_train.py", "sweeps/test_postgres.py"),
+    *("sweeps/test_processes.py", "scripts/test_shipping.py", "sweeps/test_sweep.py", "training/test_distributed.py"),
+    *("runs/test_init_from.py", "sweeps/test_population.py", "commands/test_main.py", "runs/test_export.py"),
+)
+
+
+def pytest_collection_modifyitems(items):
+    order = {HERE / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
+def pytest_unconfigure():
+    if OWN_CACHE:
+        shutil.rmtree(OWN_CACHE, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def optimized(pytestconfig):
+    """Returns a context in which XLA optimises what it compiles, as it does for a user."""
+
+    @contextmanager
+    def optimize():
+        jax.config.update("jax_disable_most_optimizations", False)
+        try:
+            yield
+        finally:
+            jax.config.update("jax_disable_most_optimizations", not pytestconfig.getoption("full"))
+
+    return optimize
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -137,26 +195,47 @@ def draw(describe):
 
 
 @pytest.fixture(scope="session")
-def toy():
-    """The smallest training there is, see toy.py."""
-    spec = importlib.util.spec_from_file_location("toy", TOY)
+def user_environment():
+    """Returns an environment in which a process compiles its programs as a user's are compiled."""
+    return os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "", "JAX_DISABLE_MOST_OPTIMIZATIONS": "0"}
+
+
+def load_beside(name):
+    """Returns the module of a file beside this one."""
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 @pytest.fixture(scope="session")
-def start_toy():
+def toy():
+    """The smallest training there is, see toy.py."""
+    return load_beside("toy")
+
+
+@pytest.fixture(scope="session")
+def start_python():
+    """Starts a Python program in a process that has imported JAX and jaxgen already, see preloaded.py."""
+    return load_beside("preloaded").Process
+
+
+@pytest.fixture(scope="session")
+def run_python(start_python):
+    """Runs such a program to its end and returns what `subprocess.run` would."""
+
+    def run(*arguments, **options):
+        process = start_python(*arguments, **options)
+        said, complaints = process.communicate(timeout=300)
+        return subprocess.CompletedProcess(process.args, process.returncode, said, complaints)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def start_toy(start_python, user_environment):
     """Starts toy.py as a process of its own."""
-
-    def start(*arguments):
-        environment = os.environ | {"JAX_PLATFORMS": "cpu", "PYTHONPATH": os.pathsep.join(sys.path)}
-        command = [sys.executable, str(TOY), *map(str, arguments)]
-        return subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-        )
-
-    return start
+    return lambda *arguments: start_python(HERE / "toy.py", *arguments, env=user_environment)
 
 
 @pytest.fixture(scope="session")

@@ -144,3 +144,10 @@ def test_python_runs():
 def test_every_experiment_is_in_the_table():
     for path in (ROOT / "experiments").glob("[!_]*.py"):
         assert f"| `{path.stem}` |" in TEXT
+
+
+def test_every_promise_names_tests_that_are_there():
+    rows = re.findall(r"^\| .+ \| (`.+`).* \|$", (ROOT / "tests" / "README.md").read_text(), re.MULTILINE)
+    named = [name for row in rows for name in re.findall(r"`(tests/[^`]*)`", row)]
+    assert len(named) > 40
+    assert [name for name in named if not (ROOT / name).exists()] == []

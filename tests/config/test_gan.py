@@ -157,9 +157,7 @@ def test_what_a_run_is_advised_its_command_line_accepts(load_experiment, words):
 
 
 TWO_STEPS = {
-    "sngan": "--network dcgan --width 4 --critic-steps 1",
     "r3gan": "--width 4 --penalties r1",
-    "pacgan": "--width 4 --remedies feature_matching label_smoothing",
     "conditional": "--network mlp --critic-steps 1 --minibatch-kernels 3 --packing 2",
 }
 

@@ -53,7 +53,7 @@ def draw(seed, size, channels, features, kernel, stride, padding, batch=2):
     x = random.normal(size=(batch, *size, channels))
     w = random.normal(size=(*kernel, channels, features))
     g = random.normal(size=(batch, *output_size(size, kernel, stride, padding), features))
-    return jnp.asarray(x), jnp.asarray(w), jnp.asarray(g), padding
+    return x, w, g, padding
 
 
 def close(given, wanted, dtype="float64"):
@@ -66,15 +66,20 @@ def close(given, wanted, dtype="float64"):
 def test_all_three_equal_the_derivatives_of_lax(case, dtype, lowered):
     stride = case[4]
     x, w, g, padding = draw(0, *case)
-    y, pull = jax.vjp(reference(stride, padding), x, w)
-    dx, dw = pull(g)
-    x, w, g = (a.astype(dtype) for a in (x, w, g))
-    given = (
-        conv(x, w, stride, padding),
-        conv_input_gradient(g, w, stride, padding, x.shape[1:3]),
-        conv_kernel_gradient(x, g, stride, padding, w.shape[:2]),
-    )
-    for one, wanted in zip(given, (y, dx, dw), strict=True):
+
+    def theirs(x, w, g):
+        y, pull = jax.vjp(reference(stride, padding), x, w)
+        return y, *pull(g)
+
+    def ours(x, w, g):
+        return (
+            conv(x, w, stride, padding),
+            conv_input_gradient(g, w, stride, padding, x.shape[1:3]),
+            conv_kernel_gradient(x, g, stride, padding, w.shape[:2]),
+        )
+
+    given, expected = jax.jit(ours)(*(a.astype(dtype) for a in (x, w, g))), jax.jit(theirs)(x, w, g)
+    for one, wanted in zip(given, expected, strict=True):
         assert one.dtype == dtype
         close(one, wanted, dtype)
 
@@ -98,12 +103,12 @@ def test_first_and_second_derivatives_equal_those_of_lax(case, lowered):
 def test_third_derivative_is_closed_too():
     x, w, _, padding = draw(2, (5, 5), 2, 2, (3, 3), 2, "SAME", batch=1)
 
-    def third(f):
+    def third(f, w):
         first = lambda w: jax.grad(lambda x: (jnp.tanh(f(x, w)) ** 2).sum())(x)
         second = jax.grad(lambda w: (first(w) ** 3).sum())
         return jax.grad(lambda w: (second(w) ** 2).sum())(w)
 
-    close(third(lambda x, w: conv(x, w, 2, padding)), third(reference(2, padding)))
+    close(*jax.jit(lambda w: (third(lambda x, w: conv(x, w, 2, padding), w), third(reference(2, padding), w)))(w))
 
 
 @settings(deadline=None, max_examples=20, derandomize=True)
@@ -139,12 +144,13 @@ def test_vmap_is_a_loop(case, axes, lowered):
     stride = case[4]
     members = [draw(seed, *case) for seed in range(3)]
     padding = members[0][3]
-    x, w, g = (jnp.stack([member[i] for member in members]) for i in range(3))
+    x, w, g = (np.stack([member[i] for member in members]) for i in range(3))
 
     def both_ways(a, b, f):
-        mapped = jax.vmap(f, axes)(a if axes[0] == 0 else a[0], b if axes[1] == 0 else b[0])
-        looped = jnp.stack([f(a[i * (axes[0] == 0)], b[i * (axes[1] == 0)]) for i in range(3)])
-        close(mapped, looped)
+        single = jax.jit(f)
+        mapped = jax.jit(jax.vmap(f, axes))(a if axes[0] == 0 else a[0], b if axes[1] == 0 else b[0])
+        looped = [single(a[i * (axes[0] == 0)], b[i * (axes[1] == 0)]) for i in range(3)]
+        close(mapped, np.stack(looped))
 
     both_ways(x, w, lambda x, w: conv(x, w, stride, padding))
     both_ways(g, w, lambda g, w: conv_input_gradient(g, w, stride, padding, x.shape[2:4]))

@@ -1,5 +1,4 @@
 import dataclasses
-import os
 import re
 import subprocess
 import sys
@@ -128,7 +127,6 @@ def test_files_run_without_jaxgen_for_any_number_and_size(generator, restorer, m
     done = subprocess.run(
         [sys.executable, "-I", "-c", ALONE, *words],
         cwd=tmp_path,
-        env={**os.environ, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"},
         capture_output=True,
         text=True,
         check=False,

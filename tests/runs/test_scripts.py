@@ -34,6 +34,13 @@ def image_shape(config):
     return data.load(config).image_shape
 
 
+# One experiment of each objective: tests/models/test_dtypes.py holds for every network.
+FAMILIES = (
+    *("classifier", "conv_vae", "damage_detector", "dcgan", "deep_image_prior", "denoise", "neighbor2neighbor"),
+    *("noise_level", "pix2pix", "srgan", "video"),
+)
+
+
 @pytest.fixture(params=installed_experiments())
 def module(request, load_experiment):
     return load_experiment(request.param)
@@ -74,15 +81,17 @@ def test_it_builds_for_its_own_data_and_every_number_is_in_the_state(module):
     assert objective.selection.metric in jax.eval_shape(objective.evaluate, state, batch)
 
 
-def test_bfloat16_computes_in_it_and_keeps_float32(module):
+@pytest.mark.parametrize("name", FAMILIES)
+def test_bfloat16_computes_in_it_and_keeps_float32(load_experiment, name):
+    module = load_experiment(name)
     config = module.Config(dtype="bfloat16")
     objective = module.build(config)
     batch = describe_batch(objective.chunks * min(8, config.batch_size), image_shape(config.data))
     state = jax.eval_shape(objective.init, jax.random.key(0), batch)
-    after, metrics = jax.eval_shape(objective.step, state, batch)
+    program, (after, metrics) = jax.make_jaxpr(objective.step, return_shape=True)(state, batch)
     kinds = {leaf.dtype for leaf in jax.tree.leaves((after.params, after.stats, after.opt_state, metrics))}
     assert kinds <= {np.dtype("float32"), np.dtype("int32")}
-    assert "bf16" in str(jax.make_jaxpr(objective.step)(state, batch))
+    assert "bf16" in str(program)
 
 
 @pytest.mark.parametrize("name", ["chance", "opaque", "scanned"])

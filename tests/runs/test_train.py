@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import re
 import signal
 import subprocess
@@ -29,21 +28,17 @@ WORDS = (
 
 
 @pytest.fixture(scope="module")
-def start(experiments, tmp_path_factory):
-    """Returns a function that starts the script on a run folder, all with one compilation cache."""
-    cache = tmp_path_factory.mktemp("cache")
+def script(experiments, user_environment):
+    """Returns the script with its options, and the environment in which it runs."""
+    return [experiments / f"{SCRIPT}.py", *WORDS.split()], user_environment | {"PYTHONUNBUFFERED": "1"}
 
-    def begin(folder, *more):
-        return subprocess.Popen(
-            [sys.executable, experiments / f"{SCRIPT}.py", *WORDS.split(), "--run", folder, *more],
-            # As a user starts it: XLA is told nothing.
-            env=os.environ | {"XDG_CACHE_HOME": str(cache), "PYTHONUNBUFFERED": "1", "XLA_FLAGS": ""},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
 
-    return begin
+@pytest.fixture(scope="module")
+def start(script, start_python):
+    """Returns a function that starts the script on a run folder."""
+    words, environment = script
+    options = {"env": environment, "stderr": subprocess.STDOUT}
+    return lambda folder, *more: start_python(*words, "--run", folder, *more, **options)
 
 
 def finish(process):
@@ -52,10 +47,10 @@ def finish(process):
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(start, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("runs") / "whole"
-    status, told = finish(start(folder))
-    assert status == 0, told
+def uninterrupted(script, tmp_path_factory):
+    """Returns the folder of a run by the interpreter itself, whose compilation cache the others use."""
+    folder, (words, environment) = tmp_path_factory.mktemp("runs") / "whole", script
+    subprocess.run([sys.executable, *words, "--run", folder], env=environment, check=True, stdout=subprocess.DEVNULL)
     return folder
 
 

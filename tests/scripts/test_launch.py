@@ -38,7 +38,7 @@ def environment(folder, code, **variables):
     path.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c {shlex.quote(code)} "$@"\n')
     path.chmod(0o755)
     found = {**os.environ, "PATH": f"{path.parent}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    return found | {"JAX_DISABLE_MOST_OPTIMIZATIONS": "1", "XDG_CACHE_HOME": str(folder / "cache")} | variables
+    return found | variables
 
 
 def expanded(word, variables):

@@ -5,18 +5,19 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 
 from jaxgen import data, degradations
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "results"
 
 
-def results(*arguments, flags=(), **options):
-    command = [sys.executable, *flags, SCRIPT, *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True, **options)
+@pytest.fixture(scope="module")
+def results(run_python):
+    return lambda *arguments: run_python(SCRIPT, *arguments)
 
 
-def test_an_export_holds_the_set_and_its_test_images(tmp_path):
+def test_an_export_holds_the_set_and_its_test_images(results, tmp_path):
     file = tmp_path / "digits.npz"
     done = results("export", "digits", file, "--size", "12")
     assert done.returncode == 0
@@ -30,7 +31,7 @@ def test_an_export_holds_the_set_and_its_test_images(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["digits.npz"]
 
 
-def test_training_images_are_exported_damaged_and_those_held_out_as_they_are(tmp_path):
+def test_training_images_are_exported_damaged_and_those_held_out_as_they_are(results, tmp_path):
     file = tmp_path / "blurred.npz"
     done = results("export", "digits", file, "--size", "16", "--damage", "blur")
     assert done.returncode == 0
@@ -45,7 +46,7 @@ def test_training_images_are_exported_damaged_and_those_held_out_as_they_are(tmp
             np.testing.assert_allclose(exported["image"][:5] / 255, blurred, atol=0.51 / 255)
 
 
-def test_mistakes_are_told_in_one_line(tmp_path):
+def test_mistakes_are_told_in_one_line(results, tmp_path):
     for arguments, message in [
         (("export", "digist", "x.npz"), "unknown data set 'digist': did you mean digits"),
         (("export", "digits", tmp_path / "absent" / "x.npz"), "cannot write"),
@@ -57,14 +58,15 @@ def test_mistakes_are_told_in_one_line(tmp_path):
         assert done.stderr.count("\n") == 1
 
 
-def test_a_margin_is_a_number_of_pixels():
+def test_a_margin_is_a_number_of_pixels(results):
     done = results("damage", "--dir", "photographs", "--margin", "-1")
     assert done.returncode == 2
     assert "argument --margin: -1 is not a number from 0 on" in done.stderr
 
 
 def test_a_python_without_jaxgen_is_told_where_there_is_one():
-    done = results("export", "digits", "x.npz", flags=["-S", "-E"], env={"PATH": os.environ["PATH"]})
+    command = [sys.executable, "-S", "-E", SCRIPT, "export", "digits", "x.npz"]
+    done = subprocess.run(command, env={"PATH": os.environ["PATH"]}, check=False, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("this Python has no jaxgen")
     assert done.stderr.count("\n") == 1

@@ -2,12 +2,9 @@
 
 import dataclasses
 import json
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -55,19 +52,12 @@ def free_port():
 class Process:
     """One of the processes, and what it says."""
 
-    def __init__(self, run, number, port, words, reads):
+    def __init__(self, start, run, number, port, words, reads):
         place = f"--coordinator-address 127.0.0.1:{port} --num-processes 2 --process-id {number}"
         options = f"--run {run} --devices 4 --distributed {place}"
         self.reads = Path(f"{run}-reads-{number}")
-        plain = {"JAX_PLATFORMS": "cpu", "JAX_ENABLE_X64": "1", "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-        told = {"PYTHONPATH": os.pathsep.join(sys.path), "TOY_READS": str(self.reads) if reads else ""}
-        self.popen = subprocess.Popen(
-            [sys.executable, str(SCRIPT), *options.split(), *map(str, words)],
-            env=os.environ | plain | told,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        environment = {"JAX_ENABLE_X64": "1", "TOY_READS": str(self.reads) if reads else ""}
+        self.popen = start(environment, SCRIPT, *options.split(), *words)
 
     def finish(self):
         """Returns the exit status and the lines on standard error."""
@@ -76,18 +66,24 @@ class Process:
 
 
 @pytest.fixture
-def start_two():
+def start(start_python, user_environment):
+    """Starts a program with some variables in its environment."""
+    return lambda variables, *words: start_python(*words, env=user_environment | variables)
+
+
+@pytest.fixture
+def start_two(start):
     """Starts two processes on a run folder."""
     started = []
 
-    def start(run, *words, reads=False):
+    def start_both(run, *words, reads=False):
         port = free_port()
         more = ["--heartbeat-timeout", "10", "--connect-timeout", "60", *words]
-        two = [Process(run, number, port, more, reads) for number in range(2)]
+        two = [Process(start, run, number, port, more, reads) for number in range(2)]
         started.extend(two)
         return two
 
-    yield start
+    yield start_both
     for process in started:
         process.popen.kill()
 
@@ -178,8 +174,8 @@ def test_stopped_and_lost_processes_end_all_and_any_number_goes_on(toy, start_tw
     assert_same_state(found, train_alone(toy, tmp_path / "alone", step + 4))
 
 
-def test_a_coordinator_that_cannot_be_reached_is_told_in_one_line(tmp_path):
-    lonely = Process(tmp_path / "run", 1, free_port(), ["--connect-timeout", "1"], reads=False)
+def test_a_coordinator_that_cannot_be_reached_is_told_in_one_line(start, tmp_path):
+    lonely = Process(start, tmp_path / "run", 1, free_port(), ["--connect-timeout", "1"], reads=False)
     status, told = lonely.finish()
     assert status == 2
     assert len(told) == 1

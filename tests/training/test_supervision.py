@@ -1,9 +1,6 @@
 """What a parent tells of a child, of whatever kind its end; each in a process of its own, as both fork."""
 
-import os
 import signal
-import subprocess
-import sys
 import textwrap
 import time
 
@@ -26,16 +23,9 @@ run = lambda action, is_lost=lambda error: False, leave=lambda: None: sys.exit(s
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(start_python, tmp_path):
     """Starts a program that supervises an action, in an empty folder."""
-
-    def begin(program):
-        code = BEGINNING + textwrap.dedent(program)
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment, **pipes)
-
-    return begin
+    return lambda program: start_python("-c", BEGINNING + textwrap.dedent(program), cwd=tmp_path)
 
 
 def finish(process):
