@@ -10,8 +10,9 @@ Source: Li et al. 2017: J = K · I − K + 1, squared error, weight decay, gradi
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.config import Effect, Kind, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
+from jaxgen.config import Condition, Kind, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.aod_net import AODNet
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -22,7 +23,7 @@ from jaxgen.training.state import Objective
 class Config(RestorationConfig):
     """Options of this experiment."""
 
-    width: int = 3
+    width: PositiveInt = 3
     """Channels of the first four convolutions."""
     damage: Kind = "haze"
     """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
@@ -31,9 +32,9 @@ class Config(RestorationConfig):
     data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, clip_norm=0.1)
 
-    effects: ClassVar[tuple[Effect, ...]] = (
-        *RestorationConfig.effects,
-        Effect(("conditioning",), "choose another network: this one has no condition", lambda config: False),
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *RestorationConfig.conditions,
+        Condition(("conditioning",), "choose another network: this one has no condition", lambda config: False),
     )
 
 

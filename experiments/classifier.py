@@ -12,8 +12,8 @@ are in their files. Accuracy on the whole test split, last step, one seed: digit
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from jaxgen.config import Condition, Hyper, compute_dtype, objective_options
 from jaxgen.config import Config as BaseConfig
-from jaxgen.config import Effect, Hyper, compute_dtype, objective_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.models.features.classifier import BinaryClassifier, Classifier
 from jaxgen.objectives.classification import make_classification
@@ -36,9 +36,9 @@ class Config(BaseConfig):
     data: DataConfig = DataConfig(name="digits", size=28, channels=1, classes=10)
     hyper: Hyper = Hyper(learning_rate=1e-3)
 
-    effects: ClassVar[tuple[Effect, ...]] = (
-        *BaseConfig.effects,
-        Effect(("positive",), "set variant to binary", lambda config: config.variant == "binary"),
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *BaseConfig.conditions,
+        Condition(("positive",), "set variant to binary", lambda config: config.variant == "binary"),
     )
 
 

@@ -21,6 +21,7 @@ from typing import Literal
 from jaxgen.config import GanConfig, GanHyper, Loss, Norm, gan_options, players
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
+from jaxgen.fields import PositiveInt
 from jaxgen.objectives.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
@@ -44,7 +45,7 @@ class Config(GanConfig):
     """Dense layers, Radford's networks, Gulrajani's residual ones, or residual ones without normalisation."""
     norm: Norm | Literal["auto"] = "auto"
     """Normalisation in the discriminator; auto: spectral in dcgan and resnet, none in mlp and r3gan."""
-    width: int = 32
+    width: PositiveInt = 32
     """Filters next to the image, or of every block (resnet); dense layers have their own widths."""
     data: DataConfig = DataConfig(name="digits", size=32, channels=1, classes=10)
     hyper: GanHyper = GanHyper(learning_rate=2e-4, b1=0.0, b2=0.9)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from jaxgen.config import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.models.gan.conv_gan import Discriminator, Generator
 from jaxgen.objectives.gan import make_gan
 from jaxgen.runs.command_line import run_script
@@ -20,7 +21,7 @@ from jaxgen.training.state import Objective
 class Config(GanConfig):
     """Options of this experiment."""
 
-    width: int = 64
+    width: PositiveInt = 64
     """Filters of every convolution."""
     data: DataConfig = DataConfig(name="digits", size=28, channels=1)
     hyper: GanHyper = GanHyper(learning_rate=2e-4, b1=0.5)

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 
 from jaxgen.config import (
     OVERLAID,
-    Effect,
+    Condition,
     as_scanned,
     check_probabilities,
     compute_dtype,
@@ -24,6 +24,7 @@ from jaxgen.config import (
 from jaxgen.config import Config as BaseConfig
 from jaxgen.config import Hyper as BaseHyper
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.detector import Detector
 from jaxgen.models.restoration.unet import UNet
 from jaxgen.objectives.detection import make_detection
@@ -59,17 +60,17 @@ class Config(BaseConfig):
     """A plain U-Net, or a residual one at half the size, which has more multiplications in the same time."""
     widths: tuple[int, ...] = (16, 32, 64, 128)
     """Channels of each level, from the finest."""
-    blocks: int = 2
+    blocks: PositiveInt = 2
     """Residual blocks of each level, in the encoder and in the decoder."""
     batch_size: int = 16
     """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, turn=True)
     hyper: Hyper = Hyper(learning_rate=1e-3)
 
-    effects: ClassVar[tuple[Effect, ...]] = (
-        *BaseConfig.effects,
-        Effect(("hyper.chance",), "set damage to torn, worn or ruined", lambda config: config.damage in OVERLAID),
-        Effect(("blocks",), "set network to residual", lambda config: config.network == "residual"),
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *BaseConfig.conditions,
+        Condition(("hyper.chance",), "set damage to torn, worn or ruined", lambda config: config.damage in OVERLAID),
+        Condition(("blocks",), "set network to residual", lambda config: config.network == "residual"),
     )
 
 

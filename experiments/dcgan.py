@@ -17,6 +17,7 @@ from typing import Literal
 
 from jaxgen.config import GanConfig, GanHyper, Norm, gan_options, players
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.objectives.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
@@ -30,7 +31,7 @@ class Config(GanConfig):
     """The paper's generator, or the one with a stem of dense layers."""
     norm: Norm = "batch"
     """Normalisation in the discriminator."""
-    width: int = 64
+    width: PositiveInt = 64
     """Filters next to the image; they double with every halving of the size."""
     data: DataConfig = DataConfig(name="digits", size=32, channels=1)
     hyper: GanHyper = GanHyper(learning_rate=2e-4, b1=0.5)

@@ -19,10 +19,19 @@ Score: the first command, one core of two with other work on it: 20.2 dB becomes
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.config import DAMAGE_EFFECTS, DamageHyper, Effect, Kind, compute_dtype, make_degrade, objective_options
+from jaxgen.config import (
+    DAMAGE_CONDITIONS,
+    Condition,
+    DamageHyper,
+    Kind,
+    compute_dtype,
+    make_degrade,
+    objective_options,
+)
 from jaxgen.config import Config as BaseConfig
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
+from jaxgen.fields import Decay, PositiveInt
 from jaxgen.models.restoration.hourglass import Hourglass
 from jaxgen.objectives.deep_image_prior import make_deep_image_prior
 from jaxgen.runs.command_line import run_script
@@ -41,7 +50,7 @@ class Hyper(DamageHyper):
     """Standard deviation of the noise that is added to the network's input at each step."""
     held_out: float = 0.05
     """Fraction of the pixels that are held out from the loss, to select the best step."""
-    smooth_decay: float = 0.99
+    smooth_decay: Decay = 0.99
     """Decay of the moving average of the outputs per step."""
     patience: float = 500.0
     """Steps without a smaller error on the held-out pixels after which training ends."""
@@ -53,7 +62,7 @@ class Config(BaseConfig):
 
     damage: Kind = "noise"
     """What befalls the picture, once; given: it is damaged already."""
-    width: int = 64
+    width: PositiveInt = 64
     """Channels of each level."""
     levels: int = 4
     """Levels, each of which halves the size."""
@@ -68,9 +77,9 @@ class Config(BaseConfig):
     data: DataConfig = DataConfig(name="picture", size=128)
     hyper: Hyper = Hyper()
 
-    effects: ClassVar[tuple[Effect, ...]] = (
-        *BaseConfig.effects,
-        *DAMAGE_EFFECTS,
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *BaseConfig.conditions,
+        *DAMAGE_CONDITIONS,
     )
 
 

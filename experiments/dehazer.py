@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from jaxgen.config import (
-    Effect,
+    Condition,
     Kind,
     ReconstructionLoss,
     RestorationConfig,
@@ -48,9 +48,9 @@ class Config(RestorationConfig):
     data: DataConfig = DataConfig(name="photos", size=192, channels=3, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, schedule_steps=20_000, clip_norm=0.5)
 
-    effects: ClassVar[tuple[Effect, ...]] = (
-        *RestorationConfig.effects,
-        Effect(("conditioning",), "choose another network: this one has no condition", lambda config: False),
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *RestorationConfig.conditions,
+        Condition(("conditioning",), "choose another network: this one has no condition", lambda config: False),
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from jaxgen.config import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.dncnn import DnCNN
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -25,7 +26,7 @@ class Config(RestorationConfig):
 
     depth: int = 17
     """Number of convolutions."""
-    width: int = 64
+    width: PositiveInt = 64
     """Channels of each."""
     remat: bool = False
     """Recompute activations in the backward pass instead of storing them."""

@@ -13,8 +13,9 @@ of Mescheder, Geiger, Nowozin 2018.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.config import Effect, GanConfig, GanHyper, Norm, Penalty, gan_options, players
+from jaxgen.config import Condition, GanConfig, GanHyper, Norm, Penalty, gan_options, players
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.objectives.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
@@ -30,7 +31,7 @@ class Config(GanConfig):
     """The generator's update sees the latents of the last discriminator update; else fresh ones."""
     norm: Norm = "none"
     """Normalisation in the discriminator."""
-    width: int = 32
+    width: PositiveInt = 32
     """Filters of every block in both networks."""
     attention: int = 0
     """Side of the map, in both networks, that attends to itself; 0: none does."""
@@ -41,9 +42,9 @@ class Config(GanConfig):
     data: DataConfig = DataConfig(name="digits", size=16, channels=1)
     hyper: GanHyper = GanHyper(learning_rate=5e-4, b1=0.0, b2=0.99)
 
-    effects: ClassVar[tuple[Effect, ...]] = (
-        *GanConfig.effects,
-        Effect(("fade_steps",), "set init_from to the smaller run", lambda config: config.init_from != ""),
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *GanConfig.conditions,
+        Condition(("fade_steps",), "set init_from to the smaller run", lambda config: config.init_from != ""),
     )
 
 

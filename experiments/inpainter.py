@@ -22,6 +22,7 @@ from jaxgen.config import (
     restoration_options,
 )
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.inpainter import Inpainter
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -34,7 +35,7 @@ class Config(RestorationConfig):
 
     widths: tuple[int, ...] = (24, 48, 96)
     """Channels of each level, from half the image's size down."""
-    blocks: int = 2
+    blocks: PositiveInt = 2
     """Residual blocks of each level, in the encoder and in the decoder."""
     damage: Kind = "ruined"
     """What befalls the pictures: one of those that hide places."""

@@ -21,6 +21,7 @@ from jaxgen.config import (
     restoration_options,
 )
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.nafnet import NAFNet
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -31,7 +32,7 @@ from jaxgen.training.state import Objective
 class Config(RestorationConfig):
     """Options of this experiment."""
 
-    width: int = 16
+    width: PositiveInt = 16
     """Channels of the finest level; they double with each halving of the size."""
     encoder: tuple[int, ...] = (1, 1)
     """Blocks of each level of the encoder, from the finest."""

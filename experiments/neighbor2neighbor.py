@@ -14,8 +14,9 @@ Score: --data.name folder --data.dir BSDS500 --data.channels 1 --steps 1000 --sc
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.config import Effect, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
+from jaxgen.config import Condition, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.residual_unet import ResidualUNet
 from jaxgen.objectives.neighbours import make_neighbours
 from jaxgen.runs.command_line import run_script
@@ -36,16 +37,16 @@ class Config(RestorationConfig):
 
     widths: tuple[int, ...] = (24, 48, 96)
     """Channels of each level, from half the image's size down."""
-    blocks: int = 1
+    blocks: PositiveInt = 1
     """Residual blocks of each level, in the encoder and in the decoder."""
     batch_size: int = 8
     """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=1, fit="crop", flip=True, turn=True)
     hyper: Hyper = Hyper(learning_rate=3e-4)
 
-    effects: ClassVar[tuple[Effect, ...]] = (
-        *RestorationConfig.effects,
-        Effect(("conditioning",), "leave it out: this objective does not know the damage", lambda config: False),
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *RestorationConfig.conditions,
+        Condition(("conditioning",), "leave it out: this objective does not know the damage", lambda config: False),
     )
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from jaxgen.config import Config as BaseConfig
 from jaxgen.config import NoiseHyper, compute_dtype, noisy, objective_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.noise_estimator import NoiseEstimator
 from jaxgen.objectives.noise_estimation import make_noise_level
 from jaxgen.runs.command_line import run_script
@@ -25,7 +26,7 @@ class Config(BaseConfig):
 
     depth: int = 5
     """Number of convolutions."""
-    width: int = 32
+    width: PositiveInt = 32
     """Channels of each."""
     batch_size: int = 32
     """Images in one gradient, over all devices."""

@@ -22,6 +22,7 @@ from jaxgen.config import (
     restoration_options,
 )
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.patch_inpainter import PatchInpainter
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -34,7 +35,7 @@ class Config(RestorationConfig):
 
     radius: int = 5
     """Radius of the patches; their side is 2 · radius + 1 pixels."""
-    width: int = 256
+    width: PositiveInt = 256
     """Units of each hidden layer."""
     depth: int = 3
     """Number of hidden layers."""

@@ -20,8 +20,9 @@ times it; 14 minutes on two CPU cores with other work on them.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.config import Effect, GanConfig, GanHyper, Loss, Penalty, Shape, gan_options, players
+from jaxgen.config import Condition, GanConfig, GanHyper, Loss, Penalty, Shape, gan_options, players
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.objectives.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.schedules import SHAPES, compose, make_half_life
@@ -78,23 +79,23 @@ class Config(GanConfig):
     """Images that one gradient sees, over all devices."""
     latent: int = 64
     """Size of the generator's input."""
-    width: int = 8
+    width: PositiveInt = 8
     """Filters next to the image; they double with every halving of the size, up to eightfold."""
-    blocks: int = 1
+    blocks: PositiveInt = 1
     """Residual blocks at each size; the paper has 2."""
     data: DataConfig = DataConfig(name="digits", size=32, channels=1)
     hyper: R3ganHyper = R3ganHyper()
 
-    effects: ClassVar[tuple[Effect, ...]] = (
-        *GanConfig.effects,
-        Effect(("hyper.r1_weight_final",), "add r1 to penalties", lambda config: "r1" in config.penalties),
-        Effect(("hyper.r2_weight_final",), "add r2 to penalties", lambda config: "r2" in config.penalties),
-        Effect(
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *GanConfig.conditions,
+        Condition(("hyper.r1_weight_final",), "add r1 to penalties", lambda config: "r1" in config.penalties),
+        Condition(("hyper.r2_weight_final",), "add r2 to penalties", lambda config: "r2" in config.penalties),
+        Condition(
             tuple(f"hyper.{name}_final" for name in SCHEDULED),
             "set schedule to linear or cosine",
             lambda config: config.schedule != "constant",
         ),
-        Effect(("hyper.ema_decay",), "set hyper.ema-half-life and hyper.ema-half-life-final", lambda config: False),
+        Condition(("hyper.ema_decay",), "set hyper.ema-half-life and hyper.ema-half-life-final", lambda config: False),
     )
 
 

@@ -21,6 +21,7 @@ from jaxgen.config import (
     restoration_options,
 )
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.residual_unet import ResidualUNet
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -33,7 +34,7 @@ class Config(RestorationConfig):
 
     widths: tuple[int, ...] = (24, 48, 96)
     """Channels of each level, from half the image's size down."""
-    blocks: int = 2
+    blocks: PositiveInt = 2
     """Residual blocks of each level, in the encoder and in the decoder."""
     steps: int = 20_000
     """Training steps in total; a resumed run continues to this number."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from jaxgen.config import GanConfig, GanHyper, Loss, Norm, gan_options, players
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.objectives.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
@@ -30,7 +31,7 @@ class Config(GanConfig):
     """The generator's update sees the latents of the last discriminator update; else fresh ones."""
     norm: Norm = "spectral"
     """Normalisation in the discriminator."""
-    width: int = 32
+    width: PositiveInt = 32
     """Filters of every block in both networks."""
     attention: int = 16
     """Side of the map, in both networks, that attends to itself; 0: none does."""

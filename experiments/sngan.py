@@ -18,6 +18,7 @@ from typing import Literal
 
 from jaxgen.config import GanConfig, GanHyper, Loss, Norm, gan_options, players
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.objectives.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
@@ -37,7 +38,7 @@ class Config(GanConfig):
     """Radford's networks or Gulrajani's residual ones."""
     norm: Norm = "spectral"
     """Normalisation in the discriminator."""
-    width: int = 32
+    width: PositiveInt = 32
     """Filters next to the image (dcgan), or of every block in both networks (resnet)."""
     data: DataConfig = DataConfig(name="digits", size=32, channels=1)
     hyper: GanHyper = GanHyper(learning_rate=2e-4, b1=0.0, b2=0.9)

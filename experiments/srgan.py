@@ -19,13 +19,14 @@ from typing import ClassVar
 from jaxgen.config import (
     AdversarialRestorationConfig,
     AdversarialRestorationHyper,
-    Effect,
+    Condition,
     Kind,
     Norm,
     adversarial_restoration_options,
     compute_dtype,
 )
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.models.gan.discriminators import CropDiscriminator
 from jaxgen.models.restoration.srresnet import SRResNet
 from jaxgen.objectives.adversarial_restoration import make_adversarial_restoration
@@ -37,9 +38,9 @@ from jaxgen.training.state import Objective
 class Config(AdversarialRestorationConfig):
     """Options of this experiment."""
 
-    width: int = 64
+    width: PositiveInt = 64
     """Channels of the generator."""
-    blocks: int = 16
+    blocks: PositiveInt = 16
     """Residual blocks of the generator."""
     scale: int = 4
     """How many times as large the pictures become, 1, 2, 4 or 8; 1 for other damage than downsample."""
@@ -60,9 +61,9 @@ class Config(AdversarialRestorationConfig):
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, turn=True)
     hyper: AdversarialRestorationHyper = AdversarialRestorationHyper(learning_rate=1e-4)
 
-    effects: ClassVar[tuple[Effect, ...]] = (
-        *AdversarialRestorationConfig.effects,
-        Effect(("conditioning",), "choose another network: this one has no condition", lambda config: False),
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *AdversarialRestorationConfig.conditions,
+        Condition(("conditioning",), "choose another network: this one has no condition", lambda config: False),
     )
 
 

@@ -12,8 +12,9 @@ Source: Ledig et al. 2017: width 64, 16 blocks, crops of 96, batch 16, Adam 1e-4
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.config import Effect, Kind, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
+from jaxgen.config import Condition, Kind, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.srresnet import SRResNet
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -24,9 +25,9 @@ from jaxgen.training.state import Objective
 class Config(RestorationConfig):
     """Options of this experiment."""
 
-    width: int = 64
+    width: PositiveInt = 64
     """Channels of the network."""
-    blocks: int = 16
+    blocks: PositiveInt = 16
     """Residual blocks."""
     scale: int = 4
     """Upsampling factor, 1, 2, 4 or 8; 1 for other damage than downsample."""
@@ -41,9 +42,9 @@ class Config(RestorationConfig):
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, turn=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-4)
 
-    effects: ClassVar[tuple[Effect, ...]] = (
-        *RestorationConfig.effects,
-        Effect(("conditioning",), "choose another network: this one has no condition", lambda config: False),
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *RestorationConfig.conditions,
+        Condition(("conditioning",), "choose another network: this one has no condition", lambda config: False),
     )
 
 

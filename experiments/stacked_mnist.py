@@ -22,6 +22,7 @@ from typing import Literal
 
 from jaxgen.config import GanConfig, GanHyper, Loss, Norm, Penalty, gan_options, players
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.objectives.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
@@ -39,7 +40,7 @@ class Config(GanConfig):
     """Radford's networks, or residual ones without normalisation."""
     norm: Norm = "none"
     """Normalisation in the discriminator of dcgan."""
-    width: int = 32
+    width: PositiveInt = 32
     """Filters next to the image; they double with every halving of the size."""
     steps: int = 5000
     """Training steps in all; a run that is resumed goes on to this number."""

@@ -16,8 +16,9 @@ Score: --data.name folder --data.dir BSDS500 --data.channels 1 --width 32 --bloc
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.config import Effect, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
+from jaxgen.config import Condition, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.video import VideoRNN
 from jaxgen.objectives.video import make_video
 from jaxgen.runs.command_line import run_script
@@ -34,9 +35,9 @@ class Config(RestorationConfig):
     """Height and width of a frame in pixels; data.size must contain its whole path."""
     speed: int = 3
     """Largest motion of the window between frames along each axis, in pixels."""
-    width: int = 48
+    width: PositiveInt = 48
     """Channels of the state."""
-    blocks: int = 4
+    blocks: PositiveInt = 4
     """Residual blocks of each frame."""
     carries: bool = True
     """Pass the state from frame to frame."""
@@ -45,9 +46,9 @@ class Config(RestorationConfig):
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3)
 
-    effects: ClassVar[tuple[Effect, ...]] = (
-        *RestorationConfig.effects,
-        Effect(("conditioning",), "leave it out: this network has no condition", lambda config: False),
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *RestorationConfig.conditions,
+        Condition(("conditioning",), "leave it out: this network has no condition", lambda config: False),
     )
 
 

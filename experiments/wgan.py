@@ -16,6 +16,7 @@ from typing import Literal
 
 from jaxgen.config import GanConfig, GanHyper, Norm, Optimizer, gan_options, players
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.objectives.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
@@ -37,7 +38,7 @@ class Config(GanConfig):
     """Optimizer of every network."""
     norm: Norm = "batch"
     """Normalisation in the discriminator."""
-    width: int = 64
+    width: PositiveInt = 64
     """Filters next to the image; they double with every halving of the size."""
     data: DataConfig = DataConfig(name="digits", size=32, channels=1)
     hyper: GanHyper = GanHyper(learning_rate=5e-5, b1=0.0, b2=0.99, clip_limit=0.01)

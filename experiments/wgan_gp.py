@@ -19,6 +19,7 @@ from typing import Literal
 from jaxgen.config import GanConfig, GanHyper, Penalty, gan_options, players
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
+from jaxgen.fields import PositiveInt
 from jaxgen.objectives.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
@@ -42,7 +43,7 @@ class Config(GanConfig):
     """DCGAN's networks without normalisation in the critic, or the paper's residual ones."""
     norm: Literal["none", "layer"] = "none"
     """Normalisation in the critic; neither couples the images of a batch."""
-    width: int = 64
+    width: PositiveInt = 64
     """Filters next to the image (dcgan), or of every block (resnet; the paper has 128)."""
     remat: bool = False
     """Compute activations of the residual networks again in the backward pass instead of keeping them."""

@@ -6,9 +6,9 @@ from jaxgen.config.adversarial_restoration import (
     AdversarialRestorationHyper,
     adversarial_restoration_options,
 )
-from jaxgen.config.base import Config, Effect, Hyper, Optimizer, Shape, compute_dtype, objective_options
+from jaxgen.config.base import Condition, Config, Hyper, Optimizer, Shape, compute_dtype, objective_options
 from jaxgen.config.damage import (
-    DAMAGE_EFFECTS,
+    DAMAGE_CONDITIONS,
     HIDING,
     OVERLAID,
     DamageHyper,
@@ -31,15 +31,15 @@ from jaxgen.config.restoration import (
 from jaxgen.config.vae import VariationalConfig, VariationalHyper, network_options, variational_options
 
 __all__ = [
-    "DAMAGE_EFFECTS",
+    "DAMAGE_CONDITIONS",
     "HIDING",
     "OVERLAID",
     "AdversarialRestorationConfig",
     "AdversarialRestorationHyper",
     "Augmentation",
+    "Condition",
     "Config",
     "DamageHyper",
-    "Effect",
     "GanConfig",
     "GanHyper",
     "Hyper",

@@ -7,8 +7,9 @@ import dataclasses
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from jaxgen.config.base import Config, Effect
+from jaxgen.config.base import Condition, Config
 from jaxgen.errors import UsageError
+from jaxgen.fields import PositiveInt
 from jaxgen.losses.adversarial import LOSSES
 from jaxgen.losses.penalties import PENALTIES
 from jaxgen.objectives.diff_augment import AUGMENTATIONS
@@ -57,32 +58,34 @@ class AdversarialOptions:
     """Adversarial loss."""
     penalties: tuple[Penalty, ...] = ()
     """Penalties on the discriminator's gradient, summed."""
-    penalty_every: int = 1
+    penalty_every: PositiveInt = 1
     """Take the penalties in every so many discriminator updates only, and that many times as heavily."""
     clip_weights: bool = False
     """Clip the discriminator's parameters to ±hyper.clip_limit after each update."""
     augment: tuple[Augmentation, ...] = ()
     """DiffAugment: random augmentations of all images that the discriminator sees."""
-    packing: int = 1
+    packing: PositiveInt = 1
     """Images that the discriminator sees at once, side by side in their channels (PacGAN)."""
     remedies: tuple[Remedy, ...] = ()
     """Techniques that stabilize training, see Salimans et al. 2016 and Brock et al. 2019."""
-    critic_steps: int = 1
+    critic_steps: PositiveInt = 1
     """Discriminator updates for each generator update."""
     discriminator_optimizer: DiscriminatorOptimizer = "same"
     """Optimizer of the discriminator; same: that of the generator."""
 
-    adversarial_effects: ClassVar[tuple[Effect, ...]] = (
+    adversarial_conditions: ClassVar[tuple[Condition, ...]] = (
         *(
-            Effect(hyper_options(penalty.hyper), f"add {name} to penalties", lambda c, name=name: name in c.penalties)
+            Condition(
+                hyper_options(penalty.hyper), f"add {name} to penalties", lambda c, name=name: name in c.penalties
+            )
             for name, penalty in PENALTIES.items()
         ),
         *(
-            Effect(hyper_options(kind), f"add {name} to remedies", lambda c, name=name: name in c.remedies)
+            Condition(hyper_options(kind), f"add {name} to remedies", lambda c, name=name: name in c.remedies)
             for name, kind in REMEDIES.items()
             if kind is not None
         ),
-        Effect(("hyper.clip_limit",), "set clip_weights", lambda config: config.clip_weights),
+        Condition(("hyper.clip_limit",), "set clip_weights", lambda config: config.clip_weights),
     )
 
 

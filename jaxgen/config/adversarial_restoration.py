@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any, ClassVar
 
 from jaxgen.config.adversarial import AdversarialHyper, AdversarialOptions, adversarial_training_options
-from jaxgen.config.base import Effect
+from jaxgen.config.base import Condition
 from jaxgen.config.restoration import RestorationConfig, RestorationHyper, restoration_options
 
 
@@ -22,7 +22,10 @@ class AdversarialRestorationConfig(AdversarialOptions, RestorationConfig):
 
     hyper: AdversarialRestorationHyper = AdversarialRestorationHyper()
 
-    effects: ClassVar[tuple[Effect, ...]] = (*RestorationConfig.effects, *AdversarialOptions.adversarial_effects)
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *RestorationConfig.conditions,
+        *AdversarialOptions.adversarial_conditions,
+    )
 
 
 def adversarial_restoration_options(

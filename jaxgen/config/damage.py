@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen import degradations
-from jaxgen.config.base import Effect
+from jaxgen.config.base import Condition
 from jaxgen.config.noise import NoiseHyper, noisy
 from jaxgen.degradations.parameters import streams, uniform
 from jaxgen.errors import UsageError
@@ -101,23 +101,23 @@ def with_damage(*kinds: Kind) -> Callable[[Any], bool]:
     return lambda config: config.damage in kinds
 
 
-DAMAGE_EFFECTS = (
-    Effect(("hyper.sigma", "hyper.blind"), "set damage to noise", with_damage("noise")),
-    Effect(
+DAMAGE_CONDITIONS = (
+    Condition(("hyper.sigma", "hyper.blind"), "set damage to noise", with_damage("noise")),
+    Condition(
         ("hyper.grain",),
         "set damage to one that noise may come to",
         lambda config: config.damage not in ("noise", "downsample", "gray", "given"),
     ),
-    Effect(("hyper.chance",), "set damage to torn, worn or ruined", with_damage(*OVERLAID)),
-    Effect(
+    Condition(("hyper.chance",), "set damage to torn, worn or ruined", with_damage(*OVERLAID)),
+    Condition(
         ("hyper.margin",),
         "set conditioning, and damage to one that hides places",
         lambda config: config.damage in HIDING and getattr(config, "conditioning", False),
     ),
-    Effect(("hyper.opaque",), "set damage to one that hides places", with_damage(*HIDING)),
-    Effect(("hyper.blur_low", "hyper.blur_high"), "set damage to blur", with_damage("blur")),
-    Effect(("hyper.quality_low", "hyper.quality_high"), "set damage to jpeg", with_damage("jpeg")),
-    Effect(("hyper.haze_low", "hyper.haze_high"), "set damage to haze", with_damage("haze")),
+    Condition(("hyper.opaque",), "set damage to one that hides places", with_damage(*HIDING)),
+    Condition(("hyper.blur_low", "hyper.blur_high"), "set damage to blur", with_damage("blur")),
+    Condition(("hyper.quality_low", "hyper.quality_high"), "set damage to jpeg", with_damage("jpeg")),
+    Condition(("hyper.haze_low", "hyper.haze_high"), "set damage to haze", with_damage("haze")),
 )
 """Of the numbers of `DamageHyper`, which kind of damage looks at them."""
 

@@ -4,8 +4,9 @@ import dataclasses
 from typing import Any, ClassVar
 
 from jaxgen.config.adversarial import AdversarialHyper, AdversarialOptions, adversarial_training_options
-from jaxgen.config.base import Config, Effect, Hyper, objective_options
+from jaxgen.config.base import Condition, Config, Hyper, objective_options
 from jaxgen.errors import UsageError
+from jaxgen.fields import PositiveInt
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,11 +29,11 @@ class GanConfig(AdversarialOptions, Config):
     """Kernels of minibatch discrimination, by which the discriminator compares a batch's images; 0: none."""
     share_latents: bool = True
     """The generator's update sees the latents of the last discriminator update, which saves a pass; else fresh ones."""
-    latent: int = 100
+    latent: PositiveInt = 100
     """Size of the generator's input."""
     hyper: GanHyper = GanHyper()
 
-    effects: ClassVar[tuple[Effect, ...]] = (*Config.effects, *AdversarialOptions.adversarial_effects)
+    conditions: ClassVar[tuple[Condition, ...]] = (*Config.conditions, *AdversarialOptions.adversarial_conditions)
 
 
 def classes(config: Config) -> int:

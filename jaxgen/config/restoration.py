@@ -4,9 +4,9 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from jaxgen.config.adversarial import hyper_classes, hyper_options
-from jaxgen.config.base import Config, Effect, objective_options
+from jaxgen.config.base import Condition, Config, objective_options
 from jaxgen.config.damage import (
-    DAMAGE_EFFECTS,
+    DAMAGE_CONDITIONS,
     HIDING,
     WIDEST,
     DamageHyper,
@@ -47,13 +47,13 @@ class RestorationConfig(Config):
     VGG-19's weights that jaxgen convert vgg writes."""
     hyper: RestorationHyper = RestorationHyper()
 
-    effects: ClassVar[tuple[Effect, ...]] = (
-        *Config.effects,
-        *DAMAGE_EFFECTS,
-        Effect(("conditioning",), f"set damage to noise, {', '.join(HIDING)}", with_damage("noise", *HIDING)),
-        Effect(("features",), "add feature to losses", lambda config: needs_features(config.losses)),
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *Config.conditions,
+        *DAMAGE_CONDITIONS,
+        Condition(("conditioning",), f"set damage to noise, {', '.join(HIDING)}", with_damage("noise", *HIDING)),
+        Condition(("features",), "add feature to losses", lambda config: needs_features(config.losses)),
         *(
-            Effect(hyper_options(loss.hyper), f"add {name} to losses", lambda c, name=name: name in c.losses)
+            Condition(hyper_options(loss.hyper), f"add {name} to losses", lambda c, name=name: name in c.losses)
             for name, loss in LOSSES.items()
         ),
     )

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from jaxgen.config.base import Config, Effect, Hyper, compute_dtype, objective_options
+from jaxgen.config.base import Condition, Config, Hyper, compute_dtype, objective_options
 from jaxgen.errors import UsageError
+from jaxgen.fields import PositiveInt
 from jaxgen.objectives.likelihoods import LIKELIHOODS
 
 GREY = "a Bernoulli likelihood of grey intensities is no probability of images; train with --binarise"
@@ -26,7 +27,7 @@ class VariationalHyper(Hyper):
 class VariationalConfig(Config):
     """Options of variational experiments."""
 
-    latent: int = 20
+    latent: PositiveInt = 20
     """Size of the code."""
     likelihood: Literal["bernoulli", "gaussian", "logistic"] = "bernoulli"
     """What the decoder gives of a pixel: the logit of white, the mean of a Gaussian, or mean and scale of a logistic
@@ -39,12 +40,12 @@ class VariationalConfig(Config):
     """Images that one gradient sees, over all devices."""
     hyper: VariationalHyper = VariationalHyper(learning_rate=1e-3)
 
-    effects: ClassVar[tuple[Effect, ...]] = (
-        *Config.effects,
-        Effect(
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *Config.conditions,
+        Condition(
             ("hyper.likelihood_scale",), "set likelihood to gaussian", lambda config: config.likelihood == "gaussian"
         ),
-        Effect(("hyper.free_bits",), "set samples to 1", lambda config: config.samples == 1),
+        Condition(("hyper.free_bits",), "set samples to 1", lambda config: config.samples == 1),
     )
 
 

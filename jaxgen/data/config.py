@@ -1,9 +1,10 @@
 """Which images, and how they come into a batch."""
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from jaxgen.errors import UsageError, unknown
+from jaxgen.fields import CHANGEABLE, PER_PROCESS
 
 Fit = Literal["resize", "pad", "crop"]
 UNDERIVED = ("pairs", "picture", "stacked_mnist")
@@ -17,10 +18,10 @@ class Config:
     name: str = "digits"
     """digits, faces or photos (they come with the installation), npz, folder, pairs, picture (a single one),
     stacked_mnist, or any of TFDS."""
-    dir: str = ""
+    dir: Annotated[str, PER_PROCESS] = ""
     """The data folder of TFDS (empty: its own default), the .npz file, the folder of images, or the picture (empty: one
     that comes along); either of the first two for stacked_mnist, whose digits come from MNIST there."""
-    target_dir: str = ""
+    target_dir: Annotated[str, PER_PROCESS] = ""
     """For pairs: the folder of pictures as they should be; dir has them as they are, by the same names."""
     seed: int = 0
     """Seed of the order of images, of flips, crops and dequantisation; the run's seed does not touch it."""
@@ -49,7 +50,7 @@ class Config:
     """Turns square images by 0, 90, 180 or 270 degrees, each a quarter of the time."""
     dequantise: bool = False
     """Adds uniform noise of one grey level, so that a continuous density can be fitted."""
-    memory: float = 1.0
+    memory: Annotated[float, CHANGEABLE] = 1.0
     """Largest set in GiB that is held in memory, on every device; a larger one is read from disk while training."""
 
 

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 
+from jaxgen.fields import Decay
+
 
 @dataclass(frozen=True)
 class LabelSmoothingHyper:
     """Hyperparameters of one-sided label smoothing."""
 
-    label_smoothing: float = 0.1
+    label_smoothing: Decay = 0.1
     """Distance of the target of real images from 1, with label_smoothing in remedies."""
 
 

@@ -13,13 +13,14 @@ import numpy as np
 from jax import Array
 
 from jaxgen import data
-from jaxgen.config.base import CHANGEABLE, OWN, Config, check
+from jaxgen.config.base import Config, check
 from jaxgen.config.gan import classes
 from jaxgen.config.vae import GREY, takes_grey_for_binary
 from jaxgen.data.order import ORDER_VERSION
 from jaxgen.data.records import PICTURES
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.memorisation import rows_with_nearest
+from jaxgen.fields import changeable
 from jaxgen.io import curves
 from jaxgen.runs.derived_data import derive
 from jaxgen.runs.disk.checkpoints import Checkpoints
@@ -80,13 +81,13 @@ def open_folder(
             content,
             script=script.source,
             defaults=to_dict(type(config)()),
-            changeable=CHANGEABLE,
+            changeable=changeable(type(config)),
             tensorboard=config.tensorboard,
             wandb=config.wandb,
             say=say,
         )
     distributed.wait_for_all("the run folder is open")
-    return folder or RunFolder.follow(path, content, changeable=OWN)
+    return folder or RunFolder.follow(path, content, changeable=changeable(type(config), per_process=True))
 
 
 def evaluation_images(config: data.Config, images: int, objective: Objective) -> Batch:

@@ -6,9 +6,10 @@ from typing import Any
 
 import jax
 
-from jaxgen.config.base import CHANGEABLE
+from jaxgen.config.base import Config
 from jaxgen.errors import UsageError, unknown
 from jaxgen.evaluation.scores import direction_of, online_metrics
+from jaxgen.fields import changeable
 from jaxgen.metrics.metric import Direction
 from jaxgen.runs.disk.config_file import flatten, to_dict
 from jaxgen.runs.experiment_copy import Script
@@ -75,7 +76,7 @@ def make_definition(options: Options, space: Space, script: Script, prepared: Pr
             f"{options.pruner} prunes at evaluations, and there is none before step {interval}: set --evaluate-every"
         )
     searched = {field.option for field in space.fields}
-    excluded = (CHANGEABLE - AFFECT_RESULTS) | searched | {"run"}
+    excluded = (changeable(Config) - AFFECT_RESULTS) | searched | {"run"}
     settings = {name: value for name, value in flatten(to_dict(space.config)).items() if name not in excluded}
     return Definition(
         experiment=script.name,

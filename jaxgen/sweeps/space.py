@@ -14,8 +14,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jaxgen.config.base import CHANGEABLE, check, look_up
+from jaxgen.config.base import Config, check, look_up
 from jaxgen.errors import UsageError, unknown
+from jaxgen.fields import changeable
 from jaxgen.runs.command_line import option_names, parse
 
 Value = float | int | str
@@ -25,7 +26,7 @@ KINDS = {
     "int": "int:LOW:HIGH or int:LOW:HIGH:STEP",
     "choice": "choice:A,B,C",
 }
-NOT_SEARCHED = CHANGEABLE | {"seed", "init_from", "init_players"}
+NOT_SEARCHED = changeable(Config) | {"seed", "init_from", "init_players"}
 """Options that change no result, or that the sweep sets itself."""
 
 

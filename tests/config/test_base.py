@@ -9,13 +9,13 @@ from jaxgen.runs import command_line
 
 UNSEEN = {
     "dcgan --hyper.learning-rate-final 1e-5": "hyper.learning_rate_final is 1e-05 .*: set schedule to linear or cosine",
-    "vae --hyper.schedule-steps 50": "hyper.schedule_steps is 50 and nothing looks at it: set schedule to linear",
-    "denoise --hyper.weight-decay 3": "hyper.weight_decay is 3 and nothing looks at it: set optimizer to adamw",
-    "wgan --hyper.b1 0.5": "hyper.b1 is 0.5 and nothing looks at it: set optimizer to adam, adamw",
-    "vae --optimizer sgd --hyper.b2 0.5": "hyper.b2 is 0.5 and nothing looks at it: set optimizer to adam, adamw",
+    "vae --hyper.schedule-steps 50": "hyper.schedule_steps is 50 and has no effect: set schedule to linear",
+    "denoise --hyper.weight-decay 3": "hyper.weight_decay is 3 and has no effect: set optimizer to adamw",
+    "wgan --hyper.b1 0.5": "hyper.b1 is 0.5 and has no effect: set optimizer to adam, adamw",
+    "vae --optimizer sgd --hyper.b2 0.5": "hyper.b2 is 0.5 and has no effect: set optimizer to adam, adamw",
     "vae --hyper.likelihood-scale 0.3": "hyper.likelihood_scale is 0.3 .*: set likelihood to gaussian",
     "r3gan --schedule constant --hyper.b2-final 0.5": "hyper.b2_final is 0.5 .*: set schedule to linear or cosine",
-    "classifier --positive 7": "positive is 7 and nothing looks at it: set variant to binary, or leave it out",
+    "classifier --positive 7": "positive is 7 and has no effect: set variant to binary, or leave it out",
 }
 SEEN = (
     "dcgan --schedule linear --hyper.schedule-steps 50 --hyper.learning-rate-final 1e-5",
@@ -63,7 +63,7 @@ def test_every_experiment_accepts_its_own_configuration(experiments, load_experi
         ("clip_norm", math.inf, "is inf: give a finite number"),
         ("r1_weight", -1.0, "is -1: give a finite number of at least 0"),
         ("ema_decay", 1.0, "is 1: give at least 0 and less than 1"),
-        ("ema_decay", -0.1, "is -0.1: give a finite number of at least 0"),
+        ("ema_decay", -0.1, "is -0.1: give at least 0 and less than 1"),
         ("b1", 1.0, "is 1: give at least 0 and less than 1"),
         ("b2", 1.5, "is 1.5: give at least 0 and less than 1"),
         ("label_smoothing", 1.0, "is 1: give at least 0 and less than 1"),

@@ -27,7 +27,7 @@ TINY = "--steps 2 --batch-size 4 --data.size 16 --checkpoint-every 2 --evaluate-
 )
 def test_a_number_that_nothing_looks_at_is_refused(name, value, needs, fields):
     hyper = GanHyper(**{name: value})
-    with pytest.raises(UsageError, match=f"hyper.{name} is {value:g} and nothing looks at it: {needs}, or leave it"):
+    with pytest.raises(UsageError, match=f"hyper.{name} is {value:g} and has no effect: {needs}, or leave it"):
         check(GanConfig(hyper=hyper))
     check(GanConfig(hyper=hyper, **fields))
 
@@ -35,14 +35,14 @@ def test_a_number_that_nothing_looks_at_is_refused(name, value, needs, fields):
 def test_the_end_of_a_schedule_that_nothing_looks_at_is_refused(load_experiment):
     module = load_experiment("r3gan")
     hyper = dataclasses.replace(module.Config().hyper, r2_weight_final=7.0)
-    with pytest.raises(UsageError, match=r"hyper.r2_weight_final is 7 and nothing looks at it: add r2 to penalties"):
+    with pytest.raises(UsageError, match=r"hyper.r2_weight_final is 7 and has no effect: add r2 to penalties"):
         check(module.Config(penalties=("r1",), hyper=hyper))
 
 
 def test_r3gan_is_averaged_by_its_half_life_alone(load_experiment):
     module = load_experiment("r3gan")
     hyper = dataclasses.replace(module.Config().hyper, ema_decay=0.9)
-    with pytest.raises(UsageError, match=r"hyper.ema_decay is 0.9 and nothing looks at it: set hyper.ema-half-life"):
+    with pytest.raises(UsageError, match=r"hyper.ema_decay is 0.9 and has no effect: set hyper.ema-half-life"):
         check(module.Config(hyper=hyper))
 
 

@@ -54,7 +54,7 @@ def test_invalid_options_are_refused(fields, scale, message):
         ({"hyper": RestorationHyper(sigma=2.0), "damage": "rust"}, "set damage to noise"),
         ({"hyper": RestorationHyper(grain=2.0)}, "set damage to one that noise may come to"),
         ({"hyper": RestorationHyper(quality_low=2.0)}, "set damage to jpeg"),
-        ({"hyper": RestorationHyper(opaque=0.5)}, "opaque is 0.5 and nothing looks at it: set damage to one that"),
+        ({"hyper": RestorationHyper(opaque=0.5)}, "opaque is 0.5 and has no effect: set damage to one that"),
         ({"hyper": RestorationHyper(margin=2.0)}, "set conditioning, and damage"),
         (
             {"hyper": RestorationHyper(margin=2.0), "damage": "rust"},

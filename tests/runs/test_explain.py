@@ -34,7 +34,7 @@ def runs(load_experiment, tmp_path_factory):
 
 
 def test_a_classifier_looks_at_the_digit_and_not_at_the_border(runs, tmp_path):
-    opened = explain.reopen.build(runs / "classifier", silent)
+    opened = explain.reopen.build(runs / "classifier", say=silent)
     state = explain.reopen.restore(opened, "last", silent).state
     pictures = np.asarray(explain.load_split(opened.config.data, "test").batch(0, 0, 32)["image"])
     found = explain.explain(opened.objective, state, pictures)
@@ -85,7 +85,7 @@ def test_a_conditional_discriminator_judges_images_as_their_own_class_unless_tol
     monkeypatch.setattr(explain, "explain", lambda *given: seen.append((given, judged(*given))) or seen[-1][1])
     explain.explain_run(run, count=6, say=silent)
     (objective, state, pictures, labels), found = seen[0]
-    stored = explain.load_split(explain.reopen.build(run, silent).config.data, "test")
+    stored = explain.load_split(explain.reopen.build(run, say=silent).config.data, "test")
     np.testing.assert_array_equal(labels, stored.batch(explain.ORDER_SEED, 0, 6)["label"])
     np.testing.assert_allclose(found.scores, objective.discriminating.score(state, pictures, labels), rtol=1e-4)
     others = objective.discriminating.score(state, pictures, (labels + 1) % 10)

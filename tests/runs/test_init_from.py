@@ -161,7 +161,7 @@ def test_a_wrong_player_is_told_before_anything_is_written(config, srresnet_run,
         train(settings, build, say=lambda line: None)
     assert not (tmp_path / "run").exists()
     settings, build = config("srresnet", tmp_path / "run", init_players=("model", "main"))
-    with pytest.raises(UsageError, match="init_players is model main and nothing looks at it: set init_from"):
+    with pytest.raises(UsageError, match="init_players is model main and has no effect: set init_from"):
         train(settings, build, say=lambda line: None)
 
 

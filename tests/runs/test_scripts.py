@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from jaxgen import data
-from jaxgen.config.base import CHANGEABLE, Config
 from jaxgen.errors import UsageError
 from jaxgen.runs import command_line
 from jaxgen.runs.disk.config_file import from_dict, to_dict
@@ -139,10 +138,6 @@ def test_a_configuration_survives_json(module):
 def test_unknown_fields_name_the_nearest(module):
     with pytest.raises(UsageError, match=r"'hyper.learning_rat'.*did you mean hyper.learning_rate"):
         from_dict(module.Config, {"hyper": {"learning_rat": 1.0}})
-
-
-def test_changeable_fields_exist():
-    assert set(command_line.option_names(Config)) >= CHANGEABLE
 
 
 def test_a_script_is_told_by_name_path_and_hash(load_experiment, experiments):

@@ -81,7 +81,7 @@ def test_an_invalid_field_is_refused(gan, text, message):
         (("conditional=choice:yes,no",), (), "conditional is true or false: search it by choice:true,false"),
         # The experiment refuses an end of the range.
         (("hyper.b1=uniform:0.5:1",), (), "hyper.b1 is 1: give at least 0 and less than 1"),
-        (("hyper.weight-decay=log:1e-4:1e-2",), (), "nothing looks at it: set optimizer to adamw"),
+        (("hyper.weight-decay=log:1e-4:1e-2",), (), "has no effect: set optimizer to adamw"),
         (("hyper.b1=uniform:0:0.5",), ("--stepz", "3"), "unknown option 'stepz'"),
     ],
 )

@@ -212,8 +212,8 @@ def test_a_device_that_was_used_before_is_told():
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"coordinator_address": "a:1"}, "coordinator_address is a:1 and nothing looks at it: set distributed"),
-        ({"heartbeat_timeout": 5}, "heartbeat_timeout is 5 and nothing looks at it: set distributed"),
+        ({"coordinator_address": "a:1"}, "coordinator_address is a:1 and has no effect: set distributed"),
+        ({"heartbeat_timeout": 5}, "heartbeat_timeout is 5 and has no effect: set distributed"),
         (
             {"distributed": True, "coordinator_address": "a:1"},
             "num_processes and process_id not given: give all of coordinator_address",

@@ -1,0 +1,67 @@
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+
+from jaxgen.config import Config, GanConfig
+from jaxgen.config.base import check
+from jaxgen.errors import UsageError
+from jaxgen.fields import CHANGEABLE, PER_PROCESS, Decay, PositiveInt, Probability, changeable, declared, ranges
+from jaxgen.runs import command_line
+
+
+@dataclass(frozen=True)
+class Inner:
+    rate: Decay = 0.5
+    folder: Annotated[str, PER_PROCESS] = ""
+
+
+@dataclass(frozen=True)
+class Base:
+    width: PositiveInt = 4
+    steps: Annotated[PositiveInt, CHANGEABLE] = 4
+    inner: Inner = Inner()
+
+
+@dataclass(frozen=True)
+class Derived(Base):
+    width: int = 8
+    chance: Probability = 0.0
+
+
+def test_what_is_declared_is_found_with_nested_fields_and_stays_where_a_subclass_changes_the_default():
+    assert set(declared(Derived)) == {"width", "steps", "inner.rate", "inner.folder", "chance"}
+    assert {name: str(allowed) for name, allowed in ranges(Derived).items()} == {
+        "width": "at least 1",
+        "steps": "at least 1",
+        "inner.rate": "at least 0 and less than 1",
+        "chance": "at least 0 and at most 1",
+    }
+    assert changeable(Derived) == {"steps", "inner.folder"}
+    assert changeable(Derived, per_process=True) == {"inner.folder"}
+
+
+@pytest.mark.parametrize(
+    ("value", "inside"), [(0.0, True), (1.0, True), (1.1, False), (-0.1, False), (float("nan"), False)]
+)
+def test_a_range_holds_its_ends_and_no_nan(value, inside):
+    assert (value in ranges(Derived)["chance"]) == inside
+
+
+def test_an_option_of_an_experiment_is_checked_where_it_is_declared():
+    @dataclass(frozen=True)
+    class Experiment(GanConfig):
+        layers: PositiveInt = 2
+        critic_steps: int = 5
+
+    check(Experiment())
+    for name in ("layers", "critic_steps", "latent"):
+        with pytest.raises(UsageError, match=f"{name} is 0: give at least 1"):
+            check(Experiment(**{name: 0}))
+
+
+def test_fields_that_a_resumed_run_may_change_are_options():
+    names = changeable(Config)
+    assert set(command_line.option_names(Config)) >= names >= changeable(Config, per_process=True) >= {"data.dir"}
+    assert {"steps", "keep_checkpoints", "data.memory"} <= names
+    assert not names & {"seed", "batch_size", "dtype", "hyper.learning_rate", "data.name"}
