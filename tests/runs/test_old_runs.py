@@ -1,7 +1,8 @@
 """Runs written by jaxgen at commit 7b07c6c, before run folders had a format: they open, and are not resumed.
 
 old_runs.tar.xz holds a GAN (wgan_gp), a VAE (vae) and a denoiser (denoise) of 8 steps; old_runs.json what that commit
-sampled from the first two with seed 5, and how the third restored a ramp from black to white.
+sampled from the first two with seed 5, and how the third restored a ramp from black to white. configs.json in the
+archive holds the default configuration of every experiment of then.
 """
 
 import json
@@ -14,10 +15,12 @@ import pytest
 
 from jaxgen.errors import UsageError
 from jaxgen.runs import scoring, summary
+from jaxgen.runs.disk import config_file
 from jaxgen.runs.disk.config_file import FORMAT, FORMER_DEFAULTS, RENAMED_FIELDS
 from jaxgen.runs.init_from import load_variables
 from jaxgen.runs.open_restorer import open_restorer
 from jaxgen.runs.reopen import build, open_run
+from jaxgen.runs.scripts import load_script
 from jaxgen.runs.train import train
 
 FOLDER = Path(__file__).parent
@@ -77,6 +80,13 @@ def test_a_field_that_did_not_exist_has_the_value_that_it_was_trained_with(runs,
     del content["config"]["hyper"]["sigma"]
     path.write_text(json.dumps(content))
     assert build(runs / "denoise", say=silent).config.hyper.sigma == 7.0
+
+
+def test_the_configuration_of_every_experiment_of_then_is_read(runs, tmp_path):
+    for name, config in json.loads((runs / "configs.json").read_text()).items():
+        content = config_file.upgrade({"experiment": {"name": name}, "config": config}, tmp_path)
+        module = load_script(content["experiment"]["name"])
+        config_file.from_dict(module.Config, content["config"], 0)
 
 
 def test_a_field_that_does_not_exist_is_refused(runs):

@@ -34,6 +34,11 @@ RENAMED_FIELDS: dict[int, dict[str, str]] = {
 """By format, the fields of a configuration that have another name since: dotted former name -> dotted name in the next
 format. jaxgen/CHANGELOG.md has the same table, under "Options of experiments"."""
 
+RENAMED_EXPERIMENTS: dict[int, dict[str, str]] = {
+    0: {"mender": "inpainter", "patch_mender": "patch_inpainter"},
+}
+"""By format, the experiments that have another name since."""
+
 RENAMED_VALUES: dict[int, dict[str, dict[Any, Any]]] = {
     0: {"init_players": {"pictures": "main"}},
 }
@@ -94,14 +99,16 @@ def upgrade(content: dict[str, Any], path: Path) -> dict[str, Any]:
         )
     if written == 0:
         content = {"data_order": 1} | content
-    flat = flatten(content["config"])
+    flat, experiment = flatten(content["config"]), dict(content.get("experiment", {}))
     for version in range(written, FORMAT):
         names = RENAMED_FIELDS.get(version, {})
         flat = {names.get(name, name): value for name, value in flat.items()}
         for name, values in RENAMED_VALUES.get(version, {}).items():
             if name in flat:
                 flat[name] = rename_value(flat[name], values)
-    return content | {"format": written, "config": nest(flat)}
+        name = experiment.get("name")
+        experiment = experiment | {"name": RENAMED_EXPERIMENTS.get(version, {}).get(name, name)}
+    return content | {"format": written, "experiment": experiment, "config": nest(flat)}
 
 
 def rename_value(value: Any, names: Mapping[Any, Any]) -> Any:
