@@ -20,8 +20,12 @@ FORMAT = 1
 
 RENAMED_FIELDS: dict[int, dict[str, str]] = {
     0: {
+        "adversary": "loss",
         "coordinator": "coordinator_address",
         "evaluate_with": "evaluate_extractor",
+        "judge_hidden": "discriminator_hidden",
+        "judge_norm": "discriminator_norm",
+        "judge_widths": "discriminator_widths",
         "keep": "keep_checkpoints",
         "picture_every": "sample_every",
         "process": "process_id",
