@@ -1,4 +1,4 @@
-"""A hole in a picture filled by a run that generates pictures: from files to a file."""
+"""Fills a hole in an image with a run's generator, by search for a latent that fits the known pixels."""
 
 import time
 from collections.abc import Callable
@@ -13,31 +13,33 @@ from jaxgen.io import images
 from jaxgen.objectives.latent_search import Filled, make_latent_search
 from jaxgen.restoration.files import make_writable_folder, read_mask
 from jaxgen.runs import reopen
-from jaxgen.runs.reopen import DEFAULTS, OpenOptions
+from jaxgen.runs.reopen import DEFAULTS, OpenOptions, require_generative
 from jaxgen.training import execute, progress
-from jaxgen.training.state import Generative, Objective
 
+ADVICE = "a hole is filled by a run of a GAN or a VAE"
 STEPS = 300
 RESTARTS = 16
-EXACT = 1e-12
+MIN_ERROR = 1e-12
+"""Mean squared error below which two images count as equal, so that the PSNR is finite."""
 
 
 def fill(opened: reopen.Opened, pictures: np.ndarray, masks: np.ndarray, seed: int = 0, steps: int = STEPS) -> Filled:
-    """Returns pictures whose holes a run's generator fills, see `latent_search.make_latent_search`.
+    """Fills the holes of images with a run's generator, see `latent_search.make_latent_search`.
 
     Args:
       opened: the run.
-      pictures: float[b, h, w, c] in [0, 1], of the shape that the generator draws.
-      masks: [b, h, w, 1], 1 where a picture is to be filled.
-      seed: of the latents from which the search begins.
-      steps: of the search.
+      pictures: float[b, h, w, c] in [0, 1], of the size of the run's images.
+      masks: [b, h, w, 1], 1 in the holes.
+      seed: seed of the initial latents.
+      steps: optimization steps.
     Raises:
-      UsageError: if the run generates nothing.
+      UsageError: if the run generates no images.
     """
-    generative = require_generator(opened.objective)
-    known = classes(opened.config)
+    generative = require_generative(opened.objective, ADVICE)
+    num_classes = classes(opened.config)
+    restarts = max(RESTARTS, num_classes)
     search = make_latent_search(
-        generative.generate, generative.latent_size, classes=known, restarts=max(RESTARTS, known), steps=steps
+        generative.generate, generative.latent_size, classes=num_classes, restarts=restarts, steps=steps
     )
     return execute.jit_on_first_device(search)(opened.variables, pictures, masks, jax.random.key(seed))
 
@@ -54,22 +56,22 @@ def fill_file(
     options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
 ) -> str:
-    """Fills the hole in a picture and returns what happened, in one line.
+    """Fills the hole in an image file and returns one line about the result.
 
     Args:
-      run: folder of a run that generates pictures.
-      picture: the file with the hole, of the shape of the run's pictures.
-      mask: a picture of the same size, white where it is to be filled.
-      out: the file to write; None: PICTURE-filled.png beside the picture. What is known stays as it is, to the bit
-        where the format loses nothing.
-      overwrite: whether a file that is there is replaced.
-      seed: of the latents from which the search begins.
-      steps: of the search.
+      run: run folder of a generator.
+      picture: the image file, of the size of the run's images.
+      mask: an image of the same size, white in the hole.
+      out: the file to write; None: PICTURE-filled.png in the same folder. Known pixels keep their values, exactly in
+        a lossless format.
+      overwrite: whether to replace an existing file.
+      seed: seed of the initial latents.
+      steps: optimization steps.
       options: how the run is opened.
       say: takes warnings.
     Raises:
-      UsageError: if the run cannot be opened or generates nothing, a picture cannot be read, their sizes do not belong
-        together, there is nothing to fill or nothing known, or the result would replace what was given.
+      UsageError: if the run cannot be opened or is no generator, an image cannot be read, sizes differ, the mask is
+        empty or full, or the result would replace an input.
     """
     begin = time.perf_counter()
     out = out or picture.with_name(f"{picture.stem}-filled.png")
@@ -79,35 +81,25 @@ def fill_file(
         raise UsageError(f"{out} is there already: name another file with --out, or replace it with --overwrite")
     make_writable_folder(out.parent)
     built = reopen.build(run, options, say)
-    require_generator(built.objective, run)
+    require_generative(built.objective, ADVICE)
     image = read_picture(picture, built.image_shape)
     hidden = read_mask(mask, image.shape)
     opened = reopen.load_weights(built, options, say)
-    found = jax.tree.map(np.asarray, fill(opened, image[None], hidden[None], seed, steps))
-    images.write(out, found.images[0])
-    chosen = f" as class {found.labels[0]}" if classes(opened.config) else ""
-    # At equality there is no number of dB.
-    agreement = -10 * np.log10(max(found.error[0], EXACT))
-    agrees = f"drawn{chosen}, agrees with what is known to {agreement:.1f} dB"
-    return f"{out}  {agrees}, {time.perf_counter() - begin:.1f} s"
-
-
-def require_generator(objective: Objective, run: Path | None = None) -> Generative:
-    """Returns what an objective draws from latents, or raises UsageError where it draws nothing."""
-    if objective.generative is None:
-        told = f"{run}: " if run else ""
-        raise UsageError(f"{told}{reopen.NOTHING_GENERATED}; a hole is filled by a run of a GAN or a VAE")
-    return objective.generative
+    filled = jax.tree.map(np.asarray, fill(opened, image[None], hidden[None], seed, steps))
+    images.write(out, filled.images[0])
+    label = f"class {filled.labels[0]}, " if classes(opened.config) else ""
+    psnr = -10 * np.log10(max(filled.error[0], MIN_ERROR))
+    return f"{out}  {label}PSNR of the known pixels {psnr:.1f} dB, {time.perf_counter() - begin:.1f} s"
 
 
 def read_picture(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Returns a picture of a given shape, float32[height, width, channel] in [0, 1].
+    """Reads an image of a given shape, float32[height, width, channel] in [0, 1].
 
     Raises:
       UsageError: if it cannot be read or has another shape.
     """
     image = images.read(path)
     if image.shape != tuple(shape):
-        given, wanted = (f"{w}×{h} pixels in {'colour' if c == 3 else 'grey'}" for h, w, c in (image.shape, shape))
-        raise UsageError(f"{path} has {given} and the run draws {wanted}: give a picture as the run's are")
+        given, wanted = (f"{w}×{h} pixels in {'color' if c == 3 else 'gray'}" for h, w, c in (image.shape, shape))
+        raise UsageError(f"{path} has {given} and the run's images have {wanted}: give an image of that size")
     return image

@@ -1,4 +1,4 @@
-"""Latents drawn where a variational run's images lie: from a Gaussian mixture fitted to their codes."""
+"""Samples a variational autoencoder from a Gaussian mixture fitted to the codes of its training images."""
 
 from dataclasses import replace
 
@@ -7,48 +7,51 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from jaxgen.config.vae import VariationalConfig
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.features import dataset_batches
 from jaxgen.evaluation.report import load_training_images
-from jaxgen.runs.reopen import Opened
+from jaxgen.runs.reopen import Opened, require_generative
 from jaxgen.training import execute
 from jaxgen.training.state import PyTree
 
 COMPONENTS = 10
-IMAGES = 10_000
+MAX_IMAGES = 10_000
+"""Training images that a mixture is fitted to."""
 BATCH = 500
-SEED = 0  # of the fit, which starts from clusters, and of black and white
+SEED = 0
+"""Seed of the fit's initial clusters and of binarization."""
+Mixture = tuple[Array, Array, Array]
+"""(log weights[k], means[k, latent], Cholesky factors of the covariances[k, latent, latent]), float32."""
 
 
-def training_codes(opened: Opened, count: int = IMAGES) -> np.ndarray:
+def training_codes(opened: Opened, count: int = MAX_IMAGES) -> np.ndarray:
     """Returns the posterior means of a run's training images, float32[images, latent].
 
     Raises:
       UsageError: if the run has no codes.
     """
-    latent = opened.objective.latent
-    if latent is None:
+    latent, config = opened.objective.latent, opened.config
+    if latent is None or not isinstance(config, VariationalConfig):
         raise UsageError("this run has no codes of images; only variational experiments have them")
-    dataset = load_training_images(opened.config.data)
-    encode, chance = execute.jit_on_first_device(latent.encode), np.random.default_rng(SEED)
+    dataset = load_training_images(config.data)
+    encode, rng = execute.jit_on_first_device(latent.encode), np.random.default_rng(SEED)
 
-    def seen(images: Array) -> np.ndarray:
-        """Returns images as training shows them to the encoder."""
-        images = np.asarray(images)
-        return (chance.random(images.shape) < images).astype(images.dtype) if opened.config.binarise else images
+    def preprocess(images: Array) -> np.ndarray:
+        """Returns images as the encoder sees them in training."""
+        pixels = np.asarray(images)
+        return (rng.random(pixels.shape) < pixels).astype(pixels.dtype) if config.binarise else pixels
 
     batches = dataset_batches(dataset, min(count, len(dataset)), min(BATCH, len(dataset)))
-    return np.concatenate([np.asarray(encode(opened.variables, seen(batch["image"]))[0]) for batch in batches])
+    return np.concatenate([np.asarray(encode(opened.variables, preprocess(batch["image"]))[0]) for batch in batches])
 
 
-def fit_mixture(codes: np.ndarray, components: int) -> tuple[Array, Array, Array]:
-    """Returns a mixture of Gaussians with full covariances, fitted by expectation maximisation.
+def fit_mixture(codes: np.ndarray, components: int) -> Mixture:
+    """Fits a mixture of Gaussians with full covariances by expectation maximization.
 
     Args:
       codes: float[images, latent].
-      components: how many.
-    Returns:
-      (log weights[k], means[k, latent], Cholesky factors[k, latent, latent]), float32.
+      components: number of Gaussians.
     Raises:
       UsageError: if there are fewer codes than components.
     """
@@ -56,28 +59,30 @@ def fit_mixture(codes: np.ndarray, components: int) -> tuple[Array, Array, Array
 
     if not 1 <= components <= len(codes):
         raise UsageError(f"{components} components for {len(codes)} codes: give from 1 to as many as there are codes")
-    found = GaussianMixture(components, reg_covar=1e-4, random_state=SEED).fit(codes.astype(np.float64))
-    factors = np.linalg.cholesky(found.covariances_)
-    return tuple(jnp.asarray(x, jnp.float32) for x in (np.log(found.weights_), found.means_, factors))
+    fitted = GaussianMixture(components, reg_covar=1e-4, random_state=SEED).fit(codes.astype(np.float64))
+    # scikit-learn sets them to None before the fit.
+    weights, means, covariances = map(np.asarray, (fitted.weights_, fitted.means_, fitted.covariances_))
+    factors = np.linalg.cholesky(covariances)
+    return jnp.float32(np.log(weights)), jnp.float32(means), jnp.float32(factors)
 
 
-def draw(key: Array, count: int, mixture: tuple[Array, Array, Array]) -> Array:
-    """Returns latents of a mixture, float32[count, latent]."""
+def draw(key: Array, count: int, mixture: Mixture) -> Array:
+    """Samples latents from a mixture, float32[count, latent]."""
     log_weights, means, factors = mixture
-    which, noise = jax.random.split(key)
-    chosen = jax.random.categorical(which, log_weights, shape=(count,))
-    normal = jax.random.normal(noise, (count, means.shape[1]))
-    return means[chosen] + jnp.einsum("bij,bj->bi", factors[chosen], normal)
+    component_key, noise_key = jax.random.split(key)
+    component = jax.random.categorical(component_key, log_weights, shape=(count,))
+    noise = jax.random.normal(noise_key, (count, means.shape[1]))
+    return means[component] + jnp.einsum("bij,bj->bi", factors[component], noise)
 
 
 def with_mixture(opened: Opened, components: int = COMPONENTS) -> Opened:
-    """Returns a run whose `sample` draws latents from a mixture fitted to the codes of its training images.
+    """Returns a run that samples latents from a mixture fitted to the codes of its training images.
 
     Raises:
       UsageError: if the run has no codes, or fewer than components.
     """
     mixture = fit_mixture(training_codes(opened), components)
-    generative = opened.objective.generative
+    generative = require_generative(opened.objective)
 
     def sample(variables: PyTree, key: Array, count: int) -> Array:
         return generative.generate(variables, draw(key, count, mixture), None)
@@ -86,5 +91,5 @@ def with_mixture(opened: Opened, components: int = COMPONENTS) -> Opened:
 
 
 def describe(components: int) -> str:
-    """Returns in words, for a protocol, how `with_mixture` draws latents."""
-    return f"a mixture of {components} Gaussians fitted to the codes of up to {IMAGES} training images"
+    """Returns how `with_mixture` samples latents, for a protocol."""
+    return f"a mixture of {components} Gaussians fitted to the codes of up to {MAX_IMAGES} training images"

@@ -16,7 +16,7 @@ from jaxgen.runs.disk.run_folder import CONFIG, Line, RunFolder
 from jaxgen.runs.experiment_copy import load_copy
 from jaxgen.training import execute, progress
 from jaxgen.training.optimizers import hyper_arrays
-from jaxgen.training.state import Objective, PyTree, averaged, current
+from jaxgen.training.state import Generative, Objective, PyTree, averaged, current
 
 NOTHING_GENERATED = "this run generates no images"
 RUNS_ONLY = "leave --checkpoint, --no-ema, --trust and --data.dir out, they are for runs"
@@ -84,10 +84,9 @@ class Opened(NamedTuple):
         Raises:
           UsageError: if the run is no generator, or has no such class.
         """
-        if self.objective.generative is None:
-            raise UsageError(f"{NOTHING_GENERATED}; see the images in its samples folder")
+        generative = require_generative(self.objective)
         check_label(self.config, label)
-        draw = execute.jit_on_first_device(self.objective.generative.sample, static_argnums=2)
+        draw = execute.jit_on_first_device(generative.sample, static_argnums=2)
         labels = () if label is None else (np.full(count, label, np.int32),)
         return np.asarray(draw(self.variables, jax.random.key(seed), count, *labels))
 
@@ -173,6 +172,13 @@ def open_run(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Op
       UsageError: if the folder, its script or its checkpoint is missing, damaged or not trusted.
     """
     return load_weights(build(run, options, say), options, say)
+
+
+def require_generative(objective: Objective, advice: str = "see the images in its samples folder") -> Generative:
+    """Returns how a run generates images, or raises UsageError, with advice, where it does not."""
+    if objective.generative is None:
+        raise UsageError(f"{NOTHING_GENERATED}; {advice}")
+    return objective.generative
 
 
 def check_label(config: Config, label: int | None) -> None:

@@ -1,5 +1,6 @@
-"""Latents drawn near the middle of the prior: fewer kinds of pictures."""
+"""Samples latents from the truncated prior: less diverse images, of higher fidelity."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import jax
@@ -7,56 +8,63 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxgen.config.gan import classes
-from jaxgen.errors import UsageError
-from jaxgen.runs.reopen import NOTHING_GENERATED, Opened
-from jaxgen.training.state import Generative, PyTree
+from jaxgen.runs.reopen import Opened, require_generative
+from jaxgen.training.state import PyTree
 
 BATCHES, BATCH = 60, 256
-"""Latents by which batch statistics settle: what they were before has a share of 0.9⁶⁰ left."""
+"""Batches of latents by which batch statistics are updated: their former values keep a weight of 0.9⁶⁰."""
+Draw = Callable[[Array, int], tuple[Array, Array | None]]
+"""(key, count) -> (latents, labels or None)."""
 
 
 def with_truncation(opened: Opened, limit: float) -> Opened:
-    """Returns a run whose `sample` draws each number of a latent from the normal distribution cut at a limit.
+    """Returns a run that samples latents from the normal distribution truncated to ±limit.
 
-    Batch statistics of the whole prior would make pictures of such latents faint; they settle on these first.
+    The generator's batch statistics are first estimated again on such latents: those of the whole prior would give
+    images of low contrast.
 
     Args:
       opened: the run.
-      limit: of a number's size, above 0, in standard deviations of the prior.
+      limit: in standard deviations of the prior, above 0.
     Raises:
-      UsageError: if the run generates nothing.
+      UsageError: if the run generates no images.
     Reference: Brock, Donahue, Simonyan 2019, section 3.1, and for the statistics appendix C ("standing statistics").
     """
-    objective, known = opened.objective, classes(opened.config)
-    generative = objective.generative
-    if generative is None:
-        raise UsageError(f"truncation {limit:g}: {NOTHING_GENERATED}")
+    objective, num_classes = opened.objective, classes(opened.config)
+    generative = require_generative(objective, f"leave truncation {limit:g} out")
 
     def draw(key: Array, count: int) -> tuple[Array, Array | None]:
-        labels = jnp.arange(count) % known if known else None
+        labels = jnp.arange(count) % num_classes if num_classes else None
         return jax.random.truncated_normal(key, -limit, limit, (count, generative.latent_size)), labels
 
     def sample(variables: PyTree, key: Array, count: int, labels: Array | None = None) -> Array:
-        latents, spread = draw(key, count)
-        return generative.generate(variables, latents, spread if labels is None else labels)
+        latents, all_labels = draw(key, count)
+        return generative.generate(variables, latents, all_labels if labels is None else labels)
 
-    has_statistics = generative.update_statistics is not None and jax.tree.leaves(opened.variables["stats"])
-    variables = settled(generative, opened.variables, draw) if has_statistics else opened.variables
+    variables = opened.variables
+    if generative.update_statistics is not None and jax.tree.leaves(variables["stats"]):
+        variables = estimate_statistics(generative.update_statistics, variables, draw)
     return opened._replace(
         objective=replace(objective, generative=replace(generative, sample=sample)), variables=variables
     )
 
 
-def settled(generative: Generative, variables: PyTree, draw) -> PyTree:
-    """Returns variables whose batch statistics are those of latents as `draw` (key, count) gives them, with labels."""
+def estimate_statistics(update: Callable[..., PyTree], variables: PyTree, draw: Draw) -> PyTree:
+    """Returns variables with batch statistics estimated on latents.
 
-    def move(variables: PyTree, key: Array) -> tuple[PyTree, None]:
-        return generative.update_statistics(variables, *draw(key, BATCH)), None
+    Args:
+      update: see `Generative.update_statistics`.
+      variables: of the generator.
+      draw: samples the latents and labels.
+    """
+
+    def body(variables: PyTree, key: Array) -> tuple[PyTree, None]:
+        return update(variables, *draw(key, BATCH)), None
 
     keys = jax.random.split(jax.random.key(0), BATCHES)
-    return jax.jit(lambda variables: lax.scan(move, variables, keys)[0])(variables)
+    return jax.jit(lambda variables: lax.scan(body, variables, keys)[0])(variables)
 
 
 def describe(limit: float) -> str:
-    """Returns in words, for a protocol, how `with_truncation` draws latents."""
-    return f"the prior, cut at ±{limit:g}"
+    """Returns how `with_truncation` samples latents, for a protocol."""
+    return f"the prior, truncated to ±{limit:g}"

@@ -52,7 +52,7 @@ def test_the_hole_is_filled_beside_the_picture_and_nothing_else_changes(pretend,
     folder, hole = files
     before = (folder / "a.png").read_bytes()
     told = fill.fill_file(folder, folder / "a.png", folder / "mask.png")
-    assert told.startswith(f"{folder / 'a-filled.png'}  drawn, agrees with what is known to ")
+    assert told.startswith(f"{folder / 'a-filled.png'}  PSNR of the known pixels ")
     made, given = images.read(folder / "a-filled.png"), images.read(folder / "a.png")
     np.testing.assert_array_equal(made[hole == 0], given[hole == 0])
     np.testing.assert_allclose(made[hole == 1], RAMP[hole == 1] / 2, atol=0.01)
@@ -64,23 +64,23 @@ def test_of_a_conditional_run_the_class_is_found_too(pretend, files):
     folder, hole = files
     images.write(folder / "b.png", np.maximum(1 - RAMP / 2, hole))
     told = fill.fill_file(folder, folder / "b.png", folder / "mask.png", out=folder / "new" / "c.png")
-    assert told.startswith(f"{folder / 'new' / 'c.png'}  drawn as class 1, agrees")
+    assert told.startswith(f"{folder / 'new' / 'c.png'}  class 1, PSNR of the known pixels")
     np.testing.assert_allclose(images.read(folder / "new" / "c.png"), 1 - RAMP / 2, atol=0.01)
 
 
 def test_a_run_that_generates_nothing_is_told(pretend, files):
     pretend(generate=None)
-    with pytest.raises(UsageError, match="run: this run generates no images; a hole is filled by a run of a GAN or"):
+    with pytest.raises(UsageError, match="this run generates no images; a hole is filled by a run of a GAN or"):
         fill.fill_file(files[0] / "run", files[0] / "a.png", files[0] / "mask.png")
 
 
 @pytest.mark.parametrize(
     ("picture", "mask", "message"),
     [
-        (np.zeros((6, 7, 1)), None, r"given\.png has 7×6 pixels in grey and the run draws 8×6 pixels in grey"),
-        (np.full((6, 8, 3), 0.5), None, r"given\.png has 8×6 pixels in colour and the run draws 8×6 pixels in grey"),
-        (None, np.zeros(SHAPE), "there is nothing to fill"),
-        (None, np.ones(SHAPE), "nothing is left to go by"),
+        (np.zeros((6, 7, 1)), None, r"given\.png has 7×6 pixels in gray and the run's images have 8×6"),
+        (np.full((6, 8, 3), 0.5), None, r"given\.png has 8×6 pixels in color and the run's images have 8×6"),
+        (None, np.zeros(SHAPE), "has no white pixel"),
+        (None, np.ones(SHAPE), "is white everywhere"),
         (None, np.eye(6)[..., None], r"given\.png is 6×6 pixels and the photograph 8×6"),
     ],
 )

@@ -24,7 +24,7 @@ def test_latents_are_normal_within_the_limit_and_never_beyond():
     drawn = np.asarray(opened.objective.generative.sample(None, jax.random.key(0), 4000)).ravel()
     assert abs(drawn).max() <= 0.7
     assert scipy.stats.kstest(drawn, scipy.stats.truncnorm(-0.7, 0.7).cdf).pvalue > 1e-3
-    assert describe(0.7) == "the prior, cut at ±0.7"
+    assert describe(0.7) == "the prior, truncated to ±0.7"
 
 
 def test_classes_are_told_one_after_the_other(load_experiment):
@@ -65,5 +65,5 @@ def test_without_batch_statistics_nothing_has_to_settle():
 
 
 def test_what_generates_nothing_is_told():
-    with pytest.raises(UsageError, match=r"truncation 0\.5: this run generates no images"):
+    with pytest.raises(UsageError, match=r"this run generates no images; leave truncation 0\.5 out"):
         with_truncation(Opened(Path(), Config(), bare(), None, 0), 0.5)
