@@ -49,7 +49,7 @@ class Config(RestorationConfig):
     """Images in one gradient, over all devices."""
     schedule: Shape = "cosine"
     """Shape of the learning rate over hyper.schedule_steps."""
-    data: DataConfig = DataConfig(name="photos", size=192, channels=3, fit="crop", flip=True, turn=True)
+    data: DataConfig = DataConfig(name="photos", size=192, channels=3, fit="crop", flip=True, rotate=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=5e-4, schedule_steps=4_000, clip_norm=0.5)
 
 

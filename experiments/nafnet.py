@@ -46,7 +46,7 @@ class Config(RestorationConfig):
     """Optimizer of every network."""
     schedule: Shape = "cosine"
     """Shape of the learning rate over hyper.schedule_steps."""
-    data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True, turn=True)
+    data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True, rotate=True)
     hyper: RestorationHyper = RestorationHyper(
         learning_rate=1e-3, learning_rate_final=1e-7, schedule_steps=10_000, b1=0.9, b2=0.9, weight_decay=0.0
     )

@@ -41,7 +41,7 @@ class Config(RestorationConfig):
     """Residual blocks of each level, in the encoder and in the decoder."""
     batch_size: int = 8
     """Images in one gradient, over all devices."""
-    data: DataConfig = DataConfig(name="photos", size=96, channels=1, fit="crop", flip=True, turn=True)
+    data: DataConfig = DataConfig(name="photos", size=96, channels=1, fit="crop", flip=True, rotate=True)
     hyper: Hyper = Hyper(learning_rate=3e-4)
 
     conditions: ClassVar[tuple[Condition, ...]] = (

@@ -30,7 +30,7 @@ class Config(BaseConfig):
     """Channels of each."""
     batch_size: int = 32
     """Images in one gradient, over all devices."""
-    data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)
+    data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, rotate=True)
     hyper: NoiseHyper = NoiseHyper(learning_rate=1e-3, sigma=75.0, blind=1.0)
 
 

@@ -53,7 +53,7 @@ class Config(RestorationConfig):
     """Images in one gradient, over all devices."""
     schedule: Shape = "cosine"
     """Shape of the learning rate over hyper.schedule_steps."""
-    data: DataConfig = DataConfig(name="photos", size=256, channels=3, fit="crop", flip=True, turn=True)
+    data: DataConfig = DataConfig(name="photos", size=256, channels=3, fit="crop", flip=True, rotate=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, schedule_steps=8_000, chance=0.7)
 
 

@@ -46,7 +46,7 @@ class Config(RestorationConfig):
     """Losses, whose weighted sum is minimized; weights in hyper."""
     schedule: Shape = "cosine"
     """Shape of the learning rate over hyper.schedule_steps."""
-    data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)
+    data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, rotate=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, schedule_steps=20_000, sigma=55.0, blind=1.0)
 
 

@@ -39,7 +39,7 @@ class Config(RestorationConfig):
     """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
     batch_size: int = 16
     """Images in one gradient, over all devices."""
-    data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, turn=True)
+    data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, rotate=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-4)
 
     conditions: ClassVar[tuple[Condition, ...]] = (

@@ -29,7 +29,7 @@ class Config(RestorationConfig):
     """Add the network's output to its input."""
     batch_size: int = 16
     """Images in one gradient, over all devices."""
-    data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)
+    data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, rotate=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3)
 
 

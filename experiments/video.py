@@ -43,7 +43,7 @@ class Config(RestorationConfig):
     """Pass the state from frame to frame."""
     batch_size: int = 8
     """Clips in one gradient, over all devices."""
-    data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, turn=True)
+    data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, rotate=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3)
 
     conditions: ClassVar[tuple[Condition, ...]] = (

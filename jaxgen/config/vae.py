@@ -62,9 +62,9 @@ def variational_options(config: VariationalConfig, axis_name: str | None) -> dic
     Raises:
       UsageError: if the likelihood is of levels that the data do not have, or a scale is 0.
     """
-    if config.data.dequantise and LIKELIHOODS[config.likelihood].levels > 2:
+    if config.data.dequantize and LIKELIHOODS[config.likelihood].levels > 2:
         raise UsageError(
-            f"likelihood {config.likelihood} is of {LIKELIHOODS[config.likelihood].levels} levels, and data.dequantise "
+            f"likelihood {config.likelihood} is of {LIKELIHOODS[config.likelihood].levels} levels, and data.dequantize "
             "makes intensities continuous: leave it out, or set likelihood to gaussian"
         )
     if config.likelihood == "gaussian" and config.hyper.likelihood_scale <= 0:

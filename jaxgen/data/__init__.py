@@ -3,6 +3,6 @@
 from jaxgen.data.config import Config
 from jaxgen.data.dataset import Dataset
 from jaxgen.data.feed import Feed, feed_batches
-from jaxgen.data.sources import from_arrays, load
+from jaxgen.data.loading import from_arrays, load
 
 __all__ = ["Config", "Dataset", "Feed", "feed_batches", "from_arrays", "load"]

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
+from jaxgen.data import sources
 from jaxgen.errors import UsageError, unknown
 from jaxgen.fields import CHANGEABLE, PER_PROCESS
 
 Fit = Literal["resize", "pad", "crop"]
-UNDERIVED = ("pairs", "picture", "stacked_mnist")
-"""Sets that no run makes: a run makes single pictures, and neither the targets that go with them nor stacks."""
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,8 @@ class Config:
     """Seed of the order of images, of flips, crops and dequantisation; the run's seed does not touch it."""
     split: str = "train"
     """train, test (never in train), all, or any split expression of TFDS, as in train[:10%]."""
-    share: float = 1.0
-    """Share of the split that is used, chosen by seed; of a test split all."""
+    fraction: float = 1.0
+    """Fraction of the split that is used, chosen by seed; a test split is used whole."""
     size: int = 0
     """Height and width of the images in pixels; 0: as stored."""
     channels: int = 0
@@ -46,9 +45,9 @@ class Config:
     """How images come to their size: resize (the middle square, antialiased), pad (with black), crop (at random)."""
     flip: bool = False
     """Flips left and right half of the time."""
-    turn: bool = False
-    """Turns square images by 0, 90, 180 or 270 degrees, each a quarter of the time."""
-    dequantise: bool = False
+    rotate: bool = False
+    """Rotates square images by 0, 90, 180 or 270 degrees, each a quarter of the time."""
+    dequantize: bool = False
     """Adds uniform noise of one grey level, so that a continuous density can be fitted."""
     memory: Annotated[float, CHANGEABLE] = 1.0
     """Largest set in GiB that is held in memory, on every device; a larger one is read from disk while training."""
@@ -72,9 +71,9 @@ def check(config: Config) -> None:
         raise UsageError(f"samples {config.samples} is of a generator's run: set from_run to it, or leave samples out")
     if config.with_real and not config.from_run:
         raise UsageError("with_real keeps real images beside those of a generator's run: set from_run to it")
-    if not 0 < config.share <= 1:
-        raise UsageError(f"share {config.share:g}: give above 0, and at most 1 for all images")
-    if config.from_run and config.name in UNDERIVED:
+    if not 0 < config.fraction <= 1:
+        raise UsageError(f"fraction {config.fraction:g}: give above 0, and at most 1 for all images")
+    if config.from_run and not sources.find(config.name).derivable:
         raise UsageError(f"from_run {config.from_run}: no run makes {config.name}; give another data.name")
     if not 0 <= config.seed < 2**32:
         raise UsageError(f"data seed {config.seed}: give a whole number from 0 to 2**32 - 1")

@@ -7,6 +7,8 @@ import numpy as np
 
 from jaxgen.data import resample
 from jaxgen.data.config import Config
+from jaxgen.data.dataset import Dataset
+from jaxgen.data.loading import from_arrays
 from jaxgen.data.splits import held_out
 from jaxgen.data.tiles import corners, tile_side
 from jaxgen.errors import UsageError, unknown
@@ -38,6 +40,26 @@ GREY_PHOTOS = {
 }
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "skimage": "scikit-image"}
 DEFAULT_WINDOW = 64  # pixels
+
+
+def load_digits(config: Config) -> Dataset:
+    """Returns the digits in the shape of a configuration."""
+    return from_arrays(*digits(config.split), config)
+
+
+def load_faces(config: Config) -> Dataset:
+    """Returns the faces in the shape of a configuration."""
+    return from_arrays(faces(config.split), None, config)
+
+
+def load_photos(config: Config) -> Dataset:
+    """Returns tiles of photographs in the shape of a configuration."""
+    return from_arrays(photos(config), None, config)
+
+
+def load_picture(config: Config) -> Dataset:
+    """Returns the one image of a configuration, in its shape."""
+    return from_arrays(picture(config.dir)[None], None, config)
 
 
 def digits(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -117,7 +139,7 @@ def files(photos: dict[str, tuple[str, ...]], split: str) -> tuple[str, ...]:
 def photograph(file: str, channels: int) -> np.ndarray:
     """Returns a photograph as uint8[height, width, channels]."""
     picture = resample.to_uint8(images.read(packaged(file)) * 255)
-    return resample.recolour(picture[None], channels)[0]
+    return resample.convert_channels(picture[None], channels)[0]
 
 
 def packaged(file: str) -> Path:

@@ -8,6 +8,8 @@ import numpy as np
 
 from jaxgen.data import resample
 from jaxgen.data.config import Config
+from jaxgen.data.dataset import Dataset
+from jaxgen.data.loading import from_records
 from jaxgen.data.records import Example
 from jaxgen.data.splits import held_out
 from jaxgen.data.tiles import corners, tile_side
@@ -46,6 +48,11 @@ class FolderRecords:
             bottom, right = (window.top + window.side, window.left + window.side) if window.side else picture.shape[:2]
             examples.append({"image": picture[window.top : bottom, window.left : right]})
         return examples
+
+
+def load_folder(config: Config) -> Dataset:
+    """Returns the images of a folder in the shape of a configuration."""
+    return from_records(*open_folder(config), config)
 
 
 def open_folder(config: Config) -> tuple[FolderRecords, np.ndarray]:

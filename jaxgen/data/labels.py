@@ -37,7 +37,7 @@ def check_all_there(label: np.ndarray | None, config: Config) -> None:
 
     Args:
       label: integer[n] of the images, None where there is none.
-      config: its `classes`, `split` and `share` count.
+      config: its `classes`, `split` and `fraction` count.
     """
     if label is None or not config.classes or config.split == "test":
         return
@@ -54,13 +54,13 @@ def check_enough(count: int, config: Config) -> None:
 
 def left(count: int, config: Config) -> str:
     """Returns how many images there are and why, in words that go on with which ones are missing."""
-    kept = f"share {config.share:g}" if config.share < 1 else f"split {config.split}"
+    kept = f"fraction {config.fraction:g}" if config.fraction < 1 else f"split {config.split}"
     return f"{kept} leaves {count} images and"
 
 
 def remedy(config: Config) -> str:
     """Returns what to do about a class without images."""
-    if config.share < 1:
-        return "raise data.share, or choose another data.seed"
+    if config.fraction < 1:
+        return "raise data.fraction, or choose another data.seed"
     more = ", or raise data.samples" if config.from_run else ""
     return f"set data.classes to the number of classes, or choose a larger data.split{more}"

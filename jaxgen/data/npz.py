@@ -6,11 +6,19 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxgen.data.config import Config
+from jaxgen.data.dataset import Dataset
+from jaxgen.data.loading import from_arrays
 from jaxgen.data.splits import held_out
 from jaxgen.errors import UsageError, unknown
 
 NAMES = ("image", "label", "test_image", "test_label")
 PREFIXES = {"train": [""], "test": ["test_"], "all": ["", "test_"]}
+
+
+def load_npz(config: Config) -> Dataset:
+    """Returns the images of the archive `config.dir` in the shape of a configuration."""
+    return from_arrays(*load(config.dir, config.split), config)
 
 
 def load(path: str, split: str) -> tuple[np.ndarray, np.ndarray | None]:

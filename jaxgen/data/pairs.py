@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from jaxgen.data.config import Config
+from jaxgen.data.dataset import Dataset
 from jaxgen.data.folder import FolderRecords, Window, picture_paths, tile
+from jaxgen.data.loading import from_records
 from jaxgen.data.records import Example
 from jaxgen.data.splits import held_out
 from jaxgen.errors import UsageError
@@ -39,6 +41,11 @@ class PairRecords:
                     f"{self.describe(index)}: {sizes[0]} and {sizes[1]} pixels; a pair must be of one size"
                 )
         return [{"image": image["image"], "target": target["image"]} for image, target in pairs]
+
+
+def load_pairs(config: Config) -> Dataset:
+    """Returns pairs of images in the shape of a configuration."""
+    return from_records(*open_pairs(config), config)
 
 
 def open_pairs(config: Config) -> tuple[PairRecords, np.ndarray]:

@@ -70,7 +70,7 @@ def resize(images: np.ndarray, height: int, width: int) -> np.ndarray:
     return to_uint8(resample(resample(images, 1, height), 2, width))
 
 
-def middle_square(images: np.ndarray) -> np.ndarray:
+def center_square(images: np.ndarray) -> np.ndarray:
     """Returns the largest square in the middle of images [n, h, w, c]."""
     h, w = images.shape[1:3]
     side = min(h, w)
@@ -91,7 +91,7 @@ def pad(images: np.ndarray, size: int) -> np.ndarray:
     return np.pad(images, ((0, 0), (top, size - h - top), (left, size - w - left), (0, 0)))
 
 
-def recolour(images: np.ndarray, channels: int) -> np.ndarray:
+def convert_channels(images: np.ndarray, channels: int) -> np.ndarray:
     """Returns images with one channel (BT.601 luma, full range) or three (the one repeated).
 
     Args:
@@ -129,11 +129,11 @@ def fit(images: np.ndarray, config: Config) -> np.ndarray:
 
 def fit_slab(images: np.ndarray, config: Config) -> np.ndarray:
     """Returns what `fit` does, with floating-point copies of all the images at once."""
-    images = recolour(images, config.channels)
+    images = convert_channels(images, config.channels)
     h, w = images.shape[1:3]
     match config.fit if config.size else "as stored":
         case "resize":
-            return resize(middle_square(images), config.size, config.size)
+            return resize(center_square(images), config.size, config.size)
         case "pad":
             return pad(images, config.size)
         case "crop" if min(h, w) < config.size:

@@ -31,18 +31,18 @@ def held_out(count: int, split: str, every: int = 10) -> np.ndarray:
     return splits[split]
 
 
-def chosen(count: int, share: float, split: str, seed: int) -> np.ndarray:
-    """Returns the images of a share of a split: a smaller share is a part of a larger one.
+def choose_fraction(count: int, fraction: float, split: str, seed: int) -> np.ndarray:
+    """Returns the indices of a fraction of the images of a split; a smaller fraction is a part of a larger one.
 
     Args:
       count: number of images of the split.
-      share: of them, rounded up to whole images.
+      fraction: of them, in (0, 1], rounded up to whole images.
       split: of which "test" is always whole.
       seed: of the choice.
     Returns:
       int64[n], increasing.
     """
-    if share == 1 or split == "test":
+    if fraction == 1 or split == "test":
         return np.arange(count)
     order = np.random.default_rng(seed).permutation(count)
-    return np.sort(order[: math.ceil(share * count)])
+    return np.sort(order[: math.ceil(fraction * count)])

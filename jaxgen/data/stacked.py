@@ -8,14 +8,10 @@ makes other triples.
 Reference: Metz et al. 2017, section 3.3.1 (1000 modes, read by a digit classifier channel by channel).
 """
 
-import dataclasses
-
 import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.data import order
-from jaxgen.data.config import Config
-from jaxgen.errors import UsageError
 
 DIGITS = 3
 BASE = 10
@@ -50,26 +46,3 @@ def compose(channels: list[dict[str, Array]]) -> dict[str, Array]:
     for channel in channels:
         label = BASE * label + channel["label"]
     return {"image": jnp.concatenate([channel["image"] for channel in channels], -1), "label": label}
-
-
-def digits_config(config: Config) -> Config:
-    """Returns the configuration of the gray digits under a configuration of stacked ones.
-
-    Args:
-      config: its `dir` is TFDS's data folder, or the path of an .npz file of MNIST.
-    Raises:
-      UsageError: if it asks for other channels or classes than stacked digits have.
-    """
-    if config.channels not in {0, DIGITS}:
-        raise UsageError(f"channels {config.channels}: stacked_mnist has {DIGITS}; give that, or 0")
-    if config.classes not in {0, CLASSES}:
-        raise UsageError(f"classes {config.classes}: stacked_mnist has {CLASSES}; give that, or 0")
-    name = "npz" if config.dir.endswith(".npz") else "mnist"
-    return dataclasses.replace(config, name=name, channels=0, classes=BASE)
-
-
-def origin(digits: Config) -> str:
-    """Returns where the gray digits come from, in words."""
-    if digits.name == "npz":
-        return "the digits in an .npz file"
-    return "TFDS's mnist (dir is its data folder, or the path of an .npz file of MNIST)"

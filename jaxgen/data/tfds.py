@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from jaxgen.data.config import Config
+from jaxgen.data.dataset import Dataset
+from jaxgen.data.loading import from_records
 from jaxgen.data.records import Example
+from jaxgen.data.sources import SOURCES
 from jaxgen.data.splits import held_out
 from jaxgen.errors import UsageError
-
-OTHERS = ("digits", "photos", "npz", "folder", "stacked_mnist")
 
 
 class TfdsRecords:
@@ -42,6 +43,11 @@ class TfdsRecords:
         if self.labelled:
             return [{"image": example["image"], "label": np.int32(example["label"])} for example in examples]
         return [{"image": example["image"]} for example in examples]
+
+
+def load_tfds(config: Config) -> Dataset:
+    """Returns a prepared set in the shape of a configuration."""
+    return from_records(*open_tfds(config), config)
 
 
 def open_tfds(config: Config) -> tuple[TfdsRecords, np.ndarray]:
@@ -109,16 +115,16 @@ def base(name: str) -> str:
 
 
 def unknown_set(name: str, known: Sequence[str], others: str) -> UsageError:
-    """Returns the error for an unknown data set, with the nearest names.
+    """Returns the error for a name that no data set has. The message suggests the nearest names.
 
     Args:
       name: the name that was given.
-      known: names of TensorFlow Datasets.
-      others: end of the message: what is allowed apart from the sources of this package.
+      known: names of TFDS.
+      others: continues the list of the sources that need not be prepared.
     """
-    near = difflib.get_close_matches(name, [*OTHERS, *known], n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, [*SOURCES, *known], n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return UsageError(f"unknown data set {name!r}: {hint}allowed: {', '.join(OTHERS)}{others}")
+    return UsageError(f"unknown data set {name!r}: {hint}allowed: {', '.join(SOURCES)}{others}")
 
 
 def how_to_prepare(name: str, folder: str) -> str:

@@ -16,10 +16,10 @@ from jaxgen.data.config import Config
 from jaxgen.errors import UsageError
 
 # What an example's random word is hashed with for each purpose.
-TOP, LEFT, FLIP, NOISE, TURN = (np.uint32(purpose) for purpose in range(5))
+TOP, LEFT, FLIP, NOISE, ROTATION = (np.uint32(purpose) for purpose in range(5))
 
 # A product has the same bits compiled and not; XLA turns a quotient by a constant into a product in one of the two.
-GREY_LEVEL = np.float32(1 / 255)
+GRAY_LEVEL = np.float32(1 / 255)
 
 
 def example_draws(seed: Array, epoch: Array, position: Array) -> Array:
@@ -57,21 +57,21 @@ def flip(draw: Array, image: Array) -> Array:
     return jnp.where(order.absorb(draw, FLIP) % 2 == 0, image, image[:, ::-1])
 
 
-def turn(draw: Array, image: Array) -> Array:
-    """Returns the image [side, side, channel], turned by none, one, two or three quarters, each one as likely.
+def rotate(draw: Array, image: Array) -> Array:
+    """Returns the image [side, side, channel], rotated by 0, 90, 180 or 270 degrees, each with probability 1/4.
 
     Raises:
       UsageError: if it is not square.
     """
     height, width, _ = image.shape
     if height != width:
-        raise UsageError(f"data.turn on images of {height}x{width}: it needs square ones, give data.size")
-    quarters = order.absorb(draw, TURN) % 4
+        raise UsageError(f"data.rotate on images of {height}x{width}: it needs square ones, give data.size")
+    quarters = order.absorb(draw, ROTATION) % 4
     image = jnp.where(quarters % 2 == 0, image, jnp.rot90(image))
     return jnp.where(quarters < 2, image, image[::-1, ::-1])
 
 
-def dequantise(draw: Array, image: Array) -> Array:
+def dequantize(draw: Array, image: Array) -> Array:
     """Returns (x + u) / 256 with u uniform in [0, 1): its density bounds the grey levels' likelihood from below.
 
     Args:
@@ -87,12 +87,12 @@ def dequantise(draw: Array, image: Array) -> Array:
 
 
 def apply(images: Array, draws: Array, config: Config) -> Array:
-    """Returns stored images as a batch: cropped, flipped, turned and dequantised as the configuration says.
+    """Returns stored images as a batch: cropped, flipped, rotated and dequantized as the configuration says.
 
     Args:
       images: uint8[n, height, width, channel].
       draws: uint32[n], the examples' random words.
-      config: its `size`, `fit`, `flip`, `turn` and `dequantise` count.
+      config: its `size`, `fit`, `flip`, `rotate` and `dequantize` count.
     Returns:
       float32[n, height, width, channel] in [0, 1].
     """
@@ -102,8 +102,8 @@ def apply(images: Array, draws: Array, config: Config) -> Array:
             image = crop(draw, image, config.size)
         if config.flip:
             image = flip(draw, image)
-        if config.turn:
-            image = turn(draw, image)
-        return dequantise(draw, image) if config.dequantise else image.astype(jnp.float32) * GREY_LEVEL
+        if config.rotate:
+            image = rotate(draw, image)
+        return dequantize(draw, image) if config.dequantize else image.astype(jnp.float32) * GRAY_LEVEL
 
     return jax.vmap(one)(draws, images)

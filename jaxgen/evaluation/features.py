@@ -9,7 +9,7 @@ import numpy as np
 from jax import Array
 
 from jaxgen.data.dataset import Dataset
-from jaxgen.data.transforms import GREY_LEVEL
+from jaxgen.data.transforms import GRAY_LEVEL
 from jaxgen.errors import UsageError
 from jaxgen.metrics.distribution import require_finite
 from jaxgen.training import execute
@@ -74,7 +74,7 @@ def dataset_batches(dataset: Dataset, count: int, batch: int) -> Iterator[Batch]
 
 def quantize(images: Array) -> Array:
     """Rounds images to 256 grey levels, as real images are stored and as image files are written."""
-    return jnp.rint(images * (GREY_LEVELS - 1)) * GREY_LEVEL
+    return jnp.rint(images * (GREY_LEVELS - 1)) * GRAY_LEVEL
 
 
 def sample_batches(

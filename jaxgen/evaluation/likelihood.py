@@ -131,7 +131,7 @@ def evaluate(
     if samples < 1:
         raise UsageError(f"--likelihood {samples}: give at least 1 sample")
     begin, kind = time.perf_counter(), LIKELIHOODS[likelihood]
-    dataset = load_split(config, reference, dequantise=not kind.levels)
+    dataset = load_split(config, reference, dequantize=not kind.levels)
     images = np.concatenate(
         [np.asarray(batch["image"]) for batch in dataset_batches(dataset, min(count, len(dataset)), BATCH)]
     )

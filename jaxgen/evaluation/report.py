@@ -80,14 +80,14 @@ class Protocol:
     restored: str
 
 
-def load_split(config: data.Config, split: str, *, dequantise: bool = False) -> Dataset:
-    """Loads a whole split without flips. `dequantise` adds uniform noise of one grey level, for a density."""
-    return data.load(dataclasses.replace(config, split=split, share=1.0, flip=False, dequantise=dequantise))
+def load_split(config: data.Config, split: str, *, dequantize: bool = False) -> Dataset:
+    """Loads a whole split without flips. `dequantize` adds uniform noise of one grey level, for a density."""
+    return data.load(dataclasses.replace(config, split=split, fraction=1.0, flip=False, dequantize=dequantize))
 
 
 def load_training_images(config: data.Config) -> Dataset:
     """Loads the images that a run is trained on, which may be a fraction of their split, without flips."""
-    return data.load(dataclasses.replace(config, flip=False, dequantise=False))
+    return data.load(dataclasses.replace(config, flip=False, dequantize=False))
 
 
 def real_features(extractor: Extractor, dataset: Dataset, count: int) -> Features:

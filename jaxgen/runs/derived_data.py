@@ -8,8 +8,8 @@ import numpy as np
 
 from jaxgen import data
 from jaxgen.config.gan import classes
+from jaxgen.data.loading import from_arrays
 from jaxgen.data.resample import to_uint8
-from jaxgen.data.sources import from_arrays
 from jaxgen.errors import UsageError
 from jaxgen.restoration.estimation import estimate_noise
 from jaxgen.restoration.pretrained import load_noise_estimator
@@ -58,7 +58,7 @@ def drawn(opened: Opened, dataset: data.Dataset) -> data.Dataset:
     known = classes(opened.config)
     labels = np.tile(np.arange(TOGETHER) % known, len(parts))[: config.samples] if known else None
     # A share was taken of the real images already.
-    whole = dataclasses.replace(config, share=1.0)
+    whole = dataclasses.replace(config, fraction=1.0)
     if not config.with_real:
         return from_arrays(images, labels, whole)
     real = dataset.arrays
@@ -106,4 +106,4 @@ def restored(opened: Opened, dataset: data.Dataset) -> data.Dataset:
         made.append(np.clip(restore(opened.variables, images, maps), 0, 1))
         if made[-1].shape != images.shape:
             raise UsageError(f"from_run {dataset.config.from_run}: it makes pictures larger; take a run that does not")
-    return from_arrays(np.concatenate(made), stored.get("label"), dataclasses.replace(dataset.config, share=1.0))
+    return from_arrays(np.concatenate(made), stored.get("label"), dataclasses.replace(dataset.config, fraction=1.0))

@@ -98,7 +98,7 @@ def evaluation_images(config: data.Config, images: int, objective: Objective) ->
     """
     generates_only = objective.generative is not None and objective.latent is None
     split = config.split if generates_only else "test"
-    kept = data.load(dataclasses.replace(config, split=split, flip=False, dequantise=False))
+    kept = data.load(dataclasses.replace(config, split=split, flip=False, dequantize=False))
     return kept.batch(0, 0, min(images, len(kept)))
 
 

@@ -51,7 +51,7 @@ def require_in_memory(make: Callable[..., Feed]) -> Callable[..., Feed]:
     def make_in_memory(images: int) -> Feed:
         feed = make(images)
         if feed.streamed:
-            raise UsageError("a population needs its data in memory: raise --data.memory, or lower --data.share")
+            raise UsageError("a population needs its data in memory: raise --data.memory, or lower --data.fraction")
         return feed
 
     return make_in_memory

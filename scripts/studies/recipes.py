@@ -56,7 +56,8 @@ RECIPES = {
     **{
         f"fashion_dcgan_{percent}{name}": Recipe(
             "dcgan",
-            f"{GREY} --width 32 --steps 4000 --hyper.learning-rate 5e-4 --data.share {percent / 100} {options}".strip(),
+            f"{GREY} --width 32 --steps 4000 --hyper.learning-rate 5e-4 "
+            f"--data.fraction {percent / 100} {options}".strip(),
             "fashion_mnist",
         )
         for percent in (1, 10, 100)

@@ -325,16 +325,16 @@ def test_options_that_do_not_go_together_are_told(run, capsys, words, told):
             {"likelihood": "gaussian", "hyper": {"likelihood_scale": 0.0}},
             "a Gaussian needs a standard deviation above 0",
         ),
-        ({"likelihood": "logistic", "dequantise": True}, "likelihood logistic is of 256 levels, and data.dequantise"),
+        ({"likelihood": "logistic", "dequantize": True}, "likelihood logistic is of 256 levels, and data.dequantize"),
     ],
 )
 def test_a_likelihood_that_does_not_fit_the_data_is_refused(configure, tmp_path, fields, message):
-    hyper, dequantise = fields.pop("hyper", {}), fields.pop("dequantise", False)
+    hyper, dequantize = fields.pop("hyper", {}), fields.pop("dequantize", False)
     config, build = configure("vae", tmp_path / "run", **fields)
     config = dataclasses.replace(
         config,
         hyper=dataclasses.replace(config.hyper, **hyper),
-        data=dataclasses.replace(config.data, dequantise=dequantise),
+        data=dataclasses.replace(config.data, dequantize=dequantize),
     )
     with pytest.raises(UsageError, match=message):
         build(config, None)

@@ -14,7 +14,7 @@ from jaxgen.errors import UsageError
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (37, 8, 8, 1), dtype=np.uint8)
 LABELS = np.arange(37)
-EVERYTHING = {"size": 6, "fit": "crop", "flip": True, "turn": True, "dequantise": True}
+EVERYTHING = {"size": 6, "fit": "crop", "flip": True, "rotate": True, "dequantize": True}
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ heavy = ["tensorflow", "tensorflow_datasets", "grain", "PIL", "sklearn", "skimag
 imported = [name for name in heavy if name in sys.modules]
 import numpy as np
 images = np.random.default_rng(0).integers(0, 256, (37, 8, 8, 1), dtype=np.uint8)
-config = jaxgen.data.Config(size=6, fit="crop", flip=True, turn=True, dequantise=True)
+config = jaxgen.data.Config(size=6, fit="crop", flip=True, rotate=True, dequantize=True)
 batch = jaxgen.data.from_arrays(images, np.arange(37), config).batch(0, 3, size=16)
 digest = hashlib.sha256(np.asarray(batch["image"]).tobytes() + np.asarray(batch["label"]).tobytes()).hexdigest()
 print(json.dumps({"imported": imported, "digest": digest}))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgen import data
+from jaxgen.data import loading
 from jaxgen.errors import UsageError
 
 IMAGE = np.zeros((12, 4, 4, 1), np.uint8)
@@ -71,10 +72,10 @@ def test_a_label_outside_the_classes_in_data_read_one_by_one():
     for memory in (1.0, 0.0):
         config = data.Config(classes=5, memory=memory)
         with pytest.raises(UsageError, match="picture 5 has label 5, outside the 5 classes"):
-            data.sources.from_records(Labelled(), np.arange(6), config).batch(0, 0, size=6)
-        assert len(data.sources.from_records(Labelled(), np.arange(5), config).batch(0, 0, size=5)["label"]) == 5
+            loading.from_records(Labelled(), np.arange(6), config).batch(0, 0, size=6)
+        assert len(loading.from_records(Labelled(), np.arange(5), config).batch(0, 0, size=5)["label"]) == 5
         with pytest.raises(UsageError, match="split train leaves 4 images and not one for each of 5 classes"):
-            data.sources.from_records(Labelled(), np.arange(4), config)
+            loading.from_records(Labelled(), np.arange(4), config)
 
 
 def test_a_number_of_classes_that_is_none():

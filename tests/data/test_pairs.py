@@ -31,7 +31,7 @@ def config(folders, **fields):
 
 @pytest.mark.parametrize("memory", [1.0, 0.0])
 def test_both_are_cropped_flipped_and_turned_alike(folders, memory):
-    loaded = data.load(config(folders, fit="crop", flip=True, turn=True, memory=memory))
+    loaded = data.load(config(folders, fit="crop", flip=True, rotate=True, memory=memory))
     batch = loaded.batch(0, 3, 40)
     assert batch["image"].shape == batch["target"].shape == (40, 8, 8, 3)
     np.testing.assert_allclose(batch["target"] - batch["image"], 100 / 255, atol=1e-6)

@@ -61,11 +61,11 @@ def test_crop_stores_the_whole_image():
 
 
 def test_grey_is_full_range_luma_and_colour_is_grey_three_times():
-    grey = resample.recolour(IMAGES, 1)
+    grey = resample.convert_channels(IMAGES, 1)
     expected = IMAGES @ np.array([0.299, 0.587, 0.114])
     assert abs(grey[..., 0] - expected).max() <= 0.5 + 1e-4
-    assert resample.recolour(np.full((1, 2, 2, 3), 255, np.uint8), 1).min() == 255
-    np.testing.assert_array_equal(resample.recolour(grey, 3), np.repeat(grey, 3, -1))
+    assert resample.convert_channels(np.full((1, 2, 2, 3), 255, np.uint8), 1).min() == 255
+    np.testing.assert_array_equal(resample.convert_channels(grey, 3), np.repeat(grey, 3, -1))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,12 @@
+import sys
+import typing
+from types import ModuleType
+
 import numpy as np
 import pytest
 
 from jaxgen import data
+from jaxgen.data import sources
 from jaxgen.errors import UsageError
 from jaxgen.io import images
 
@@ -59,36 +64,63 @@ def test_configurations_that_no_set_could_have(fields, message):
         data.load(data.Config(**{"name": "digits"} | fields))
 
 
-def test_a_share_of_the_training_images_and_all_of_the_held_out_ones():
-    whole, part = data.load(data.Config(name="digits")), data.load(data.Config(name="digits", share=0.1, seed=5))
+@pytest.fixture
+def toy_source(monkeypatch):
+    """A source that a test has registered."""
+    toy = ModuleType("jaxgen.data.toy")
+    toy.load_toy = lambda config: data.from_arrays(IMAGE, None, config)
+    monkeypatch.setitem(sys.modules, "jaxgen.data.toy", toy)
+    monkeypatch.setitem(sources.SOURCES, "toy_images", sources.Source("toy:load_toy", "images of a test"))
+
+
+def test_a_registered_source_is_found_in_help_and_in_errors(toy_source):
+    assert len(data.load(data.Config(name="toy_images"))) == 6
+    assert "toy_images: images of a test" in sources.describe()
+    with pytest.raises(UsageError, match="did you mean toy_images"):
+        data.load(data.Config(name="toy_imagez"))
+
+
+def test_the_help_names_every_source():
+    about = typing.get_type_hints(data.Config, include_extras=True)["name"].__metadata__[0].documentation
+    assert all(f"{name}: {source.about}" in about for name, source in sources.SOURCES.items())
+
+
+def test_without_tfds_the_nearest_source_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    with pytest.raises(UsageError, match=r"unknown data set 'facez': did you mean faces.*pip install 'jaxgen\[data\]'"):
+        data.load(data.Config(name="facez"))
+
+
+def test_a_fraction_of_the_training_images_and_all_of_the_held_out_ones():
+    whole, part = data.load(data.Config(name="digits")), data.load(data.Config(name="digits", fraction=0.1, seed=5))
     assert len(part) == -(-len(whole) // 10)
     stored = {image.tobytes(): label for image, label in zip(*whole.arrays.values(), strict=True)}
     assert all(stored[image.tobytes()] == label for image, label in zip(*part.arrays.values(), strict=True))
-    assert len(data.load(data.Config(name="digits", share=0.1, split="test"))) == len(
+    assert len(data.load(data.Config(name="digits", fraction=0.1, split="test"))) == len(
         data.load(data.Config(name="digits", split="test"))
     )
 
 
-def test_a_share_that_leaves_out_a_class_is_told():
-    with pytest.raises(UsageError, match=r"share 0.003 leaves 5 images and none of class \d: raise data.share"):
-        data.load(data.Config(name="digits", share=0.003, classes=10))
+def test_a_fraction_that_leaves_out_a_class_is_told():
+    with pytest.raises(UsageError, match=r"fraction 0.003 leaves 5 images and none of class \d: raise data.fraction"):
+        data.load(data.Config(name="digits", fraction=0.003, classes=10))
 
 
-def test_of_what_is_streamed_a_share_is_taken_too(tmp_path):
+def test_of_what_is_streamed_a_fraction_is_taken_too(tmp_path):
     for i in range(30):
         images.write(tmp_path / f"{i:02}.png", np.full((4, 4, 1), i / 30, np.float32))
-    config = data.Config(name="folder", dir=str(tmp_path), split="all", memory=0.0, share=0.5)
+    config = data.Config(name="folder", dir=str(tmp_path), split="all", memory=0.0, fraction=0.5)
     assert len(data.load(config)) == 15
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"share": 0.0}, "share 0: give above 0, and at most 1"),
-        ({"share": 1.5}, "share 1.5: give above 0, and at most 1"),
+        ({"fraction": 0.0}, "fraction 0: give above 0, and at most 1"),
+        ({"fraction": 1.5}, "fraction 1.5: give above 0, and at most 1"),
         ({"with_real": True}, "with_real keeps real images beside those of a generator's run: set from_run"),
     ],
 )
-def test_a_share_that_is_none_is_refused(fields, message):
+def test_a_fraction_that_is_none_is_refused(fields, message):
     with pytest.raises(UsageError, match=message):
         data.load(data.Config(name="digits", **fields))

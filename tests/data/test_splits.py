@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jaxgen.data.splits import chosen, held_out
+from jaxgen.data.splits import choose_fraction, held_out
 from jaxgen.errors import UsageError
 
 
@@ -23,15 +23,15 @@ def test_too_few_images_to_hold_one_out():
         held_out(1, "train")
 
 
-def test_a_smaller_share_is_a_part_of_a_larger_one_and_another_seed_another_share():
-    small, large = chosen(1000, 0.01, "train", 3), chosen(1000, 0.1, "train", 3)
+def test_a_smaller_fraction_is_a_part_of_a_larger_one_and_another_seed_chooses_others():
+    small, large = choose_fraction(1000, 0.01, "train", 3), choose_fraction(1000, 0.1, "train", 3)
     assert (len(small), len(large)) == (10, 100)
     assert set(small) < set(large)
     assert (np.diff(large) > 0).all()
-    assert chosen(1000, 0.01, "train", 4).tolist() != small.tolist()
+    assert choose_fraction(1000, 0.01, "train", 4).tolist() != small.tolist()
 
 
-def test_a_test_split_is_always_whole_and_a_share_is_never_empty():
-    np.testing.assert_array_equal(chosen(50, 0.1, "test", 0), np.arange(50))
-    np.testing.assert_array_equal(chosen(50, 1, "train", 0), np.arange(50))
-    assert len(chosen(5, 0.001, "train", 0)) == 1
+def test_a_test_split_is_always_whole_and_a_fraction_is_never_empty():
+    np.testing.assert_array_equal(choose_fraction(50, 0.1, "test", 0), np.arange(50))
+    np.testing.assert_array_equal(choose_fraction(50, 1, "train", 0), np.arange(50))
+    assert len(choose_fraction(5, 0.001, "train", 0)) == 1

@@ -13,7 +13,7 @@ from jaxgen.errors import UsageError
 
 @pytest.fixture(scope="module")
 def config(picture_folder):
-    return data.Config(name="folder", dir=str(picture_folder), seed=3, size=10, channels=1, flip=True, dequantise=True)
+    return data.Config(name="folder", dir=str(picture_folder), seed=3, size=10, channels=1, flip=True, dequantize=True)
 
 
 @pytest.fixture(scope="module")

@@ -93,9 +93,10 @@ def test_damaged_files_are_told(shared_tfds, tmp_path, damage):
     [
         (
             "mnits",
-            "unknown data set 'mnits': did you mean mnist or .*allowed: digits, photos, npz, folder, stacked_mnist",
+            "unknown data set 'mnits': did you mean mnist or .*allowed: digits, .*stacked_mnist",
         ),
         ("digit", "did you mean digits"),
+        ("facez", "did you mean faces"),
         ("../mnist", "unknown data set '../mnist'"),
         ("", "unknown data set ''"),
         ("cifar10", "cifar10 is not prepared under .*python -c .*tfds.builder.'cifar10', data_dir=.*download_and_prep"),

@@ -33,7 +33,7 @@ def test_half_of_the_images_are_flipped():
 
 def test_every_quarter_turn_is_as_likely():
     image = np.arange(9, dtype=np.uint8).reshape(1, 3, 3, 1)
-    out = np.rint(apply(np.repeat(image, N, 0), turn=True) * 255)
+    out = np.rint(apply(np.repeat(image, N, 0), rotate=True) * 255)
     turned = np.stack([(out == np.rot90(image, k, (1, 2))).all((1, 2, 3)) for k in range(4)])
     assert (turned.sum(0) == 1).all()
     assert (abs(turned.sum(1) - N / 4) < 5 * np.sqrt(N / 4)).all()
@@ -41,15 +41,15 @@ def test_every_quarter_turn_is_as_likely():
 
 def test_flips_and_turns_are_drawn_apart():
     image = np.arange(9, dtype=np.uint8).reshape(1, 3, 3, 1)
-    out = np.rint(apply(np.repeat(image, N, 0), turn=True, flip=True) * 255)
+    out = np.rint(apply(np.repeat(image, N, 0), rotate=True, flip=True) * 255)
     counts = np.unique(out.reshape(N, 9), axis=0, return_counts=True)[1]
     assert len(counts) == 8
     assert (abs(counts - N / 8) < 5 * np.sqrt(N / 8)).all()
 
 
-def test_only_square_images_can_be_turned():
-    with pytest.raises(UsageError, match=r"data\.turn on images of 2x3: it needs square ones, give data.size"):
-        apply(np.zeros((1, 2, 3, 1), np.uint8), turn=True)
+def test_only_square_images_can_be_rotated():
+    with pytest.raises(UsageError, match=r"data\.rotate on images of 2x3: it needs square ones, give data.size"):
+        apply(np.zeros((1, 2, 3, 1), np.uint8), rotate=True)
 
 
 def test_every_window_is_as_likely():
@@ -67,7 +67,7 @@ def test_every_window_is_as_likely():
 
 def test_dequantisation_fills_each_grey_level_evenly():
     levels = np.array([0, 7, 255], np.uint8)
-    out = apply(np.tile(levels[:, None, None, None], (1, 64, 64, 1)), dequantise=True) * 256
+    out = apply(np.tile(levels[:, None, None, None], (1, 64, 64, 1)), dequantize=True) * 256
     noise = out - levels[:, None, None, None]
     assert noise.min() >= 0
     assert noise.max() <= 1

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.data.sources import from_arrays
+from jaxgen.data.loading import from_arrays
 from jaxgen.evaluation.features import Features
 from jaxgen.evaluation.memorisation import ADVICE, Memorisation, describe, memorisation, nearest_training
 from jaxgen.metrics.neighbours import nearer_fraction, nearest

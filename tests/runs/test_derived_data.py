@@ -41,7 +41,7 @@ def test_a_generators_samples_become_the_data_with_their_labels(generator, make)
 
 def test_generated_images_may_stand_beside_the_real_ones(generator):
     stored = data.load(DIGITS)
-    config = dataclasses.replace(DIGITS, from_run=str(generator), samples=13, with_real=True, share=0.1)
+    config = dataclasses.replace(DIGITS, from_run=str(generator), samples=13, with_real=True, fraction=0.1)
     part = data.load(config)
     found = derived_data.derive(part)
     assert len(found) == len(part) + 13 < len(stored)

@@ -72,7 +72,7 @@ def test_what_is_trained_is_shipped_with_its_card(shipping, folder, monkeypatch,
 def test_a_network_is_trained_from_the_one_before(shipping, folder, monkeypatch):
     words = f"{TINY} --widths 4 --blocks 1"
     recipe = shipping.RECIPES["denoise_gray"]
-    recipe = recipe._replace(words=f"{words} --data.turn", before=(words, f"{words} --seed 1"), sets=())
+    recipe = recipe._replace(words=f"{words} --data.rotate", before=(words, f"{words} --seed 1"), sets=())
     monkeypatch.setitem(shipping.RECIPES, "denoise_gray", recipe)
     sha256 = shipping.make("denoise_gray", str(folder), folder / "runs", folder, "a test")
     runs = [folder / "runs" / f"denoise_gray{part}" for part in ("-before-1", "-before-2", "")]
@@ -84,7 +84,7 @@ def test_a_network_is_trained_from_the_one_before(shipping, folder, monkeypatch)
     assert pretrained.read("denoise_gray")[1].command.split(" && ") == [
         f"{script} {words} --run RUN-before-1",
         f"{script} {words} --seed 1 --init-from RUN-before-1 --run RUN-before-2",
-        f"{script} {words} --data.turn --init-from RUN-before-2 --run RUN",
+        f"{script} {words} --data.rotate --init-from RUN-before-2 --run RUN",
     ]
     # One step of the average is a small step from where it started.
     first, last = (opened.variables["params"] for opened in (before, after))

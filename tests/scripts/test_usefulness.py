@@ -9,7 +9,7 @@ from jaxgen.errors import UsageError
 from jaxgen.runs.train import train
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
-DIGITS = DataConfig(name="digits", size=18, channels=1, classes=10, share=0.2)
+DIGITS = DataConfig(name="digits", size=18, channels=1, classes=10, fraction=0.2)
 
 
 @pytest.fixture

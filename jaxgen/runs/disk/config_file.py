@@ -22,6 +22,9 @@ RENAMED_FIELDS: dict[int, dict[str, str]] = {
     0: {
         "adversary": "loss",
         "coordinator": "coordinator_address",
+        "data.dequantise": "data.dequantize",
+        "data.share": "data.fraction",
+        "data.turn": "data.rotate",
         "evaluate_with": "evaluate_extractor",
         "judge_hidden": "discriminator_hidden",
         "judge_norm": "discriminator_norm",

@@ -1,0 +1,92 @@
+"""From arrays, or from records that are read one by one, to a set of images."""
+
+import numpy as np
+
+from jaxgen.data import labels, resample, sources
+from jaxgen.data.config import Config, check
+from jaxgen.data.dataset import Dataset
+from jaxgen.data.records import Fitted, Records, gather_all
+from jaxgen.data.splits import choose_fraction
+from jaxgen.errors import UsageError
+
+GIB = 2**30
+
+
+def load(config: Config) -> Dataset:
+    """Returns the set of images that a configuration names.
+
+    Sources without test images of their own hold out every tenth image, digits and faces every fifth, photos whole
+    photographs.
+
+    Raises:
+      UsageError: if there is no such set, it is not where it should be, or its images do not come to that shape.
+    """
+    check(config)
+    return sources.find(config.name).load(config)
+
+
+def from_arrays(image: np.ndarray, label: np.ndarray | None = None, config: Config | None = None) -> Dataset:
+    """Returns a set of all these images; of the configuration, what says how they come into a batch counts.
+
+    Args:
+      image: uint8[n, height, width, channel] or uint8[n, height, width]; floating-point images in [0, 1] are rounded to
+        the nearest of 256 grey levels.
+      label: integer[n].
+      config: see `Config`; its `name`, `dir` and `memory` do not count, and its `split` only for `fraction`.
+    Raises:
+      UsageError: if the arrays are no images, or do not come to the shape asked for.
+    """
+    config = config or Config()
+    check(config)
+    image = to_gray_levels(np.asarray(image))
+    keep = choose_fraction(len(image), config.fraction, config.split, config.seed)
+    arrays = {"image": resample.fit(image[keep], config)}
+    if label is not None:
+        arrays["label"] = class_numbers(np.asarray(label), len(image))[keep]
+    labels.check(arrays.get("label"), config)
+    labels.check_all_there(arrays.get("label"), config)
+    return Dataset(config, arrays)
+
+
+def from_records(records: Records, keep: np.ndarray, config: Config) -> Dataset:
+    """Returns a set of images read by random access: into memory where `config.memory` allows it, else while training.
+
+    Args:
+      records: the images as they are stored.
+      keep: int[n], which of them.
+      config: see `Config`; its `name` and `dir` do not count, and its `split` only for `fraction`.
+    Raises:
+      UsageError: if an image cannot be read, or does not come to the shape asked for.
+    """
+    keep = keep[choose_fraction(len(keep), config.fraction, config.split, config.seed)]
+    fitted = Fitted(records, keep, config)
+    labels.check(fitted.first.get("label"), config)
+    labels.check_enough(len(fitted), config)
+    if len(fitted) * fitted.first["image"].nbytes > config.memory * GIB:
+        return Dataset(config, {}, fitted)
+    arrays = gather_all(fitted)
+    labels.check_all_there(arrays.get("label"), config)
+    return Dataset(config, arrays)
+
+
+def to_gray_levels(image: np.ndarray) -> np.ndarray:
+    """Returns images as uint8[n, height, width, channel], or raises UsageError where they are none."""
+    image = image[..., None] if image.ndim == 3 else image
+    if image.ndim != 4 or 0 in image.shape:
+        raise UsageError(f"image has shape {image.shape}: give [n, height, width, channel] or [n, height, width]")
+    if image.dtype == np.uint8:
+        return image
+    if not np.issubdtype(image.dtype, np.floating):
+        raise UsageError(f"image has type {image.dtype}: give uint8 in [0, 255], or floating point in [0, 1]")
+    if not (image.min() >= 0 and image.max() <= 1):
+        raise UsageError(f"image has values from {image.min()} to {image.max()}: floating point must be in [0, 1]")
+    return resample.to_uint8(image * 255)
+
+
+def class_numbers(label: np.ndarray, count: int) -> np.ndarray:
+    """Returns labels as int32[count], or raises UsageError where they are none."""
+    if label.shape != (count,):
+        raise UsageError(f"label has shape {label.shape} for {count} images: give one number for each")
+    if not np.issubdtype(label.dtype, np.integer):
+        raise UsageError(f"label has type {label.dtype}: give integers")
+    return label.astype(np.int32)
