@@ -35,7 +35,7 @@ class Selection:
     streamed: bool
     stack: int
 
-    def __call__(self, payload: PyTree, seed: Array, step: Array, k: Array, positions: Array) -> Batch:
+    def __call__(self, payload: PyTree, seed: Array | np.uint32, step: Array, k: Array, positions: Array) -> Batch:
         """Returns the examples at `positions` of one step; see `Feed.select`. `seed` is the order's, uint32[]."""
         seed = jnp.asarray(seed, jnp.uint32)
         epoch, position = order.locate(step, positions, self.batch, self.count)

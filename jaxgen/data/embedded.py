@@ -114,7 +114,7 @@ def photos(config: Config) -> np.ndarray:
         [
             picture[top : top + side, left : left + side]
             for picture in pictures
-            for top, left in corners(*picture.shape[:2], side, min(size, side))
+            for top, left in corners(picture.shape[0], picture.shape[1], side, min(size, side))
         ]
     )
 
@@ -146,7 +146,8 @@ def packaged(file: str) -> Path:
     """Returns where a file of an installed package lies, or raises UsageError where it does not."""
     package, *parts = file.split("/")
     spec = find_spec(package)
-    path = Path(spec.submodule_search_locations[0], *parts) if spec else None
+    locations = spec.submodule_search_locations if spec else None
+    path = Path(locations[0], *parts) if locations else None
     if path is None or not path.is_file():
         name = DISTRIBUTIONS[package]
         raise UsageError(f"{parts[-1]} should come with {name} and is not there: pip install --upgrade {name}")

@@ -41,7 +41,7 @@ class FolderRecords:
 
     def read(self, indices: Sequence[int]) -> list[Example]:
         """Returns the pictures or windows at these indices; a picture is read once for all its windows in a row."""
-        examples, path = [], None
+        examples, path, picture = [], None, np.empty(0)
         for window in (self.windows[index] for index in indices):
             if window.path != path:
                 path, picture = window.path, resample.to_uint8(images.read(window.path) * 255)

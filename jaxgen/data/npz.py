@@ -45,7 +45,9 @@ def load(path: str, split: str) -> tuple[np.ndarray, np.ndarray | None]:
         return arrays["image"][keep], arrays["label"][keep] if "label" in arrays else None
     if split not in PREFIXES:
         raise unknown("split", split, PREFIXES)
-    return join(path, arrays, split, "image"), join(path, arrays, split, "label")
+    image = join(path, arrays, split, "image")
+    assert image is not None  # `image` is there, see above
+    return image, join(path, arrays, split, "label")
 
 
 def read(path: str) -> dict[str, np.ndarray]:

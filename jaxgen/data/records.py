@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,7 +11,8 @@ from jaxgen.data import labels, resample
 from jaxgen.data.config import Config
 from jaxgen.errors import UsageError
 
-Example = dict[str, np.ndarray]
+Example = dict[str, Any]
+"""Arrays of one image by name: image, label, target."""
 PICTURES = ("image", "target")
 
 # Records that one thread reads at a time: long enough to hide the hand-over, short enough to spread evenly.
@@ -26,9 +27,11 @@ class Records(Protocol):
 
     def read(self, indices: Sequence[int]) -> list[Example]:
         """Returns the examples at these indices. Several threads may call it at once."""
+        ...
 
     def describe(self, index: int) -> str:
-        """Returns what to call one record in an error: its file, or its number."""
+        """Returns the name of one record for errors: its file, or its number."""
+        ...
 
 
 class Fitted:
@@ -85,9 +88,9 @@ def dimensions(shape: Sequence[int]) -> str:
     return "x".join(map(str, shape))
 
 
-def gather(records: Records, indices: Sequence[int]) -> dict[str, np.ndarray]:
+def gather(records: Records, indices: Sequence[int] | np.ndarray) -> dict[str, np.ndarray]:
     """Returns examples as arrays, {"image": uint8[n, height, width, channel], …}."""
-    examples = records.read(indices)
+    examples = records.read([int(index) for index in indices])
     return {name: np.stack([example[name] for example in examples]) for name in examples[0]}
 
 

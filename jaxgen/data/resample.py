@@ -43,7 +43,7 @@ def resample(images: np.ndarray, axis: int, target: int) -> np.ndarray:
     """
     shape = [1] * images.ndim
     shape[axis] = target
-    out = np.float32(0)
+    out = np.zeros((), np.float32)
     for index, weight in zip(*taps(images.shape[axis], target), strict=True):
         out = out + np.take(images, index, axis) * weight.reshape(shape)
     return out

@@ -1,6 +1,6 @@
 """Batches of a set too large for memory, read ahead by random access in the order that a set in memory has."""
 
-from collections.abc import Iterator
+from typing import Any, cast
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Stream:
 
     def __init__(self, records: Records, seed: int, batch: int, positions: np.ndarray | None = None):
         self.steps = Steps(records, seed, batch, positions)
-        self.batches: Iterator[dict[str, np.ndarray]] | None = None
+        self.batches: Any = None
         self.next_step: int | None = None
 
     def fetch(self, first_step: int, steps: int) -> dict[str, np.ndarray]:
@@ -66,4 +66,4 @@ class Stream:
         if self.batches is not None:
             self.batches.close()
         options = grain.ReadOptions(num_threads=THREADS, prefetch_buffer_size=READ_AHEAD)
-        self.batches = iter(grain.MapDataset.source(self.steps)[step:].to_iter_dataset(options))
+        self.batches = iter(grain.MapDataset.source(cast(Any, self.steps))[step:].to_iter_dataset(options))

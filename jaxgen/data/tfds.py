@@ -26,7 +26,7 @@ class TfdsRecords:
       labelled: whether they have a class number.
     """
 
-    def __init__(self, name: str, source: Sequence[dict[str, Any]], labelled: bool):
+    def __init__(self, name: str, source: Any, labelled: bool):
         self.name, self.source, self.labelled = name, source, labelled
 
     def __len__(self) -> int:
@@ -137,7 +137,7 @@ def how_to_prepare(name: str, folder: str) -> str:
     )
 
 
-def open_split(builder: Any, config: Config, split: str) -> Sequence[dict[str, Any]]:
+def open_split(builder: Any, config: Config, split: str) -> Any:
     """Returns random access to one split of a prepared set."""
     try:
         return builder.as_data_source(split)

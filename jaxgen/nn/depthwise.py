@@ -8,12 +8,13 @@ platform, it is XLA's grouped convolution with JAX's own derivatives.
 
 from functools import partial
 from math import gcd
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxgen.nn.lowerings import DIMENSIONS, on_cpu
+from jaxgen.nn.lowerings import DIMENSIONS, Size, on_cpu
 from jaxgen.platforms import may_run_on_cpu
 
 
@@ -23,7 +24,7 @@ def require_odd(w: Array) -> None:
         raise ValueError(f"a depthwise kernel of {w.shape[0]}x{w.shape[1]}: both sides must be odd")
 
 
-def padded(x: Array, kernel: tuple[int, int]) -> Array:
+def padded(x: Array, kernel: Size) -> Array:
     """Returns images with the zeros around them that let a kernel keep their size."""
     down, across = kernel[0] // 2, kernel[1] // 2
     return jnp.pad(x, ((0, 0), (down, down), (across, across), (0, 0)))
@@ -53,7 +54,7 @@ def closed_depthwise_conv(x: Array, w: Array) -> Array:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))
-def closed_depthwise_kernel_gradient(x: Array, g: Array, kernel: tuple[int, int]) -> Array:
+def closed_depthwise_kernel_gradient(x: Array, g: Array, kernel: Size) -> Array:
     """Returns the gradient of ⟨depthwise_conv(x, w), g⟩ with respect to w.
 
     Args:
@@ -71,7 +72,7 @@ def sum_of_shifts(x: Array, w: Array) -> Array:
     height, width = x.shape[1:3]
     x = padded(x, w.shape[:2])
     taps = [(i, j) for i in range(w.shape[0]) for j in range(w.shape[1])]
-    return sum(x[:, i : i + height, j : j + width] * w[i, j] for i, j in taps)
+    return cast(Array, sum(x[:, i : i + height, j : j + width] * w[i, j] for i, j in taps))
 
 
 def grouped(x: Array, w: Array) -> Array:
@@ -84,10 +85,10 @@ def grouped(x: Array, w: Array) -> Array:
 
 def folded(x: Array, axis: int) -> Array:
     """Returns an array whose parts along an axis are summed: up to 8, as many as divide it."""
-    return sum(jnp.split(x, gcd(x.shape[axis], 8), axis))
+    return cast(Array, sum(jnp.split(x, gcd(x.shape[axis], 8), axis)))
 
 
-def sums_of_products(x: Array, g: Array, kernel: tuple[int, int]) -> Array:
+def sums_of_products(x: Array, g: Array, kernel: Size) -> Array:
     """Returns the kernels' gradient: for each tap, shifted images times g, summed over batch and pixels.
 
     Rows and then images are first summed in eighths, which XLA:CPU does as fast as it reads; its sum over all pixels,

@@ -18,8 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-Padding = tuple[tuple[int, int], tuple[int, int]]
-Size = tuple[int, int]
+Padding = tuple[tuple[int, int], ...]
+"""((top, bottom), (left, right)), pixels of zeros around an image."""
+Size = tuple[int, ...]
+"""(height, width) in pixels."""
 
 # Written so that XLA:CPU finds its fast convolution inside the body of a loop as well, where nothing is canonicalised.
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
