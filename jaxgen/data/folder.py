@@ -45,8 +45,8 @@ class FolderRecords:
         for window in (self.windows[index] for index in indices):
             if window.path != path:
                 path, picture = window.path, resample.to_uint8(images.read(window.path) * 255)
-            bottom, right = (window.top + window.side, window.left + window.side) if window.side else picture.shape[:2]
-            examples.append({"image": picture[window.top : bottom, window.left : right]})
+            side = window.side or max(picture.shape)
+            examples.append({"image": picture[window.top : window.top + side, window.left : window.left + side]})
         return examples
 
 

@@ -3,6 +3,8 @@
 Reference: Salimans et al. 2016, section 3.2 (minibatch discrimination); Miyato, Koyama 2018, equation 3 (projection).
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -64,7 +66,7 @@ def discriminator_head(
     classes: int,
     kernels: int,
     axis_name: str | None = None,
-    **linear,
+    **linear: Any,
 ) -> Array:
     """Returns one logit per example, to be called at the end of a discriminator's compact method.
 
@@ -89,14 +91,15 @@ def discriminator_head(
         raise ValueError(f"a discriminator of {classes} classes was given {'no' if labels is None else 'some'} labels")
     x = features = at_least_float32(x.reshape(len(x), -1))
     module.sow("intermediates", FEATURES, features)
+    without_bias = {name: value for name, value in linear.items() if name != "use_bias"}
     if kernels:
-        projected = Dense(kernels * DIMENSIONS, name=MINIBATCH, **linear | {"use_bias": False})(x, train)
+        projected = Dense(kernels * DIMENSIONS, name=MINIBATCH, use_bias=False, **without_bias)(x, train)
         # Initialisation runs outside the mapped axis.
         axis = None if module.is_initializing() else axis_name
         x = jnp.concatenate([x, similarities(projected.reshape(len(x), kernels, DIMENSIONS), axis)], -1)
     value = logit(x, train, **linear)
-    if classes:
+    if labels is not None:
         hot = one_hot(labels, classes, features.dtype).reshape(len(x), -1)
-        embedded = Dense(features.shape[-1], name="class", **linear | {"use_bias": False})(hot, train)
+        embedded = Dense(features.shape[-1], name="class", use_bias=False, **without_bias)(hot, train)
         value = value + (embedded * features).sum(-1)
     return value

@@ -218,7 +218,10 @@ TRANSFORM_OUTPUT = np.array([[1, 1, 1, 0], [0, 1, -1, -1]])
 def combine(rows: np.ndarray, columns: np.ndarray, parts) -> Array:
     """Returns the sum of ± parts(i, j) where the signs rows[i] · columns[j] are not zero."""
     terms = [(rows[i] * columns[j], parts(i, j)) for i, j in product(np.flatnonzero(rows), np.flatnonzero(columns))]
-    return sum((part if sign > 0 else -part for sign, part in terms[1:]), terms[0][1] * terms[0][0].item())
+    total: Array = terms[0][1] * terms[0][0].item()
+    for sign, part in terms[1:]:
+        total = total + (part if sign > 0 else -part)
+    return total
 
 
 def winograd(x: Array, w: Array, padding: Padding) -> Array:

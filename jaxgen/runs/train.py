@@ -298,7 +298,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             for step in restored.damaged:
                 checkpoints.discard(step)
             say(f"{path}: going on from step {start}")
-        pictures = execute.jit_on_first_device(objective.visualize)
+        visualize = execute.jit_on_first_device(objective.visualize)
         state = loop.train(
             program.advance,
             program.place(state),
@@ -309,7 +309,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             config=content,
             images_per_step=program.images_per_step,
             evaluate=measure,
-            pictures=lambda state: with_nearest(pictures(state, kept), dataset),
+            visualize=lambda state: with_nearest(visualize(state, kept), dataset),
             alarms=objective.alarms,
             finished=objective.finished,
             progress=supervision.Noted(progress.choose() if first_process else None),

@@ -13,7 +13,7 @@ class Watch:
         self.alarms, self.say = alarms, say
         self._wrong: Counter[str] = Counter()
 
-    def look(self, step: int, metrics: Mapping[str, float]) -> None:
+    def update(self, step: int, metrics: Mapping[str, float]) -> None:
         """Warns where a metric was out of bounds as many times in a row as its alarm is patient.
 
         Args:

@@ -8,6 +8,7 @@ apart, which Orbax writes for all of them together; so the run folder must lie w
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -47,9 +48,13 @@ def initialize(coordinator: str, processes: int, process: int, *, connect_timeou
         )
     # It takes SIGTERM for itself, and with it the loop's own way to end.
     jax.config.update("jax_enable_preemption_service", False)
-    given = {"coordinator_address": coordinator, "num_processes": processes, "process_id": process}
-    # Told everything, JAX need not look for a cluster, which can take long and find another one.
-    explicit = given | {"cluster_detection_method": "deactivate"} if coordinator else {}
+    # With all three given, JAX need not look for a cluster, which can take long and find another one.
+    explicit: dict[str, Any] = {
+        "coordinator_address": coordinator,
+        "num_processes": processes,
+        "process_id": process,
+        "cluster_detection_method": "deactivate",
+    }
     where = coordinator or "the cluster's coordinator"
     late = (
         f"not all processes came together at {where} within {connect_timeout} s: start every one of them with the same "
@@ -58,7 +63,7 @@ def initialize(coordinator: str, processes: int, process: int, *, connect_timeou
     supervision.note(supervision.CONNECTING, late)
     try:
         jax.distributed.initialize(
-            **explicit,
+            **(explicit if coordinator else {}),
             initialization_timeout=connect_timeout,
             heartbeat_timeout_seconds=heartbeat_timeout,
             shutdown_timeout_seconds=heartbeat_timeout,
@@ -100,7 +105,7 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, JaxRuntimeError) and jax.process_count() > 1 and any(word in str(error) for word in LOST)
 
 
-def choose_devices(count: int) -> list[jax.Device]:
+def choose_devices(count: int) -> list[Any]:
     """Returns devices, equally many of each process, those of one process side by side.
 
     Raises:
@@ -131,7 +136,7 @@ class Placement:
       several: whether there are devices of other processes too.
     """
 
-    def __init__(self, devices: Sequence[jax.Device], axis: str) -> None:
+    def __init__(self, devices: Sequence[Any], axis: str) -> None:
         self.mesh = Mesh(np.array(devices), (axis,), axis_types=(AxisType.Auto,))
         self.platform = devices[0].platform
         self.on_every_device = NamedSharding(self.mesh, PartitionSpec())

@@ -1,7 +1,7 @@
 """The training loop: it knows steps and intervals, and nothing of what is trained.
 
 The host never waits for the device between two dispatches: the metrics of one are fetched after the next was issued.
-It waits only where a checkpoint, an evaluation or pictures are due, as the next dispatch takes the state's memory.
+It waits only where a checkpoint, an evaluation or images are due, as the next dispatch takes the state's memory.
 
 What is logged at step s are the metrics of the update that led to step s, not their mean over the interval, which a run
 resumed within the interval could not know. A checkpoint carries these, and the evaluation's only if it was made at that
@@ -27,7 +27,7 @@ from jaxgen.training.stopping import End, Interrupted, NonFiniteError, Signals
 
 
 class MetricsWriter(Protocol):
-    """Takes metrics and sample images; `runs.disk.run_folder.RunFolder` writes them to a folder."""
+    """Writes metrics and sample images; `runs.disk.run_folder.RunFolder` writes them to a folder."""
 
     def truncate(self, step: int) -> None:
         """Drops what was written after a step."""
@@ -35,15 +35,16 @@ class MetricsWriter(Protocol):
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Writes the metrics of a step."""
 
-    def save_pictures(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
+    def save_images(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
         """Writes images by name, float[n, h, w, c] in [0, 1]."""
 
 
 class CheckpointWriter(Protocol):
-    """Takes states; `runs.disk.checkpoints.Checkpoints` saves them with Orbax."""
+    """Saves states; `runs.disk.checkpoints.Checkpoints` saves them with Orbax."""
 
     def steps(self) -> Sequence[int]:
         """Returns the steps of the checkpoints there are."""
+        ...
 
     def save(self, step: int, state: TrainState, metrics: Mapping[str, float], config: dict[str, Any]) -> None:
         """Begins to save a state."""
@@ -57,14 +58,14 @@ class CheckpointWriter(Protocol):
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """When things happen, in steps; an interval of 0 leaves only the end, where each of them happens in any case.
+    """Number of steps and intervals. An interval of 0 leaves only the end of the run.
 
     Attributes:
       steps: training steps in all.
       checkpoint_every: steps between checkpoints.
       checkpoint_minutes: minutes after which a checkpoint is written whatever the step; 0: never.
       log_every: steps between lines of metrics; 0: none, at the end neither.
-      sample_every: steps between pictures.
+      sample_every: steps between sample images.
       evaluate_every: steps between evaluations.
       steps_per_dispatch: steps of one call to the accelerator, of which all the others are multiples.
     """
@@ -104,34 +105,33 @@ def train(
     config: dict[str, Any],
     images_per_step: int,
     evaluate: Callable[[TrainState], Metrics] | None = None,
-    pictures: Callable[[TrainState], dict[str, Array]] | None = None,
+    visualize: Callable[[TrainState], dict[str, Array]] | None = None,
     alarms: Sequence[Alarm] = (),
     finished: str = "",
     progress: Progress | None = None,
-    agree: Callable[..., tuple[int, ...]] = lambda *wanted: wanted,
+    agree: Callable[..., tuple[int, ...]] = lambda *numbers: numbers,
 ) -> TrainState:
-    """Returns the state after `options.steps` steps, or once it is finished, all that was promised on the way being in
-    the run folder.
+    """Trains until `options.steps`, or until a metric says that the run is finished, and returns the last state.
 
     Args:
-      advance: (state, step) -> (state, metrics[steps_per_dispatch]), compiled; may donate the state.
+      advance: (state, step) -> (state, metrics of `steps_per_dispatch` steps), compiled; may donate the state.
       state: the state after `start` steps.
-      start: how many steps were taken already. What the run folder knows of later ones is dropped.
-      options: when things happen.
-      folder: where metrics and pictures go.
-      checkpoints: where states go.
-      config: what each checkpoint tells of where it comes from.
-      images_per_step: how many images one step takes, for the rate shown.
-      evaluate: state -> metrics, none of which stops a run.
-      pictures: state -> images by name, float[n, h, w, c] in [0, 1].
-      alarms: what to warn of, in the metrics that are logged.
-      finished: the metric that ends the training once it is 1, one dispatch later; empty: none does.
-      progress: what a person sees; chosen by what standard output is unless told.
-      agree: see `execute.Program`; this process alone decides unless told.
+      start: how many steps were taken already. The run folder's entries of later steps are dropped.
+      options: the number of steps, and the intervals of logs, images, evaluations and checkpoints.
+      folder: writes metrics and images.
+      checkpoints: saves states.
+      config: the run's configuration, which is saved in each checkpoint.
+      images_per_step: how many images one step takes, for the rate that is displayed.
+      evaluate: state -> metrics. A value that is not finite does not stop the run.
+      visualize: state -> images by name, float[n, h, w, c] in [0, 1].
+      alarms: bounds of logged metrics, outside of which a warning is printed.
+      finished: name of the metric that ends the training once it is 1, one dispatch later; empty: none does.
+      progress: displays the progress; None: a bar on a terminal, else lines.
+      agree: see `execute.Program`; by default of this process alone.
     Raises:
       NonFiniteError: if a metric or the state became NaN or infinite.
       Interrupted: if SIGTERM or Ctrl-C came; the state was saved.
-      UsageError: if something cannot be written, or the options do not fit together.
+      UsageError: if something cannot be written, or an interval is no multiple of `steps_per_dispatch`.
     """
     options.check(start)
     folder.truncate(start)
@@ -145,43 +145,43 @@ def train(
         values = metrics.fetch()
         if not metrics.all_finite() and (bad := first_non_finite(values)):
             raise NonFiniteError(step - options.steps_per_dispatch + 1 + bad[0], bad[1], checkpoints.last_good())
-        latest = {name: float(value[-1]) for name, value in values.items()}
+        last = {name: float(value[-1]) for name, value in values.items()}
         if options.log_every and step % options.log_every == 0:
-            folder.log(step, latest)
-            watch.look(step, latest)
-        progress.update(step, watch.foremost(latest))
-        end.look(step, latest)
-        return latest
+            folder.log(step, last)
+            watch.update(step, last)
+        progress.update(step, watch.foremost(last))
+        end.update(step, last)
+        return last
 
-    step, unread, known = start, None, {}
+    step, unread, latest = start, None, {}
     saved, saved_at = start if start in checkpoints.steps() else None, time.monotonic()
     with Signals(agree) as signals, progress.running(start, options.steps, images_per_step):
         while step < end.step and not signals.settle(is_late()):
             state, metrics = advance(state, step)
             if unread is not None:
                 read(step, unread)
-            step, unread, known = step + options.steps_per_dispatch, metrics, {}
-            evaluating = evaluate is not None and is_due(options.evaluate_every)
-            picturing = pictures is not None and is_due(options.sample_every)
+            step, unread, latest = step + options.steps_per_dispatch, metrics, {}
+            due_evaluation = evaluate if is_due(options.evaluate_every) else None
+            due_images = visualize if is_due(options.sample_every) else None
             saving = is_due(options.checkpoint_every) or signals.late
-            if evaluating or picturing or saving:
-                known, unread = read(step, unread), None
-            if evaluating:
-                measured = {name: float(value) for name, value in jax.device_get(evaluate(state)).items()}
+            if due_evaluation or due_images or saving:
+                latest, unread = read(step, unread), None
+            if due_evaluation:
+                measured = {name: float(value) for name, value in jax.device_get(due_evaluation(state)).items()}
                 folder.log(step, measured)
-                known |= measured
-            if picturing:
-                drawn = jax.device_get(pictures(state))
-                if bad := first_non_finite(drawn):
+                latest |= measured
+            if due_images:
+                images = jax.device_get(due_images(state))
+                if bad := first_non_finite(images):
                     raise NonFiniteError(step, bad[1], checkpoints.last_good())
-                folder.save_pictures(step, drawn)
+                folder.save_images(step, images)
             if saving:
-                checkpoints.save(step, state, known, config)
+                checkpoints.save(step, state, latest, config)
                 saved, saved_at = step, time.monotonic()
         if unread is not None:
-            known = read(step, unread)
+            latest = read(step, unread)
         if saved != step:
-            checkpoints.save(step, state, known, config)
+            checkpoints.save(step, state, latest, config)
         checkpoints.wait()
     if signals.stop and step < end.step:
         raise Interrupted(signals.stop, step)

@@ -4,7 +4,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import Protocol, TextIO
 
@@ -20,8 +20,9 @@ def say(line: str) -> None:
 class Progress(Protocol):
     """Where a run's progress goes."""
 
-    def running(self, start: int, steps: int, images_per_step: int):
+    def running(self, start: int, steps: int, images_per_step: int) -> AbstractContextManager[None]:
         """Returns a context that lasts from step `start` to step `steps`."""
+        ...
 
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
         """Shows that a step was taken, and its metrics."""
@@ -136,7 +137,7 @@ def choose(stream: TextIO | None = None) -> Progress:
     Args:
       stream: where to write, standard output unless told.
     """
-    stream = stream or sys.stdout
+    stream = stream if stream is not None else sys.stdout
     if not stream.isatty():
         return Lines(stream)
     try:

@@ -36,8 +36,8 @@ class End:
         """Takes the steps asked for, those of one dispatch, the metric that is 1 at the end ("": none), and `say`."""
         self.step, self._steps, self._dispatch, self._metric, self._say = steps, steps, dispatch, metric, say
 
-    def look(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Notes whether the metrics of a step say that the run is finished."""
+    def update(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Ends the run one dispatch later if the metric of a step is 1."""
         if metrics.get(self._metric, 0) >= 1 and self.step == self._steps:
             # The next dispatch is mostly on its way when this becomes known.
             self.step = min(self._steps, step + self._dispatch)

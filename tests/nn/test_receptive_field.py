@@ -44,7 +44,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_the_reach_is_what_is_computed_by_hand(case):
+def test_the_radius_is_what_is_computed_by_hand(case):
     network, channels, pixels = case
     assert receptive_field_radius(network, channels) == pixels
 

@@ -46,7 +46,7 @@ def go(toy, tmp_path):
     """Trains in a folder from where it stands, as an experiment does."""
 
     def go(
-        advance, path=tmp_path / "run", evaluate=None, pictures=None, progress=None, alarms=(), finished="", **options
+        advance, path=tmp_path / "run", evaluate=None, visualize=None, progress=None, alarms=(), finished="", **options
     ):
         with (
             RunFolder.open(path, CONFIG, tensorboard=False) as folder,
@@ -64,7 +64,7 @@ def go(toy, tmp_path):
                 config=CONFIG,
                 images_per_step=1,
                 evaluate=evaluate,
-                pictures=pictures,
+                visualize=visualize,
                 progress=progress or Recorder(),
                 alarms=alarms,
                 finished=finished,
@@ -118,11 +118,11 @@ def test_everything_happens_when_it_should(go, advances, toy, tmp_path):
         measured.append(int(state.step))
         return toy.evaluate(state)
 
-    def pictures(state):
+    def visualize(state):
         drawn.append(int(state.step))
         return {"samples": jnp.full((4, 8, 8, 1), 0.5)}
 
-    go(advances[1], evaluate=evaluate, pictures=pictures, progress=progress, steps=10, log_every=3, evaluate_every=4,
+    go(advances[1], evaluate=evaluate, visualize=visualize, progress=progress, steps=10, log_every=3, evaluate_every=4,
        sample_every=5)  # fmt: skip
     assert (measured, drawn) == ([4, 8, 10], [5, 10])
     assert [line["step"] for line in history(tmp_path / "run")] == [3, 4, 6, 8, 9, 10]
@@ -152,7 +152,7 @@ def test_a_finished_run_is_left_as_it_is(go, advances, toy, tmp_path):
     def never(*_):
         raise AssertionError
 
-    again = go(never, evaluate=never, pictures=never, steps=4, log_every=1)
+    again = go(never, evaluate=never, visualize=never, steps=4, log_every=1)
     fewer = go(never, evaluate=never, steps=3, log_every=1)
     assert digest(state) == digest(again) == digest(fewer)
     assert history(tmp_path / "run") == before
@@ -218,10 +218,10 @@ def test_a_finite_loss_and_an_infinite_gradient_publish_nothing(go, toy, tmp_pat
     assert sorted(os.listdir(tmp_path / "run" / "checkpoints")) == ["6", "8"]
 
 
-def test_pictures_of_a_state_that_is_not_finite_stop_the_run(go, toy):
-    pictures = lambda state: {"samples": state.params["model"]["dense"]["kernel"].reshape(2, 1, 1, 1)}
+def test_images_of_a_state_that_is_not_finite_stop_the_run(go, toy):
+    visualize = lambda state: {"samples": state.params["model"]["dense"]["kernel"].reshape(2, 1, 1, 1)}
     with pytest.raises(NonFiniteError, match=r"samples .* step 2"):
-        go(toy.make_advance(1, poison_gradient_at=2), pictures=pictures, steps=8, sample_every=2)
+        go(toy.make_advance(1, poison_gradient_at=2), visualize=visualize, steps=8, sample_every=2)
 
 
 def test_an_evaluation_that_is_not_finite_stops_nothing(go, advances, tmp_path):

@@ -191,7 +191,7 @@ class RunFolder:
                 best = line
         return best
 
-    def save_pictures(self, step: int, pictures: Mapping[str, Any]) -> None:
+    def save_images(self, step: int, pictures: Mapping[str, Any]) -> None:
         """Writes a grid of each group of images to samples/NAME-STEP.png; without Pillow, says so once and does not.
 
         Args:

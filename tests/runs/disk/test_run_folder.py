@@ -195,7 +195,7 @@ def test_a_corrupt_line_in_the_middle_is_named_and_nothing_is_lost(opened, line)
 
 
 def test_pictures_are_numbered_grids(opened):
-    opened.save_pictures(1000, {"samples": np.random.default_rng(0).uniform(size=(4, 8, 8, 3)).astype(np.float32)})
+    opened.save_images(1000, {"samples": np.random.default_rng(0).uniform(size=(4, 8, 8, 3)).astype(np.float32)})
     found = images.read(opened.path / "samples" / "samples-00001000.png")
     assert found.ndim == 3 and found.shape[-1] == 3 and found.std() > 0.1
 
@@ -203,7 +203,7 @@ def test_pictures_are_numbered_grids(opened):
 def test_without_pillow_pictures_are_left_out_and_that_is_told_once(opened, told, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     for step in (1, 2):
-        opened.save_pictures(step, {"samples": np.zeros((4, 8, 8, 1), np.float32)})
+        opened.save_images(step, {"samples": np.zeros((4, 8, 8, 1), np.float32)})
     assert told == ["Pillow is not installed: no pictures are written"]
 
 
@@ -223,7 +223,7 @@ def test_who_follows_writes_nothing(opened, told):
     with RunFolder.follow(opened.path, changed("config", seed=2), changeable=("seed",)) as folder:
         folder.truncate(0)
         folder.log(10, {"loss": 2.0})
-        folder.save_pictures(10, {"samples": np.zeros((4, 8, 8, 1), np.float32)})
+        folder.save_images(10, {"samples": np.zeros((4, 8, 8, 1), np.float32)})
         folder.say("what the first process says too")
     assert {path: path.stat().st_mtime_ns for path in opened.path.rglob("*")} == before
     assert [line["step"] for line in opened.history()] == [5]
