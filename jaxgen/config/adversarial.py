@@ -4,10 +4,9 @@ Names, hyperparameters and help come from the registries of losses, penalties, a
 """
 
 import dataclasses
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from jaxgen.config.base import Condition, Config
+from jaxgen.config.base import Condition, Config, hyper_classes, option_conditions
 from jaxgen.errors import UsageError
 from jaxgen.fields import PositiveInt
 from jaxgen.losses.adversarial import LOSSES
@@ -28,16 +27,6 @@ else:
     Augmentation = Literal[tuple(AUGMENTATIONS)]
     Remedy = Literal[tuple(REMEDIES)]
     DiscriminatorOptimizer = Literal[("same", *OPTIMIZERS)]
-
-
-def hyper_classes(kinds: Iterable[type | None]) -> tuple[type, ...]:
-    """Returns dataclasses of hyperparameters as the bases of one that has them all, in this order."""
-    return tuple(kind for kind in reversed([*kinds]) if kind is not None)
-
-
-def hyper_options(kind: type) -> tuple[str, ...]:
-    """Returns the dotted names of a dataclass's hyperparameters."""
-    return tuple(f"hyper.{field.name}" for field in dataclasses.fields(kind))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,17 +63,8 @@ class AdversarialOptions:
     """Optimizer of the discriminator; same: that of the generator."""
 
     adversarial_conditions: ClassVar[tuple[Condition, ...]] = (
-        *(
-            Condition(
-                hyper_options(penalty.hyper), f"add {name} to penalties", lambda c, name=name: name in c.penalties
-            )
-            for name, penalty in PENALTIES.items()
-        ),
-        *(
-            Condition(hyper_options(kind), f"add {name} to remedies", lambda c, name=name: name in c.remedies)
-            for name, kind in REMEDIES.items()
-            if kind is not None
-        ),
+        *option_conditions("penalties", {name: penalty.hyper for name, penalty in PENALTIES.items()}),
+        *option_conditions("remedies", REMEDIES),
         Condition(("hyper.clip_limit",), "set clip_weights", lambda config: config.clip_weights),
     )
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
 import jax.numpy as jnp
@@ -46,6 +46,26 @@ class Condition(NamedTuple):
     options: tuple[str, ...]
     advice: str
     holds: Callable[[Any], bool]
+
+
+def hyper_classes(kinds: Iterable[type | None]) -> tuple[type, ...]:
+    """Returns dataclasses of hyperparameters as the bases of one that has them all, in this order."""
+    return tuple(kind for kind in reversed(dict.fromkeys(kinds)) if kind is not None)
+
+
+def option_conditions(option: str, kinds: Mapping[str, type | None]) -> tuple[Condition, ...]:
+    """Returns which hyperparameters have an effect with which names of an option.
+
+    Args:
+      option: name of an option that takes several names.
+      kinds: the dataclass of the hyperparameters of each name, or None.
+    """
+
+    def make_condition(name: str, kind: type) -> Condition:
+        hyper = tuple(f"hyper.{field.name}" for field in dataclasses.fields(kind))
+        return Condition(hyper, f"add {name} to {option}", lambda config: name in getattr(config, option))
+
+    return tuple(make_condition(name, kind) for name, kind in kinds.items() if kind is not None)
 
 
 def optimizer_conditions() -> tuple[Condition, ...]:

@@ -3,8 +3,7 @@
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from jaxgen.config.adversarial import hyper_classes, hyper_options
-from jaxgen.config.base import Condition, Config, objective_options
+from jaxgen.config.base import Condition, Config, hyper_classes, objective_options, option_conditions
 from jaxgen.config.damage import (
     DAMAGE_CONDITIONS,
     HIDING,
@@ -52,10 +51,7 @@ class RestorationConfig(Config):
         *DAMAGE_CONDITIONS,
         Condition(("conditioning",), f"set damage to noise, {', '.join(HIDING)}", with_damage("noise", *HIDING)),
         Condition(("features",), "add feature to losses", lambda config: needs_features(config.losses)),
-        *(
-            Condition(hyper_options(loss.hyper), f"add {name} to losses", lambda c, name=name: name in c.losses)
-            for name, loss in LOSSES.items()
-        ),
+        *option_conditions("losses", {name: loss.hyper for name, loss in LOSSES.items()}),
     )
 
 

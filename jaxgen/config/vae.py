@@ -1,26 +1,28 @@
 """What the variational experiments share: the options of a bound and of a likelihood."""
 
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from jaxgen.config.base import Condition, Config, Hyper, compute_dtype, objective_options
+from jaxgen.config.base import Condition, Config, Hyper, compute_dtype, hyper_classes, objective_options
 from jaxgen.errors import UsageError
 from jaxgen.fields import PositiveInt
 from jaxgen.objectives.likelihoods import LIKELIHOODS
 
+if TYPE_CHECKING:
+    LikelihoodName = str
+else:
+    LikelihoodName = Literal[tuple(LIKELIHOODS)]
 GREY = "a Bernoulli likelihood of grey intensities is no probability of images; train with --binarise"
 
 
 @dataclass(frozen=True)
-class VariationalHyper(Hyper):
-    """Numbers of a variational recipe."""
+class VariationalHyper(*hyper_classes(likelihood.hyper for likelihood in LIKELIHOODS.values()), Hyper):
+    """Hyperparameters of a variational autoencoder."""
 
     kl_weight: float = 1.0
     """Weight β of the divergence; 1 is the bound itself."""
     free_bits: float = 0.0
-    """Nats of divergence that each latent has for nothing, so that it is not pushed to the prior."""
-    likelihood_scale: float = 0.1
-    """Standard deviation of the Gaussian likelihood, as a part of the range from black to white."""
+    """Divergence of each latent, in nats, that is not penalized, so that the latent is not pushed to the prior."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,9 @@ class VariationalConfig(Config):
 
     latent: PositiveInt = 20
     """Size of the code."""
-    likelihood: Literal["bernoulli", "gaussian", "logistic"] = "bernoulli"
-    """What the decoder gives of a pixel: the logit of white, the mean of a Gaussian, or mean and scale of a logistic
-    distribution over the 256 levels."""
+    likelihood: LikelihoodName = "bernoulli"
+    """Distribution of a pixel given the code: bernoulli (black or white), gaussian, or a logistic distribution over
+    the 256 levels."""
     samples: int = 1
     """Codes drawn for each image; with more than one the bound is importance-weighted."""
     binarise: bool = False
@@ -42,8 +44,14 @@ class VariationalConfig(Config):
 
     conditions: ClassVar[tuple[Condition, ...]] = (
         *Config.conditions,
-        Condition(
-            ("hyper.likelihood_scale",), "set likelihood to gaussian", lambda config: config.likelihood == "gaussian"
+        *(
+            Condition(
+                tuple(f"hyper.{field.name}" for field in fields(likelihood.hyper)),
+                f"set likelihood to {name}",
+                lambda config, name=name: config.likelihood == name,
+            )
+            for name, likelihood in LIKELIHOODS.items()
+            if likelihood.hyper
         ),
         Condition(("hyper.free_bits",), "set samples to 1", lambda config: config.samples == 1),
     )

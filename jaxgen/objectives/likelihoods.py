@@ -1,6 +1,7 @@
 """What a decoder's numbers say of a pixel: log p(x|z) and the image that is shown, by name."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -22,12 +23,22 @@ class Likelihood(NamedTuple):
       image: decoded -> the image to show, float[batch, h, w, c] in [0, 1].
       numbers: that the decoder gives for each value of a pixel.
       levels: of the intensities that it is a probability of; 0: it is a density of continuous ones.
+      hyper: the dataclass of its hyperparameters: names, defaults and help; None without.
     """
 
     nll: Callable[[Array, Array, Hyper], Array]
     image: Callable[[Array], Array]
     numbers: int
     levels: int
+    hyper: type | None = None
+
+
+@dataclass(frozen=True)
+class GaussianHyper:
+    """Hyperparameters of the Gaussian likelihood."""
+
+    likelihood_scale: float = 0.1
+    """Standard deviation of the Gaussian likelihood, in units of the [0, 1] range; above 0."""
 
 
 def bernoulli(decoded: Array, images: Array, hyper: Hyper) -> Array:
@@ -46,8 +57,9 @@ def logistic(decoded: Array, images: Array, hyper: Hyper) -> Array:
     return variational.discretised_logistic_nll(mean, jnp.clip(log_scale, *SCALES), images)
 
 
-LIKELIHOODS = {
+LIKELIHOODS: dict[str, Likelihood] = {
     "bernoulli": Likelihood(bernoulli, jax.nn.sigmoid, 1, 2),
-    "gaussian": Likelihood(gaussian, lambda decoded: jnp.clip(decoded, 0, 1), 1, 0),
+    "gaussian": Likelihood(gaussian, lambda decoded: jnp.clip(decoded, 0, 1), 1, 0, GaussianHyper),
     "logistic": Likelihood(logistic, lambda decoded: jnp.clip(jnp.split(decoded, 2, -1)[0], 0, 1), 2, 256),
 }
+"""Likelihoods of an image given its code, by name."""
