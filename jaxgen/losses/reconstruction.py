@@ -59,6 +59,25 @@ def charbonnier(reference: Array, image: Array, epsilon: float = 1e-3) -> Array:
     return mean(jnp.sqrt((image - reference) ** 2 + epsilon**2))
 
 
+def huber(reference: Array, image: Array, delta: float | Array = 0.1) -> Array:
+    """Computes the Huber loss: quadratic for differences up to `delta`, linear beyond, so that outliers count less.
+
+    Args:
+      reference: float[batch, ...].
+      image: float[batch, ...].
+      delta: difference at which the loss becomes linear, in units of the images; above 0.
+    Returns:
+      float[batch], averaged over pixels and channels.
+    Raises:
+      ValueError: if the shapes differ.
+    Reference: Huber 1964, section 4.
+    """
+    reference, image = matched(reference, image)
+    difference = abs(image - reference)
+    quadratic = jnp.minimum(difference, delta)
+    return mean(quadratic * (difference - quadratic / 2))
+
+
 def ssim(reference: Array, image: Array, max_value: float = 1.0) -> Array:
     """Returns 1 − the structural similarity; see `similarity.ssim`.
 
@@ -131,6 +150,16 @@ class CharbonnierHyper:
 
 
 @dataclass(frozen=True)
+class HuberHyper:
+    """Hyperparameters of the Huber loss."""
+
+    huber_weight: float = 1.0
+    """Weight of the Huber loss."""
+    huber_delta: float = 0.1
+    """Difference at which the Huber loss becomes linear, for images in [0, 1]; above 0."""
+
+
+@dataclass(frozen=True)
 class SsimHyper:
     """Hyperparameters of the structural similarity loss."""
 
@@ -178,6 +207,9 @@ LOSSES: dict[str, ReconstructionLoss] = {
     "mse": ReconstructionLoss(without_hyper(mse), MseHyper),
     "l1": ReconstructionLoss(without_hyper(l1), L1Hyper),
     "charbonnier": ReconstructionLoss(without_hyper(charbonnier), CharbonnierHyper),
+    "huber": ReconstructionLoss(
+        lambda reference, image, hyper: huber(reference, image, hyper["huber_delta"]), HuberHyper
+    ),
     "ssim": ReconstructionLoss(without_hyper(ssim), SsimHyper),
     "total_variation": ReconstructionLoss(
         lambda reference, image, hyper: total_variation(image) / reference[0].size, TotalVariationHyper

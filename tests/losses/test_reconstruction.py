@@ -1,5 +1,6 @@
 import jax
 import numpy as np
+import optax
 import pytest
 
 from jaxgen.losses import reconstruction
@@ -23,7 +24,25 @@ def test_charbonnier_nears_l1_and_is_smooth_at_0():
     np.testing.assert_array_equal(gradient, 0)
 
 
-@pytest.mark.parametrize("name", ["mse", "l1", "charbonnier", "ssim", "total_variation"])
+@pytest.mark.parametrize("delta", [0.05, 0.3, 10.0])
+def test_huber_is_that_of_optax_with_bounded_slope(delta):
+    expected = optax.losses.huber_loss(PAIR[1], PAIR[0], delta=delta).mean((1, 2, 3))
+    np.testing.assert_allclose(reconstruction.huber(*PAIR, delta), expected, rtol=1e-5)
+    slope = jax.grad(lambda x: reconstruction.huber(PAIR[0], x, delta).sum())(PAIR[1])
+    assert abs(slope).max() * PAIR[0][0].size <= delta * (1 + 1e-5)
+    # Of any difference it is half the mean squared error where all are below delta.
+    if delta == 10:
+        np.testing.assert_allclose(reconstruction.huber(*PAIR, delta), reconstruction.mse(*PAIR) / 2, rtol=1e-5)
+
+
+def test_huber_is_a_loss_of_the_registry_with_a_delta_in_hyper():
+    loss = reconstruction.LOSSES["huber"]
+    found = loss.value(*PAIR, {"huber_delta": 0.2})
+    np.testing.assert_allclose(found, reconstruction.huber(*PAIR, 0.2))
+    assert loss.hyper().huber_delta == 0.1
+
+
+@pytest.mark.parametrize("name", ["mse", "l1", "charbonnier", "huber", "ssim", "total_variation"])
 def test_each_example_is_measured_alone(name):
     loss = jax.jit(getattr(reconstruction, name))
     pair = PAIR[:1] if name == "total_variation" else PAIR
