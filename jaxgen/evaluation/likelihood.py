@@ -90,6 +90,28 @@ def describe_pixels(likelihood: Likelihood, binarise: bool) -> str:
     }.get(likelihood.levels, f"{likelihood.levels} grey levels")
 
 
+def load_images(config: data.Config, split: str, count: int, *, dequantize: bool) -> np.ndarray:
+    """Loads up to `count` images of a split, float32[n, height, width, channel]."""
+    dataset = load_split(config, split, dequantize=dequantise)
+    batches = dataset_batches(dataset, min(count, len(dataset)), BATCH)
+    return np.concatenate([np.asarray(batch["image"]) for batch in batches])
+
+
+def padded(images: np.ndarray, start: int) -> np.ndarray:
+    """Returns a batch of images from an index on; the last batch is padded, so that one program computes all."""
+    return np.resize(images[start : start + BATCH], (BATCH, *images.shape[1:]))
+
+
+def summarize(estimates: Estimate) -> dict[str, float]:
+    """Returns the scores of the estimates of all images."""
+    return {
+        "nll": float(-estimates.log_likelihood.mean()),
+        "nll_error": float(estimates.log_likelihood.std() / np.sqrt(len(estimates.log_likelihood))),
+        "negative_elbo": float(-estimates.bound.mean()),
+        "effective_samples": float(np.median(estimates.effective)),
+    }
+
+
 def evaluate(
     config: data.Config,
     model: Latent,
@@ -131,35 +153,24 @@ def evaluate(
     if samples < 1:
         raise UsageError(f"--likelihood {samples}: give at least 1 sample")
     begin, kind = time.perf_counter(), LIKELIHOODS[likelihood]
-    dataset = load_split(config, reference, dequantize=not kind.levels)
-    images = np.concatenate(
-        [np.asarray(batch["image"]) for batch in dataset_batches(dataset, min(count, len(dataset)), BATCH)]
-    )
+    images = load_images(config, reference, count, dequantize=not kind.levels)
     codes_key, binarise_key = jax.random.split(jax.random.key(seed))
     if binarise:
         images = np.asarray(jax.random.bernoulli(binarise_key, images), np.float32)
-    weights = lambda variables, key, images, samples: model.log_weights(variables, key, images, samples, hyper)
-    first = np.resize(images[:BATCH], (BATCH, *images.shape[1:]))
-    chunk = choose_chunk(weights, (variables, codes_key, first), samples, chunk)
+    log_weights = lambda variables, key, images, samples: model.log_weights(variables, key, images, samples, hyper)
+    chunk = choose_chunk(log_weights, (variables, codes_key, padded(images, 0)), samples, chunk)
 
     @jax.jit
     def estimate(variables: PyTree, key: Array, images: Array) -> tuple[Estimate, Array]:
-        log_weights = partial(weights, variables, images=images, samples=chunk)
-        return importance_sampling(log_weights, key, samples), model.encode(variables, images)[0]
+        draw = partial(log_weights, variables, images=images, samples=chunk)
+        return importance_sampling(draw, key, samples), model.encode(variables, images)[0]
 
-    parts = []
-    for start in range(0, len(images), BATCH):
-        # The last batch is padded, so that one program computes all.
-        batch = np.resize(images[start : start + BATCH], (BATCH, *images.shape[1:]))
-        parts.append(jax.device_get(estimate(variables, jax.random.fold_in(codes_key, start), batch)))
+    parts = [
+        jax.device_get(estimate(variables, jax.random.fold_in(codes_key, start), padded(images, start)))
+        for start in range(0, len(images), BATCH)
+    ]
     estimates, means = jax.tree.map(lambda *x: np.concatenate(x)[: len(images)], *parts)
-    scores = {
-        "nll": float(-estimates.log_likelihood.mean()),
-        "nll_error": float(estimates.log_likelihood.std() / np.sqrt(len(images))),
-        "negative_elbo": float(-estimates.bound.mean()),
-        "effective_samples": float(np.median(estimates.effective)),
-        "active_units": float(active_units(means)),
-    }
+    scores = summarize(estimates) | {"active_units": float(active_units(means))}
     if binarise or kind.levels != 2:
         levels = 0 if kind.levels else GREY_LEVELS
         scores["bits_per_dimension"] = float(bits_per_dimension(scores["nll"], images[0].size, levels))

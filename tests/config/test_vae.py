@@ -61,7 +61,7 @@ def test_the_likelihood_is_told_with_its_protocol_and_kept(run):
     assert protocol["images"] == 150 and protocol["samples"] == 200 and protocol["split"] == "test"
     assert protocol["pixels"].startswith("black or white, drawn once")
     assert json.loads((run / scoring.FILE).read_text().splitlines()[-1]) == found
-    text = likelihood.as_text(found)
+    text = likelihood.to_text(found)
     assert "nll" in text and "drawn once" in text and "effective_samples" in text
 
 
@@ -88,8 +88,8 @@ def test_chunks_are_chosen_so_that_their_arrays_stay_small(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"chunk": 201}, "chunk 201: give 1 to 200, the number of samples"),
-        ({"seed": -1}, r"seed -1: give a whole number"),
+        ({"chunk": 201}, "--chunk-size 201: give 1 to 200, the number of samples"),
+        ({"seed": -1}, r"seed -1: give an integer"),
     ],
 )
 def test_what_cannot_be_measured_is_told(run, options, message):

@@ -154,7 +154,7 @@ def test_new_trials_reuse_the_compiled_program(run_sweep, caplog):
     compiled = [
         record.getMessage()
         for record in caplog.records
-        if "Finished XLA compilation of jit(on_one)" in record.getMessage()
+        if "Finished XLA compilation of jit(on_shard)" in record.getMessage()
     ]
     assert len(compiled) == 1
     assert len(queue.finished()) == 5
