@@ -92,7 +92,7 @@ def describe_pixels(likelihood: Likelihood, binarise: bool) -> str:
 
 def load_images(config: data.Config, split: str, count: int, *, dequantize: bool) -> np.ndarray:
     """Loads up to `count` images of a split, float32[n, height, width, channel]."""
-    dataset = load_split(config, split, dequantize=dequantise)
+    dataset = load_split(config, split, dequantize=dequantize)
     batches = dataset_batches(dataset, min(count, len(dataset)), BATCH)
     return np.concatenate([np.asarray(batch["image"]) for batch in batches])
 

@@ -110,7 +110,7 @@ def test_the_text_has_every_score_and_the_protocol(evaluation):
 
 def test_memorization_of_all_training_images_is_reported(evaluation):
     assert evaluation["memorisation"]["training"] == 1438
-    few = dataclasses.replace(DIGITS, share=0.2)
+    few = dataclasses.replace(DIGITS, fraction=0.2)
     images = jnp.asarray(data.load(few).batch(0, 0, 287)["image"])
     copies = report.evaluate(EXTRACTOR, few, sample_real, {"images": images}, count=300)["memorisation"]
     noise = report.evaluate(EXTRACTOR, DIGITS, sample_noise, {}, count=300)["memorisation"]
