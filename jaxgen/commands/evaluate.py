@@ -86,7 +86,7 @@ class Command(CheckpointOptions):
             self.evaluate_restorer()
         elif self.vae.likelihood is not None:
             refuse(self.generator, self.restorer, reason="it has no effect beside --likelihood")
-            self.evaluate_likelihood()
+            self.evaluate_likelihood(self.vae.likelihood)
         else:
             refuse(self.restorer, reason="it is for a restorer: give --images FOLDER")
             refuse(self.vae, reason="it is for --likelihood")
@@ -113,12 +113,11 @@ class Command(CheckpointOptions):
         )
         print(json.dumps(scores) if self.json else report.to_text(scores))
 
-    def evaluate_likelihood(self) -> None:
-        """Prints the likelihood of real images."""
+    def evaluate_likelihood(self, samples: int) -> None:
+        """Prints the likelihood of real images, from so many codes of each."""
         from jaxgen.evaluation import likelihood
         from jaxgen.runs import scoring
 
-        samples = self.vae.likelihood
         require_at_least_one(count=self.real.count, likelihood=samples, chunk_size=self.vae.chunk_size)
         scores = scoring.evaluate_likelihood(
             self.run,
@@ -141,7 +140,7 @@ class Command(CheckpointOptions):
         use_compilation_cache()
         scores = restorer_scoring.evaluate(
             self.run,
-            self.restorer.images,
+            [str(folder) for folder in self.restorer.images],
             sigmas=self.restorer.sigma,
             protocol=self.restorer.protocol,
             seed=self.seed,

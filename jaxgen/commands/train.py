@@ -18,4 +18,4 @@ class Command:
     def __call__(self, *words: str) -> None:
         """Runs the experiment's script with its own options."""
         module = load_script(self.experiment)
-        run_script(module.Config, module.build, module.__doc__ or "", words)
+        run_script(module.Config, module.build, module.__doc__, words)

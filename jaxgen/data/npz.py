@@ -53,7 +53,7 @@ def load(path: str, split: str) -> tuple[np.ndarray, np.ndarray | None]:
 def read(path: str) -> dict[str, np.ndarray]:
     """Returns the arrays that an archive holds, of those that belong to a set of images."""
     if not Path(path).is_file():
-        raise UsageError(f"no .npz file at {path!r}: give its path as dir (scripts/results export makes one)")
+        raise UsageError(f"no .npz file at {path!r}: set data.dir to the path of an .npz file")
     try:
         with np.load(path, allow_pickle=False) as archive:
             return {name: archive[name] for name in NAMES if name in archive}

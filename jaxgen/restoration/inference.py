@@ -71,8 +71,7 @@ def load(name: str, output: pretrained.Output = "image") -> Restorer:
     if name not in pretrained.NETWORKS:
         raise UsageError(
             f"this needs the network {name}, which is not in this installation (it has "
-            f"{', '.join(pretrained.NETWORKS)}): `scripts/results restorers {name}` trains it; or choose another "
-            "network with --network"
+            f"{', '.join(pretrained.NETWORKS)}): choose another network with --network"
         )
     return pretrained.load(name, output)
 

@@ -28,7 +28,7 @@ def option_names(kind: type, prefix: str = "") -> Iterator[str]:
         inner = get_args(hint)[0] if markers else hint
         if Positional in markers:
             continue
-        if dataclasses.is_dataclass(inner):
+        if isinstance(inner, type) and dataclasses.is_dataclass(inner):
             yield from option_names(inner, prefix if OmitArgPrefixes in markers else f"{prefix}{name}.")
         else:
             # The name that tyro.conf.arg gives wins.
@@ -99,13 +99,13 @@ def explain_parse_error(event: Any, kind: type) -> str:
             message = f"{event.first_token} and {event.second_token} exclude each other: give one of them"
         case _errors.InvalidChoice():
             message = str(unknown(display_name(event.argument), event.value, event.choices))
-        case _errors.BadValue() if event.argument.is_positional():
-            message = f"missing {display_name(event.argument)}: {help_hint}"
-        case _errors.BadValue():
-            message = f"{display_name(event.argument)} needs a value: give {event.argument.lowered.metavar}"
+        case _errors.BadValue(argument=argument) if argument.is_positional():
+            message = f"missing {display_name(argument)}: {help_hint}"
+        case _errors.BadValue(argument=argument):
+            message = f"{display_name(argument)} needs a value: give {argument.lowered.metavar}"
         case _errors.InstantiationFailure(argument=None):
             message = event.message
-        case _errors.InstantiationFailure(argument=argument):
+        case _errors.InstantiationFailure(argument=argument) if argument is not None:
             reason = event.message.partition("\n\nGot errors")[0].rstrip(".")
             message = f"{display_name(argument)}: {reason}; give {argument.lowered.metavar}"
     return message
@@ -129,7 +129,7 @@ def use_compilation_cache() -> None:
     """Keeps compiled programs in the user's cache folder, unless JAX has a compilation cache already."""
     import jax
 
-    if jax.config.jax_compilation_cache_dir:
+    if jax.config.values["jax_compilation_cache_dir"]:
         return
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     jax.config.update("jax_compilation_cache_dir", str(home / "jaxgen" / "xla"))
@@ -181,7 +181,9 @@ def describe_error(error: BaseException) -> tuple[str, int] | None:
     return None
 
 
-def run_script(kind: type, build: Callable, description: str, arguments: Sequence[str] | None = None) -> NoReturn:
+def run_script(
+    kind: type, build: Callable, description: str | None, arguments: Sequence[str] | None = None
+) -> NoReturn:
     """Runs an experiment script: parses the command line, trains and exits.
 
     Args:
@@ -198,7 +200,7 @@ def run_script(kind: type, build: Callable, description: str, arguments: Sequenc
 
     def action() -> None:
         words = sys.argv[1:] if arguments is None else arguments
-        config = parse(kind, words, description, find_script(build).name + ".py")
+        config = parse(kind, words, description or "", find_script(build).name + ".py")
         keep_freed_memory()
         use_compilation_cache()
         if config.distributed:

@@ -100,8 +100,7 @@ def evaluate(
     restorer, kind, about = of_file(str(source)) if is_file else of_run(source, options, say)
     if kind not in COLUMNS:
         raise UsageError(
-            f"{source} undoes {kind}, and there are tables of {', '.join(COLUMNS)}: `scripts/results damage` measures "
-            "what hides places"
+            f"{source} undoes {kind}, and --images measures {', '.join(COLUMNS)}: choose a network for one of these"
         )
     if sigmas and kind != "noise":
         raise UsageError(f"sigma {sigmas[0]:g}: {source} undoes {kind}, whose columns are its own; leave --sigma out")

@@ -58,6 +58,8 @@ class Worker:
             text=True,
             env=environment(platform) | system.environment,
         )
+        assert self.process.stdin is not None and self.process.stdout is not None
+        self.input, self.output = self.process.stdin, self.process.stdout
         try:
             self.facts = self.answer()
         except WorkerFailedError:
@@ -70,7 +72,7 @@ class Worker:
         Raises:
           WorkerFailedError: if that is why it failed, or if it ended without a word.
         """
-        line = self.process.stdout.readline()
+        line = self.output.readline()
         if not line:
             raise WorkerFailedError(f"its process ended with status {self.process.wait()}")
         message = json.loads(line)
@@ -83,7 +85,7 @@ class Worker:
         time.sleep(PAUSE_SECONDS)
         dispatches = max(1, round(TURN_SECONDS / self.facts["dispatch_seconds"]))
         with contextlib.suppress(BrokenPipeError):  # The answer says why.
-            print(dispatches, file=self.process.stdin, flush=True)
+            print(dispatches, file=self.input, flush=True)
         told = self.answer()
         self.milliseconds.append(told["milliseconds"])
         self.facts["peak_memory_mib"] = told["peak_memory_mib"]
@@ -91,13 +93,13 @@ class Worker:
     def close(self) -> None:
         """Ends the process."""
         with contextlib.suppress(BrokenPipeError):
-            self.process.stdin.close()
+            self.input.close()
         try:
             self.process.wait(EXIT_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.process.stdout.close()
+        self.output.close()
 
 
 def environment(platform: str) -> dict[str, str]:

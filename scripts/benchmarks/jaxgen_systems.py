@@ -4,7 +4,6 @@ Beside what the other systems do, their steps average the parameters over time a
 """
 
 import dataclasses
-from functools import partial
 from typing import Any
 
 import jax
@@ -140,7 +139,8 @@ def make(
     objective = RECIPES[case.recipe](case, jnp.bfloat16 if bfloat16 else None)
     if case.recipe == "wgan_gp":
         objective = dataclasses.replace(objective, step=critic_only(objective.step))
-    init = partial(objective.init, batch={"image": jnp.zeros((1, case.size, case.size, case.channels))})
+    first = {"image": jnp.zeros((1, case.size, case.size, case.channels))}
+    init = lambda key: objective.init(key, first)
     parameters = count(jax.eval_shape(init, jax.random.key(0)).params)
     next_images: list[Array] = []
 

@@ -50,7 +50,7 @@ class Neighbours:
         """
         if not self.known:
             return None
-        available = (time.perf_counter() - self.begin) * os.cpu_count()
+        available = (time.perf_counter() - self.begin) * (os.cpu_count() or 1)
         others = (busy_seconds() - self.busy) - (own_seconds() - self.own)
         return min(max(others / available, 0.0), 1.0)
 

@@ -157,7 +157,8 @@ def make_wgan_gp(case: Case, dtype: Any) -> tuple[Callable[[Array], dict], Step]
         weights = jax.random.uniform(weight_key, (len(real), 1, 1, 1))
 
         def loss(params: PyTree) -> tuple[Array, PyTree]:
-            return critic_loss(lambda x: critic.apply({"params": params}, x, train=True), real, fake, weights), {}
+            judge_images = lambda x: jnp.asarray(critic.apply({"params": params}, x, train=True))
+            return critic_loss(judge_images, real, fake, weights), {}
 
         return State(state.step + 1, {"generator": maker, "discriminator": descend(adam, judge, loss)})
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -172,12 +173,13 @@ def make(
         torch.backends.cudnn.benchmark = True
     device = torch.device("cuda" if on_gpu else "cpu")
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    rate, *betas = ADAM.get(case.recipe, (0.0, 0.0, 0.0))
+    rate, b1, b2 = ADAM.get(case.recipe, (0.0, 0.0, 0.0))
     step, models = RECIPES[case.recipe](
         case,
-        lambda model: model.to(device, memory_format=layout),
-        torch.compile if compiled else (lambda model: model),
-        lambda model: torch.optim.Adam(model.parameters(), lr=rate, betas=tuple(betas), fused=True),
+        # The signatures of Module.to leave memory_format out.
+        lambda model: model.to(device, memory_format=layout),  # pyright: ignore[reportCallIssue]
+        (lambda model: cast(nn.Module, torch.compile(model))) if compiled else (lambda model: model),
+        lambda model: torch.optim.Adam(model.parameters(), lr=rate, betas=(b1, b2), fused=True),
     )
     shape = (case.batch, case.channels, case.size, case.size)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.degradations import downsample
@@ -92,7 +93,12 @@ def row(shown: Shown, seed: int) -> list[np.ndarray]:
         seen, mask = damaged(shown.damage, clean, 0, seed)
         before = seen
     else:
-        seen = np.rint(np.clip(downsample(jax.random.key(seed), clean[None], SCALE)[0], 0, 1) * LEVELS) / LEVELS
+        seen = (
+            np.rint(
+                np.clip(np.asarray(downsample(jax.random.key(seed), jnp.asarray(clean[None]), SCALE)[0]), 0, 1) * LEVELS
+            )
+            / LEVELS
+        )
         seen = seen.astype(np.float32)
         before = upsampled(seen, SCALE)
     restored = tasks.restore_photograph(
@@ -139,6 +145,8 @@ def write(folder: Path, seed: int = 0, say: Callable[[str], None] = print) -> No
     for shown, pictures in rows(seed, say):
         name = f"{shown.task}-{shown.damage or 'small'}.jpg"
         images.write(folder / name, images.grid(np.stack(pictures), columns=3, pad=4))
-        before, after = (float(psnr(pictures[-1][None], picture[None])[0]) for picture in pictures[:2])
+        before, after = (
+            float(psnr(jnp.asarray(pictures[-1][None]), jnp.asarray(picture[None]))[0]) for picture in pictures[:2]
+        )
         parts.append(section(shown, name, before, after))
     (folder / "README.md").write_text("\n".join(parts))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -40,7 +41,7 @@ SHOWN: dict[str, Damage] = {
     "tears": d.tears,
     "scratches": d.scratches,
     "lens": lambda key, images: lens(images, -0.14),
-    "perspective": lambda key, images: perspective(images, CORNERS),
+    "perspective": lambda key, images: perspective(images, jnp.asarray(CORNERS)),
     "wave": lambda key, images: wave(images, 0.02, 0.25),
     "warp": d.warp,
     "old_photo": d.old_photo,
@@ -52,12 +53,13 @@ def photograph() -> np.ndarray:
     from skimage import data
     from skimage.transform import resize
 
-    return resize(data.astronaut(), (SIDE, SIDE), anti_aliasing=True).astype(np.float32)[None]
+    small = np.asarray(resize(data.astronaut(), (SIDE, SIDE), anti_aliasing=True))
+    return small.astype(np.float32)[None]
 
 
 def damaged() -> dict[str, np.ndarray]:
     """Returns the photograph under each degradation, float32[SIDE, SIDE, 3] in [0, 1] by name."""
-    image, key = photograph(), jax.random.key(SEED)
+    image, key = jnp.asarray(photograph()), jax.random.key(SEED)
     made = {name: damage(key, image) for name, damage in SHOWN.items()}
     first = {name: result[0] if isinstance(result, tuple) else result for name, result in made.items()}
     return {name: np.clip(np.asarray(images[0]), 0, 1) for name, images in first.items()}

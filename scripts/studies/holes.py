@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
@@ -59,7 +60,7 @@ def study(run: Path, count: int, seed: int, picture: Path | None, say: Callable[
     found = fill(opened, clean, masks, seed)
     made = {
         "left black": clean * (1 - masks),
-        "biharmonic": np.asarray(filters.inpaint_biharmonic(clean, masks)),
+        "biharmonic": np.asarray(filters.inpaint_biharmonic(jnp.asarray(clean), jnp.asarray(masks))),
         "latent search": np.asarray(found.images),
     }
     reached = {name: np.asarray(quality(clean, image, masks)) for name, image in made.items()}
@@ -76,4 +77,4 @@ def study(run: Path, count: int, seed: int, picture: Path | None, say: Callable[
 def quality(clean: np.ndarray, image: np.ndarray, masks: np.ndarray) -> Array:
     """Returns the PSNR of what is hidden, float32[count], at 256 grey levels as a file would hold them."""
     rounded = np.rint(np.clip(image, 0, 1) * 255) / np.float32(255)
-    return masked_psnr(clean, rounded, masks)
+    return masked_psnr(jnp.asarray(clean), jnp.asarray(rounded), jnp.asarray(masks))

@@ -165,9 +165,11 @@ def study(
         }
         try:
             for (name, seed), run in runs.items():
-                if training := trainings.get((name, seed)):
-                    found[name, seed] = finish(recipes[name], seed, run, training.result())
-                scores = found[name, seed]["last"]["scores"]
+                result = found[name, seed]
+                if result is None:
+                    result = finish(recipes[name], seed, run, trainings[name, seed].result())
+                    found[name, seed] = result
+                scores = result["last"]["scores"]
                 say(f"{name}, seed {seed}: " + ", ".join(f"{key} {scores[key]:.4g}" for key in recipes[name].scores))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -35,7 +35,7 @@ def study(run: Path, steps: int, seed: int, out: Path, say: Callable[[str], None
     Raises:
       UsageError: if the run generates nothing, or is told no classes.
     """
-    built = build(run, say)
+    built = build(run, say=say)
     if built.objective.generative is None or not classes(built.config):
         raise UsageError(f"{run} draws no images of classes: give a run that was trained with --conditional")
     count = len(data.load(built.config.data))

@@ -147,8 +147,10 @@ class Network(NamedTuple):
 
     def module(self) -> DnCNN | FFDNet:
         """Returns the module that the variables are of."""
-        fields = {"depth": len(self.layers), "width": self.layers[0].bias.size, "channels": self.channels}
-        return FFDNet(**fields) if self.name == "ffdnet" else DnCNN(**fields, batch_norm=False)
+        depth, width = len(self.layers), self.layers[0].bias.size
+        if self.name == "ffdnet":
+            return FFDNet(depth=depth, width=width, channels=self.channels)
+        return DnCNN(depth=depth, width=width, channels=self.channels, batch_norm=False)
 
     def card(self, source: Path) -> pretrained.Card:
         """Returns the model card of the file."""

@@ -42,8 +42,9 @@ def variables(state: Mapping[str, np.ndarray], path: Path) -> dict:
     params = {}
     for name, (theirs, shape) in layers().items():
         for part, wanted in ((f"{theirs}.weight", shape), (f"{theirs}.bias", shape[:1])):
-            if np.shape(state.get(part)) != wanted:
-                given = f"{list(np.shape(state[part]))}" if part in state else "missing"
+            shape_there = np.shape(state[part]) if part in state else None
+            if shape_there != wanted:
+                given = "missing" if shape_there is None else f"{list(shape_there)}"
                 raise UsageError(f"{path} is not VGG-19: {part} is {given} and not {list(wanted)}; get it from {URL}")
         kernel = np.asarray(state[f"{theirs}.weight"], np.float32).transpose(2, 3, 1, 0)
         params[name] = {"kernel": kernel, "bias": np.asarray(state[f"{theirs}.bias"], np.float32)}
