@@ -70,10 +70,10 @@ def test_a_seed_is_trained_evaluated_and_told_once(studies, recipe, tmp_path):
 def test_a_best_checkpoint_that_is_not_the_last_is_measured_too(studies, recipe, monkeypatch):
     _, study = studies
     monkeypatch.setattr(
-        study.measure, "evaluate_run", lambda run, options, **_: {"step": {"last": 9, "best": 6}[options.checkpoint]}
+        study.scoring, "evaluate_run", lambda run, options, **_: {"step": {"last": 9, "best": 6}[options.checkpoint]}
     )
     for step, found in ((6, ({"step": 9}, {"step": 6})), (9, ({"step": 9}, {"step": 9}))):
-        monkeypatch.setattr(study.facts, "describe", lambda run, step=step: {"best": {"step": step}})
+        monkeypatch.setattr(study.summary, "describe", lambda run, step=step: {"best": {"step": step}})
         assert study.evaluate(recipe, Path("RUN")) == found
 
 
