@@ -22,7 +22,7 @@ def receptive_field_radius(module: nn.Module, channels: int) -> int | None:
     tried, in images that need no padding.
 
     Args:
-      module: a network (inputs, train) with `multiple`, the pixels to a multiple of which it pads, and `dtype`; its
+      module: a network (inputs, train) with `dtype` and `size_multiple`, the pixels to a multiple of which it pads; its
         output may be larger by a whole factor.
       channels: of the inputs, guides included.
     Returns:
@@ -45,7 +45,7 @@ def cpu_device() -> Any:
 
 def radius_along(module: Any, channels: int, axis: int) -> int | None:
     """Returns the radius along the height (axis 1) or the width (axis 2)."""
-    stride = module.multiple
+    stride = module.size_multiple
     image = jax.ShapeDtypeStruct((1, stride, stride, channels), jnp.bfloat16)
     shapes = jax.eval_shape(lambda image: module.init(jax.random.key(0), image, False), image)
     with jax.default_device(cpu_device()):
@@ -66,7 +66,7 @@ def changed_rows(module: Any, variables: Any, channels: int, axis: int, length: 
 
     Of a larger output, the rows that lie in one of the input's count as that one.
     """
-    stride = module.multiple
+    stride = module.size_multiple
     poisoned = jnp.where(jnp.arange(length) == length // 2 + jnp.arange(stride)[:, None], jnp.nan, 1)
     shape = [stride, stride, stride, channels]
     shape[axis] = length
