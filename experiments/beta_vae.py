@@ -4,7 +4,7 @@
     python experiments/beta_vae.py --data.name folder --data.dir DIR --data.size 64 --data.channels 3 \\
         --likelihood logistic --features 32 32 64 64 --hyper.kl-weight 10
 
-The loss is −log p(x|z) + β · KL(q(z|x) ‖ p(z)), in nats, summed over pixels and latents. The pictures of traversals
+The loss is −log p(x|z) + β · KL(q(z|x) ‖ p(z)), in nats, summed over pixels and latents. The images of traversals
 show what each number of the code does.
 Source: Higgins et al. 2017, equation 4; the convolutions are those of conv_vae.
 """

@@ -28,7 +28,7 @@ class Config(BaseConfig):
     variant: Literal["plain", "binary"] = "plain"
     """A logit for each class, or one logit of one class against all the others."""
     positive: int = 1
-    """The class that the variant binary tells from the others."""
+    """The positive class of the variant binary."""
     batch_size: int = 128
     """Images that one gradient sees, over all devices."""
     evaluate_images: int = 10_000

@@ -1,4 +1,4 @@
-"""Class-conditional GAN: the generator is told a class, the discriminator projects its features on it.
+"""Class-conditional GAN: the generator receives a class, the discriminator projects its features on it.
 
     python experiments/conditional.py                               # digits, 32×32
     python experiments/conditional.py --network dcgan --data.name fashion_mnist --data.dir DIR --data.fit pad
@@ -6,12 +6,12 @@
 
 Samples show one class in each column. The generator takes the class beside the latent, whatever the network; the
 discriminator adds ⟨V y, φ(x)⟩ to its logit. Residual and DCGAN discriminators are spectrally normalised
-unless --norm tells otherwise.
+unless --norm is given.
 Source: Miyato and Koyama 2018, equation 3 and section 5: hinge loss, Adam 2e-4 with β (0, 0.9), five discriminator
 updates for each of the generator's. In place of their conditional batch norm the class joins the generator's input, as
 in Mirza and Osindero 2014.
 Score: `scripts/results study mnist_conditional`, DCGAN's networks of width 16 at 28×28, 2,000 steps: cFID 2.3 (floor
-0.9) with the reference's classes, where sngan, which is told none, has 42.1; the last checkpoint is the best; 179 s
+0.9) with the reference's classes, where sngan, which is unconditional, has 42.1; the last checkpoint is the best; 179 s
 on one core of two, one seed.
 """
 

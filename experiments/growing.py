@@ -4,8 +4,8 @@
     python experiments/growing.py --run runs/grown_32 --data.size 32 --init-from runs/grown_16 --fade-steps 1000
     python experiments/growing.py --run runs/grown_64 --data.size 64 --init-from runs/grown_32 --fade-steps 1000
 
-Both players start from the smaller run, whose blocks and heads they hold; a line tells what is taken and what is new.
-For --fade-steps steps the image is a mixture of the new one and of the enlarged old one.
+Both players start from the smaller run, whose blocks and heads they contain; a line lists what is copied and what is
+new. For --fade-steps steps the image is a mixture of the new one and of the enlarged old one.
 Source: Karras, Aila, Laine, Lehtinen 2018, section 2; the blocks of Gulrajani et al. 2017, appendix F; loss and penalty
 of Mescheder, Geiger, Nowozin 2018.
 """

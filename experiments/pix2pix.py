@@ -1,11 +1,11 @@
-"""One kind of picture made of another by pix2pix, from pairs; colours for gray photographs where there are no pairs.
+"""Image-to-image translation by pix2pix, from pairs; colorization of gray photographs where there are no pairs.
 
     python experiments/pix2pix.py                                    # colours for photographs that come along
     python experiments/pix2pix.py --data.name pairs --data.dir DAMAGED --data.target-dir CLEAN --damage given
     python experiments/pix2pix.py --widths 32 64 128 128 --discriminator-widths 16 32 64    # a small one, for a CPU
 
-Pairs have the same names in two folders and the same sizes. PSNR and SSIM are told on pictures held out from training,
-beside those of what they were made of.
+Pairs have the same names in two folders and the same sizes. PSNR and SSIM are measured on images held out from
+training, beside those of the input.
 Source: Isola, Zhu, Zhou, Efros 2017: 100 L1 + the adversarial loss of 70×70 patches that see the input too, here as L1
 + 0.01 of it; instance norm, dropout for noise, Adam 2e-4 with β₁ 0.5, batch 1 to 10. Their generator has eight levels.
 """
@@ -34,7 +34,7 @@ class Config(AdversarialRestorationConfig):
     """Options of this experiment."""
 
     widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)
-    """Filters of the generator's convolutions, each of which halves the picture."""
+    """Filters of the generator's convolutions, each of which halves the image."""
     dropout: float = 0.5
     """Share of activations that is dropped in the generator's first three layers up, in training."""
     discriminator_widths: tuple[int, ...] = (64, 128, 256)

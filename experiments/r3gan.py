@@ -33,7 +33,7 @@ SCHEDULED = ("b2", "r1_weight", "r2_weight", "ema_half_life")
 
 @dataclass(frozen=True)
 class R3ganHyper(GanHyper):
-    """Numbers of this recipe."""
+    """Hyperparameters of R3GAN."""
 
     learning_rate: float = 3e-3
     """Learning rate of the generator at the start, before warm-up."""
@@ -56,7 +56,7 @@ class R3ganHyper(GanHyper):
     r2_weight_final: float = 0.05
     """The same at the end of the schedule."""
     ema_decay: float = 0.0
-    """Stays 0: the half-life tells how the generator is averaged."""
+    """Stays 0: the half-life sets the decay of the generator's average."""
     ema_half_life: float = 0.0
     """Half-life of the averaged generator at the start, images; 0: no average."""
     ema_half_life_final: float = 20_000.0

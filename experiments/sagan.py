@@ -3,7 +3,7 @@
     python experiments/sagan.py                                     # digits, 32×32
     python experiments/sagan.py --width 128 --data.size 32 --data.channels 3 --latent 128 \\
         --data.name cifar10 --data.dir DIR
-    jaxgen sample runs/sagan --truncation 0.5                       # fewer kinds of pictures
+    jaxgen sample runs/sagan --truncation 0.5                       # less diversity
 
 Both networks have attention on maps of 16 pixels; the discriminator's kernels are divided by their largest singular
 values. --remedies orthogonal_regularisation holds the generator's filters apart, so that truncated latents work.

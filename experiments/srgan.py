@@ -7,7 +7,7 @@
         --discriminator-hidden 64
 
 The network's fields must be those of the run that it starts from. Sharpness is bought with PSNR: it falls by 2 to 3 dB
-in the paper, where people find the pictures better.
+in the paper, where people rate the images higher.
 Source: Ledig et al. 2017: content loss plus 1e-3 times the adversarial one, Adam 1e-4, crops of 96, batch 16; the
 paper's content loss is of VGG's features, here --losses feature --features vgg19.safetensors, which jaxgen convert vgg
 writes. Jolicoeur-Martineau 2019 for the relativistic one.
@@ -43,11 +43,11 @@ class Config(AdversarialRestorationConfig):
     blocks: PositiveInt = 16
     """Residual blocks of the generator."""
     scale: int = 4
-    """How many times as large the pictures become, 1, 2, 4 or 8; 1 for other damage than downsample."""
+    """Scale factor of height and width, 1, 2, 4 or 8; 1 for other damage than downsample."""
     norm: bool = True
     """Follow the generator's convolutions by batch norm."""
     residual: bool = False
-    """Add the generator's output to the bicubic enlargement instead of taking it for the picture."""
+    """Add the generator's output to the bicubic enlargement instead of using it as the image."""
     discriminator_widths: tuple[int, ...] = (64, 128, 256, 512)
     """Filters of the discriminator's pairs of convolutions."""
     discriminator_hidden: int = 1024

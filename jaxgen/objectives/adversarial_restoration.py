@@ -15,7 +15,7 @@ from jaxgen.losses.adversarial import AdversarialLoss
 from jaxgen.metrics.image import psnr
 from jaxgen.objectives.adversarial_losses import AdversarialLosses, Examples
 from jaxgen.objectives.modules import apply
-from jaxgen.objectives.restoration import Degrade, enlarged, held_out, make_evaluation, pair, told
+from jaxgen.objectives.restoration import Degrade, enlarged, held_out, make_evaluation, network_input, pair
 from jaxgen.objectives.stability import discriminator_alarms
 from jaxgen.objectives.two_player import GENERATOR, TwoPlayerTraining
 from jaxgen.training.optimizers import MakeOptimizer
@@ -38,7 +38,7 @@ class Restoration:
     def init(self, key: Array, batch: Batch, hyper: Hyper) -> tuple[Array, PyTree]:
         """Returns one clean image as the discriminator sees it, and the generator's variables."""
         damaged, clean = held_out(self.degrade, key, {"image": batch["image"][:1]}, hyper)
-        variables = self.module.init(key, told(damaged.images, damaged.guide), False)
+        variables = self.module.init(key, network_input(damaged.images, damaged.guide), False)
         shown = [clean, enlarged(damaged.images, clean)] if self.conditional else [clean]
         return self.to_discriminator(jnp.concatenate(shown, -1)), variables
 
@@ -55,7 +55,9 @@ class Restoration:
     def generate(self, variables: PyTree, examples: Examples) -> tuple[Array, PyTree]:
         """Returns restored images in [0, 1]."""
         named: dict[str, Any] = {"keys": examples["dropout"]} if self.dropout else {}
-        return apply(self.module, variables, told(examples["damaged"], examples.get("guide")), train=True, **named)
+        return apply(
+            self.module, variables, network_input(examples["damaged"], examples.get("guide")), train=True, **named
+        )
 
     def to_discriminator(self, images: Array) -> Array:
         """Returns images of [0, 1] in [-1, 1]."""

@@ -1,4 +1,4 @@
-"""Classification: a network tells which class an image is of, and its last hidden layer what it has seen."""
+"""Classification of images by cross-entropy; the last hidden layer serves as features."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -46,10 +46,10 @@ def make_classification(
       UsageError: if `positive` is no class, or there are fewer than two.
     """
     if classes < 2:
-        raise UsageError(f"classes {classes}: a classifier tells at least 2 apart; set data.classes to their number")
+        raise UsageError(f"classes {classes}: a classifier needs at least 2; set data.classes to their number")
     if positive is not None and not 0 <= positive < classes:
         raise UsageError(f"positive {positive} is no class: give a number from 0 to {classes - 1}")
-    told_apart = classes if positive is None else 2
+    class_count = classes if positive is None else 2
 
     def targets(batch: Batch) -> Array:
         if "label" not in batch:
@@ -84,19 +84,19 @@ def make_classification(
         return logits.max(-1) if positive is None else logits
 
     def visualize(state: TrainState, batch: Batch) -> dict[str, Array]:
-        """Returns the confusion matrix as a picture, and images that are taken for what they are not."""
+        """Returns the confusion matrix as an image, and misclassified images."""
         labels, predictions = targets(batch), predicted(logits_of(state, batch["image"]))
-        matrix = classification.confusion_matrix(predictions, labels, told_apart)
+        matrix = classification.confusion_matrix(predictions, labels, class_count)
         return {
             "confusion": confusion.heat_map(matrix),
-            "mistakes": confusion.mistakes(batch["image"], labels, predictions, told_apart),
+            "mistakes": confusion.mistakes(batch["image"], labels, predictions, class_count),
         }
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         labels, logits = targets(batch), logits_of(state, batch["image"])
         predictions = predicted(logits)
         by_class = {
-            name: metric(predictions, labels, told_apart)
+            name: metric(predictions, labels, class_count)
             for name, metric in (
                 ("precision", classification.precision),
                 ("recall", classification.recall),
@@ -105,7 +105,7 @@ def make_classification(
         }
         return {
             "evaluation/loss": loss_of(logits, labels).mean(),
-            "evaluation/accuracy": classification.accuracy(predictions, labels, told_apart),
+            "evaluation/accuracy": classification.accuracy(predictions, labels, class_count),
         } | {
             f"evaluation/{name}": values.mean() if positive is None else values[1] for name, values in by_class.items()
         }

@@ -7,7 +7,7 @@ from jaxgen.training.gradients import mean_over_devices
 from jaxgen.training.state import Alarm
 
 ACTIVE_VARIANCE = 0.01
-"""Of a latent's posterior mean over images, above which it is used; the divergence would not tell: where free bits
+"""Of a latent's posterior mean over images, above which it is used; the divergence is no substitute: where free bits
 cost nothing, a posterior that is the same for all images has it too."""
 ROWS, STEPS, COLUMNS = 8, 9, 8
 REACH = 3.0  # standard deviations of the prior, to either side
@@ -15,7 +15,7 @@ REACH = 3.0  # standard deviations of the prior, to either side
 COLLAPSE = Alarm(
     "model/active_units",
     low=1,
-    advice="the code tells nothing of the image (posterior collapse): lower hyper.kl_weight, set hyper.free_bits to "
+    advice="the code does not depend on the image (posterior collapse): lower hyper.kl_weight, set hyper.free_bits to "
     "0.1 or more, or take a weaker decoder",
 )
 

@@ -1,4 +1,4 @@
-"""What a classifier takes for what, as pictures: drawn as arrays, so that it happens inside a compiled function."""
+"""Confusion matrices and misclassified images, drawn as arrays inside a compiled function."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -52,9 +52,9 @@ def centred(ink: Array, side: int) -> Array:
 
 
 def heat_map(matrix: Array) -> Array:
-    """Returns a confusion matrix as a picture whose rows are what an image is, and columns what it is taken for.
+    """Draws a confusion matrix; rows are true classes, columns predicted ones.
 
-    Up to 20 classes, cells tell the percentage of their row, the left column and the top row the classes' numbers.
+    Up to 20 classes, cells hold the percentage of their row, the left column and the top row the classes' numbers.
 
     Args:
       matrix: [classes, classes], how many images of the row's class were taken for the column's.
@@ -70,9 +70,9 @@ def heat_map(matrix: Array) -> Array:
     percent = jnp.rint(100 * share).astype(jnp.int32)
     numbers = jnp.zeros((classes + 1, classes + 1), jnp.int32).at[1:, 1:].set(percent)
     numbers = numbers.at[0, 1:].set(names).at[1:, 0].set(names)
-    told = jnp.pad(percent > 0, ((1, 0), (1, 0)), constant_values=True).at[0, 0].set(False)
+    shown = jnp.pad(percent > 0, ((1, 0), (1, 0)), constant_values=True).at[0, 0].set(False)
     share = jnp.pad(share, ((1, 0), (1, 0)))
-    ink = (centred(write(numbers, 3), CELL) * told[..., None, None])[..., None]
+    ink = (centred(write(numbers, 3), CELL) * shown[..., None, None])[..., None]
     text = (share > 0.5).astype(jnp.float32)[..., None, None, None]  # white on dark, black on light
     cells = shades(share)[:, :, None, None] * (1 - ink) + text * ink
     return cells.swapaxes(1, 2).reshape(1, (classes + 1) * CELL, (classes + 1) * CELL, 3)
@@ -105,5 +105,5 @@ def mistakes(images: Array, labels: Array, predictions: Array, classes: int) -> 
     middle = jnp.zeros((len(chosen), ROWS, wide - 2 * ink[0].shape[-1]))
     strip = jnp.pad(1 - jnp.concatenate([ink[0], middle, ink[1]], -1), ((0, 0), (1, 1), (0, 0)), constant_values=1)
     captions = strip[..., None].repeat(channels, -1)
-    told = jnp.concatenate([pictures, captions], 1).astype(jnp.float32)
-    return jnp.where(correct[chosen][:, None, None, None], 1.0, told)
+    shown = jnp.concatenate([pictures, captions], 1).astype(jnp.float32)
+    return jnp.where(correct[chosen][:, None, None, None], 1.0, shown)

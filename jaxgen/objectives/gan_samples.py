@@ -71,7 +71,7 @@ class Sampler:
           variables: the generator's.
           key: of the latents.
           count: how many.
-          labels: int32[count], their classes; one class after the other, over and over, unless told.
+          labels: int32[count], their classes; None: one class after the other, over and over.
         """
         latents = draw_latents(example_keys(key, count), self.latent)
         if self.classes and labels is None:

@@ -1,6 +1,6 @@
-"""A hole in a picture filled with what a trained generator would draw there.
+"""Inpainting by a trained generator.
 
-Nothing is trained: among the latents of the generator, the one is searched whose picture agrees with what is known.
+Nothing is trained: the search is for the latent whose generated image agrees with the known pixels.
 Reference: Yeh et al. 2017, "Semantic image inpainting with deep generative models"; Bora et al. 2017, "Compressed
 sensing using generative models".
 """
@@ -55,7 +55,7 @@ def make_latent_search(
       generate: (variables, latents[b, latent], labels[b] or None) -> images[b, h, w, c] in [0, 1]; every image depends
         on its own latent alone.
       latent: size of the generator's input, which is standard normal.
-      classes: number of the generator's classes, each of which is tried; 0: it is told none.
+      classes: number of the generator's classes, each of which is tried; 0: unconditional.
       restarts: latents from which the search for one picture begins; no fewer than there are classes.
       steps: of Adam.
       learning_rate: of Adam at the first step, in standard deviations of the latents.
@@ -63,7 +63,7 @@ def make_latent_search(
         units of the [0, 1] range, has its most probable latent at λ = σ².
     Returns:
       (variables, images, mask, key) -> Filled, a pure function. images: float[b, h, w, c] in [0, 1]; mask: bool or
-      float[b, h, w, 1], true, or more than 0.5, where a picture is to be filled; what it holds there is not looked at.
+      float[b, h, w, 1], true, or more than 0.5, where a picture is to be filled; its pixels there have no effect.
     Raises:
       ValueError: if there is no latent, no restart or no step; from the function, if the shapes do not belong together
         or nothing of a picture is known.

@@ -1,6 +1,6 @@
-"""Denoising without clean pictures: one pixel of a noisy picture is the target of its neighbour.
+"""Denoising without clean images: a pixel of a noisy image is the target of its neighbour.
 
-Noise that is independent from pixel to pixel cannot be told from a neighbour, and what is left is the picture.
+Noise that is independent from pixel to pixel cannot be predicted from a neighbour, so that the prediction is clean.
 Reference: Huang, Li, Jia, Lu, Liu 2021 (Neighbor2Neighbor), sections 3.3 and 3.4.
 """
 
@@ -63,17 +63,17 @@ def make_neighbours(
     microbatches: int = 1,
     axis_name: str | None = None,
 ) -> Objective:
-    """Returns the objective of a denoiser that never sees a clean picture.
+    """Returns the objective of a denoiser that is trained without clean images.
 
     Args:
       module: module (images[b, h, w, c], train) -> images[b, h, w, c], of any size.
       degrade: (key[b], images, hyper) -> Damage; its images alone are trained on.
       loss: (neighbour, restored, hyper) -> float[b].
       hyper: consistency_weight, and what `degrade`, `loss` and `make_single` read.
-      clean: whether there are clean pictures to be judged by; else the loss itself on held-out ones is what is told.
+      clean: whether there are clean images, to measure the PSNR; else only the loss on held-out images is measured.
       optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
-      Objective with `restoring`; the best checkpoint is that of least loss on held-out pictures.
+      Objective with `restoring`; the best checkpoint is that of least loss on held-out images.
     Reference: Huang et al. 2021, equation 9.
     """
 
@@ -90,7 +90,7 @@ def make_neighbours(
         noisy, pairs = drawn
         one, other = neighbours(noisy, pairs)
         restored, stats = apply(module, variables, one, train=True)
-        # What the network makes of the whole picture differs between neighbours where the picture itself does.
+        # The output for the whole image differs between neighbours where the clean image does.
         whole = lax.stop_gradient(apply(module, variables, noisy, train=True)[0])
         differs = jnp.subtract(*neighbours(whole, pairs))
         return {"neighbour": loss(other, restored, hyper), "consistency": mse(differs, restored - other)}, stats

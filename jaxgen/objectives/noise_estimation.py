@@ -86,7 +86,7 @@ def make_noise_level(
 
 
 def chart(found: Array, level: Array) -> Array:
-    """Returns estimates over true levels as white points on a picture, whose gray diagonal is where they agree.
+    """Returns estimates over true levels as white points on an image whose gray diagonal is where they agree.
 
     Args:
       found: float[n], estimates.

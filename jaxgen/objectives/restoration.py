@@ -1,4 +1,4 @@
-"""Restoration: a network sees the damaged image and is held to the clean one."""
+"""Restoration: a network receives a degraded image and is trained to output the clean one."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -21,13 +21,13 @@ ROWS = 8
 
 
 class Damage(NamedTuple):
-    """Damaged images, and what the network is told of the damage.
+    """Degraded images with the conditioning of the network.
 
     Attributes:
       images: float[batch, height, width, channel]; smaller than the clean ones where that is the damage.
       guide: float[batch, height, width, k], further channels of the network's input: a map of the noise level, a mask;
-        None where it is told nothing.
-      mask: float[batch, height, width, 1], 1 where the picture is hidden; None where the damage is everywhere.
+        None without conditioning.
+      mask: float[batch, height, width, 1], 1 where the image is hidden; None where the damage is everywhere.
     """
 
     images: Array
@@ -38,8 +38,8 @@ class Damage(NamedTuple):
 Degrade = Callable[[Array, Array, Hyper], Damage]
 
 
-def told(images: Array, guide: Array | None) -> Array:
-    """Returns what a network sees: the images, and the guide as further channels."""
+def network_input(images: Array, guide: Array | None) -> Array:
+    """Returns the input of a network: the images, and the guide as further channels."""
     return images if guide is None else jnp.concatenate([images, guide.astype(images.dtype)], -1)
 
 
@@ -56,13 +56,13 @@ def mean_over(counted: Array, values: Array) -> Array:
 def quality(clean: Array, image: Array, mask: Array | None, suffix: str = "", changed: Array | bool = True) -> Metrics:
     """Returns the mean PSNR in dB, and the mean SSIM where the images hold its window, as evaluation metrics.
 
-    Where there is a mask, the PSNR of what it hides is told too, over the images of which it hides anything. The means
+    With a mask, the PSNR of the hidden pixels is reported too, over the images that have any. The means
     are over the images that count; a NaN in any image shows in them.
 
     Args:
       clean: float[batch, height, width, channel] in [0, 1].
       image: the same shape, what is measured.
-      mask: float[batch, height, width, 1], 1 where the picture is hidden, or None.
+      mask: float[batch, height, width, 1], 1 where the image is hidden, or None.
       suffix: of the metrics' names.
       changed: bool[batch], of which images the damage changed anything: the others do not count, for the PSNR of an
         undamaged image is infinite. True: all count.
@@ -96,7 +96,7 @@ def make_evaluation(module: Any, degrade: Degrade, player: str) -> RestorationEv
     """
 
     def restore(variables: PyTree, images: Array, guide: Array | None = None) -> Array:
-        return apply(module, variables, told(images, guide), train=False)[0]
+        return apply(module, variables, network_input(images, guide), train=False)[0]
 
     def triples(state: TrainState, batch: Batch) -> tuple[Array, Array, Array, Array | None]:
         """Returns damaged images in the size of the clean ones, restored ones, clean ones, and the mask."""
@@ -165,7 +165,7 @@ def make_restoration(
 
     def initialise(key: Array, batch: Batch) -> PyTree:
         made, _ = held_out(degrade, key, {"image": batch["image"][:1]}, hyper_arrays(hyper))
-        return module.init(key, told(made.images, made.guide), False)
+        return module.init(key, network_input(made.images, made.guide), False)
 
     def draw(keys: Callable, batch: Batch, hyper: Hyper) -> PyTree:
         named = {"keys": keys(Stream.DROPOUT)} if dropout else {}
@@ -173,7 +173,7 @@ def make_restoration(
 
     def mean_loss(variables: PyTree, examples: PyTree, hyper: Hyper):
         damaged, clean, named = examples
-        restored, stats = apply(module, variables, told(damaged.images, damaged.guide), train=True, **named)
+        restored, stats = apply(module, variables, network_input(damaged.images, damaged.guide), train=True, **named)
         value = loss(clean, restored, hyper).mean()
         return value, ({"loss": value, "psnr": psnr(clean, restored).mean()}, stats)
 

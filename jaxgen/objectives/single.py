@@ -1,4 +1,4 @@
-"""One network, one loss: the step that a variational model, a restorer and a classifier have in common."""
+"""Training of one network by one loss, which autoencoders, restorers and classifiers share."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -53,7 +53,7 @@ def make_single(
     microbatches: int = 1,
     axis_name: str | None = None,
 ) -> Objective:
-    """Returns the objective of one network that goes down one loss.
+    """Returns the objective of one network that minimizes one loss.
 
     Args:
       initialise: (key, batch) -> the module's variables.
@@ -104,15 +104,15 @@ def make_single(
         )
         metrics, stats = new.aux
         made = {"params": new.params, "stats": stats}
-        told = {f"{PLAYER}/{name}": value for name, value in metrics.items()}
-        told |= {f"{PLAYER}/gradient_norm": new.gradient_norm, "learning_rate": numbers["learning_rate"]}
+        metrics_by_player = {f"{PLAYER}/{name}": value for name, value in metrics.items()}
+        metrics_by_player |= {f"{PLAYER}/gradient_norm": new.gradient_norm, "learning_rate": numbers["learning_rate"]}
         return state.replace(
             step=state.step + 1,
             params={PLAYER: new.params},
             stats={PLAYER: stats},
             opt_state={PLAYER: new.opt_state},
             ema={PLAYER: average(state.ema[PLAYER], made, decay(numbers["ema_decay"], state.step))},
-        ), told
+        ), metrics_by_player
 
     return Objective(
         init=init,

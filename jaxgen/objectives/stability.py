@@ -1,8 +1,8 @@
-"""What tells, inside the step, that adversarial training goes wrong, and what to try then.
+"""Metrics of the stability of adversarial training, computed inside the step, and alarms with advice.
 
-All are means or moments over the batch on all devices, so that they do not depend on how it is spread, and need no word
-from the host. Reference: Salimans et al. 2016, section 3 (collapse and its remedies); Arjovsky and Bottou 2017, section
-2 (what a discriminator that is certain does to the generator's gradient).
+All are means or moments over the batch on all devices, so that they do not depend on how it is sharded, and need no
+synchronization with the host. Reference: Salimans et al. 2016, section 3 (collapse and its remedies); Arjovsky and
+Bottou 2017, section 2 (what a discriminator that is certain does to the generator's gradient).
 """
 
 import jax
@@ -16,7 +16,7 @@ from jaxgen.training.gradients import mean_over_devices
 from jaxgen.training.state import Alarm, Metrics
 
 FLAT = 0.01
-"""Slope of the loss in a logit below which the discriminator learns nothing from an image.
+"""Slope of the loss in a logit below which the discriminator gets no gradient from an image.
 
 With logarithms that is a sigmoid beyond 0.99, with the hinge beyond its margin, with least squares at its target.
 """
@@ -47,13 +47,13 @@ def discriminator_metrics(loss: AdversarialLoss, real: Array, fake: Array, axis_
 
     Args:
       loss: the pair of losses in use.
-      real: float[batch], logits of real images, this device's share.
+      real: float[batch], logits of real images, this device's part.
       fake: float[batch], logits of generated images.
       axis_name: the mapped axis over which the batch is spread, or None.
     Returns:
-      `real_accuracy`, the share of real images called real; `false_positive`, that of generated ones called real;
-      `saturation`, the share of pairs in both of whose logits the discriminator's loss is flat: it is certain of them
-      and learns no more from them. What the generator learns there depends on its own loss. A loss of constant slope
+      `real_accuracy`, the fraction of real images classified as real; `false_positive`, that of generated ones;
+      `saturation`, the fraction of pairs in both of whose logits the discriminator's loss is flat: it is certain
+      and gets no gradient from them. The generator's gradient there depends on its own loss. A loss of constant slope
       (Wasserstein's) shows no saturation, and the metric is left out.
     """
     real, fake = lax.stop_gradient((real, fake))
@@ -84,7 +84,7 @@ def diversity(real: Array, fake: Array, axis_name: str | None) -> Metrics:
     Both are taken on 8×8 gray pixels of the batch on all devices.
 
     Args:
-      real: float[batch, height, width, channel], this device's share.
+      real: float[batch, height, width, channel], this device's part.
       fake: of the same shape.
       axis_name: the mapped axis over which the batch is spread, or None.
     Returns:
@@ -115,7 +115,7 @@ def discriminator_alarms(
     saturation = Alarm(
         "discriminator/saturation",
         high=0.95,
-        advice="the discriminator is certain of nearly every image and learns no more: "
+        advice="the discriminator is certain of nearly every image and gets no gradient: "
         + ", or ".join(["lower hyper.discriminator_scale", *advise_augmentation(augment), *change_weights("raise")]),
     )
     false_positive = Alarm(

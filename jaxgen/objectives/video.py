@@ -62,13 +62,13 @@ def flicker(clips: Array, corners: Array) -> Array:
       clips: float[batch, frames, window, window, channel] in [0, 1], of straight pans.
       corners: int32[batch, frames, 2].
     Returns:
-      float[batch]; 0 for clips that are cut from one picture.
+      float[batch]; 0 for clips that are cut from one image.
     """
     window = clips.shape[2]
     step = corners[:, 1] - corners[:, 0]
 
     def one(clip: Array, step: Array) -> Array:
-        # What the next frame has at a place, this one has a step further; the rest has left the picture.
+        # What the next frame has at a place, this one has a step further; the rest has left the image.
         moved = jnp.roll(clip[:-1], -step, (1, 2))
         place = jnp.stack(jnp.meshgrid(jnp.arange(window), jnp.arange(window), indexing="ij"), -1) + step
         stays = ((place >= 0) & (place < window)).all(-1)[None, :, :, None]
@@ -141,7 +141,7 @@ def make_video(
     def restore(variables: PyTree, clips: Array) -> Array:
         return apply(module, variables, clips, train=False)[0][0]
 
-    def told(clean: Array, clips: Array, corners: Array, suffix: str = "") -> Metrics:
+    def clip_metrics(clean: Array, clips: Array, corners: Array, suffix: str = "") -> Metrics:
         each = jax.vmap(psnr, (1, 1))(clean, clips)
         found = {"psnr": each.mean(), "psnr_last": each[-1].mean(), "flicker": flicker(clips, corners).mean()}
         return {f"evaluation/{name}{suffix}": value for name, value in found.items()}
@@ -156,7 +156,7 @@ def make_video(
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         damaged, clean, corners = held_out(state.key, batch, state.hyper)
         restored = in_parts(lambda part: restore(averaged(state, PLAYER), part), damaged, EVALUATION_PART)
-        return told(clean, damaged, corners, "_input") | told(clean, restored, corners)
+        return clip_metrics(clean, damaged, corners, "_input") | clip_metrics(clean, restored, corners)
 
     return make_single(
         initialise,

@@ -1,4 +1,4 @@
-"""What warns of a training that goes wrong while it still runs, from metrics that were fetched anyway."""
+"""Warnings about metrics out of bounds while a training runs."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -7,7 +7,7 @@ from jaxgen.training.state import Alarm
 
 
 class Watch:
-    """Looks at metrics, and warns once of each that stays out of bounds; again only after it was within them."""
+    """Warns once of each metric that stays out of bounds, and again only after it was within them."""
 
     def __init__(self, alarms: Sequence[Alarm], say: Callable[[str], None]) -> None:
         self.alarms, self.say = alarms, say

@@ -67,14 +67,14 @@ def descend(
     microbatches: int = 1,
     clip_norm: Array | None = None,
 ) -> Descent:
-    """Returns one player's parameters after one step down the gradient of the mean loss over the global batch.
+    """Updates one player's parameters by the gradient of the mean loss over the global batch.
 
     Args:
       loss: (params, examples) -> (float[], aux), a mean over the examples it is given.
       params: the player's parameters.
       opt_state: the player's optimizer state.
       optimizer: built inside the step from hyper, so that its numbers are traced.
-      examples: arrays whose leading axis is the example, this device's share.
+      examples: arrays whose leading axis is the example, this device's part.
       axis_name: the mapped axis over which gradient and aux are averaged, or None.
       microbatches: see `gradient`.
       clip_norm: float32[], the largest global norm of the gradient; 0 or None leaves it as it is.

@@ -12,7 +12,7 @@ from jax import Array, lax
 
 
 class Stream(enum.IntEnum):
-    """What the numbers are drawn for. Members are only ever appended: their values are part of every run's bits."""
+    """Purpose of random numbers. Members are only ever appended: their values are part of every run's bits."""
 
     LATENT = 0
     INTERPOLATION = 1
@@ -33,7 +33,7 @@ def step_key(key: Array, step: Array) -> Array:
 
 
 def stream(key: Array, name: Stream, index: int | Array = 0) -> Array:
-    """Returns the key of one named stream; `index` tells apart uses of the same name within a step."""
+    """Returns the key of one named stream; `index` distinguishes uses of the same name within a step."""
     return jax.random.fold_in(jax.random.fold_in(key, int(name)), index)
 
 

@@ -24,8 +24,8 @@ class TrainState(struct.PyTreeNode):
       params: parameters by player: "generator" and "discriminator", or "model".
       stats: the other variables of each player (batch statistics, spectral vectors), by player and collection.
       opt_state: optimizer state by player.
-      ema: averaged variables by player, each {"params": …, "stats": …}: pictures need both. Other means that a recipe
-        needs stand beside the players.
+      ema: averaged variables by player, each {"params": …, "stats": …}: samples need both. Objectives may keep further
+        averages beside the players.
       hyper: every number that may be swept, float32[].
       key: root key of the run, never advanced: what a step draws depends on `key` and `step` alone.
     """
@@ -56,14 +56,14 @@ class Selection(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """A metric that tells that training goes wrong once it stays out of its bounds, and what to try then.
+    """A metric whose values out of bounds indicate that training fails, with advice.
 
     Attributes:
       metric: its name.
-      low: below which it is wrong.
-      high: above which it is wrong.
+      low: lower bound.
+      high: upper bound.
       advice: what it means and what to try, in one line.
-      patience: how many times in a row it must be wrong, of those times that it is looked at.
+      patience: number of consecutive values out of bounds before a warning.
     """
 
     metric: str
@@ -86,7 +86,7 @@ class Training:
       step: (state, batch) -> (state, metrics), the signature of `lax.scan`. A batch holds `chunks` times the number of
         images that one gradient sees.
       player: name of the player that makes images; its variables are what checkpoints are loaded for.
-      chunks: gradient updates' worth of images in one batch (critic steps); 1 elsewhere.
+      chunks: number of updates whose images one batch holds (critic steps); 1 elsewhere.
       microbatches: parts of a chunk that are differentiated one after the other and averaged (gradient accumulation).
     """
 
