@@ -152,6 +152,7 @@ def small(load_experiment, tmp_path):
         return dataclasses.replace(objective, step=step)
 
     fields = {"run": str(tmp_path / "run"), "steps": 8, "batch_size": 8, "variant": "plain", "tensorboard": False}
+    fields |= {"evaluate_images": 16}
     return (lambda **more: module.Config(**fields | more)), build, traces
 
 

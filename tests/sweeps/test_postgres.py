@@ -1,7 +1,6 @@
 """Four workers share a sweep in a real PostgreSQL server, and two of them are killed."""
 
 import csv
-import multiprocessing
 import subprocess
 import time
 
@@ -9,7 +8,6 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from jaxgen.commands import main
 from jaxgen.sweeps.storage import open_storage
 
 TRIALS = 12
@@ -32,39 +30,30 @@ def postgres(tmp_path_factory):
     server.cleanup()
 
 
-@pytest.fixture(scope="module")
-def processes():
-    """Returns a multiprocessing context that has imported a sweep's modules, which takes most of the time."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["jaxgen.sweeps.sweep", "jaxgen.commands.main", "flax", "optax", "orbax.checkpoint"])
-    return context
-
-
-def start(processes, gan_mlp, url, folder):
+def start(start_python, gan_mlp, url, folder):
     script, arguments = gan_mlp
     options = [
         *("--search", "hyper.learning-rate=log:1e-4:1e-2", "--sampler", "random", "--trials", str(TRIALS)),
         *("--storage", url, "--study", "shared", "--heartbeat", "1", "--members", "1", "--dir", str(folder)),
-        *("--steps", "1000", "--evaluate-every", "500"),
+        *("--steps", "400", "--evaluate-every", "200"),
     ]
-    process = processes.Process(target=main.main, args=(["sweep", script, *options, *arguments],))
-    process.start()
-    return process
+    code = "import sys; from jaxgen.commands.main import main; main(sys.argv[1:])"
+    return start_python("-c", code, "sweep", script, *options, *arguments)
 
 
 def worker_of(trial):
     return int(trial.user_attrs["worker"].split(":")[1])
 
 
-def test_no_trial_is_lost_or_counted_twice(postgres, processes, gan_mlp, tmp_path):
-    started = [start(processes, gan_mlp, postgres, tmp_path) for _ in range(PROCESSES)]
+def test_no_trial_is_lost_or_counted_twice(postgres, start_python, gan_mlp, tmp_path):
+    started = [start(start_python, gan_mlp, postgres, tmp_path) for _ in range(PROCESSES)]
     workers = {process.pid: process for process in started}
     storage, deadline, busy = open_storage(postgres, 1), time.monotonic() + TIMEOUT_SECONDS, set()
     try:
         # Until two of them run a trial.
         while len(busy) < 2:
             assert time.monotonic() < deadline
-            assert all(worker.is_alive() for worker in started)
+            assert all(worker.poll() is None for worker in started)
             time.sleep(0.02)
             if any(name == "shared" for name in optuna.get_all_study_names(storage)):
                 study = optuna.load_study(study_name="shared", storage=storage)
@@ -75,11 +64,11 @@ def test_no_trial_is_lost_or_counted_twice(postgres, processes, gan_mlp, tmp_pat
             workers[pid].kill()
         survivors = [worker for pid, worker in workers.items() if pid not in killed]
         for worker in survivors:
-            worker.join(TIMEOUT_SECONDS)
+            worker.wait(TIMEOUT_SECONDS)
     finally:
         for worker in started:
             worker.kill()
-    assert [worker.exitcode for worker in survivors] == [0, 0]
+    assert [worker.returncode for worker in survivors] == [0, 0]
 
     attempts = {}
     for trial in study.get_trials(deepcopy=False):

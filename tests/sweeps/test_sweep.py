@@ -5,8 +5,6 @@ import json
 import re
 import shlex
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -232,7 +230,7 @@ def command(gan_mlp, folder, *options):
     script, arguments = gan_mlp
     code = "import sys; from jaxgen.commands.main import main; main(['sweep', *sys.argv[1:]])"
     small = ["--steps", "6", "--evaluate-every", "2", *arguments]
-    return [sys.executable, "-c", code, script, "--search", RATE, "--dir", str(folder), *options, *small]
+    return ["-c", code, script, "--search", RATE, "--dir", str(folder), *options, *small]
 
 
 def wait_for(folder, count, process):
@@ -249,23 +247,21 @@ def read_results(folder):
         return {row["trial"]: (row["state"], row["hyper.learning_rate"]) for row in csv.DictReader(file)}
 
 
-def test_a_killed_sweep_continues_and_ends_as_one_never_killed(gan_mlp, tmp_path):
+def test_a_killed_sweep_continues_and_ends_as_one_never_killed(start_python, run_python, gan_mlp, tmp_path):
     options = ("--trials", "5", "--sampler", "random", "--members", "1")
-    killed = subprocess.Popen(command(gan_mlp, tmp_path / "killed", *options), stdout=subprocess.DEVNULL)
+    killed = start_python(*command(gan_mlp, tmp_path / "killed", *options))
     wait_for(tmp_path / "killed", 2, killed)
     killed.kill()
     killed.wait()
     for folder in ("killed", "whole"):
-        subprocess.run(command(gan_mlp, tmp_path / folder, *options), check=True, capture_output=True)
+        assert run_python(*command(gan_mlp, tmp_path / folder, *options)).returncode == 0
     assert read_results(tmp_path / "killed") == read_results(tmp_path / "whole")
     assert len(read_results(tmp_path / "whole")) == 5
 
 
-def test_ctrl_c_keeps_the_results(gan_mlp, tmp_path):
+def test_ctrl_c_keeps_the_results(start_python, gan_mlp, tmp_path):
     folder = tmp_path / "stopped"
-    process = subprocess.Popen(
-        command(gan_mlp, folder, "--trials", "500", "--members", "1"), stderr=subprocess.PIPE, text=True
-    )
+    process = start_python(*command(gan_mlp, folder, "--trials", "500", "--members", "1"))
     wait_for(folder, 3, process)
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=120)
