@@ -23,7 +23,17 @@ def rows(folder):
         return {row["trial"]: row for row in csv.DictReader(file)}
 
 
-def test_processes_and_population_give_the_same_metrics(gan_mlp, tmp_path):
+@pytest.fixture
+def preloaded(start_python, monkeypatch):
+    """Starts trials in processes that have imported JAX already."""
+
+    def start(command, *, env, stdout, **_):
+        return start_python(*command[1:], env=env, stdout=stdout, stderr=subprocess.STDOUT)
+
+    monkeypatch.setattr(processes, "subprocess", SimpleNamespace(**vars(subprocess) | {"Popen": start}))
+
+
+def test_processes_and_population_give_the_same_metrics(preloaded, gan_mlp, tmp_path):
     script, arguments = gan_mlp
     lines = []
     for executor in ("population", "processes"):
@@ -49,16 +59,6 @@ def test_processes_and_population_give_the_same_metrics(gan_mlp, tmp_path):
         values, same = ([float(table[trial][seed]) for seed in seeds] for table in (one, other))
         assert values == pytest.approx(same, rel=1e-3)
         assert values[0] != values[1]
-
-
-@pytest.fixture
-def preloaded(start_python, monkeypatch):
-    """Starts trials in processes that have imported JAX already."""
-
-    def start(command, *, env, stdout, **_):
-        return start_python(*command[1:], env=env, stdout=stdout, stderr=subprocess.STDOUT)
-
-    monkeypatch.setattr(processes, "subprocess", SimpleNamespace(**vars(subprocess) | {"Popen": start}))
 
 
 def test_any_option_is_searched_and_a_failed_trial_has_a_reason(preloaded, gan_mlp, tmp_path):
