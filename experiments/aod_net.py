@@ -10,7 +10,7 @@ Source: Li et al. 2017: J = K · I − K + 1, squared error, weight decay, gradi
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.config import Condition, Kind, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
+from jaxgen.config import Condition, DamageName, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.aod_net import AODNet
@@ -25,8 +25,7 @@ class Config(RestorationConfig):
 
     width: PositiveInt = 3
     """Channels of the first four convolutions."""
-    damage: Kind = "haze"
-    """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
+    damage: DamageName = "haze"
     batch_size: int = 8
     """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True)

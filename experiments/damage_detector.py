@@ -13,18 +13,19 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from jaxgen.config import (
-    OVERLAID,
+    OVERLAYS,
     Condition,
-    as_scanned,
-    check_probabilities,
+    OverlayHyper,
+    OverlayName,
     compute_dtype,
+    damage_conditions,
     make_degrade,
     objective_options,
+    scanned,
 )
 from jaxgen.config import Config as BaseConfig
-from jaxgen.config import Hyper as BaseHyper
 from jaxgen.data import Config as DataConfig
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import PositiveInt, Probability
 from jaxgen.models.restoration.detector import Detector
 from jaxgen.models.restoration.unet import UNet
 from jaxgen.objectives.detection import make_detection
@@ -33,17 +34,13 @@ from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)
-class Hyper(BaseHyper):
-    """Numbers of a recipe that finds damage."""
+class Hyper(OverlayHyper):
+    """Hyperparameters of this experiment."""
 
     grain: float = 8.0
-    """Largest standard deviation of noise that comes to the damage, in grey levels of 255."""
-    chance: float = 0.4
-    """Probability of each kind of damage in torn, worn and ruined."""
-    opaque: float = 0.0
-    """Probability that what hides places is made opaque and of any colour, as letters and real cracks are."""
-    scanned: float = 0.0
-    """Probability that the damaged picture was then blurred a little and saved as JPEG, as scans are."""
+    """Largest standard deviation of noise added after the damage, in grey levels (0 to 255)."""
+    scan_probability: Probability = 0.0
+    """Probability that the damaged image is then blurred slightly and compressed as JPEG, as scans are."""
     cross_entropy_weight: float = 1.0
     """Weight of the cross-entropy, the mean over pixels in nats."""
     dice_weight: float = 1.0
@@ -54,8 +51,7 @@ class Hyper(BaseHyper):
 class Config(BaseConfig):
     """Options of this experiment."""
 
-    damage: Literal["rust", "stain", "foxing", "holes", "tears", "scratches", "torn", "worn", "ruined"] = "worn"
-    """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
+    damage: OverlayName = "worn"
     network: Literal["unet", "residual"] = "unet"
     """A plain U-Net, or a residual one at half the size, which has more multiplications in the same time."""
     widths: tuple[int, ...] = (16, 32, 64, 128)
@@ -69,20 +65,19 @@ class Config(BaseConfig):
 
     conditions: ClassVar[tuple[Condition, ...]] = (
         *BaseConfig.conditions,
-        Condition(("hyper.chance",), "set damage to torn, worn or ruined", lambda config: config.damage in OVERLAID),
+        *damage_conditions(OVERLAYS),
         Condition(("blocks",), "set network to residual", lambda config: config.network == "residual"),
     )
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    check_probabilities(config.hyper, "chance", "opaque", "scanned")
     dtype = compute_dtype(config)
     if config.network == "residual":
         module = Detector(config.widths, config.blocks, dtype=dtype)
     else:
         module = UNet(widths=config.widths, channels=1, residual=False, dtype=dtype)
-    degrade = as_scanned(make_degrade(config.damage, told=False))
+    degrade = scanned(make_degrade(config.damage, condition=False))
     return make_detection(module, degrade=degrade, **objective_options(config, axis_name))
 
 

@@ -1,7 +1,7 @@
 """Deep Image Prior: restoration of one damaged image by a network that is fitted to it alone, with early stopping.
 
     python experiments/deep_image_prior.py                                     # a photograph that comes along, σ 25
-    python experiments/deep_image_prior.py --data.dir PHOTO.png --damage given --data.size 0
+    python experiments/deep_image_prior.py --data.dir PHOTO.png --damage none --data.size 0
     python experiments/deep_image_prior.py --damage holes --hyper.input-noise 0 --steps 5000
 
 The result is in RUN/samples/result-….png. A twentieth of the pixels is held out from the loss; the result is the
@@ -21,9 +21,10 @@ from typing import ClassVar
 
 from jaxgen.config import (
     DAMAGE_CONDITIONS,
+    DAMAGES,
     Condition,
     DamageHyper,
-    Kind,
+    DamageName,
     compute_dtype,
     make_degrade,
     objective_options,
@@ -60,8 +61,7 @@ class Hyper(DamageHyper):
 class Config(BaseConfig):
     """Options of this experiment."""
 
-    damage: Kind = "noise"
-    """What befalls the picture, once; given: it is damaged already."""
+    damage: DamageName = "noise"
     width: PositiveInt = 64
     """Channels of each level."""
     levels: int = 4
@@ -87,14 +87,14 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     if config.data.name != "picture":
         raise UsageError(f"data {config.data.name}: Deep Image Prior fits one image; set data.name to picture")
-    if config.damage == "downsample":
-        raise UsageError("damage downsample: this network does not upsample; choose another damage")
+    degrade = make_degrade(config.damage, condition=False)
+    if DAMAGES[config.damage].resizes:
+        raise UsageError(f"damage {config.damage}: this network does not upsample; choose another damage")
     if not 0 < config.hyper.held_out < 1:
         raise UsageError(f"hyper.held_out {config.hyper.held_out}: give a fraction between 0 and 1, such as 0.05")
     module = Hourglass(config.data.channels or 3, config.width, config.levels, config.skip, compute_dtype(config))
-    degrade = make_degrade(config.damage, told=False)
     options = objective_options(config, axis_name)
-    return make_deep_image_prior(module, degrade=degrade, clean=config.damage != "given", **options)
+    return make_deep_image_prior(module, degrade=degrade, clean=config.damage != "none", **options)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from jaxgen.config import (
     Condition,
-    Kind,
+    DamageName,
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
@@ -35,8 +35,7 @@ class Config(RestorationConfig):
     """Channels of each level of the U-Net, from the finest."""
     side: int = 64
     """Height and width of the thumbnail in pixels."""
-    damage: Kind = "haze"
-    """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
+    damage: DamageName = "haze"
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
     """Losses, whose weighted sum is minimized; weights in hyper."""
     steps: int = 20_000

@@ -2,7 +2,7 @@
 
     python experiments/denoise.py                                   # photographs installed with the package, σ 25
     python experiments/denoise.py --data.name folder --data.dir DIR --hyper.sigma 50
-    python experiments/denoise.py --data.name folder --data.dir DIR --hyper.sigma 55 --hyper.blind 1 --depth 20
+    python experiments/denoise.py --data.name folder --data.dir DIR --hyper.sigma 55 --hyper.sigma-spread 1 --depth 20
 
 Gaussian noise is added without clipping, as in the published tables. PSNR and SSIM are evaluated on held-out
 photographs, before and after restoration.

@@ -11,7 +11,7 @@ Source: Gortler et al. 1996, Damelin and Hoang 2018 (the filter); Zhang et al. 2
 from dataclasses import dataclass
 
 from jaxgen.config import (
-    Kind,
+    DamageName,
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
@@ -37,8 +37,7 @@ class Config(RestorationConfig):
     """Channels of each level, from half the image's size down."""
     blocks: PositiveInt = 2
     """Residual blocks of each level, in the encoder and in the decoder."""
-    damage: Kind = "ruined"
-    """What befalls the pictures: one of those that hide places."""
+    damage: DamageName = "ruined"
     conditioning: bool = True
     """Give the network the mask of hidden pixels as a further input channel; this network needs it."""
     losses: tuple[ReconstructionLoss, ...] = ("l1",)

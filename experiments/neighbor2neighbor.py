@@ -1,8 +1,8 @@
 """Denoising without clean images by Neighbor2Neighbor: each pixel's target is its neighbor.
 
     python experiments/neighbor2neighbor.py                      # photographs installed with the package, σ 25
-    python experiments/neighbor2neighbor.py --data.name folder --data.dir NOISY --damage given    # noisy images
-    python experiments/neighbor2neighbor.py --hyper.sigma 55 --hyper.blind 1 --steps 20000
+    python experiments/neighbor2neighbor.py --data.name folder --data.dir NOISY --damage none    # noisy images
+    python experiments/neighbor2neighbor.py --hyper.sigma 55 --hyper.sigma-spread 1 --steps 20000
 
 The noise must be independent from pixel to pixel, as a sensor's is before the camera's software. PSNR and SSIM are
 evaluated on held-out photographs where clean ones exist; the best checkpoint is selected by the loss, which needs none.
@@ -54,7 +54,7 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     module = ResidualUNet(widths=config.widths, blocks=config.blocks, dtype=compute_dtype(config))
     options = restoration_options(config, axis_name, needs_clean=False)
-    return make_neighbours(module, clean=config.damage != "given" or config.data.name == "pairs", **options)
+    return make_neighbours(module, clean=config.damage != "none" or config.data.name == "pairs", **options)
 
 
 if __name__ == "__main__":

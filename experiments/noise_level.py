@@ -11,8 +11,9 @@ mean instead of a map.
 from dataclasses import dataclass
 
 from jaxgen.config import Config as BaseConfig
-from jaxgen.config import NoiseHyper, compute_dtype, noisy, objective_options
+from jaxgen.config import NoiseHyper, compute_dtype, objective_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.degradations.noise import random_gaussian_noise
 from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.noise_estimator import NoiseEstimator
 from jaxgen.objectives.noise_estimation import make_noise_level
@@ -31,13 +32,13 @@ class Config(BaseConfig):
     batch_size: int = 32
     """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, rotate=True)
-    hyper: NoiseHyper = NoiseHyper(learning_rate=1e-3, sigma=75.0, blind=1.0)
+    hyper: NoiseHyper = NoiseHyper(learning_rate=1e-3, sigma=75.0, sigma_spread=1.0)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     module = NoiseEstimator(depth=config.depth, width=config.width, dtype=compute_dtype(config))
-    return make_noise_level(module, degrade=noisy, **objective_options(config, axis_name))
+    return make_noise_level(module, degrade=random_gaussian_noise, **objective_options(config, axis_name))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ Source: Liu et al. 2018: seven levels, batch norm, L1 (the paper adds feature, s
 from dataclasses import dataclass
 
 from jaxgen.config import (
-    Kind,
+    DamageName,
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
@@ -36,8 +36,7 @@ class Config(RestorationConfig):
     """Channels of each level, from half the image's size down."""
     norm: bool = True
     """Follow the convolutions by batch norm."""
-    damage: Kind = "holes"
-    """What befalls the pictures: one of those that hide places."""
+    damage: DamageName = "holes"
     conditioning: bool = True
     """Give the network the mask of hidden pixels as a further input channel; this network needs it."""
     losses: tuple[ReconstructionLoss, ...] = ("l1",)

@@ -11,7 +11,7 @@ Source: Damelin and Hoang 2018 (the filter); Burger, Schuler, Harmeling 2012 (a 
 from dataclasses import dataclass
 
 from jaxgen.config import (
-    Kind,
+    DamageName,
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
@@ -41,8 +41,7 @@ class Config(RestorationConfig):
     """Number of hidden layers."""
     samples: int = 2048
     """Hidden pixels of each image that a training step restores; the others keep the filter's values."""
-    damage: Kind = "torn"
-    """What befalls the pictures: one of those that hide places."""
+    damage: DamageName = "torn"
     conditioning: bool = True
     """Give the network the mask of hidden pixels as a further input channel; this network needs it."""
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
@@ -54,7 +53,7 @@ class Config(RestorationConfig):
     schedule: Shape = "cosine"
     """Shape of the learning rate over hyper.schedule_steps."""
     data: DataConfig = DataConfig(name="photos", size=256, channels=3, fit="crop", flip=True, rotate=True)
-    hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, schedule_steps=8_000, chance=0.7)
+    hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, schedule_steps=8_000, damage_probability=0.7)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:

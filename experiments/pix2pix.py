@@ -1,7 +1,7 @@
 """Image-to-image translation by pix2pix, from pairs; colorization of gray photographs where there are no pairs.
 
     python experiments/pix2pix.py                                    # colours for photographs that come along
-    python experiments/pix2pix.py --data.name pairs --data.dir DAMAGED --data.target-dir CLEAN --damage given
+    python experiments/pix2pix.py --data.name pairs --data.dir DAMAGED --data.target-dir CLEAN --damage none
     python experiments/pix2pix.py --widths 32 64 128 128 --discriminator-widths 16 32 64    # a small one, for a CPU
 
 Pairs have the same names in two folders and the same sizes. PSNR and SSIM are measured on images held out from
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from jaxgen.config import (
     AdversarialRestorationConfig,
     AdversarialRestorationHyper,
-    Kind,
+    DamageName,
     ReconstructionLoss,
     adversarial_restoration_options,
     compute_dtype,
@@ -39,8 +39,7 @@ class Config(AdversarialRestorationConfig):
     """Share of activations that is dropped in the generator's first three layers up, in training."""
     discriminator_widths: tuple[int, ...] = (64, 128, 256)
     """Filters of the discriminator's convolutions of stride 2."""
-    damage: Kind = "gray"
-    """What befalls the pictures; gray: they lose their colours; given: that of data.name pairs."""
+    damage: DamageName = "gray"
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
     """Losses, whose weighted sum is minimized; weights in hyper."""
     batch_size: int = 4

@@ -47,7 +47,7 @@ class Config(RestorationConfig):
     schedule: Shape = "cosine"
     """Shape of the learning rate over hyper.schedule_steps."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, rotate=True)
-    hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, schedule_steps=20_000, sigma=55.0, blind=1.0)
+    hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, schedule_steps=20_000, sigma=55.0, sigma_spread=1.0)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:

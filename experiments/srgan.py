@@ -20,7 +20,7 @@ from jaxgen.config import (
     AdversarialRestorationConfig,
     AdversarialRestorationHyper,
     Condition,
-    Kind,
+    DamageName,
     Norm,
     adversarial_restoration_options,
     compute_dtype,
@@ -54,8 +54,7 @@ class Config(AdversarialRestorationConfig):
     """Units of the discriminator's dense layer."""
     discriminator_norm: Norm = "batch"
     """Norm of the discriminator."""
-    damage: Kind = "downsample"
-    """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
+    damage: DamageName = "downsample"
     batch_size: int = 16
     """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, rotate=True)

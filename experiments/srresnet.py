@@ -12,7 +12,7 @@ Source: Ledig et al. 2017: width 64, 16 blocks, crops of 96, batch 16, Adam 1e-4
 from dataclasses import dataclass
 from typing import ClassVar
 
-from jaxgen.config import Condition, Kind, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
+from jaxgen.config import Condition, DamageName, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.srresnet import SRResNet
@@ -35,8 +35,7 @@ class Config(RestorationConfig):
     """Follow the convolutions by batch norm."""
     residual: bool = False
     """Add the network's output to the bicubic interpolation."""
-    damage: Kind = "downsample"
-    """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all."""
+    damage: DamageName = "downsample"
     batch_size: int = 16
     """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, rotate=True)

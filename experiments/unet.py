@@ -1,7 +1,7 @@
 """Gray or color denoising by the plain U-Net of two convolutions a level, for one noise level or a range.
 
     python experiments/unet.py                                       # photographs installed with the package, σ 25
-    python experiments/unet.py --data.name folder --data.dir DIR --hyper.sigma 55 --hyper.blind 1
+    python experiments/unet.py --data.name folder --data.dir DIR --hyper.sigma 55 --hyper.sigma-spread 1
     python experiments/unet.py --widths 64 128 256 512 1024 --data.size 128 --data.name folder --data.dir DIR
 
 Noise is added without clipping, as in the published tables. PSNR and SSIM are evaluated on held-out photographs, before

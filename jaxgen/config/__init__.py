@@ -9,16 +9,19 @@ from jaxgen.config.adversarial_restoration import (
 from jaxgen.config.base import Condition, Config, Hyper, Optimizer, Shape, compute_dtype, objective_options
 from jaxgen.config.damage import (
     DAMAGE_CONDITIONS,
-    HIDING,
-    OVERLAID,
+    DAMAGES,
+    OVERLAYS,
     DamageHyper,
-    Kind,
-    as_scanned,
-    check_probabilities,
+    DamageName,
+    OverlayHyper,
+    OverlayName,
+    check_ranges,
+    damage_conditions,
     make_degrade,
+    scanned,
 )
 from jaxgen.config.gan import GanConfig, GanHyper, discriminator_options, gan_options
-from jaxgen.config.noise import NoiseHyper, noisy
+from jaxgen.config.noise import NoiseHyper
 from jaxgen.config.players import Norm, players
 from jaxgen.config.restoration import (
     ReconstructionLoss,
@@ -31,23 +34,25 @@ from jaxgen.config.restoration import (
 from jaxgen.config.vae import VariationalConfig, VariationalHyper, network_options, variational_options
 
 __all__ = [
+    "DAMAGES",
     "DAMAGE_CONDITIONS",
-    "HIDING",
-    "OVERLAID",
+    "OVERLAYS",
     "AdversarialRestorationConfig",
     "AdversarialRestorationHyper",
     "Augmentation",
     "Condition",
     "Config",
     "DamageHyper",
+    "DamageName",
     "GanConfig",
     "GanHyper",
     "Hyper",
-    "Kind",
     "Loss",
     "NoiseHyper",
     "Norm",
     "Optimizer",
+    "OverlayHyper",
+    "OverlayName",
     "Penalty",
     "ReconstructionLoss",
     "Remedy",
@@ -57,18 +62,18 @@ __all__ = [
     "VariationalConfig",
     "VariationalHyper",
     "adversarial_restoration_options",
-    "as_scanned",
     "check_mask",
-    "check_probabilities",
+    "check_ranges",
     "compute_dtype",
+    "damage_conditions",
     "discriminator_options",
     "gan_options",
     "image_channels",
     "make_degrade",
     "network_options",
-    "noisy",
     "objective_options",
     "players",
     "restoration_options",
+    "scanned",
     "variational_options",
 ]

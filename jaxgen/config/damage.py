@@ -1,287 +1,223 @@
-"""What an experiment in restoration can damage its pictures with, by name."""
+"""Synthetic damage of training images: the option `--damage`, its hyperparameters, and the function that applies it.
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
+Names, hyperparameters and help come from `jaxgen.degradations.DEGRADATIONS`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
 from jax import Array
+from typing_extensions import Doc
 
 from jaxgen import degradations
-from jaxgen.config.base import Condition
-from jaxgen.config.noise import NoiseHyper, noisy
-from jaxgen.degradations.parameters import streams, uniform
-from jaxgen.errors import UsageError
+from jaxgen.config.base import Condition, Hyper
+from jaxgen.degradations.draws import split_keys, uniform
+from jaxgen.degradations.registry import DEGRADATIONS, OPACITY_THRESHOLD, Degradation
+from jaxgen.errors import UsageError, unknown
+from jaxgen.fields import Probability, Range
 from jaxgen.filters import dilate
-from jaxgen.io.images import LUMA
 from jaxgen.objectives.restoration import Damage, Degrade
-from jaxgen.training.schedules import Hyper as Numbers
+from jaxgen.training.schedules import Hyper as HyperArrays
 
-Kind = Literal[
-    "noise",
-    "blur",
-    "jpeg",
-    "haze",
-    "downsample",
-    "warp",
-    "rust",
-    "stain",
-    "foxing",
-    "holes",
-    "tears",
-    "scratches",
-    "torn",
-    "worn",
-    "ruined",
-    "gray",
-    "given",
-]
 LEVELS = 255
-VISIBLE = 0.1
-"""Opacity from which on damage counts as hiding the picture, in the mask that a network is told and judged by."""
-COVERED = 0.2
-"""Opacity from which on a layer that is made opaque hides all of the picture."""
-TEXTURE = 0.1
-"""Largest standard deviation of what such a layer is made of, for colours to 1."""
-SOFT = (0.0, 1.2)
-"""Standard deviations of a scan's blur, in pixels."""
-SAVED = (30.0, 100.0)
-"""Qualities of a scan's JPEG file."""
-WIDEST = 4
-"""Pixels by which a mask may be grown."""
-LAYERS = {name: getattr(degradations, name) for name in ("rust", "stain", "foxing", "tears", "scratches")}
-"""What lies over a picture, each (key, images) -> (images, opacity)."""
-OVERLAID = ("torn", "worn", "ruined")
-"""Damage of several kinds, each by chance."""
-HIDING = (*LAYERS, "holes", *OVERLAID)
-"""Damage that hides some places, of which there is a mask."""
+OPAQUE_THRESHOLD = 0.2
+"""Opacity from which on an overlay that is made opaque hides a pixel completely."""
+MAX_TEXTURE = 0.1
+"""Largest standard deviation of the color of an overlay that is made opaque, for colors in [0, 1]."""
+SCAN_BLUR = (0.0, 1.2)
+"""Range of the standard deviation of a scan's blur, in pixels."""
+SCAN_QUALITY = (30.0, 100.0)
+"""Range of the quality of a scan's JPEG file."""
+MAX_DILATION = 4
+"""Largest dilation of a mask, in pixels."""
 
-Images = Callable[[Array, Array, Numbers], Array]
-Layer = Callable[[Array, Array], tuple[Array, Array]]
-Overlay = Callable[[Array, Array, Numbers], tuple[Array, Array]]
+NONE = Degradation(
+    lambda key, images: images,
+    "nothing: the images are damaged already, as those of data.name pairs are",
+    name="none",
+    random=False,
+    sample=lambda keys, images, hyper: images,
+    grain=False,
+)
+DAMAGES: dict[str, Degradation] = {name: entry for name, entry in DEGRADATIONS.items() if entry.sample} | {"none": NONE}
+"""The degradations that an experiment can apply to its training images, by the value of `--damage`."""
+OVERLAYS: tuple[str, ...] = tuple(name for name, entry in DAMAGES.items() if entry.returns == "opacity")
+"""Those that hide some pixels and so have a mask."""
+
+
+def described(names: Iterable[str]) -> str:
+    """Returns the help of an option that takes one of several names."""
+    return "Synthetic damage of the images. " + "; ".join(f"{name}: {DAMAGES[name].about}" for name in names) + "."
+
+
+if TYPE_CHECKING:
+    DamageName = str
+    OverlayName = str
+else:
+    DamageName = Annotated[Literal[tuple(DAMAGES)], Doc(described(DAMAGES))]
+    OverlayName = Annotated[Literal[OVERLAYS], Doc(described(OVERLAYS))]
+
+
+def hyper_classes(names: Iterable[str]) -> tuple[type, ...]:
+    """Returns the dataclasses of the hyperparameters of some degradations, each once."""
+    return tuple(dict.fromkeys(kind for name in names if (kind := DAMAGES[name].hyper)))
 
 
 @dataclass(frozen=True)
-class DamageHyper(NoiseHyper):
-    """How strong each kind of damage is."""
+class OverlayHyper(*hyper_classes(OVERLAYS), Hyper):
+    """Hyperparameters of damage that hides some pixels."""
 
     grain: float = 0.0
-    """Largest standard deviation of noise that comes to any other damage, in grey levels of 255."""
-    chance: float = 0.4
-    """Probability of each kind of damage in torn, worn and ruined."""
-    margin: float = 0.0
-    """Most pixels, to 4, by which a mask that is told reaches beyond what is hidden, as one drawn by hand does."""
-    opaque: float = 0.0
-    """Probability that what hides places is made opaque and of any colour, as letters and real cracks are."""
-    blur_low: float = 0.5
-    """Smallest standard deviation of a blur, in pixels."""
-    blur_high: float = 3.0
-    """Largest standard deviation of a blur, in pixels."""
-    quality_low: float = 5.0
-    """Lowest JPEG quality, from 1."""
-    quality_high: float = 60.0
-    """Highest JPEG quality, to 100."""
-    haze_low: float = 0.6
-    """Smallest scattering coefficient of haze, for depth to 1."""
-    haze_high: float = 1.8
-    """Largest scattering coefficient of haze."""
+    """Largest standard deviation of noise added after any other damage, in grey levels (0 to 255)."""
+    opaque_probability: Probability = 0.0
+    """Probability that what hides pixels is made opaque and of one random color, like letters and real cracks."""
 
 
-def check_probabilities(hyper: Any, *names: str) -> None:
-    """Raises UsageError where a number of a recipe that is a probability is none."""
-    for name in names:
-        if not 0 <= getattr(hyper, name) <= 1:
-            raise UsageError(f"hyper.{name} is {getattr(hyper, name):g}: give a probability, 0 to 1")
+@dataclass(frozen=True)
+class DamageHyper(*hyper_classes(name for name in DAMAGES if name not in OVERLAYS), OverlayHyper):
+    """Hyperparameters of every degradation."""
+
+    mask_dilation: Annotated[float, Range(minimum=0, maximum=MAX_DILATION)] = 0.0
+    """Largest dilation of the mask that the network receives, 0 to 4 pixels, as masks drawn by hand are too large."""
 
 
-def with_damage(*kinds: Kind) -> Callable[[Any], bool]:
-    """Returns what tells whether a configuration's damage is one of some."""
-    return lambda config: config.damage in kinds
+def check_ranges(hyper: Any) -> None:
+    """Raises UsageError where the lower end of a range exceeds the upper end."""
+    values = {field.name: getattr(hyper, field.name) for field in fields(hyper)}
+    for name, value in values.items():
+        high = f"{name.removesuffix('_low')}_high"
+        if name.endswith("_low") and value > values.get(high, value):
+            raise UsageError(f"hyper.{name} is {value:g} and hyper.{high} is {values[high]:g}: give them in order")
+
+
+def has_damage(*names: str) -> Callable[[Any], bool]:
+    """Returns the predicate whether a configuration's damage is one of some."""
+    return lambda config: config.damage in names
+
+
+def damage_conditions(damages: Iterable[str]) -> tuple[Condition, ...]:
+    """Returns the conditions under which the hyperparameters of some degradations have an effect."""
+    conditions = []
+    for kind in hyper_classes(damages):
+        names = [name for name in damages if DAMAGES[name].hyper is kind]
+        options = tuple(f"hyper.{field.name}" for field in fields(kind))
+        conditions.append(Condition(options, f"set damage to {' or '.join(names)}", has_damage(*names)))
+    grain = [name for name in damages if DAMAGES[name].grain]
+    return (*conditions, Condition(("hyper.grain",), "set damage to one that noise is added to", has_damage(*grain)))
 
 
 DAMAGE_CONDITIONS = (
-    Condition(("hyper.sigma", "hyper.blind"), "set damage to noise", with_damage("noise")),
+    *damage_conditions(tuple(DAMAGES)),
     Condition(
-        ("hyper.grain",),
-        "set damage to one that noise may come to",
-        lambda config: config.damage not in ("noise", "downsample", "gray", "given"),
+        ("hyper.mask_dilation",),
+        "set conditioning, and damage to one that hides pixels",
+        lambda config: config.damage in OVERLAYS and getattr(config, "conditioning", False),
     ),
-    Condition(("hyper.chance",), "set damage to torn, worn or ruined", with_damage(*OVERLAID)),
-    Condition(
-        ("hyper.margin",),
-        "set conditioning, and damage to one that hides places",
-        lambda config: config.damage in HIDING and getattr(config, "conditioning", False),
-    ),
-    Condition(("hyper.opaque",), "set damage to one that hides places", with_damage(*HIDING)),
-    Condition(("hyper.blur_low", "hyper.blur_high"), "set damage to blur", with_damage("blur")),
-    Condition(("hyper.quality_low", "hyper.quality_high"), "set damage to jpeg", with_damage("jpeg")),
-    Condition(("hyper.haze_low", "hyper.haze_high"), "set damage to haze", with_damage("haze")),
+    Condition(("hyper.opaque_probability",), "set damage to one that hides pixels", has_damage(*OVERLAYS)),
 )
-"""Of the numbers of `DamageHyper`, which kind of damage looks at them."""
+"""Which damage each field of `DamageHyper` belongs to."""
 
 
-def noise(keys: Array, images: Array, hyper: Numbers) -> Damage:
-    """Returns images with Gaussian noise, guided by a map of its level."""
-    made, sigma = noisy(keys, images, hyper)
-    return Damage(made, jnp.broadcast_to(sigma[:, None, None, None], (*made.shape[:-1], 1)).astype(made.dtype))
-
-
-def blurred(keys: Array, images: Array, hyper: Numbers) -> Array:
-    """Returns images blurred by Gaussians of random width, alike in all directions."""
-    return degradations.blur(keys, images, uniform(keys, len(images), hyper["blur_low"], hyper["blur_high"]))
-
-
-def compressed(keys: Array, images: Array, hyper: Numbers) -> Array:
-    """Returns images as JPEG files of random quality show them."""
-    return degradations.jpeg(keys, images, uniform(keys, len(images), hyper["quality_low"], hyper["quality_high"]))
-
-
-def hazy(keys: Array, images: Array, hyper: Numbers) -> Array:
-    """Returns images through haze of random thickness."""
-    return degradations.haze(keys, images, beta=(hyper["haze_low"], hyper["haze_high"]))
-
-
-def warped(keys: Array, images: Array, hyper: Numbers) -> Array:
-    """Returns images bent out of shape."""
-    return degradations.warp(keys, images)
-
-
-def gray(keys: Array, images: Array, hyper: Numbers) -> Damage:
-    """Returns images without their colours, in as many channels."""
-    return Damage(jnp.broadcast_to((images * LUMA).sum(-1, keepdims=True), images.shape))
-
-
-def given(keys: Array, images: Array, hyper: Numbers) -> Damage:
-    """Returns images as they are: of pairs, those that come damaged."""
-    return Damage(images)
-
-
-def everywhere(change: Images, keys: Array, images: Array, hyper: Numbers) -> Damage:
-    """Returns images changed in all places, with grain."""
-    first, second = streams(keys, len(images), 2)
-    return Damage(grainy(second, change(first, images, hyper), hyper))
-
-
-def hidden(overlay: Overlay, told: bool, keys: Array, images: Array, hyper: Numbers) -> Damage:
-    """Returns images some places of which are hidden, with grain, guided by a mask of these places where it is told."""
-    first, second, third, fourth = streams(keys, len(images), 4)
-    laid = (images, *overlay(first, images, hyper))
-    _, made, opacity = degradations.apply_if(hyper["opaque"], painted)(fourth, laid)
-    mask = (opacity >= VISIBLE).astype(images.dtype)
-    return Damage(grainy(second, made, hyper), widened(third, mask, hyper) if told else None, mask)
-
-
-def painted(keys: Array, laid: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-    """Returns pictures whose hidden places are under one colour, another in each, and where it lies on them.
+def make_degrade(name: str, *, condition: bool, scale: int = 1) -> Degrade:
+    """Returns the function that damages the images of an experiment.
 
     Args:
-      keys: key[batch].
-      laid: what is hidden, float[batch, height, width, channel], the damaged pictures, and opacity[batch, height,
-        width, 1]; the colour is opaque from an opacity of `COVERED` on, and its edges stay soft.
+      name: of the damage, a key of `DAMAGES`.
+      condition: whether the network is conditioned on the noise level, or on the mask of the hidden pixels.
+      scale: factor of a degradation that makes images smaller.
+    Raises:
+      UsageError: if there is no such damage.
     """
-    shade, level, draw = streams(keys, len(laid[0]), 3)
-    images, _, opacity = laid
-    cover = jnp.clip(opacity / COVERED, 0, 1)
-    colour = jax.vmap(lambda key: jax.random.uniform(key, images.shape[-1:], images.dtype))(shade)
-    grain = uniform(level, len(images), 0.0, TEXTURE)
-    paint = degradations.gaussian_noise(draw, jnp.broadcast_to(colour[:, None, None], images.shape), grain)
-    return images, images + cover * (jnp.clip(paint, 0, 1) - images), cover
+    entry = DAMAGES.get(name)
+    if entry is None or entry.sample is None:
+        raise unknown("damage", name, DAMAGES)
+    sample = entry.sample
+    options = {"scale": scale} if entry.resizes else {}
 
-
-def widened(keys: Array, mask: Array, hyper: Numbers) -> Array:
-    """Returns masks[b, h, w, 1] grown on all sides by ⌊u²(margin + 1)⌋ pixels, by few more often than by many."""
-    pixels = jnp.floor((hyper["margin"] + 1) * uniform(keys, len(mask)) ** 2)[:, None, None, None]
-    for already in range(WIDEST):
-        mask = jnp.where(already < pixels, dilate(mask, 1), mask)
-    return mask
-
-
-def emptied(keys: Array, images: Array) -> tuple[Array, Array]:
-    """Returns images with holes through which one gray shows, another in each, and their mask."""
-    shade, draw = streams(keys, len(images), 2)
-    return degradations.holes(draw, images, uniform(shade, len(images)))
-
-
-def alone(layer: Layer, keys: Array, images: Array, hyper: Numbers) -> tuple[Array, Array]:
-    """Returns images under one layer, and its opacity."""
-    return layer(keys, images)
-
-
-def overlaid(layers: Sequence[Layer], keys: Array, images: Array, hyper: Numbers) -> tuple[Array, Array]:
-    """Returns images under several layers, each by chance, and the largest opacity."""
-
-    def over(layer: Layer, key: Array, pair: tuple[Array, Array]) -> tuple[Array, Array]:
-        made, opacity = layer(key, pair[0])
-        return made, jnp.maximum(pair[1], opacity.astype(images.dtype))
-
-    perhaps = [degradations.apply_if(hyper["chance"], partial(over, layer)) for layer in layers]
-    return degradations.compose(*perhaps)(keys, (images, jnp.zeros((*images.shape[:-1], 1), images.dtype)))
-
-
-def small(keys: Array, images: Array, hyper: Numbers, scale: int) -> Damage:
-    """Returns images made smaller, cut and rounded to 8 bits as those of the published tables."""
-    return Damage(jnp.round(jnp.clip(degradations.downsample(keys, images, scale), 0, 1) * LEVELS) / LEVELS)
-
-
-def grainy(keys: Array, images: Array, hyper: Numbers) -> Array:
-    """Returns images with noise of any level up to `grain`."""
-    level, draw = streams(keys, len(images), 2)
-    return degradations.gaussian_noise(draw, images, uniform(level, len(images), 0.0, hyper["grain"]) / LEVELS)
-
-
-def make_degrade(kind: Kind, *, told: bool, scale: int = 1) -> Degrade:
-    """Returns the damage of an experiment.
-
-    Args:
-      kind: of the damage.
-      told: whether the network is guided by the level of noise, or by the mask of what is hidden.
-      scale: by how much `downsample` makes images smaller.
-    """
-    changes = {"blur": blurred, "jpeg": compressed, "haze": hazy, "warp": warped}
-    layers = LAYERS | {"holes": emptied}
-    overlays = {name: partial(alone, layer) for name, layer in layers.items()} | {
-        "torn": partial(overlaid, (LAYERS["tears"], LAYERS["scratches"])),
-        "worn": partial(overlaid, tuple(LAYERS.values())),
-        "ruined": partial(overlaid, tuple(layers.values())),
-    }
-    damages = {
-        "noise": noise,
-        "gray": gray,
-        "given": given,
-        "downsample": partial(small, scale=scale),
-        **{name: partial(everywhere, change) for name, change in changes.items()},
-        **{name: partial(hidden, overlay, told) for name, overlay in overlays.items()},
-    }
-    damage = damages[kind]
-
-    def degrade(keys: Array, images: Array, hyper: Numbers) -> Damage:
-        made = damage(keys, images, hyper)
-        return made if told else made._replace(guide=None)
+    def degrade(keys: Array, images: Array, hyper: HyperArrays) -> Damage:
+        if entry.returns == "opacity":
+            return overlaid(sample, condition, keys, images, hyper)
+        if entry.grain:
+            first, second = split_keys(keys, len(images), 2)
+            return Damage(add_grain(second, sample(first, images, hyper, **options), hyper))
+        degraded = sample(keys, images, hyper, **options)
+        if entry.returns == "images":
+            return Damage(degraded)
+        noisy, sigma = degraded
+        level_map = jnp.broadcast_to(sigma[:, None, None, None], (*noisy.shape[:-1], 1)).astype(noisy.dtype)
+        return Damage(noisy, level_map if condition else None)
 
     return degrade
 
 
-def as_scanned(degrade: Degrade) -> Degrade:
-    """Returns the damage after which some pictures are scanned.
+def overlaid(
+    sample: Callable[..., tuple[Array, Array]], condition: bool, keys: Array, images: Array, hyper: HyperArrays
+) -> Damage:
+    """Returns images some pixels of which are hidden, with grain, and the mask of those pixels."""
+    first, second, third, fourth = split_keys(keys, len(images), 4)
+    layers = (images, *sample(first, images, hyper))
+    _, degraded, opacity = degradations.apply_if(hyper["opaque_probability"], make_opaque)(fourth, layers)
+    mask = (opacity >= OPACITY_THRESHOLD).astype(images.dtype)
+    guide = dilate_randomly(third, mask, hyper["mask_dilation"]) if condition else None
+    return Damage(add_grain(second, degraded, hyper), guide, mask)
+
+
+def make_opaque(keys: Array, layers: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+    """Returns images whose hidden pixels have one random color for each image, and the new opacity.
 
     Args:
-      degrade: what befalls them before.
+      keys: key[batch].
+      layers: clean images float[batch, height, width, channel], damaged images, and opacity[batch, height, width, 1].
+        The color is opaque from an opacity of `OPAQUE_THRESHOLD` on, and its edges stay soft.
     Returns:
-      The same, whose hyper has the probability of it, `scanned`.
+      The same three.
+    """
+    for_color, for_level, for_noise = split_keys(keys, len(layers[0]), 3)
+    images, _, opacity = layers
+    alpha = jnp.clip(opacity / OPAQUE_THRESHOLD, 0, 1)
+    color = jax.vmap(lambda key: jax.random.uniform(key, images.shape[-1:], images.dtype))(for_color)
+    sigma = uniform(for_level, len(images), 0.0, MAX_TEXTURE)
+    paint = degradations.gaussian_noise(for_noise, jnp.broadcast_to(color[:, None, None], images.shape), sigma)
+    return images, images + alpha * (jnp.clip(paint, 0, 1) - images), alpha
+
+
+def dilate_randomly(keys: Array, mask: Array, largest: Array | float) -> Array:
+    """Returns masks[b, h, w, 1] dilated by ⌊u²(largest + 1)⌋ pixels, u uniform: small dilations are more frequent."""
+    pixels = jnp.floor((largest + 1) * uniform(keys, len(mask)) ** 2)[:, None, None, None]
+    for done in range(MAX_DILATION):
+        mask = jnp.where(done < pixels, dilate(mask, 1), mask)
+    return mask
+
+
+def add_grain(keys: Array, images: Array, hyper: HyperArrays) -> Array:
+    """Returns images with Gaussian noise of a random level up to `grain`."""
+    for_level, for_noise = split_keys(keys, len(images), 2)
+    sigma = uniform(for_level, len(images), 0.0, hyper["grain"]) / LEVELS
+    return degradations.gaussian_noise(for_noise, images, sigma)
+
+
+def scanned(degrade: Degrade) -> Degrade:
+    """Returns a damage after which some images are blurred and compressed as scans are.
+
+    Args:
+      degrade: the damage before the scan.
+    Returns:
+      The same with a further hyperparameter, `scan_probability`.
     """
 
-    def degrade_and_scan(keys: Array, images: Array, hyper: Numbers) -> Damage:
-        first, second = streams(keys, len(images), 2)
-        made = degrade(first, images, hyper)
-        return made._replace(images=degradations.apply_if(hyper["scanned"], scan)(second, made.images))
+    def degrade_and_scan(keys: Array, images: Array, hyper: HyperArrays) -> Damage:
+        first, second = split_keys(keys, len(images), 2)
+        damage = degrade(first, images, hyper)
+        return damage._replace(images=degradations.apply_if(hyper["scan_probability"], scan)(second, damage.images))
 
     return degrade_and_scan
 
 
 def scan(keys: Array, images: Array) -> Array:
-    """Returns images blurred a little and saved as JPEG."""
-    first, second = streams(keys, len(images), 2)
-    soft = degradations.blur(keys, images, uniform(first, len(images), *SOFT))
-    return degradations.jpeg(keys, soft, uniform(second, len(images), *SAVED)).astype(images.dtype)
+    """Returns images blurred slightly and compressed as JPEG."""
+    first, second = split_keys(keys, len(images), 2)
+    blurred = degradations.blur(keys, images, uniform(first, len(images), *SCAN_BLUR))
+    return degradations.jpeg(keys, blurred, uniform(second, len(images), *SCAN_QUALITY)).astype(images.dtype)

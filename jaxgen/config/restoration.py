@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from jaxgen.config.base import Condition, Config, hyper_classes, objective_options, option_conditions
 from jaxgen.config.damage import (
     DAMAGE_CONDITIONS,
-    HIDING,
-    WIDEST,
+    DAMAGES,
+    OVERLAYS,
     DamageHyper,
-    Kind,
-    check_probabilities,
+    DamageName,
+    check_ranges,
+    has_damage,
     make_degrade,
-    with_damage,
 )
 from jaxgen.config.features import feature_function
 from jaxgen.errors import UsageError
@@ -34,9 +34,7 @@ class RestorationHyper(*hyper_classes(loss.hyper for loss in LOSSES.values()), D
 class RestorationConfig(Config):
     """Options of a restoration experiment."""
 
-    damage: Kind = "noise"
-    """What befalls the pictures; torn: tears and scratches, each by chance; worn: all but holes; ruined: all of them;
-    given: that of data.name pairs."""
+    damage: DamageName = "noise"
     conditioning: bool = False
     """Give the network the noise level, or the mask of hidden pixels, as a further input channel."""
     losses: tuple[ReconstructionLoss, ...] = ("mse",)
@@ -49,7 +47,7 @@ class RestorationConfig(Config):
     conditions: ClassVar[tuple[Condition, ...]] = (
         *Config.conditions,
         *DAMAGE_CONDITIONS,
-        Condition(("conditioning",), f"set damage to noise, {', '.join(HIDING)}", with_damage("noise", *HIDING)),
+        Condition(("conditioning",), f"set damage to noise, {', '.join(OVERLAYS)}", has_damage("noise", *OVERLAYS)),
         Condition(("features",), "add feature to losses", lambda config: needs_features(config.losses)),
         *option_conditions("losses", {name: loss.hyper for name, loss in LOSSES.items()}),
     )
@@ -57,10 +55,10 @@ class RestorationConfig(Config):
 
 def check_mask(config: RestorationConfig) -> None:
     """Raises UsageError where a network that needs a mask gets none."""
-    if not config.conditioning or config.damage not in HIDING:
+    if not config.conditioning or config.damage not in OVERLAYS:
         raise UsageError(
             f"damage {config.damage}, conditioning {config.conditioning}: this network needs a mask: set conditioning, "
-            f"and damage to one of {', '.join(HIDING)}"
+            f"and damage to one of {', '.join(OVERLAYS)}"
         )
 
 
@@ -70,7 +68,7 @@ def image_channels(config: RestorationConfig) -> int | None:
     Raises:
       UsageError: if it is needed and data.channels is not set.
     """
-    if not config.conditioning or config.damage not in ("noise", *HIDING):
+    if not config.conditioning or config.damage not in ("noise", *OVERLAYS):
         return None
     if config.data.channels < 1:
         raise UsageError("conditioning needs the number of image channels: set data.channels to 1 or 3")
@@ -90,24 +88,16 @@ def restoration_options(
     Raises:
       UsageError: if an option is out of range.
     """
-    hyper = config.hyper
-    for name, low, high in (
-        ("blur", hyper.blur_low, hyper.blur_high),
-        ("quality", hyper.quality_low, hyper.quality_high),
-        ("haze", hyper.haze_low, hyper.haze_high),
-    ):
-        if low > high:
-            raise UsageError(f"hyper.{name}_low is {low:g} and hyper.{name}_high is {high:g}: give them in order")
-    if not 0 <= hyper.margin <= WIDEST:
-        raise UsageError(f"hyper.margin is {hyper.margin:g}: give 0 to {WIDEST} pixels")
-    check_probabilities(hyper, "chance", "opaque")
-    if (config.damage == "downsample") != (scale > 1):
-        wanted = "choose another damage" if scale == 1 else "set damage to downsample"
+    check_ranges(config.hyper)
+    degrade = make_degrade(config.damage, condition=config.conditioning, scale=scale)
+    if DAMAGES[config.damage].resizes != (scale > 1):
+        resizing = " or ".join(name for name, entry in DAMAGES.items() if entry.resizes)
+        wanted = "choose another damage" if scale == 1 else f"set damage to {resizing}"
         raise UsageError(f"damage {config.damage}, and this network upsamples by {scale}: {wanted}")
-    if (config.damage == "given") != (config.data.name == "pairs") and (needs_clean or config.damage != "given"):
-        raise UsageError(f"damage {config.damage} and data {config.data.name}: damage given belongs to data.name pairs")
+    if (config.damage == "none") != (config.data.name == "pairs") and (needs_clean or config.damage != "none"):
+        raise UsageError(f"damage {config.damage} and data {config.data.name}: damage none belongs to data.name pairs")
     features = feature_function(config.features, config.data.channels) if needs_features(config.losses) else None
     return objective_options(config, axis_name) | {
-        "degrade": make_degrade(config.damage, told=config.conditioning, scale=scale),
+        "degrade": degrade,
         "loss": weighted_sum(config.losses, features),
     }

@@ -1,48 +1,38 @@
-"""What happened to the picture, as pure functions (key, images, …) -> images, or (images, mask) where there is one."""
+"""Degradations: pure functions (key, images, …) -> images, or (images, opacity) where they hide parts of the images.
 
-from jaxgen.degradations.composition import apply_if, compose, shuffled
-from jaxgen.degradations.corrosion import rust
-from jaxgen.degradations.geometry import warp
-from jaxgen.degradations.keyed import anisotropic_blur, blur, downsample, jpeg, motion_blur
-from jaxgen.degradations.masks import holes
-from jaxgen.degradations.noise import (
-    blind_gaussian_noise,
-    gaussian_noise,
-    poisson_noise,
-    rician_noise,
-    salt_and_pepper,
-    speckle,
-)
-from jaxgen.degradations.old_photo import old_photo
-from jaxgen.degradations.recipes import bsrgan, real_esrgan
-from jaxgen.degradations.scattering import haze
-from jaxgen.degradations.stains import foxing, stain
-from jaxgen.degradations.wear import scratches, tears
+Each import below registers what it imports in `DEGRADATIONS`; the experiments' `--damage`, the damage benchmark, help,
+tables and tests are derived from there.
+"""
 
-__all__ = [
-    "anisotropic_blur",
-    "apply_if",
-    "blind_gaussian_noise",
-    "blur",
-    "bsrgan",
-    "compose",
-    "downsample",
-    "foxing",
-    "gaussian_noise",
-    "haze",
-    "holes",
-    "jpeg",
-    "motion_blur",
-    "old_photo",
-    "poisson_noise",
-    "real_esrgan",
-    "rician_noise",
-    "rust",
-    "salt_and_pepper",
-    "scratches",
-    "shuffled",
-    "speckle",
-    "stain",
-    "tears",
-    "warp",
-]
+from jaxgen.degradations.composites import ruined as ruined
+from jaxgen.degradations.composites import torn as torn
+from jaxgen.degradations.composites import worn as worn
+from jaxgen.degradations.composition import apply_if as apply_if
+from jaxgen.degradations.composition import compose as compose
+from jaxgen.degradations.composition import shuffled as shuffled
+from jaxgen.degradations.corrosion import rust as rust
+from jaxgen.degradations.deterministic import anisotropic_blur as anisotropic_blur
+from jaxgen.degradations.deterministic import blur as blur
+from jaxgen.degradations.deterministic import downsample as downsample
+from jaxgen.degradations.deterministic import grayscale as grayscale
+from jaxgen.degradations.deterministic import jpeg as jpeg
+from jaxgen.degradations.deterministic import motion_blur as motion_blur
+from jaxgen.degradations.geometry import warp as warp
+from jaxgen.degradations.masks import holes as holes
+from jaxgen.degradations.noise import blind_gaussian_noise as blind_gaussian_noise
+from jaxgen.degradations.noise import gaussian_noise as gaussian_noise
+from jaxgen.degradations.noise import poisson_noise as poisson_noise
+from jaxgen.degradations.noise import rician_noise as rician_noise
+from jaxgen.degradations.noise import salt_and_pepper as salt_and_pepper
+from jaxgen.degradations.noise import speckle as speckle
+from jaxgen.degradations.old_photo import old_photo as old_photo
+from jaxgen.degradations.recipes import bsrgan as bsrgan
+from jaxgen.degradations.recipes import real_esrgan as real_esrgan
+from jaxgen.degradations.registry import DEGRADATIONS as DEGRADATIONS
+from jaxgen.degradations.registry import Degradation as Degradation
+from jaxgen.degradations.registry import register as register
+from jaxgen.degradations.scattering import haze as haze
+from jaxgen.degradations.stains import foxing as foxing
+from jaxgen.degradations.stains import stain as stain
+from jaxgen.degradations.wear import scratches as scratches
+from jaxgen.degradations.wear import tears as tears

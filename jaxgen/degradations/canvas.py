@@ -1,6 +1,6 @@
-"""Images of random size under jit: each lies in the upper left corner of a canvas whose shape is known beforehand.
+"""Images of random size under jit: each occupies the upper left corner of a canvas of static shape.
 
-What lies right of an image and below it means nothing. Every operation here computes what it would on the image alone.
+Pixels of the canvas outside the image are undefined. Every operation gives the same result as on the image alone.
 """
 
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from jaxgen.degradations import blurring, compression
 from jaxgen.sampling import cubic, linear, mirrored
 
 METHODS = ("bilinear", "bicubic", "area", "gaussian")
-# Of the bicubic interpolation in OpenCV and PyTorch, with which the published recipes resize.
 SHARP_CUBIC = -0.75
+"""Parameter a of bicubic interpolation in OpenCV and PyTorch, by which the published degradation models resize."""
 
 
 class Canvas(NamedTuple):
@@ -21,8 +21,8 @@ class Canvas(NamedTuple):
 
     Attributes:
       images: float[batch, rows, columns, channel].
-      height: int32[batch], of the image, at most the rows.
-      width: int32[batch], of the image, at most the columns.
+      height: int32[batch], of each image, at most the rows.
+      width: int32[batch], of each image, at most the columns.
     """
 
     images: Array
@@ -30,20 +30,20 @@ class Canvas(NamedTuple):
     width: Array
 
 
-def whole(images: Array) -> Canvas:
-    """Returns images that fill their canvas."""
+def full_canvas(images: Array) -> Canvas:
+    """Returns a canvas that the images fill completely."""
     n, h, w, _ = images.shape
     return Canvas(images, jnp.full(n, h, jnp.int32), jnp.full(n, w, jnp.int32))
 
 
 def take(images: Array, rows: Array, columns: Array) -> Array:
-    """Returns rows int[batch, h] and columns int[batch, w] of the images, float[batch, h, w, channel]."""
+    """Gathers rows int[batch, h] and columns int[batch, w] of the images: float[batch, h, w, channel]."""
     images = jnp.take_along_axis(images, rows[:, :, None, None], 1)
     return jnp.take_along_axis(images, columns[:, None, :, None], 2)
 
 
 def blur(canvas: Canvas, kernels: Array) -> Canvas:
-    """Returns the images convolved with a kernel each, mirrored beyond their own borders as in `blurring.blur`.
+    """Convolves each image with its kernel; borders are reflected as by `blurring.blur`.
 
     Args:
       canvas: of the images.
@@ -56,13 +56,13 @@ def blur(canvas: Canvas, kernels: Array) -> Canvas:
         mirrored(jnp.arange(-radius, rows + radius), canvas.height[:, None]),
         mirrored(jnp.arange(-radius, columns + radius), canvas.width[:, None]),
     )
-    return canvas._replace(images=blurring.convolve_inside(padded, kernels))
+    return canvas._replace(images=blurring.valid_convolution(padded, kernels))
 
 
 def jpeg(canvas: Canvas, quality: Array) -> Canvas:
-    """Returns the images as they come back from a JPEG file of a quality each, 4:2:0."""
+    """Compresses each image by JPEG, 4:2:0, at its own quality."""
     rows, columns = canvas.images.shape[1:3]
-    # The encoder fills its last blocks by repeating the border.
+    # A JPEG encoder fills its last blocks by repeating the border.
     padded = take(
         canvas.images,
         jnp.minimum(jnp.arange(rows), canvas.height[:, None] - 1),
@@ -71,24 +71,24 @@ def jpeg(canvas: Canvas, quality: Array) -> Canvas:
     return canvas._replace(images=compression.jpeg(padded, quality))
 
 
-def matrices(length: Array, target: Array, shape: tuple[int, int], method: Array, sigma: Array) -> Array:
-    """Returns how each image's lines become longer or shorter, without antialiasing.
+def resize_matrices(length: Array, target: Array, shape: tuple[int, int], method: Array, sigma: Array) -> Array:
+    """Returns the matrices that resample one axis of each image, without antialiasing.
 
     Args:
-      length: int[batch], samples there are.
-      target: int[batch], samples wanted.
-      shape: (most samples wanted, most samples there are).
+      length: int[batch], input samples.
+      target: int[batch], output samples.
+      shape: (largest number of output samples, largest number of input samples).
       method: int[batch], index in METHODS.
-      sigma: float[batch], deviation of the Gaussian in old samples.
+      sigma: float[batch], standard deviation of the Gaussian in input samples.
     Returns:
-      float32[batch, *shape], each row adding up to 1; those beyond the target mean nothing.
+      float32[batch, *shape], rows with sum 1; rows beyond the target are undefined.
     """
     scale = (length / target)[:, None, None]
     new, old = jnp.arange(shape[0])[:, None], jnp.arange(shape[1])
     centre = jnp.minimum((new + 0.5) * scale - 0.5, (length - 0.5)[:, None, None])
     distance = old - centre
     overlap = jnp.minimum(distance + 0.5, scale / 2) - jnp.maximum(distance - 0.5, -scale / 2)
-    # The exponent is lifted by its largest: the deviation may be small against the distance of the nearest sample.
+    # Relative to the largest exponent: sigma may be small compared with the distance of the nearest sample.
     exponent = -((distance / sigma[:, None, None]) ** 2) / 2
     nearest = exponent.max(-1, keepdims=True)
     alternatives = [
@@ -105,21 +105,21 @@ def matrices(length: Array, target: Array, shape: tuple[int, int], method: Array
 def resize(
     canvas: Canvas, height: Array, width: Array, shape: tuple[int, int], method: Array, sigma: Array | float = 1.0
 ) -> Canvas:
-    """Returns the images in another size each, on a canvas of another shape; a row's weights end at the border.
+    """Resizes each image to its own size, on a canvas of another shape.
 
     Args:
       canvas: of the images.
-      height: int[batch], at least 1 and at most the new canvas's.
-      width: int[batch].
+      height: int[batch], from 1 to the height of the new canvas.
+      width: int[batch], from 1 to the width of the new canvas.
       shape: (rows, columns) of the new canvas.
       method: int[batch], index in METHODS: bilinear and bicubic (a = −3/4) without antialiasing, as OpenCV and PyTorch
-        resize in the published recipes; the mean of the area; or a Gaussian around each new pixel's centre.
-      sigma: deviation of the Gaussian in old pixels, one or float[batch].
+        resize in the published models; the mean over the area; or a Gaussian around each new pixel's center.
+      sigma: standard deviation of the Gaussian in old pixels, one or float[batch].
     """
     sigma = jnp.broadcast_to(jnp.float32(sigma), method.shape)
     images = canvas.images
-    rows = matrices(canvas.height, height, (shape[0], images.shape[1]), method, sigma).astype(images.dtype)
-    columns = matrices(canvas.width, width, (shape[1], images.shape[2]), method, sigma).astype(images.dtype)
+    rows = resize_matrices(canvas.height, height, (shape[0], images.shape[1]), method, sigma).astype(images.dtype)
+    columns = resize_matrices(canvas.width, width, (shape[1], images.shape[2]), method, sigma).astype(images.dtype)
     images = jnp.einsum("bHh,bhwc->bHwc", rows, images, precision=lax.Precision.HIGHEST)
     images = jnp.einsum("bWw,bHwc->bHWc", columns, images, precision=lax.Precision.HIGHEST)
     return Canvas(images, height.astype(jnp.int32), width.astype(jnp.int32))

@@ -1,7 +1,7 @@
-"""Degradations made of degradations: one after the other, in random order, or by chance.
+"""Combinators of degradations: in sequence, in random order, or with a probability.
 
-A degradation is a function (key, images) -> images of one key or key[batch]; bind its strengths with a lambda or
-`functools.partial`. Everything here draws by each example's own key.
+A degradation here is a function (key, images) -> images of one key or key[batch]; bind its strengths with a lambda or
+`functools.partial`. All random numbers are drawn from each example's own key.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,31 +12,31 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxgen import keys
-from jaxgen.degradations.parameters import streams, uniform
+from jaxgen.degradations.draws import split_keys, uniform
 
-# Of images, or of a tree of arrays with one entry for each example.
 Degradation = Callable[[Array, Any], Any]
+"""(key, images) -> images; or of a tree of arrays whose first axis is the batch."""
 
 
-def count(images: Any) -> int:
+def batch_size(images: Any) -> int:
     """Returns the number of examples."""
     return len(jax.tree.leaves(images)[0])
 
 
 def stage_keys(key: Array, examples: int, stage: int) -> Array:
-    """Returns key[examples] of one stage; inserting a stage behind it changes nothing about it."""
+    """Returns key[examples] of one stage, independent of the stages after it."""
     return jax.vmap(lambda k: jax.random.fold_in(k, stage))(keys.per_example(key, examples))
 
 
 def compose(*degradations: Degradation) -> Degradation:
-    """Returns the degradation that applies several, the first first, each with random numbers of its own.
+    """Returns the degradation that applies several in sequence, each with its own random numbers.
 
     Args:
-      *degradations: (key, images) -> images; they may change the images' size.
+      *degradations: (key, images) -> images, in order of application; they may change the images' size.
     """
 
     def composed(key: Array, images: Any) -> Any:
-        examples = count(images)
+        examples = batch_size(images)
         for stage, degradation in enumerate(degradations):
             images = degradation(stage_keys(key, examples, stage), images)
         return images
@@ -45,31 +45,31 @@ def compose(*degradations: Degradation) -> Degradation:
 
 
 def random_order(key: Array, length: int, in_order: Sequence[int] = ()) -> Array:
-    """Returns a random permutation in which some numbers stay in the order given.
+    """Returns a random permutation that preserves the relative order of some numbers.
 
     Args:
       key: one key.
       length: of the permutation.
-      in_order: numbers that come in this order, wherever they come.
+      in_order: numbers whose relative order is preserved.
     Returns:
       int32[length].
     """
     order = jax.random.permutation(key, length)
-    kept = jnp.array(in_order, jnp.int32)
-    return order.at[jnp.sort(jnp.argsort(order)[kept])].set(kept)
+    ordered = jnp.array(in_order, jnp.int32)
+    return order.at[jnp.sort(jnp.argsort(order)[ordered])].set(ordered)
 
 
 def shuffled(*degradations: Degradation, in_order: Sequence[int] = ()) -> Degradation:
-    """Returns the degradation that applies several in a random order, another for each example.
+    """Returns the degradation that applies several in a random order, drawn for each example.
 
-    Under jit the examples pass one after the other, so that each computes its own order alone and not every order. A
-    degradation draws the same numbers wherever it comes.
+    The examples are processed one after the other, so that each computes only its own order. The random numbers of a
+    degradation do not depend on its position.
 
     Args:
       *degradations: (key, images) -> images of the same shape and dtype.
-      in_order: indices of those that keep this order among themselves.
+      in_order: indices of degradations whose relative order is preserved.
     Returns:
-      A degradation that raises ValueError where one of them changes the images' shape or dtype.
+      A degradation that raises ValueError if one of them changes the images' shape or dtype.
     Reference: Zhang et al. 2021 (BSRGAN), section 3.4.
     """
 
@@ -83,54 +83,50 @@ def shuffled(*degradations: Degradation, in_order: Sequence[int] = ()) -> Degrad
         image, _ = lax.scan(stage, jax.tree.map(lambda leaf: leaf[None], image), order)
         return jax.tree.map(lambda leaf: leaf[0], image)
 
-    def in_some_order(key: Array, images: Any) -> Any:
+    def in_random_order(key: Array, images: Any) -> Any:
         images = jax.tree.map(jnp.asarray, images)
-        each = keys.per_example(key, count(images))
+        each = keys.per_example(key, batch_size(images))
         for index, degradation in enumerate(degradations):
-            same(f"degradation {index}", images, jax.eval_shape(degradation, each, images))
+            check_same_structure(f"degradation {index}", images, jax.eval_shape(degradation, each, images))
         return lax.map(lambda example: one(*example), (each, images))
 
-    return in_some_order
+    return in_random_order
 
 
 def apply_if(probability: float | Array, degradation: Degradation) -> Degradation:
-    """Returns the degradation that befalls each example with a probability, and else leaves it as it is.
+    """Returns the degradation that is applied to each example with a probability.
 
     Args:
       probability: in [0, 1], one or float[batch].
       degradation: (key, images) -> images of the same shape and dtype.
     Returns:
-      A degradation that raises ValueError where the one given changes the images' shape or dtype.
+      A degradation that raises ValueError if `degradation` changes the images' shape or dtype.
     """
 
-    def perhaps(key: Array, images: Any) -> Any:
-        examples = count(images)
-        chance, inner = streams(key, examples, 2)
-        struck = uniform(chance, examples) < probability
+    def randomly_applied(key: Array, images: Any) -> Any:
+        examples = batch_size(images)
+        decision, inner = split_keys(key, examples, 2)
+        applied = uniform(decision, examples) < probability
         degraded = degradation(inner, images)
-        same("the degradation", images, degraded)
-        return select(struck, degraded, images)
+        check_same_structure("the degradation", images, degraded)
+        return select(applied, degraded, images)
 
-    return perhaps
+    return randomly_applied
 
 
 def select(condition: Array, images: Any, others: Any) -> Any:
-    """Returns each example of the first where its condition holds, and of the second elsewhere."""
+    """Selects each example from `images` where its condition holds, else from `others`."""
     choose = lambda a, b: jnp.where(condition.reshape(-1, *(1,) * (a.ndim - 1)), a, b)
     return jax.tree.map(choose, images, others)
 
 
-def same(name: str, images: Any, degraded: Any) -> None:
-    """Checks that a degradation changed neither shape nor dtype.
-
-    Raises:
-      ValueError: if it did.
-    """
+def check_same_structure(name: str, images: Any, degraded: Any) -> None:
+    """Raises ValueError if a degradation changed the images' shape or dtype."""
     before, after = (
         [f"{leaf.dtype}{list(leaf.shape)}" for leaf in jax.tree.leaves(tree)] for tree in (images, degraded)
     )
     if before != after:
         raise ValueError(
-            f"{name} made {', '.join(after)} of {', '.join(before)}: shapes and dtypes must stay here, "
-            "so resize before or after"
+            f"{name} changed {', '.join(before)} to {', '.join(after)}: keep shapes and dtypes here, and resize before "
+            "or after"
         )

@@ -1,6 +1,6 @@
-"""JPEG inside a compiled program: what a baseline encoder and libjpeg's decoder leave of an image.
+"""JPEG inside a compiled program: the result of a baseline encoder and libjpeg's decoder.
 
-The entropy coding between the two loses nothing and is left out.
+Entropy coding is lossless and is left out.
 """
 
 import math
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from jaxgen.degradations.parameters import floating
+from jaxgen.degradations.draws import check_images
 from jaxgen.errors import unknown
 from jaxgen.filters.checks import per_image
 
@@ -43,38 +43,38 @@ CHROMINANCE = np.array(
 # JFIF: full-range BT.601.
 TO_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]])
 TO_RGB = np.array([[1, 0, 1.402], [1, -0.344136286, -0.714136286], [1, 1.772, 0]])
-# What a grey pixel's two colour differences are stored as.
-GREY = np.array([0, 128, 128]).reshape(3, 1, 1, 1)
+# The YCbCr offsets: Cb and Cr of a gray pixel are stored as 128.
+YCBCR_OFFSET = np.array([0, 128, 128]).reshape(3, 1, 1, 1)
 SUBSAMPLINGS = ("4:4:4", "4:2:0")
 
 Rounding = Callable[[Array], Array]
 
 
 def straight_through(x: Array, bias: float | np.ndarray = 0.5) -> Array:
-    """Returns ⌊x + bias⌋ with the gradient of x."""
+    """Computes ⌊x + bias⌋ with the gradient of x."""
     return x + lax.stop_gradient(jnp.floor(x + bias) - x)
 
 
 def away_from_zero(x: Array) -> Array:
-    """Returns the nearest whole numbers, halves rounded away from 0, with the gradient of x."""
+    """Rounds to the nearest integers, halves away from 0, with the gradient of x."""
     return x + lax.stop_gradient(jnp.sign(x) * jnp.floor(jnp.abs(x) + 0.5) - x)
 
 
 def polynomial(x: Array) -> Array:
-    """Returns round(x) + (x − round(x))³, near a rounding and with its own gradient."""
-    whole = lax.stop_gradient(jnp.round(x))
-    return whole + (x - whole) ** 3
+    """Computes round(x) + (x − round(x))³, an approximate rounding with its exact gradient."""
+    rounded = lax.stop_gradient(jnp.round(x))
+    return rounded + (x - rounded) ** 3
 
 
 ROUNDINGS = {"straight_through": away_from_zero, "polynomial": polynomial}
 
 
-def mixed(matrix: np.ndarray, planes: Array) -> Array:
-    """Returns planes [3, n, h, w] multiplied by a matrix of colours."""
+def convert_colors(matrix: np.ndarray, planes: Array) -> Array:
+    """Multiplies planes [3, n, h, w] by a color matrix."""
     return jnp.einsum("cd,dnhw->cnhw", matrix.astype(planes.dtype), planes, precision=lax.Precision.HIGHEST)
 
 
-def cosines() -> np.ndarray:
+def dct_matrix() -> np.ndarray:
     """Returns the orthonormal discrete cosine transform of 8 samples, float64[frequency, sample]."""
     frequency, sample = np.mgrid[:BLOCK, :BLOCK]
     rows = np.cos((2 * sample + 1) * frequency * math.pi / (2 * BLOCK)) * math.sqrt(2 / BLOCK)
@@ -82,14 +82,14 @@ def cosines() -> np.ndarray:
     return rows
 
 
-def steps(base: np.ndarray, quality: Array) -> Array:
-    """Returns the quantisation steps of a quality, by the scaling of the Independent JPEG Group.
+def quantization_table(base: np.ndarray, quality: Array) -> Array:
+    """Returns the quantization table of a quality, scaled as by the Independent JPEG Group.
 
     Args:
       base: int[8, 8], the table of quality 50.
-      quality: float[n, 1, 1, 1]; below 1 counts as 1, above 100 as 100.
+      quality: float[n, 1, 1, 1], clipped to [1, 100].
     Returns:
-      float[n, 8, 1, 8], whole numbers from 1 to 255.
+      float[n, 8, 1, 8], integers from 1 to 255.
     """
     quality = jnp.clip(quality, 1, 100)
     percent = jnp.floor(jnp.where(quality < 50, 5000 / quality, 200 - 2 * quality))
@@ -97,29 +97,29 @@ def steps(base: np.ndarray, quality: Array) -> Array:
 
 
 def pad_to(planes: Array, height: int, width: int) -> Array:
-    """Returns planes [n, h, w], grown to multiples of a height and a width by repeating the last row and column."""
+    """Pads planes [n, h, w] to multiples of a height and a width by repeating the last row and column."""
     _, h, w = planes.shape
     return jnp.pad(planes, ((0, 0), (0, -h % height), (0, -w % width)), mode="edge")
 
 
-def quantise(planes: Array, table: Array, rounding: Rounding) -> Array:
-    """Returns planes as decoded from their quantised cosine transform.
+def quantize(planes: Array, table: Array, rounding: Rounding) -> Array:
+    """Quantizes the discrete cosine transform of planes and decodes it.
 
     Args:
       planes: float[n, h, w] in [0, 255].
       table: float[1 or n, 8, 1, 8].
       rounding: of the coefficients.
     Returns:
-      float[n, h, w], whole numbers in [0, 255].
+      float[n, h, w], integers in [0, 255].
     """
     n, h, w = planes.shape
     blocks = pad_to(planes, BLOCK, BLOCK) - 128
     rows, columns = (side // BLOCK for side in blocks.shape[1:])
     blocks = blocks.reshape(n, rows, BLOCK, columns, BLOCK)
-    table, dct = table[:, None], cosines().astype(planes.dtype)
+    table, dct = table[:, None], dct_matrix().astype(planes.dtype)
     highest = lax.Precision.HIGHEST
     coefficients = jnp.einsum("uy,nrycx,vx->nrucv", dct, blocks, dct, precision=highest)
-    # libjpeg's integer transform gives eighths; without them, ties would fall by round-off.
+    # libjpeg's integer transform has a resolution of 1/8; without it, round-off would decide ties.
     coefficients = rounding(straight_through(8 * coefficients) / (8 * table)) * table
     blocks = jnp.einsum("uy,nrucv,vx->nrycx", dct, coefficients, dct, precision=highest)
     planes = blocks.reshape(n, rows * BLOCK, columns * BLOCK)[:, :h, :w] + 128
@@ -127,16 +127,16 @@ def quantise(planes: Array, table: Array, rounding: Rounding) -> Array:
 
 
 def halve(planes: Array) -> Array:
-    """Returns planes [n, h, w] of half the sides, rounded up, whole numbers: means of 2×2 as libjpeg rounds them."""
+    """Downsamples planes [n, h, w] by two, odd sides rounded up: 2×2 means, rounded as by libjpeg."""
     planes = pad_to(planes, 2, 2 * BLOCK)
     n, h, w = planes.shape
     means = planes.reshape(n, h // 2, 2, w // 2, 2).mean((2, 4))
-    # Halves are rounded down in even columns and up in odd ones, so that the whole becomes no brighter.
+    # Halves are rounded down in even columns and up in odd ones, which keeps the mean brightness.
     return straight_through(means, np.where(np.arange(w // 2) % 2, 0.5, 0.25))
 
 
 def double(planes: Array) -> Array:
-    """Returns planes [n, h, w] of twice the sides, whole numbers: the triangle filter of libjpeg's decoder."""
+    """Upsamples planes [n, h, w] by two with the triangle filter of libjpeg's decoder, rounded to integers."""
     n, h, w = planes.shape
     rows = jnp.pad(planes, ((0, 0), (1, 1), (0, 0)), mode="edge")
     rows = jnp.stack([3 * planes + rows[:, :-2], 3 * planes + rows[:, 2:]], 2).reshape(n, 2 * h, w)
@@ -146,12 +146,12 @@ def double(planes: Array) -> Array:
 
 
 def chrominance(planes: Array, table: Array, subsampling: str, rounding: Rounding) -> Array:
-    """Returns the two chroma planes of each image, float[2n, h, w], as decoded."""
+    """Returns the decoded chroma planes of the images, float[2n, h, w]."""
     if subsampling == "4:4:4":
-        return quantise(planes, table, rounding)
+        return quantize(planes, table, rounding)
     _, h, w = planes.shape
-    small = quantise(halve(planes), table, rounding)
-    # What fills up the last block is no part of the picture, and the decoder does not look at it.
+    small = quantize(halve(planes), table, rounding)
+    # The decoder ignores the padding of the last blocks.
     return double(small[:, : -(-h // 2), : -(-w // 2)])[:, :h, :w]
 
 
@@ -162,41 +162,41 @@ def jpeg(
     subsampling: str = "4:2:0",
     rounding: str = "straight_through",
 ) -> Array:
-    """Returns the images as they come back from a JPEG file, differentiable with respect to the images.
+    """Compresses and decompresses images by JPEG, differentiably with respect to the images.
 
     Args:
-      images: float[batch, height, width, 1 or 3] in [0, 1], grey or red, green and blue, of any size; what lies outside
-        [0, 1] is cut, and values are rounded to 8 bits as before a file is written.
+      images: float[batch, height, width, 1 or 3] in [0, 1], gray or RGB, of any size; values are clipped to [0, 1] and
+        rounded to 8 bits, as in an image file.
       quality: 1 to 100 on libjpeg's scale, one or float[batch]; fractions and traced values are allowed.
-      subsampling: of the colours, 4:2:0 (half the height and half the width, what files mostly have) or 4:4:4 (none).
-      rounding: of the coefficients: straight_through, exact, with the gradient of the identity; or polynomial, whose
-        gradient is its own and whose image is only near to JPEG's. All other roundings are straight through.
+      subsampling: of the chroma: 4:2:0 (half the height and half the width, the most common) or 4:4:4 (none).
+      rounding: of the coefficients: "straight_through", exact, with the gradient of the identity; or "polynomial", an
+        approximation with its exact gradient. All other roundings are straight through.
     Returns:
       float[batch, height, width, 1 or 3] in [0, 1], in the images' dtype; multiples of 1 / 255.
     Raises:
       UsageError: if there is no such subsampling or rounding.
-      ValueError: if there are neither one nor three channels, or not one quality and not one for each image.
+      ValueError: if the channels are neither 1 nor 3, or the number of qualities is neither 1 nor the batch size.
     Reference: ITU-T T.81; Shin, Song 2017, for the polynomial.
     """
-    images = floating(images)
+    images = check_images(images)
     if subsampling not in SUBSAMPLINGS:
         raise unknown("subsampling", subsampling, SUBSAMPLINGS)
     if rounding not in ROUNDINGS:
         raise unknown("rounding", rounding, ROUNDINGS)
     n, h, w, channels = images.shape
     if channels not in (1, 3):
-        raise ValueError(f"images of {channels} channels: JPEG takes one, grey, or three, red, green and blue")
+        raise ValueError(f"images of {channels} channels: give 1 (gray) or 3 (RGB)")
     wide = images.astype(jnp.promote_types(images.dtype, jnp.float32))
     quality = jnp.broadcast_to(per_image("quality", quality, wide), (n, 1, 1, 1))
-    luminance, rounds = steps(LUMINANCE, quality), ROUNDINGS[rounding]
+    luminance, round_ = quantization_table(LUMINANCE, quality), ROUNDINGS[rounding]
     pixels = straight_through(255 * jnp.clip(wide, 0, 1))
     if channels == 1:
-        decoded = quantise(pixels[..., 0], luminance, rounds)[..., None]
+        decoded = quantize(pixels[..., 0], luminance, round_)[..., None]
     else:
-        luma, *chroma = straight_through(mixed(TO_YCBCR, jnp.moveaxis(pixels, -1, 0)) + GREY)
-        luma = quantise(luma, luminance, rounds)
-        table = jnp.tile(steps(CHROMINANCE, quality), (2, 1, 1, 1))
-        chroma = chrominance(jnp.minimum(jnp.concatenate(chroma), 255), table, subsampling, rounds)
-        planes = jnp.concatenate([luma[None], chroma.reshape(2, n, h, w)]) - GREY
-        decoded = jnp.moveaxis(jnp.clip(straight_through(mixed(TO_RGB, planes)), 0, 255), 0, -1)
+        luma, *chroma = straight_through(convert_colors(TO_YCBCR, jnp.moveaxis(pixels, -1, 0)) + YCBCR_OFFSET)
+        luma = quantize(luma, luminance, round_)
+        table = jnp.tile(quantization_table(CHROMINANCE, quality), (2, 1, 1, 1))
+        chroma = chrominance(jnp.minimum(jnp.concatenate(chroma), 255), table, subsampling, round_)
+        planes = jnp.concatenate([luma[None], chroma.reshape(2, n, h, w)]) - YCBCR_OFFSET
+        decoded = jnp.moveaxis(jnp.clip(straight_through(convert_colors(TO_RGB, planes)), 0, 255), 0, -1)
     return (decoded / 255).astype(images.dtype)

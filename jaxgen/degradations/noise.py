@@ -1,17 +1,25 @@
-"""Random noise, one independent draw per example."""
+"""Random noise, drawn independently for each example."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxgen import keys
-from jaxgen.degradations import counting
-from jaxgen.degradations.parameters import floating, normal, streams, uniform, wide
+from jaxgen.degradations import poisson
+from jaxgen.degradations.draws import at_least_float32, check_images, normal, split_keys, uniform
+from jaxgen.degradations.registry import Benchmark, Strengths, register
+from jaxgen.fields import Probability
 from jaxgen.filters.checks import per_image
+
+NOISE_LEVELS = (15.0, 25.0, 50.0)
+"""Noise levels of the published denoising results, in grey levels."""
 
 
 def gaussian_noise(key: Array, images: Array, sigma: float | Array) -> Array:
-    """Returns the images with white Gaussian noise added, not clipped, as in the published denoising tables.
+    """Adds white Gaussian noise without clipping, as in the published denoising results.
 
     Args:
       key: one key, or key[batch], one for each example.
@@ -20,15 +28,15 @@ def gaussian_noise(key: Array, images: Array, sigma: float | Array) -> Array:
     Returns:
       float[batch, height, width, channel], in the images' dtype; values may leave [0, 1].
     Raises:
-      ValueError: if there is not one key or not one sigma, and not one for each example.
+      ValueError: if the number of keys or sigmas is neither 1 nor the batch size.
     """
-    images = floating(images)
-    noise = per_image("sigma", sigma, wide(images)) * normal(key, images)
-    return (wide(images) + noise).astype(images.dtype)
+    images = check_images(images)
+    noise = per_image("sigma", sigma, at_least_float32(images)) * normal(key, images)
+    return (at_least_float32(images) + noise).astype(images.dtype)
 
 
 def blind_gaussian_noise(key: Array, images: Array, low: float | Array, high: float | Array) -> tuple[Array, Array]:
-    """Returns the images with white Gaussian noise of a random level, and the levels, as blind denoisers train on.
+    """Adds white Gaussian noise of a random level (training data of blind denoisers), and returns the levels.
 
     Args:
       key: one key, or key[batch], one for each example.
@@ -38,39 +46,85 @@ def blind_gaussian_noise(key: Array, images: Array, low: float | Array, high: fl
     Returns:
       (images, sigma): float[batch, height, width, channel], not clipped; float32[batch], uniform in [low, high).
     Raises:
-      ValueError: if there is not one key or not one bound, and not one for each example.
+      ValueError: if the number of keys or bounds is neither 1 nor the batch size.
     """
-    drawn, noise = streams(key, len(images), 2)
-    sigma = uniform(drawn, len(images), low, high)
-    return gaussian_noise(noise, images, sigma), sigma
+    for_level, for_noise = split_keys(key, len(images), 2)
+    sigma = uniform(for_level, len(images), low, high)
+    return gaussian_noise(for_noise, images, sigma), sigma
 
 
-def poisson_noise(key: Array, images: Array, peak: float | Array) -> Array:
-    """Returns the images as photon counts, divided by the count that stands for white; not clipped above.
+@dataclass(frozen=True)
+class GaussianNoiseHyper:
+    """Hyperparameters of Gaussian noise."""
 
-    A pixel x becomes k / peak, k of Poisson's distribution with mean peak · x: mean x, variance x / peak.
+    sigma: float = 25.0
+    """Standard deviation of the noise in grey levels (0 to 255); with sigma_spread, the largest one."""
+    sigma_spread: Probability = 0.0
+    """Fraction of sigma by which noise levels vary downwards, uniformly: 0, always sigma; 1, from 0 to sigma."""
+
+
+def random_gaussian_noise(key: Array, images: Array, hyper: Mapping[str, Array]) -> tuple[Array, Array]:
+    """Adds Gaussian noise of the levels that `GaussianNoiseHyper` describes, and returns the levels.
 
     Args:
       key: one key, or key[batch], one for each example.
-      images: float[batch, height, width, channel] in [0, 1]; what is below 0 counts as 0.
+      images: float[batch, height, width, channel] in [0, 1].
+      hyper: the fields of `GaussianNoiseHyper`.
+    Returns:
+      (images, sigma): float[batch, height, width, channel], not clipped; float32[batch] in units of the [0, 1] range.
+    """
+    highest = hyper["sigma"] / 255
+    return blind_gaussian_noise(key, images, (1 - hyper["sigma_spread"]) * highest, highest)
+
+
+register(
+    gaussian_noise,
+    "white Gaussian noise",
+    name="noise",
+    example={"sigma": 0.12},
+    returns="noise_level",
+    sample=random_gaussian_noise,
+    hyper=GaussianNoiseHyper,
+    grain=False,
+    benchmark=Benchmark("Gaussian noise of σ 25 of 255", lambda keys, images: gaussian_noise(keys, images, 25 / 255)),
+    strengths=Strengths(
+        "σ {:g}",
+        NOISE_LEVELS,
+        lambda sigma: {"sigma": sigma, "sigma_spread": 0.0},
+        "noise added unclipped",
+    ),
+)
+
+
+def poisson_noise(key: Array, images: Array, peak: float | Array) -> Array:
+    """Applies photon (Poisson) noise without clipping.
+
+    A pixel x becomes k / peak, where k has Poisson's distribution with mean peak · x: mean x, variance x / peak.
+
+    Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, channel] in [0, 1]; negative values count as 0.
       peak: expected photons at white, above 0, one or float[batch].
     Returns:
       float[batch, height, width, channel], in the images' dtype, multiples of 1 / peak; values may exceed 1, and the
       gradient is 0.
     Raises:
-      ValueError: if there is not one key or not one peak, and not one for each example.
+      ValueError: if the number of keys or peaks is neither 1 nor the batch size.
     """
-    images = floating(images)
-    light = jnp.maximum(wide(images), 0)
+    images = check_images(images)
+    light = jnp.maximum(at_least_float32(images), 0)
     peak = per_image("peak", peak, light)
-    # One loop with the normal draw would not be vectorised on a CPU: 45 ms instead of 12 for 16 images of 64×64×3,
-    # where `jax.random.poisson` takes 270.
-    counts = lax.map(lambda image: counting.poisson(*image), (light * peak, normal(key, light)))
+    # Outside the loop the normal draw is vectorized on a CPU: 12 ms instead of 45 for 16 images of 64×64×3, for which
+    # `jax.random.poisson` takes 270 ms.
+    counts = lax.map(lambda image: poisson.poisson(*image), (light * peak, normal(key, light)))
     return (counts / peak).astype(images.dtype)
 
 
+register(poisson_noise, "photon counts (Poisson noise)", example={"peak": 30.0})
+
+
 def speckle(key: Array, images: Array, sigma: float | Array) -> Array:
-    """Returns the images multiplied by Gaussian noise around 1, not clipped.
+    """Multiplies images by Gaussian noise with mean 1, without clipping.
 
     Args:
       key: one key, or key[batch], one for each example.
@@ -79,28 +133,31 @@ def speckle(key: Array, images: Array, sigma: float | Array) -> Array:
     Returns:
       float[batch, height, width, channel], in the images' dtype; values may leave [0, 1].
     Raises:
-      ValueError: if there is not one key or not one sigma, and not one for each example.
+      ValueError: if the number of keys or sigmas is neither 1 nor the batch size.
     """
-    images = floating(images)
-    factor = 1 + per_image("sigma", sigma, wide(images)) * normal(key, images)
-    return (wide(images) * factor).astype(images.dtype)
+    images = check_images(images)
+    factor = 1 + per_image("sigma", sigma, at_least_float32(images)) * normal(key, images)
+    return (at_least_float32(images) * factor).astype(images.dtype)
+
+
+register(speckle, "multiplicative Gaussian noise", example={"sigma": 0.25})
 
 
 def salt_and_pepper(key: Array, images: Array, amount: float | Array, salt: float | Array = 0.5) -> Array:
-    """Returns the images with some pixels turned white or black, all channels of a pixel together.
+    """Sets random pixels to white or black, all channels of a pixel together.
 
     Args:
       key: one key, or key[batch], one for each example.
       images: float[batch, height, width, channel] in [0, 1].
-      amount: share of the pixels that are struck, in [0, 1], one or float[batch].
-      salt: share of those that turn white, in [0, 1], one or float[batch].
+      amount: fraction of the pixels that change, in [0, 1], one or float[batch].
+      salt: fraction of these that become white, in [0, 1], one or float[batch].
     Returns:
       float[batch, height, width, channel], in the images' dtype and range.
     Raises:
-      ValueError: if there is not one key or not one of each strength, and not one for each example.
+      ValueError: if the number of keys or of a parameter's values is neither 1 nor the batch size.
     """
-    images = floating(images)
-    # Drawn and compared in float32: bfloat16 has few values between 0 and 1.
+    images = check_images(images)
+    # In float32: bfloat16 has few values between 0 and 1.
     single = images.astype(jnp.float32)
     amount = per_image("amount", amount, single)
     white = amount * per_image("salt", salt, single)
@@ -108,24 +165,30 @@ def salt_and_pepper(key: Array, images: Array, amount: float | Array, salt: floa
     return jnp.where(draw < white, 1, jnp.where(draw < amount, 0, images)).astype(images.dtype)
 
 
+register(salt_and_pepper, "white and black pixels", example={"amount": 0.08})
+
+
 def rician_noise(key: Array, images: Array, sigma: float | Array) -> Array:
-    """Returns the magnitude of the images with complex Gaussian noise, as in magnetic resonance; not clipped above.
+    """Applies Rician noise: the magnitude of the images with complex Gaussian noise, as in magnetic resonance.
 
     Args:
       key: one key, or key[batch], one for each example.
       images: float[batch, height, width, channel] in [0, 1].
       sigma: standard deviation of the real and of the imaginary part, one or float[batch].
     Returns:
-      float[batch, height, width, channel], in the images' dtype; at least 0, and brighter than the images by about
-      σ² / 2x where x is well above σ.
+      float[batch, height, width, channel], in the images' dtype, at least 0 and not clipped above; brighter than the
+      images by about σ² / 2x for x well above σ.
     Raises:
-      ValueError: if there is not one key or not one sigma, and not one for each example.
+      ValueError: if the number of keys or sigmas is neither 1 nor the batch size.
     Reference: Gudbjartsson, Patz 1995.
     """
-    images = floating(images)
-    sigma = per_image("sigma", sigma, wide(images))
-    real, imaginary = (sigma * normal(k, images) for k in streams(key, len(images), 2))
-    square = (wide(images) + real) ** 2 + imaginary**2
-    # The gradient of √0 would be infinite, and 0 times it not a number.
+    images = check_images(images)
+    sigma = per_image("sigma", sigma, at_least_float32(images))
+    real, imaginary = (sigma * normal(k, images) for k in split_keys(key, len(images), 2))
+    square = (at_least_float32(images) + real) ** 2 + imaginary**2
+    # The gradient of √0 is infinite, and 0 times infinity is NaN.
     positive = square > 0
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0).astype(images.dtype)
+
+
+register(rician_noise, "noise of magnetic resonance images (Rice's distribution)", example={"sigma": 0.15})

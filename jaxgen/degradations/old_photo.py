@@ -4,9 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxgen.degradations import blurring, compression, layers
+from jaxgen.degradations import blurring, compression, overlays
+from jaxgen.degradations.draws import at_least_float32, split_keys, uniform
 from jaxgen.degradations.noise import gaussian_noise
-from jaxgen.degradations.parameters import streams, uniform, wide
+from jaxgen.degradations.registry import register
 from jaxgen.degradations.stains import foxing, stain
 from jaxgen.degradations.wear import scratches, tears
 from jaxgen.io.images import LUMA
@@ -16,44 +17,44 @@ KERNEL = 9
 
 
 def fade(images: Array, amount: float | Array, sepia: float | Array = 0.0) -> Array:
-    """Returns the images with less contrast, lifted shadows and, in colour, browned.
+    """Fades images: reduces contrast, lifts shadows and tints colors brown.
 
     Args:
       images: float[batch, height, width, 1 or 3] in [0, 1].
-      amount: of the contrast that is lost, in [0, 1), one or float[batch].
-      sepia: how far colours go to brown, in [0, 1], one or float[batch]; gray images stay gray.
+      amount: fraction of the contrast that is lost, in [0, 1), one or float[batch].
+      sepia: strength of the brown tint, in [0, 1], one or float[batch]; gray images stay gray.
     Returns:
       float[batch, height, width, channel] in [0, 1].
     Raises:
-      ValueError: if there is not one of each and not one for each image.
+      ValueError: if the number of a parameter's values is neither 1 nor the batch size.
     """
-    images = layers.pictures(images)
-    lost, brown = (
-        layers.for_each(name, value, len(images)).reshape(-1, 1, 1, 1).astype(images.dtype)
+    images = overlays.gray_or_color(images)
+    loss, tint = (
+        overlays.per_image_values(name, value, len(images)).reshape(-1, 1, 1, 1).astype(images.dtype)
         for name, value in (("amount", amount), ("sepia", sepia))
     )
     if images.shape[-1] == 3:
         luma = (images * LUMA).sum(-1, keepdims=True)
-        images = images + brown * (luma * SEPIA - images)
-    return images * (1 - lost) + 0.6 * lost
+        images = images + tint * (luma * SEPIA - images)
+    return images * (1 - loss) + 0.6 * loss
 
 
 def old_photo(key: Array, images: Array) -> tuple[Array, Array]:
-    """Returns the images as scans of old photographs, and the mask of what stains, scratches and tears hide.
+    """Simulates scans of old photographs, and returns the images and the opacity of stains, scratches and tears.
 
-    In the order in which it happened: the lens was soft, the picture faded and browned, foxing and water stained it, it
-    was scratched and torn, and the scan added noise and JPEG's blocks. How strong each is, is drawn for each image.
+    In this order: blur, fading and browning, foxing and water stains, scratches and tears, noise and JPEG. All
+    strengths are random for each image.
 
     Args:
       key: one key, or key[batch], one for each example.
       images: float[batch, height, width, 1 or 3] in [0, 1].
     Returns:
-      (float[batch, height, width, channel] in [0, 1], float32[batch, height, width, 1]: 1 is hidden).
+      (float[batch, height, width, channel] in [0, 1], opacity float32[batch, height, width, 1]).
     """
-    images = layers.pictures(images)
+    images = overlays.gray_or_color(images)
     count, dtype = len(images), images.dtype
-    soft, faded, brown, fox, water, scratched, torn, level, noise, file = streams(key, count, 10)
-    images = blurring.gaussian_blur(wide(images), uniform(soft, count, 0.2, 1.5), KERNEL)
+    soft, faded, brown, fox, water, scratched, torn, level, noise, file = split_keys(key, count, 10)
+    images = blurring.gaussian_blur(at_least_float32(images), uniform(soft, count, 0.2, 1.5), KERNEL)
     images = fade(images, uniform(faded, count, 0.0, 0.5), uniform(brown, count))
     visible = jnp.ones((*images.shape[:-1], 1), jnp.float32)
     for damage in (
@@ -66,3 +67,6 @@ def old_photo(key: Array, images: Array) -> tuple[Array, Array]:
         visible = visible * (1 - alpha)
     images = gaussian_noise(noise, images, uniform(level, count, 0.0, 15 / 255))
     return compression.jpeg(images, uniform(file, count, 50, 95)).astype(dtype), 1 - visible
+
+
+register(old_photo, "a scanned old photograph: faded, stained, scratched, torn", returns="opacity")

@@ -1,11 +1,11 @@
-"""Lines of several straight segments: where they run, and how far every pixel lies from a segment."""
+"""Polylines: the end points of their segments, and the distance of every pixel from a segment."""
 
 import jax.numpy as jnp
 from jax import Array
 
 
 def walk(start: Array, headings: Array, lengths: Array) -> tuple[Array, Array]:
-    """Returns the first and the last points of the segments of a walk.
+    """Returns the first and the last points of the segments of a polyline.
 
     Args:
       start: float32[2], (y, x) in pixels.
@@ -20,7 +20,7 @@ def walk(start: Array, headings: Array, lengths: Array) -> tuple[Array, Array]:
 
 
 def segment_distance(y: Array, x: Array, first: Array, last: Array) -> tuple[Array, Array, Array]:
-    """Returns the distance of points to one segment, how far along it they lie, and on which side.
+    """Computes the distance of points from one segment, their position along it, and their side.
 
     Args:
       y: float32[height, 1] or float32[height, width], in pixels.
@@ -28,8 +28,8 @@ def segment_distance(y: Array, x: Array, first: Array, last: Array) -> tuple[Arr
       first: float32[2], (y, x).
       last: float32[2], (y, x).
     Returns:
-      (distance in pixels, place of the nearest point in [0, 1] from first to last, side: positive to the right of the
-      direction as seen in the picture), each float32[height, width].
+      (distance in pixels, position of the nearest point in [0, 1] from first to last, side: positive to the right of
+      the direction), each float32[height, width].
     """
     (top, left), (down, right) = first, last - first
     y, x = y - top, x - left

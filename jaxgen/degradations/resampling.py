@@ -1,7 +1,7 @@
-"""Images brought to another size, one product with a matrix along each axis, as MATLAB's imresize does it.
+"""Resizing like MATLAB's imresize, by one matrix product along each axis.
 
-The matrices are made in NumPy from the sizes alone. `jaxgen.data.resample` does the like for stored uint8 images, on
-the host, and weighs the border otherwise.
+The matrices are computed in NumPy from the sizes alone. `jaxgen.data.resample` resizes stored uint8 images on the host,
+with other weights at the border.
 """
 
 import functools
@@ -11,28 +11,29 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from jaxgen.degradations.parameters import floating
+from jaxgen.degradations.draws import check_images
 from jaxgen.errors import unknown
 from jaxgen.sampling import cubic, linear
 
 KERNELS = {"bicubic": (cubic, 2.0), "bilinear": (linear, 1.0)}
 METHODS = (*KERNELS, "area", "nearest")
-REACH = 2  # of the cubic kernel, in pixels
+RADIUS = 2
+"""Radius of the cubic kernel in pixels."""
 
 
-# A matrix for each size met: as many as a training has, without end for pictures of any size.
+# Bounded: a training has few sizes, a folder of images may have any number.
 @functools.lru_cache(32)
 def matrix(length: int, target: int, scale: float, method: str, antialias: bool) -> np.ndarray:
-    """Returns what share each sample of a line has in each new one.
+    """Returns the matrix that resamples one axis.
 
     Args:
-      length: samples there are.
-      target: samples wanted.
-      scale: old samples for each new one; length / target, except where a size was rounded.
+      length: number of input samples.
+      target: number of output samples.
+      scale: input samples per output sample; length / target, unless a size was rounded.
       method: one of METHODS.
-      antialias: whether the kernel is widened by the scale where a line shrinks.
+      antialias: whether the kernel is widened by the scale when downsampling.
     Returns:
-      float64[target, length], each row adding up to 1.
+      float64[target, length], rows with sum 1.
     """
     start = np.arange(target)[:, None] * scale
     centre = start + scale / 2 - 0.5
@@ -41,23 +42,23 @@ def matrix(length: int, target: int, scale: float, method: str, antialias: bool)
     elif method == "area":
         taps = np.floor(start) + np.arange(math.ceil(scale) + 1)
         weights = np.clip(np.minimum(taps + 1, start + scale) - np.maximum(taps, start), 0, None)
-        # An overlap that is only the round-off of the products above.
+        # Removes overlaps that are round-off.
         weights = np.where(weights < 1e-9, 0, weights)
     else:
         kernel, support = KERNELS[method]
         width = max(scale, 1.0) if antialias else 1.0
         taps = np.floor(centre - support * width) + np.arange(math.ceil(2 * support * width) + 2)
         weights = kernel((taps - centre) / width)
-    # Beyond its ends the line goes on mirrored, the last sample twice: 0 1 2 2 1 0 0 1 …
+    # The border is reflected with the last sample repeated: 0 1 2 2 1 0 0 1 …
     taps = taps.astype(int) % (2 * length)
     taps = np.minimum(taps, 2 * length - 1 - taps)
-    shares = np.zeros((target, length))
-    np.add.at(shares, (np.arange(target)[:, None], taps), weights / weights.sum(1, keepdims=True))
-    return shares
+    result = np.zeros((target, length))
+    np.add.at(result, (np.arange(target)[:, None], taps), weights / weights.sum(1, keepdims=True))
+    return result
 
 
 def resample(images: Array, rows: np.ndarray, columns: np.ndarray) -> Array:
-    """Returns the images multiplied by one matrix along their height and by one along their width.
+    """Multiplies images by one matrix along the height and one along the width.
 
     Args:
       images: float[batch, h, w, channel].
@@ -67,29 +68,29 @@ def resample(images: Array, rows: np.ndarray, columns: np.ndarray) -> Array:
       float[batch, height, width, channel], in the images' dtype.
     """
     dtype = jnp.promote_types(images.dtype, jnp.float32)
-    # An accelerator's default precision leaves 10 bits or fewer, worse than 8-bit pixels.
+    # The default precision of accelerators may be 8 to 10 bits, too little for 8-bit pixels.
     product = functools.partial(jnp.einsum, precision=lax.Precision.HIGHEST)
     x = product("Hh,bhwc->bHwc", rows.astype(dtype), images.astype(dtype))
     return product("Ww,bHwc->bHWc", columns.astype(dtype), x).astype(images.dtype)
 
 
 def resize(images: Array, height: int, width: int, method: str = "bicubic", antialias: bool = True) -> Array:
-    """Returns the images in another size, the corners of the pixel grids on each other; not clipped.
+    """Resizes images with aligned corners of the pixel areas, without clipping.
 
     Args:
       images: float[batch, h, w, channel] in [0, 1].
       height: in pixels.
       width: in pixels.
-      method: bicubic (a = −1/2), bilinear, area (each new pixel the mean of what it covers) or nearest.
-      antialias: whether bicubic and bilinear kernels are widened where the images shrink, as MATLAB does and OpenCV
-        does not; the other methods have no kernel.
+      method: bicubic (a = −1/2), bilinear, area (the mean over each new pixel's area) or nearest.
+      antialias: whether bicubic and bilinear kernels are widened when downsampling, as by MATLAB but not OpenCV; no
+        effect on the other methods.
     Returns:
       float[batch, height, width, channel], in the images' dtype; bicubic may leave [0, 1].
     Raises:
       UsageError: if there is no such method.
-      ValueError: if a side is not at least 1 pixel.
+      ValueError: if a side is below 1 pixel.
     """
-    images = floating(images)
+    images = check_images(images)
     if method not in METHODS:
         raise unknown("resampling method", method, METHODS)
     if min(height, width) < 1:
@@ -100,65 +101,66 @@ def resize(images: Array, height: int, width: int, method: str = "bicubic", anti
 
 
 def downsample(images: Array, scale: float) -> Array:
-    """Returns the images made smaller by the antialiased bicubic that super-resolution is measured on; not clipped.
+    """Downsamples images by antialiased bicubic interpolation, the standard of super-resolution, without clipping.
 
-    It is MATLAB's imresize(image, 1 / scale). The published tables crop to a multiple of the scale before, clip to
-    [0, 1] and round to 8 bits after it.
+    It equals MATLAB's imresize(image, 1 / scale). For the published results images are cropped to a multiple of the
+    scale before, and clipped to [0, 1] and rounded to 8 bits after.
 
     Args:
       images: float[batch, h, w, channel] in [0, 1].
       scale: at least 1, such as 4.
     Returns:
-      float[batch, ⌈h / scale⌉, ⌈w / scale⌉, channel], in the images' dtype; values may leave [0, 1] beside edges.
+      float[batch, ⌈h / scale⌉, ⌈w / scale⌉, channel], in the images' dtype; values may leave [0, 1] near edges.
     Raises:
       ValueError: if the scale is below 1.
     """
     if scale < 1:
         raise ValueError(f"a scale of {scale}: give 1 or more, or use upsample")
-    images = floating(images)
+    images = check_images(images)
     return resample(images, *(matrix(n, math.ceil(n / scale), scale, "bicubic", True) for n in images.shape[1:3]))
 
 
 def upsample(images: Array, scale: float) -> Array:
-    """Returns the images made larger by bicubic interpolation; not clipped.
+    """Upsamples images by bicubic interpolation, without clipping.
 
-    It is MATLAB's imresize(image, scale).
+    It equals MATLAB's imresize(image, scale).
 
     Args:
       images: float[batch, h, w, channel] in [0, 1].
       scale: at least 1, such as 4.
     Returns:
-      float[batch, ⌈h · scale⌉, ⌈w · scale⌉, channel], in the images' dtype; values may leave [0, 1] beside edges.
+      float[batch, ⌈h · scale⌉, ⌈w · scale⌉, channel], in the images' dtype; values may leave [0, 1] near edges.
     Raises:
       ValueError: if the scale is below 1.
     """
     if scale < 1:
         raise ValueError(f"a scale of {scale}: give 1 or more, or use downsample")
-    images = floating(images)
+    images = check_images(images)
     if scale == int(scale):
-        return magnify(images, int(scale))
+        return upsample_integer(images, int(scale))
     return resample(images, *(matrix(n, math.ceil(n * scale), 1 / scale, "bicubic", True) for n in images.shape[1:3]))
 
 
-def magnify(images: Array, scale: int) -> Array:
-    """Returns what `upsample` does for a whole factor, by sums of shifted images: the cost of a pixel is the same in
-    images of any size.
+def upsample_integer(images: Array, scale: int) -> Array:
+    """Upsamples by an integer factor, by sums of shifted images: the cost per pixel does not depend on the size.
 
     Args:
       images: float[batch, h, w, channel] in [0, 1].
       scale: at least 1.
     Returns:
-      float[batch, h · scale, w · scale, channel], in the images' dtype; values may leave [0, 1] beside edges.
+      float[batch, h · scale, w · scale, channel], in the images' dtype; values may leave [0, 1] near edges.
     """
-    # Of each new pixel in an old one: its place relative to that one's centre, and the shares of five old pixels.
-    place = (np.arange(scale) + 0.5) / scale - 0.5
-    shares = cubic(np.arange(-REACH, REACH + 1) - place[:, None])
+    # For each new pixel inside an old one: its offset from the old center, and the weights of five old pixels.
+    offsets = (np.arange(scale) + 0.5) / scale - 0.5
+    weights = cubic(np.arange(-RADIUS, RADIUS + 1) - offsets[:, None])
     x = images.astype(jnp.promote_types(images.dtype, jnp.float32))
     for axis in (1, 2):
         length = x.shape[axis]
-        pads = [(REACH, REACH) if i == axis else (0, 0) for i in range(4)]
+        pads = [(RADIUS, RADIUS) if i == axis else (0, 0) for i in range(4)]
         padded = jnp.pad(x, pads, "symmetric")
-        shifted = [lax.slice_in_dim(padded, k, k + length, axis=axis) for k in range(2 * REACH + 1)]
-        phases = [sum(float(share) * part for share, part in zip(row, shifted, strict=True) if share) for row in shares]
+        shifted = [lax.slice_in_dim(padded, k, k + length, axis=axis) for k in range(2 * RADIUS + 1)]
+        phases = [
+            sum(float(weight) * part for weight, part in zip(row, shifted, strict=True) if weight) for row in weights
+        ]
         x = jnp.stack(phases, axis + 1).reshape(*x.shape[:axis], length * scale, *x.shape[axis + 1 :])
     return x.astype(images.dtype)

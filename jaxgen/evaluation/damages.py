@@ -1,25 +1,13 @@
-"""The damage benchmark's pictures: damages of fixed strengths from fixed keys, so that others can compare.
+"""The images of the damage benchmark: degradations at fixed strengths from fixed keys, so that results can be compared.
 
-A damaged picture depends on the seed, the name of the damage and the picture's number alone: whatever restores it
-meets the same one, also when fewer damages are asked for. It is cut to [0, 1] and rounded to 8 bits, as a file would
-hold it. Of what hides the picture there is a mask: the places whose opacity is at least 0.1, before any blur.
-
-noise      Gaussian, σ 25 of 255
-haze       procedural depth to 1, scattering coefficient 0.6 to 1.8, airlight 0.7 to 1
-rust       closed patches over 25 %, with film, specks and drips around them
-holes      1 to 10 strokes, 5 to 24 pixels wide, and 0 to 3 rectangles, all of one random gray
-tears      1 to 4, 1.5 to 6 pixels wide
-scratches  4 to 16, 0.5 to 1.6 pixels wide, opacity 0.9; dust over 0.4 %
-blur       Gaussian, σ 2 pixels
-jpeg       quality 10
-warp       lens to 0.1, corners by up to 0.08 of the sides, waves to 0.008 of the shorter side
-all        rust over 10 %, scratches, tears; then blur of σ 1, noise of σ 10, JPEG of quality 40
-
-Widths in pixels are those of pictures of 256×256.
+A damaged image depends on the seed, the name of the damage and the image's index alone. It is clipped to [0, 1] and
+rounded to 8 bits, like an image file. Damage that hides pixels has a mask: the pixels whose opacity is at least 0.1,
+before any blur. Widths in pixels are those of images of 256×256.
 """
 
+import zlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,179 +16,138 @@ from jax import Array
 
 from jaxgen import degradations
 from jaxgen.data.folder import picture_paths
-from jaxgen.degradations.parameters import streams, uniform
+from jaxgen.degradations.draws import split_keys
+from jaxgen.degradations.registry import DEGRADATIONS, OPACITY_THRESHOLD
 from jaxgen.errors import UsageError, unknown
 from jaxgen.filters import dilate
 from jaxgen.io import images
 
 LEVELS = 255
-VISIBLE = 0.1
-"""Opacity from which on damage counts as hiding the picture."""
-
-Apply = Callable[[Array, Array], tuple[Array, Array | None]]
-Layer = Callable[[Array, Array], tuple[Array, Array]]
+PUBLISHED = ("noise", "haze", "rust", "holes", "tears", "scratches", "blur", "jpeg", "warp", "all")
+"""The damages of the published results: the position of a name here is part of its key."""
 
 
 class Damage(NamedTuple):
-    """One damage.
+    """One damage of the benchmark.
 
     Attributes:
       about: what it is and how strong, in words.
-      apply: (key[batch], images) -> (damaged images, opacity of what hides them or None).
-      score: by which ways to restore are compared, "psnr" or "masked_psnr".
+      apply: (key[batch], images) -> images, or (images, opacity) with `has_mask`.
+      has_mask: whether it hides pixels.
+      score: the metric by which methods are compared, "psnr" or "masked_psnr".
     """
 
     about: str
-    apply: Apply
+    apply: Callable[[Array, Array], Any]
+    has_mask: bool
     score: str
 
 
-def in_all_places(change: Callable[[Array, Array], Array]) -> Apply:
-    """Returns a damage that hides nothing."""
-    return lambda keys, pictures: (change(keys, pictures), None)
+def apply_all(keys: Array, clean: Array) -> tuple[Array, Array]:
+    """Returns images with rust, scratches and tears, then blurred, noisy and compressed; and the largest opacity."""
+    *for_overlays, for_noise = split_keys(keys, len(clean), 4)
+    overlays = (
+        lambda key, x: degradations.rust(key, x, 0.1),
+        lambda key, x: degradations.scratches(key, x, (4, 16), (0.5, 1.6), 0.004, 0.9),
+        lambda key, x: degradations.tears(key, x, (1, 4), (1.5, 6.0)),
+    )
+    opacity = jnp.zeros((*clean.shape[:3], 1), clean.dtype)
+    degraded = clean
+    for overlay, key in zip(overlays, for_overlays, strict=True):
+        degraded, added = overlay(key, degraded)
+        opacity = jnp.maximum(opacity, added)
+    degraded = degradations.blur(keys, degraded, 1.0)
+    degraded = degradations.gaussian_noise(for_noise, degraded, 10 / LEVELS)
+    return degradations.jpeg(keys, jnp.clip(degraded, 0, 1), 40), opacity
 
 
-def holes(keys: Array, pictures: Array) -> tuple[Array, Array]:
-    """Returns pictures with at least one stroke cut out of each, a random gray in its holes, and the mask."""
-    cut, shade = streams(keys, len(pictures), 2)
-    return degradations.holes(cut, pictures, uniform(shade, len(pictures)), (1, 10), (0, 3))
+def registered_damages() -> dict[str, Damage]:
+    """Returns the damages of the benchmark by name: the published ones first, then the other registered ones."""
+    damages = {}
+    for name, entry in DEGRADATIONS.items():
+        if entry.benchmark:
+            has_mask = entry.returns == "opacity"
+            score = "masked_psnr" if has_mask else "psnr"
+            damages[name] = Damage(entry.benchmark.about, entry.benchmark.apply, has_mask, score)
+    about = "rust over a tenth, scratches and tears, then blur of σ 1, noise of σ 10, JPEG of quality 40"
+    damages["all"] = Damage(about, apply_all, True, "psnr")
+    return {name: damages[name] for name in dict.fromkeys((*PUBLISHED, *damages))}
 
 
-def rust(coverage: float) -> Layer:
-    """Returns rust with closed patches over a share of the picture."""
-    return lambda keys, pictures: degradations.rust(keys, pictures, coverage)
+DAMAGES = registered_damages()
+"""Every damage of the benchmark by name."""
+
+apply_damage = jax.jit(lambda name, keys, clean: DAMAGES[name].apply(keys, clean), static_argnums=0)
 
 
-def tears(keys: Array, pictures: Array) -> tuple[Array, Array]:
-    """Returns torn pictures and the opacity."""
-    return degradations.tears(keys, pictures, (1, 4), (1.5, 6.0))
-
-
-def scratches(keys: Array, pictures: Array) -> tuple[Array, Array]:
-    """Returns scratched and dusty pictures and the opacity."""
-    return degradations.scratches(keys, pictures, (4, 16), (0.5, 1.6), 0.004, 0.9)
-
-
-def ruined(keys: Array, pictures: Array) -> tuple[Array, Array]:
-    """Returns pictures with every layer, then photographed and sent: blur, noise, JPEG; and the largest opacity."""
-    *over, noise = streams(keys, len(pictures), 4)
-    hidden = jnp.zeros((*pictures.shape[:3], 1), pictures.dtype)
-    for layer, key in zip((rust(0.1), scratches, tears), over, strict=True):
-        pictures, opacity = layer(key, pictures)
-        hidden = jnp.maximum(hidden, opacity)
-    pictures = degradations.blur(keys, pictures, 1.0)
-    pictures = degradations.gaussian_noise(noise, pictures, 10 / LEVELS)
-    return degradations.jpeg(keys, jnp.clip(pictures, 0, 1), 40), hidden
-
-
-# A damage's place is part of its key: further ones come last.
-DAMAGES = {
-    "noise": Damage(
-        "Gaussian noise of σ 25 of 255",
-        in_all_places(lambda keys, pictures: degradations.gaussian_noise(keys, pictures, 25 / LEVELS)),
-        "psnr",
-    ),
-    "haze": Damage(
-        "haze over a procedural depth to 1, scattering coefficient 0.6 to 1.8, airlight 0.7 to 1",
-        in_all_places(lambda keys, pictures: degradations.haze(keys, pictures, beta=(0.6, 1.8), airlight=(0.7, 1.0))),
-        "psnr",
-    ),
-    "rust": Damage("rust, closed patches over a quarter of the picture", rust(0.25), "masked_psnr"),
-    "holes": Damage(
-        "holes filled with one gray: 1 to 10 strokes 5 to 24 pixels wide, 0 to 3 rectangles", holes, "masked_psnr"
-    ),
-    "tears": Damage("1 to 4 tears 1.5 to 6 pixels wide", tears, "masked_psnr"),
-    "scratches": Damage("4 to 16 scratches 0.5 to 1.6 pixels wide, dust over 0.4 %", scratches, "masked_psnr"),
-    "blur": Damage(
-        "Gaussian blur of σ 2 pixels",
-        in_all_places(lambda keys, pictures: degradations.blur(keys, pictures, 2.0)),
-        "psnr",
-    ),
-    "jpeg": Damage(
-        "JPEG of quality 10", in_all_places(lambda keys, pictures: degradations.jpeg(keys, pictures, 10)), "psnr"
-    ),
-    "warp": Damage(
-        "lens distortion to 0.1, corners moved by up to 0.08 of the sides, waves to 0.008 of the shorter side",
-        in_all_places(lambda keys, pictures: degradations.warp(keys, pictures, 0.1, 0.08, 0.008)),
-        "psnr",
-    ),
-    "all": Damage(
-        "rust over a tenth, scratches and tears, then blur of σ 1, noise of σ 10, JPEG of quality 40", ruined, "psnr"
-    ),
-}
-
-MASKED = ("rust", "holes", "tears", "scratches", "all")
-"""The damages of which there is a mask."""
-
-strike = jax.jit(lambda name, keys, pictures: DAMAGES[name].apply(keys, pictures), static_argnums=0)
-
-
-def damaged(name: str, picture: np.ndarray, index: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
-    """Returns a picture of the benchmark, and the mask of what is hidden.
+def damage_image(name: str, image: np.ndarray, index: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns a damaged image of the benchmark, and the mask of its hidden pixels.
 
     Args:
-      name: of the damage, one of `DAMAGES`.
-      picture: undamaged, float32[height, width, 1 or 3] in [0, 1].
-      index: the picture's number in its set.
+      name: of the damage, a key of `DAMAGES`.
+      image: undamaged, float32[height, width, 1 or 3] in [0, 1].
+      index: the image's index in its set.
       seed: of the benchmark.
     Returns:
-      (float32[height, width, channel] in [0, 1] at 256 levels; float32[height, width, 1], 1 where the picture is
-      hidden and else 0, or None for a damage that hides nothing).
+      (float32[height, width, channel] in [0, 1] at 256 levels; float32[height, width, 1], 1 where a pixel is hidden
+      and else 0, or None for a damage that hides nothing).
     Raises:
       UsageError: if there is no such damage.
     """
     if name not in DAMAGES:
         raise unknown("damage", name, DAMAGES)
-    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), list(DAMAGES).index(name)), index)
-    made, opacity = strike(name, key[None], picture[None])
-    mask = None if opacity is None else np.asarray(opacity[0] >= VISIBLE, np.float32)
-    # To the bit what is read from an 8-bit file.
-    return np.rint(np.clip(made[0], 0, 1) * LEVELS) / np.float32(LEVELS), mask
+    number = PUBLISHED.index(name) if name in PUBLISHED else zlib.crc32(name.encode())
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), number), index)
+    result = apply_damage(name, key[None], image[None])
+    degraded, opacity = result if DAMAGES[name].has_mask else (result, None)
+    mask = None if opacity is None else np.asarray(opacity[0] >= OPACITY_THRESHOLD, np.float32)
+    # Bit for bit what an 8-bit file holds.
+    return np.rint(np.clip(degraded[0], 0, 1) * LEVELS) / np.float32(LEVELS), mask
 
 
-def widened(mask: np.ndarray, margin: int) -> np.ndarray:
-    """Returns a mask as one drawn by hand: float32[height, width, 1], 1 where a pixel so near is hidden too.
+def dilate_mask(mask: np.ndarray, pixels: int) -> np.ndarray:
+    """Returns a dilated mask, as one drawn by hand, float32[height, width, 1].
 
     Args:
-      mask: float32[height, width, 1], 1 where the picture is hidden.
-      margin: pixels by which it reaches beyond that on all sides; 0: the mask itself.
+      mask: float32[height, width, 1], 1 where a pixel is hidden.
+      pixels: by which the mask grows on all sides.
     """
-    return np.asarray(dilate(mask[None], margin)[0])
+    return np.asarray(dilate(jnp.asarray(mask[None]), pixels)[0])
 
 
-def centre(picture: np.ndarray, side: int, path: str) -> np.ndarray:
-    """Returns the middle of a picture, [side, side, channel].
+def center_crop(image: np.ndarray, side: int, path: str) -> np.ndarray:
+    """Returns the central square of an image, [side, side, channel].
 
     Args:
-      picture: [height, width, channel].
+      image: [height, width, channel].
       side: in pixels.
-      path: of the picture, for the message.
+      path: of the image, for the message.
     Raises:
-      UsageError: if it is smaller.
+      UsageError: if the image is smaller.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     if min(height, width) < side:
-        raise UsageError(f"{path} is {height}×{width}: give pictures of at least {side}×{side} pixels")
+        raise UsageError(f"{path} is {height}×{width}: give images of at least {side}×{side} pixels")
     top, left = (height - side) // 2, (width - side) // 2
-    return picture[top : top + side, left : left + side]
+    return image[top : top + side, left : left + side]
 
 
 def read_photographs(folder: str, side: int, count: int | None = None) -> list[np.ndarray]:
-    """Returns the middles of the first pictures of a folder, in the order of their paths.
+    """Returns the central squares of the first images of a folder, sorted by path.
 
     Args:
-      folder: of undamaged colour pictures.
+      folder: of undamaged color images.
       side: in pixels.
-      count: how many at most; None: all.
+      count: largest number of images; None: all.
     Returns:
       float32[side, side, 3] in [0, 1] for each.
     Raises:
       UsageError: if there are none, or one of them is gray, too small or cannot be read.
     """
-    found = []
+    crops = []
     for path in picture_paths(folder)[:count]:
-        picture = images.read(path)
-        if picture.shape[-1] != 3:
-            raise UsageError(f"{path} is gray: the damage benchmark is of colour photographs; take it out")
-        found.append(centre(picture, side, str(path)))
-    return found
+        image = images.read(path)
+        if image.shape[-1] != 3:
+            raise UsageError(f"{path} is gray: the damage benchmark takes color photographs; remove it")
+        crops.append(center_crop(image, side, str(path)))
+    return crops

@@ -1,4 +1,4 @@
-"""The classical baselines, as pure jitted functions of images."""
+"""Classical image filters: pure jitted functions of images."""
 
 from jaxgen.filters.biharmonic import inpaint_biharmonic
 from jaxgen.filters.bilateral import bilateral

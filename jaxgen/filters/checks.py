@@ -1,9 +1,9 @@
-"""What the filters are given: images, windows, numbers for each image, and masks of what is missing."""
+"""Checks of arguments: images, window sizes, parameters, and masks of missing pixels."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jax.typing import DTypeLike
 
 
@@ -11,7 +11,7 @@ def checked(images: Array) -> Array:
     """Returns the images in at least float32.
 
     Raises:
-      ValueError: if they are no batch of images, or not floating point.
+      ValueError: if they are no batch of images, or no floating dtype.
     """
     images = jnp.asarray(images)
     if images.ndim != 4 or 0 in images.shape:
@@ -22,7 +22,7 @@ def checked(images: Array) -> Array:
 
 
 def odd(size: int) -> int:
-    """Returns the side of a window that has a pixel in its centre.
+    """Returns the side of a window with a center pixel.
 
     Raises:
       ValueError: if it is even or less than 1.
@@ -33,10 +33,10 @@ def odd(size: int) -> int:
 
 
 def one_or_each(name: str, value: float | Array, count: int, dtype: DTypeLike) -> Array:
-    """Returns a number for all images, dtype[], or one for each, dtype[count].
+    """Returns a parameter as an array, dtype[] for all images or dtype[count].
 
     Raises:
-      ValueError: if there is not one and not one for each image.
+      ValueError: if it has another shape.
     """
     value = jnp.asarray(value, dtype)
     if value.shape not in ((), (count,)):
@@ -45,10 +45,10 @@ def one_or_each(name: str, value: float | Array, count: int, dtype: DTypeLike) -
 
 
 def per_image(name: str, value: float | Array, images: Array) -> Array:
-    """Returns a number, or one for each image, in the images' dtype and in a shape that broadcasts over them.
+    """Returns a parameter, one value or float[batch], in the images' dtype and a shape that broadcasts with them.
 
     Raises:
-      ValueError: if there is not one and not one for each image.
+      ValueError: if it has another shape.
     """
     return one_or_each(name, value, len(images), images.dtype).reshape(-1, 1, 1, 1)
 
@@ -60,17 +60,15 @@ def checked_mask(mask: Array, images: Array) -> Array:
       mask: bool or float[batch, height, width, 1]; true, or more than 0.5, where pixels are missing.
       images: float[batch, height, width, channel].
     Raises:
-      ValueError: if the mask's shape does not belong to the images, or nothing of an image is known. The second is
-        not seen under a transformation, where the mask has no values.
+      ValueError: if the mask has another shape, or no pixel of an image is known. The second cannot be checked under a
+        transformation such as `jit`.
     """
     wanted = (*images.shape[:3], 1)
     if jnp.shape(mask) != wanted:
         raise ValueError(f"a mask of shape {jnp.shape(mask)} for images of shape {images.shape}: give {list(wanted)}")
     missing = jnp.asarray(mask) if jnp.asarray(mask).dtype == bool else jnp.asarray(mask) > 0.5
-    if not isinstance(missing, jax.core.Tracer):
+    if not isinstance(missing, Tracer):
         empty = np.flatnonzero(np.asarray(missing).all((1, 2, 3)))
         if empty.size:
-            raise ValueError(
-                f"the mask of image {empty[0]} leaves nothing known: true marks the pixels that are missing"
-            )
+            raise ValueError(f"the mask of image {empty[0]} leaves no known pixel: true marks missing pixels")
     return missing

@@ -1,4 +1,4 @@
-"""Edges as thin lines, by Canny's method."""
+"""Canny edge detection."""
 
 from functools import partial
 
@@ -9,56 +9,55 @@ from jax import Array, lax
 from jaxgen.errors import unknown
 from jaxgen.filters.checks import checked, per_image
 
-# Fractions of a grey level that are told apart. Sums of such values have no rounding in float32, so what is equal in
-# the integer arithmetic of 8-bit pictures is equal here.
 STEPS = 256
+"""Quantization steps per grey level: sums are then exact in float32, and ties are those of integer arithmetic."""
 TANGENT = 13573 / 2**15  # OpenCV's tan 22.5°
 
 
-def neighbour(x: Array, row: int, column: int) -> Array:
-    """Returns the value at an offset of one pixel at most from each that is not at the border."""
+def neighbor(x: Array, row: int, column: int) -> Array:
+    """Returns the values at an offset of at most one pixel from each interior pixel."""
     height, width = x.shape[1:3]
     return x[:, 1 + row : height - 1 + row, 1 + column : width - 1 + column]
 
 
-def around(x: Array, mode: str) -> Array:
-    """Returns the images with one pixel around them: 0 ("constant") or the outermost again ("edge")."""
+def pad_one(x: Array, mode: str) -> Array:
+    """Pads images by one pixel: 0 ("constant") or the border pixel ("edge")."""
     return jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode=mode)
 
 
 def sobel(images: Array) -> tuple[Array, Array]:
-    """Returns the derivatives along columns and along rows, by Sobel's kernels, whose weights sum to 8 in magnitude."""
-    x = around(images, "edge")
-    along = lambda a, b, c: neighbour(x, *a) + 2 * neighbour(x, *b) + neighbour(x, *c)
+    """Computes the horizontal and vertical derivatives by Sobel's unnormalized kernels."""
+    x = pad_one(images, "edge")
+    along = lambda a, b, c: neighbor(x, *a) + 2 * neighbor(x, *b) + neighbor(x, *c)
     across = along((-1, 1), (0, 1), (1, 1)) - along((-1, -1), (0, -1), (1, -1))
     down = along((1, -1), (1, 0), (1, 1)) - along((-1, -1), (-1, 0), (-1, 1))
     return across, down
 
 
-def thin(across: Array, down: Array, magnitude: Array) -> Array:
-    """Returns where the magnitude is a maximum along the gradient, in four directions; outside the image it is 0.
+def suppress_non_maxima(across: Array, down: Array, magnitude: Array) -> Array:
+    """Returns whether the magnitude is a maximum along the gradient, in four directions.
 
-    Of two equal neighbours along a row or a column the one with the larger index is kept, as in OpenCV.
+    Of two equal neighbors along a row or a column the one with the larger index is the maximum, as in OpenCV.
     """
-    m = around(magnitude, "constant")
+    m = pad_one(magnitude, "constant")
     x, y = abs(across), abs(down)
-    level = (magnitude > neighbour(m, 0, -1)) & (magnitude >= neighbour(m, 0, 1))
-    upright = (magnitude > neighbour(m, -1, 0)) & (magnitude >= neighbour(m, 1, 0))
-    falling = (magnitude > neighbour(m, -1, -1)) & (magnitude > neighbour(m, 1, 1))
-    rising = (magnitude > neighbour(m, -1, 1)) & (magnitude > neighbour(m, 1, -1))
+    level = (magnitude > neighbor(m, 0, -1)) & (magnitude >= neighbor(m, 0, 1))
+    upright = (magnitude > neighbor(m, -1, 0)) & (magnitude >= neighbor(m, 1, 0))
+    falling = (magnitude > neighbor(m, -1, -1)) & (magnitude > neighbor(m, 1, 1))
+    rising = (magnitude > neighbor(m, -1, 1)) & (magnitude > neighbor(m, 1, -1))
     oblique = jnp.where(across * down < 0, rising, falling)
     return jnp.where(y < TANGENT * x, level, jnp.where(y > (TANGENT + 2) * x, upright, oblique))
 
 
 def dilated(x: Array) -> Array:
-    """Returns whether any of the 3×3 pixels around each is set."""
-    x = around(x, "constant")
+    """Dilates a binary image by a 3×3 square."""
+    x = pad_one(x, "constant")
     rows = x[:, :-2] | x[:, 1:-1] | x[:, 2:]
     return rows[:, :, :-2] | rows[:, :, 1:-1] | rows[:, :, 2:]
 
 
-def connected(strong: Array, weak: Array) -> Array:
-    """Returns the strong pixels and those weak ones that touch them through weak ones, by sides or corners."""
+def hysteresis(strong: Array, weak: Array) -> Array:
+    """Returns the strong pixels and the weak pixels connected to them (8-connectivity)."""
 
     def grow(state):
         edges, _ = state
@@ -70,23 +69,22 @@ def connected(strong: Array, weak: Array) -> Array:
 
 @partial(jax.jit, static_argnames="norm")
 def canny(images: Array, low: float | Array = 100 / 255, high: float | Array = 200 / 255, norm: str = "l1") -> Array:
-    """Returns the edges: the ridges of the gradient above `high`, and those above `low` that continue them.
+    """Detects edges: local maxima of the gradient above `high`, and those above `low` that are connected to them.
 
-    Equal to OpenCV's Canny with its aperture of 3 on 8-bit pictures: Sobel's unnormalised kernels, the outermost pixels
-    repeated at the borders, thresholds that must be exceeded, and of several channels the one with the largest
-    gradient at each pixel. OpenCV's thresholds of 100 and 200 are 100/255 and 200/255. Values are rounded to 1/256 of a
-    grey level. The picture is not smoothed first; `gaussian` does that.
+    Equals OpenCV's Canny with an aperture of 3 on 8-bit images: Sobel's unnormalized kernels, repeated border pixels,
+    strict thresholds, and at each pixel the channel with the largest gradient. OpenCV's thresholds 100 and 200 are
+    100/255 and 200/255 here. Values are rounded to 1/256 of a grey level. The image is not smoothed; use `gaussian`.
 
     Args:
       images: float[batch, height, width, channel] in [0, 1].
-      low: threshold of the gradient's magnitude for pixels that continue an edge, one or float[batch].
-      high: threshold of the gradient's magnitude for pixels that begin one, one or float[batch].
+      low: lower hysteresis threshold of the gradient's magnitude, one or float[batch].
+      high: upper hysteresis threshold, one or float[batch].
       norm: "l1", |across| + |down|, or "l2", the Euclidean magnitude.
     Returns:
       float[batch, height, width, 1]: 1 on edges, 0 elsewhere.
     Raises:
       UsageError: if the norm is neither.
-      ValueError: if there is not one threshold or one for each image.
+      ValueError: if the number of thresholds is neither 1 nor the batch size.
     Reference: Canny 1986.
     """
     if norm not in ("l1", "l2"):
@@ -100,6 +98,6 @@ def canny(images: Array, low: float | Array = 100 / 255, high: float | Array = 2
         low, high = low * abs(low), high * abs(high)
     largest = magnitude.argmax(-1, keepdims=True)
     across, down, magnitude = (jnp.take_along_axis(x, largest, -1) for x in (across, down, magnitude))
-    ridge = thin(across, down, magnitude)
+    ridge = suppress_non_maxima(across, down, magnitude)
     weak = ridge & (magnitude > low)
-    return connected(magnitude > high, weak).astype(images.dtype)
+    return hysteresis(magnitude > high, weak).astype(images.dtype)

@@ -1,4 +1,4 @@
-"""The guided filter: an image smoothed where its guide is smooth, its edges where the guide has them."""
+"""The guided filter."""
 
 from functools import partial
 
@@ -12,9 +12,9 @@ from jaxgen.filters.windows import reflected, sums
 
 
 def box(planes: list[Array], radius: int) -> list[Array]:
-    """Returns the means of each window of 2·radius + 1 pixels a side, borders reflected, of several images.
+    """Computes the means over windows of 2·radius + 1 pixels a side, with reflected borders, of several images.
 
-    One plane after the other: with the sums of all at once a processor's caches overflow, and it takes 4 times as long.
+    One plane after the other: all at once exceed a processor's caches and take 4 times as long.
     """
     size = 2 * radius + 1
     stack = jnp.concatenate(planes, -1)
@@ -25,37 +25,37 @@ def box(planes: list[Array], radius: int) -> list[Array]:
     return jnp.split(stack, np.cumsum([plane.shape[-1] for plane in planes])[:-1], axis=-1)
 
 
-def solve(xx: Array, xy: Array, xz: Array, yy: Array, yz: Array, zz: Array, right: list[Array]) -> list[Array]:
-    """Returns the solution of symmetric positive definite 3×3 equations, one at each pixel, by elimination.
+def solve(matrix: list[Array], right: list[Array]) -> list[Array]:
+    """Solves a symmetric positive definite 3×3 system at each pixel by elimination.
 
-    Colours are nearly proportional, so that determinants would be small differences of large products.
+    Determinants would lose precision: color channels are strongly correlated.
     """
-    x, y, z = right
-    xy_share, xz_share = xy / xx, xz / xx
-    yy, yz, zz = yy - xy_share * xy, yz - xy_share * xz, zz - xz_share * xz
-    y, z = y - xy_share * x, z - xz_share * x
-    yz_share = yz / yy
-    c = (z - yz_share * y) / (zz - yz_share * yz)
-    b = y / yy - yz_share * c
-    return [x / xx - xy_share * b - xz_share * c, b, c]
+    (xx, xy, xz, yy, yz, zz), (x, y, z) = matrix, right
+    xy_ratio, xz_ratio = xy / xx, xz / xx
+    yy, yz, zz = yy - xy_ratio * xy, yz - xy_ratio * xz, zz - xz_ratio * xz
+    y, z = y - xy_ratio * x, z - xz_ratio * x
+    yz_ratio = yz / yy
+    c = (z - yz_ratio * y) / (zz - yz_ratio * yz)
+    b = y / yy - yz_ratio * c
+    return [x / xx - xy_ratio * b - xz_ratio * c, b, c]
 
 
 @partial(jax.jit, static_argnames="radius")
 def guided(images: Array, guide: Array, radius: int, eps: float | Array) -> Array:
-    """Returns the images as locally linear functions of a guide, the best in each window's mean square.
+    """Filters images by locally linear functions of a guide, the least-squares fit in each window.
 
-    The windows at the borders are those of a reflected image; the paper cuts them off.
+    Borders are reflected; the paper truncates the windows there.
 
     Args:
-      images: float[batch, height, width, channel] in [0, 1], each channel filtered on its own.
-      guide: float[batch, height, width, 1 or 3] in [0, 1], grey or colour; the images themselves to smooth them.
+      images: float[batch, height, width, channel] in [0, 1]; channels are filtered independently.
+      guide: float[batch, height, width, 1 or 3] in [0, 1], gray or color; the images themselves for smoothing.
       radius: of the windows in pixels; their side is 2·radius + 1.
-      eps: variance of the guide, in units of the [0, 1] range squared, under which it counts as smooth. Greater than 0.
+      eps: regularization, above 0: regions whose variance (in the [0, 1] range squared) is below it are smoothed.
     Returns:
       float[batch, height, width, channel].
     Raises:
-      ValueError: if the guide's batch, height or width is not the images', it has neither one nor three channels, or
-        the radius is less than 1.
+      ValueError: if the guide's batch, height or width differs, its channels are neither 1 nor 3, or the radius is
+        below 1.
     Reference: He, Sun, Tang 2010.
     """
     images, guide = checked(images), checked(guide)
@@ -66,7 +66,7 @@ def guided(images: Array, guide: Array, radius: int, eps: float | Array) -> Arra
         )
     if radius < 1:
         raise ValueError(f"a radius of {radius} pixels: give 1 or more")
-    # Covariances are small differences of means: they keep more digits around 0.
+    # Centered values avoid cancellation in the covariances.
     centre, level = guide.mean((1, 2), keepdims=True), images.mean((1, 2), keepdims=True)
     parts = jnp.split(guide - centre, guide.shape[3], axis=3)
     image = images - level
@@ -79,7 +79,7 @@ def guided(images: Array, guide: Array, radius: int, eps: float | Array) -> Arra
     spread = [
         square - means[i] * means[j] + (eps if i == j else 0) for square, (i, j) in zip(squares, pairs, strict=True)
     ]
-    slopes = [covariance[0] / spread[0]] if len(parts) == 1 else solve(*spread, covariance)
+    slopes = [covariance[0] / spread[0]] if len(parts) == 1 else solve(spread, covariance)
     offset = mean - sum(slope * m for slope, m in zip(slopes, means, strict=True))
     offset, *slopes = box([offset, *slopes], radius)
     return sum(slope * part for slope, part in zip(slopes, parts, strict=True)) + offset + level

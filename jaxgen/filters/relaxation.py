@@ -1,4 +1,4 @@
-"""Holes filled from coarse to fine, and then smoothed by a fixed, small number of steps towards two surfaces."""
+"""Pull-push inpainting smoothed by a fixed number of Chebyshev iterations."""
 
 from collections.abc import Callable
 from functools import partial
@@ -12,57 +12,56 @@ from jaxgen.filters.checks import checked, checked_mask
 from jaxgen.filters.pull_push import inpaint_pull_push
 
 MEMBRANE = (16, 0.2, 8.0)
-"""Steps towards the membrane, −Δu = 0, and between which eigenvalues of −Δ its errors are made small."""
+"""Iterations for the membrane equation −Δu = 0, and the range of eigenvalues of −Δ whose errors they reduce."""
 PLATE = (6, 8.0, 64.0)
-"""The same of the thin plate, ΔΔu = 0; its slow modes, those of wide holes, stay as they were."""
+"""The same for the thin plate equation ΔΔu = 0; the slow modes of wide holes remain unchanged."""
 
 
 @partial(jax.jit, static_argnames="levels")
 def inpaint_relaxed(images: Array, mask: Array, levels: int = 5) -> Array:
-    """Returns the images with what is missing filled: as a thin plate in scratches, as by pull and push in wide holes.
+    """Inpaints missing pixels: like a thin plate in narrow holes, like pull-push in wide ones.
 
-    Pull and push finds the coarse shape; steps towards a membrane take its blocks away, and steps towards a thin plate
-    carry slopes on across what is narrow. Unlike a solution, a fixed number of steps has a fixed cost and sees a
-    fixed distance.
+    Pull-push gives the coarse shape; iterations towards a membrane remove its block artifacts, and iterations towards a
+    thin plate continue gradients across narrow holes. The cost and the receptive field are fixed.
 
     Args:
       images: float[batch, height, width, channel] in [0, 1].
       mask: bool or float[batch, height, width, 1]; true, or more than 0.5, where pixels are missing.
-      levels: of pull and push; see `inpaint_pull_push`. Static.
+      levels: see `inpaint_pull_push`. Static.
     Returns:
-      float[batch, height, width, channel] in [0, 1]; the known pixels are as they were.
+      float[batch, height, width, channel] in [0, 1]; known pixels are unchanged.
     Raises:
-      ValueError: if the mask is not of the images' shape, or there is no level.
-    Reference: Gortler et al. 1996 (pull and push); Saad 2003, algorithm 12.1 (Chebyshev's iteration); Damelin and
+      ValueError: if the mask has another shape, or levels is below 1.
+    Reference: Gortler et al. 1996 (pull-push); Saad 2003, algorithm 12.1 (Chebyshev iteration); Damelin and
       Hoang 2018 (the thin plate).
     """
     images = checked(images)
     missing = checked_mask(mask, images)
     filled = inpaint_pull_push(images, mask, levels)
-    filled = towards(lambda x: jnp.where(missing, -laplacian(x), 0), filled, *MEMBRANE)
-    filled = towards(lambda x: jnp.where(missing, laplacian(laplacian(x)), 0), filled, *PLATE)
+    filled = chebyshev(lambda x: jnp.where(missing, -laplacian(x), 0), filled, *MEMBRANE)
+    filled = chebyshev(lambda x: jnp.where(missing, laplacian(laplacian(x)), 0), filled, *PLATE)
     return jnp.where(missing, jnp.clip(filled, 0, 1), images)
 
 
-def towards(operator: Callable[[Array], Array], x: Array, steps: int, low: float, high: float) -> Array:
-    """Returns x after Chebyshev steps towards the solution of operator(x) = 0.
+def chebyshev(operator: Callable[[Array], Array], x: Array, steps: int, low: float, high: float) -> Array:
+    """Applies Chebyshev iterations for operator(x) = 0.
 
     Args:
       operator: linear, symmetric and positive definite in the unknown pixels, 0 in the others.
-      x: where to begin; its known pixels stay.
-      steps: how many.
-      low: least eigenvalue whose part of the error is made small evenly; smaller ones' parts fall more slowly.
-      high: the operator's largest eigenvalue, or more.
+      x: initial value; known pixels do not change.
+      steps: number of iterations.
+      low: lower end of the eigenvalues whose error components are reduced uniformly; smaller ones converge slowly.
+      high: an upper bound of the operator's eigenvalues.
     """
-    middle, half = (high + low) / 2, (high - low) / 2
+    center, half = (high + low) / 2, (high - low) / 2
     residual = -operator(x)
 
-    # A loop, for written out the compiler computes each step anew wherever the next ones look at it.
+    # A loop: unrolled, the compiler would recompute each step in every later one.
     def advance(state: tuple[Array, Array, Array, Array], _) -> tuple[tuple[Array, Array, Array, Array], None]:
         x, residual, step, ratio = state
         x, residual = x + step, residual - operator(step)
-        following = 1 / (2 * middle / half - ratio)
+        following = 1 / (2 * center / half - ratio)
         return (x, residual, following * (ratio * step + 2 / half * residual), following), None
 
-    start = x, residual, residual / middle, jnp.asarray(half / middle, x.dtype)
+    start = x, residual, residual / center, jnp.asarray(half / center, x.dtype)
     return lax.scan(advance, start, None, length=steps)[0][0]

@@ -1,4 +1,4 @@
-"""Shapes by their moments: numbers that do not change as a shape is moved, scaled or turned."""
+"""Hu moments and shape matching."""
 
 from functools import partial
 
@@ -9,17 +9,18 @@ from jax import Array, lax
 from jaxgen.errors import unknown
 from jaxgen.filters.checks import checked
 
-NEGLIGIBLE = 1e-5  # invariants below it do not count in a distance, as in OpenCV
+NEGLIGIBLE = 1e-5
+"""Invariants below it are ignored in a distance, as in OpenCV."""
 METHODS = ("I1", "I2", "I3")
 
 
 def central_moments(images: Array) -> Array:
-    """Returns the normalised central moments η[p, q] of the columns' and the rows' coordinates, for p and q up to 3.
+    """Computes the normalized central moments η[p, q] in x and y, for p and q up to 3.
 
     Args:
       images: float[batch, height, width, 1], the mass at each pixel.
     Returns:
-      float[batch, 4, 4]; 0 for an image without mass.
+      float[batch, 4, 4]; 0 for an empty image.
     """
     mass = images[..., 0]
     total = mass.sum((1, 2))
@@ -28,7 +29,7 @@ def central_moments(images: Array) -> Array:
     for axis, other in ((2, 1), (1, 2)):
         place = jnp.arange(mass.shape[axis], dtype=mass.dtype)
         centre = (mass.sum(other) * place).sum(1, keepdims=True) / total
-        # In units of the shape's own size, in which the powers stay small.
+        # In units of the shape's size, which keeps the powers small.
         axes.append(((place - centre) / jnp.sqrt(total))[:, None] ** jnp.arange(4)[:, None])
     moments = jnp.einsum("bhw,bpw,bqh->bpq", mass, *axes, precision=lax.Precision.HIGHEST)
     return moments / total[..., None]
@@ -36,22 +37,22 @@ def central_moments(images: Array) -> Array:
 
 @jax.jit
 def hu_moments(images: Array) -> Array:
-    """Returns Hu's seven invariants of each shape (OpenCV's HuMoments of its moments).
+    """Computes the seven Hu invariants of each shape (OpenCV's HuMoments).
 
-    They do not change as the shape is moved, scaled or turned; the seventh changes its sign as it is mirrored.
+    They are invariant to translation, scale and rotation; the seventh changes its sign under reflection.
 
     Args:
-      images: float[batch, height, width, 1], the shape's mass at each pixel: a mask of 0 and 1, or grey values. Grey
-        values multiplied by a number give other invariants.
+      images: float[batch, height, width, 1], the mass at each pixel: a mask of 0 and 1, or grey values. The invariants
+        depend on the brightness of grey values.
     Returns:
-      float[batch, 7]; 0 for an image without mass.
+      float[batch, 7]; 0 for an empty image.
     Raises:
       ValueError: if there is more than one channel.
     Reference: Hu 1962.
     """
     images = checked(images)
     if images.shape[-1] != 1:
-        raise ValueError(f"images of {images.shape[-1]} channels: a shape has one, give a mask or grey values")
+        raise ValueError(f"images of {images.shape[-1]} channels: give 1, a mask or grey values")
     eta = central_moments(images)
     difference, product = eta[:, 2, 0] - eta[:, 0, 2], eta[:, 1, 1]
     bend, rise = eta[:, 3, 0] - 3 * eta[:, 1, 2], 3 * eta[:, 2, 1] - eta[:, 0, 3]
@@ -73,28 +74,28 @@ def hu_moments(images: Array) -> Array:
 
 @partial(jax.jit, static_argnames="method")
 def match_shapes(a: Array, b: Array, method: str = "I1") -> Array:
-    """Returns the distance of two shapes by the logarithms of their Hu invariants (OpenCV's matchShapes).
+    """Computes the distance of two shapes by the logarithms of their Hu invariants (OpenCV's matchShapes).
 
-    With m = sign(h)·log₁₀|h| of the invariants h, those under 1e-5 left out: I1 is the sum of |1/m_a − 1/m_b|, I2 that
-    of |m_a − m_b|, I3 the largest |m_a − m_b| / |m_a|.
+    With m = sign(h)·log₁₀|h| of the invariants h, those below 1e-5 ignored: I1 is the sum of |1/m_a − 1/m_b|, I2 of
+    |m_a − m_b|, I3 the maximum of |m_a − m_b| / |m_a|.
 
     Args:
       a: float[batch, height, width, 1], a mask of 0 and 1 or grey values.
-      b: likewise, of any height and width.
+      b: the same, of any height and width.
       method: "I1", "I2" or "I3".
     Returns:
-      float[batch], 0 for shapes alike; infinite where only one of the two has any mass.
+      float[batch], 0 for equal shapes; infinite if exactly one of the two is empty.
     Raises:
-      UsageError: if the method is none of them.
+      UsageError: if there is no such method.
       ValueError: if there is more than one channel, or the batches differ.
     """
     if method not in METHODS:
         raise unknown("method", method, METHODS)
     if len(a) != len(b):
-        raise ValueError(f"{len(a)} shapes against {len(b)}: give as many of each")
+        raise ValueError(f"{len(a)} shapes and {len(b)}: give the same number")
     first, second = hu_moments(a), hu_moments(b)
     counts = (abs(first) > NEGLIGIBLE) & (abs(second) > NEGLIGIBLE)
-    # 0.1 has a logarithm that is neither 0 nor infinite.
+    # The logarithm of 0.1 is neither 0 nor infinite.
     m_a, m_b = (jnp.sign(h) * jnp.log10(jnp.where(counts, abs(h), 0.1)) for h in (first, second))
     if method == "I1":
         distance = jnp.where(counts, abs(1 / m_a - 1 / m_b), 0).sum(1)

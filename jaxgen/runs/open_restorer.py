@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jaxgen.config.base import Config
-from jaxgen.config.damage import HIDING
+from jaxgen.config.damage import OVERLAYS
 from jaxgen.config.restoration import RestorationConfig
 from jaxgen.errors import UsageError
 from jaxgen.restoration import pretrained
@@ -43,6 +43,6 @@ def conditioning(config: Config) -> Conditioning:
     """Returns what the input channel behind the image holds, for the network of a configuration."""
     if not isinstance(config, RestorationConfig) or not config.conditioning:
         return "none"
-    if config.damage in HIDING:
+    if config.damage in OVERLAYS:
         return "mask"
     return "noise_level" if config.damage == "noise" else "none"

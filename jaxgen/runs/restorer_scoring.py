@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from jaxgen.config.damage import make_degrade
+from jaxgen.config.damage import DAMAGES, make_degrade
+from jaxgen.degradations.noise import NOISE_LEVELS
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import noise_estimation, restoration
 from jaxgen.restoration import pretrained
@@ -16,49 +17,6 @@ from jaxgen.runs.reopen import DEFAULTS, RUNS_ONLY, OpenOptions
 from jaxgen.training import progress
 
 LEVELS = 255
-
-
-class Column(NamedTuple):
-    """A damage of which the strength can be set.
-
-    Attributes:
-      name: of a column, with the strength in it.
-      strengths: of the columns.
-      numbers: strength -> what the damage reads of a recipe's numbers.
-      about: it, in words.
-    """
-
-    name: str
-    strengths: tuple[float, ...]
-    numbers: Callable[[Any], dict[str, Any]]
-    about: str
-
-
-COLUMNS = {
-    "noise": Column(
-        "σ {:g}", (15.0, 25.0, 50.0), lambda sigma: {"sigma": sigma, "blind": 0.0}, "noise added unclipped"
-    ),
-    "jpeg": Column(
-        "quality {:g}",
-        (10.0, 20.0, 30.0, 40.0),
-        lambda quality: {"quality_low": quality, "quality_high": quality, "grain": 0.0},
-        "JPEG with halved chroma",
-    ),
-    "blur": Column(
-        "blur σ {:g}",
-        (1.0, 2.0, 3.0),
-        lambda sigma: {"blur_low": sigma, "blur_high": sigma, "grain": 0.0},
-        "Gaussian blur, σ in pixels, no noise",
-    ),
-    "haze": Column(
-        "haze β {:g}",
-        (0.6, 1.2, 1.8),
-        lambda beta: {"haze_low": beta, "haze_high": beta, "grain": 0.0},
-        "haze over procedural depth",
-    ),
-    "downsample": Column("×{:g}", (4.0,), lambda scale: {}, "MATLAB's antialiased bicubic, rounded to 8 bits"),
-}
-"""Damages in all places, by their name in an experiment."""
 
 
 def evaluate(
@@ -95,26 +53,28 @@ def evaluate(
     if is_file and pretrained.read_card(str(source)).output == "noise_level":
         network = pretrained.load_noise_estimator(str(source))
         about = {"network": str(source), "sha256": pretrained.digest(str(source))}
-        sigmas = sigmas or COLUMNS["noise"].strengths
+        sigmas = sigmas or NOISE_LEVELS
         return about | noise_estimation.evaluate(network, sigmas, folders, protocol or "gray8", seed=seed)
     restorer, kind, about = of_file(str(source)) if is_file else of_run(source, options, say)
-    if kind not in COLUMNS:
+    strengths = DAMAGES[kind].strengths if kind in DAMAGES else None
+    if strengths is None:
+        measured = ", ".join(name for name, entry in DAMAGES.items() if entry.strengths)
         raise UsageError(
-            f"{source} undoes {kind}, and --images measures {', '.join(COLUMNS)}: choose a network for one of these"
+            f"{source} undoes {kind}, and --images measures {measured}: choose a network for one of these"
         )
     if sigmas and kind != "noise":
         raise UsageError(f"sigma {sigmas[0]:g}: {source} undoes {kind}, whose columns are its own; leave --sigma out")
-    column, scale = COLUMNS[kind], restorer.spec.scale
-    degrade = make_degrade(kind, told=restorer.spec.conditioning == "noise_level", scale=scale)
-    strengths = sigmas or (column.strengths if kind != "downsample" else (float(scale),))
+    scale = restorer.spec.scale
+    degrade = make_degrade(kind, condition=restorer.spec.conditioning == "noise_level", scale=scale)
+    values = sigmas or ((float(scale),) if DAMAGES[kind].resizes else strengths.values)
     found = about | restoration.evaluate(
         restorer,
         ways(restorer),
-        lambda key, images, strength: degrade(key, images, column.numbers(strength))[:2],
-        {column.name.format(strength): strength for strength in strengths},
+        lambda key, images, strength: degrade(key, images, {"grain": 0.0} | strengths.hyper(strength))[:2],
+        {strengths.column.format(value): value for value in values},
         folders,
         protocol or ("gray8" if restorer.spec.channels == 1 else "rgb8"),
-        description=column.about,
+        description=strengths.about,
         seed=seed,
     )
     if not is_file:

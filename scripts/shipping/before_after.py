@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxgen.degradations import downsample
 from jaxgen.errors import UsageError
-from jaxgen.evaluation.damages import DAMAGES, damaged
+from jaxgen.evaluation.damages import DAMAGES, damage_image
 from jaxgen.io import images
 from jaxgen.io.photographs import Photograph
 from jaxgen.metrics.image import psnr
@@ -90,7 +90,7 @@ def row(shown: Shown, seed: int) -> list[np.ndarray]:
     """Returns the damaged, the restored and the undamaged photograph, each float32[SIDE, SIDE, 3] in [0, 1]."""
     clean, mask = photograph(shown.photograph), None
     if shown.damage:
-        seen, mask = damaged(shown.damage, clean, 0, seed)
+        seen, mask = damage_image(shown.damage, clean, 0, seed)
         before = seen
     else:
         seen = (

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxgen import degradations as d
+from jaxgen.degradations import DEGRADATIONS, Degradation
 from jaxgen.degradations.geometry import lens, perspective, wave
 
 SIDE = 192
@@ -18,33 +18,25 @@ COLUMNS = 6
 SEED = 7
 CORNERS = np.array([[0.1, 0.15], [-0.05, 0.0], [0.0, -0.1], [0.15, 0.05]], np.float32)
 
-Damage = Callable[[Array, Array], Any]
-SHOWN: dict[str, Damage] = {
-    "undamaged": lambda key, images: images,
-    "gaussian_noise": partial(d.gaussian_noise, sigma=0.12),
-    "poisson_noise": partial(d.poisson_noise, peak=30.0),
-    "speckle": partial(d.speckle, sigma=0.25),
-    "salt_and_pepper": partial(d.salt_and_pepper, amount=0.08),
-    "rician_noise": partial(d.rician_noise, sigma=0.15),
-    "blur": partial(d.blur, sigma=2.0),
-    "anisotropic_blur": partial(d.anisotropic_blur, sigma_x=3.5, sigma_y=0.7, angle=0.5),
-    "motion_blur": partial(d.motion_blur, length=13.0, angle=0.5),
-    "downsample": lambda key, images: np.repeat(np.repeat(d.downsample(key, images, 4), 4, 1), 4, 2),
-    "jpeg": partial(d.jpeg, quality=8),
-    "bsrgan": lambda key, images: np.repeat(np.repeat(d.bsrgan(key, images, 2), 2, 1), 2, 2),
-    "real_esrgan": lambda key, images: np.repeat(np.repeat(d.real_esrgan(key, images, 2), 2, 1), 2, 2),
-    "haze": partial(d.haze, beta=(1.4, 1.5)),
-    "rust": d.rust,
-    "foxing": d.foxing,
-    "stain": d.stain,
-    "holes": d.holes,
-    "tears": d.tears,
-    "scratches": d.scratches,
+Degrade = Callable[[Array, Array], Any]
+UNDAMAGED = "undamaged"
+
+
+def example(entry: Degradation) -> Degrade:
+    """Returns a degradation at the strength of its example, at the size of the original image."""
+    degrade = partial(entry.function, **entry.example)
+    if not entry.resizes:
+        return degrade
+    scale = entry.example["scale"]
+    return lambda key, images: np.repeat(np.repeat(degrade(key, images), scale, 1), scale, 2)
+
+
+SHOWN: dict[str, Degrade] = {
+    UNDAMAGED: lambda key, images: images,
+    **{entry.function.__name__: example(entry) for entry in DEGRADATIONS.values()},
     "lens": lambda key, images: lens(images, -0.14),
     "perspective": lambda key, images: perspective(images, jnp.asarray(CORNERS)),
     "wave": lambda key, images: wave(images, 0.02, 0.25),
-    "warp": d.warp,
-    "old_photo": d.old_photo,
 }
 
 

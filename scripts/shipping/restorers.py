@@ -109,13 +109,16 @@ RECIPES = {
     ),
     "inpaint_lines": Recipe(
         "inpainter",
-        f"{BSDS500} --init-from inpaint_all --data.channels 3 --damage torn --hyper.chance 0.7 {schedule(5_000)}",
+        f"{BSDS500} --init-from inpaint_all --data.channels 3 --damage torn "
+        f"--hyper.damage-probability 0.7 {schedule(5_000)}",
         "Inpainter",
         ("widths", "blocks"),
         conditioning="mask",
     ),
-    "inpaint_tight": lines_by_patches(f"--seed 2 --hyper.opaque 0.2 {schedule(4_000)}"),
-    "inpaint_translucent": lines_by_patches(f"--seed 1 --hyper.opaque 0.3 --hyper.margin 3 {schedule(9_000)}"),
+    "inpaint_tight": lines_by_patches(f"--seed 2 --hyper.opaque-probability 0.2 {schedule(4_000)}"),
+    "inpaint_translucent": lines_by_patches(
+        f"--seed 1 --hyper.opaque-probability 0.3 --hyper.mask-dilation 3 {schedule(9_000)}"
+    ),
     "dehaze": Recipe(
         "dehazer",
         f"{BSDS500} --data.channels 3 --hyper.haze-low 0 --hyper.haze-high 2 --hyper.learning-rate 5e-4 "
@@ -140,16 +143,17 @@ RECIPES = {
     ),
     "detect": Recipe(
         "damage_detector",
-        f"{BSDS500} --damage ruined --hyper.chance 0.25 --data.size 192 --batch-size 4 --widths 12 24 48 96 "
-        f"--hyper.clip-norm 0.5 {schedule(6_000)}",
+        f"{BSDS500} --damage ruined --hyper.damage-probability 0.25 --data.size 192 --batch-size 4 "
+        f"--widths 12 24 48 96 --hyper.clip-norm 0.5 {schedule(6_000)}",
         "UNet",
         ("widths",),
         "mask",
     ),
     "detect_lines": Recipe(
         "damage_detector",
-        f"{BSDS500} --network residual --data.channels 3 --damage torn --hyper.chance 0.6 --hyper.opaque 0.15 "
-        f"--hyper.scanned 0.4 --data.size 256 --batch-size 3 --hyper.clip-norm 0.5 {schedule(8_500)}",
+        f"{BSDS500} --network residual --data.channels 3 --damage torn "
+        f"--hyper.damage-probability 0.6 --hyper.opaque-probability 0.15 --hyper.scan-probability 0.4 "
+        f"--data.size 256 --batch-size 3 --hyper.clip-norm 0.5 {schedule(8_500)}",
         "Detector",
         ("widths", "blocks"),
         "mask",

@@ -12,7 +12,7 @@ import numpy as np
 from jaxgen.data.resample import to_uint8
 from jaxgen.errors import UsageError, unknown
 from jaxgen.evaluation import damage_benchmark as benchmark
-from jaxgen.evaluation.damages import DAMAGES, MASKED, centre, damaged, read_photographs
+from jaxgen.evaluation.damages import DAMAGES, center_crop, damage_image, read_photographs
 from jaxgen.evaluation.restoration import Method
 from jaxgen.io import images
 from jaxgen.io.photographs import Photograph
@@ -65,7 +65,7 @@ def strike_all(name: str, pictures: np.ndarray, seed: int = 0) -> np.ndarray:
     Raises:
       UsageError: if there is no such damage.
     """
-    made = [damaged(name, picture.astype(np.float32) / 255, i, seed)[0] for i, picture in enumerate(pictures)]
+    made = [damage_image(name, picture.astype(np.float32) / 255, i, seed)[0] for i, picture in enumerate(pictures)]
     return to_uint8(255 * np.stack(made))
 
 
@@ -92,7 +92,7 @@ def without_mask(task: str, picture: np.ndarray, mask: np.ndarray | None) -> np.
 
 def ways(name: str) -> dict[str, Method]:
     """Returns the tasks that are tried on a damage, by name of their row."""
-    if name not in MASKED:
+    if not DAMAGES[name].has_mask:
         return {f"network {task}": partial(without_mask, task) for task in chosen(TASKS, name)}
     given = {f"network {task}, mask given": partial(by_task, task) for task in chosen(GIVEN, name)}
     if name in TRANSLUCENT_DAMAGES:
@@ -111,11 +111,11 @@ def harmless() -> dict[str, Method]:
     return {f"network {task}": partial(without_mask, task) for task in names}
 
 
-def write_pictures(folder: Path, name: str, sets: benchmark.Pictures, seed: int, margin: int) -> None:
+def write_pictures(folder: Path, name: str, sets: benchmark.ImageSets, seed: int, margin: int) -> None:
     """Writes the pictures of a damage and their masks, and the undamaged ones, as PNG files."""
     for group, pictures in sets.items():
         for index, picture in enumerate(pictures):
-            _, made, mask = benchmark.strike(name, picture, index, seed, margin)
+            _, made, mask = benchmark.make_case(name, picture, index, seed, margin)
             images.write(folder / group / f"{index:03}-{UNDAMAGED}.png", picture)
             images.write(folder / group / f"{index:03}-{name}.png", made)
             if mask is not None:
@@ -171,7 +171,7 @@ def run(
     if out and not out.parent.is_dir():
         raise UsageError(f"no folder {out.parent} for {out.name}: make it first")
     sets = {"photographs": read_photographs(folder, SIDE, count)}
-    sets |= {name: [centre(picture, SIDE, name)] for name, picture in medical().items()}
+    sets |= {name: [center_crop(picture, SIDE, name)] for name, picture in medical().items()}
     found: dict[str, Any] = {"protocol": protocol(seed, margin), "damages": {}}
 
     def report(table: str) -> None:
@@ -185,8 +185,8 @@ def run(
     say(json.dumps(found["protocol"], indent=1, ensure_ascii=False))
     for name in names or (*DAMAGES, UNDAMAGED):
         if name == UNDAMAGED:
-            found[UNDAMAGED] = benchmark.harm(harmless(), sets)
-            report(benchmark.harm_as_text(found[UNDAMAGED]))
+            found[UNDAMAGED] = benchmark.measure_undamaged(harmless(), sets)
+            report(benchmark.undamaged_as_text(found[UNDAMAGED]))
             continue
         if pictures:
             write_pictures(pictures, name, sets, seed, margin)

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from jaxgen.config import base as checks
-from jaxgen.config.damage import HIDING
+from jaxgen.config.damage import OVERLAYS
 from jaxgen.config.restoration import (
     RestorationConfig,
     RestorationHyper,
@@ -29,13 +29,10 @@ def test_image_channels_are_set_where_a_condition_follows_them():
     ("fields", "scale", "message"),
     [
         ({"hyper": RestorationHyper(blur_low=3.0, blur_high=1.0)}, 1, r"blur_low is 3 and hyper\.blur_high is 1"),
-        ({"hyper": RestorationHyper(margin=5.0)}, 1, r"hyper\.margin is 5: give 0 to 4 pixels"),
-        ({"hyper": RestorationHyper(opaque=1.5)}, 1, r"hyper\.opaque is 1.5: give a probability, 0 to 1"),
-        ({"hyper": RestorationHyper(chance=-0.1)}, 1, r"hyper\.chance is -0.1: give a probability, 0 to 1"),
         ({"damage": "downsample"}, 1, "choose another damage"),
         ({}, 4, "upsamples by 4: set damage to downsample"),
         ({"losses": ("feature",)}, 1, "set features to digits"),
-        ({"losses": ("feature",), "features": "mnist", "data": PHOTOS}, 1, "looks at images of 1 channel"),
+        ({"losses": ("feature",), "features": "mnist", "data": PHOTOS}, 1, "takes images of 1 channel"),
     ],
 )
 def test_invalid_options_are_refused(fields, scale, message):
@@ -48,21 +45,24 @@ def test_invalid_options_are_refused(fields, scale, message):
     [
         (
             {"conditioning": True, "damage": "haze"},
-            "conditioning is 1 and .*: set damage to noise, rust",
+            "conditioning is 1 and .*: set damage to noise, ",
         ),
+        ({"hyper": RestorationHyper(mask_dilation=5.0)}, r"hyper\.mask_dilation is 5: give .* at most 4"),
+        ({"hyper": RestorationHyper(opaque_probability=1.5)}, r"hyper\.opaque_probability is 1.5: give .* at most 1"),
+        ({"hyper": RestorationHyper(damage_probability=-0.1)}, r"hyper\.damage_probability is -0.1: give at least 0"),
         ({"hyper": RestorationHyper(ssim_weight=2.0)}, "add ssim to losses"),
         ({"hyper": RestorationHyper(sigma=2.0), "damage": "rust"}, "set damage to noise"),
-        ({"hyper": RestorationHyper(grain=2.0)}, "set damage to one that noise may come to"),
+        ({"hyper": RestorationHyper(grain=2.0)}, "set damage to one that noise is added to"),
         ({"hyper": RestorationHyper(quality_low=2.0)}, "set damage to jpeg"),
-        ({"hyper": RestorationHyper(opaque=0.5)}, "opaque is 0.5 and has no effect: set damage to one that"),
-        ({"hyper": RestorationHyper(margin=2.0)}, "set conditioning, and damage"),
+        ({"hyper": RestorationHyper(opaque_probability=0.5)}, "set damage to one that hides pixels"),
+        ({"hyper": RestorationHyper(mask_dilation=2.0)}, "set conditioning, and damage"),
         (
-            {"hyper": RestorationHyper(margin=2.0), "damage": "rust"},
+            {"hyper": RestorationHyper(mask_dilation=2.0), "damage": "rust"},
             "set conditioning, and damage",
         ),
     ],
 )
-def test_options_without_effect_are_refused(fields, message):
+def test_options_out_of_range_or_without_effect_are_refused(fields, message):
     with pytest.raises(UsageError, match=message):
         checks.check(dataclasses.replace(RestorationConfig(), **fields))
 
@@ -77,5 +77,5 @@ def test_a_network_that_needs_a_mask_says_so(damage, conditioning):
 
 
 def test_damage_that_hides_pixels_has_a_mask():
-    for damage in HIDING:
+    for damage in OVERLAYS:
         check_mask(RestorationConfig(damage=damage, conditioning=True))

@@ -58,7 +58,7 @@ def test_bicubic_agrees_with_opencv_inside():
 
     image = RANDOM.random((20, 24, 1), np.float32)
     resized = CANVAS_RESIZE(
-        canvas.whole(image[None]),
+        canvas.full_canvas(image[None]),
         jnp.array([30]),
         jnp.array([15]),
         (30, 15),
@@ -72,5 +72,5 @@ def test_the_gaussian_looks_around_the_centre_of_each_new_pixel():
     line = jnp.arange(12.0).reshape(1, 1, 12, 1)
     index = jnp.array([canvas.METHODS.index("gaussian")])
     for sigma in (0.01, 0.5):
-        reached = CANVAS_RESIZE(canvas.whole(line), jnp.array([1]), jnp.array([3]), (1, 3), index, sigma)
+        reached = CANVAS_RESIZE(canvas.full_canvas(line), jnp.array([1]), jnp.array([3]), (1, 3), index, sigma)
         np.testing.assert_allclose(reached.images[0, 0, 1, 0], 5.5, atol=1e-5)

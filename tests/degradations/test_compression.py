@@ -105,5 +105,5 @@ def test_unknown_names_are_refused(options, message):
 
 
 def test_other_channels_are_refused():
-    with pytest.raises(ValueError, match="2 channels: JPEG takes one"):
+    with pytest.raises(ValueError, match="2 channels: give 1"):
         compression.jpeg(np.zeros((1, 8, 8, 2), np.float32), 50)

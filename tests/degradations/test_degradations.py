@@ -1,4 +1,5 @@
 import inspect
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -6,43 +7,49 @@ import numpy as np
 import pytest
 
 from jaxgen import degradations
-from jaxgen.degradations import blurring, compression, resampling
+from jaxgen.degradations import DEGRADATIONS, blurring, compression, registry, resampling
 
 IMAGES = jax.random.uniform(jax.random.key(0), (2, 16, 20, 3))
-STRENGTHS = {
-    "anisotropic_blur": (3.0, 0.5, 0.3),
-    "blind_gaussian_noise": (0.1, 0.2),
-    "blur": (1.5,),
-    "bsrgan": (2,),
-    "downsample": (2,),
-    "gaussian_noise": (0.1,),
-    "jpeg": (50,),
-    "motion_blur": (5.0, 0.3),
-    "poisson_noise": (50.0,),
-    "real_esrgan": (2,),
-    "rician_noise": (0.1,),
-    "salt_and_pepper": (0.1,),
-    "speckle": (0.1,),
-}
-OF_DEGRADATIONS = {"apply_if", "compose", "shuffled"}
+README = Path(__file__).parents[2] / "jaxgen" / "degradations" / "README.md"
+SLOW = {"bsrgan", "real_esrgan", "torn", "worn", "ruined"}
+"""Compositions, which have tests of their own."""
 
 
-def test_every_degradation_takes_key_and_images_first():
-    for name in set(degradations.__all__) - OF_DEGRADATIONS:
-        assert list(inspect.signature(getattr(degradations, name)).parameters)[:2] == ["key", "images"], name
+@pytest.mark.parametrize("name", DEGRADATIONS)
+def test_every_degradation_takes_key_and_images_first_and_is_exported(name):
+    function = DEGRADATIONS[name].function
+    assert list(inspect.signature(function).parameters)[:2] == ["key", "images"]
+    assert getattr(degradations, function.__name__) is function
 
 
-@pytest.mark.parametrize("name", sorted(set(degradations.__all__) - OF_DEGRADATIONS - {"bsrgan", "real_esrgan"}))
+@pytest.mark.parametrize("name", sorted(set(DEGRADATIONS) - SLOW))
 def test_the_key_decides_the_bits_under_jit(name):
-    damage = jax.jit(lambda key, images: getattr(degradations, name)(key, images, *STRENGTHS.get(name, ())))
-    first, again, other = (jax.tree.leaves(damage(jax.random.key(k), IMAGES)) for k in (1, 1, 2))
+    entry = DEGRADATIONS[name]
+    degrade = jax.jit(lambda key, images: entry.function(key, images, **entry.example))
+    first, again, other = (jax.tree.leaves(degrade(jax.random.key(k), IMAGES)) for k in (1, 1, 2))
+    assert len(first) == (2 if entry.returns == "opacity" else 1)
     for a, b in zip(first, again, strict=True):
         np.testing.assert_array_equal(a, b)
-    without_chance = {"anisotropic_blur", "blur", "downsample", "jpeg", "motion_blur"}
-    assert (abs(first[0] - other[0]).max() == 0) == (name in without_chance)
+    assert (abs(first[0] - other[0]).max() > 0) == entry.random
 
 
-def test_those_without_chance_are_what_they_name():
+def test_a_name_and_a_hyperparameter_belong_to_one_entry(monkeypatch):
+    monkeypatch.setattr(registry, "DEGRADATIONS", dict(DEGRADATIONS))
+    with pytest.raises(ValueError, match="'blur' is registered already"):
+        registry.register(degradations.blur, "blur again")
+    other = type("Other", (DEGRADATIONS["blur"].hyper,), {})
+    with pytest.raises(ValueError, match="'blur_high' of degradation 'again' belongs to 'blur'"):
+        registry.register(degradations.blur, "blur again", name="again", hyper=other)
+
+
+def test_the_readme_has_the_table_of_the_registry():
+    assert registry.markdown_table() in README.read_text(encoding="utf-8"), (
+        f"{README} differs from the registry: replace its table by the output of "
+        "python -c 'from jaxgen.degradations import registry; print(registry.markdown_table())'"
+    )
+
+
+def test_deterministic_degradations_compute_what_their_modules_do():
     key, wide = jax.random.key(0), (3.0, 0.5, 0.3, 9)
     for found, expected in (
         (degradations.blur(key, IMAGES, 1.5, 9), blurring.gaussian_blur(IMAGES, 1.5, 9)),
@@ -54,11 +61,11 @@ def test_those_without_chance_are_what_they_name():
         np.testing.assert_array_equal(found, expected)
 
 
-def test_they_compose():
-    damage = degradations.compose(
+def test_degradations_compose():
+    degrade = degradations.compose(
         lambda key, images: degradations.blur(key, images, 1.0),
         lambda key, images: degradations.gaussian_noise(key, images, 0.1),
     )
-    found = damage(jax.random.key(3), IMAGES)
-    assert found.shape == IMAGES.shape
-    assert float(jnp.std(found - blurring.gaussian_blur(IMAGES, 1.0))) == pytest.approx(0.1, rel=0.1)
+    degraded = degrade(jax.random.key(3), IMAGES)
+    assert degraded.shape == IMAGES.shape
+    assert float(jnp.std(degraded - blurring.gaussian_blur(IMAGES, 1.0))) == pytest.approx(0.1, rel=0.1)

@@ -7,7 +7,7 @@ from jaxgen.degradations import kernels
 
 
 def covariance(kernel):
-    x, y = kernels.axes(kernel.shape[-1])
+    x, y = kernels.pixel_offsets(kernel.shape[-1])
     kernel = np.asarray(kernel, np.float64)
     return np.array([[(kernel * a * b).sum() for a in (x, y)] for b in (x, y)])
 
@@ -33,7 +33,7 @@ def test_a_gaussian_without_width_leaves_the_picture_sharp():
 
 
 def test_generalized_kernels_by_their_formulas():
-    x, y = kernels.axes(7)
+    x, y = kernels.pixel_offsets(7)
     square = (x / 2) ** 2 + (y / 1.5) ** 2
     for kernel, weights in [
         (kernels.gaussian_kernel(2.0, 1.5, 0.0, 7, 3.0), np.exp(-(square**3) / 2)),
@@ -64,14 +64,14 @@ def test_a_line_lies_at_its_angle(angle):
 
 @pytest.mark.parametrize("cutoff", [0.5, np.pi / 3, np.pi])
 def test_sinc_is_the_bessel_function(cutoff):
-    radius = np.hypot(*kernels.axes(21)) + 1e-12
+    radius = np.hypot(*kernels.pixel_offsets(21)) + 1e-12
     weights = scipy.special.j1(cutoff * radius) / radius
     np.testing.assert_allclose(kernels.sinc_kernel(cutoff, 21), weights / weights.sum(), atol=2e-6)
 
 
 def test_a_window_cuts_each_kernel_to_its_side():
     whole = kernels.gaussian_kernel(jnp.array([3.0, 3.0]), 3.0, 0.0, 9)
-    cut = kernels.windowed(whole, jnp.array([5, 9]))
+    cut = kernels.crop_kernel(whole, jnp.array([5, 9]))
     np.testing.assert_allclose(cut[0, 2:7, 2:7], kernels.gaussian_kernel(3.0, 3.0, 0.0, 5), rtol=1e-5)
     assert cut[0].sum() == pytest.approx(1)
     assert np.count_nonzero(cut[0]) == 25

@@ -55,7 +55,7 @@ def test_noise_of_more_cells_is_rougher():
 def test_the_rise_is_above_0_on_about_the_coverage_and_grows_with_it():
     field = procedural.fractal_noise(KEY, 96, 96, 12, 3)
     shares = jnp.array([0.0, 0.1, 0.3, 0.7, 1.0])
-    rises = jax.vmap(lambda c: procedural.rise_above(field, c))(shares)
+    rises = jax.vmap(lambda c: procedural.above_quantile(field, c))(shares)
     np.testing.assert_allclose((rises > 0).mean((1, 2)), shares, atol=0.05)
     assert (rises[0] < 0).all() and (rises[-1] > 0).all()
     assert (jnp.diff(rises, axis=0) >= 0).all()

@@ -47,7 +47,7 @@ def test_sides_that_the_scale_does_not_divide_are_refused(recipe):
 
 def test_grey_noise_is_the_same_in_all_channels_and_correlation_is_the_share():
     images = jnp.full((3, 50, 50, 3), 0.5)
-    noise = np.asarray(recipes.coloured_noise(KEY, images, jnp.full(3, 0.05), jnp.array([0.0, 0.5, 1.0]))) - 0.5
+    noise = np.asarray(recipes.correlated_noise(KEY, images, jnp.full(3, 0.05), jnp.array([0.0, 0.5, 1.0]))) - 0.5
     for sample, share in zip(noise, (0, 0.5, 1), strict=True):
         correlation = np.corrcoef(sample.reshape(-1, 3).T)
         np.testing.assert_allclose(correlation[np.triu_indices(3, 1)], share, atol=0.06)

@@ -8,7 +8,7 @@ import pytest
 from jaxgen import filters
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import damage_benchmark as benchmark
-from jaxgen.evaluation.damages import damaged
+from jaxgen.evaluation.damages import damage_image
 from jaxgen.evaluation.restoration import BASELINES, INPUT
 
 # At 256 levels, smooth enough to be filled.
@@ -30,17 +30,17 @@ def test_every_way_meets_the_same_damage():
     spies = {name: lambda p, m, kept=kept: kept.append((p, m)) or p for name, kept in seen.items()}
     benchmark.measure("holes", spies, PICTURES)
     for index, (first, second) in enumerate(zip(*seen.values(), strict=True)):
-        for one, other, expected in zip(first, second, damaged("holes", PICTURES[index], index), strict=True):
+        for one, other, expected in zip(first, second, damage_image("holes", PICTURES[index], index), strict=True):
             np.testing.assert_array_equal(one, other)
             np.testing.assert_array_equal(one, expected)
 
 
 def test_masks_reach_beyond_the_damage_as_far_as_asked_and_all_of_that_is_judged():
     seen = []
-    rows, _ = benchmark.measure("holes", {"spy": lambda p, m: seen.append(m) or p}, PICTURES, margin=2)
+    rows, _ = benchmark.measure("holes", {"spy": lambda p, m: seen.append(m) or p}, PICTURES, dilation=2)
     exact, _ = benchmark.measure("holes", {}, PICTURES)
     for index, wide in enumerate(seen):
-        mask = damaged("holes", PICTURES[index], index)[1]
+        mask = damage_image("holes", PICTURES[index], index)[1]
         expected = [np.roll(np.pad(mask[..., 0], 2), (i, j), (0, 1)) for i in range(-2, 3) for j in range(-2, 3)]
         np.testing.assert_array_equal(wide[..., 0], np.max(expected, 0)[2:-2, 2:-2])
     assert rows[INPUT]["psnr"] == exact[INPUT]["psnr"]
@@ -57,18 +57,18 @@ def test_rows_are_classical_where_they_apply_and_a_perfect_way_is_beyond_them():
     for filling in (benchmark.BIHARMONIC, benchmark.PULL_PUSH, benchmark.RELAXED):
         assert rows[filling]["masked_psnr"] > rows[INPUT]["masked_psnr"] + 10
     best, gained = benchmark.gains("holes", rows)
-    assert best == max(benchmark.classical("holes"), key=lambda row: rows[row]["masked_psnr"])
+    assert best == max(benchmark.classical_methods("holes"), key=lambda row: rows[row]["masked_psnr"])
     assert gained == {"perfect": {"over_classical": np.inf, "over_input": np.inf}}
-    assert benchmark.DARK_CHANNEL in benchmark.classical("haze")
-    assert benchmark.BIHARMONIC not in benchmark.classical("haze")
+    assert benchmark.DARK_CHANNEL in benchmark.classical_methods("haze")
+    assert benchmark.BIHARMONIC not in benchmark.classical_methods("haze")
 
 
 def test_the_masked_score_counts_hidden_pixels_alone():
     mask = np.zeros((24, 24, 1), np.float32)
     mask[:6, :6] = 1
     cases = [benchmark.Case(PICTURES[0], PICTURES[0], mask)]
-    (inside,) = benchmark.scores(lambda picture, mask: picture + mask * 51 / 255, cases)
-    (outside,) = benchmark.scores(lambda picture, mask: picture * mask, cases)
+    (inside,) = benchmark.score_images(lambda picture, mask: picture + mask * 51 / 255, cases)
+    (outside,) = benchmark.score_images(lambda picture, mask: picture * mask, cases)
     assert inside.masked_psnr == pytest.approx(20 * np.log10(5), abs=1e-3)
     assert inside.psnr == pytest.approx(20 * np.log10(5) + 10 * np.log10(16), abs=1e-3)
     assert outside.masked_psnr == np.inf
@@ -76,12 +76,12 @@ def test_the_masked_score_counts_hidden_pixels_alone():
 
 
 def test_smooth_places_are_filled_better_than_by_telea():
-    case = benchmark.Case(PICTURES[0], *damaged("holes", PICTURES[0], 0))
+    case = benchmark.Case(PICTURES[0], *damage_image("holes", PICTURES[0], 0))
     telea = lambda picture, mask: (
         cv2.inpaint(np.rint(picture * 255).astype(np.uint8), mask.astype(np.uint8), 3, cv2.INPAINT_TELEA) / 255
     )
-    biharmonic = partial(benchmark.filled, filters.inpaint_biharmonic)
-    (ours,), (theirs,) = (benchmark.scores(way, [case]) for way in (biharmonic, telea))
+    biharmonic = partial(benchmark.apply_inpainting, filters.inpaint_biharmonic)
+    (ours,), (theirs,) = (benchmark.score_images(way, [case]) for way in (biharmonic, telea))
     assert ours.masked_psnr > theirs.masked_psnr + 5 > 25
 
 
@@ -116,7 +116,7 @@ def test_a_way_that_is_missing_in_one_set_alone_has_a_dash_there():
         "a": {"pictures": 1, "rows": {"x": {"psnr": 20.0}}, "missing": {}},
         "b": {"pictures": 1, "rows": {}, "missing": {"x": "no colours"}},
     }
-    assert benchmark.columns(sets, {"psnr": "PSNR"}, "rows")[-1].split() == ["x", "20.00", "–"]
+    assert benchmark.table(sets, {"psnr": "PSNR"}, "rows")[-1].split() == ["x", "20.00", "–"]
     assert benchmark.left_out(sets) == ["left out: x (b): no colours"]
 
 
@@ -125,11 +125,11 @@ def test_undamaged_pictures_are_judged_by_the_worst():
         "first alone": lambda picture, mask: picture if picture is PICTURES[0] else picture + 51 / 255,
         "gone": missing,
     }
-    found = benchmark.harm(ways, {"a": PICTURES})
+    found = benchmark.measure_undamaged(ways, {"a": PICTURES})
     json.dumps(found, allow_nan=False)
     row = found["a"]["rows"]["first alone"]
     assert row["median"] == "inf"
     assert row["least"] == pytest.approx(20 * np.log10(5), abs=1)
-    text = benchmark.harm_as_text(found)
-    assert text.splitlines()[0] == "undamaged pictures: PSNR of what comes back"
+    text = benchmark.undamaged_as_text(found)
+    assert text.splitlines()[0] == "undamaged images: PSNR of the restored ones"
     assert text.splitlines()[-1] == "left out: gone (a): this needs the network derust"

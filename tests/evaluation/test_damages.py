@@ -10,31 +10,31 @@ from jaxgen.evaluation import damages
 PICTURES = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
 
 
-def test_every_damage_keeps_the_shape_and_those_that_hide_have_a_mask():
+def test_every_damage_keeps_the_shape_and_returns_the_opacity_where_it_hides_pixels():
     keys = jax.random.split(jax.random.key(0), 1)
     for channels in (1, 3):
-        picture = jnp.zeros((1, 24, 32, channels))
-        for name, damage in damages.DAMAGES.items():
-            made, opacity = jax.eval_shape(damage.apply, keys, picture)
-            assert (made.shape, made.dtype) == (picture.shape, picture.dtype)
-            assert (name in damages.MASKED) == (opacity is not None)
+        image = jnp.zeros((1, 24, 32, channels))
+        for damage in damages.DAMAGES.values():
+            result = jax.eval_shape(damage.apply, keys, image)
+            degraded, opacity = result if damage.has_mask else (result, None)
+            assert (degraded.shape, degraded.dtype) == (image.shape, image.dtype)
             assert opacity is None or opacity.shape == (1, 24, 32, 1)
-            assert damage.score == "psnr" or name in damages.MASKED
+            assert damage.score == "psnr" or damage.has_mask
 
 
 def test_the_damage_depends_on_name_number_and_seed_alone():
-    first, mask = damages.damaged("holes", PICTURES[0], 3)
-    again, _ = damages.damaged("holes", PICTURES[0], 3)
+    first, mask = damages.damage_image("holes", PICTURES[0], 3)
+    again, _ = damages.damage_image("holes", PICTURES[0], 3)
     np.testing.assert_array_equal(first, again)
     # Another picture of the same number has its holes at the same places.
-    np.testing.assert_array_equal(mask, damages.damaged("holes", PICTURES[1], 3)[1])
-    assert (mask != damages.damaged("holes", PICTURES[0], 4)[1]).any()
-    assert (mask != damages.damaged("holes", PICTURES[0], 3, seed=1)[1]).any()
+    np.testing.assert_array_equal(mask, damages.damage_image("holes", PICTURES[1], 3)[1])
+    assert (mask != damages.damage_image("holes", PICTURES[0], 4)[1]).any()
+    assert (mask != damages.damage_image("holes", PICTURES[0], 3, seed=1)[1]).any()
 
 
 def test_holes_are_never_missing_and_what_is_around_stays():
     for index in range(20):
-        made, mask = damages.damaged("holes", PICTURES[0], index)
+        made, mask = damages.damage_image("holes", PICTURES[0], index)
         assert set(np.unique(mask)) == {0, 1}
         seen = mask[..., 0] == 0
         assert abs(made[seen] - PICTURES[0][seen]).max() <= 0.5 / 255 + 1e-6
@@ -43,7 +43,7 @@ def test_holes_are_never_missing_and_what_is_around_stays():
 
 def test_a_damaged_picture_is_what_a_file_holds_and_of_the_level_that_is_told():
     gray = np.full((64, 64, 3), 0.5, np.float32)
-    made, mask = damages.damaged("noise", gray, 0)
+    made, mask = damages.damage_image("noise", gray, 0)
     assert mask is None
     assert 0 <= made.min() < made.max() <= 1
     np.testing.assert_array_equal(made, np.rint(made * 255).astype(np.uint8).astype(np.float32) / 255)
@@ -52,7 +52,7 @@ def test_a_damaged_picture_is_what_a_file_holds_and_of_the_level_that_is_told():
 
 def test_an_unknown_damage_is_named():
     with pytest.raises(UsageError, match="unknown damage 'rost': did you mean rust"):
-        damages.damaged("rost", PICTURES[0], 0)
+        damages.damage_image("rost", PICTURES[0], 0)
 
 
 def test_the_middles_of_the_first_photographs_are_read(tmp_path):
@@ -69,7 +69,7 @@ def test_folders_that_do_not_fit_are_told(tmp_path):
     with pytest.raises(UsageError, match="no pictures in"):
         damages.read_photographs(str(tmp_path), 16)
     Image.fromarray(np.zeros((15, 30, 3), np.uint8)).save(tmp_path / "b.png")
-    with pytest.raises(UsageError, match=r"b\.png is 15×30: give pictures of at least 16×16 pixels"):
+    with pytest.raises(UsageError, match=r"b\.png is 15×30: give images of at least 16×16 pixels"):
         damages.read_photographs(str(tmp_path), 16)
     Image.fromarray(np.zeros((20, 20), np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(UsageError, match=r"a\.png is gray"):

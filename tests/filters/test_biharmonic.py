@@ -48,7 +48,7 @@ def test_nothing_missing_is_nothing_changed(pair, mask):
 
 def test_nothing_known_is_an_error_and_under_jit_no_number(pair, mask):
     everything = mask | np.array([False, True])[:, None, None, None]
-    with pytest.raises(ValueError, match="the mask of image 1 leaves nothing known"):
+    with pytest.raises(ValueError, match="the mask of image 1 leaves no known pixel"):
         filters.inpaint_biharmonic(pair, everything)
     filled = np.asarray(inpaint(pair, everything))
     assert np.isnan(filled[1]).all()

@@ -35,6 +35,6 @@ def test_masks_belong_to_the_images_and_leave_something_known():
         checks.checked_mask(np.zeros((4, 5)), IMAGES)
     mask = np.zeros((2, 4, 5, 1))
     mask[1] = 1
-    with pytest.raises(ValueError, match="the mask of image 1 leaves nothing known"):
+    with pytest.raises(ValueError, match="the mask of image 1 leaves no known pixel"):
         checks.checked_mask(mask, IMAGES)
     assert jax.jit(lambda m: checks.checked_mask(m, IMAGES))(mask).sum() == 20

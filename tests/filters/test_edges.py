@@ -41,10 +41,10 @@ def test_weak_edges_are_followed_along_a_spiral_from_one_strong_pixel():
     strong[0, 0, 0, 0] = True
     apart = weak.copy()
     apart[0, 0, 7] = False
-    from jaxgen.filters.edges import connected
+    from jaxgen.filters.edges import hysteresis
 
-    np.testing.assert_array_equal(connected(strong, weak), weak)
-    assert connected(strong, apart).sum() == 7
+    np.testing.assert_array_equal(hysteresis(strong, weak), weak)
+    assert hysteresis(strong, apart).sum() == 7
 
 
 def test_thresholds_may_be_traced_and_differ_by_image(picture):

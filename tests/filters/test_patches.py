@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_refused_in_one_line(texture, mask):
         filters.inpaint_patches(texture, mask, 37)
     holes = np.zeros_like(mask)
     holes[:, ::5, ::5] = True
-    with pytest.raises(ValueError, match="no patch of 7×7 pixels is wholly known: give a smaller size"):
+    with pytest.raises(ValueError, match="no patch of 7×7 pixels is completely known: give a smaller size"):
         filters.inpaint_patches(texture, holes, 7)
     filled = jax.jit(lambda x, m: filters.inpaint_patches(x, m, 7))(texture, holes)
     assert np.isnan(np.asarray(filled)[holes[..., 0]]).all()

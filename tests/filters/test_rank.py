@@ -17,7 +17,7 @@ def test_the_network_sorts_every_sequence_of_zeros_and_ones(count):
     # A network that sorts these sorts everything (the 0-1 principle).
     for bits in itertools.product((0, 1), repeat=count):
         values = list(bits)
-        for low, high in rank.exchanges(count):
+        for low, high in rank.sorting_network(count):
             values[low], values[high] = min(values[low], values[high]), max(values[low], values[high])
         assert values == sorted(values)
 

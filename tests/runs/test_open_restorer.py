@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from jaxgen.config.damage import HIDING
+from jaxgen.config.damage import OVERLAYS
 from jaxgen.data import Config as Data
 from jaxgen.errors import UsageError
 from jaxgen.models.restoration.residual_unet import ResidualUNet
@@ -52,7 +52,7 @@ def test_what_is_no_restorer_is_told(make, tmp_path):
 
 @pytest.mark.parametrize(
     ("damage", "expected"),
-    [("noise", "noise_level"), ("jpeg", "none"), *((damage, "mask") for damage in HIDING)],
+    [("noise", "noise_level"), ("jpeg", "none"), *((damage, "mask") for damage in OVERLAYS)],
 )
 def test_conditioning_follows_from_the_damage(load_experiment, damage, expected):
     module = load_experiment("residual_unet")

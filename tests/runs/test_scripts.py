@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from jaxgen import data
+from jaxgen.config.base import check
 from jaxgen.errors import UsageError
 from jaxgen.runs import command_line
 from jaxgen.runs.disk.config_file import from_dict, to_dict
@@ -93,11 +94,11 @@ def test_bfloat16_computes_in_it_and_keeps_float32(load_experiment, name):
     assert "bf16" in str(program)
 
 
-@pytest.mark.parametrize("name", ["chance", "opaque", "scanned"])
-def test_what_is_no_probability_is_told_by_the_detector(load_experiment, name):
+@pytest.mark.parametrize("name", ["damage_probability", "opaque_probability", "scan_probability"])
+def test_the_probabilities_of_the_detector_are_checked(load_experiment, name):
     module = load_experiment("damage_detector")
-    with pytest.raises(UsageError, match=rf"hyper\.{name} is 1.5: give a probability, 0 to 1"):
-        module.build(module.Config(hyper=module.Hyper(**{name: 1.5})))
+    with pytest.raises(UsageError, match=rf"hyper\.{name} is 1.5: give .* at most 1"):
+        check(module.Config(hyper=module.Hyper(**{name: 1.5})))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +121,7 @@ def test_some_pixels_judge_and_some_are_learned(load_experiment, share):
         module.build(module.Config(hyper=module.Hyper(held_out=share)))
 
 
-@pytest.mark.parametrize("damage", ["noise", "given"])
+@pytest.mark.parametrize("damage", ["noise", "none"])
 def test_a_picture_that_comes_damaged_is_not_compared_with_itself(load_experiment, damage):
     module = load_experiment("deep_image_prior")
     objective = module.build(module.Config(damage=damage, width=2, levels=1))

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jaxgen.errors import UsageError
-from jaxgen.evaluation.damages import DAMAGES, MASKED, damaged, widened
+from jaxgen.evaluation.damages import DAMAGES, damage_image, dilate_mask
 from jaxgen.io import images
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
@@ -47,9 +47,9 @@ def test_the_benchmark_is_told_written_and_its_pictures_kept(damage, folder, tmp
     assert "nothing here is fit for diagnosis" in said[0]
     assert said[1].startswith("\nholes: ")
     assert "undamaged" not in found
-    made, mask = damaged("holes", damage.centre(GRAY, 24, "cell"), 0, 5)
+    made, mask = damage_image("holes", damage.center_crop(GRAY, 24, "cell"), 0, 5)
     np.testing.assert_array_equal(images.read(tmp_path / "made" / "cell" / "000-holes.png"), made)
-    np.testing.assert_array_equal(images.read(tmp_path / "made" / "cell" / "000-holes-mask.png"), widened(mask, 1))
+    np.testing.assert_array_equal(images.read(tmp_path / "made" / "cell" / "000-holes-mask.png"), dilate_mask(mask, 1))
     assert "and of 1 around them" in found["protocol"]["compared"]["masked"]
     assert (tmp_path / "made" / "photographs" / "000-undamaged.png").is_file()
 
@@ -75,7 +75,7 @@ def test_mistakes_are_told(damage, folder, tmp_path):
 def test_the_tasks_exist_and_are_told_the_mask_where_it_is_given(damage, monkeypatch):
     for name in DAMAGES:
         rows = list(damage.ways(name))
-        assert ("network auto, mask given" in rows) == (name in MASKED)
+        assert ("network auto, mask given" in rows) == (DAMAGES[name].has_mask)
     assert list(damage.ways("holes"))[::2] == ["network inpaint, mask given", "network scratches, mask found"]
     assert "network inpaint" not in damage.harmless()
     told = []

@@ -26,6 +26,11 @@ RENAMED_FIELDS: dict[int, dict[str, str]] = {
         "data.share": "data.fraction",
         "data.turn": "data.rotate",
         "evaluate_with": "evaluate_extractor",
+        "hyper.blind": "hyper.sigma_spread",
+        "hyper.chance": "hyper.damage_probability",
+        "hyper.margin": "hyper.mask_dilation",
+        "hyper.opaque": "hyper.opaque_probability",
+        "hyper.scanned": "hyper.scan_probability",
         "judge_hidden": "discriminator_hidden",
         "judge_norm": "discriminator_norm",
         "judge_widths": "discriminator_widths",
@@ -47,13 +52,13 @@ RENAMED_EXPERIMENTS: dict[int, dict[str, str]] = {
 """By format, the experiments that have another name since."""
 
 RENAMED_VALUES: dict[int, dict[str, dict[Any, Any]]] = {
-    0: {"init_players": {"pictures": "main"}},
+    0: {"damage": {"given": "none"}, "init_players": {"pictures": "main"}},
 }
 """By format, the values of a field (by its name in the next format) that are written differently since."""
 
 FORMER_DEFAULTS: dict[int, dict[str, Any]] = {
     # Runs of format 0 that lack these were trained before the fields existed.
-    0: {"hyper.margin": 0.0, "hyper.opaque": 0.0, "hyper.scanned": 0.0},
+    0: {"hyper.mask_dilation": 0.0, "hyper.opaque_probability": 0.0, "hyper.scan_probability": 0.0},
 }
 """By format, the fields (by today's name) that a run may lack, and the value that it was trained with."""
 

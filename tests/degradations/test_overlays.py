@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxgen import keys
-from jaxgen.degradations import corrosion, geometry, layers, masks, scattering, stains
+from jaxgen.degradations import corrosion, geometry, masks, overlays, scattering, stains
 from jaxgen.degradations.wear import scratches, tears
 from jaxgen.io.images import LUMA
 
@@ -24,7 +24,7 @@ LAYERS = {
     "scratches": partial(scratches, dust=0.1),
 }
 everywhere = lambda images: jnp.ones((*images.shape[:3], 1), jnp.float32)
-# Without a mask, what is damaged is everywhere.
+# Damage without opacity affects all pixels.
 ALL = LAYERS | {
     "haze": lambda key, images: (scattering.haze(key, images), everywhere(images)),
     "warp": lambda key, images: (geometry.warp(key, images, 0.1, 0.2, 0.1), everywhere(images)),
@@ -43,7 +43,7 @@ def pictures():
 
 
 @every_layer
-def test_a_mask_is_within_0_and_1_and_where_it_is_0_not_a_bit_changes(name):
+def test_opacity_is_in_0_to_1_and_pixels_of_opacity_0_keep_their_bits(name):
     damaged, mask = compiled(name)(KEYS, pictures())
     assert mask.shape == (COUNT, HEIGHT, WIDTH, 1) and mask.dtype == jnp.float32
     assert float(mask.min()) == 0 and 0.3 < float(mask.max()) <= 1
@@ -54,13 +54,13 @@ def test_a_mask_is_within_0_and_1_and_where_it_is_0_not_a_bit_changes(name):
 
 
 @everything
-def test_images_stay_within_0_and_1(name):
+def test_images_stay_in_0_to_1(name):
     damaged, _ = compiled(name)(KEYS, pictures())
     assert damaged.dtype == jnp.float32 and float(damaged.min()) >= 0 and float(damaged.max()) <= 1 + 1e-6
 
 
 @everything
-def test_what_an_image_meets_depends_on_its_own_key_alone(name):
+def test_the_damage_of_an_image_depends_on_its_own_key_alone(name):
     once, again = (compiled(name)(KEYS, pictures()) for _ in range(2))
     for a, b in zip(once, again, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -69,7 +69,7 @@ def test_what_an_image_meets_depends_on_its_own_key_alone(name):
 
 
 @everything
-def test_split_keys_give_unrelated_damage(name):
+def test_different_keys_give_uncorrelated_damage(name):
     first, second = (
         np.asarray(compiled(name)(keys.per_example(k, COUNT), jnp.broadcast_to(pictures()[:1], pictures().shape))[0])
         for k in jax.random.split(KEY)
@@ -80,20 +80,20 @@ def test_split_keys_give_unrelated_damage(name):
 
 
 @every_layer
-def test_the_damage_is_the_composite_of_one_layer_whatever_the_image(name):
+def test_the_overlay_does_not_depend_on_the_image(name):
     damaged, mask = compiled(name)(KEYS, pictures())
     on_black, same_mask = compiled(name)(KEYS, jnp.zeros_like(pictures()))
     np.testing.assert_array_equal(mask, same_mask)
     np.testing.assert_allclose(damaged, pictures() * (1 - mask) + on_black, atol=1e-6)
 
 
-def test_a_grey_image_gets_the_luma_of_a_texture_and_a_colour_image_a_grey_texture():
+def test_a_gray_image_gets_the_luma_of_a_texture_and_a_color_image_a_gray_texture():
     texture, alpha = pictures()[::-1], pictures()[..., 1:2]
-    colour = layers.composite(jnp.broadcast_to(pictures()[..., :1], texture.shape), texture, alpha)
-    grey = layers.composite(pictures()[..., :1], texture, alpha)
+    colour = overlays.composite(jnp.broadcast_to(pictures()[..., :1], texture.shape), texture, alpha)
+    grey = overlays.composite(pictures()[..., :1], texture, alpha)
     np.testing.assert_allclose(grey[..., 0], colour @ LUMA, atol=1e-6)
-    single = layers.composite(pictures(), texture[..., :1], alpha)
-    np.testing.assert_array_equal(single, layers.composite(pictures(), texture[..., [0, 0, 0]], alpha))
+    single = overlays.composite(pictures(), texture[..., :1], alpha)
+    np.testing.assert_array_equal(single, overlays.composite(pictures(), texture[..., [0, 0, 0]], alpha))
 
 
 @everything
@@ -106,7 +106,7 @@ def test_any_size_keeps_its_size(name, height, width, channels):
 
 
 @everything
-def test_images_that_are_none_are_refused(name):
+def test_arrays_that_are_no_images_are_refused(name):
     for images in (jnp.zeros((2, 8, 8, 3), jnp.uint8), jnp.zeros((8, 8, 3)), jnp.zeros((2, 8, 8, 4))):
         with pytest.raises(ValueError, match=r"give float\[batch, height, width, 1 or 3\]"):
             ALL[name](KEY, images)
@@ -123,32 +123,32 @@ def test_the_images_keep_their_dtype(dtype):
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
 @settings(deadline=None)
-def test_the_composite_is_the_mean_weighted_by_alpha(x, texture, alpha):
+def test_the_composite_is_a_mean_weighted_by_alpha(x, texture, alpha):
     image, *rest = (jnp.full((1, 1, 1, 1), v, jnp.float32) for v in (x, texture, alpha))
-    np.testing.assert_allclose(layers.composite(image, *rest)[0, 0, 0, 0], x + alpha * (texture - x), atol=1e-6)
+    np.testing.assert_allclose(overlays.composite(image, *rest)[0, 0, 0, 0], x + alpha * (texture - x), atol=1e-6)
 
 
-def test_a_ramp_is_linear_between_its_colours():
+def test_a_colormap_is_linear_between_its_colors():
     place = np.linspace(-0.5, 1.5, 41)
     colors = np.random.default_rng(0).random((4, 3))
     expected = np.stack([np.interp(place, np.linspace(0, 1, 4), c) for c in colors.T], -1)
-    np.testing.assert_allclose(layers.ramp(jnp.asarray(place), colors), expected, atol=1e-6)
+    np.testing.assert_allclose(overlays.colormap(jnp.asarray(place), colors), expected, atol=1e-6)
 
 
-def test_numbers_drawn_between_limits_are_uniform_for_every_image():
+def test_numbers_drawn_between_limits_are_uniform():
     keys = jax.random.split(KEY, 500)
     low = jnp.linspace(0, 1, 500)
-    drawn = layers.between("beta", (low, low + 2), keys)
+    drawn = overlays.uniform_between("beta", (low, low + 2), keys)
     assert ((drawn >= low) & (drawn < low + 2)).all()
     assert np.std(drawn - low) == pytest.approx(2 / np.sqrt(12), rel=0.1)
 
 
-def test_strengths_limits_and_counts_that_make_no_sense_are_refused():
+def test_invalid_strengths_limits_and_counts_are_refused():
     images = jnp.zeros((2, 8, 8, 3))
     with pytest.raises(ValueError, match=r"coverage of shape \(3,\) for 2 images: give one, or one for each image"):
         corrosion.rust(KEY, images, coverage=jnp.ones(3))
     with pytest.raises(ValueError, match=r"beta = 1.0: give \(low, high\)"):
         scattering.haze(KEY, images, beta=1.0)
     for counts in ((3, 1), (-1, 2), (0.5, 1)):
-        with pytest.raises(ValueError, match="whole numbers from 0 on"):
+        with pytest.raises(ValueError, match="integers from 0"):
             tears(KEY, images, count=counts)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from jaxgen.degradations import counting
+from jaxgen.degradations import poisson
 
 # The middles of as many intervals of equal probability.
 NORMAL = scipy.stats.norm.ppf((np.arange(2**20) + 0.5) / 2**20).astype(np.float32)
-COUNT = jax.jit(counting.poisson)
+COUNT = jax.jit(poisson.poisson)
 
 
 @pytest.mark.parametrize(

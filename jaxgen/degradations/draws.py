@@ -1,4 +1,4 @@
-"""What degradations share: images that are floating, and draws by each image's own key."""
+"""Random numbers drawn from each image's own key, and checks of the images."""
 
 import jax
 import jax.numpy as jnp
@@ -7,14 +7,14 @@ from jax import Array
 from jaxgen import keys
 
 
-def floating(images: Array, channels: tuple[int, ...] = ()) -> Array:
+def check_images(images: Array, channels: tuple[int, ...] = ()) -> Array:
     """Returns the images as an array.
 
     Args:
       images: float[batch, height, width, channel].
-      channels: how many there may be; empty: any number.
+      channels: the allowed numbers of channels; empty: any.
     Raises:
-      ValueError: if they are not that.
+      ValueError: if the images have another shape or no floating dtype.
     """
     images = jnp.asarray(images)
     is_batch = images.ndim == 4 and jnp.issubdtype(images.dtype, jnp.floating)
@@ -26,13 +26,19 @@ def floating(images: Array, channels: tuple[int, ...] = ()) -> Array:
     return images
 
 
-def streams(key: Array, count: int, parts: int) -> tuple[Array, ...]:
-    """Returns independent keys for the parts of one degradation.
+def image_size(images: Array) -> tuple[int, int]:
+    """Returns the height and the width of images[batch, height, width, channel]."""
+    _, height, width, _ = images.shape
+    return height, width
+
+
+def split_keys(key: Array, count: int, parts: int) -> tuple[Array, ...]:
+    """Splits the key of each example into independent keys.
 
     Args:
       key: one key, or key[count], one for each example.
       count: number of examples.
-      parts: number of things that are drawn.
+      parts: number of keys per example.
     Returns:
       `parts` arrays key[count].
     """
@@ -41,13 +47,13 @@ def streams(key: Array, count: int, parts: int) -> tuple[Array, ...]:
 
 
 def uniform(key: Array, count: int, low: float | Array = 0.0, high: float | Array = 1.0) -> Array:
-    """Returns one uniform number for each example, such as the noise level of blind denoising.
+    """Draws one uniform number for each example.
 
     Args:
       key: one key, or key[count].
       count: number of examples.
-      low: smallest value; one, or float[count].
-      high: above the largest value; one, or float[count].
+      low: lower bound, inclusive; one, or float[count].
+      high: upper bound, exclusive; one, or float[count].
     Returns:
       float32[count].
     """
@@ -57,11 +63,11 @@ def uniform(key: Array, count: int, low: float | Array = 0.0, high: float | Arra
 
 
 def choice(key: Array, probabilities: tuple[float, ...], count: int) -> Array:
-    """Returns one of several alternatives for each example.
+    """Draws the index of one of several alternatives for each example.
 
     Args:
       key: one key, or key[count].
-      probabilities: of each alternative; they add up to 1.
+      probabilities: of each alternative, with sum 1.
       count: number of examples.
     Returns:
       int32[count] in [0, len(probabilities)).
@@ -70,13 +76,13 @@ def choice(key: Array, probabilities: tuple[float, ...], count: int) -> Array:
     return above.sum(1).astype(jnp.int32)
 
 
-def wide(images: Array) -> Array:
-    """Returns the images in float32 or wider: bfloat16 has some hundred normal numbers, and none beyond 3."""
+def at_least_float32(images: Array) -> Array:
+    """Returns the images in float32 or wider: normal numbers in bfloat16 are too coarse and never exceed 3."""
     return images.astype(jnp.promote_types(images.dtype, jnp.float32))
 
 
 def normal(key: Array, images: Array) -> Array:
-    """Returns standard normal numbers in the images' shape, float32 or wider, an image's drawn by its own key."""
+    """Draws standard normal numbers of the images' shape, float32 or wider, from each image's own key."""
     dtype = jnp.promote_types(images.dtype, jnp.float32)
     draw = jax.vmap(lambda k: jax.random.normal(k, images.shape[1:], dtype))
     return draw(keys.per_example(key, len(images)))
