@@ -104,8 +104,8 @@ def test_the_probabilities_of_the_detector_are_checked(load_experiment, name):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"data": data.Config(name="photos")}, r"data photos: .* one picture; set data\.name to picture"),
-        ({"damage": "downsample"}, "this network makes pictures no larger; choose another damage"),
+        ({"data": data.Config(name="photos")}, r"data photos: .* one image; set data\.name to picture"),
+        ({"damage": "downsample"}, "does not upsample; choose another damage"),
     ],
 )
 def test_what_one_picture_cannot_be_restored_from_is_told(load_experiment, fields, message):
