@@ -59,9 +59,7 @@ def evaluate(
     strengths = DAMAGES[kind].strengths if kind in DAMAGES else None
     if strengths is None:
         measured = ", ".join(name for name, entry in DAMAGES.items() if entry.strengths)
-        raise UsageError(
-            f"{source} undoes {kind}, and --images measures {measured}: choose a network for one of these"
-        )
+        raise UsageError(f"{source} undoes {kind}, and --images measures {measured}: choose a network for one of these")
     if sigmas and kind != "noise":
         raise UsageError(f"sigma {sigmas[0]:g}: {source} undoes {kind}, whose columns are its own; leave --sigma out")
     scale = restorer.spec.scale

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from jaxgen.evaluation.damages import centre, damaged, widened
+from jaxgen.evaluation.damages import center_crop, damage_image, dilate_mask
 from jaxgen.restoration.inpainting import is_tight, prediction_error
 
 IMAGE = np.asarray(jax.random.uniform(jax.random.key(0), (60, 50, 3)))
@@ -17,7 +17,7 @@ def test_a_mask_is_tight_where_it_ends_with_the_damage(texture, opacity):
     photograph = 0.4 + texture * (IMAGE - 0.5)
     damaged = photograph + opacity * LINE * (1 - photograph)
     assert is_tight(damaged, LINE)
-    assert not is_tight(damaged, widened(LINE, 2))
+    assert not is_tight(damaged, dilate_mask(LINE, 2))
     assert not is_tight(photograph, LINE)
 
 
@@ -51,11 +51,11 @@ def test_the_prediction_error_is_the_distance_from_known_neighbours():
 def test_tight_and_wide_masks_of_photographs_are_distinguished(kind):
     tight = {0: [], 2: [], 3: []}
     for photograph in (data.astronaut(), data.chelsea(), data.coffee()):
-        undamaged = centre(photograph / np.float32(255), 256, "a photograph")
+        undamaged = center_crop(photograph / np.float32(255), 256, "a photograph")
         for index in range(8):
-            image, mask = damaged(kind, undamaged, index)
+            image, mask = damage_image(kind, undamaged, index)
             for margin, decisions in tight.items():
-                decisions.append(is_tight(image, widened(mask, margin)))
+                decisions.append(is_tight(image, dilate_mask(mask, margin)))
     assert np.mean(tight[0]) >= 0.9
     # A tear of a few pixels is hardly enough to decide.
     assert np.mean(tight[2] + tight[3]) <= 0.05

@@ -126,5 +126,5 @@ def test_pictures_made_smaller_stand_beside_their_bicubic_enlargement(load_exper
 
 
 def test_damage_that_hides_places_is_measured_elsewhere(folder):
-    with pytest.raises(UsageError, match=r"inpaint_all undoes ruined, and there are tables of .*noise"):
+    with pytest.raises(UsageError, match=r"inpaint_all undoes ruined, and --images measures .*noise"):
         restorer_scoring.evaluate("inpaint_all", [folder])
