@@ -72,9 +72,9 @@ def test_a_shape_is_at_no_distance_from_itself_and_infinitely_far_from_nothing()
 
 def test_what_does_not_fit_is_refused_in_one_line():
     boot = drawn(16, *BOOT)
-    with pytest.raises(ValueError, match="images of 3 channels: a shape has one, give a mask or grey values"):
+    with pytest.raises(ValueError, match="images of 3 channels: give 1, a mask or grey values"):
         filters.hu_moments(np.repeat(boot, 3, -1))
     with pytest.raises(UsageError, match="unknown method 'I4'"):
         filters.match_shapes(boot, boot, "I4")
-    with pytest.raises(ValueError, match="1 shapes against 2: give as many of each"):
+    with pytest.raises(ValueError, match="1 shapes and 2: give the same number"):
         filters.match_shapes(boot, np.repeat(boot, 2, 0))
