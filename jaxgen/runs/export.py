@@ -17,6 +17,7 @@ from jax import Array
 
 from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError, unknown
+from jaxgen.platforms import trace_for
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.files import make_writable_folder
 from jaxgen.restoration.restorer import Conditioning
@@ -176,9 +177,10 @@ def lower(network: Network, platforms: Sequence[str], size: tuple[int, int] | No
         )
         for operand in network.takes
     ]
-    compiled = jax.jit(lambda *given: network.function(*given).astype(jnp.float32))
+    platforms = tuple(dict.fromkeys(platforms))
+    compiled = jax.jit(trace_for(platforms, lambda *inputs: network.function(*inputs).astype(jnp.float32)))
     with without_paths():
-        return jax.export.export(compiled, platforms=tuple(dict.fromkeys(platforms)))(*takes)
+        return jax.export.export(compiled, platforms=platforms)(*takes)
 
 
 @contextlib.contextmanager

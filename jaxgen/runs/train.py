@@ -51,7 +51,7 @@ def prepare_devices(config: Config) -> int:
             # A backend is up already; compile_program says so where its devices are too few.
             return config.devices
     processes = jax.process_count()
-    if config.devices or jax.default_backend() == "cpu":
+    if config.devices or distributed.device_platform() == "cpu":
         return config.devices or processes
     share = config.batch_size // config.microbatches // getattr(config, "packing", 1)
     counts = range(processes, jax.device_count() + 1, processes)
@@ -164,7 +164,11 @@ def require_memory(config: Config, objective: Objective, template: TrainState, f
         return
     batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((config.batch_size, *x.shape[1:]), x.dtype), first)
     # One of its values and one of its gradient are there at the same time.
-    needed = 2 * memory.largest_array(objective.step, template, batch) // memory.memories(devices)
+    needed = (
+        2
+        * memory.largest_array(objective.step, template, batch)
+        // memory.count_memories(devices, distributed.device_platform())
+    )
     told = f"a step of {config.batch_size} images with {config.samples} codes each"
     memory.require(needed, told, "lower samples or batch-size, or raise microbatches")
 
@@ -312,7 +316,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             visualize=lambda state: with_nearest(visualize(state, kept), dataset),
             alarms=objective.alarms,
             finished=objective.finished,
-            progress=supervision.Noted(progress.choose() if first_process else None),
+            progress=supervision.JournalProgress(progress.choose() if first_process else None),
             agree=program.agree,
         )
         if first_process:

@@ -24,6 +24,7 @@ from jaxgen.errors import UsageError
 from jaxgen.runs.init_from import init_from
 from jaxgen.runs.train import Build, Prepared, batch_shapes
 from jaxgen.training import execute
+from jaxgen.training.distributed import device_platform
 from jaxgen.training.state import TrainState
 
 
@@ -36,7 +37,7 @@ def choose_execution(step: Callable, state: TrainState, batch: Any) -> str:
     faster with `vmap` (0.85). Measured by `scripts/bench --populations` with 16 members on two cores; not on
     accelerators.
     """
-    if jax.default_backend() != "cpu":
+    if device_platform() != "cpu":
         return "vmap"
     return "map" if "conv_general_dilated" in str(jax.make_jaxpr(step)(state, batch)) else "vmap"
 

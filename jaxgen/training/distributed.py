@@ -1,9 +1,10 @@
-"""One training by several processes, on one machine or many: how they find each other, and which does what.
+"""One training in several processes, on one machine or many: how they connect, and which process does what.
 
-Every process runs the same steps over one mesh of all their devices, with the same state on each and its own share of
-every batch. Whatever decides what comes next is therefore the same in all of them: metrics and states are, and what
-only one knows, such as a signal, they agree upon (`execute.Program.agree`). The first process alone writes, checkpoints
-apart, which Orbax writes for all of them together; so the run folder must lie where every host sees it.
+Every process runs the same steps over one mesh of all their devices. The state is the same on each device, and each
+process has its own part of every batch. All processes must take the same decisions at the same step: metrics and states
+are the same in all of them, and on what only one process knows, such as a signal, they agree (`execute.Program.agree`).
+Only the first process writes files, except checkpoints, which Orbax writes from all processes together. The run folder
+must therefore be on a disk that every host sees.
 """
 
 import re
@@ -23,22 +24,23 @@ from jaxgen.training.state import PyTree
 
 ADDRESS = re.compile(r".+:\d{1,5}")
 LOST = ("Gloo", "NCCL", "UNAVAILABLE", "coordination", "Connection", "Socket closed")
-"""Words of errors that a collective or a barrier raises once a process it waits for is gone."""
+"""Words in the errors that a collective or a barrier raises once another process has ended."""
 
 
 def initialize(coordinator: str, processes: int, process: int, *, connect_timeout: int, heartbeat_timeout: int) -> None:
-    """Joins the other processes; to be called before anything touches a device, and does nothing a second time.
+    """Connects to the other processes. Called before anything uses a device; a second call does nothing.
 
-    Where a process cannot be reached or is lost later, JAX ends this one by SIGABRT: see `supervision`.
+    If a process cannot be reached, or ends later, JAX ends this one by SIGABRT: see `supervision`.
 
     Args:
-      coordinator: HOST:PORT at which the first process listens; empty: as Slurm, Kubernetes, Open MPI or a TPU tells.
-      processes: how many there are; 0: as the cluster tells.
-      process: which one this is, from 0; -1: as the cluster tells.
-      connect_timeout: seconds within which all must have come.
-      heartbeat_timeout: seconds of silence after which a process is lost, and all the others end.
+      coordinator: HOST:PORT at which the first process listens; empty: JAX finds it, and the two numbers below, from
+        Slurm, Kubernetes, Open MPI or a TPU pod.
+      processes: their number; 0: from the cluster.
+      process: index of this one, from 0; -1: from the cluster.
+      connect_timeout: seconds within which all processes must connect.
+      heartbeat_timeout: seconds without a heartbeat after which a process counts as lost, and all others end.
     Raises:
-      UsageError: if there is no cluster to ask, the address is none, or a device was used already.
+      UsageError: if there is no cluster, the address is not HOST:PORT, or a device was used already.
     """
     if jax.distributed.is_initialized():
         return
@@ -46,7 +48,7 @@ def initialize(coordinator: str, processes: int, process: int, *, connect_timeou
         raise UsageError(
             f"coordinator_address is {coordinator!r}: give the first process's HOST:PORT, a port below 65536"
         )
-    # It takes SIGTERM for itself, and with it the loop's own way to end.
+    # The service handles SIGTERM itself, so that the loop could not save a checkpoint.
     jax.config.update("jax_enable_preemption_service", False)
     # With all three given, JAX need not look for a cluster, which can take long and find another one.
     explicit: dict[str, Any] = {
@@ -69,10 +71,10 @@ def initialize(coordinator: str, processes: int, process: int, *, connect_timeou
             shutdown_timeout_seconds=heartbeat_timeout,
         )
     except Exception as error:
-        # Whatever asks a cluster has errors of its own, and all of them mean this.
-        told = " ".join(str(error).split())[:200]
+        # Every kind of cluster raises errors of its own.
+        reason = " ".join(str(error).split())[:200]
         raise UsageError(
-            f"cannot join the other processes ({told}): give coordinator_address HOST:PORT, num_processes and "
+            f"cannot join the other processes ({reason}): give coordinator_address HOST:PORT, num_processes and "
             "process_id, or start it by Slurm, Open MPI, on a TPU pod or, with jax[k8s] installed and a service "
             "account that may read pods and jobs, by Kubernetes; connect_timeout is how long they wait for one another"
         ) from error
@@ -80,29 +82,36 @@ def initialize(coordinator: str, processes: int, process: int, *, connect_timeou
 
 
 def is_first() -> bool:
-    """Returns whether this process is the one that writes what only one should, as every one alone is."""
+    """Returns whether this process is the one that writes files; the only process of a training is."""
     return jax.process_index() == 0
 
 
 def wait_for_all(where: str) -> None:
-    """Returns once every process has come here; `where` is the same in all of them."""
+    """Waits until every process has called this with the same `where`."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(where)
 
 
 def require_same(value: int, what: str) -> None:
-    """Raises UsageError unless a whole number, of which `what` tells, is the same in all processes."""
+    """Raises UsageError unless a whole number is the same in all processes; `what` names it in the message."""
     if jax.process_count() == 1:
         return
     values = np.ravel(multihost_utils.process_allgather(np.int32(value))).tolist()
     if len(set(values)) > 1:
-        told = ", ".join(map(str, values))
-        raise UsageError(f"{what} differs between processes, {told}: give a run folder in which all see the same files")
+        listed = ", ".join(map(str, values))
+        raise UsageError(
+            f"{what} differs between processes, {listed}: give a run folder in which all see the same files"
+        )
 
 
 def is_lost(error: BaseException) -> bool:
-    """Returns whether an error comes of another process that is gone."""
+    """Returns whether an error was raised because another process has ended."""
     return isinstance(error, JaxRuntimeError) and jax.process_count() > 1 and any(word in str(error) for word in LOST)
+
+
+def device_platform() -> str:
+    """Returns the platform of the devices that programs run on: "cpu", "gpu" or "tpu"."""
+    return jax.local_devices()[0].platform
 
 
 def choose_devices(count: int) -> list[Any]:
@@ -116,10 +125,10 @@ def choose_devices(count: int) -> list[Any]:
         raise UsageError(f"{count} devices were asked for and {len(available)} are here: set devices to at most that")
     if count % processes:
         raise UsageError(f"{count} devices do not divide over {processes} processes: set devices to a multiple of that")
-    of_process = lambda process: [device for device in available if device.process_index == process]
-    chosen = [of_process(process)[: count // processes] for process in range(processes)]
+    devices_of = lambda process: [device for device in available if device.process_index == process]
+    chosen = [devices_of(process)[: count // processes] for process in range(processes)]
     if sum(map(len, chosen)) < count:
-        counts = ", ".join(str(len(of_process(process))) for process in range(processes))
+        counts = ", ".join(str(len(devices_of(process))) for process in range(processes))
         raise UsageError(f"{count} devices, equally many of each process, are not here: the processes have {counts}")
     return [device for group in chosen for device in group]
 

@@ -1,4 +1,4 @@
-"""What a program needs at least, and what there is, before anything is compiled."""
+"""How much memory a program needs at least, and how much there is, before anything is compiled."""
 
 import math
 import os
@@ -17,17 +17,22 @@ def device_bytes() -> int:
     return stats.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def memories(devices: int) -> int:
-    """Returns over how many memories a batch on so many devices is spread: those of one process's CPU have one."""
-    return jax.process_count() if jax.default_backend() == "cpu" else max(devices, 1)
+def count_memories(devices: int, platform: str) -> int:
+    """Returns over how many memories a batch is spread. CPU devices of one process share one.
+
+    Args:
+      devices: over how many the batch is spread; 0 counts as 1.
+      platform: of the devices: "cpu", "gpu" or "tpu".
+    """
+    return jax.process_count() if platform == "cpu" else max(devices, 1)
 
 
-def arrays(jaxpr: Jaxpr) -> Iterator[Any]:
-    """Yields the shapes of all that a program computes, those of inner programs too."""
+def computed_shapes(jaxpr: Jaxpr) -> Iterator[Any]:
+    """Yields the shape and dtype of every array that a program computes, with those of inner programs."""
     for equation in jaxpr.eqns:
         yield from (variable.aval for variable in equation.outvars)
     for inner in subjaxprs(jaxpr):
-        yield from arrays(inner)
+        yield from computed_shapes(inner)
 
 
 def largest_array(function: Callable[..., Any], *arguments: Any) -> int:
@@ -37,17 +42,21 @@ def largest_array(function: Callable[..., Any], *arguments: Any) -> int:
       function: traced and not run.
       *arguments: arrays, or shapes as `jax.eval_shape` gives them.
     """
-    found = arrays(jax.make_jaxpr(function)(*arguments).jaxpr)
-    return max((math.prod(array.shape) * array.dtype.itemsize for array in found if hasattr(array, "shape")), default=0)
+    shapes = computed_shapes(jax.make_jaxpr(function)(*arguments).jaxpr)
+    return max(
+        (math.prod(array.shape) * array.dtype.itemsize for array in shapes if hasattr(array, "shape")), default=0
+    )
 
 
 def require(needed: int, what: str, remedy: str) -> None:
-    """Raises UsageError where the memory is smaller than what is needed at least.
+    """Raises UsageError where the memory of a device is too small.
 
     Args:
       needed: bytes.
-      what: needs them, in words.
-      remedy: what to do.
+      what: subject of the message, for example "a step".
+      remedy: end of the message: what to do.
     """
-    if needed > (there := device_bytes()):
-        raise UsageError(f"{what} needs at least {needed / 2**30:.1f} GiB, and there are {there / 2**30:.1f}: {remedy}")
+    if needed > (available := device_bytes()):
+        raise UsageError(
+            f"{what} needs at least {needed / 2**30:.1f} GiB, and there are {available / 2**30:.1f}: {remedy}"
+        )

@@ -1,4 +1,4 @@
-"""What a person sees of a running training: a bar on a terminal, plain lines elsewhere."""
+"""Display of a training's progress: a bar on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -13,22 +13,22 @@ WINDOW_SECONDS = 30.0
 
 
 def say(line: str) -> None:
-    """Tells a person one line, on standard error."""
+    """Prints one line on standard error."""
     print(line, file=sys.stderr, flush=True)
 
 
 class Progress(Protocol):
-    """Where a run's progress goes."""
+    """Displays the progress of a run."""
 
     def running(self, start: int, steps: int, images_per_step: int) -> AbstractContextManager[None]:
         """Returns a context that lasts from step `start` to step `steps`."""
         ...
 
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Shows that a step was taken, and its metrics."""
+        """Displays a step and its metrics."""
 
     def say(self, line: str) -> None:
-        """Tells a person one line without disturbing what is shown."""
+        """Prints one line without disturbing the display."""
 
 
 class Rate:
@@ -39,7 +39,7 @@ class Rate:
         self._seen: deque[tuple[float, int]] = deque()
 
     def update(self, step: int) -> float:
-        """Returns steps/s up to `step`, 0 where nothing is known yet."""
+        """Returns steps/s up to `step`, 0 at the first call."""
         now = self.clock()
         self._seen.append((now, step))
         while now - self._seen[0][0] > WINDOW_SECONDS and len(self._seen) > 2:
@@ -49,14 +49,14 @@ class Rate:
 
 
 class Summary:
-    """The text of a moment of a run: steps, steps/s, images/s, remaining time and the last metrics."""
+    """One line about a run: steps, steps/s, images/s, remaining time and the last metrics."""
 
     def __init__(self, steps: int, images_per_step: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.steps, self.images_per_step = steps, images_per_step
         self._rate = Rate(clock)
 
     def text(self, step: int, metrics: Mapping[str, float]) -> str:
-        """Returns one line; rates are left out until they are known."""
+        """Returns the line; rates are left out at the first call."""
         parts = [f"step {step}/{self.steps}"]
         if rate := self._rate.update(step):
             left = timedelta(seconds=round((self.steps - step) / rate))
@@ -69,7 +69,7 @@ class Summary:
 
 
 def shorten(names: Sequence[str]) -> list[str]:
-    """Returns the last part of each name, the whole of it where another ends alike."""
+    """Returns the last part of each name, and the whole name where two have the same last part."""
     last = [name.rsplit("/", 1)[-1] for name in names]
     return [short if last.count(short) == 1 else name for name, short in zip(names, last, strict=True)]
 
@@ -86,14 +86,14 @@ class Lines:
     def running(self, start: int, steps: int, images_per_step: int) -> Iterator[None]:
         """Returns a context that lasts from step `start` to step `steps`."""
         del start
-        self._summary, self._told = Summary(steps, images_per_step, self.clock), float("-inf")
+        self._summary, self._printed = Summary(steps, images_per_step, self.clock), float("-inf")
         yield
 
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
         """Prints a line if the last one is old enough or the run is over."""
         text, now = self._summary.text(step, metrics), self.clock()
-        if now - self._told >= self.seconds or step == self._summary.steps:
-            self._told = now
+        if now - self._printed >= self.seconds or step == self._summary.steps:
+            self._printed = now
             self.say(text)
 
     def say(self, line: str) -> None:
@@ -118,8 +118,8 @@ class Bar:
         text = TextColumn("{task.fields[text]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
         self._summary = Summary(steps, images_per_step)
         with Progress(BarColumn(bar_width=20), text, console=self._console) as self._bar:
-            waiting = f"step {start}/{steps}  compiling" if start < steps else f"step {start}/{steps}"
-            self._task = self._bar.add_task("", total=steps, completed=start, text=waiting)
+            label = f"step {start}/{steps}  compiling" if start < steps else f"step {start}/{steps}"
+            self._task = self._bar.add_task("", total=steps, completed=start, text=label)
             yield
 
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -135,13 +135,13 @@ def choose(stream: TextIO | None = None) -> Progress:
     """Returns a bar where the stream is a terminal and rich is installed, plain lines elsewhere.
 
     Args:
-      stream: where to write, standard output unless told.
+      stream: where to write; None: standard output.
     """
-    stream = stream if stream is not None else sys.stdout
-    if not stream.isatty():
-        return Lines(stream)
+    output: TextIO = stream or sys.stdout
+    if not output.isatty():
+        return Lines(output)
     try:
-        return Bar(stream)
+        return Bar(output)
     except ImportError:
-        say("rich is not installed: progress is told in plain lines")
-        return Lines(stream)
+        say("rich is not installed: progress is printed in plain lines")
+        return Lines(output)

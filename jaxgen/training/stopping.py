@@ -1,4 +1,4 @@
-"""Why a run stops before its last step, and how it hears that it should."""
+"""Why a run stops before its last step: signals, values that are not finite, a metric that says it is finished."""
 
 import signal
 import threading
@@ -8,7 +8,7 @@ from typing import Self
 
 
 class NonFiniteError(ArithmeticError):
-    """A metric or a part of the state became NaN or infinite; nothing of it was published."""
+    """A metric or a part of the state became NaN or infinite. No checkpoint of it was written."""
 
     def __init__(self, step: int, name: str, last_good: int | None) -> None:
         good = "there is no checkpoint yet" if last_good is None else f"the last good checkpoint is step {last_good}"
@@ -26,14 +26,21 @@ class Interrupted(Exception):
 
 
 class End:
-    """The step at which a run ends: the last one it was asked for, or sooner once a metric says that it is finished.
+    """The step at which a run ends: the last one of the configuration, or sooner once a metric is 1.
 
     Attributes:
       step: that step.
     """
 
     def __init__(self, steps: int, dispatch: int, metric: str, say: Callable[[str], None]) -> None:
-        """Takes the steps asked for, those of one dispatch, the metric that is 1 at the end ("": none), and `say`."""
+        """Begins with the end after all steps.
+
+        Args:
+          steps: training steps in all.
+          dispatch: steps of one dispatch.
+          metric: name of the metric that is 1 once the run is finished; "": none.
+          say: prints a line.
+        """
         self.step, self._steps, self._dispatch, self._metric, self._say = steps, steps, dispatch, metric, say
 
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
@@ -45,47 +52,47 @@ class End:
 
 
 class Signals:
-    """Notes SIGTERM and Ctrl-C instead of dying of them, as a context; Ctrl-C after either stops at once.
+    """A context in which SIGTERM and Ctrl-C are recorded; they end the process only if Ctrl-C comes after one of them.
 
-    Python lets only the main thread handle signals: anywhere else nothing is ever noted.
+    Only the main thread of a Python process receives signals: in another thread nothing is recorded.
 
     Attributes:
       received: the number of the last signal to this process, or None.
       stop: the number of the signal that ends the training, in all processes after the same step; 0: none.
-      late: whether it is time for a checkpoint, to all processes at the same step.
+      late: whether a checkpoint is due by the clock, in all processes at the same step.
     """
 
     received: int | None = None
-    stop, late, _asked = 0, False, False
+    stop, late, _requested = 0, False, False
 
-    def __init__(self, agree: Callable[..., tuple[int, ...]] = lambda *wanted: wanted) -> None:
-        """Takes what makes of this process's wishes those of all, see `execute.Program`."""
+    def __init__(self, agree: Callable[..., tuple[int, ...]] = lambda *numbers: numbers) -> None:
+        """Takes the function that agrees on numbers among processes, see `execute.Program.agree`."""
         self._agree = agree
 
     def settle(self, late: bool) -> bool:
-        """Returns whether to stop; to be called once for every dispatch.
+        """Returns whether to stop. Called once for every dispatch.
 
         Args:
-          late: whether this process's clock says that a checkpoint is due.
+          late: whether a checkpoint is due by the clock of this process.
         """
-        # Asked for again before it is there, a checkpoint would be written twice.
-        wanted = late and not self._asked
-        self.stop, agreed = self._agree(self.received or 0, int(wanted))
+        # Requested again before the answer has come, a checkpoint would be written twice.
+        request = late and not self._requested
+        self.stop, agreed = self._agree(self.received or 0, int(request))
         self.late = bool(agreed)
-        self._asked = (self._asked or wanted) and not self.late
+        self._requested = (self._requested or request) and not self.late
         return self.stop > 0
 
     def __enter__(self) -> Self:
         in_main_thread = threading.current_thread() is threading.main_thread()
         handled = (signal.SIGTERM, signal.SIGINT) if in_main_thread else ()
-        self._before = {signum: signal.signal(signum, self._note) for signum in handled}
+        self._before = {signum: signal.signal(signum, self._record) for signum in handled}
         return self
 
     def __exit__(self, *_: object) -> None:
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
 
-    def _note(self, signum: int, frame: FrameType | None) -> None:
+    def _record(self, signum: int, frame: FrameType | None) -> None:
         if self.received is not None and signum == signal.SIGINT:
             signal.default_int_handler(signum, frame)
         self.received = signum

@@ -1,10 +1,10 @@
-"""A training among several processes as the child of a process that touches no device and tells how it ended.
+"""One process of a distributed training as the child of a process that uses no device and reports how it ended.
 
-Where another process is lost, or the coordinator cannot be reached, JAX ends its own by SIGABRT with a C++ trace.
-Nothing within that process can prevent it or say it otherwise: the callback that JAX has for it is handed what Python
-cannot be given, and `jax_enable_recoverability` leaves those that wait in a collective waiting for ever, and does not
-help where the first process is lost. So the training is a forked child. Its parent passes signals on, keeps the trace
-back, and tells in one line what it means.
+If another process ends, or the coordinator cannot be reached, JAX ends this process by SIGABRT with a C++ trace. The
+process itself cannot prevent that or replace the trace by a message: JAX's callback for it cannot be given a Python
+function, and with `jax_enable_recoverability` processes wait in a collective for ever, and it does not help if the
+first process ends. So the training is a forked child. Its parent passes signals on, holds the trace back, and prints
+one line instead.
 """
 
 import contextlib
@@ -25,9 +25,9 @@ from jaxgen.training.progress import Progress
 
 FAILED, USAGE, SIGNALLED = 1, 2, 128
 LOST = 75
-"""The exit status of a child that saw for itself that another process is gone."""
+"""Exit status of a child that found out by itself that another process has ended."""
 PATIENCE = 2.0
-"""Seconds that a child waits with an error of its own: the first process's end is that of all, who may have it too."""
+"""Seconds that a child waits after a usage error: the other processes may have the same error and print it first."""
 CONNECTING, STARTING = -2, -1
 OWN = b"jaxgen: "
 TRACE = re.compile(rb"[IWEF]\d{4} [\d:.]+ +\d+ (coordination_service|preemption_sync|client\.h)")
@@ -35,10 +35,10 @@ VERDICT = b"Terminating process because the JAX distributed service"
 
 
 class Journal:
-    """What a child tells its parent while it lives, in memory that both share: a number and a text.
+    """Memory that a child and its parent share: a number and a text that the child writes and the parent reads.
 
-    The number is how many steps it has taken, `STARTING` before it knows, with the run's folder as the text; or
-    `CONNECTING`, with what to say where it ends before it has met the other processes.
+    The number is the steps taken, or `STARTING` before the first, and the text is the run folder. While the child
+    connects to the other processes, the number is `CONNECTING` and the text is the message if that fails.
     """
 
     _step, _size = struct.Struct("q"), 8192
@@ -48,7 +48,7 @@ class Journal:
         self.write(STARTING, "")
 
     def write(self, step: int, text: str | None = None) -> None:
-        """Notes a number, and a text unless it stays."""
+        """Writes a number, and a text unless it is None."""
         if text is not None:
             room = self._size - self._step.size
             self._memory[self._step.size :] = text.encode()[: room - 1].ljust(room, b"\0")
@@ -61,68 +61,68 @@ class Journal:
 
 
 _journal: Journal | None = None
-"""Of this process where it is a supervised child."""
+"""Of this process if it is a supervised child."""
 
 
 def note(step: int, text: str | None = None) -> None:
-    """Tells the parent where this process is, see `Journal`; nothing where there is no parent to be told."""
+    """Writes to the journal of this process; does nothing if it is not a supervised child. See `Journal.write`."""
     if _journal is not None:
         _journal.write(step, text)
 
 
-class Noted:
-    """Progress that is noted for the parent, and shown where there is something to show it on."""
+class JournalProgress:
+    """Progress that is written to the journal, and displayed if there is a display."""
 
-    def __init__(self, shown: Progress | None) -> None:
-        self._shown = shown
+    def __init__(self, display: Progress | None) -> None:
+        self._display = display
 
     def running(self, start: int, steps: int, images_per_step: int) -> contextlib.AbstractContextManager[None]:
         """Returns a context that lasts from step `start` to step `steps`."""
         note(start)
-        return self._shown.running(start, steps, images_per_step) if self._shown else contextlib.nullcontext()
+        return self._display.running(start, steps, images_per_step) if self._display else contextlib.nullcontext()
 
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Notes that a step was taken, and shows its metrics."""
+        """Writes the step to the journal and displays its metrics."""
         note(step)
-        if self._shown:
-            self._shown.update(step, metrics)
+        if self._display:
+            self._display.update(step, metrics)
 
     def say(self, line: str) -> None:
-        """Tells a person one line without disturbing what is shown."""
-        if self._shown:
-            self._shown.say(line)
+        """Prints one line without disturbing the display."""
+        if self._display:
+            self._display.say(line)
 
 
 def supervise(action: Callable[[], int], is_lost: Callable[[BaseException], bool], leave: Callable[[], None]) -> int:
-    """Returns the exit status of an action that a child of this process takes; to be called before JAX has a backend.
+    """Runs an action in a child of this process and returns its exit status. Called before JAX has a backend.
 
     Args:
-      action: returns an exit status, having told why it is not 0.
-      is_lost: whether what it raises comes of another process that is gone.
-      leave: ends what all processes end together.
+      action: returns an exit status, after printing the reason if it is not 0.
+      is_lost: whether an error was raised because another process has ended.
+      leave: disconnects from the other processes.
     """
     journal = Journal()
     sys.stdout.flush()
     sys.stderr.flush()
-    said, saying = os.pipe()
+    stderr_read, stderr_write = os.pipe()
     lifeline, held = os.pipe()
-    # A signal that comes before the parent passes signals on waits until it does.
-    usual = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+    # A signal that comes before the parent passes signals on is delivered once it does.
+    usual_mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
     child = os.fork()
     if child == 0:
-        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
-        os.close(said)
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual_mask)
+        os.close(stderr_read)
         os.close(held)
-        # Of a group of its own, so that Ctrl-C reaches it once: two of them mean that it shall not save first.
+        # In a process group of its own Ctrl-C reaches it once: a second one would end it without a checkpoint.
         os.setpgid(0, 0)
-        os.dup2(saying, sys.stderr.fileno())
-        os.close(saying)
+        os.dup2(stderr_write, sys.stderr.fileno())
+        os.close(stderr_write)
         _be_child(journal, lifeline, action, is_lost, leave)
-    os.close(saying)
+    os.close(stderr_write)
     os.close(lifeline)
-    listener = Listener(said)
+    listener = Listener(stderr_read)
     with _signals_to(child):
-        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual_mask)
         _, ended = os.waitpid(child, 0)
     listener.finish()
     os.close(held)
@@ -131,53 +131,53 @@ def supervise(action: Callable[[], int], is_lost: Callable[[BaseException], bool
     if not ended_by_jax and status != LOST:
         listener.repeat()
         return status if status >= 0 else SIGNALLED - status
-    if listener.told:
+    if listener.has_message:
         return FAILED
-    told, status = explain(journal)
-    sys.stderr.write(f"jaxgen: {told}\n")
+    message, status = explain(journal)
+    sys.stderr.write(f"jaxgen: {message}\n")
     return status
 
 
 def explain(journal: Journal) -> tuple[str, int]:
-    """Returns what to tell of a child that JAX has ended, and the exit status."""
+    """Returns the message for a child that JAX has ended, and the exit status."""
     step, text = journal.read()
     if step == CONNECTING:
         return text, USAGE
     saved = [int(path.name) for path in (Path(text) / "checkpoints").glob("[0-9]*") if path.name.isdigit()]
     when = f"after step {step}" if step > STARTING else "before the first step"
     again = f"goes on from step {max(saved)}" if text and saved else "starts again, as there is no checkpoint yet"
-    return f"another process was lost {when}, or ended for a reason that it tells; the same command {again}", FAILED
+    return f"another process was lost {when}, or ended for a reason that it prints; the same command {again}", FAILED
 
 
 class Listener:
     """Passes on what a child writes to its standard error, except for the trace with which JAX ends it.
 
     Attributes:
-      told: whether a line of this program's own was among it.
+      has_message: whether a message of this program was among it.
     """
 
     def __init__(self, source: int) -> None:
-        self.told, self._held = False, []
+        self.has_message, self._held = False, []
         self._thread = threading.Thread(target=self._listen, args=(source,), daemon=True)
         self._thread.start()
 
     def finish(self) -> None:
-        """Waits until all was read; what else holds the pipe open, such as a grandchild, is not waited for."""
+        """Waits until all was read, but no longer than 2 s: a grandchild may hold the pipe open."""
         self._thread.join(timeout=2.0)
 
     def heard(self, words: bytes) -> bool:
-        """Returns whether words are among what was kept back."""
+        """Returns whether words are in the lines that were held back."""
         return any(words in line for line in self._held)
 
     def repeat(self) -> None:
-        """Passes on what was kept back."""
+        """Passes on the lines that were held back."""
         self._pass_on(b"".join(self._held))
 
     def _listen(self, source: int) -> None:
         with os.fdopen(source, "rb") as lines:
             for line in lines:
                 own = line.startswith(OWN)
-                self.told = self.told or own
+                self.has_message = self.has_message or own
                 if not own and (self._held or TRACE.match(line)):
                     self._held.append(line)
                 else:
@@ -191,7 +191,7 @@ class Listener:
 
 @contextlib.contextmanager
 def _signals_to(child: int) -> Iterator[None]:
-    """A context in which the signals that end a training are the child's."""
+    """A context in which SIGTERM and Ctrl-C are passed on to the child."""
 
     def pass_on(signum: int, _: object) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -212,14 +212,14 @@ def _be_child(
     is_lost: Callable[[BaseException], bool],
     leave: Callable[[], None],
 ) -> NoReturn:
-    """Takes the action and ends, without what Python does at its end: JAX would wait there for those that are gone."""
+    """Runs the action and ends the process without exit handlers, in which JAX would wait for lost processes."""
     global _journal  # noqa: PLW0603
     _journal = journal
     threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
     try:
         status = action()
         if status == USAGE:
-            # Not for the others to leave too, who may be in the middle of a step.
+            # Without `leave`: the others may be in the middle of a step.
             sys.stderr.flush()
             time.sleep(PATIENCE)
         else:
@@ -237,6 +237,6 @@ def _be_child(
 
 
 def _end_with_parent(lifeline: int) -> None:
-    """Ends this process once its parent is no more, which alone holds the pipe's other end."""
+    """Ends this process once its parent has ended, which alone holds the other end of the pipe."""
     os.read(lifeline, 1)
     os._exit(FAILED)

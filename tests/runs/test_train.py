@@ -18,7 +18,7 @@ from jaxgen.config import GanConfig
 from jaxgen.errors import UsageError
 from jaxgen.runs import summary
 from jaxgen.runs.train import evaluation_images, prepare_devices, train
-from jaxgen.training import execute
+from jaxgen.training import distributed, execute
 
 STEPS = 40
 SCRIPT = "gan_mlp"
@@ -193,7 +193,7 @@ def test_one_compilation_a_run(small, steps_per_dispatch, devices, monkeypatch):
     [(24, 1, 1, 4), (24, 1, 2, 4), (24, 1, 4, 3), (24, 2, 4, 3), (6, 1, 2, 3), (8, 2, 4, 1)],
 )
 def test_as_many_accelerators_as_hold_whole_packs(monkeypatch, batch_size, microbatches, packing, devices):
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(distributed, "device_platform", lambda: "gpu")
     monkeypatch.setattr(jax, "device_count", lambda: 4)
     config = GanConfig(batch_size=batch_size, microbatches=microbatches, packing=packing)
     assert prepare_devices(config) == devices

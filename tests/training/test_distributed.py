@@ -164,7 +164,7 @@ def test_stopped_and_lost_processes_end_all_and_any_number_goes_on(toy, start_tw
         assert mine[0] == -signal.SIGKILL
         assert other[0] == 1
         assert re.fullmatch(
-            r"jaxgen: another process was lost after step \d+, or ended for a reason that it tells; "
+            r"jaxgen: another process was lost after step \d+, or ended for a reason that it prints; "
             f"the same command goes on from step {step}",
             other[1][-1],
         )

@@ -28,11 +28,10 @@ def test_there_is_memory():
 
 
 def test_devices_of_a_cpu_share_its_memory_and_accelerators_have_their_own(monkeypatch):
-    assert memory.memories(8) == 1
+    assert memory.count_memories(8, "cpu") == 1
     monkeypatch.setattr(jax, "process_count", lambda: 2)
-    assert memory.memories(8) == 2
-    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    assert [memory.memories(devices) for devices in (0, 1, 8)] == [1, 1, 8]
+    assert memory.count_memories(8, "cpu") == 2
+    assert [memory.count_memories(devices, "gpu") for devices in (0, 1, 8)] == [1, 1, 8]
 
 
 def test_what_does_not_fit_is_told_with_a_remedy(monkeypatch):

@@ -85,4 +85,4 @@ def test_without_rich_a_terminal_gets_lines_and_is_told_why(monkeypatch, capsys)
         lines.update(1, {})
         lines.say("hello")
     assert stream.getvalue() == "step 1/2\nhello\n"
-    assert capsys.readouterr().err == "rich is not installed: progress is told in plain lines\n"
+    assert capsys.readouterr().err == "rich is not installed: progress is printed in plain lines\n"

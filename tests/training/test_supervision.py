@@ -44,7 +44,7 @@ def test_a_trace_becomes_one_line(start, tmp_path):
         (tmp_path / "checkpoints" / str(step)).mkdir(parents=True)
     (tmp_path / "checkpoints" / "60.unfinished").mkdir()
     program = "run(lambda: note(52, '.') or trace('a warning', polled, 'more of it', fatal, '*** Check failure'))"
-    line = "another process was lost after step 52, or ended for a reason that it tells; the same command goes on from"
+    line = "another process was lost after step 52, or ended for a reason that it prints; the same command goes on from"
     assert finish(start(program)) == (1, "", f"a warning\njaxgen: {line} step 40\n")
 
 
@@ -54,9 +54,9 @@ def test_a_trace_becomes_one_line(start, tmp_path):
         (
             "note(-1, '.')",
             1,
-            "before the first step, or ended for a reason that it tells; the same command starts again",
+            "before the first step, or ended for a reason that it prints; the same command starts again",
         ),
-        ("None", 1, "before the first step, or ended for a reason that it tells; the same command starts again"),
+        ("None", 1, "before the first step, or ended for a reason that it prints; the same command starts again"),
         ("note(supervision.CONNECTING, 'nobody came: wait')", 2, "jaxgen: nobody came: wait\n"),
     ],
 )
