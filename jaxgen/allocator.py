@@ -8,7 +8,7 @@ SETTINGS = {ARENA_MAX: 1, MMAP_MAX: 0, TOP_PAD: 1 << 26, TRIM_THRESHOLD: (1 << 3
 
 
 def keep_freed_memory() -> bool:
-    """Tells glibc's malloc to keep what is freed for the next call, and returns whether it does.
+    """Makes glibc's malloc keep freed memory for the next allocation, and returns whether it does.
 
     XLA's CPU backend frees its temporaries after every step, glibc gives them back to the system, and the next step
     waits for every page of them to be zeroed again: a fifth of the time of a DnCNN's step. To be called before the

@@ -1,4 +1,4 @@
-"""What is measured: networks and their sizes, the same for every library where they are trained."""
+"""The measured cases: networks and their sizes, the same for every library."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ class Case:
     Attributes:
       recipe: "gan_mlp", "dcgan", "wgan_gp", "vae" or "dncnn", that libraries know how to train; "restore", a denoiser
         at work: jaxgen's shipped one, and DnCNN elsewhere.
-      step: what one step is, for the table.
+      step: description of one step, for the table.
       batch: images in a batch.
       size: height and width, pixels.
       channels: of the images.
@@ -40,7 +40,6 @@ CASES = {
     "restore": Case("restore", "one megapixel denoised", 1, 1000, 1, 64, depth=17),
 }
 
-# The recipes' numbers, which every library trains with.
 ADAM = {
     "gan_mlp": (2e-4, 0.5, 0.999),
     "dcgan": (2e-4, 0.5, 0.999),

@@ -1,7 +1,7 @@
-"""Runs every system in a process of its own and lets them work in turns, so that all meet the same machine.
+"""Runs each system in its own process and measures them in turns, so that all of them see the same machine load.
 
-Only one process works at a time; the others wait for a line on their standard input. What slows the machine for longer
-than a round, slows all systems, if not equally: a library that keeps its threads in step waits for the slowest of them.
+Only one process computes at a time. The others wait for a line on their standard input. A load that lasts longer than a
+round slows all systems, though not equally: a library that synchronizes its threads waits for the slowest one.
 """
 
 import contextlib
@@ -22,22 +22,22 @@ from benchmarks.systems import Row, System
 SCRIPTS = Path(__file__).resolve().parents[1]
 TRIAL_ROUNDS = 3
 TURN_SECONDS = 0.4
-# Idle worker threads of the library that was just measured go to sleep within this.
 PAUSE_SECONDS = 0.05
+"""Pause between two turns, in which idle worker threads of the library before go to sleep."""
 EXIT_SECONDS = 20
 
 
 class WorkerFailedError(RuntimeError):
-    """A system that cannot be measured, and why."""
+    """A system that cannot be measured. The message says why."""
 
 
 class Worker:
-    """One system's process: started, trained for a first few steps, and waiting for its turn.
+    """The process of one system. It has trained for a few steps and waits for its turn.
 
     Attributes:
       system: what it runs.
-      facts: what it told about itself at the start, and its peak memory later.
-      milliseconds: per training step of one model, one number a turn.
+      facts: its parameters, device, versions and times of compilation, and the peak memory after the last turn.
+      milliseconds: per training step of one model, one number per turn.
     """
 
     def __init__(self, system: System, case: Case, python: str, platform: str, threads: int):
@@ -61,16 +61,16 @@ class Worker:
         assert self.process.stdin is not None and self.process.stdout is not None
         self.input, self.output = self.process.stdin, self.process.stdout
         try:
-            self.facts = self.answer()
+            self.facts = self.read_message()
         except WorkerFailedError:
             self.close()
             raise
 
-    def answer(self) -> dict[str, Any]:
-        """Returns what the process says next.
+    def read_message(self) -> dict[str, Any]:
+        """Returns the next message of the process.
 
         Raises:
-          WorkerFailedError: if that is why it failed, or if it ended without a word.
+          WorkerFailedError: if the message is an error, or the process has ended.
         """
         line = self.output.readline()
         if not line:
@@ -84,11 +84,11 @@ class Worker:
         """Lets the process train for about TURN_SECONDS."""
         time.sleep(PAUSE_SECONDS)
         dispatches = max(1, round(TURN_SECONDS / self.facts["dispatch_seconds"]))
-        with contextlib.suppress(BrokenPipeError):  # The answer says why.
+        with contextlib.suppress(BrokenPipeError):  # The next message has the reason.
             print(dispatches, file=self.input, flush=True)
-        told = self.answer()
-        self.milliseconds.append(told["milliseconds"])
-        self.facts["peak_memory_mib"] = told["peak_memory_mib"]
+        measurement = self.read_message()
+        self.milliseconds.append(measurement["milliseconds"])
+        self.facts["peak_memory_mib"] = measurement["peak_memory_mib"]
 
     def close(self) -> None:
         """Ends the process."""
@@ -103,7 +103,7 @@ class Worker:
 
 
 def environment(platform: str) -> dict[str, str]:
-    """Returns the variables of a worker: it finds this package and jaxgen, and compiles without a cache."""
+    """Returns the environment variables of a worker: paths of its modules, the platform, and no compilation cache."""
     path = [str(SCRIPTS), str(SCRIPTS.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     return os.environ | {
         "PYTHONPATH": os.pathsep.join(path),
@@ -115,14 +115,14 @@ def environment(platform: str) -> dict[str, str]:
 
 
 def alternate(workers: Sequence[Worker], rounds: int) -> None:
-    """Gives every worker one turn a round, in an order that is reversed every other round."""
+    """Gives every worker one turn per round. The order is reversed in every other round."""
     for number in range(rounds):
         for worker in workers if number % 2 == 0 else reversed(workers):
             worker.turn()
 
 
 def start_fastest(row: Row, start: Callable[[System], Worker]) -> Worker:
-    """Returns the worker of the fastest of a row's alternatives, found by trial; the others have ended.
+    """Starts the alternatives of a row, measures each for a few rounds, and returns the fastest one. The others end.
 
     Raises:
       WorkerFailedError: if one of them cannot be measured.
@@ -140,16 +140,16 @@ def start_fastest(row: Row, start: Callable[[System], Worker]) -> Worker:
 
 @dataclasses.dataclass(frozen=True)
 class Result:
-    """What was measured of one system in one case.
+    """The measurements of one system in one case.
 
     Attributes:
       case: the case's name.
       batch: images in a batch.
       system: the row's name.
-      setting: which of the row's alternatives was the fastest.
-      milliseconds: per training step of one model, one number a round; empty if it failed.
+      setting: the fastest of the row's alternatives.
+      milliseconds: per training step of one model, one number per round; empty if it failed.
       facts: parameters, device, versions, compile_seconds, first_step_seconds, peak_memory_mib.
-      failed: why nothing was measured; empty if something was.
+      failed: the reason of a failure; empty otherwise.
     """
 
     case: str
@@ -170,26 +170,26 @@ def measure(
     platform: str,
     threads: int,
     torch_python: str = sys.executable,
-    tell: Callable[[str], None] = print,
+    say: Callable[[str], None] = print,
 ) -> list[Result]:
-    """Returns one result for each row, measured in turns.
+    """Measures the rows in turns and returns one result for each.
 
     Args:
       name: of the case.
-      case: what is trained.
+      case: networks and sizes.
       rows: the systems, each with its alternatives.
       rounds: turns of each system.
       platform: "cpu" or "gpu".
-      threads: cores that each system may use.
-      torch_python: the interpreter that has torch.
-      tell: takes the lines that say what happens.
+      threads: cores of each system.
+      torch_python: path of an interpreter with torch.
+      say: takes lines about the progress.
     Raises:
-      RuntimeError: if the libraries train, and not equally many parameters.
+      RuntimeError: if the systems train networks with different numbers of parameters.
     """
     with contextlib.ExitStack() as stack:
 
         def start(system: System) -> Worker:
-            tell(f"{name}: starting {system.name} {system.setting}".rstrip())
+            say(f"{name}: starting {system.name} {system.setting}".rstrip())
             python = torch_python if system.library == "torch" else sys.executable
             return stack.enter_context(contextlib.closing(Worker(system, case, python, platform, threads)))
 
@@ -198,12 +198,12 @@ def measure(
             try:
                 entrants.append(start_fastest(row, start))
             except WorkerFailedError as error:
-                tell(f"{name}: {row[0].name}: {error}")
+                say(f"{name}: {row[0].name}: {error}")
                 entrants.append(Result(name, case.batch, row[0].name, failed=str(error)))
         workers = [entrant for entrant in entrants if isinstance(entrant, Worker)]
         if case.recipe != "restore":
-            agree(name, workers)
-        tell(f"{name}: {rounds} rounds")
+            require_same_parameters(name, workers)
+        say(f"{name}: {rounds} rounds")
         alternate(workers, rounds)
         return [
             entrant
@@ -215,7 +215,7 @@ def measure(
         ]
 
 
-def agree(name: str, workers: Sequence[Worker]) -> None:
+def require_same_parameters(name: str, workers: Sequence[Worker]) -> None:
     """Checks that every system trains the same number of parameters.
 
     Raises:
@@ -223,5 +223,5 @@ def agree(name: str, workers: Sequence[Worker]) -> None:
     """
     counts = {worker.system.name: worker.facts["parameters"] for worker in workers}
     if len(set(counts.values())) > 1:
-        told = ", ".join(f"{system} {count}" for system, count in counts.items())
-        raise RuntimeError(f"{name}: the systems train different networks (parameters: {told})")
+        listed = ", ".join(f"{system} {count}" for system, count in counts.items())
+        raise RuntimeError(f"{name}: the systems train different networks (parameters: {listed})")

@@ -1,4 +1,4 @@
-"""A training in JAX, ready to be measured."""
+"""A training program in JAX."""
 
 from collections.abc import Callable
 from importlib.metadata import version
@@ -15,7 +15,7 @@ PyTree = Any
 
 
 def count(params: PyTree) -> int:
-    """Returns how many numbers a tree holds."""
+    """Returns the number of elements of a tree."""
     return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 

@@ -24,29 +24,29 @@ def processor() -> str:
 
 
 def busy_seconds() -> float:
-    """Returns the time that all cores have worked, or a hypervisor has taken away, since the machine started."""
+    """Returns the CPU seconds of all cores since the machine started, including those that a hypervisor took."""
     ticks = [int(field) for field in STAT.read_text().splitlines()[0].split()[1:]]
     return (sum(ticks[ALL]) - sum(ticks[IDLE])) / os.sysconf("SC_CLK_TCK")
 
 
 def own_seconds() -> float:
-    """Returns the time that this process and its ended children worked."""
+    """Returns the CPU seconds of this process and its ended children."""
     spent = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in spent)
 
 
-class Neighbours:
-    """The other processes on the machine, watched from when this is made."""
+class OtherProcesses:
+    """The CPU time of other processes on the machine, since the construction of this object."""
 
     def __init__(self):
         self.known = STAT.exists()
         if self.known:
             self.begin, self.busy, self.own = time.perf_counter(), busy_seconds(), own_seconds()
 
-    def share(self) -> float | None:
-        """Returns the share of the machine that they used, in [0, 1]; None where the system does not tell.
+    def utilization(self) -> float | None:
+        """Returns the fraction of all cores that they used, in [0, 1], or None if the system does not report it.
 
-        Children of this process that worked must have ended.
+        Child processes of this one must have ended.
         """
         if not self.known:
             return None
@@ -55,8 +55,8 @@ class Neighbours:
         return min(max(others / available, 0.0), 1.0)
 
 
-def describe(results: Sequence[Result], threads: int, neighbours: Neighbours) -> dict[str, Any]:
-    """Returns what the results were measured on, as plain values."""
+def describe(results: Sequence[Result], threads: int, others: OtherProcesses) -> dict[str, Any]:
+    """Returns the processor, cores, devices and versions of the results, as plain values."""
     versions = {"python": platform.python_version()}
     for result in results:
         versions |= result.facts.get("versions", {})
@@ -66,12 +66,12 @@ def describe(results: Sequence[Result], threads: int, neighbours: Neighbours) ->
         "threads": threads,
         "devices": sorted({result.facts["device"] for result in results if result.facts}),
         "versions": versions,
-        "used_by_others": neighbours.share(),
+        "used_by_others": others.utilization(),
     }
 
 
-def tell(machine: dict[str, Any]) -> str:
-    """Returns the line about the machine that stands above the table."""
+def as_text(machine: dict[str, Any]) -> str:
+    """Returns the line about the machine above the table."""
     parts = [
         f"{machine['processor']}, {machine['threads']} of {machine['cores']} cores",
         f"measured on {', '.join(machine['devices'])}" if machine["devices"] else "nothing measured",

@@ -1,4 +1,4 @@
-"""What a library hands to the process that measures it."""
+"""The interface between a library and the process that measures it."""
 
 import dataclasses
 from collections.abc import Callable
@@ -7,15 +7,15 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """A training that is ready to run.
+    """A training program, compiled and ready to run.
 
     Attributes:
-      parameters: how many numbers one model trains.
+      parameters: number of trained parameters of one model.
       steps: training steps of one model in one dispatch: fused steps times members of a population.
       draw: number of dispatches -> their inputs, fresh random images, on the device.
       run: inputs -> nothing; returns when the device has finished, and keeps the state for the next call.
       peak_bytes: the most memory that the device held so far; None where the process's own memory is the device's.
-      device: what the program runs on.
+      device: name of the device.
       versions: of the libraries that it runs with.
     """
 

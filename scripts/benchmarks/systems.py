@@ -21,7 +21,7 @@ class System:
       options: of that module's `make`.
       environment: variables of its process.
       setting: which of a row's alternatives this is.
-      keeps_memory: whether malloc keeps what the process frees, as jaxgen's scripts tell it to.
+      keeps_memory: whether malloc keeps freed memory, see `jaxgen.allocator`.
     """
 
     name: str
@@ -37,8 +37,8 @@ REFERENCE = "PyTorch"
 ALONE = "jaxgen"
 
 
-# Threads that wait awake are quicker on an idle machine, and several times slower on one that they must share.
-WAITS = {"threads wait awake": {}, "threads wait asleep": {"OMP_WAIT_POLICY": "PASSIVE"}}
+# Threads that spin are faster on an idle machine, and several times slower on a shared one.
+WAITS = {"spinning threads": {}, "sleeping threads": {"OMP_WAIT_POLICY": "PASSIVE"}}
 
 
 def either_memory(row: Row) -> Row:

@@ -1,4 +1,4 @@
-"""From turns to a table: medians, ratios to a reference round by round, and what a person reads."""
+"""The table of results: medians, ratios to a reference per round, and Markdown."""
 
 import statistics
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,7 @@
-"""The process in which one system is measured: it trains when it is told to and otherwise sleeps.
+"""The process in which one system is measured. It trains on request and sleeps otherwise.
 
-It is started with a JSON specification as its argument, reads one number of dispatches a line from standard input and
-answers each with one line of JSON.
+Its argument is a JSON specification. It reads lines with a number of dispatches from standard input and writes one line
+of JSON for each.
 """
 
 import importlib
@@ -21,26 +21,26 @@ MIB = 2**20
 RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
-def claim_answers() -> Callable[[dict], None]:
-    """Returns the function that answers the coordinator, and sends whatever else is printed to standard error."""
-    answers = os.fdopen(os.dup(1), "w")
+def reserve_stdout() -> Callable[[dict], None]:
+    """Returns a function that writes messages to standard output. Other output goes to standard error."""
+    messages = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
 
-    def answer(message: dict) -> None:
-        answers.write(json.dumps(message) + "\n")
-        answers.flush()
+    def send(message: dict) -> None:
+        messages.write(json.dumps(message) + "\n")
+        messages.flush()
 
-    return answer
+    return send
 
 
 def keep_to_cores(count: int) -> None:
-    """Restricts this process, before any thread is started, to so many of the cores it may use."""
+    """Restricts this process to `count` of its cores. To be called before any thread starts."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:count])
 
 
 def seconds(program: Program, dispatches: int) -> float:
-    """Returns the time that so many dispatches take; drawing their inputs is not in it."""
+    """Returns the seconds of some dispatches, without the drawing of their inputs."""
     inputs = program.draw(dispatches)
     begin = time.perf_counter()
     program.run(inputs)
@@ -48,13 +48,13 @@ def seconds(program: Program, dispatches: int) -> float:
 
 
 def peak_mib(program: Program) -> float:
-    """Returns the peak memory of the device, or of this process where the device has none of its own."""
+    """Returns the peak memory of the device, or of this process if the device has none of its own."""
     held = program.peak_bytes()
     return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * RSS_UNIT if held is None else held) / MIB
 
 
 def start(specification: dict) -> tuple[Program, dict]:
-    """Returns the program asked for, after its first steps, and what the coordinator is told about it."""
+    """Returns the program of a specification, after its first steps, and the facts about it."""
     module = importlib.import_module(f"benchmarks.{specification['library']}_systems")
     case = Case(**specification["case"])
     program = module.make(case, **specification["options"])
@@ -72,8 +72,8 @@ def start(specification: dict) -> tuple[Program, dict]:
 
 
 def main() -> None:
-    """Starts the system, then trains for as long as the coordinator asks."""
-    answer = claim_answers()
+    """Starts the system, then trains as many dispatches as each line of standard input says."""
+    send = reserve_stdout()
     specification = json.loads(sys.argv[1])
     keep_to_cores(specification["threads"])
     if specification["keeps_memory"]:
@@ -83,13 +83,13 @@ def main() -> None:
     except Exception as error:
         if not isinstance(error, ModuleNotFoundError):
             traceback.print_exc()
-        answer({"failed": f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"})
+        send({"failed": f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"})
         return
-    answer(facts)
+    send(facts)
     for line in sys.stdin:
         dispatches = int(line)
         spent = seconds(program, dispatches)
-        answer({"milliseconds": 1e3 * spent / (dispatches * program.steps), "peak_memory_mib": peak_mib(program)})
+        send({"milliseconds": 1e3 * spent / (dispatches * program.steps), "peak_memory_mib": peak_mib(program)})
 
 
 if __name__ == "__main__":

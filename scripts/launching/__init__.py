@@ -1,1 +1,1 @@
-"""From a `jaxgen` command to a Slurm array or a Kubernetes Job that runs it, by the standard library alone."""
+"""Renders a `jaxgen` command as a Slurm array or a Kubernetes Job. Imports the standard library only."""

@@ -1,4 +1,4 @@
-"""What each task of a launch runs: a `jaxgen` command in which the shell fills in the task's number."""
+"""The command of each task of a job: a `jaxgen` command in which the shell fills in the task's number."""
 
 import shlex
 from collections.abc import Sequence
@@ -6,16 +6,18 @@ from pathlib import PurePath
 
 
 class RefusedError(ValueError):
-    """What was given, what is allowed and what to do, in one line."""
+    """An error that the user can correct: one line with what was given, what is allowed and what to do."""
 
 
 def check(words: Sequence[str], tasks: int, hosts: int) -> None:
-    """Raises RefusedError for what cannot be launched.
+    """Checks a command.
 
     Args:
-      words: of the command, without `jaxgen`.
-      tasks: how many times it runs.
-      hosts: on how many machines each of these does.
+      words: the command without `jaxgen`.
+      tasks: number of tasks.
+      hosts: machines of each task.
+    Raises:
+      RefusedError: if the command cannot be launched.
     """
     if len(words) < 2 or words[0] not in ("train", "sweep") or words[1].startswith("-"):
         given = shlex.join(words) or "nothing"
@@ -34,43 +36,44 @@ def experiment(words: Sequence[str]) -> str:
 
 
 def value(words: Sequence[str], option: str) -> str:
-    """Returns the last value of an option, given as one word or as two; empty where there is none."""
-    found = ""
+    """Returns the last value of an option, which is one word or two, or an empty string."""
+    last = ""
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if word == option:
-            found = following
+            last = following
         elif word.startswith(f"{option}="):
-            found = word.partition("=")[2]
-    return found
+            last = word.partition("=")[2]
+    return last
 
 
 def without(words: Sequence[str], option: str) -> list[str]:
     """Returns words without an option and its value."""
-    kept, skip = [], False
+    others: list[str] = []
+    skip = False
     for word in words:
         if not skip and word != option and not word.startswith(f"{option}="):
-            kept.append(word)
+            others.append(word)
         skip = not skip and word == option
-    return kept
+    return others
 
 
 def shell_command(words: Sequence[str], tasks: int) -> str:
-    """Returns the command of the task whose number the shell has as $task, quoted for a POSIX shell.
+    """Returns the command of one task, quoted for a POSIX shell. The shell variable $task holds the task's number.
 
-    Of several trainings each has a seed and a run folder of its own: the seeds count up from that of the words, or from
-    0, and the folders, named by their seeds, are in that of the words, or in runs/EXPERIMENT.
+    Each of several trainings has its own seed and run folder. Seeds count up from --seed or 0. Run folders are
+    seed-SEED inside --run or runs/EXPERIMENT.
 
     Args:
-      words: of the command, without `jaxgen`; see `check`.
-      tasks: how many there are.
+      words: the command without `jaxgen`, see `check`.
+      tasks: number of tasks.
     Raises:
-      RefusedError: if seeds cannot be counted from that of the words.
+      RefusedError: if --seed is no integer of at least 0.
     """
     if words[0] == "sweep" or tasks == 1:
         return shlex.join(["jaxgen", *words])
     first, run = value(words, "--seed") or "0", value(words, "--run") or f"runs/{experiment(words)}"
     if not first.isdecimal():
-        raise RefusedError(f"--seed {first}: the first of the tasks' seeds; give a whole number of at least 0")
+        raise RefusedError(f"--seed {first}: give the seed of the first task, an integer of at least 0")
     plain = shlex.join(["jaxgen", *without(without(words, "--seed"), "--run")])
     # The shell would take a leading zero for octal.
     seed = f"$(({int(first)} + task))"

@@ -38,7 +38,7 @@ def without_torch(tmp_path):
 
 
 def test_the_table_of_a_small_case(bench, tmp_path, capfd, without_torch, monkeypatch):
-    monkeypatch.setattr(systems, "WAITS", {"threads wait awake": {}})
+    monkeypatch.setattr(systems, "WAITS", {"spinning threads": {}})
     monkeypatch.setattr(systems, "either_memory", lambda row: row)
     figures = tmp_path / "figures.json"
     try:
@@ -69,7 +69,7 @@ def test_the_table_of_a_small_case(bench, tmp_path, capfd, without_torch, monkey
         ratio = records["PyTorch"]["ratio"]
         assert ratio == {"median": 1, "lower_quartile": 1, "upper_quartile": 1}
         assert records["jaxgen"]["ratio"]["median"] > 0
-        assert "threads wait" in records["PyTorch"]["setting"]
+        assert "spinning threads" in records["PyTorch"]["setting"]
 
 
 def test_populations_are_compared_with_one_training(bench, capfd, monkeypatch):
@@ -94,19 +94,19 @@ def test_populations_are_compared_with_one_training(bench, capfd, monkeypatch):
 
 def test_missing_torch_is_a_row_that_says_so(without_torch):
     rows = [systems.torch_row("PyTorch", "cpu", 1)]
-    options = {"platform": "cpu", "threads": 1, "torch_python": without_torch, "tell": lambda line: None}
+    options = {"platform": "cpu", "threads": 1, "torch_python": without_torch, "say": lambda line: None}
     (result,) = coordinator.measure("vae", TINY["vae"], rows, 2, **options)
     assert "No module named 'torch'" in result.failed
     (record,) = table.summarise([result], systems.REFERENCE)
     assert "not measured: ModuleNotFoundError: No module named 'torch'" in table.render([record], systems.REFERENCE)
-    assert "nothing measured" in machine.tell(machine.describe([result], 1, machine.Neighbours()))
+    assert "nothing measured" in machine.as_text(machine.describe([result], 1, machine.OtherProcesses()))
 
 
 def test_a_worker_that_dies_is_a_row_that_says_so(tmp_path):
     path = tmp_path / "python"
     path.write_text("#!/bin/sh\nexit 3\n")
     path.chmod(0o755)
-    options = {"platform": "cpu", "threads": 1, "torch_python": str(path), "tell": lambda line: None}
+    options = {"platform": "cpu", "threads": 1, "torch_python": str(path), "say": lambda line: None}
     (result,) = coordinator.measure("vae", TINY["vae"], [systems.torch_row("PyTorch", "cpu", 1)], 2, **options)
     assert result.failed == "its process ended with status 3"
 
@@ -130,14 +130,14 @@ def test_different_networks_are_refused():
         for name, count in (("jaxgen", 10), ("PyTorch", 11))
     ]
     with pytest.raises(RuntimeError, match="jaxgen 10, PyTorch 11"):
-        coordinator.agree("vae", workers)
+        coordinator.require_same_parameters("vae", workers)
 
 
 @pytest.mark.parametrize(
     "arguments, reason",
     [
         (["--cases", "stylegan"], "invalid choice: 'stylegan'"),
-        (["--cases", "restore", "--populations"], "nothing is trained in the case restore; give of gan_mlp, dcgan"),
+        (["--cases", "restore", "--populations"], "the case restore trains nothing; choose from gan_mlp, dcgan"),
         (["--rounds", "0"], "invalid positive value: '0'"),
         (["--threads", "100000"], "this process may use"),
         (["--torch-python", "/nowhere/python"], "no such program"),
