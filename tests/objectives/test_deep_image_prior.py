@@ -5,7 +5,7 @@ import pytest
 from flax import linen as nn
 
 from jaxgen.errors import UsageError
-from jaxgen.objectives.deep_image_prior import begin_watch, look, make_deep_image_prior
+from jaxgen.objectives.deep_image_prior import initial_average, make_deep_image_prior, update_average
 from jaxgen.objectives.restoration import Damage
 
 HYPER = {"learning_rate": 0.05, "b1": 0.9, "b2": 0.999, "ema_decay": 0.0, "clip_norm": 0.0, "input_noise": 0.0}
@@ -22,8 +22,10 @@ class Free(nn.Module):
 
 
 def watched(pictures, damaged, judges, decay):
-    look_on = jax.jit(lambda watch, picture: (look(watch, picture, damaged, judges, {"smooth_decay": decay}),) * 2)
-    return jax.lax.scan(look_on, begin_watch(pictures[0]), pictures)[1]
+    look_on = jax.jit(
+        lambda watch, picture: (update_average(watch, picture, damaged, judges, {"smooth_decay": decay}),) * 2
+    )
+    return jax.lax.scan(look_on, initial_average(pictures[0]), pictures)[1]
 
 
 def test_the_mean_of_the_outputs_is_judged_by_the_pixels_held_out():
@@ -57,7 +59,9 @@ def test_the_error_held_out_is_the_clean_one_and_the_variance_of_the_noise():
     made = clean + 0.1 * np.sin(40 * clean)
     damaged = clean + sigma * rng.normal(size=clean.shape)
     judges = (rng.uniform(size=clean.shape) < 0.3).astype(float)
-    found = look(begin_watch(jnp.asarray(made)), *map(jnp.asarray, (made, damaged, judges)), {"smooth_decay": 0.99})
+    found = update_average(
+        initial_average(jnp.asarray(made)), *map(jnp.asarray, (made, damaged, judges)), {"smooth_decay": 0.99}
+    )
     assert float(found["error"]) == pytest.approx(((made - clean) ** 2).mean() + sigma**2, rel=0.03)
 
 
@@ -145,5 +149,5 @@ def test_the_input_changes_from_step_to_step_as_much_as_is_asked_for():
 
 
 def test_it_is_fitted_to_one_picture():
-    with pytest.raises(UsageError, match="batch_size 2: Deep Image Prior is fitted to one picture"):
+    with pytest.raises(UsageError, match="batch_size 2: Deep Image Prior is fitted to one image"):
         make().init(jax.random.key(0), {"image": jnp.zeros((2, 8, 8, 1))})
