@@ -86,15 +86,15 @@ def make_deep_image_prior(
     Args:
       module: module (noise[1, h, w, 32], train) -> images[1, h, w, c] in [0, 1].
       degrade: (key[1], images, hyper) -> Damage, done once; hidden pixels of its mask do not count.
-      hyper: input_noise (standard deviation of what changes in the network's input from step to step), held_out (share
-        of the known pixels that are held out for validation), smooth_decay, patience (steps without a smaller error after
-        which it is over), and what `degrade` and `make_single` read.
+      hyper: input_noise (standard deviation of what changes in the network's input from step to step), held_out
+        (fraction of the known pixels that are held out for validation), smooth_decay, patience (steps without a smaller
+        error after which it is over), and what `degrade` and `make_single` read.
       clean: whether the batch holds the clean image, to measure the PSNR; else only the error is measured.
       optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
-      Objective whose batches are one image, always the same. Its result is the mean of its outputs at the
-      least validation error; it is finished once that was `patience` steps ago. Evaluated are the least error and, by the clean
-      image, the damaged one ("…_input"), the result, and the mean at the step itself ("…_now").
+      Objective whose batches are one image, always the same. Its result is the mean of its outputs at the least
+        validation error; it is finished once that was `patience` steps ago. Evaluated are the least error and, by the
+        clean image, the damaged one ("…_input"), the result, and the mean at the step itself ("…_now").
     """
 
     def initialise(key: Array, batch: Batch) -> PyTree:
