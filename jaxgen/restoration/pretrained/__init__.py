@@ -16,18 +16,18 @@ FOLDER = Path(__file__).parent
 SUFFIX = ".safetensors"
 NETWORKS = {
     "noise_level": "8b325c76ab8797951076c1b57753c6f71c0866a2a2b191a866dc33646a22f5f7",
-    "denoise_gray": "3fa8ccf2da88d37888735db5b6d0ebc0bc35ef3ef3fb1f21ca8b02deb166fed3",
+    "denoise_gray": "86c0a9d00115a715bcfdf63cc600c1ca72d9edb9bbfda0a0f0da8e869127a8c6",
     "denoise_color": "4af8cb2bdf7ee0d0a66ac187251f8625288b8a7d700a16ac0d3f6d105a934010",
     "inpaint_all": "29ea77ba2cd5898de2b1c053f0114265936143504895eb4d2617a5dd888f675b",
     "superres": "f7a631301b7cb39b833b099f0d9011bec89be244ba117016da478c4012c4733b",
-    "detect": "1b7551f7320e99c5637ce79674a64df11d24de2efb5ab1ecade69eae187bb211",
-    "dehaze": "a8e2f9096273d730e75119247b8ea3a392c92394947f7595258cda02b2d963f1",
-    "dejpeg": "6e12223ca3a83d4b4650f3c21738bcbabef6bb9ff2b93e9573758f5fcf1693cc",
-    "deblur": "5dcf4c0281e87fd22f7abd9535b505c507ccc0c72b6e7a2c7dfd7a4eafc040ba",
-    "detect_lines": "8275f2084812a29d25935c416da5c0019f75dda1265a2ad2ac1d862e0f77b88d",
-    "inpaint_lines": "fbe75e577d230e30e4bec5cd3de92c2bf3bc4557b3dbe3c2355ef374c097d5bd",
-    "inpaint_tight": "4abc7555bb98281de11cf8a04231dfdd77650a505cfcfa338ef97a49eaaf62e3",
-    "inpaint_translucent": "f48f6fd7075b8dec36c870e04cd0636c540e461d09e5e49d3a59af90b5081183",
+    "detect": "5e7cc80b719a4cd097e55978dd7d83c6077799162026c840bd67f44df0e48226",
+    "dehaze": "d4c48b6b637c0444781971e50f103ec6bd7ca1cad5827593d26f0ff87e295fb7",
+    "dejpeg": "6d02a3b7e5f0bbbbcd984442d9a7e56fed51bfc767fc40b216d4d28d2210eab7",
+    "deblur": "611cd579e127d87873dd70deddf8f26b4737c0fce7ca126a78b1f8092409df1a",
+    "detect_lines": "12894787d34c18ccaf84d3fc2da6170b07ec50e980720a4b4b20af250a46646c",
+    "inpaint_lines": "b92afa52c9ad406ae247d7e813559b3119ead1fe88fd811ff508348968830508",
+    "inpaint_tight": "d46ba1bc8cde16c1b9d44ea96c8bb618ac06d2f86ca83ac114048d90d6ce4bfd",
+    "inpaint_translucent": "1b607d486b48f95025467648a98852e4ca729e5948dcd1dda9c6b75e1016fc39",
 }
 """The sha256 of NAME.safetensors in this folder, by name. The card in the file holds all else: see `read_card`."""
 
