@@ -1,4 +1,4 @@
-"""Which network's features the feature loss of a restoration compares."""
+"""The network of the feature loss."""
 
 import functools
 from collections.abc import Callable
@@ -19,13 +19,13 @@ NAMED = f"{', '.join(classifiers.CLASSIFIERS)}, or a file of VGG-19's weights th
 
 
 def feature_function(name: str, channels: int) -> Callable[[Array], Array]:
-    """Returns images -> features of a shipped classifier, or of VGG-19.
+    """Returns the function from images to features of a shipped classifier, or of VGG-19.
 
     Args:
       name: of the classifier, or the path of a safetensors file with VGG-19's weights.
       channels: of the images.
     Raises:
-      UsageError: if none is named, or it does not take such images.
+      UsageError: if the name is empty or unknown, or the network does not take such images.
     """
     if not name:
         raise UsageError(f"the loss feature compares features of a network: set features to {NAMED}")
@@ -38,9 +38,9 @@ def feature_function(name: str, channels: int) -> Callable[[Array], Array]:
 
 
 def vgg(path: Path) -> Callable[[Array], Array]:
-    """Returns images -> features of VGG-19 with the weights in a file, see `VGG19`.
+    """Returns the function from images to features of VGG-19 with the weights in a file; see `VGG19`.
 
-    The file is read when features are first asked for: what was trained with them can be used without it.
+    The file is read when features are first computed: a network that was trained with them can be used without it.
 
     Returns:
       A pure function, which raises UsageError if the file is missing or not one that `jaxgen convert vgg` writes.
@@ -50,11 +50,11 @@ def vgg(path: Path) -> Callable[[Array], Array]:
     def variables() -> PyTree:
         if not path.is_file():
             raise UsageError(f"no weights at {path}: jaxgen convert vgg writes them, and says where they come from")
-        found, _ = weights.read(path)
-        extractors.require_arrays(path, "VGG-19", found, vgg_arrays(), "jaxgen convert vgg writes such a file")
-        # Features are asked for while a step is traced, and these arrays are of no trace.
+        arrays, _ = weights.read(path)
+        extractors.require_arrays(path, "VGG-19", arrays, vgg_arrays(), "jaxgen convert vgg writes such a file")
+        # The features are first computed while a step is traced, and these arrays must not belong to the trace.
         with jax.ensure_compile_time_eval():
-            return jax.device_put(found)
+            return jax.device_put(arrays)
 
     return lambda images: cast(Array, VGG19().apply(variables(), images))
 

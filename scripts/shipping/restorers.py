@@ -88,7 +88,8 @@ def network(opened: Opened) -> tuple[Any, pretrained.Output, Conditioning]:
         return objective.restoring.module, "image", conditioning(config)
     if objective.detecting:
         return objective.detecting.module, "mask", "none"
-    return NoiseEstimator(config.depth, config.width), "noise_level", "none"
+    fields = {name: getattr(config, name) for name in ("depth", "width")}
+    return NoiseEstimator(**fields), "noise_level", "none"
 
 
 def held_out_scores(run: Path) -> dict[str, str]:
