@@ -11,7 +11,7 @@ def write_all(folder: Path, samples: np.ndarray) -> Path:
     """Writes grid.png and 0000.png, 0001.png, … into a folder and returns the grid's path.
 
     Args:
-      folder: made where it is missing.
+      folder: created if missing.
       samples: float[n, h, w, c] in [0, 1].
     Raises:
       UsageError: if one of them cannot be written.

@@ -1,4 +1,4 @@
-"""Restores photographs from file to file: results beside the originals, which stay; a bad file stops no other."""
+"""Restores photograph files: results are written to the folders of the originals, and an error stops no other file."""
 
 import os
 import time
@@ -27,10 +27,10 @@ def output_paths(path: Path, task: str, kind: str, folder: Path | None) -> tuple
       path: of the original.
       task: its name.
       kind: Pillow's name of the format.
-      folder: for the results; None: beside the original.
+      folder: for the results; None: the folder of the original.
     """
     suffixes = photographs.SUFFIXES[kind]
-    # The original's own spelling, as in .jpeg or .JPG; a suffix that changes stays, as in a.gif-denoise.png.
+    # The original's own spelling, as in .jpeg or .JPG; another suffix is kept, as in a.gif-denoise.png.
     is_same_format = path.suffix.lower() in suffixes
     name = f"{path.stem if is_same_format else path.name}-{task}"
     out = (folder or path.parent) / f"{name}{path.suffix if is_same_format else suffixes[0]}"
@@ -38,7 +38,7 @@ def output_paths(path: Path, task: str, kind: str, folder: Path | None) -> tuple
 
 
 def is_result(path: Path, tasks: Iterable[str]) -> bool:
-    """Returns whether a file has the name of a result of one of the tasks, and its original lies beside it."""
+    """Returns whether a file has the name of a result of one of the tasks, and its original is in the same folder."""
     if path.name.endswith(f"-{COMPARISON}.png"):
         return True
     originals = {path.stem.removesuffix(f"-{task}") for task in tasks if path.stem.endswith(f"-{task}")}
@@ -78,7 +78,7 @@ def collect_photographs(
     Args:
       paths: of files and folders.
       tasks: names whose results are no photographs.
-      folder: for all results; None: each beside its original.
+      folder: for all results; None: each in the folder of its original.
       masks: see `restore_file`; a mask inside a folder of photographs is left out.
     Raises:
       UsageError: if there is nothing at a path, or two photographs would have the same result file.
@@ -164,7 +164,7 @@ def restore_file(
       restoration: the function of the task.
       settings: of the restoration.
       masks: image of the photograph's damage, or a folder of such images; see `find_mask`.
-      folder: for the results; None: beside the original.
+      folder: for the results; None: the folder of the original.
       compare: whether an image with the original on the left and the result on the right is written too.
       overwrite: whether an earlier result is replaced; otherwise it stays and nothing is done.
       megapixels: size limit.

@@ -32,7 +32,7 @@ def inpaint(
     network: str = "inpaint_all",
     tight_network: str = "",
 ) -> Result:
-    """Returns a photograph with its damage inpainted; beside the mask only a few pixels around it change.
+    """Returns a photograph with its damage inpainted; of other pixels only a few around the mask change.
 
     Args:
       photograph: its pixels are used.
