@@ -191,14 +191,14 @@ def test_values_outside_are_cut(tmp_path):
         ("file/a.png", np.zeros((4, 4)), "cannot write the image .*file/a.png: "),
     ],
 )
-def test_what_cannot_be_written(tmp_path, name, image, message):
+def test_invalid_images_are_not_written(tmp_path, name, image, message):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UsageError, match=message):
         images.write(tmp_path / name, image)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_a_failed_write_leaves_the_picture_that_was_there(tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_existing_file(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     images.write(path, RGB / 255)
     before = path.read_bytes()
@@ -214,7 +214,7 @@ def test_a_failed_write_leaves_the_picture_that_was_there(tmp_path, monkeypatch)
     assert [p.name for p in tmp_path.iterdir()] == ["a.png"]
 
 
-def test_a_grid_holds_its_pictures_in_rows():
+def test_a_grid_has_its_images_in_rows():
     pictures = RANDOM.random((5, 4, 6, 3), dtype=np.float32)
     out = images.grid(pictures, columns=2, pad=1)
     assert out.shape == (3 * 5 + 1, 2 * 7 + 1, 3)
@@ -239,6 +239,6 @@ def test_grids_of_nothing():
         images.grid(np.zeros((2, 3, 3, 1)), columns=0)
 
 
-def test_a_grid_of_rows_keeps_their_places():
+def test_a_grid_of_rows_keeps_its_arrangement():
     rows = np.random.default_rng(0).uniform(size=(3, 2, 4, 5, 1)).astype(np.float32)
     np.testing.assert_array_equal(images.grid(rows), images.grid(rows.reshape(6, 4, 5, 1), columns=2))

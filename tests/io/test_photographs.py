@@ -77,13 +77,13 @@ def test_sixteen_bits_are_kept(channels, suffix, tmp_path):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("imagecodecs") is not None, reason="imagecodecs is installed and reads it")
-def test_a_compressed_tiff_of_16_bits_names_what_reads_it(tmp_path):
+def test_a_compressed_tiff_of_16_bits_names_the_missing_package(tmp_path):
     cv2.imwrite(str(tmp_path / "a.tif"), DEEP[..., :3], [cv2.IMWRITE_TIFF_COMPRESSION, 5])
     with pytest.raises(UsageError, match=r"a\.tif: .*LZW.* requires the 'imagecodecs' package"):
         photographs.read(tmp_path / "a.tif")
 
 
-def test_alpha_that_is_multiplied_into_the_colours_is_taken_out(tmp_path):
+def test_premultiplied_alpha_is_divided_out(tmp_path):
     alpha = np.full((5, 7, 1), 0.5)
     straight = DEEP[..., :3] / 65535
     stored = np.rint(np.concatenate([straight * alpha, alpha], -1) * 65535).astype(np.uint16)
@@ -93,7 +93,7 @@ def test_alpha_that_is_multiplied_into_the_colours_is_taken_out(tmp_path):
     np.testing.assert_allclose(found.alpha, alpha, atol=1 / 65535)
 
 
-def test_deep_ppm_is_refused_rather_than_cut(tmp_path):
+def test_a_ppm_of_16_bits_is_refused(tmp_path):
     header = b"P6\n# a comment 9\n7 5\n65535\n"
     (tmp_path / "a.ppm").write_bytes(header + DEEP[..., :3].astype(">u2").tobytes())
     with pytest.raises(UsageError, match=r"a\.ppm: it has 16 bits for each color.*save it as PNG"):
@@ -127,7 +127,7 @@ def test_gray_with_alpha_of_sixteen_bits_is_kept(tmp_path):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
-def test_pictures_are_turned_upright_and_stay_so(orientation, suffix, tmp_path):
+def test_images_are_oriented_once(orientation, suffix, tmp_path):
     smooth = np.kron(np.arange(6, dtype=np.uint8).reshape(2, 3) * 40, np.ones((8, 8), np.uint8))
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
@@ -139,7 +139,7 @@ def test_pictures_are_turned_upright_and_stay_so(orientation, suffix, tmp_path):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_sixteen_bit_colour_is_turned_as_pillow_turns_eight(orientation, tmp_path):
+def test_sixteen_bit_color_is_oriented_as_pillow_orients_eight(orientation, tmp_path):
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     deep = photographs.Photograph(
@@ -159,7 +159,7 @@ def test_sixteen_bit_colour_is_turned_as_pillow_turns_eight(orientation, tmp_pat
     ("name", "mode"),
     [("a.gif", "P"), ("a.png", "P"), ("a.png", "1"), ("a.jpg", "CMYK"), ("a.bmp", "RGB"), ("a.ppm", "RGB")],
 )
-def test_other_modes_become_gray_or_colour(name, mode, tmp_path):
+def test_other_modes_are_converted(name, mode, tmp_path):
     picture = Image.fromarray(np.kron(SHALLOW[..., :3], np.ones((8, 8, 1), np.uint8))).convert(mode)
     picture.save(tmp_path / name)
     first, _, copy = again(tmp_path / name, tmp_path)
@@ -177,7 +177,7 @@ def test_a_transparent_palette_keeps_its_alpha(tmp_path):
     np.testing.assert_array_equal(found.alpha[..., 0] == 0, np.asarray(picture) == 3)
 
 
-def test_what_is_no_single_picture_is_told(tmp_path):
+def test_a_file_without_exactly_one_image_is_refused(tmp_path):
     frames = [Image.fromarray(SHALLOW[..., i]) for i in range(3)]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
     frames[0].save(tmp_path / "pages.tif", save_all=True, append_images=frames[1:])
@@ -200,7 +200,7 @@ def test_what_is_no_single_picture_is_told(tmp_path):
         assert "\n" not in str(caught.value)
 
 
-def test_the_limit_of_pixels_is_ours(tmp_path):
+def test_the_size_limit_replaces_pillows(tmp_path):
     Image.fromarray(np.zeros((300, 400), np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(UsageError, match=r"a.png: 0.1 megapixels, and 0.05 are allowed: raise --max-megapixels"):
         photographs.read(tmp_path / "a.png", 0.05)
@@ -212,7 +212,7 @@ def test_the_limit_of_pixels_is_ours(tmp_path):
         Image.MAX_IMAGE_PIXELS = kept
 
 
-def test_what_a_format_does_not_hold_is_told(tmp_path):
+def test_an_image_beyond_its_format_is_refused(tmp_path):
     wide = photographs.Photograph(np.zeros((1, 20_000, 3), np.float32), kind="WEBP")
     with pytest.raises(UsageError, match=r"cannot write .*a\.webp as WEBP: "):
         photographs.write(tmp_path / "a.webp", wide)
@@ -233,7 +233,7 @@ def test_a_jpeg_keeps_profile_and_exif(tmp_path):
     assert ORIENTATION not in written
 
 
-def test_of_a_cameras_several_views_the_first_counts(tmp_path):
+def test_of_several_views_the_first_is_read(tmp_path):
     first, second = (Image.fromarray(np.full((16, 16, 3), value, np.uint8)) for value in (50, 200))
     first.save(tmp_path / "a.jpg", "MPO", save_all=True, append_images=[second])
     found = photographs.read(tmp_path / "a.jpg")
@@ -241,7 +241,7 @@ def test_of_a_cameras_several_views_the_first_counts(tmp_path):
     np.testing.assert_allclose(found.pixels * 255, 50, atol=2)
 
 
-def test_a_file_that_cannot_be_written_is_told_and_nothing_is_left(tmp_path):
+def test_a_failed_write_leaves_nothing(tmp_path):
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(UsageError, match=r"cannot write the image .*folder\.png"):
         photographs.write(tmp_path / "folder.png", photographs.Photograph(np.zeros((2, 2, 1), np.float32)))

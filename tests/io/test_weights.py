@@ -14,7 +14,7 @@ def file(tmp_path):
     return path
 
 
-def test_what_is_written_is_read_again(file):
+def test_variables_are_written_and_read(file):
     tree, about = weights.read(file, weights.digest(file))
     np.testing.assert_array_equal(tree["params"]["dense"]["kernel"], TREE["params"]["dense"]["kernel"])
     assert tree["stats"]["n"] == 3
@@ -30,7 +30,7 @@ def test_a_missing_file_is_named(tmp_path):
         weights.read(tmp_path / "gone.safetensors")
 
 
-def test_another_file_than_the_recorded_one_is_refused(file):
+def test_a_file_with_another_digest_is_refused(file):
     with pytest.raises(UsageError, match="and not 00ff"):
         weights.read(file, "00ff")
 

@@ -32,7 +32,7 @@ def test_it_is_the_same_network_in_pytorch(draw):
     np.testing.assert_allclose(AODNet().apply(variables, inputs, False), expected, atol=1e-5)
 
 
-def test_a_map_that_undoes_the_scattering_gives_the_scene_back():
+def test_a_map_that_inverts_the_scattering_recovers_the_scene():
     # Equation 5: K = ((I − A) / t + A − b) / (I − 1), so that K · I − K + b = (I − A) / t + A.
     rng = np.random.default_rng(1)
     scene, transmission, airlight = rng.uniform(size=(4, 3)), rng.uniform(0.3, 1, (4, 1)), 0.9

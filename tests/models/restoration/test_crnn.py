@@ -10,7 +10,7 @@ def images(*shape):
     return np.random.default_rng(0).uniform(size=shape).astype("float32")
 
 
-def test_the_network_asked_for(describe):
+def test_the_default_network(describe):
     network = describe(CRNN(dropout=0.0), (1, 8, 12, 1))
     down = 9 * (1 * 32 + 32 * 32 + 32 * 64 + 64 * 64) + 2 * (2 * 32 + 2 * 64)
     up = 4 * 64 * 64 + 64 + 9 * 64 * 64 + 4 * 64 + 4 * 64 * 32 + 32 + 9 * 32 * 32 + 4 * 32
@@ -47,7 +47,7 @@ def test_it_is_the_same_network_in_pytorch(draw):
     np.testing.assert_allclose(SMALL.apply(variables, inputs, False), expected.permute(0, 2, 3, 1).numpy(), atol=1e-5)
 
 
-def test_the_recurrent_one_is_one_network_fed_its_own_estimate(draw):
+def test_the_recurrent_network_is_the_plain_one_with_its_estimate_as_input(draw):
     inputs = images(1, 8, 8, 1)
     twice = SMALL.clone(turns=2)
     variables = draw(twice.clone(dropout=0.0), inputs.shape)
@@ -58,7 +58,7 @@ def test_the_recurrent_one_is_one_network_fed_its_own_estimate(draw):
     np.testing.assert_allclose(twice.apply(variables, inputs, False), second, atol=1e-6)
 
 
-def test_dropout_is_of_each_example_and_in_training_alone(draw):
+def test_dropout_differs_between_examples_and_is_off_in_inference(draw):
     inputs = np.repeat(images(1, 8, 8, 1), 2, 0)
     variables = draw(SMALL.clone(dropout=0.0), inputs.shape)
     keys = jax.random.split(jax.random.key(0), 2)

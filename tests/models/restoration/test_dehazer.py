@@ -21,7 +21,7 @@ def with_maps(variables, gain, offset):
     return {"params": {"unet": variables["params"]["unet"] | {"last": last}}}
 
 
-def test_haze_of_one_thickness_is_undone_by_the_inverse_of_the_scattering_model(variables):
+def test_homogeneous_haze_is_inverted_by_the_scattering_model(variables):
     scene = jax.random.uniform(jax.random.key(0), (2, 12, 20, 3))
     hazy, transmission = scatter(scene, jnp.ones((2, 12, 20, 1)), 0.9, 0.8)
     gain = float(1 / transmission[0, 0, 0, 0])
@@ -38,5 +38,5 @@ def test_the_maps_do_not_depend_on_the_resolution(variables):
     assert abs(found - small).max() > 0.2
 
 
-def test_it_sees_all_of_a_picture():
+def test_its_receptive_field_is_the_whole_image():
     assert receptive_field_radius(Dehazer((2, 2), side=4), 3) is None

@@ -14,13 +14,13 @@ def variables():
     return MODULE.init(jax.random.key(0), IMAGES, False)
 
 
-def test_it_starts_with_the_same_small_chance_everywhere(variables):
+def test_the_initial_output_is_the_prior(variables):
     found = MODULE.apply(variables, IMAGES, False)
     assert found.shape == (2, 19, 37, 1)
     np.testing.assert_array_equal(found, PRIOR)
 
 
-def test_it_tells_black_pictures_from_the_prior(variables):
+def test_the_output_for_black_images_differs_from_the_prior(variables):
     # A residual U-Net alone has no biases, and makes black of black.
     variables = jax.tree.map(lambda leaf: leaf + 0.1, variables)
     assert abs(MODULE.apply(variables, 0 * IMAGES, False) - PRIOR).min() > 1e-3
@@ -35,5 +35,5 @@ def test_every_channel_counts(variables):
         assert abs(MODULE.apply(variables, other, False) - found).max() > 1e-3
 
 
-def test_it_repeats_after_what_its_unet_does():
+def test_its_size_multiple_is_the_unets():
     assert MODULE.size_multiple == ResidualUNet((4, 4), 1).size_multiple == 4

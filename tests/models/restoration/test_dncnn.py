@@ -23,7 +23,7 @@ def test_the_papers_size(describe):
     assert describe(DnCNN(batch_norm=False), (1, 40, 40, 1)).parameters == 555_137
 
 
-def test_what_is_predicted_is_the_noise(draw):
+def test_the_noise_is_predicted(draw):
     network, images = DnCNN(4, 3), np.random.default_rng(0).uniform(size=(2, 9, 6, 1)).astype("float32")
     variables, call = draw(network, images.shape), jax.jit(network.apply, static_argnums=2)
     last = variables["params"]["last"]
@@ -31,7 +31,7 @@ def test_what_is_predicted_is_the_noise(draw):
     np.testing.assert_allclose(call(variables, images, False), images - 0.25)
 
 
-def test_rematerialisation_changes_memory_and_not_gradients(draw):
+def test_rematerialization_changes_no_gradient(draw):
     network, images = DnCNN(4, 3), np.random.default_rng(0).uniform(size=(2, 9, 6, 1)).astype("float32")
     variables = draw(network, images.shape)
 

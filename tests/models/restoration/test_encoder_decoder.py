@@ -13,7 +13,7 @@ def images(*shape):
     return np.random.default_rng(0).uniform(size=shape).astype("float32")
 
 
-def test_the_network_asked_for(describe):
+def test_the_default_network(describe):
     network = describe(EncoderDecoder(), (1, 64, 64, 3))
     assert network.output == (1, 64, 64, 3)
     widths = (3, 64, 128, 256, 512, 1024)
@@ -26,14 +26,14 @@ def test_the_network_asked_for(describe):
     assert kernels["image"] == (4, 4, 3, 64)
 
 
-def test_squares_are_put_back_where_they_were():
+def test_squares_are_reassembled():
     x = images(2, 8, 12, 3)
     parts = squares(x, 4)
     np.testing.assert_array_equal(parts[1], x[0, :4, 4:8])
     np.testing.assert_array_equal(joined(parts, 8, 12), x)
 
 
-def test_each_square_is_restored_by_itself(draw):
+def test_squares_are_restored_independently(draw):
     x = images(1, 8, 16, 1)
     variables = draw(SMALL, x.shape)
     whole = SMALL.apply(variables, x, False)
@@ -68,6 +68,6 @@ def test_it_is_the_same_network_in_pytorch(draw):
     np.testing.assert_allclose(SMALL.apply(variables, inputs, False), expected.permute(0, 2, 3, 1).numpy(), atol=1e-5)
 
 
-def test_widths_that_do_not_fit_the_size_are_told(describe):
+def test_widths_that_do_not_fit_the_size_are_refused(describe):
     with pytest.raises(ValueError, match="2 convolutions of stride 2 on 16 pixels: give a size of 8"):
         describe(EncoderDecoder(16, (3, 4), 5), (1, 16, 16, 1))

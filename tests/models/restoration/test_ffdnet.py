@@ -17,7 +17,7 @@ def test_the_published_networks(describe, fields, channels, thousands):
     assert multiply_adds_per_pixel(network, channels + 1) == kernels / 4
 
 
-def test_what_it_sees_of_the_noise_level_is_its_mean_over_four_pixels(draw):
+def test_the_noise_level_is_averaged_over_four_pixels(draw):
     network, rng = FFDNet(3, 4, channels=1), np.random.default_rng(0)
     inputs = rng.uniform(size=(1, 6, 4, 2)).astype("float32")
     other = inputs.copy()

@@ -11,7 +11,7 @@ def noise(*shape):
     return np.random.default_rng(0).uniform(size=shape).astype("float32")
 
 
-def test_any_size_comes_out_in_the_unit_interval(describe, draw):
+def test_outputs_of_any_size_are_in_the_unit_interval(describe, draw):
     assert describe(Hourglass(), (1, 37, 50, 32)).output == (1, 37, 50, 3)
     inputs = noise(1, 9, 6, 4)
     found = SMALL.apply(draw(SMALL, inputs.shape), inputs, False)

@@ -16,19 +16,19 @@ def variables():
     return MODULE.init(jax.random.key(0), np.concatenate([IMAGES, MASK], -1), False)
 
 
-def test_it_starts_as_the_rough_filling_of_any_size(variables):
+def test_the_initial_output_is_the_filters(variables):
     found = MODULE.apply(variables, np.concatenate([IMAGES, MASK], -1), False)
     np.testing.assert_allclose(found, inpaint_relaxed(IMAGES, MASK, 3), atol=1e-6)
 
 
-def test_it_sees_what_shines_through_what_hides(variables):
+def test_translucent_damage_changes_the_result(variables):
     variables = jax.tree.map(lambda leaf: leaf + 0.1, variables)
     other = np.where(MASK > 0, 0.5, IMAGES)
     first, second = (MODULE.apply(variables, np.concatenate([x, MASK], -1), False) for x in (IMAGES, other))
     assert abs(first - second).max() > 1e-3
 
 
-def test_away_from_hidden_places_nothing_changes(variables):
+def test_pixels_far_from_the_mask_do_not_change(variables):
     variables = jax.tree.map(lambda leaf: leaf + 0.1, variables)
     found = MODULE.apply(variables, np.concatenate([IMAGES, MASK], -1), False)
     changed = (found != IMAGES).any((0, 3))
@@ -37,6 +37,6 @@ def test_away_from_hidden_places_nothing_changes(variables):
     np.testing.assert_array_equal(changed, expected)
 
 
-def test_it_repeats_after_what_both_its_parts_do():
+def test_its_size_multiple_is_that_of_filter_and_unet():
     assert MODULE.size_multiple == 8
     assert Inpainter(widths=(4, 4, 4, 4, 4), levels=2).size_multiple == 32

@@ -66,7 +66,7 @@ def test_it_is_the_same_network_in_pytorch(draw):
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
-def test_blocks_start_as_the_identity():
+def test_blocks_are_initially_the_identity():
     inputs, call = images(1, 5, 6, 2), jax.jit(TINY.apply, static_argnums=2)
     variables = jax.jit(lambda key: TINY.init(key, inputs, True))(jax.random.key(0))
     is_block = lambda name: name.startswith(("down", "middle", "up"))

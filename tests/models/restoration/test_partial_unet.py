@@ -35,7 +35,7 @@ def test_a_partial_convolution_is_the_papers_equation(side, stride):
             assert seen[0, i, j, 0] == (count > 0)
 
 
-def test_groups_that_are_known_elsewhere_count_by_their_channels():
+def test_groups_with_different_masks_are_weighted_by_channels():
     groups = [(draws(1, 4, 4, 2), mask(1, 4, 4, 1)), (draws(1, 4, 4, 3), np.zeros((1, 4, 4, 1), np.float32))]
     layer = PartialConv(2)
     variables = layer.init(jax.random.key(0), *groups)
@@ -47,7 +47,7 @@ def test_groups_that_are_known_elsewhere_count_by_their_channels():
     np.testing.assert_allclose(made, alone * 5 / 2, atol=1e-5)
 
 
-def test_what_is_known_stays_and_what_a_hole_shows_has_no_effect(draw):
+def test_known_pixels_do_not_change_and_values_in_holes_have_no_effect(draw):
     image, hole = draws(1, 20, 23, 3), mask(1, 20, 23, 1)
     network = PartialUNet((4, 4))
     variables = draw(network, (1, 20, 23, 4))

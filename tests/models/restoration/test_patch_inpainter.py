@@ -31,16 +31,16 @@ def trained(variables):
 
 
 @pytest.mark.parametrize("train", [False, True])
-def test_it_starts_as_the_rough_filling_of_any_size(variables, train):
+def test_the_initial_output_is_the_filters(variables, train):
     np.testing.assert_allclose(apply(variables, INPUTS, train), inpaint_relaxed(IMAGES, MASK, 3), atol=1e-6)
 
 
-def test_all_that_is_hidden_changes_and_its_faint_edge_and_nothing_else(trained):
+def test_the_mask_and_its_edge_change_and_nothing_else(trained):
     np.testing.assert_array_equal((apply(trained, INPUTS, False) != IMAGES).any(-1), HIDDEN)
 
 
 @pytest.mark.parametrize("group", [1, 40, 5000])
-def test_each_pixel_is_told_by_its_own_surroundings_whatever_the_groups(trained, group, monkeypatch):
+def test_each_pixel_depends_on_its_own_patch_whatever_the_groups(trained, group, monkeypatch):
     monkeypatch.setattr(patch_inpainter, "GROUP", group)
     filled = np.asarray(inpaint_relaxed(IMAGES, MASK, 3))
     seen = np.pad(np.concatenate([IMAGES - filled, filled, MASK], -1), ((0, 0), (2, 2), (2, 2), (0, 0)))
@@ -56,7 +56,7 @@ def test_each_pixel_is_told_by_its_own_surroundings_whatever_the_groups(trained,
     np.testing.assert_allclose(MODULE.apply(trained, INPUTS, False), expected, atol=1e-5)
 
 
-def test_a_training_step_mends_some_pixels_evenly_spread_as_all_are_mended(trained):
+def test_a_training_step_restores_evenly_spaced_pixels_as_inference_does(trained):
     whole, some = apply(trained, INPUTS, False), apply(trained, INPUTS, True)
     filled = np.asarray(inpaint_relaxed(IMAGES, MASK, 3))
     mended = abs(some - filled).max(-1) > 1e-4
@@ -68,12 +68,12 @@ def test_a_training_step_mends_some_pixels_evenly_spread_as_all_are_mended(train
         assert np.ptp(np.diff(ranks)) <= 1
 
 
-def test_a_training_step_with_room_for_more_mends_all(trained):
+def test_a_training_step_with_enough_samples_restores_all(trained):
     roomy = MODULE.clone(samples=200)
     np.testing.assert_allclose(roomy.apply(trained, INPUTS, True), apply(trained, INPUTS, False), atol=1e-6)
 
 
-def test_what_spreads_hidden_pixels_does_not_overflow():
+def test_evenly_spaced_samples_do_not_overflow():
     size, samples = 3_000, 40_000
     hidden = jnp.ones((1, size, size, 1), bool)
     assert samples * size**2 > np.iinfo(np.int32).max
@@ -82,23 +82,23 @@ def test_what_spreads_hidden_pixels_does_not_overflow():
     np.testing.assert_array_equal(places, np.arange(samples) * size**2 // samples)
 
 
-def test_an_image_is_mended_alike_whatever_is_beside_it(trained):
+def test_an_images_result_does_not_depend_on_the_batch(trained):
     apart = [apply(trained, INPUTS[i : i + 1], train) for train in (False, True) for i in range(2)]
     together = [apply(trained, INPUTS, train)[i : i + 1] for train in (False, True) for i in range(2)]
     np.testing.assert_allclose(np.stack(apart), np.stack(together), atol=1e-6)
 
 
-def test_nothing_hidden_is_nothing_changed(trained):
+def test_an_empty_mask_changes_nothing(trained):
     clear = np.concatenate([IMAGES, np.zeros_like(MASK)], -1)
     for train in (False, True):
         np.testing.assert_array_equal(apply(trained, clear, train), IMAGES)
 
 
-def test_what_shines_through_counts(trained):
+def test_translucent_damage_changes_the_result(trained):
     other = np.where(MASK > 0, 0.5, IMAGES)
     assert abs(apply(trained, INPUTS, False) - apply(trained, np.concatenate([other, MASK], -1), False)).max() > 1e-3
 
 
-def test_its_cost_is_that_of_a_picture_hidden_everywhere():
+def test_its_cost_is_that_of_a_full_mask():
     assert multiply_adds_per_pixel(MODULE.clone(levels=4), 4) == 5 * 5 * 7 * 8 + 8 * 8 + 8 * 4
     assert MODULE.size_multiple == 8

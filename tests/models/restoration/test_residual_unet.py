@@ -56,7 +56,7 @@ def test_image_and_noise_level_scaled_together_scale_the_result(draw):
     np.testing.assert_allclose(call(3 * inputs, False), 3 * call(inputs, False), rtol=1e-4, atol=1e-5)
 
 
-def test_it_starts_as_the_identity():
+def test_it_is_initially_the_identity():
     inputs = images(1, 8, 8, 2)
     restored, _ = jax.jit(lambda key: TINY.init_with_output(key, inputs, True))(jax.random.key(0))
     np.testing.assert_array_equal(restored, inputs[..., :1])

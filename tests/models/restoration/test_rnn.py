@@ -11,7 +11,7 @@ def draws(*shape):
 
 
 @pytest.mark.parametrize("cell", ["elman", "gru"])
-def test_a_recurrence_is_pytorchs_and_goes_on_from_its_last_state(draw, cell):
+def test_a_recurrence_is_pytorchs_and_continues_from_its_last_state(draw, cell):
     import torch
 
     sequences = draws(3, 7, 2)
@@ -40,7 +40,7 @@ def test_a_recurrence_is_pytorchs_and_goes_on_from_its_last_state(draw, cell):
     np.testing.assert_allclose(end, last, atol=1e-6)
 
 
-def test_a_sweep_reads_rows_from_both_ends():
+def test_a_sweep_runs_in_both_directions():
     images = draws(1, 3, 5, 2)
     sweep = Sweep(4, "elman", None, np.float32)
     variables = sweep.init(jax.random.key(0), images)
@@ -56,7 +56,7 @@ def test_a_sweep_reads_rows_from_both_ends():
     np.testing.assert_array_equal(back, [True, True, True, False, False])
 
 
-def test_every_pixel_sees_every_other():
+def test_every_pixel_depends_on_every_other():
     assert receptive_field_radius(RNN(2, 1), 1) is None
 
 

@@ -51,7 +51,7 @@ def test_it_is_the_same_network_in_pytorch(draw):
     np.testing.assert_allclose(SMALL.apply(variables, inputs, False), expected, atol=2e-4)
 
 
-def test_the_residual_one_starts_from_the_bicubic_enlargement(draw):
+def test_the_residual_network_adds_to_bicubic_interpolation(draw):
     inputs = images(1, 4, 3, 1)
     network = SRResNet(4, 1, norm=False, residual=True, scale=2)
     variables = draw(network, inputs.shape)
@@ -60,12 +60,12 @@ def test_the_residual_one_starts_from_the_bicubic_enlargement(draw):
 
 
 @pytest.mark.parametrize("scale", [0, 3])
-def test_a_scale_that_pixels_cannot_be_shuffled_to_is_told(describe, scale):
+def test_a_scale_that_is_no_power_of_two_is_refused(describe, scale):
     with pytest.raises(ValueError, match=f"a scale of {scale}: give 1, 2, 4 or 8"):
         describe(SMALL.clone(scale=scale), (1, 4, 4, 3))
 
 
-def test_its_reach_and_its_cost_are_of_pixels_of_the_small_image():
+def test_receptive_field_and_cost_are_in_pixels_of_the_small_image():
     network = SRResNet(4, 1, scale=4, norm=False, residual=True)
     # 4 + 1 + 1 + 1 pixels, then a pixel of the first doubling is half of one: 1 + 1/2 + 4/4, and the bicubic sees less.
     assert receptive_field_radius(network, 1) == 4 + 3 + 1 + 1 + 1

@@ -17,7 +17,7 @@ def variables_of(network, x):
     return jax.tree.map(lambda leaf: leaf + 0.05, made)
 
 
-def test_the_state_is_carried_to_where_the_same_is_seen():
+def test_the_state_follows_the_motion():
     before, state = clips(2, 20, 24, 4), clips(2, 20, 24, 3)[..., ::-1]
     now, expected = (np.roll(x, (1, -2), (1, 2)) for x in (before, state))
     now = now + 0.1 * np.random.default_rng(1).normal(size=now.shape).astype("float32")
@@ -26,12 +26,12 @@ def test_the_state_is_carried_to_where_the_same_is_seen():
     np.testing.assert_array_equal(found[inside], expected[inside])
 
 
-def test_what_does_not_move_stays_where_it_is_to_the_border():
+def test_without_motion_the_state_does_not_move():
     before, state = clips(1, 8, 8, 4), clips(1, 8, 8, 3)
     np.testing.assert_array_equal(carry(state, before, before), state)
 
 
-def test_it_is_the_cell_of_elman_with_convolutions_on_what_is_carried():
+def test_it_is_elmans_cell_with_convolutions_on_the_warped_state():
     import torch
     import torch.nn.functional as F
 
@@ -60,7 +60,7 @@ def test_it_is_the_cell_of_elman_with_convolutions_on_what_is_carried():
     np.testing.assert_allclose(last, last_axis(state), atol=1e-5)
 
 
-def test_a_clip_goes_on_from_its_state():
+def test_a_clip_continues_from_its_state():
     x = clips(1, 5, 7, 5, 1)
     variables = variables_of(SMALL, x)
     whole, end = SMALL.apply(variables, x, False)
@@ -70,7 +70,7 @@ def test_a_clip_goes_on_from_its_state():
     np.testing.assert_allclose(last, end, atol=1e-6)
 
 
-def test_without_carrying_every_frame_is_by_itself_with_the_same_parameters():
+def test_without_a_state_frames_are_independent_with_the_same_parameters():
     x = clips(1, 3, 4, 4, 1)
     variables = variables_of(SMALL, x)
     alone = SMALL.clone(carries=False)
