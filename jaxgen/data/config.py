@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
+from typing_extensions import Doc
+
 from jaxgen.data import sources
 from jaxgen.errors import UsageError, unknown
 from jaxgen.fields import CHANGEABLE, PER_PROCESS
@@ -14,16 +16,14 @@ Fit = Literal["resize", "pad", "crop"]
 class Config:
     """Which images, and how they come into a batch."""
 
-    name: str = "digits"
-    """digits, faces or photos (they come with the installation), npz, folder, pairs, picture (a single one),
-    stacked_mnist, or any of TFDS."""
+    name: Annotated[str, Doc(f"Data source. {sources.describe()}.")] = "digits"
     dir: Annotated[str, PER_PROCESS] = ""
-    """The data folder of TFDS (empty: its own default), the .npz file, the folder of images, or the picture (empty: one
-    that comes along); either of the first two for stacked_mnist, whose digits come from MNIST there."""
+    """Path of the data: the data folder of TFDS (empty: its default), the .npz file, the folder of images, or the image
+    file (empty: one of scikit-image). For stacked_mnist one of the first two, with MNIST in it."""
     target_dir: Annotated[str, PER_PROCESS] = ""
-    """For pairs: the folder of pictures as they should be; dir has them as they are, by the same names."""
+    """For pairs: the folder of target images, which have the names of the input images in dir."""
     seed: int = 0
-    """Seed of the order of images, of flips, crops and dequantisation; the run's seed does not touch it."""
+    """Seed of the order of images, flips, crops and dequantization; independent of the run's seed."""
     split: str = "train"
     """train, test (never in train), all, or any split expression of TFDS, as in train[:10%]."""
     fraction: float = 1.0
@@ -31,26 +31,27 @@ class Config:
     size: int = 0
     """Height and width of the images in pixels; 0: as stored."""
     channels: int = 0
-    """1 for grey, 3 for colour, 0: as stored."""
+    """1 for gray, 3 for color, 0: as stored."""
     from_run: str = ""
-    """A run that makes the data: a generator's, whose samples they become, or a restorer's, which they pass through.
+    """Run folder of a generator, whose samples replace the training images, or of a restorer, which is applied to them.
     Held-out images stay as they are."""
     samples: int = 10_000
-    """How many images a generator's from_run draws."""
+    """Number of images that the generator of from_run draws."""
     with_real: bool = False
-    """Keeps the real images beside those that a generator's from_run draws."""
+    """Train on the real images as well as on those that the generator of from_run draws."""
     classes: int = 0
-    """Number of classes: every image must have a label from 0 up to below it; 0: any labels, or none."""
+    """Number of classes: every image must have a label from 0 to classes - 1; 0: any labels, or none."""
     fit: Fit = "resize"
-    """How images come to their size: resize (the middle square, antialiased), pad (with black), crop (at random)."""
+    """How images are brought to their size: resize (of the center square, antialiased), pad (with black), crop (at
+    random)."""
     flip: bool = False
-    """Flips left and right half of the time."""
+    """Flip images left to right with probability 1/2."""
     rotate: bool = False
-    """Rotates square images by 0, 90, 180 or 270 degrees, each a quarter of the time."""
+    """Rotate square images by 0, 90, 180 or 270 degrees, each with probability 1/4."""
     dequantize: bool = False
-    """Adds uniform noise of one grey level, so that a continuous density can be fitted."""
+    """Add uniform noise of one gray level, so that a continuous density can be fitted."""
     memory: Annotated[float, CHANGEABLE] = 1.0
-    """Largest set in GiB that is held in memory, on every device; a larger one is read from disk while training."""
+    """Size in GiB up to which a data set is held in memory, on every device; a larger one is read during training."""
 
 
 def check(config: Config) -> None:
@@ -58,7 +59,7 @@ def check(config: Config) -> None:
     if config.size < 0:
         raise UsageError(f"size {config.size} is not a number of pixels: give 1 or more, or 0 for the size as stored")
     if config.channels not in {0, 1, 3}:
-        raise UsageError(f"channels {config.channels}: give 1 (grey), 3 (colour) or 0 (as stored)")
+        raise UsageError(f"channels {config.channels}: give 1 (gray), 3 (color) or 0 (as stored)")
     if config.classes < 0:
         raise UsageError(f"classes {config.classes}: give their number, or 0 for any labels, or none")
     if config.fit not in get_args(Fit):
