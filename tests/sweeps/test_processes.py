@@ -66,6 +66,8 @@ def test_any_option_is_searched_and_a_failed_trial_has_a_reason(preloaded, gan_m
     options = Options(
         search=["latent=choice:2,3", "hyper.learning-rate=choice:1e-3,1e30"],
         sampler="grid",
+        # The fourth point fails as the second one does.
+        trials=3,
         processes=2,
         dir=tmp_path,
     )
