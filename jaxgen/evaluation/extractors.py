@@ -134,7 +134,7 @@ def load_inception(path: Path, channels: int) -> Extractor:
         distance is not FID.
     """
     if not path.is_file():
-        raise UsageError(f"no weights at {path}: jaxgen convert inception downloads and writes them")
+        raise UsageError(f"no weights at {path}: jaxgen convert inception writes them, and names the file to download")
     variables, metadata = weights.read(path)
     require_inception(path, variables, metadata)
     repeated = ", one channel repeated to three" if channels == 1 else ""

@@ -155,7 +155,7 @@ def test_evaluation_tells_scores_floor_and_protocol_and_is_kept(trained, capsys)
     [
         (
             ("--count", 64),
-            "64 test images for 64 features: their covariance has no estimate; raise --count to at least 65",
+            "64 test images for 64 features: the covariance has no estimate; set --count to at least 65",
         ),
         (("--extractor", "mnits"), "unknown extractor 'mnits': did you mean mnist"),
         (("--extractor", "none.safetensors"), "no weights at none.safetensors: jaxgen convert inception writes them"),
@@ -201,7 +201,7 @@ def test_sampling_needs_no_data(trained, tmp_path, capsys, monkeypatch):
 def test_the_nearest_training_images_stand_below_samples(trained, tmp_path, capsys):
     status, out, _ = run(capsys, "sample", trained, "--count", 3, "--out", tmp_path)
     assert status == 0
-    assert "away by pixels, in the median: nearest training image" in out
+    assert "to the nearest training image" in out
     assert (tmp_path / "nearest.png").is_file()
 
 
