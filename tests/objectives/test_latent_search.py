@@ -80,7 +80,7 @@ def test_a_search_that_could_not_begin_is_refused(options):
     [
         (IMAGES, MASK[:1], "a mask of shape"),
         (IMAGES[:, :3], MASK[:, :3], r"images of \(3, 5, 2\), and the generator draws \(4, 5, 2\)"),
-        (IMAGES, np.ones_like(MASK), "leaves nothing known"),
+        (IMAGES, np.ones_like(MASK), "leaves no known pixel"),
     ],
 )
 def test_what_does_not_belong_together_is_refused(images, mask, message):
