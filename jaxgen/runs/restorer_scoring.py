@@ -1,4 +1,4 @@
-"""What a restorer is worth on folders of pictures: one of a run folder, of a file, or of the installation."""
+"""Evaluates a restorer on folders of images: that of a run, of a file, or a shipped one."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from jaxgen.runs.open_restorer import of_opened
 from jaxgen.runs.reopen import DEFAULTS, RUNS_ONLY, OpenOptions
 from jaxgen.training import progress
 
-LEVELS = 255
+MAX_GRAY = 255
 
 
 def evaluate(
@@ -29,24 +29,25 @@ def evaluate(
     options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
 ) -> dict[str, Any]:
-    """Returns what a restorer reaches, and appends it to RUN/evaluations.jsonl where it is a run's.
+    """Computes the scores of a restorer, and appends them to RUN/evaluations.jsonl if it is that of a run.
 
-    Of a network that tells the level of noise, its error is returned; see `evaluation.noise_estimation`.
+    For an estimator of the noise level it computes the error of the estimates, see `evaluation.noise_estimation`.
 
     Args:
-      source: a run folder, the name of a shipped network, or a file of weights with its card.
-      folders: of undamaged pictures.
-      sigmas: noise in grey levels of 255, a column each; None: 15, 25 and 50. Other damages have columns of their own.
-      protocol: one of `metrics.protocols`; None: gray8 or rgb8, as the restorer's channels say.
-      seed: of the noise.
+      source: a run folder, the name of a shipped network, or a .safetensors file with its model card.
+      folders: folders of undamaged images.
+      sigmas: noise levels on the scale 0 to 255, a column each; None: 15, 25 and 50. Other degradations have fixed
+        columns.
+      protocol: one of `metrics.protocols`; None: gray8 or rgb8, by the restorer's channels.
+      seed: seed of the noise.
       options: how the run is opened.
       say: takes warnings.
     Raises:
-      UsageError: if there is no such run or restorer, weights of a file are chosen from, its damage has no strength, or
-        a folder does not fit.
+      UsageError: if there is no such run or restorer, options of runs are given for a file, its degradation has no
+        strength, or a folder does not fit.
     """
-    if bad := [sigma for sigma in sigmas or () if not 0 <= sigma <= LEVELS]:
-        raise UsageError(f"sigma {bad[0]:g}: give grey levels from 0 to 255")
+    if bad := [sigma for sigma in sigmas or () if not 0 <= sigma <= MAX_GRAY]:
+        raise UsageError(f"sigma {bad[0]:g}: give gray levels from 0 to 255")
     is_file = pretrained.is_network(str(source))
     if is_file and options != DEFAULTS:
         raise UsageError(f"{source} is one network and no run: {RUNS_ONLY}")
@@ -55,19 +56,19 @@ def evaluate(
         about = {"network": str(source), "sha256": pretrained.digest(str(source))}
         sigmas = sigmas or NOISE_LEVELS
         return about | noise_estimation.evaluate(network, sigmas, folders, protocol or "gray8", seed=seed)
-    restorer, kind, about = of_file(str(source)) if is_file else of_run(source, options, say)
+    restorer, kind, about = load_shipped(str(source)) if is_file else load_run(source, options, say)
     strengths = DAMAGES[kind].strengths if kind in DAMAGES else None
     if strengths is None:
         measured = ", ".join(name for name, entry in DAMAGES.items() if entry.strengths)
         raise UsageError(f"{source} undoes {kind}, and --images measures {measured}: choose a network for one of these")
     if sigmas and kind != "noise":
-        raise UsageError(f"sigma {sigmas[0]:g}: {source} undoes {kind}, whose columns are its own; leave --sigma out")
+        raise UsageError(f"sigma {sigmas[0]:g}: {source} undoes {kind}, which has fixed columns; leave --sigma out")
     scale = restorer.spec.scale
     degrade = make_degrade(kind, condition=restorer.spec.conditioning == "noise_level", scale=scale)
     values = sigmas or ((float(scale),) if DAMAGES[kind].resizes else strengths.values)
     found = about | restoration.evaluate(
         restorer,
-        ways(restorer),
+        methods(restorer),
         lambda key, images, strength: degrade(key, images, {"grain": 0.0} | strengths.hyper(strength))[:2],
         {strengths.column.format(value): value for value in values},
         folders,
@@ -80,33 +81,33 @@ def evaluate(
     return found
 
 
-def ways(restorer: Restorer) -> dict[str, restoration.Method]:
-    """Returns the ways in which a restorer is measured: told the level of the noise, and as a person applies it."""
+def methods(restorer: Restorer) -> dict[str, restoration.Method]:
+    """Returns the ways to apply a restorer: with the true or an estimated noise level, with or without ensemble."""
     if not restorer.spec.condition_channels:
         return {
             "network": lambda damaged, guide: restore(restorer, damaged),
             "network, ensemble": lambda damaged, guide: restore(restorer, damaged, ensemble=True),
         }
-    given = {
+    with_sigma = {
         "network, σ given": lambda damaged, guide: restore(restorer, damaged, guide),
         "network, σ given, ensemble": lambda damaged, guide: restore(restorer, damaged, guide, ensemble=True),
     }
     if "noise_level" not in pretrained.NETWORKS:
-        return given
+        return with_sigma
     level = pretrained.load_noise_estimator()
-    return given | {
+    return with_sigma | {
         "network, σ estimated": lambda damaged, guide: restore(restorer, damaged, estimate_noise(level, damaged)),
     }
 
 
-def of_file(source: str) -> tuple[Restorer, str, dict[str, Any]]:
-    """Returns a restorer that is shipped or in a file, the damage it was trained on, and what it is."""
+def load_shipped(source: str) -> tuple[Restorer, str, dict[str, Any]]:
+    """Returns a restorer that is shipped or in a file, the damage it was trained on, and its identity."""
     about = {"restorer": source, "sha256": pretrained.digest(source)}
     return pretrained.load_restorer(source), pretrained.read_card(source).damage, about
 
 
-def of_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> tuple[Restorer, str, dict[str, Any]]:
-    """Returns a run's restorer, the damage it was trained on, and which step it is of."""
+def load_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> tuple[Restorer, str, dict[str, Any]]:
+    """Returns a run's restorer, the damage it was trained on, and its step."""
     opened = reopen.open_run(run, options, say)
     if opened.objective.restoring is None:
         raise UsageError(f"{run}: this run restores nothing; leave --images out")
@@ -115,5 +116,5 @@ def of_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> tuple
 
 
 def to_text(found: dict[str, Any]) -> str:
-    """Returns what `evaluate` found as tables for a person to read."""
+    """Returns the result of `evaluate` as tables."""
     return noise_estimation.to_text(found) if "levels" in found else restoration.to_text(found)

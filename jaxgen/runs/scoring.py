@@ -1,4 +1,4 @@
-"""What a run's generated images are worth: from a run folder to an evaluation, and a line in it."""
+"""Evaluates the generator of a run folder, and appends the result to RUN/evaluations.jsonl."""
 
 import dataclasses
 import json
@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from jaxgen.config.gan import classes
-from jaxgen.config.vae import GREY, takes_grey_for_binary
+from jaxgen.config.vae import GREY, VariationalConfig, takes_grey_for_binary
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import extractors, report
 from jaxgen.evaluation.memorisation import ADVICE
 from jaxgen.restoration import tasks
 from jaxgen.runs import mixture, reopen
-from jaxgen.runs.reopen import DEFAULTS, OpenOptions
+from jaxgen.runs.reopen import DEFAULTS, OpenOptions, require_generative
 from jaxgen.runs.truncation import describe, with_truncation
 from jaxgen.training import progress
 from jaxgen.training.optimizers import hyper_arrays
@@ -34,29 +34,28 @@ def evaluate_run(
     restore: str = "",
     say: Callable[[str], None] = progress.say,
 ) -> dict[str, Any]:
-    """Returns a run's scores, floor and protocol, and appends them to RUN/evaluations.jsonl.
+    """Computes the scores of a run's generated images, and appends them to RUN/evaluations.jsonl.
 
     Args:
-      run: its folder.
-      extractor: see `extractors.load_extractor`.
-      count: generated images; fewer where the data has fewer for the floor, which is then said.
-      reference: "test" or "train", the split to compare with.
-      seed: of the latents.
+      run: the run folder.
+      extractor: the feature extractor, see `extractors.load_extractor`.
+      count: number of generated images. It is reduced, with a warning, to the number of images that the floor has.
+      reference: split of the real images, "test" or "train".
+      seed: seed of the latents.
       options: how the run is opened.
-      components: of a Gaussian mixture, fitted to the codes of training images, that latents are drawn from; 0: they
-        are drawn from the prior.
-      truncation: at what the numbers of latents are cut, in standard deviations; 0: nowhere.
-      restore: task of `jaxgen restore` by which generated images are restored before they are measured; empty: none.
+      components: number of Gaussians of a mixture, fitted to the codes of training images, that latents are sampled
+        from; 0: the prior.
+      truncation: bound of the latents in standard deviations; 0: none.
+      restore: task of `jaxgen restore` that is applied to generated images before they are scored; empty: none.
       say: takes warnings.
     Returns:
       {"step", "checkpoint", "scores", "floor", "protocol", "seconds"}.
     Raises:
-      UsageError: if the run generates nothing, cannot be opened or does not fit the extractor, or for an unknown task.
+      UsageError: if the run is no generator, cannot be opened or does not fit the extractor, or the task is unknown.
     """
     built = reopen.build(run, options, say)
-    if built.objective.generative is None:
-        raise UsageError(f"{run}: {reopen.NOTHING_GENERATED}; a restorer is evaluated with --images FOLDER")
-    # Before the checkpoint is read: that takes long, and what does not fit is known already.
+    require_generative(built.objective, "a restorer is evaluated with --images FOLDER")
+    # Before the checkpoint, which takes longer to read.
     network = extractors.load_extractor(extractor, built.config.data.name, built.config.data.channels)
     clean = tasks.batch_restorer(restore) if restore else None
     opened = reopen.load_weights(built, options, say)
@@ -66,10 +65,10 @@ def evaluate_run(
     if truncation:
         opened, latents = with_truncation(opened, truncation), describe(truncation)
     try:
-        found = report.evaluate(
+        evaluation = report.evaluate(
             network,
             built.config.data,
-            opened.objective.generative.sample,
+            require_generative(opened.objective).sample,
             opened.variables,
             conditional=classes(built.config) > 0,
             count=count,
@@ -82,13 +81,14 @@ def evaluate_run(
         )
     except ValueError as error:  # Metrics raise it for images that cannot be measured.
         raise UsageError(f"{run} at step {opened.step}: {error}") from error
-    if (generated := found["protocol"]["generated"]) < count:
-        say(f"{generated} images are generated and not {count}: the floor has no more, {found['protocol']['floor']}")
-    if found["memorisation"] and found["memorisation"]["copies"]:
+    protocol = evaluation["protocol"]
+    if (generated := protocol["generated"]) < count:
+        say(f"{generated} images are generated and not {count}: the floor has no more, {protocol['floor']}")
+    if evaluation["memorisation"] and evaluation["memorisation"]["copies"]:
         say(f"warning: {ADVICE}")
-    found = {"step": opened.step, "checkpoint": options.checkpoint, **found}
-    append(run, found, say)
-    return found
+    evaluation = {"step": opened.step, "checkpoint": options.checkpoint, **evaluation}
+    append(run, evaluation, say)
+    return evaluation
 
 
 def evaluate_likelihood(
@@ -102,15 +102,15 @@ def evaluate_likelihood(
     options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
 ) -> dict[str, Any]:
-    """Returns how likely a variational run makes held-out images, and appends it to RUN/evaluations.jsonl.
+    """Estimates the likelihood of images under a variational autoencoder, and appends it to RUN/evaluations.jsonl.
 
     Args:
-      run: its folder.
-      samples: codes drawn for each image.
-      count: images, at most as many as the split has.
-      chunk: codes of an image that are looked at together; 0: chosen by memory.
-      reference: "test" or "train", the split.
-      seed: of codes and of black and white.
+      run: the run folder.
+      samples: codes sampled per image.
+      count: number of images, at most those of the split.
+      chunk: codes per image that are evaluated at once; 0: chosen by memory.
+      reference: split of the images, "test" or "train".
+      seed: seed of codes and of binarization.
       options: how the run is opened.
       say: takes warnings.
     Returns:
@@ -121,13 +121,13 @@ def evaluate_likelihood(
     from jaxgen.evaluation import likelihood
 
     built = reopen.build(run, options, say)
-    if built.objective.latent is None:
-        raise UsageError(f"{run}: this run has no likelihood; only variational experiments have one")
     config = built.config
+    if built.objective.latent is None or not isinstance(config, VariationalConfig):
+        raise UsageError(f"{run}: this run has no likelihood; only variational experiments have one")
     if takes_grey_for_binary(config):
         say(f"warning: {GREY}")
     opened = reopen.load_weights(built, options, say)
-    found = likelihood.evaluate(
+    evaluation = likelihood.evaluate(
         config.data,
         built.objective.latent,
         opened.variables,
@@ -141,15 +141,15 @@ def evaluate_likelihood(
         seed=seed,
         ema=options.ema,
     )
-    found = {"step": opened.step, "checkpoint": options.checkpoint, **found}
-    append(run, found, say)
-    return found
+    evaluation = {"step": opened.step, "checkpoint": options.checkpoint, **evaluation}
+    append(run, evaluation, say)
+    return evaluation
 
 
-def append(run: Path, found: dict[str, Any], say: Callable[[str], None]) -> None:
-    """Appends an evaluation to RUN/evaluations.jsonl, or says that this cannot be written."""
+def append(run: Path, evaluation: dict[str, Any], say: Callable[[str], None]) -> None:
+    """Appends an evaluation to RUN/evaluations.jsonl, or warns that the file cannot be written."""
     try:
         with (run / FILE).open("a") as file:
-            file.write(json.dumps(found) + "\n")
+            file.write(json.dumps(evaluation) + "\n")
     except OSError as error:
         say(f"warning: cannot write {run / FILE} ({error.strerror}): the evaluation is printed only")

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,9 +29,11 @@ from jaxgen.runs.disk.run_folder import RunFolder
 from jaxgen.runs.experiment_copy import Script, find_script, local_imports
 from jaxgen.runs.init_from import init_from, select_players
 from jaxgen.training import distributed, execute, loop, memory, progress, supervision
-from jaxgen.training.state import Batch, Metrics, Objective, TrainState
+from jaxgen.training.state import Batch, Objective, TrainState
 
 Build = Callable[..., Objective]
+Evaluate = Callable[[TrainState], Mapping[str, Any]]
+"""(state) -> metrics by name."""
 
 
 def prepare_devices(config: Config) -> int:
@@ -121,13 +123,11 @@ def describe_data(dataset: data.Dataset) -> dict[str, Any]:
     return description | {"data_order": ORDER_VERSION}
 
 
-def choose_evaluation(
-    config: Config, objective: Objective, kept: Batch
-) -> tuple[Callable[[TrainState], Metrics], Objective]:
-    """Returns what measures a state during training, and the objective with the selection that goes with it.
+def choose_evaluation(config: Config, objective: Objective, kept: Batch) -> tuple[Evaluate, Objective]:
+    """Returns the evaluation during training, and the objective with the selection by its metrics.
 
     Raises:
-      UsageError: if an extractor is asked for and nothing is generated, or it does not fit the data.
+      UsageError: if an extractor is asked for and no images are generated, or it does not fit the data.
     """
     if not config.evaluate_extractor:
         evaluate = execute.jit_on_first_device(objective.evaluate)
@@ -149,34 +149,32 @@ def choose_evaluation(
     return measure, dataclasses.replace(objective, selection=selection)
 
 
-def with_nearest(pictures: dict[str, Array], dataset: data.Dataset) -> dict[str, Array]:
-    """Returns pictures and, of generated ones, rows of them each above the row of their nearest training images."""
-    if "samples" not in pictures:
-        return pictures
-    samples = np.asarray(pictures["samples"])
+def with_nearest(images: Mapping[str, Any], dataset: data.Dataset) -> dict[str, Any]:
+    """Adds rows of the group "samples", if any, each above a row of their nearest training images."""
+    if "samples" not in images:
+        return dict(images)
+    samples = np.asarray(images["samples"])
     rows = rows_with_nearest(samples.reshape(-1, *samples.shape[-3:]), dataset)
-    return pictures if rows is None else pictures | {"nearest": rows}
+    return dict(images) if rows is None else {**images, "nearest": rows}
 
 
 def require_memory(config: Config, objective: Objective, template: TrainState, first: Batch, devices: int) -> None:
-    """Raises UsageError where several codes for each image cannot fit memory, before a step is compiled."""
-    if getattr(config, "samples", 1) == 1:
+    """Raises UsageError where several codes per image do not fit in memory, before a step is compiled."""
+    samples = getattr(config, "samples", 1)
+    if samples == 1:
         return
     batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((config.batch_size, *x.shape[1:]), x.dtype), first)
-    # One of its values and one of its gradient are there at the same time.
-    needed = (
-        2
-        * memory.largest_array(objective.step, template, batch)
-        // memory.count_memories(devices, distributed.device_platform())
-    )
-    told = f"a step of {config.batch_size} images with {config.samples} codes each"
-    memory.require(needed, told, "lower samples or batch-size, or raise microbatches")
+    # The largest array and its gradient exist at the same time.
+    memories = memory.count_memories(devices, distributed.device_platform())
+    needed = 2 * memory.largest_array(objective.step, template, batch) // memories
+    purpose = f"a step of {config.batch_size} images with {samples} codes each"
+    memory.require(needed, purpose, "lower samples or batch-size, or raise microbatches")
 
 
-def is_grey(images: Array) -> bool:
-    """Returns whether images in [0, 1] are more than black and white."""
-    images = np.asarray(images)
-    return bool(((images > 0) & (images < 1)).any())
+def is_binary(images: Array) -> bool:
+    """Returns whether images in [0, 1] are black and white only."""
+    pixels = np.asarray(images)
+    return not ((pixels > 0) & (pixels < 1)).any()
 
 
 class Prepared(NamedTuple):
@@ -196,7 +194,7 @@ class Prepared(NamedTuple):
     dataset: data.Dataset
     objective: Objective
     kept: Batch
-    measure: Callable[[TrainState], Metrics]
+    measure: Evaluate
     first: Batch
     template: TrainState
 
@@ -290,7 +288,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
         restored = checkpoints.restore(program.place_shapes(template))
         distributed.require_same(restored.step if restored else 0, "the checkpoint to go on from")
         if restored is None:
-            if takes_grey_for_binary(config) and is_grey(kept["image"]):
+            if takes_grey_for_binary(config) and not is_binary(kept["image"]):
                 say(f"warning: {GREY}")
             start, state = 0, execute.jit_on_first_device(objective.init)(jax.random.key(config.seed), first)
             if config.init_from:

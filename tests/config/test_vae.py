@@ -208,11 +208,11 @@ def pictures(tmp_path_factory):
 
 def test_codes_of_pictures_come_back_as_their_reconstructions(run, pictures, tmp_path):
     told = codes.encode_files(run, [pictures], tmp_path / "codes.npz", say=silent)
-    assert "30 pictures" in told and "bits per dimension" in told and "PSNR" in told
+    assert "30 images" in told and "bits per dimension" in told and "PSNR" in told
     told = codes.decode_file(run, tmp_path / "codes.npz", tmp_path / "out", say=silent)
-    assert told == f"{tmp_path / 'out'}  30 pictures"
+    assert told == f"{tmp_path / 'out'}  30 images"
     opened = open_run(run)
-    given = np.stack([codes.read(path, opened.config.data) for path in sorted(pictures.iterdir())])
+    given = np.stack([codes.read_image(path, opened.config.data) for path in sorted(pictures.iterdir())])
     expected = np.asarray(opened.objective.latent.reconstruct(opened.variables, given))
     found = np.stack([images.read(tmp_path / "out" / f"p{i:02}.png") for i in range(30)])
     np.testing.assert_allclose(found, expected, atol=0.25)
@@ -222,7 +222,7 @@ def test_codes_of_pictures_come_back_as_their_reconstructions(run, pictures, tmp
 def test_a_finer_step_takes_more_bits_and_an_ideal_code_as_many_as_the_prior_says():
     rng = np.random.default_rng(0)
     latents = rng.normal(size=(20_000, 3))
-    rate = lambda step: codes.ideal_bits(codes.quantised(latents, step), step) / latents.size
+    rate = lambda step: codes.ideal_bits(codes.quantize(latents, step), step) / latents.size
     # The entropy of a standard normal number in steps δ: ½ log₂(2πe) − log₂ δ.
     for step in (0.5, 0.1):
         assert rate(step) == pytest.approx(0.5 * np.log2(2 * np.pi * np.e) - np.log2(step), abs=0.02)
@@ -235,7 +235,7 @@ def test_a_finer_step_takes_more_bits_and_an_ideal_code_as_many_as_the_prior_say
     [
         (lambda a: a.update(out="codes.txt"), r"give a file that ends in \.npz"),
         (lambda a: a.update(run="generator"), "this run has no codes of images"),
-        (lambda a: a.update(paths=["pictures", "again"]), "several pictures are named p00"),
+        (lambda a: a.update(paths=["pictures", "again"]), "several images are named p00"),
     ],
 )
 def test_what_cannot_be_encoded_is_told(run, generator, pictures, tmp_path, change, message):
@@ -258,14 +258,16 @@ def test_codes_are_not_replaced_and_not_taken_from_another_run(run, configure, p
         codes.encode_files(run, [pictures], file, say=silent)
     other = tmp_path / "other"
     train(*configure("vae", other, steps=1, **SMALL), say=silent)
-    with pytest.raises(UsageError, match=r"other variables made, at step 400, and .* is at step 1: give the run"):
+    with pytest.raises(UsageError, match=r"of other variables, at step 400, and .* is at step 1: give the run"):
         codes.decode_file(other, file, tmp_path / "out", say=silent)
     # Of the same step and size, but not averaged, or of another run.
-    with pytest.raises(UsageError, match=r"at step 400, and .* is at step 400: give .* --no-ema as they were then"):
+    with pytest.raises(
+        UsageError, match=r"at step 400, and .* is at step 400: give .* the same --checkpoint and --ema"
+    ):
         codes.decode_file(run, file, tmp_path / "out", options=OpenOptions(ema=False), say=silent)
     train(*configure("vae", tmp_path / "seeded", steps=1, seed=1, **SMALL), say=silent)
     codes.encode_files(other, [pictures], file, overwrite=True, say=silent)
-    with pytest.raises(UsageError, match="other variables made, at step 1"):
+    with pytest.raises(UsageError, match="of other variables, at step 1"):
         codes.decode_file(tmp_path / "seeded", file, tmp_path / "out", say=silent)
     assert not (tmp_path / "out").exists()
     with np.load(file) as loaded:

@@ -9,6 +9,8 @@ from jaxgen.errors import UsageError
 from jaxgen.runs import derived_data
 from jaxgen.runs.reopen import open_run
 from jaxgen.runs.train import train
+from jaxgen.training.state import Restoring
+from tests.bare_objective import bare
 
 QUIET = {"steps": 1, "batch_size": 4, "tensorboard": False, "sample_every": 0, "evaluate_images": 4}
 DIGITS = data.Config(name="digits", size=8, channels=1)
@@ -32,7 +34,7 @@ def generator(make):
 def test_a_generators_samples_become_the_data_with_their_labels(generator, make):
     config = dataclasses.replace(DIGITS, from_run=str(generator), samples=13)
     found = derived_data.derive(data.load(config))
-    drawn = open_run(generator).sample(derived_data.TOGETHER, derived_data.SEED)
+    drawn = open_run(generator).sample(derived_data.BATCH, derived_data.SEED)
     np.testing.assert_array_equal(found.arrays["image"], np.rint(np.asarray(drawn[:13]) * 255).astype(np.uint8))
     np.testing.assert_array_equal(found.arrays["label"], np.arange(13) % 10)
     # And a restorer is trained on them by one command.
@@ -74,18 +76,8 @@ def test_without_a_run_the_data_stay():
     assert derived_data.derive(stored) is stored
 
 
-class Larger:
-    """An objective that makes pictures twice as large."""
-
-    sample = None
-
-    @staticmethod
-    def restore(variables, images, guide=None):
-        return images.repeat(2, 1).repeat(2, 2)
-
-
-class Nothing:
-    sample = restore = None
+def enlarge(variables, images, condition=None):
+    return images.repeat(2, 1).repeat(2, 2)
 
 
 def test_what_cannot_make_data_is_told(generator, monkeypatch):
@@ -95,17 +87,18 @@ def test_what_cannot_make_data_is_told(generator, monkeypatch):
         )
         return derived_data.derive(data.load(dataclasses.replace(DIGITS, from_run="run", **fields)))
 
+    larger = bare(restoring=Restoring(enlarge, None, None))
     with pytest.raises(UsageError, match="neither generates nor restores"):
-        derive(Nothing, Config())
-    with pytest.raises(UsageError, match="makes pictures larger"):
-        derive(Larger, RestorationConfig())
-    with pytest.raises(UsageError, match="samples 7: from_run run restores all pictures that there are"):
-        derive(Larger, RestorationConfig(), samples=7)
-    with pytest.raises(UsageError, match="from_run run: its network is told where pictures are hidden"):
-        derive(Larger, RestorationConfig(damage="holes", conditioning=True, data=DIGITS))
+        derive(bare(), Config())
+    with pytest.raises(UsageError, match="it enlarges images"):
+        derive(larger, RestorationConfig())
+    with pytest.raises(UsageError, match="samples 7: from_run run restores all images of the data set"):
+        derive(larger, RestorationConfig(), samples=7)
+    with pytest.raises(UsageError, match="from_run run: its network needs a mask of the damage"):
+        derive(larger, RestorationConfig(damage="holes", conditioning=True, data=DIGITS))
     monkeypatch.undo()
     other = dataclasses.replace(DIGITS, size=16, from_run=str(generator))
-    with pytest.raises(UsageError, match=r"makes pictures of \(8, 8, 1\) and the data have \(16, 16, 1\)"):
+    with pytest.raises(UsageError, match=r"generates images of \(8, 8, 1\) and the data have \(16, 16, 1\)"):
         derived_data.derive(data.load(other))
     with pytest.raises(UsageError, match="samples 0: give at least 1"):
         data.load(dataclasses.replace(DIGITS, samples=0))

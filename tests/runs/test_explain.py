@@ -38,19 +38,19 @@ def test_a_classifier_looks_at_the_digit_and_not_at_the_border(runs, tmp_path):
     state = explain.reopen.restore(opened, "last", silent).state
     pictures = np.asarray(explain.load_split(opened.config.data, "test").batch(0, 0, 32)["image"])
     found = explain.explain(opened.objective, state, pictures)
-    assert found.saliency.shape == found.places.shape == (32, 18, 18)
+    assert found.saliency.shape == found.grad_cam.shape == (32, 18, 18)
     assert found.scores.shape == (32,)
     inside = np.zeros((18, 18), bool)
     inside[4:14, 4:14] = True
     assert found.saliency[:, inside].mean() > 2 * found.saliency[:, ~inside].mean()
-    assert found.places.max() == 1
+    assert found.grad_cam.max() == 1
 
 
 def test_rows_hold_the_picture_its_saliency_and_its_places():
     places = np.zeros((2, 6, 6), np.float32)
     places[:, 2, 3] = 1
     given = np.full((2, 6, 6, 1), 0.5, np.float32)
-    rows = explain.as_rows(explain.Explained(given, np.zeros(2), 7 * places, places))
+    rows = explain.to_rows(explain.Explanation(given, np.zeros(2), 7 * places, places))
     assert rows.shape == (2, 3, 6, 6, 3)
     np.testing.assert_allclose(rows[:, 0], 0.5)
     assert rows[0, 1].max() == rows[0, 1, 2, 3, 0] == 1
@@ -75,7 +75,7 @@ def test_the_command_writes_a_picture_of_held_out_images_or_of_given_ones(runs, 
 
 
 def test_what_judges_nothing_is_told(runs):
-    with pytest.raises(UsageError, match="this run judges no pictures: only classifiers and GANs do"):
+    with pytest.raises(UsageError, match="this run scores no images: only classifiers and GANs do"):
         explain.explain_run(runs / "vae", say=silent)
 
 
@@ -94,9 +94,9 @@ def test_a_conditional_discriminator_judges_images_as_their_own_class_unless_tol
     explain.explain_run(run, [tmp_path / "one.png"], label=7, say=silent)
     np.testing.assert_array_equal(seen[1][0][3], [7])
     for path, label, message in (
-        ("conditional", None, "told a picture's class; give that of the pictures with --label"),
+        ("conditional", None, "conditional; give the class of the images with --label"),
         ("conditional", 10, "label 10: this run has 10 classes; give one from 0 to 9"),
-        ("gan_mlp", 3, "label 3: the networks of this run are told no classes; leave --label out"),
+        ("gan_mlp", 3, "label 3: the networks of this run have no classes; leave --label out"),
     ):
         with pytest.raises(UsageError, match=message):
             explain.explain_run(runs / path, [tmp_path / "one.png"], label=label, say=silent)

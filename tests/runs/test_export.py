@@ -156,7 +156,7 @@ def test_a_network_of_free_size_is_that_of_each_size(module):
         jax.random.key(0), np.zeros((1, 8, 8, 1 + condition_channels(conditioning)), np.float32), False
     )
     own = jax.jit(lambda inputs: module.apply(variables, inputs, False))
-    network = export.restoring(
+    network = export.restorer_network(
         lambda images, guide: own(images if guide is None else jnp.concatenate([images, guide], -1)), 1, conditioning
     )
     program = export.lower(network, ("cpu",))
@@ -173,7 +173,7 @@ def test_what_finds_damage_is_exported_too(name, gives, tmp_path):
     assert f"gives  {gives}, " in told
     variables, card = pretrained.read(name)
     images = picture(1, 20, 12, card.spec.channels if card.spec else 1)
-    made = export.lower(export.of_file(name), ("cpu",)).call(images)
+    made = export.lower(export.load_file(name), ("cpu",)).call(images)
     own = card.module().apply(variables, images, False)
     np.testing.assert_allclose(made, jax.nn.sigmoid(own) if name == "detect" else own, atol=1e-5)
 
@@ -186,8 +186,8 @@ def test_a_size_may_be_given(tmp_path):
 
 def test_a_network_that_asks_for_a_number_is_told(monkeypatch, tmp_path):
     squares = lambda images: images[:, : int(images.shape[1])]
-    network = export.Network(squares, (export.pictures(1),), "images", "squares")
-    monkeypatch.setattr(export, "of_file", lambda source: network)
+    network = export.Network(squares, (export.image_operand(1),), "images", "squares")
+    monkeypatch.setattr(export, "load_file", lambda source: network)
     out = tmp_path / "a.stablehlo"
     with pytest.raises(
         UsageError, match=r"for any number of images, height and width: give --size HEIGHT WIDTH \(.+\)$"
@@ -196,7 +196,7 @@ def test_a_network_that_asks_for_a_number_is_told(monkeypatch, tmp_path):
     assert not out.exists()
     export.export_network("inpaint_all", out, platforms=("cpu",), size=(4, 5))
     counts = network._replace(function=lambda images: images[: int(images.shape[0])])
-    monkeypatch.setattr(export, "of_file", lambda source: counts)
+    monkeypatch.setattr(export, "load_file", lambda source: counts)
     with pytest.raises(UsageError, match=r"for any number of images: its code asks for that number \(.+\)$"):
         export.export_network("inpaint_all", out, size=(4, 5), overwrite=True)
 
@@ -206,7 +206,7 @@ def test_a_run_that_makes_no_images_of_arrays_is_told(load_experiment, monkeypat
     module = load_experiment(name)
     built = reopen.Built(Path(), module.Config(), module.build(module.Config(), None), (28, 28, 1))
     monkeypatch.setattr(reopen, "build", lambda run, options, say: built)
-    with pytest.raises(UsageError, match=r"^runs/a: this run neither generates nor restores images nor finds damage"):
+    with pytest.raises(UsageError, match=r"^runs/a: this run neither generates nor restores images nor detects damage"):
         export.export_network("runs/a", tmp_path / "a.stablehlo")
 
 
@@ -226,7 +226,7 @@ def test_what_cannot_be_exported_is_told(tmp_path):
 
 def test_a_generator_has_one_size(monkeypatch, tmp_path):
     network = export.Network(None, (export.Operand("latents", "b, 3", "float32", "normal"),), "images", "in [0, 1]")
-    monkeypatch.setattr(export, "of_file", lambda source: network)
+    monkeypatch.setattr(export, "load_file", lambda source: network)
     with pytest.raises(UsageError, match="size 4×5: a generator's images have one size; leave --size out"):
         export.export_network("inpaint_all", tmp_path / "a.stablehlo", size=(4, 5))
 
@@ -242,6 +242,6 @@ def test_the_package_that_writes_is_named_where_it_is_missing(monkeypatch, tmp_p
 
 def test_a_program_holds_no_paths_and_leaves_the_setting_as_it_was():
     usual = jax.config.jax_traceback_in_locations_limit
-    program = export.lower(export.of_file("noise_level"), ("cpu",))
+    program = export.lower(export.load_file("noise_level"), ("cpu",))
     assert "noise_level.py" not in program.mlir_module()
     assert jax.config.jax_traceback_in_locations_limit == usual

@@ -94,7 +94,7 @@ def test_damage_of_other_kinds_has_columns_of_its_own(load_experiment, folder, t
     assert inputs == sorted(inputs)
     assert {"network", "network, ensemble", "mean 3×3"} <= told["quality 10"].keys()
     assert "JPEG with halved chroma, seed 0" in found["protocol"]
-    with pytest.raises(UsageError, match=r"sigma 25: .* undoes jpeg, whose columns are its own; leave --sigma out"):
+    with pytest.raises(UsageError, match=r"sigma 25: .* undoes jpeg, which has fixed columns; leave --sigma out"):
         restorer_scoring.evaluate(tmp_path / "jpeg", [folder], sigmas=(25.0,))
 
 

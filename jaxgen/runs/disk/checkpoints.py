@@ -13,7 +13,7 @@ import dataclasses
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, cast
 
 import jax
 import orbax.checkpoint as ocp
@@ -233,7 +233,8 @@ class Checkpoints:
         restored = self._restore(which, lambda record: self._read_networks(record, networks))
         if restored is None:
             return None
-        return restored._replace(state=template.replace(**restored.state, opt_state={}, hyper={}, key=None))
+        fields = cast(dict[str, PyTree], restored.state)
+        return restored._replace(state=TrainState(**fields, opt_state={}, hyper={}, key=None))  # pyright: ignore[reportArgumentType] no key
 
     def restore(self, template: PyTree, which: str | int = "last") -> Restored | None:
         """Returns a verified state, passing over damaged ones and saying so; None where there is none.

@@ -118,8 +118,8 @@ def upgrade(content: dict[str, Any], path: Path) -> dict[str, Any]:
         for name, values in RENAMED_VALUES.get(version, {}).items():
             if name in flat:
                 flat[name] = rename_value(flat[name], values)
-        name = experiment.get("name")
-        experiment = experiment | {"name": RENAMED_EXPERIMENTS.get(version, {}).get(name, name)}
+        name = experiment.get("name", "")
+        experiment["name"] = RENAMED_EXPERIMENTS.get(version, {}).get(name, name)
     return content | {"format": written, "experiment": experiment, "config": nest(flat)}
 
 

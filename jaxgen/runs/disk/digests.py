@@ -28,7 +28,7 @@ def digest(state: PyTree) -> str:
 
 def hash_bytes(data: bytes | np.ndarray) -> str:
     """Returns the SHA-256 of bytes, hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(data if isinstance(data, bytes) else data.data).hexdigest()
 
 
 def hash_json(value: Any) -> str:

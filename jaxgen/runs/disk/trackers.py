@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from types import ModuleType
+from typing import Any, Protocol, cast
 
 from jaxgen.errors import requires
 
@@ -27,10 +28,10 @@ class Tracker(Protocol):
 
 @contextmanager
 def without_torch() -> Iterator[None]:
-    """Lets nothing inside load PyTorch: tensorboardX would, wherever it is installed, and take seconds for nothing."""
+    """Hides PyTorch, which tensorboardX would import wherever it is installed, at the cost of seconds."""
     loaded = "torch" in sys.modules
     if not loaded:
-        sys.modules["torch"] = None
+        sys.modules["torch"] = cast(ModuleType, None)  # the import system's mark of a module that is absent
     try:
         yield
     finally:
@@ -47,7 +48,7 @@ class TensorBoard:
     def __init__(self, folder: Path) -> None:
         with without_torch():
             from tensorboardX.event_file_writer import EventsWriter
-            from tensorboardX.proto.event_pb2 import Event, SessionLog
+            from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue] generated
             from tensorboardX.summary import scalar
 
         folder.mkdir(exist_ok=True)
@@ -76,7 +77,7 @@ class WeightsAndBiases:
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
         with requires("wandb", "--wandb"):
-            import wandb
+            import wandb  # pyright: ignore[reportMissingImports] optional
 
         identity = folder / "wandb.id"
         if not identity.exists():
