@@ -69,7 +69,7 @@ def test_the_command_writes_a_picture_of_held_out_images_or_of_given_ones(runs, 
             main.main(words)
         told = capsys.readouterr().out
         assert stop.value.code == 0 and "scores" in told
-        assert ("no maps" in told) == ("gan_mlp" in words[1])
+        assert ("no Grad-CAM" in told) == ("gan_mlp" in words[1])
         height, width, _ = images.shape(told.split("  ")[0])
         assert round(3 * height / width) == rows
 
