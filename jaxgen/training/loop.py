@@ -21,7 +21,7 @@ from jax import Array
 from jaxgen.errors import UsageError
 from jaxgen.training.alarms import Watch
 from jaxgen.training.progress import Progress, choose
-from jaxgen.training.state import Alarm, Metrics, TrainState
+from jaxgen.training.state import Alarm, TrainState
 from jaxgen.training.step_metrics import StepMetrics, first_non_finite
 from jaxgen.training.stopping import End, Interrupted, NonFiniteError, Signals
 
@@ -104,7 +104,7 @@ def train(
     checkpoints: CheckpointWriter,
     config: dict[str, Any],
     images_per_step: int,
-    evaluate: Callable[[TrainState], Metrics] | None = None,
+    evaluate: Callable[[TrainState], Mapping[str, Any]] | None = None,
     visualize: Callable[[TrainState], dict[str, Array]] | None = None,
     alarms: Sequence[Alarm] = (),
     finished: str = "",
