@@ -67,7 +67,7 @@ def test_of_a_file_no_weights_are_chosen(folder, chosen):
         restorer_scoring.evaluate("denoise_gray", [folder], options=OpenOptions(**chosen))
 
 
-@pytest.mark.parametrize(("sigma", "message"), [(-1.0, "sigma -1: give grey levels"), (300.0, "sigma 300")])
+@pytest.mark.parametrize(("sigma", "message"), [(-1.0, "sigma -1: give gray levels"), (300.0, "sigma 300")])
 def test_levels_that_cannot_be_are_told(run, folder, sigma, message):
     with pytest.raises(UsageError, match=message):
         restorer_scoring.evaluate(run, [folder], sigmas=(25.0, sigma))
