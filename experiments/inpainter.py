@@ -16,9 +16,8 @@ from jaxgen.config import (
     RestorationConfig,
     RestorationHyper,
     Shape,
-    check_mask,
     compute_dtype,
-    image_channels,
+    require_mask,
     restoration_options,
 )
 from jaxgen.data import Config as DataConfig
@@ -54,8 +53,8 @@ class Config(RestorationConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    check_mask(config)
-    module = Inpainter(config.widths, config.blocks, image_channels(config), dtype=compute_dtype(config))
+    channels = require_mask(config)
+    module = Inpainter(config.widths, config.blocks, channels, dtype=compute_dtype(config))
     return make_restoration(module, **restoration_options(config, axis_name))
 
 

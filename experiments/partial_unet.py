@@ -16,9 +16,8 @@ from jaxgen.config import (
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
-    check_mask,
     compute_dtype,
-    image_channels,
+    require_mask,
     restoration_options,
 )
 from jaxgen.data import Config as DataConfig
@@ -49,11 +48,11 @@ class Config(RestorationConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    check_mask(config)
+    channels = require_mask(config)
     module = PartialUNet(
         widths=config.widths,
         norm=config.norm,
-        channels=image_channels(config),
+        channels=channels,
         axis_name=axis_name,
         dtype=compute_dtype(config),
     )

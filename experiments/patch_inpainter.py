@@ -16,9 +16,8 @@ from jaxgen.config import (
     RestorationConfig,
     RestorationHyper,
     Shape,
-    check_mask,
     compute_dtype,
-    image_channels,
+    require_mask,
     restoration_options,
 )
 from jaxgen.data import Config as DataConfig
@@ -58,13 +57,13 @@ class Config(RestorationConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    check_mask(config)
+    channels = require_mask(config)
     module = PatchInpainter(
         config.radius,
         config.width,
         config.depth,
         config.samples,
-        image_channels(config),
+        channels,
         dtype=compute_dtype(config),
     )
     return make_restoration(module, **restoration_options(config, axis_name))

@@ -27,8 +27,8 @@ from jaxgen.config.restoration import (
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
-    check_mask,
     image_channels,
+    require_mask,
     restoration_options,
 )
 from jaxgen.config.vae import VariationalConfig, VariationalHyper, network_options, variational_options
@@ -62,7 +62,6 @@ __all__ = [
     "VariationalConfig",
     "VariationalHyper",
     "adversarial_restoration_options",
-    "check_mask",
     "check_ranges",
     "compute_dtype",
     "damage_conditions",
@@ -73,6 +72,7 @@ __all__ = [
     "network_options",
     "objective_options",
     "players",
+    "require_mask",
     "restoration_options",
     "scanned",
     "variational_options",

@@ -53,13 +53,18 @@ class RestorationConfig(Config):
     )
 
 
-def check_mask(config: RestorationConfig) -> None:
-    """Raises UsageError where a network that needs a mask gets none."""
+def require_mask(config: RestorationConfig) -> int:
+    """Returns the number of image channels of a network that needs a mask, which follows them in its input.
+
+    Raises:
+      UsageError: if there is no mask, or data.channels is not set.
+    """
     if not config.conditioning or config.damage not in OVERLAYS:
         raise UsageError(
             f"damage {config.damage}, conditioning {config.conditioning}: this network needs a mask: set conditioning, "
             f"and damage to one of {', '.join(OVERLAYS)}"
         )
+    return known_channels(config)
 
 
 def image_channels(config: RestorationConfig) -> int | None:
@@ -70,6 +75,11 @@ def image_channels(config: RestorationConfig) -> int | None:
     """
     if not config.conditioning or config.damage not in ("noise", *OVERLAYS):
         return None
+    return known_channels(config)
+
+
+def known_channels(config: RestorationConfig) -> int:
+    """Returns data.channels, or raises UsageError where it is not set."""
     if config.data.channels < 1:
         raise UsageError("conditioning needs the number of image channels: set data.channels to 1 or 3")
     return config.data.channels

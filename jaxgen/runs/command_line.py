@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, get_args, get_type_hints
+from typing import Any, ClassVar, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from jaxgen.allocator import keep_freed_memory
 from jaxgen.errors import UnfinishedError, UsageError, unknown
@@ -19,14 +19,15 @@ OUT_OF_MEMORY = "the device is out of memory: lower --batch-size, --width or --t
 def option_names(kind: type, prefix: str = "") -> Iterator[str]:
     """Yields the dotted name of every option of a dataclass: its fields and those of nested dataclasses.
 
-    Positional arguments are left out. Fields of a dataclass that is marked with tyro's OmitArgPrefixes have no prefix.
+    Positional arguments and class variables are left out. Fields of a dataclass that is marked with tyro's
+    OmitArgPrefixes have no prefix.
     """
     from tyro.conf import OmitArgPrefixes, Positional
 
     for name, hint in get_type_hints(kind, include_extras=True).items():
         markers = getattr(hint, "__metadata__", ())
         inner = get_args(hint)[0] if markers else hint
-        if Positional in markers:
+        if Positional in markers or get_origin(hint) is ClassVar:
             continue
         if isinstance(inner, type) and dataclasses.is_dataclass(inner):
             yield from option_names(inner, prefix if OmitArgPrefixes in markers else f"{prefix}{name}.")

@@ -7,8 +7,8 @@ from jaxgen.config.damage import OVERLAYS
 from jaxgen.config.restoration import (
     RestorationConfig,
     RestorationHyper,
-    check_mask,
     image_channels,
+    require_mask,
     restoration_options,
 )
 from jaxgen.data import Config as DataConfig
@@ -73,9 +73,9 @@ def test_a_network_that_needs_a_mask_says_so(damage, conditioning):
         UsageError,
         match=f"damage {damage}, conditioning {conditioning}: this network needs a mask: set conditioning",
     ):
-        check_mask(RestorationConfig(damage=damage, conditioning=conditioning))
+        require_mask(RestorationConfig(damage=damage, conditioning=conditioning))
 
 
 def test_damage_that_hides_pixels_has_a_mask():
     for damage in OVERLAYS:
-        check_mask(RestorationConfig(damage=damage, conditioning=True))
+        assert require_mask(RestorationConfig(damage=damage, conditioning=True, data=PHOTOS)) == 3
