@@ -2,6 +2,10 @@
 
 An experiment has a frozen dataclass `Config`, a function `build(config, axis_name) -> objective`, and a docstring with
 its recipe. `jaxgen train NAME` and `python experiments/NAME.py` run it.
+
+A run folder holds a copy of its script, and opens by that copy alone. So a script imports jaxgen and installed packages
+only, no file beside it. The copy is executed if an installed experiment has the same SHA-256; otherwise --trust allows
+it.
 """
 
 from pathlib import Path

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
+
 from jaxgen.config.damage import DAMAGES, make_degrade
 from jaxgen.degradations.noise import NOISE_LEVELS
 from jaxgen.errors import UsageError
@@ -69,7 +71,7 @@ def evaluate(
     found = about | restoration.evaluate(
         restorer,
         methods(restorer),
-        lambda key, images, strength: degrade(key, images, {"grain": 0.0} | strengths.hyper(strength))[:2],
+        lambda key, images, strength: degrade(key, images, {"grain": jnp.float32(0)} | strengths.hyper(strength))[:2],
         {strengths.column.format(value): value for value in values},
         folders,
         protocol or ("gray8" if restorer.spec.channels == 1 else "rgb8"),
