@@ -105,8 +105,8 @@ def critic_only(step: execute.Step) -> execute.Step:
             field: getattr(state, field) | {"discriminator": getattr(new, field)["discriminator"]}
             for field in ("params", "stats", "opt_state")
         }
-        told = {name: value for name, value in metrics.items() if name.startswith("discriminator/")}
-        return state.replace(step=new.step, **kept), told
+        critic_metrics = {name: value for name, value in metrics.items() if name.startswith("discriminator/")}
+        return state.replace(step=new.step, **kept), critic_metrics
 
     return update
 

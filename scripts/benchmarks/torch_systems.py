@@ -168,7 +168,7 @@ def make(
     if on_gpu:
         if not torch.cuda.is_available():
             raise RuntimeError(f"torch {torch.__version__} finds no CUDA device")
-        # XLA multiplies float32 in TF32 by default; cuDNN does for convolutions, and is told to for the rest.
+        # XLA multiplies float32 in TF32 by default; so does cuDNN for convolutions; this sets it for the rest.
         torch.backends.cuda.matmul.allow_tf32 = True
         torch.backends.cudnn.benchmark = True
     device = torch.device("cuda" if on_gpu else "cpu")

@@ -37,7 +37,7 @@ class Shown(NamedTuple):
       damage: of the damage benchmark; empty for pictures made smaller.
       photograph: scikit-image's name of it; all three are public domain or CC0.
       limits: what to expect of it, in words.
-      masked: whether the task is told where the damage is.
+      masked: whether the task takes a mask.
     """
 
     task: str
@@ -108,7 +108,7 @@ def row(shown: Shown, seed: int) -> list[np.ndarray]:
 
 
 def rows(seed: int, say: Callable[[str], None]) -> list[tuple[Shown, list[np.ndarray]]]:
-    """Returns the parts whose networks are in this installation; of the others it tells why they are left out."""
+    """Returns the parts whose networks are installed, and prints why others are omitted."""
     made = []
     for shown in SHOWN:
         try:
@@ -139,7 +139,7 @@ Before: {damage}, {before:.1f} dB. After `jaxgen restore PHOTO --task {shown.tas
 
 
 def write(folder: Path, seed: int = 0, say: Callable[[str], None] = print) -> None:
-    """Writes the page and its pictures, and tells which tasks are left out of it."""
+    """Writes the page and its images, and prints which tasks are omitted."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = [HEAD]
     for shown, pictures in rows(seed, say):

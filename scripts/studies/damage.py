@@ -149,7 +149,7 @@ def run(
     harmless: Callable[[], Mapping[str, Method]] = harmless,
     margin: int = 0,
 ) -> dict[str, Any]:
-    """Returns the benchmark as JSON can hold it, and tells each table as soon as it is there.
+    """Returns the benchmark as plain values, and prints each table as soon as it is measured.
 
     Args:
       folder: of undamaged colour photographs that nothing was trained on.

@@ -44,7 +44,7 @@ def held_out(config: data.Config, count: int) -> np.ndarray:
 
 
 def study(run: Path, count: int, seed: int, picture: Path | None, say: Callable[[str], None]) -> dict[str, Any]:
-    """Returns the PSNR in dB of what is put into the holes, and tells it.
+    """Returns and prints the PSNR in dB of the filled holes.
 
     Args:
       run: folder of a run that generates pictures.

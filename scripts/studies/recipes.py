@@ -12,7 +12,7 @@ class Recipe:
       options: what its command line gets; the data's folder is added.
       data: the data set, which the extractor is named after.
       count: generated images in a report.
-      scores: what is told of it, the one that chooses the best checkpoint first.
+      scores: names of the reported scores; the first one selects the best checkpoint.
     """
 
     experiment: str

@@ -91,7 +91,7 @@ def trained(recipe: Recipe, source: str, seed: int, run: Path) -> dict[str, Any]
     Raises:
       UsageError: if it is of another command.
     """
-    result, wanted = run.with_suffix(".json"), told(recipe, seed)
+    result, wanted = run.with_suffix(".json"), command_text(recipe, seed)
     if not result.is_file():
         return None
     found = json.loads(result.read_text())
@@ -100,8 +100,8 @@ def trained(recipe: Recipe, source: str, seed: int, run: Path) -> dict[str, Any]
     return found
 
 
-def told(recipe: Recipe, seed: int) -> str:
-    """Returns the command of a seed with words in the place of the folders."""
+def command_text(recipe: Recipe, seed: int) -> str:
+    """Returns the command of a seed with placeholders for its folders."""
     return shlex.join(command(recipe, "DIR", seed, Path("RUN")))
 
 
@@ -109,7 +109,7 @@ def finish(recipe: Recipe, seed: int, run: Path, seconds: float) -> dict[str, An
     """Evaluates a trained seed, writes the result beside its folder, and returns it."""
     last, best = evaluate(recipe, run)
     found = {
-        "command": told(recipe, seed),
+        "command": command_text(recipe, seed),
         "seed": seed,
         "training_seconds": round(seconds),
         "last": last,
@@ -176,7 +176,7 @@ def study(
             raise
     return {
         name: {
-            "command": f"python {told(recipe, 0)}",
+            "command": f"python {command_text(recipe, 0)}",
             "scores": recipe.scores,
             "results": [found[name, seed] for seed in seeds],
         }

@@ -23,7 +23,7 @@ def sets(run: Path, config: data.Config, count: int) -> dict[str, data.Config]:
 
 
 def study(run: Path, steps: int, seed: int, out: Path, say: Callable[[str], None]) -> dict[str, float]:
-    """Returns the accuracy of each classifier on held-out real images, and tells it.
+    """Returns the accuracy of each classifier on held-out real images, and prints it.
 
     Args:
       run: folder of a run that generates images of classes; its data are the real ones, in the share that it was
@@ -33,7 +33,7 @@ def study(run: Path, steps: int, seed: int, out: Path, say: Callable[[str], None
       out: where their run folders go; one that is there is gone on with.
       say: takes lines.
     Raises:
-      UsageError: if the run generates nothing, or is told no classes.
+      UsageError: if the run generates nothing, or is not class-conditional.
     """
     built = build(run, say=say)
     if built.objective.generative is None or not classes(built.config):

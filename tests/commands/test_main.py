@@ -155,7 +155,7 @@ def test_evaluation_tells_scores_floor_and_protocol_and_is_kept(trained, capsys)
     [
         (
             ("--count", 64),
-            "64 test images for 64 features: the covariance has no estimate; set --count to at least 65",
+            "set --count to at least 65",
         ),
         (("--extractor", "mnits"), "unknown extractor 'mnits': did you mean mnist"),
         (("--extractor", "none.safetensors"), "no weights at none.safetensors: jaxgen convert inception writes them"),
