@@ -4,6 +4,7 @@ Each import below registers what it imports in `DEGRADATIONS`; the experiments' 
 tables and tests are derived from there.
 """
 
+from jaxgen.degradations.aberration import chromatic_aberration as chromatic_aberration
 from jaxgen.degradations.composites import ruined as ruined
 from jaxgen.degradations.composites import torn as torn
 from jaxgen.degradations.composites import worn as worn
