@@ -13,7 +13,7 @@ from jaxgen.errors import UsageError
 from jaxgen.evaluation.features import ORDER_SEED
 from jaxgen.evaluation.report import load_split
 from jaxgen.io import images
-from jaxgen.models.features.attribution import grad_cam, last_maps, saliency
+from jaxgen.models.features.attribution import grad_cam, last_feature_map, saliency
 from jaxgen.restoration.files import list_photographs, make_writable_folder
 from jaxgen.runs import reopen
 from jaxgen.runs.codes import read_image
@@ -65,7 +65,7 @@ def explain(
     def compute(state: TrainState, images: jax.Array, labels: jax.Array | None) -> tuple[jax.Array, ...]:
         score = lambda images: discriminating.score(state, images, labels)
         try:
-            maps = grad_cam(score, images, last_maps(score, images))
+            maps = grad_cam(score, images, last_feature_map(score, images))
         except ValueError:  # a network of dense layers has no feature maps
             maps = jnp.zeros(images.shape[:3])
         return score(images), saliency(score, images), maps

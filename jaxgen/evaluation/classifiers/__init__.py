@@ -104,6 +104,6 @@ def classifier_function(card: ModelCard) -> ClassifierFunction:
                 f"images of shape {jnp.shape(images)}: the classifier of {card.data} takes [batch, "
                 f"{', '.join(map(str, expected))}]; resize them first"
             )
-        return cast(tuple[Array, Array], module.apply(variables, images, train=False, method="look"))
+        return cast(tuple[Array, Array], module.apply(variables, images, train=False, method="features_and_logits"))
 
     return apply

@@ -1,1 +1,1 @@
-"""Classifiers and feature networks."""
+"""Classifiers, feature networks and attribution maps."""

@@ -1,7 +1,9 @@
-"""Classifiers of small pictures: a few convolutions, one dense layer, and the logits.
+"""Classifiers of small images: a few convolutions, one dense layer, and the logits.
 
-Their last hidden layer is a feature vector for distances between sets of images that ImageNet's classes say nothing of.
+The last hidden layer is a feature vector for distances between sets of images unlike ImageNet's.
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +15,13 @@ from jaxgen.errors import UsageError
 from jaxgen.nn.layers import Conv, Dense, Maps, at_least_float32, logit
 
 POOLED = 2
+"""Number of convolutions that are followed by max pooling."""
 
 
 def max_pool(x: Array) -> Array:
-    """Returns the largest of each 2×2 pixels, float[b, h, w, c] -> float[b, ⌊h/2⌋, ⌊w/2⌋, c].
+    """Applies 2×2 max pooling, float[b, h, w, c] -> float[b, ⌊h/2⌋, ⌊w/2⌋, c].
 
-    Rows, then columns: forward and backward together took 3 ms where a window's reduction took 89.
+    By rows, then columns: forward and backward together take 3 ms, and 89 ms with `lax.reduce_window`.
     """
     batch, height, width, channels = x.shape
     height, width = height // 2, width // 2
@@ -27,8 +30,8 @@ def max_pool(x: Array) -> Array:
     return jnp.maximum(rows[:, :, :, 0], rows[:, :, :, 1])
 
 
-def smallest_side(convolutions: int) -> int:
-    """Returns the side in pixels of the smallest image of which that many convolutions leave anything."""
+def min_side(convolutions: int) -> int:
+    """Returns the side in pixels of the smallest image with an output after that many convolutions."""
     side = 1
     for i in reversed(range(convolutions)):
         side = (2 * side if i < POOLED else side) + 2
@@ -36,14 +39,14 @@ def smallest_side(convolutions: int) -> int:
 
 
 class Trunk(nn.Module):
-    """Images to features: 3×3 convolutions, the first two with 2×2 max pooling behind them, a dense layer, all ReLU.
+    """Images to features: 3×3 convolutions with ReLU, the first two with 2×2 max pooling, and a dense layer.
 
-    The convolutions pad nothing, so that an image of 28 pixels comes to 13, 5 and 3.
+    The convolutions are not padded: an image of 28 pixels becomes maps of 13, 5 and 3.
 
     Attributes:
       widths: channels of the convolutions.
       hidden: number of features.
-      dtype: of the computation; None promotes.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
     """
 
@@ -54,14 +57,14 @@ class Trunk(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array) -> Array:
-        """Returns float[batch, hidden], none negative."""
-        if min(images.shape[1:3]) < (smallest := smallest_side(len(self.widths))):
+        """Returns float[batch, hidden], nonnegative."""
+        if min(images.shape[1:3]) < (smallest := min_side(len(self.widths))):
             height, width = images.shape[1:3]
             raise UsageError(
                 f"image size {height}x{width}: this classifier takes sides of at least {smallest} pixels; "
                 f"set data.size to {smallest} or more"
             )
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = images
         for i, width in enumerate(self.widths):
             x = Conv(width, padding="VALID", name=f"conv_{i}", **dtypes)(x)
@@ -70,11 +73,11 @@ class Trunk(nn.Module):
 
 
 class Classifier(nn.Module):
-    """A logit for each of several classes, from 64 features.
+    """A classifier with one logit per class, from 64 features.
 
     Attributes:
-      classes: how many.
-      dtype: of the computation up to the features; None promotes. Logits are at least float32.
+      classes: number of classes.
+      dtype: of the computation up to the features; None: promoted. Logits are at least float32.
       param_dtype: of the parameters.
     """
 
@@ -83,16 +86,16 @@ class Classifier(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     def setup(self) -> None:
-        """Makes the trunk and the last layer."""
+        """Creates the trunk and the last layer."""
         self.trunk = Trunk((32, 64, 64), 64, self.dtype, self.param_dtype)
         self.logits = Dense(self.classes, param_dtype=self.param_dtype)
 
-    def look(self, images: Array, train: bool) -> tuple[Array, Array]:
+    def features_and_logits(self, images: Array, train: bool) -> tuple[Array, Array]:
         """Returns features and logits.
 
         Args:
           images: float[batch, height, width, channel] in [0, 1], of at least 18 pixels a side.
-          train: without effect.
+          train: has no effect.
         Returns:
           (float[batch, 64], float[batch, classes]).
         Raises:
@@ -103,15 +106,15 @@ class Classifier(nn.Module):
         return features, self.logits(features)
 
     def __call__(self, images: Array, train: bool) -> Array:
-        """Returns float[batch, classes], log probabilities up to a constant; see `look`."""
-        return self.look(images, train)[1]
+        """Returns float[batch, classes], log probabilities up to a constant; see `features_and_logits`."""
+        return self.features_and_logits(images, train)[1]
 
 
 class BinaryClassifier(nn.Module):
-    """The logit of one class against all that is not of it, from 128 features.
+    """A binary classifier with one logit, from 128 features.
 
     Attributes:
-      dtype: of the computation up to the features; None promotes. Logits are at least float32.
+      dtype: of the computation up to the features; None: promoted. Logits are at least float32.
       param_dtype: of the parameters.
     """
 
@@ -119,12 +122,12 @@ class BinaryClassifier(nn.Module):
     param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
-    def look(self, images: Array, train: bool) -> tuple[Array, Array]:
+    def features_and_logits(self, images: Array, train: bool) -> tuple[Array, Array]:
         """Returns features and logit.
 
         Args:
           images: float[batch, height, width, channel] in [0, 1], of at least 10 pixels a side.
-          train: without effect.
+          train: has no effect.
         Returns:
           (float[batch, 128], float[batch]).
         Raises:
@@ -135,5 +138,5 @@ class BinaryClassifier(nn.Module):
         return features, logit(features, param_dtype=self.param_dtype)
 
     def __call__(self, images: Array, train: bool) -> Array:
-        """Returns float[batch], log p/(1 − p); see `look`."""
-        return self.look(images, train)[1]
+        """Returns float[batch], log p/(1 − p); see `features_and_logits`."""
+        return self.features_and_logits(images, train)[1]

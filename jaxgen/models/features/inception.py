@@ -1,8 +1,8 @@
-"""InceptionV3 as the Fréchet Inception Distance uses it, for inference with weights that are read from a file.
+"""InceptionV3 for the Fréchet Inception Distance, for inference with weights from a file.
 
-It is the network of 2015 that TensorFlow published, and that pytorch-fid publishes again: 1008 logits, average pools
-that count no padding, and a max pool in the last block. Convolutions hold the batch norm that followed them. Everything
-is float32 in full precision on every platform: the features are part of the distance's protocol.
+It is TensorFlow's network of 2015, which pytorch-fid converted: 1008 logits, average pooling without the padding, and
+max pooling in the last block. Batch norm is folded into the convolutions. Everything is float32 in full precision on
+every platform, as the features are part of the metric's definition.
 
 Reference: Szegedy et al. 2016, table 1; Heusel et al. 2017.
 """
@@ -25,13 +25,13 @@ PyTree = Any
 
 
 class ConvRelu(nn.Module):
-    """A convolution with a bias, and relu.
+    """A convolution with bias and ReLU.
 
     Attributes:
       features: channels of the output.
       kernel: (height, width) of the kernel, pixels.
-      stride: pixels between two outputs.
-      pad: whether zeros around the image keep its size at stride 1.
+      stride: of the convolution.
+      pad: whether zero padding keeps the size at stride 1.
     """
 
     features: int
@@ -44,42 +44,42 @@ class ConvRelu(nn.Module):
         """Returns float[batch, height, width, features]."""
         kernel = self.param("kernel", lecun_normal(), (*self.kernel, x.shape[-1], self.features))
         bias = self.param("bias", zeros, (self.features,))
-        padding = tuple((side // 2, side // 2) if self.pad else (0, 0) for side in self.kernel)
-        return nn.relu(conv(x, kernel, self.stride, padding) + bias)
+        rows, columns = (side // 2 if self.pad else 0 for side in self.kernel)
+        return nn.relu(conv(x, kernel, self.stride, ((rows, rows), (columns, columns))) + bias)
 
 
 def chain(x: Array, name: str, *layers: tuple) -> Array:
-    """Returns x after layers called name_1, name_2 …, each the fields of a `ConvRelu`."""
+    """Applies layers called name_1, name_2 …, each given by the fields of a `ConvRelu`."""
     for number, layer in enumerate(layers, 1):
         x = ConvRelu(*layer, name=f"{name}_{number}")(x)
     return x
 
 
 def max_pool(x: Array) -> Array:
-    """Returns the largest of 3×3 pixels, at every second pixel that has all its neighbours."""
+    """Applies 3×3 max pooling of stride 2 without padding."""
     return nn.max_pool(x, (3, 3), (2, 2))
 
 
 def average_pool(x: Array) -> Array:
-    """Returns the average of those of 3×3 pixels that are inside the image, at every pixel."""
+    """Applies 3×3 average pooling of stride 1; the average ignores padding."""
     return nn.avg_pool(x, (3, 3), (1, 1), "SAME", count_include_pad=False)
 
 
 def same_max_pool(x: Array) -> Array:
-    """Returns the largest of those of 3×3 pixels that are inside the image, at every pixel."""
+    """Applies 3×3 max pooling of stride 1."""
     return nn.max_pool(x, (3, 3), (1, 1), "SAME")
 
 
 def join(*branches: Array) -> Array:
-    """Returns the branches' channels side by side."""
+    """Concatenates branches along the channel axis."""
     return jnp.concatenate(branches, axis=-1)
 
 
-class Wide(nn.Module):
-    """Four branches at 35×35 pixels: 1×1, 5×5, 3×3 twice, and pooled.
+class InceptionA(nn.Module):
+    """Four branches at 35×35 pixels: 1×1, 5×5, two 3×3, and pooling.
 
     Attributes:
-      pooled: channels of the pooled branch.
+      pooled: channels of the pooling branch.
     """
 
     pooled: int
@@ -95,7 +95,7 @@ class Wide(nn.Module):
         )
 
 
-class FirstReduction(nn.Module):
+class InceptionB(nn.Module):
     """From 35×35 to 17×17 pixels, by branches of stride 2."""
 
     @nn.compact
@@ -108,11 +108,11 @@ class FirstReduction(nn.Module):
         )
 
 
-class Factorised(nn.Module):
-    """Four branches at 17×17 pixels, whose 7×7 convolutions are a row and a column each.
+class InceptionC(nn.Module):
+    """Four branches at 17×17 pixels, with 7×7 convolutions factorized into 1×7 and 7×1.
 
     Attributes:
-      inner: channels between those.
+      inner: channels between the factors.
     """
 
     inner: int
@@ -130,7 +130,7 @@ class Factorised(nn.Module):
         )
 
 
-class SecondReduction(nn.Module):
+class InceptionD(nn.Module):
     """From 17×17 to 8×8 pixels, by branches of stride 2."""
 
     @nn.compact
@@ -143,14 +143,14 @@ class SecondReduction(nn.Module):
         )
 
 
-class Split(nn.Module):
-    """Four branches at 8×8 pixels, two of which end in a row and a column side by side.
+class InceptionE(nn.Module):
+    """Four branches at 8×8 pixels, two of which end in parallel 1×3 and 3×1 convolutions.
 
     Attributes:
-      largest: whether the pooled branch takes the largest pixel, as the network's last block does, or the average.
+      max_pooled: whether the pooling branch uses the maximum, as in the last block, or the average.
     """
 
-    largest: bool
+    max_pooled: bool
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -163,29 +163,29 @@ class Split(nn.Module):
             ConvRelu(320, name="branch1x1")(x),
             *both(chain(x, "branch3x3", (384,)), "branch3x3_2"),
             *both(chain(x, "branch3x3dbl", (448,), (384, (3, 3))), "branch3x3dbl_3"),
-            ConvRelu(192, name="branch_pool")(same_max_pool(x) if self.largest else average_pool(x)),
+            ConvRelu(192, name="branch_pool")(same_max_pool(x) if self.max_pooled else average_pool(x)),
         )
 
 
 def resized(images: Array) -> Array:
-    """Returns images of 299×299 pixels, by bilinear interpolation between pixel centres without antialiasing."""
+    """Resizes images to 299×299 pixels by bilinear interpolation without antialiasing."""
     shape = (len(images), SIZE, SIZE, images.shape[-1])
     return jax.image.resize(images, shape, "linear", antialias=False)
 
 
 class InceptionV3(nn.Module):
-    """The network of the Fréchet Inception Distance. Modules have the names of pytorch-fid's weights."""
+    """InceptionV3; modules have the names of pytorch-fid's weights."""
 
     @nn.compact
     def __call__(self, images: Array) -> tuple[Array, Array]:
-        """Returns features and logits; `class_probabilities` gives those of the Inception Score.
+        """Returns features and logits; see `class_probabilities` for the Inception Score.
 
         Args:
-          images: float32[batch, height, width, 3] in [0, 1], of any size; one channel is repeated by the caller.
+          images: float32[batch, height, width, 3] in [0, 1], of any size.
         Returns:
           (float32[batch, 2048] averaged over the last block, float32[batch, 1008]).
         Raises:
-          ValueError: if the images do not have three channels, or are whole numbers.
+          ValueError: if the images do not have three channels, or are integers.
         """
         if images.ndim != 4 or images.shape[-1] != 3:
             raise ValueError(
@@ -201,23 +201,23 @@ class InceptionV3(nn.Module):
             x = ConvRelu(80, name="Conv2d_3b_1x1")(x)
             x = max_pool(ConvRelu(192, (3, 3), pad=False, name="Conv2d_4a_3x3")(x))
             for name, pooled in {"Mixed_5b": 32, "Mixed_5c": 64, "Mixed_5d": 64}.items():
-                x = Wide(pooled, name=name)(x)
-            x = FirstReduction(name="Mixed_6a")(x)
+                x = InceptionA(pooled, name=name)(x)
+            x = InceptionB(name="Mixed_6a")(x)
             for name, inner in {"Mixed_6b": 128, "Mixed_6c": 160, "Mixed_6d": 160, "Mixed_6e": 192}.items():
-                x = Factorised(inner, name=name)(x)
-            x = SecondReduction(name="Mixed_7a")(x)
-            for name, largest in {"Mixed_7b": False, "Mixed_7c": True}.items():
-                x = Split(largest, name=name)(x)
+                x = InceptionC(inner, name=name)(x)
+            x = InceptionD(name="Mixed_7a")(x)
+            for name, max_pooled in {"Mixed_7b": False, "Mixed_7c": True}.items():
+                x = InceptionE(max_pooled, name=name)(x)
             features = x.mean((1, 2))
             return features, Dense(CLASSES, name="fc")(features)
 
 
 def class_probabilities(variables: PyTree, logits: Array) -> Array:
-    """Returns the class probabilities of which the Inception Score is made: softmax of the logits without their bias.
+    """Computes the class probabilities of the Inception Score: the softmax of the logits without their bias.
 
     Args:
       variables: of `InceptionV3`.
-      logits: float32[batch, 1008], what it returns.
+      logits: float32[batch, 1008] of `InceptionV3`.
     Returns:
       float32[batch, 1008].
     """

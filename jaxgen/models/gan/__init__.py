@@ -1,1 +1,1 @@
-"""Generators and discriminators."""
+"""Generators and discriminators of generative adversarial networks."""

@@ -1,9 +1,10 @@
-"""The deep-stem variant of DCGAN at 128×128: five dense layers before the transposed convolutions.
+"""A deep-stem variant of DCGAN at 128×128: five dense layers before the transposed convolutions.
 
-Every layer is followed by LeakyReLU 0.2 and then batch norm; initial weights as in `dcgan`.
+LeakyReLU 0.2 and then batch norm follow every layer; initial weights as in `dcgan`.
 """
 
 from functools import partial
+from typing import Any
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -19,7 +20,7 @@ SIZE = 128
 
 
 def require_size(height: int, width: int) -> None:
-    """Raises UsageError where an image is not 128×128."""
+    """Raises UsageError unless an image is 128×128."""
     if (height, width) != (SIZE, SIZE):
         raise UsageError(
             f"image size {height}x{width}: the deep-stem dcgan takes {SIZE}x{SIZE} only; set data.size {SIZE}, or the "
@@ -33,9 +34,9 @@ class Generator(nn.Module):
     Attributes:
       size: side of the images, pixels: 128.
       channels: of the images.
-      width: channels of the last map, to which all other widths are in proportion.
-      axis_name: the mapped axis over which batch norm is synchronised, or None.
-      dtype: of the computation; None promotes.
+      width: channels of the last map; all other widths are multiples of it.
+      axis_name: the mapped axis over which batch norm is synchronized, or None.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
     """
 
@@ -50,8 +51,8 @@ class Generator(nn.Module):
     def __call__(self, latent: Array, train: bool) -> Array:
         """Returns float[batch, 128, 128, channels] in [-1, 1] from float[batch, latent]."""
         require_size(self.size, self.size)
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        linear = {"kernel_init": kernel_init} | dtypes
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        linear: dict[str, Any] = {"kernel_init": kernel_init} | dtypes
         norm = partial(BatchNorm, self.axis_name, scale_init=scale_init, **dtypes)
 
         x, features = latent, 8 * self.width
@@ -60,22 +61,22 @@ class Generator(nn.Module):
             x = norm(name=f"dense_norm_{i}")(x, train)
         x = x.reshape(-1, 4, 4, features)
         for i in range(4):
-            x = leaky_relu(ConvTranspose(features >> i, name=f"conv_{i}", **linear)(x))
+            x = leaky_relu(ConvTranspose(features=features >> i, name=f"conv_{i}", **linear)(x))
             x = norm(name=f"norm_{i}")(x, train)
-        return jnp.tanh(at_least_float32(ConvTranspose(self.channels, name="image", **linear)(x)))
+        return jnp.tanh(at_least_float32(ConvTranspose(features=self.channels, name="image", **linear)(x)))
 
 
 class Discriminator(ComparesBatch, nn.Module):
-    """Images of 128×128 pixels to logits: four convolutions of stride 2. No norm on the first layer.
+    """Images of 128×128 pixels to logits: four convolutions of stride 2. No norm after the first layer.
 
     Attributes:
-      norm: "batch"; "layer", "spectral" or "none" where examples must not be coupled.
-      width: channels of the first map; each map after has twice those of the one before.
-      axis_name: the mapped axis over which batch norm is synchronised, or None.
-      dtype: of the computation; None promotes.
+      norm: "batch"; or "layer", "spectral" or "none", which do not couple the examples of a batch.
+      width: channels of the first map; they double with every halving of the size.
+      axis_name: the mapped axis over which batch norm is synchronized, or None.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
-      classes: number of classes that labels name; 0: no labels.
-      kernels: of minibatch discrimination, which couples the examples of a batch; 0: none.
+      classes: number of classes of a conditional discriminator; 0: unconditional.
+      kernels: number of kernels of minibatch discrimination, which couples the examples of a batch; 0: none.
     """
 
     norm: str = "batch"
@@ -90,17 +91,17 @@ class Discriminator(ComparesBatch, nn.Module):
     def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
         """Returns logits, float[batch], of images float[batch, 128, 128, channel] in [-1, 1].
 
-        `labels` are int32[batch, images packed into one], where there are classes.
+        With classes, `labels` are int32[batch, packing], one for each packed image.
         """
         require_size(*images.shape[1:3])
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         norm = make_norm(self.norm, self.axis_name, scale_init, **dtypes)
-        linear = {"spectral": self.norm == "spectral", "kernel_init": kernel_init}
+        linear: dict[str, Any] = {"spectral": self.norm == "spectral", "kernel_init": kernel_init}
 
         x = images
         for i in range(4):
             x = leaky_relu(Conv(self.width << i, 4, 2, name=f"conv_{i}", **linear, **dtypes)(x, train))
             x = norm(x, train, f"norm_{i}") if i else x
         x = Maps(name="maps")(x)
-        ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
+        ends: dict[str, Any] = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
         return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)

@@ -1,4 +1,6 @@
-"""Discriminators of restored pictures: of whole crops as in SRGAN, and of patches as in pix2pix."""
+"""Discriminators for image restoration: of whole crops as in SRGAN, and of patches as in pix2pix."""
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,14 +15,14 @@ SLOPE = 0.2
 
 
 class CropDiscriminator(nn.Module):
-    """A logit for each crop: pairs of 3×3 convolutions, the second of stride 2, then two dense layers.
+    """One logit per image: pairs of 3×3 convolutions, the second of stride 2, then two dense layers.
 
     Attributes:
       widths: channels of each pair.
       hidden: units of the first dense layer.
-      norm: "batch", "layer", "instance", "spectral" or "none"; none on the first convolution but "spectral".
-      axis_name: the mapped axis over which batch norm is synchronised, or None.
-      dtype: of the computation; None promotes.
+      norm: "batch", "layer", "instance", "spectral" or "none"; the first convolution has only "spectral".
+      axis_name: the mapped axis over which batch norm is synchronized, or None.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
     Reference: Ledig et al. 2017, figure 4.
     """
@@ -34,29 +36,29 @@ class CropDiscriminator(nn.Module):
 
     @nn.compact
     def __call__(self, images: Array, train: bool) -> Array:
-        """Returns float[batch], logits of images float[batch, height, width, channel] in [-1, 1], all of one size."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        """Returns float[batch], logits of images float[batch, height, width, channel] in [-1, 1], of a fixed size."""
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         norm = make_norm(self.norm, self.axis_name, **dtypes)
-        linear = {"use_bias": self.norm != "batch", "spectral": self.norm == "spectral"} | dtypes
+        linear: dict[str, Any] = {"use_bias": self.norm != "batch", "spectral": self.norm == "spectral"} | dtypes
         x = images
         for i, width in enumerate(self.widths):
             for stride in (1, 2):
                 name = f"{i}_{stride}"
                 x = Conv(width, stride=stride, name=f"conv_{name}", **linear)(x, train)
                 x = jax.nn.leaky_relu(norm(x, train, f"norm_{name}") if i or stride > 1 else x, SLOPE)
-        spectral = {"spectral": self.norm == "spectral"}
+        spectral: dict[str, Any] = {"spectral": self.norm == "spectral"}
         x = Dense(self.hidden, name="dense", **spectral, **dtypes)(x.reshape(len(x), -1), train)
         return logit(jax.nn.leaky_relu(x, SLOPE), train, param_dtype=self.param_dtype, **spectral)
 
 
 class PatchDiscriminator(nn.Module):
-    """A logit for each patch, those of 70×70 pixels with three widths; of images of any size.
+    """One logit per patch (70×70 pixels with three widths), for images of any size.
 
     Attributes:
-      widths: channels of the convolutions of stride 2; one of stride 1 with twice the last follows, then the logits.
-      norm: "batch", "layer", "instance", "spectral" or "none"; none on the first convolution but "spectral".
-      axis_name: the mapped axis over which batch norm is synchronised, or None.
-      dtype: of the computation; None promotes.
+      widths: channels of the convolutions of stride 2, before one of stride 1 with twice the last width and the logits.
+      norm: "batch", "layer", "instance", "spectral" or "none"; the first convolution has only "spectral".
+      axis_name: the mapped axis over which batch norm is synchronized, or None.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
     Reference: Isola, Zhu, Zhou, Efros 2017, section 3.2.2 and appendix 6.1.2.
     """
@@ -70,14 +72,16 @@ class PatchDiscriminator(nn.Module):
     @nn.compact
     def __call__(self, images: Array, train: bool) -> Array:
         """Returns float[batch, rows, columns], logits of images float[batch, height, width, channel] in [-1, 1]."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         norm = make_norm(self.norm, self.axis_name, **dtypes)
-        spectral = {"spectral": self.norm == "spectral"}
-        linear = {"use_bias": self.norm not in ("batch", "instance"), "padding": ((1, 1), (1, 1))} | spectral | dtypes
+        spectral: dict[str, Any] = {"spectral": self.norm == "spectral"}
+        linear: dict[str, Any] = (
+            {"use_bias": self.norm not in ("batch", "instance"), "padding": ((1, 1), (1, 1))} | spectral | dtypes
+        )
         x = images
         for i, width in enumerate((*self.widths, 2 * self.widths[-1])):
             stride = 2 if i < len(self.widths) else 1
-            fields = linear | ({} if i else {"use_bias": True})
+            fields: dict[str, Any] = linear | ({} if i else {"use_bias": True})
             x = Conv(width, 4, stride, name=f"conv_{i}", **fields)(x, train)
             x = jax.nn.leaky_relu(norm(x, train, f"norm_{i}") if i else x, SLOPE)
         last = Conv(1, 4, padding=((1, 1), (1, 1)), name="logit", param_dtype=self.param_dtype, **spectral)

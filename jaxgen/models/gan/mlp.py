@@ -1,10 +1,10 @@
-"""Generator and discriminator of dense layers, in two variants.
+"""A generator and a discriminator of dense layers, in two variants.
 
-`plain` ends in a sigmoid s and leaves as 2s − 1; `batch_norm` normalises after each ReLU and ends in tanh.
+The output of `plain` is 2 · sigmoid − 1; `batch_norm` normalizes after each ReLU and ends in tanh.
 Reference: Goodfellow et al. 2014, section 5 (fully connected players on MNIST).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ from jaxgen.nn.layers import Dense, at_least_float32, make_norm
 
 
 class Variant(NamedTuple):
-    """Widths of the hidden layers of both players, and what normalises those."""
+    """Widths of the hidden layers of both networks, and their norm."""
 
     generator: tuple[int, ...]
     discriminator: tuple[int, ...]
@@ -32,7 +32,7 @@ VARIANTS = {
 
 
 class Hidden(nn.Module):
-    """Dense layers with ReLU, each normalised as asked for: a norm of activations comes after the ReLU."""
+    """Dense layers with ReLU; a norm of activations follows the ReLU."""
 
     widths: tuple[int, ...]
     norm: str
@@ -43,7 +43,7 @@ class Hidden(nn.Module):
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
         """Returns float[batch, widths[-1]]."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         norm = make_norm(self.norm, self.axis_name, **dtypes)
         for i, width in enumerate(self.widths):
             x = jax.nn.relu(Dense(width, spectral=self.norm == "spectral", name=f"dense_{i}", **dtypes)(x, train))
@@ -65,8 +65,8 @@ class Generator(nn.Module):
       variant: a name in `VARIANTS`.
       size: side of the images, pixels.
       channels: of the images.
-      axis_name: the mapped axis over which batch norm is synchronised, or None.
-      dtype: of the computation; None promotes.
+      axis_name: the mapped axis over which batch norm is synchronized, or None.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
     """
 
@@ -93,12 +93,12 @@ class Discriminator(ComparesBatch, nn.Module):
 
     Attributes:
       variant: a name in `VARIANTS`.
-      norm: "batch", "layer", "spectral" or "none"; None: the variant's. Batch norm stands right before the logit.
-      axis_name: the mapped axis over which batch norm is synchronised, or None.
-      dtype: of the computation; None promotes.
+      norm: "batch", "layer", "spectral" or "none"; None: the variant's. Batch norm directly precedes the logit.
+      axis_name: the mapped axis over which batch norm is synchronized, or None.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
-      classes: number of classes that labels name; 0: no labels.
-      kernels: of minibatch discrimination, which couples the examples of a batch; 0: none.
+      classes: number of classes of a conditional discriminator; 0: unconditional.
+      kernels: number of kernels of minibatch discrimination, which couples the examples of a batch; 0: none.
     """
 
     variant: str = "plain"
@@ -113,12 +113,12 @@ class Discriminator(ComparesBatch, nn.Module):
     def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
         """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1].
 
-        `labels` are int32[batch, images packed into one], where there are classes.
+        With classes, `labels` are int32[batch, packing], one for each packed image.
         """
         variant = find_variant(self.variant)
         norm = self.norm or variant.norm
         hidden = Hidden(variant.discriminator, norm, self.axis_name, self.dtype, self.param_dtype, name="hidden")
-        ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
+        ends: dict[str, Any] = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
         x = hidden(images.reshape(len(images), -1), train)
-        linear = {"spectral": norm == "spectral", "param_dtype": self.param_dtype}
+        linear: dict[str, Any] = {"spectral": norm == "spectral", "param_dtype": self.param_dtype}
         return discriminator_head(self, x, train, labels, **ends, **linear)

@@ -1,7 +1,9 @@
-"""The generator of pix2pix: a U-Net of 4×4 convolutions of stride 2, normalised, with dropout for noise.
+"""The generator of pix2pix: a U-Net of 4×4 convolutions of stride 2 with norms, and dropout as noise.
 
 Reference: Isola, Zhu, Zhou, Efros 2017, section 3.2.1 and appendix 6.1.1.
 """
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,19 +16,20 @@ from jaxgen.nn.normalization import make_norm
 from jaxgen.nn.padding import crop, pad_to_multiple
 
 SLOPE = 0.2
-NOISY = 3
+DROPOUT_LAYERS = 3
+"""Layers of the decoder with dropout."""
 
 
 class Generator(nn.Module):
-    """Pictures in [0, 1] made of others, of any height and width.
+    """Images to images in [0, 1], of any height and width.
 
     Attributes:
-      widths: channels of each convolution on the way down; the way up mirrors them.
-      norm: "instance", "batch" or "none"; none on the first and on the innermost convolution.
-      dropout: share of activations that is dropped in the first three layers of the way up, in training.
-      channels: of the pictures made; None: as many as the input has.
-      axis_name: the mapped axis over which batch norm is synchronised, or None.
-      dtype: of the computation; None promotes.
+      widths: channels of each encoder layer; the decoder mirrors them.
+      norm: "instance", "batch" or "none"; the first and the innermost layer have none.
+      dropout: dropout rate of the first three decoder layers in training.
+      channels: of the output; None: those of the input.
+      axis_name: the mapped axis over which batch norm is synchronized, or None.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
     """
 
@@ -40,34 +43,34 @@ class Generator(nn.Module):
 
     @property
     def size_multiple(self) -> int:
-        """To a multiple of how many pixels sides are padded."""
+        """The number of pixels to whose multiple sides are padded."""
         return 2 ** len(self.widths)
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool, keys: Array | None = None) -> Array:
-        """Returns pictures.
+        """Returns the output images.
 
         Args:
           inputs: float[batch, height, width, channels + guides] in [0, 1].
-          train: whether batch statistics are computed and updated and activations dropped.
-          keys: key[batch], one for each example, of dropout; may be None where `train` is False.
+          train: whether batch statistics are updated and dropout is active.
+          keys: key[batch] of dropout, one for each example; may be None unless `train`.
         Returns:
           float[batch, height, width, channels] in [0, 1].
         """
         channels = self.channels or inputs.shape[-1]
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         norm = make_norm(self.norm, self.axis_name, **dtypes)
-        x, kept = 2 * pad_to_multiple(inputs, self.size_multiple) - 1, []
+        x, skips = 2 * pad_to_multiple(inputs, self.size_multiple) - 1, []
         for i, width in enumerate(self.widths):
             x = Conv(width, 4, 2, name=f"down_{i}", **dtypes)(jax.nn.leaky_relu(x, SLOPE) if i else x)
             x = norm(x, train, f"down_{i}_norm") if 0 < i < len(self.widths) - 1 else x
-            kept.append(x)
-        kept.pop()
+            skips.append(x)
+        skips.pop()
         for i, width in enumerate(reversed(self.widths[:-1])):
-            x = ConvTranspose(width, name=f"up_{i}", **dtypes)(jax.nn.relu(x))
+            x = ConvTranspose(features=width, name=f"up_{i}", **dtypes)(jax.nn.relu(x))
             x = norm(x, train, f"up_{i}_norm")
-            if i < NOISY:
+            if i < DROPOUT_LAYERS:
                 x = Dropout(self.dropout, name=f"up_{i}_dropout")(x, keys, train)
-            x = jnp.concatenate([x, kept.pop()], -1)
-        x = jnp.tanh(at_least_float32(ConvTranspose(channels, name="image", **dtypes)(jax.nn.relu(x))))
-        return crop((x + 1) / 2, inputs.shape[1:3])
+            x = jnp.concatenate([x, skips.pop()], -1)
+        x = jnp.tanh(at_least_float32(ConvTranspose(features=channels, name="image", **dtypes)(jax.nn.relu(x))))
+        return crop((x + 1) / 2, (inputs.shape[1], inputs.shape[2]))

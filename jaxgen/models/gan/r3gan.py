@@ -1,12 +1,14 @@
-"""Residual generator and discriminator without normalisation, for a relativistic loss under R1 and R2.
+"""The residual generator and discriminator of R3GAN: no normalization; for a relativistic loss with R1 and R2.
 
-A block's branch is 1×1, grouped 3×3, 1×1 convolutions, LeakyReLU before the second and the third; the last starts at
-zero, so that every block starts as the identity. Sizes change by the kernel [1, 2, 1] between blocks. The generator
-starts from learned 4×4 or 7×7 maps scaled by the latent; the discriminator ends in one such map per channel.
+The branch of a block is 1×1, grouped 3×3 and 1×1 convolutions, with LeakyReLU before the second and the third; the last
+is initialized with zeros, so that every block starts as the identity. Between blocks, images are resampled with the
+kernel [1, 2, 1]. The generator starts from learned 4×4 or 7×7 maps scaled by the latent vector; the discriminator ends
+in a dot product with such a map per channel.
 Reference: Huang et al. 2024, section 3 and table 2 (config E), at widths that double with every halving of the size.
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,14 +22,17 @@ from jaxgen.nn.layers import Conv, Dense, GroupedConv, Maps, at_least_float32
 from jaxgen.nn.sizes import pyramid
 
 EXPANSION = 2
+"""Channels inside a block relative to its input."""
 GROUP = 16
-LARGEST_RATIO = 8
+"""Channels of each group in grouped convolutions."""
+MAX_WIDTH_RATIO = 8
+"""Largest number of channels relative to `width`."""
 SLOPE = 0.2
 linear_init = variance_scaling(1.0, "fan_in", "normal")
 
 
 def blend(x: Array, axis: int, shift: int) -> Array:
-    """Returns the mean of each pixel and its neighbour before (shift −1) or after it (1), edges repeated."""
+    """Averages each pixel with its neighbor before (shift −1) or after it (1), with repeated edges."""
     size = x.shape[axis]
     edge = jax.lax.slice_in_dim(x, *((0, 1) if shift < 0 else (size - 1, size)), axis=axis)
     inner = jax.lax.slice_in_dim(x, *((0, size - 1) if shift < 0 else (1, size)), axis=axis)
@@ -35,7 +40,7 @@ def blend(x: Array, axis: int, shift: int) -> Array:
 
 
 def upsample(x: Array) -> Array:
-    """Returns float[b, 2h, 2w, c]: zeros between the pixels, filtered by [1, 2, 1] / 2 along both axes."""
+    """Upsamples to float[b, 2h, 2w, c]: zero insertion, then the filter [1, 2, 1] / 2 along both axes."""
     for axis in (1, 2):
         x = jnp.stack([x, blend(x, axis, 1)], axis + 1)
         x = x.reshape(*x.shape[:axis], 2 * x.shape[axis], *x.shape[axis + 2 :])
@@ -43,7 +48,7 @@ def upsample(x: Array) -> Array:
 
 
 def downsample(x: Array) -> Array:
-    """Returns float[b, h / 2, w / 2, c]: filtered by [1, 2, 1] / 4 along both axes, every second pixel kept."""
+    """Downsamples to float[b, h / 2, w / 2, c]: the filter [1, 2, 1] / 4 along both axes, then decimation."""
     for axis in (1, 2):
         x = blend(blend(x, axis, -1), axis, 1)
         x = jax.lax.slice_in_dim(x, 0, x.shape[axis], 2, axis)
@@ -51,12 +56,12 @@ def downsample(x: Array) -> Array:
 
 
 class Block(nn.Module):
-    """A residual block: the same size, the same width.
+    """A residual block that keeps size and width.
 
     Attributes:
-      depth: residual blocks in the whole network: initial weights shrink by depth^(−1/4), so that the first steps
-        change the output as little as in a network of one block.
-      dtype: of the computation; None promotes.
+      depth: number of residual blocks in the network; initial weights are scaled by depth^(−1/4), so that the first
+        updates change the output independently of the depth.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
     Reference: Huang et al. 2024, section 3; Zhang, Dauphin, Ma 2019 (Fixup), section 3.
     """
@@ -68,7 +73,7 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Returns float[batch, height, width, channel]."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         init = variance_scaling(2 / (1 + SLOPE**2) / math.sqrt(self.depth), "fan_in", "normal")
         features, inner = x.shape[-1], EXPANSION * x.shape[-1]
         groups = inner // GROUP if inner % GROUP == 0 else 1
@@ -79,19 +84,19 @@ class Block(nn.Module):
 
 
 def widths(width: int, doublings: int) -> list[int]:
-    """Returns the channels of every size, from that of the image down to the smallest."""
-    return [width * min(1 << i, LARGEST_RATIO) for i in range(doublings + 1)]
+    """Returns the channels at every size, from the image down to the smallest."""
+    return [width * min(1 << i, MAX_WIDTH_RATIO) for i in range(doublings + 1)]
 
 
 class Generator(nn.Module):
-    """Latent vectors to images: learned maps of 4×4 or 7×7 pixels scaled by the latent, doubled between blocks.
+    """Latent vectors to images: learned maps of 4×4 or 7×7 pixels scaled by the latent vector, upsampled in stages.
 
     Attributes:
       size: side of the images, pixels: 28, 32, 64 or another of `sizes.PYRAMIDS`.
       channels: of the images.
-      width: channels next to the image; they double with every halving of the size, up to eightfold.
+      width: channels at the image's size; they double with every halving of the size, up to eightfold.
       blocks: residual blocks at each size.
-      dtype: of the computation; None promotes.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
     """
 
@@ -104,10 +109,10 @@ class Generator(nn.Module):
 
     @nn.compact
     def __call__(self, latent: Array, train: bool) -> Array:
-        """Returns float[batch, size, size, channels] from float[batch, latent]; nothing bounds them to [-1, 1]."""
+        """Returns float[batch, size, size, channels] from float[batch, latent], not bounded to [-1, 1]."""
         del train
         base, doublings = pyramid(self.size, self.size, "r3gan")
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         channels = widths(self.width, doublings)[::-1]
         depth = self.blocks * len(channels)
         basis = self.param("basis", normal(1.0), (base, base, channels[0]), self.param_dtype)
@@ -126,16 +131,16 @@ class Generator(nn.Module):
 
 
 class Discriminator(ComparesBatch, nn.Module):
-    """Images to logits: blocks, halved between them down to 4×4 or 7×7 pixels, and one weight per pixel and channel.
+    """Images to logits: blocks with downsampling to 4×4 or 7×7 pixels, then one weight per pixel and channel.
 
     Attributes:
-      width: channels next to the image; they double with every halving of the size, up to eightfold.
+      width: channels at the image's size; they double with every halving of the size, up to eightfold.
       blocks: residual blocks at each size.
-      dtype: of the computation; None promotes.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
-      classes: number of classes that labels name; 0: no labels.
-      kernels: of minibatch discrimination, which couples the examples of a batch; 0: none.
-      axis_name: the mapped axis over which minibatch discrimination sees the whole batch, or None.
+      classes: number of classes of a conditional discriminator; 0: unconditional.
+      kernels: number of kernels of minibatch discrimination, which couples the examples of a batch; 0: none.
+      axis_name: the mapped axis over which minibatch discrimination gathers the batch, or None.
     """
 
     width: int = 64
@@ -150,11 +155,11 @@ class Discriminator(ComparesBatch, nn.Module):
     def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
         """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1].
 
-        `labels` are int32[batch, images packed into one], where there are classes.
+        With classes, `labels` are int32[batch, packing], one for each packed image.
         """
-        base, halvings = pyramid(*images.shape[1:3], "r3gan")
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        linear = {"use_bias": False, "kernel_init": linear_init}
+        base, halvings = pyramid(images.shape[1], images.shape[2], "r3gan")
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        linear: dict[str, Any] = {"use_bias": False, "kernel_init": linear_init}
         channels = widths(self.width, halvings)
         depth = self.blocks * len(channels)
         x = Conv(channels[0], 1, name="image", **linear, **dtypes)(images)
@@ -168,5 +173,5 @@ class Discriminator(ComparesBatch, nn.Module):
         x = Maps(name="maps")(x)
         basis = self.param("basis", normal(1 / base), (base, base, channels[-1]), self.param_dtype)
         x = (at_least_float32(x) * basis.astype(jnp.promote_types(basis.dtype, jnp.float32))).sum((1, 2))
-        ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
+        ends: dict[str, Any] = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
         return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)

@@ -1,12 +1,13 @@
 """The residual generator and critic of WGAN-GP for small images.
 
-Upsampling is nearest-neighbour, downsampling mean pooling; shortcuts that change size or width are 1×1 convolutions,
-computed at the smaller of both sizes, where they give the same numbers for a quarter of the work.
+Upsampling is nearest-neighbor, downsampling mean pooling. Shortcuts that change size or width are 1×1 convolutions,
+computed at the smaller of both sizes: the result is the same at a quarter of the cost.
 Reference: Gulrajani et al. 2017, appendix F, table 5 (CIFAR-10), with the initial weights and the first critic block of
 the authors' code.
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,18 +26,18 @@ linear_init = variance_scaling(1.0, "fan_avg", "uniform")
 
 
 def upsample(x: Array) -> Array:
-    """Returns nearest-neighbour upsampling by two, float[b, h, w, c] -> float[b, 2h, 2w, c]."""
+    """Upsamples by two, nearest-neighbor, float[b, h, w, c] -> float[b, 2h, 2w, c]."""
     return x.repeat(2, axis=1).repeat(2, axis=2)
 
 
 def mean_pool(x: Array) -> Array:
-    """Returns 2×2 mean pooling, float[b, 2h, 2w, c] -> float[b, h, w, c]."""
+    """Applies 2×2 mean pooling, float[b, 2h, 2w, c] -> float[b, h, w, c]."""
     batch, height, width, channels = x.shape
     return x.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))
 
 
 class UpBlock(nn.Module):
-    """A residual block of the generator: twice the size, the same width."""
+    """A residual block of the generator that upsamples by two and keeps the width."""
 
     axis_name: str | None
     dtype: DTypeLike | None
@@ -45,7 +46,7 @@ class UpBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
         """Returns float[batch, 2 · height, 2 · width, channel]."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         features = x.shape[-1]
         shortcut = upsample(Conv(features, 1, kernel_init=linear_init, name="shortcut", **dtypes)(x))
         x = jax.nn.relu(BatchNorm(self.axis_name, name="norm_0", **dtypes)(x, train))
@@ -59,11 +60,11 @@ class CriticBlock(nn.Module):
 
     Attributes:
       features: channels of the output.
-      first: whether the input is an image: it is not rectified, and no activation of this block is normalised.
-      down: whether the size is halved.
+      first: whether the input is an image: no ReLU before the first convolution, and no norm in this block.
+      down: whether the block downsamples by two.
       norm: see `Critic`.
-      axis_name: the mapped axis over which batch norm is synchronised, or None.
-      dtype: of the computation; None promotes.
+      axis_name: the mapped axis over which batch norm is synchronized, or None.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
     """
 
@@ -78,8 +79,8 @@ class CriticBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
         """Returns float[batch, height, width, features], height and width halved where `down`."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        linear = {"spectral": self.norm == "spectral"} | dtypes
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        linear: dict[str, Any] = {"spectral": self.norm == "spectral"} | dtypes
         norm = make_norm("none" if self.first else self.norm, self.axis_name, **dtypes)
         shortcut = mean_pool(x) if self.down else x
         if self.down or x.shape[-1] != self.features:
@@ -93,16 +94,16 @@ class CriticBlock(nn.Module):
 
 
 class Generator(nn.Module):
-    """Latent vectors to images: a map of 4×4 or 7×7 pixels, doubled by one block after the other.
+    """Latent vectors to images: a map of 4×4 or 7×7 pixels, upsampled by one residual block after the other.
 
     Attributes:
       size: side of the images, pixels: 28, 32, 64 or another of `sizes.PYRAMIDS`.
       channels: of the images.
       width: channels of every map.
-      attention: side of the map that attends to itself; 0: none does.
-      axis_name: the mapped axis over which batch norm is synchronised, or None.
-      remat: whether the backward pass computes each block again instead of remembering its activations.
-      dtype: of the computation; None promotes.
+      attention: side of the feature map with self-attention; 0: none.
+      axis_name: the mapped axis over which batch norm is synchronized, or None.
+      remat: whether the backward pass recomputes the activations of each block to save memory.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
     """
 
@@ -119,8 +120,8 @@ class Generator(nn.Module):
     def __call__(self, latent: Array, train: bool) -> Array:
         """Returns float[batch, size, size, channels] in [-1, 1] from float[batch, latent]."""
         base, doublings = pyramid(self.size, self.size, "resnet")
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        linear = {"kernel_init": linear_init} | dtypes
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        linear: dict[str, Any] = {"kernel_init": linear_init} | dtypes
         block = nn.remat(UpBlock, static_argnums=2) if self.remat else UpBlock
         x = Dense(base * base * self.width, name="project", **linear)(latent).reshape(-1, base, base, self.width)
         require_side(self.attention, [base << i for i in range(1, doublings + 1)], "generator")
@@ -133,18 +134,18 @@ class Generator(nn.Module):
 
 
 class Critic(ComparesBatch, nn.Module):
-    """Images to logits: blocks that halve the size until it is at most 8, two that keep it, the mean over pixels.
+    """Images to logits: blocks that halve the size down to at most 8, two more blocks, the mean over pixels.
 
     Attributes:
       norm: "none", "layer" or "spectral"; "batch" couples the examples of a batch and excludes a gradient penalty.
       width: channels of every map.
-      attention: side of the map that attends to itself; 0: none does.
-      axis_name: the mapped axis over which batch norm is synchronised, or None.
-      remat: whether the backward pass computes each block again instead of remembering its activations.
-      dtype: of the computation; None promotes.
+      attention: side of the feature map with self-attention; 0: none.
+      axis_name: the mapped axis over which batch norm is synchronized, or None.
+      remat: whether the backward pass recomputes the activations of each block to save memory.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
-      classes: number of classes that labels name; 0: no labels.
-      kernels: of minibatch discrimination, which couples the examples of a batch; 0: none.
+      classes: number of classes of a conditional discriminator; 0: unconditional.
+      kernels: number of kernels of minibatch discrimination, which couples the examples of a batch; 0: none.
     """
 
     norm: str = "none"
@@ -161,11 +162,16 @@ class Critic(ComparesBatch, nn.Module):
     def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
         """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1].
 
-        `labels` are int32[batch, images packed into one], where there are classes.
+        With classes, `labels` are int32[batch, packing], one for each packed image.
         """
-        pyramid(*images.shape[1:3], "resnet")
+        pyramid(images.shape[1], images.shape[2], "resnet")
         halvings = max(1, math.ceil(math.log2(images.shape[1] / 8)))
-        fields = {"norm": self.norm, "axis_name": self.axis_name, "dtype": self.dtype, "param_dtype": self.param_dtype}
+        fields: dict[str, Any] = {
+            "norm": self.norm,
+            "axis_name": self.axis_name,
+            "dtype": self.dtype,
+            "param_dtype": self.param_dtype,
+        }
         block = nn.remat(CriticBlock, static_argnums=2) if self.remat else CriticBlock
         require_side(self.attention, [images.shape[1] >> i for i in range(1, halvings + 1)], "discriminator")
         x = images
@@ -176,6 +182,10 @@ class Critic(ComparesBatch, nn.Module):
                     self.norm == "spectral", dtype=self.dtype, param_dtype=self.param_dtype, name="attention"
                 )(x, train)
         x = at_least_float32(Maps(name="maps")(jax.nn.relu(x))).mean((1, 2))
-        ends = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
-        linear = {"spectral": self.norm == "spectral", "kernel_init": linear_init, "param_dtype": self.param_dtype}
+        ends: dict[str, Any] = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
+        linear: dict[str, Any] = {
+            "spectral": self.norm == "spectral",
+            "kernel_init": linear_init,
+            "param_dtype": self.param_dtype,
+        }
         return discriminator_head(self, x, train, labels, **ends, **linear)

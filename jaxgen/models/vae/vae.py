@@ -1,9 +1,10 @@
-"""Variational autoencoders: an encoder of dense or convolutional layers and the decoder that mirrors it.
+"""Variational autoencoders: an encoder of dense or convolutional layers and a mirrored decoder.
 
 Reference: Kingma and Welling 2014, section 3 and appendix C.
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,7 @@ ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh}
 
 
 class Posterior(nn.Module):
-    """The last layers of an encoder, in at least float32: mean and log variance of q(z | x)."""
+    """The output layers of an encoder, in at least float32: mean and log variance of q(z | x)."""
 
     latent: int
     param_dtype: DTypeLike
@@ -28,9 +29,10 @@ class Posterior(nn.Module):
     def __call__(self, x: Array) -> tuple[Array, Array]:
         """Returns (mean, log variance), each float[batch, latent]."""
         x = at_least_float32(x)
-        return tuple(
+        mean, log_variance = (
             Dense(self.latent, param_dtype=self.param_dtype, name=name)(x) for name in ("mean", "log_variance")
         )
+        return mean, log_variance
 
 
 class DenseEncoder(nn.Module):
@@ -53,7 +55,7 @@ class DenseEncoder(nn.Module):
 
 
 class DenseDecoder(nn.Module):
-    """Latent vectors to images by dense layers; `hidden` is the encoder's, read backwards."""
+    """Latent vectors to images by dense layers; `hidden` is that of the encoder, used in reverse."""
 
     hidden: tuple[int, ...]
     shape: tuple[int, int, int]
@@ -64,7 +66,7 @@ class DenseDecoder(nn.Module):
     @nn.compact
     def __call__(self, latent: Array) -> Array:
         """Returns float[batch, *shape], unbounded."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = latent
         for i, units in enumerate(reversed(self.hidden)):
             x = ACTIVATIONS[self.activation](Dense(units, name=f"dense_{i}", **dtypes)(x))
@@ -83,7 +85,7 @@ class ConvEncoder(nn.Module):
     @nn.compact
     def __call__(self, images: Array) -> tuple[Array, Array]:
         """Returns (mean, log variance), each float[batch, latent]."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = images
         for i, features in enumerate(self.features):
             x = jax.nn.relu(Conv(features, 4, 2, name=f"conv_{i}", **dtypes)(x))
@@ -103,25 +105,25 @@ class ConvDecoder(nn.Module):
     @nn.compact
     def __call__(self, latent: Array) -> Array:
         """Returns float[batch, *shape], unbounded."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         height, width, channels = self.shape
         map_shape = (height >> len(self.features), width >> len(self.features), self.features[-1])
         x = jax.nn.relu(Dense(self.hidden, name="dense_0", **dtypes)(latent))
         x = jax.nn.relu(Dense(math.prod(map_shape), name="dense_1", **dtypes)(x)).reshape(-1, *map_shape)
         for i, features in enumerate(reversed(self.features[:-1])):
-            x = jax.nn.relu(ConvTranspose(features, name=f"conv_{i}", **dtypes)(x))
-        return ConvTranspose(channels, name="image", **dtypes)(x)
+            x = jax.nn.relu(ConvTranspose(features=features, name=f"conv_{i}", **dtypes)(x))
+        return ConvTranspose(features=channels, name="image", **dtypes)(x)
 
 
 class VAE(nn.Module):
-    """What both autoencoders share; a subclass's setup makes `encoder` and `decoder`.
+    """The base class of the autoencoders; the `setup` of a subclass creates `encoder` and `decoder`.
 
     Attributes:
       size: side of the images, pixels.
       channels: of the images.
-      latent: size of the code.
-      numbers: that the likelihood takes for each value of a pixel: 1, or 2 where it has a scale of its own.
-      dtype: of the computation; None promotes.
+      latent: dimension of the latent vector.
+      numbers: parameters of the likelihood per pixel value: 1, or 2 with a scale for each value.
+      dtype: of the computation; None: promoted from inputs and parameters.
       param_dtype: of the parameters.
     """
 
@@ -139,7 +141,7 @@ class VAE(nn.Module):
 
     @property
     def decoded_shape(self) -> tuple[int, int, int]:
-        """(height, width, channel) of what the decoder gives."""
+        """(height, width, channel) of the decoder's output."""
         return self.size, self.size, self.channels * self.numbers
 
     def encode(self, images: Array, train: bool) -> tuple[Array, Array]:
@@ -147,26 +149,26 @@ class VAE(nn.Module):
 
         Args:
           images: float[batch, size, size, channels] in [0, 1].
-          train: without effect.
+          train: has no effect.
         Returns:
           (mean, log variance), each float[batch, latent].
         Raises:
-          UsageError: if the images are not of the model's size.
+          UsageError: if the images have another size.
         """
         del train
         if images.shape[1:] != self.shape:
             raise UsageError(
-                f"images of shape {images.shape[1:]}: this vae was built for {self.shape} (height, width, channels); "
-                "set data.size and data.channels to these"
+                f"images of shape {images.shape[1:]}: this vae takes {self.shape} (height, width, channels); "
+                "set data.size and data.channels"
             )
         return self.encoder(images)
 
     def decode(self, latent: Array, train: bool) -> Array:
-        """Returns the likelihood's parameters for each pixel, as the objective takes them.
+        """Returns the parameters of the likelihood for each pixel.
 
         Args:
           latent: float[batch, latent].
-          train: without effect.
+          train: has no effect.
         Returns:
           float[batch, size, size, channels · numbers], unbounded.
         """
@@ -174,14 +176,15 @@ class VAE(nn.Module):
         return at_least_float32(self.decoder(latent))
 
     def __call__(self, images: Array, noise: Array, train: bool) -> tuple[Array, Array, Array]:
-        """Returns (decoded, mean, log variance) for every z = mean + exp(log variance / 2) · noise.
+        """Encodes images, samples z = mean + exp(log variance / 2) · noise, and decodes.
 
         Args:
           images: float[batch, size, size, channels] in [0, 1].
           noise: float[batch, samples, latent], standard normal.
-          train: without effect.
+          train: has no effect.
         Returns:
-          float[batch, samples, size, size, channels · numbers], float[batch, latent], float[batch, latent].
+          (decoded float[batch, samples, size, size, channels · numbers], mean float[batch, latent], log variance
+          float[batch, latent]).
         Reference: Kingma and Welling 2014, equation 10.
         """
         mean, log_variance = self.encode(images, train)
@@ -191,10 +194,10 @@ class VAE(nn.Module):
 
 
 class DenseVAE(VAE):
-    """The autoencoder of dense layers, for images of any size.
+    """A VAE of dense layers, for images of any size.
 
     Attributes:
-      hidden: widths of the encoder's hidden layers; the decoder's are these backwards.
+      hidden: widths of the encoder's hidden layers; the decoder uses them in reverse.
       activation: of the hidden layers, a name in `ACTIVATIONS`.
     """
 
@@ -202,26 +205,26 @@ class DenseVAE(VAE):
     activation: str = "relu"
 
     def setup(self) -> None:
-        """Makes encoder and decoder."""
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        """Creates the encoder and the decoder."""
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         self.encoder = DenseEncoder(self.hidden, self.latent, self.activation, **dtypes)
         self.decoder = DenseDecoder(self.hidden, self.decoded_shape, self.activation, **dtypes)
 
 
 class ConvVAE(VAE):
-    """The autoencoder of convolutions, for sizes that it can halve once for each of `features`.
+    """A VAE of convolutions, for sizes that are multiples of 2 to the number of `features`.
 
     Attributes:
-      features: channels of the encoder's convolutions; the decoder's are these backwards.
-      hidden: width of the dense layer on either side of the code.
+      features: channels of the encoder's convolutions; the decoder uses them in reverse.
+      hidden: width of the dense layers before and after the latent vector.
     """
 
     features: tuple[int, ...] = (32, 64)
     hidden: int = 256
 
     def setup(self) -> None:
-        """Makes encoder and decoder."""
+        """Creates the encoder and the decoder."""
         require_multiple(self.size, self.size, 2 ** len(self.features), "this convolutional vae")
-        dtypes = {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         self.encoder = ConvEncoder(self.features, self.hidden, self.latent, **dtypes)
         self.decoder = ConvDecoder(self.features, self.hidden, self.decoded_shape, **dtypes)

@@ -46,12 +46,12 @@ def test_saliency_of_a_linear_score_is_its_largest_weight():
 
 
 def test_the_last_maps_with_places_are_found(score):
-    assert attribution.last_maps(score, IMAGES) == ("second",)
+    assert attribution.last_feature_map(score, IMAGES) == ("second",)
 
 
 def test_places_are_the_weighted_maps_as_the_paper_has_them(score):
     found = attribution.grad_cam(score, IMAGES, ("second",))
-    maps = attribution.through(score, IMAGES, ("second",))[1]
+    maps = attribution.score_and_maps(score, IMAGES, ("second",))[1]
     # ∂ score / ∂ A is the channel's weight over the number of places.
     combined = np.maximum(np.asarray(maps) @ np.array([3.0, -1.0]) / 16, 0)
     expected = np.asarray(jax.image.resize(combined, (2, 8, 8), "linear"))
@@ -69,7 +69,7 @@ def test_what_a_norm_takes_away_changes_no_place(variables, score):
     }
     other = lambda images: Net().apply(moved, images)
     np.testing.assert_allclose(other(IMAGES), score(IMAGES), atol=1e-5)
-    places = [attribution.grad_cam(f, IMAGES, attribution.last_maps(f, IMAGES)) for f in (score, other)]
+    places = [attribution.grad_cam(f, IMAGES, attribution.last_feature_map(f, IMAGES)) for f in (score, other)]
     np.testing.assert_allclose(*places, atol=1e-5)
 
 
@@ -91,11 +91,11 @@ def test_every_network_of_convolutions_marks_its_maps(network, size, path):
     images = jax.ShapeDtypeStruct((1, size, size, 1), "float32")
     variables = jax.eval_shape(lambda x: network.init(jax.random.key(0), x, False), images)
     zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), variables)
-    find = lambda: attribution.last_maps(lambda x: network.apply(zeros, x, False), images)
+    find = lambda: attribution.last_feature_map(lambda x: network.apply(zeros, x, False), images)
     if path:
         assert find() == path
     else:
-        with pytest.raises(ValueError, match="no maps in this network"):
+        with pytest.raises(ValueError, match="this network marks no feature maps"):
             find()
 
 
@@ -111,13 +111,13 @@ def test_an_image_that_nothing_speaks_for_has_no_places(score):
 
 
 def test_it_is_compiled_as_any_function(score):
-    compiled = jax.jit(lambda images: attribution.grad_cam(score, images, attribution.last_maps(score, images)))
+    compiled = jax.jit(lambda images: attribution.grad_cam(score, images, attribution.last_feature_map(score, images)))
     np.testing.assert_allclose(compiled(IMAGES), attribution.grad_cam(score, IMAGES, ("second",)), atol=1e-6)
 
 
 def test_where_there_are_no_maps_that_is_told(score):
     variables = Flat().init(jax.random.key(0), IMAGES)
-    with pytest.raises(ValueError, match="no maps in this network"):
-        attribution.last_maps(lambda images: Flat().apply(variables, images), IMAGES)
-    with pytest.raises(ValueError, match="no maps are marked at fourth"):
+    with pytest.raises(ValueError, match="this network marks no feature maps"):
+        attribution.last_feature_map(lambda images: Flat().apply(variables, images), IMAGES)
+    with pytest.raises(ValueError, match="no feature map is marked at fourth"):
         attribution.grad_cam(score, IMAGES, ("fourth",))

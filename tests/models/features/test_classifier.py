@@ -35,7 +35,7 @@ def test_what_it_computes_is_what_the_same_layers_of_pytorch_do(draw):
     network = Classifier(5)
     variables = draw(network, images.shape)
     params = variables["params"]
-    features, logits = network.apply(variables, images, False, method="look")
+    features, logits = network.apply(variables, images, False, method="features_and_logits")
 
     x = torch.from_numpy(images).permute(0, 3, 1, 2)
     for i in range(3):
@@ -55,7 +55,7 @@ def test_binary_features_lead_to_its_logit(draw):
     images = np.random.default_rng(0).uniform(size=(3, 10, 11, 1)).astype("float32")
     network = BinaryClassifier()
     variables = draw(network, images.shape)
-    features, logits = network.apply(variables, images, False, method="look")
+    features, logits = network.apply(variables, images, False, method="features_and_logits")
     assert features.shape == (3, 128)
     assert features.min() >= 0
     last = variables["params"]["logit"]

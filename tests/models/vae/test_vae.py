@@ -69,5 +69,5 @@ def test_what_it_cannot_take_is_refused_in_one_line(describe):
         UsageError, match="image size 30x30: this convolutional vae takes sides that are multiples of 4"
     ):
         describe(ConvVAE(size=30), (1, 30, 30, 1), (1, 1, 20))
-    with pytest.raises(UsageError, match=r"images of shape \(32, 32, 1\): this vae was built for \(28, 28, 1\)"):
+    with pytest.raises(UsageError, match=r"images of shape \(32, 32, 1\): this vae takes \(28, 28, 1\)"):
         describe(DenseVAE(), (1, 32, 32, 1), (1, 1, 20))
