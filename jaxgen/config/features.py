@@ -11,7 +11,7 @@ from jax import Array
 from jaxgen.errors import UsageError, unknown
 from jaxgen.evaluation import classifiers, extractors
 from jaxgen.io import weights
-from jaxgen.models.features.vgg import SMALLEST, VGG19
+from jaxgen.models.features.vgg import MIN_SIDE, VGG19
 from jaxgen.training.state import PyTree
 
 SUFFIX = ".safetensors"
@@ -62,5 +62,5 @@ def vgg(path: Path) -> Callable[[Array], Array]:
 @functools.cache
 def vgg_arrays() -> dict[str, tuple]:
     """Returns (shape, dtype) of each of VGG-19's arrays, by its path."""
-    images = jax.ShapeDtypeStruct((1, SMALLEST, SMALLEST, 3), "float32")
+    images = jax.ShapeDtypeStruct((1, MIN_SIDE, MIN_SIDE, 3), "float32")
     return extractors.describe_arrays(jax.eval_shape(VGG19().init, jax.random.key(0), images))
