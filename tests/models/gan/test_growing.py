@@ -91,7 +91,7 @@ def test_a_map_may_attend_to_itself(draw):
 
 
 def test_what_has_no_smaller_stage_is_refused(draw):
-    with pytest.raises(UsageError, match="fade_steps 3: images of 8 pixels are the first size"):
+    with pytest.raises(UsageError, match="fade_steps 3: images of 8 pixels have no smaller size"):
         draw(Critic(width=4, fade_steps=3), (2, 8, 8, 1))
     with pytest.raises(UsageError, match="attention 4: the maps of this growing network have sides 8, 16"):
         draw(Generator(16, 1, 4, attention=4), LATENT.shape)
