@@ -117,7 +117,7 @@ def test_what_one_picture_cannot_be_restored_from_is_told(load_experiment, field
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_some_pixels_judge_and_some_are_learned(load_experiment, share):
     module = load_experiment("deep_image_prior")
-    with pytest.raises(UsageError, match=rf"hyper\.held_out {share}: give a share between 0 and 1, as 0\.05"):
+    with pytest.raises(UsageError, match=rf"hyper\.held_out {share}: give a fraction between 0 and 1, such as 0\.05"):
         module.build(module.Config(hyper=module.Hyper(held_out=share)))
 
 
