@@ -244,7 +244,7 @@ def check_ranges(config: Config) -> None:
             allowed = Range(minimum=0)
         if allowed and value not in allowed:
             finite = "" if isinstance(value, int) or allowed.is_bounded else "a finite number of "
-            raise UsageError(f"{name} is {value:.16g}: give {finite}{allowed}")
+            raise UsageError(f"{name} is {as_text(value)}: give {finite}{allowed}")
 
 
 def check_conditions(config: Config) -> None:
@@ -254,9 +254,14 @@ def check_conditions(config: Config) -> None:
         for option in condition.options:
             value = look_up(config, option)
             if value != look_up(defaults, option) and not condition.holds(config):
-                text = " ".join(value) if isinstance(value, tuple) else value
-                text = text if isinstance(text, str) else f"{text:g}"
-                raise UsageError(f"{option} is {text} and has no effect: {condition.advice}, or leave it out")
+                raise UsageError(f"{option} is {as_text(value)} and has no effect: {condition.advice}, or leave it out")
+
+
+def as_text(value: Any) -> str:
+    """Formats the value of an option as it is typed: whole numbers with all digits."""
+    if isinstance(value, tuple):
+        return " ".join(map(as_text, value))
+    return f"{value:.16g}" if isinstance(value, float) else str(value)
 
 
 def look_up(config: Config, option: str) -> Any:

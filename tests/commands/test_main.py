@@ -101,7 +101,7 @@ def test_fill_writes_the_picture_without_its_hole(trained, tmp_path, capsys):
     words = ("fill", trained, tmp_path / "a.png", "--mask", tmp_path / "mask.png", "--steps", 2)
     status, out, _ = run(capsys, *words)
     assert status == 0
-    assert out.startswith(f"{tmp_path / 'a-filled.png'}  drawn, agrees with what is known to ")
+    assert out.startswith(f"{tmp_path / 'a-filled.png'}  PSNR of the known pixels ")
     made, given = (images.read(tmp_path / name) for name in ("a-filled.png", "a.png"))
     np.testing.assert_array_equal(made[hole == 0], given[hole == 0])
     assert np.abs(made - given)[hole == 1].max() > 0

@@ -114,7 +114,7 @@ def test_a_step_that_fits_when_it_is_spread_over_devices_is_not_refused(configur
     config, build = configure("iwae", tmp_path / "run", samples=1000, latent=4, hidden=(32,))
     # The pixels of 32 images with 1000 codes each, and their gradient.
     monkeypatch.setattr(memory, "device_bytes", lambda: 2 * 32 * 1000 * 64 * 4 // 2)
-    monkeypatch.setattr(memory, "memories", lambda devices: devices)
+    monkeypatch.setattr(memory, "count_memories", lambda devices, platform: devices)
     with pytest.raises(UsageError, match="1000 codes each needs at least"):
         prepare(config, build)
     assert prepare(config, build, devices=2).template.step.shape == ()

@@ -117,7 +117,7 @@ def test_a_way_that_is_missing_in_one_set_alone_has_a_dash_there():
         "b": {"pictures": 1, "rows": {}, "missing": {"x": "no colours"}},
     }
     assert benchmark.table(sets, {"psnr": "PSNR"}, "rows")[-1].split() == ["x", "20.00", "–"]
-    assert benchmark.left_out(sets) == ["left out: x (b): no colours"]
+    assert benchmark.missing_rows(sets) == ["left out: x (b): no colours"]
 
 
 def test_undamaged_pictures_are_judged_by_the_worst():

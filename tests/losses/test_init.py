@@ -23,7 +23,13 @@ SHARED = {"jaxgen", "jaxgen.losses", "jaxgen.losses.per_example"}
             "metrics",
             "image",
             SHARED
-            | {"jaxgen.metrics", "jaxgen.metrics.image", "jaxgen.losses.reconstruction", "jaxgen.losses.similarity"},
+            | {
+                "jaxgen.metrics",
+                "jaxgen.metrics.image",
+                "jaxgen.metrics.metric",
+                "jaxgen.losses.reconstruction",
+                "jaxgen.losses.similarity",
+            },
         ),
     ],
 )

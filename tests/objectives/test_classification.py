@@ -131,7 +131,7 @@ def test_many_images_are_worked_on_in_parts(trained, monkeypatch):
 
 
 def test_what_no_classifier_can_be_trained_on():
-    with pytest.raises(UsageError, match=r"classes 0: a classifier tells at least 2 apart; set data\.classes"):
+    with pytest.raises(UsageError, match=r"classes 0: .*set data\.classes"):
         make(classes=0)
     with pytest.raises(UsageError, match="positive 4 is no class: give a number from 0 to 3"):
         make(positive=4)

@@ -61,7 +61,7 @@ def test_the_residual_network_adds_to_bicubic_interpolation(draw):
 
 @pytest.mark.parametrize("scale", [0, 3])
 def test_a_scale_that_is_no_power_of_two_is_refused(describe, scale):
-    with pytest.raises(ValueError, match=f"a scale of {scale}: give 1, 2, 4 or 8"):
+    with pytest.raises(ValueError, match=f"scale {scale}: give 1, 2, 4 or 8"):
         describe(SMALL.clone(scale=scale), (1, 4, 4, 3))
 
 
