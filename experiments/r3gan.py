@@ -105,7 +105,8 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     options = gan_options(config, axis_name)
     others = [SHAPES[config.schedule](name) for name in SCHEDULED]
     images = make_half_life(config.batch_size)
-    return make_gan(**networks, **options | {"schedule": compose(options["schedule"], *others, images)})
+    options["schedule"] = compose(options["schedule"], *others, images)
+    return make_gan(**networks, **options)
 
 
 if __name__ == "__main__":
