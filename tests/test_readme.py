@@ -1,4 +1,4 @@
-"""What README and the scripts' docstrings tell people to type does what they say."""
+"""The commands and Python blocks of the READMEs and of the scripts' docstrings run as written."""
 
 import re
 import shlex
@@ -10,31 +10,49 @@ import jax.numpy as jnp
 import pytest
 
 from jaxgen.commands.main import parse_command
+from jaxgen.data.sources import SOURCES
+from jaxgen.losses import adversarial, penalties, reconstruction
+from jaxgen.objectives.diff_augment import AUGMENTATIONS
+from jaxgen.objectives.likelihoods import LIKELIHOODS
+from jaxgen.objectives.remedies import REMEDIES
+from jaxgen.restoration.pretrained import NETWORKS
 from jaxgen.runs import command_line
 from jaxgen.sweeps.space import make_space
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "README.md").read_text()
+READMES = sorted(
+    path
+    for pattern in (
+        "README.md",
+        "experiments/**/README.md",
+        "jaxgen/**/README.md",
+        "scripts/**/README.md",
+        "tests/**/README.md",
+    )
+    for path in ROOT.glob(pattern)
+)
+TEXT = "\n".join(path.read_text(encoding="utf-8") for path in READMES)
 DOCUMENTS = [TEXT, *(path.read_text() for path in sorted((ROOT / "experiments").glob("[!_]*.py")))]
 TYPED = re.compile(r"^\s*(?:python experiments/(\w+)\.py|jaxgen train (\w+))((?:\\+\n|[^#\n])*)", re.MULTILINE)
 one_line = lambda text: " ".join(re.sub(r"\\+\n", " ", text).split())
 
-# What is typed in blocks and in the text, before the changelog, which names commands without what they are given.
-USED = TEXT.partition("\n## Changelog")[0]
+# Commands stand at the start of a line in blocks, or between backticks in the text.
 PROGRAM = r"(jaxgen|scripts/(?:results|launch|bench))"
 CALLS = sorted(
     {
         (program, one_line(rest))
         for found in (
-            re.findall(rf"^{PROGRAM} ((?:\\\n|[^#\n])*)", USED, re.MULTILINE),
-            re.findall(rf"`{PROGRAM} ([^`]*)`", re.sub(r"```.*?```", "", USED, flags=re.DOTALL)),
+            re.findall(rf"^{PROGRAM} ((?:\\\n|[^#\n])*)", TEXT, re.MULTILINE),
+            re.findall(rf"`{PROGRAM} ([^`]*)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)),
         )
         for program, rest in found
     }
 )
 LAUNCHED = [words.partition("-- ")[2] for program, words in CALLS if program == "scripts/launch"]
+INLINE = re.compile(r"`(?:python experiments/(\w+)\.py|jaxgen train (\w+)) ?([^`]*)`")
 COMMANDS = sorted(
     {(a or b, one_line(rest)) for d in DOCUMENTS for a, b, rest in TYPED.findall(d)}
+    | {(a or b, one_line(rest)) for a, b, rest in INLINE.findall(TEXT)}
     | {tuple(f"{words} ".split(" ", 2)[1:]) for words in LAUNCHED if words.startswith("train ")}
 )
 
@@ -130,20 +148,47 @@ def test_there_are_commands_to_check():
 
 def test_python_runs():
     names = {
-        "images": jnp.full((4, 32, 32, 3), 0.5),
+        "batch": {"image": jnp.full((4, 32, 32, 3), 0.5)},
         "my_critic": lambda params, images: images.sum((1, 2, 3)) * params,
     }
     blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    assert len(blocks) == 2
+    assert len(blocks) == 3
     for block in blocks:
         exec(block, names)
-    assert jnp.isfinite(names["critic_loss"](2.0, names["images"], names["images"], names["jax"].random.key(0)))
+    images = names["batch"]["image"]
+    assert jnp.isfinite(names["critic_loss"](2.0, images, images, names["jax"].random.key(0)))
     assert int(names["state"].step) == 1
 
 
-def test_every_experiment_is_in_the_table():
-    for path in (ROOT / "experiments").glob("[!_]*.py"):
-        assert f"| `{path.stem}` |" in TEXT
+@pytest.mark.parametrize(
+    ("option", "registry"),
+    [
+        ("loss", adversarial.LOSSES),
+        ("penalties", penalties.PENALTIES),
+        ("augment", AUGMENTATIONS),
+        ("remedies", REMEDIES),
+        ("likelihood", LIKELIHOODS),
+        ("losses", reconstruction.LOSSES),
+    ],
+)
+def test_options_list_their_registry(option, registry):
+    text = (ROOT / "experiments" / "README.md").read_text(encoding="utf-8")
+    named = [name for names in re.findall(rf"`--{option} ([a-z_0-9 ]+)`", text) for name in names.split()]
+    assert sorted(named) == sorted(registry)
+
+
+@pytest.mark.parametrize(("folder", "names"), [("data", SOURCES), ("restoration", NETWORKS)])
+def test_tables_name_every_entry_of_the_registry(folder, names):
+    text = (ROOT / "jaxgen" / folder / "README.md").read_text(encoding="utf-8")
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files_and_the_text_is_short(path):
+    text = path.read_text(encoding="utf-8")
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
+    assert [link for link in links if not (path.parent / link).exists()] == []
+    assert len(text.splitlines()) <= 150
 
 
 def test_every_promise_names_tests_that_are_there():

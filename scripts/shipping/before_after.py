@@ -25,7 +25,7 @@ HEAD = """# Before and after
 
 Three photographs of scikit-image, which no network was trained on, damaged as in the damage benchmark, restored by what
 comes with the installation, and as they were. Written by `scripts/results before-after`; means over more photographs,
-and what becomes of real damage, are in the main README.
+and what becomes of real damage, are in the README of jaxgen/restoration.
 """
 
 

@@ -1,4 +1,4 @@
-"""The picture in README that shows every degradation on one photograph, each with its name under it."""
+"""The image in README.md that shows every degradation on one photograph, each with its name under it."""
 
 from collections.abc import Callable
 from functools import partial
