@@ -1,4 +1,4 @@
-"""Pictures four times as large by SRGAN: SRResNet against a discriminator of real images.
+"""Super-resolution by a factor of 4 by SRGAN: SRResNet against a discriminator of real images.
 
     python experiments/srresnet.py --run runs/srresnet                               # first: least squares alone
     python experiments/srgan.py --init-from runs/srresnet                            # then: against the discriminator

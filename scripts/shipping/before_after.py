@@ -23,9 +23,9 @@ SCALE = 4
 LEVELS = 255
 HEAD = """# Before and after
 
-Three photographs of scikit-image, which no network was trained on, damaged as in the damage benchmark, restored by what
-comes with the installation, and as they were. Written by `scripts/results before-after`; means over more photographs,
-and what becomes of real damage, are in the README of jaxgen/restoration.
+Three photographs of scikit-image, which are in no training set, damaged as in the damage benchmark, restored by
+shipped networks, and undamaged. `scripts/results before-after` writes this page. For means over more photographs and
+for real damage see [jaxgen/restoration](../../jaxgen/restoration/README.md).
 """
 
 
@@ -52,23 +52,23 @@ SHOWN = (
         "denoise",
         "noise",
         "astronaut",
-        "The level is estimated; of scanned prints, whose grain is coarse, give `--sigma`.",
+        "The noise level is estimated; for scanned prints, whose grain is coarse, give `--sigma`.",
     ),
     Shown(
         "dehaze",
         "haze",
         "coffee",
-        "Of thick real haze it takes less away than the dark channel does, without false colours.",
+        "Removes less of thick real haze than the dark channel, without false colors.",
     ),
-    Shown("deblur", "blur", "chelsea", "It knows Gaussian blur up to σ 3 pixels; no blur of motion."),
-    Shown("dejpeg", "jpeg", "astronaut", "Blocks and ringing go; what the file has lost does not come back."),
-    Shown("superres", "", "chelsea", "Trained on pictures made smaller by bicubic filtering."),
+    Shown("deblur", "blur", "chelsea", "Trained on Gaussian blur up to σ 3 pixels, not on motion blur."),
+    Shown("dejpeg", "jpeg", "astronaut", "Removes blocks and ringing; details that the file has lost stay lost."),
+    Shown("superres", "", "chelsea", "Trained on images downsampled by bicubic filtering."),
     Shown("inpaint", "holes", "astronaut", "Narrow holes are filled; wide ones become soft blurs.", masked=True),
     Shown(
         "derust",
         "rust",
         "coffee",
-        "Where the rust is, two detectors have found; under closed rust there is only a guess.",
+        "Two detectors find the rust; under opaque rust the result is only a guess.",
     ),
     Shown("scratches", "scratches", "chelsea", "Faint scratches are not found without the mask.", masked=True),
     Shown("scratches", "tears", "astronaut", "Tears are mostly found without the mask too.", masked=True),
@@ -127,9 +127,13 @@ def section(shown: Shown, picture: str, before: float, after: float) -> str:
       before: PSNR of the damaged photograph in dB.
       after: that of the restored one.
     """
-    damage = DAMAGES[shown.damage].about if shown.damage else f"made {SCALE} times as small, here by bicubic enlarged"
+    damage = (
+        DAMAGES[shown.damage].about
+        if shown.damage
+        else f"made {SCALE} times as small, here enlarged by bicubic interpolation"
+    )
     mask = " --mask MASK" if shown.masked else ""
-    return f"""## `{shown.task}`, {shown.damage or "a small picture"}{", mask given" if shown.masked else ""}
+    return f"""## `{shown.task}`, {shown.damage or "a small image"}{", mask given" if shown.masked else ""}
 
 ![before, after, undamaged]({picture})
 

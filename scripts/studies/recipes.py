@@ -71,7 +71,7 @@ RECIPES = {
     # What goes wrong: Adam's usual momentum, and a loss that is flat where the discriminator is sure.
     "stacked_minimax": stacked("--loss minimax --penalties --norm batch --hyper.b1 0.9", rate="2e-3"),
     # What holds there.
-    "stacked_minimax_mended": stacked(f"{' '.join(WEIGHTS)} --hyper.b1 0.9", rate="2e-3"),
+    "stacked_minimax_stabilized": stacked(f"{' '.join(WEIGHTS)} --hyper.b1 0.9", rate="2e-3"),
     "stacked_gan": stacked("--loss non_saturating --penalties"),
     "stacked_dcgan": stacked(DCGAN),
     "stacked_pacgan": stacked(f"{DCGAN} --packing 2"),
