@@ -1,4 +1,4 @@
-"""Where a new sample comes from: kernels of interpolation and mirrored borders, for NumPy and for JAX alike."""
+"""Interpolation kernels and mirrored borders, for NumPy and JAX arrays."""
 
 from typing import Any
 
@@ -20,16 +20,16 @@ def linear(distance: Any) -> Any:
     return (1 - x) * (x < 1)
 
 
-def mirrored(places: Any, length: Any) -> Any:
-    """Returns the sample of a line that stands for each place, which may lie far beyond its ends.
+def mirrored(positions: Any, length: Any) -> Any:
+    """Returns the index of the sample at each position of a line mirrored at its ends, however far beyond them.
 
-    Beyond an end the line goes on mirrored without its outermost sample (OpenCV's reflect-101, NumPy's "reflect").
+    The outermost sample is not repeated (OpenCV's reflect-101, NumPy's "reflect").
 
     Args:
-      places: whole numbers.
-      length: of the line, at least 1.
+      positions: integers.
+      length: samples of the line, at least 1.
     Returns:
-      whole numbers in [0, length).
+      integers in [0, length).
     """
     last = length - 1
-    return last - abs(places % (2 * last + (length == 1)) - last)
+    return last - abs(positions % (2 * last + (length == 1)) - last)

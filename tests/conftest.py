@@ -241,13 +241,13 @@ def start_toy(start_python, user_environment):
 @pytest.fixture(scope="session")
 def assert_same_bits():
     """Fails unless two states have the same structure, types and bits."""
-    from jaxgen.runs.disk.leaves import to_numbers
+    from jaxgen.runs.disk.leaves import to_arrays
 
     def check(actual, expected):
         assert jax.tree.structure(actual) == jax.tree.structure(expected)
         for a, b in zip(jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True):
             assert a.dtype == b.dtype
-        for a, b in zip(jax.tree.leaves(to_numbers(actual)), jax.tree.leaves(to_numbers(expected)), strict=True):
+        for a, b in zip(jax.tree.leaves(to_arrays(actual)), jax.tree.leaves(to_arrays(expected)), strict=True):
             assert a.shape == b.shape
             assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
 

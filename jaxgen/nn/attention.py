@@ -1,4 +1,4 @@
-"""Self-attention: every place of a map sees all the others."""
+"""Self-attention over the positions of a feature map."""
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ REDUCTION = 8
 
 
 class SelfAttention(nn.Module):
-    """A map plus γ times what each place takes from all places, by how alike they are; γ starts at 0.
+    """Adds γ times the attention output to a feature map; γ is initialised to 0.
 
     Attributes:
       spectral: whether the kernels are divided by their largest singular value.
@@ -37,15 +37,15 @@ class SelfAttention(nn.Module):
             Conv(inner, 1, name=name, **linear)(x, train).reshape(batch, height * width, inner)
             for name in ("query", "key", "value")
         )
-        likeness = jnp.einsum("bqc,bkc->bqk", query, key)
-        share = jax.nn.softmax(likeness.astype(jnp.promote_types(likeness.dtype, jnp.float32)), -1).astype(value.dtype)
-        seen = jnp.einsum("bqk,bkc->bqc", share, value).reshape(batch, height, width, inner)
+        scores = jnp.einsum("bqc,bkc->bqk", query, key)
+        weights = jax.nn.softmax(scores.astype(jnp.promote_types(scores.dtype, jnp.float32)), -1).astype(value.dtype)
+        attended = jnp.einsum("bqk,bkc->bqc", weights, value).reshape(batch, height, width, inner)
         gamma = self.param("gamma", zeros, (), self.param_dtype)
-        return x + gamma.astype(x.dtype) * Conv(channels, 1, name="out", **linear)(seen, train)
+        return x + gamma.astype(x.dtype) * Conv(channels, 1, name="out", **linear)(attended, train)
 
 
 def require_side(attention: int, sides: list[int], network: str) -> None:
-    """Raises UsageError where a network has no map of the side at which it is to attend to itself; 0 asks for none."""
+    """Raises UsageError where a network has no feature map of side `attention`; 0 stands for no attention."""
     if attention and attention not in sides:
-        found = ", ".join(map(str, sides))
-        raise UsageError(f"attention {attention}: the maps of this {network} have sides {found}; give one, or 0")
+        allowed = ", ".join(map(str, sides))
+        raise UsageError(f"attention {attention}: the maps of this {network} have sides {allowed}; give one, or 0")

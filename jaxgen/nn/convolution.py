@@ -24,19 +24,19 @@ from jaxgen.nn.lowerings import Padding, Size, output_size
 from jaxgen.platforms import may_run_on_cpu
 
 
-def require_channels(given: int, needed: int, operand: str) -> None:
+def require_channels(channels: int, needed: int, operand: str) -> None:
     """Raises where an operand has not the channels that the kernel has."""
-    if given != needed:
-        raise ValueError(f"{operand} has {given} channels and the kernel takes {needed}: give them the same number")
+    if channels != needed:
+        raise ValueError(f"{operand} has {channels} channels and the kernel takes {needed}: give them the same number")
 
 
-def require_size(given: Size, size: Size, kernel: Size, stride: int, padding: Padding) -> None:
-    """Raises where a gradient of size `given` cannot come from a convolution of an image of `size`."""
+def require_size(gradient: Size, size: Size, kernel: Size, stride: int, padding: Padding) -> None:
+    """Raises where a gradient of size `gradient` cannot come from a convolution of an image of `size`."""
     needed = output_size(size, kernel, stride, padding)
-    if tuple(given) != needed:
+    if tuple(gradient) != needed:
         raise ValueError(
             f"a convolution of stride {stride} and padding {padding} makes {needed[0]}x{needed[1]} of an image of "
-            f"{size[0]}x{size[1]} by a {kernel[0]}x{kernel[1]} kernel, and the gradient has {given[0]}x{given[1]}"
+            f"{size[0]}x{size[1]} by a {kernel[0]}x{kernel[1]} kernel, and the gradient has {gradient[0]}x{gradient[1]}"
         )
 
 

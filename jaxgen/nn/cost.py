@@ -1,4 +1,4 @@
-"""What a network costs: its parameters, and its multiply-adds counted in the program that JAX traces."""
+"""Cost of a network: its parameters, and its multiply-adds counted in the program that JAX traces."""
 
 import math
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ SIDES = (4, 8)
 
 
 def parameters(variables: PyTree) -> int:
-    """Returns how many numbers are trained: those of the collection "params"."""
+    """Returns the number of trained parameters: the elements of the collection "params"."""
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(variables["params"]))
 
 
@@ -22,12 +22,12 @@ def multiply_adds_per_pixel(module: nn.Module, channels: int) -> float:
     """Returns the multiply-adds of convolutions and matrix products for each pixel of an image.
 
     Multiplications by the zeros that pad an image count, as is the custom; those by the zeros that a transposed
-    convolution puts between pixels do not. Sums, activations, products of two activations, and what is done once for
-    a whole image do not count.
+    convolution puts between pixels do not. Sums, activations, products of two activations, and operations done once
+    per image do not count.
 
     Args:
       module: a network (inputs, train) with `size_multiple`, the pixels to a multiple of which it pads.
-      channels: of the inputs, guides included.
+      channels: of the inputs, conditioning included.
     Raises:
       ValueError: if the program has a loop of unknown length.
     """
@@ -45,14 +45,14 @@ def trace(module: nn.Module, side: int, channels: int):
 
 def multiply_adds(program) -> int:
     """Returns the multiply-adds of a traced program, of the costliest branch where it has several."""
-    return sum(of_operation(operation) for operation in program.eqns)
+    return sum(operation_multiply_adds(operation) for operation in program.eqns)
 
 
-def of_operation(operation) -> int:
+def operation_multiply_adds(operation) -> int:
     """Returns the multiply-adds of one operation of a traced program, and of the programs inside it."""
     kind, parameters = operation.primitive.name, operation.params
     if kind == "conv_general_dilated":
-        return of_convolution(operation)
+        return convolution_multiply_adds(operation)
     if kind == "dot_general":
         (contracted, _), _ = parameters["dimension_numbers"]
         return math.prod(operation.outvars[0].aval.shape) * math.prod(
@@ -75,7 +75,7 @@ def programs(parameters: dict) -> Iterator:
                 yield program
 
 
-def of_convolution(operation) -> int:
+def convolution_multiply_adds(operation) -> int:
     """Returns outputs times the kernel's taps, less those that fall between the pixels of a dilated image."""
     layout = operation.params["dimension_numbers"].rhs_spec
     kernel, output = operation.invars[1].aval.shape, operation.outvars[0].aval.shape

@@ -1,7 +1,7 @@
 """Depthwise convolution: each channel by a kernel of its own, and its derivatives.
 
 Traced for a CPU, it is one of two bilinear functions closed under differentiation, as in `convolution`: every
-derivative of every order is one of the two again. Each is a sum over the kernel's taps of shifted images times numbers,
+derivative of every order is one of the two again. Each is a sum over the kernel's taps of shifted, weighted images,
 where XLA's own grouped convolution takes several times as long. Forward mode is refused, as there. Traced for another
 platform, it is XLA's grouped convolution with JAX's own derivatives.
 """
@@ -68,7 +68,7 @@ def closed_depthwise_kernel_gradient(x: Array, g: Array, kernel: Size) -> Array:
 
 
 def sum_of_shifts(x: Array, w: Array) -> Array:
-    """Returns the convolution as shifted images times one number for each channel, summed."""
+    """Returns the convolution as a sum of shifted images, weighted by channel."""
     height, width = x.shape[1:3]
     x = padded(x, w.shape[:2])
     taps = [(i, j) for i in range(w.shape[0]) for j in range(w.shape[1])]
@@ -76,7 +76,7 @@ def sum_of_shifts(x: Array, w: Array) -> Array:
 
 
 def grouped(x: Array, w: Array) -> Array:
-    """Returns the convolution by XLA's grouped one."""
+    """Returns XLA's grouped convolution."""
     kernel = w[:, :, None, :]
     return lax.conv_general_dilated(
         x, kernel, (1, 1), "SAME", dimension_numbers=DIMENSIONS, feature_group_count=x.shape[-1]
@@ -92,7 +92,7 @@ def sums_of_products(x: Array, g: Array, kernel: Size) -> Array:
     """Returns the kernels' gradient: for each tap, shifted images times g, summed over batch and pixels.
 
     Rows and then images are first summed in eighths, which XLA:CPU does as fast as it reads; its sum over all pixels,
-    one channel at a time, took 6 times as long as the whole does so.
+    one channel at a time, took 6 times as long.
     """
     height, width = g.shape[1:3]
     dtype = jnp.promote_types(x.dtype, jnp.float32)

@@ -1,4 +1,4 @@
-"""How a discriminator ends: features, what tells a batch's images from one another, the logit, the class.
+"""Head of a discriminator: features, minibatch discrimination, logit and class projection.
 
 Reference: Salimans et al. 2016, section 3.2 (minibatch discrimination); Miyato, Koyama 2018, equation 3 (projection).
 """
@@ -30,7 +30,7 @@ class ComparesBatch:
 
 
 def similarities(projected: Array, axis_name: str | None) -> Array:
-    """Returns how near each example is to all the others of the batch on all devices, by each kernel.
+    """Returns the similarity of each example to the rest of the batch on all devices, by each kernel.
 
     Args:
       projected: float[batch, kernels, dimensions], this device's examples.
@@ -43,15 +43,14 @@ def similarities(projected: Array, axis_name: str | None) -> Array:
     if axis_name is not None:
         others = lax.all_gather(projected, axis_name, tiled=True)
     distances = jnp.abs(projected[:, None] - others[None]).sum(-1)
-    # An example is at distance 0 from itself, which says nothing.
+    # Less the similarity of an example to itself.
     return jnp.exp(-distances).sum(1) - 1
 
 
 def one_hot(labels: Array, classes: int, dtype) -> Array:
     """Returns labels[...] as one-hot vectors, NaN where a label is none of the classes.
 
-    Inside a compiled step there is nobody to raise, and a vector of zeros would be a class that nobody asked for; NaN
-    stops a run at the very step.
+    A compiled step cannot raise, and NaN stops the run at that step.
     """
     valid = (labels >= 0) & (labels < classes)
     return jnp.where(valid[..., None], jax.nn.one_hot(labels, classes, dtype=dtype), jnp.nan)
@@ -70,8 +69,8 @@ def discriminator_head(
 ) -> Array:
     """Returns one logit per example, to be called at the end of a discriminator's compact method.
 
-    The features φ before the logit are sown as "features", for those who ask for intermediates. With `kernels` the
-    logit also sees how near the other examples of the batch are; with `classes` the class adds ⟨V y, φ⟩.
+    The features φ before the logit are sown as "features" in the collection "intermediates". With `kernels` the
+    logit also depends on the similarities to the other examples; with `classes` the class adds ⟨V y, φ⟩.
 
     Args:
       module: the discriminator.
@@ -85,7 +84,7 @@ def discriminator_head(
     Returns:
       float[batch], at least float32.
     Raises:
-      ValueError: if labels are given without classes, or missing with them.
+      ValueError: if there are labels without classes, or classes without labels.
     """
     if (labels is None) != (classes == 0):
         raise ValueError(f"a discriminator of {classes} classes was given {'no' if labels is None else 'some'} labels")

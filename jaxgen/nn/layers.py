@@ -205,19 +205,19 @@ class ConvTranspose(Linear):
 
 @contextmanager
 def transposed_convolutions() -> Iterator[set[tuple[str, ...]]]:
-    """Yields what becomes the paths of the transposed convolutions that are applied inside the `with`.
+    """Yields a set that collects the paths of the transposed convolutions applied inside the context.
 
-    Their kernels count the outputs by the axis before the last, all other kernels by the last one.
+    The output channels are the last but one axis of their kernels, and the last axis of all others.
     """
-    found: set[tuple[str, ...]] = set()
+    paths: set[tuple[str, ...]] = set()
 
     def note(call: Callable, arguments: tuple, named: dict, context: nn.module.InterceptorContext) -> Any:
         if isinstance(context.module, ConvTranspose):
-            found.add(context.module.path)
+            paths.add(context.module.path)
         return call(*arguments, **named)
 
     with nn.intercept_methods(note):
-        yield found
+        yield paths
 
 
 def sum_of_shifts(kernel: Array) -> Array:
@@ -269,20 +269,20 @@ def logit(x: Array, train: bool | None = None, **linear) -> Array:
 
 
 class Maps(nn.Module):
-    """Nothing but a mark: what passes it are a network's maps after norm and activation, see `attribution`."""
+    """Identity that marks a network's feature maps after norm and activation, see `attribution`."""
 
     def __call__(self, x: Array) -> Array:
-        """Returns float[batch, height, width, channel] as it is given."""
+        """Returns x, float[batch, height, width, channel]."""
         return x
 
 
 class Dropout(nn.Module):
     """Dropout by one key per example, so that the masks do not depend on how a batch is spread over devices.
 
-    The module's own place in the network is folded into the keys: layers given the same keys draw different masks.
+    The module's path is folded into the keys: layers called with the same keys draw different masks.
 
     Attributes:
-      rate: share of the activations that are set to zero; the others are divided by 1 − rate.
+      rate: fraction of the activations that are set to zero; the others are divided by 1 − rate.
     Reference: Srivastava et al. 2014, section 10 (inverted scaling).
     """
 
@@ -304,8 +304,8 @@ class Dropout(nn.Module):
         if not train or self.rate == 0:
             return x
         if keys is None or keys.shape != x.shape[:1]:
-            given = "none" if keys is None else f"keys of shape {keys.shape}"
-            raise ValueError(f"dropout needs one key for each of the {len(x)} examples, and was given {given}")
-        place = np.uint32(zlib.crc32("/".join(self.path).encode()))
-        draw = lambda key: jax.random.bernoulli(jax.random.fold_in(key, place), 1 - self.rate, x.shape[1:])
+            actual = "none" if keys is None else f"keys of shape {keys.shape}"
+            raise ValueError(f"dropout needs one key for each of the {len(x)} examples, and was given {actual}")
+        path_hash = np.uint32(zlib.crc32("/".join(self.path).encode()))
+        draw = lambda key: jax.random.bernoulli(jax.random.fold_in(key, path_hash), 1 - self.rate, x.shape[1:])
         return jnp.where(jax.vmap(draw)(keys), x / (1 - self.rate), 0).astype(x.dtype)

@@ -3,7 +3,7 @@
 A GPU or TPU always gets the plain `lax.conv_general_dilated`, and so do a dtype of less than 32 bits, which XLA then
 accumulates in float32, and, where the choice depends on the size, images of a size that is not known yet. On a CPU
 three lowerings take its place where they were measured to be faster, on an AMD EPYC with jax 0.12: times below are ms
-on one core, XLA's own first. There a convolution that XLA likes runs at 100 GFLOP/s a core and leaves little to win.
+on one core, XLA's own first. There XLA's fast convolution runs at 100 GFLOP/s a core and leaves little to gain.
 Measured, and as fast or slower: patches (for images and for wide layers), folding stride 2 into channels, one
 convolution for each phase of a transposed one, Winograd's for stride 2, and the kernel's gradient as matrix products,
 one for each tap or one of patches.
@@ -26,18 +26,18 @@ Size = tuple[int, ...]
 # Written so that XLA:CPU finds its fast convolution inside the body of a loop as well, where nothing is canonicalised.
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
-# Of images, and of the deepest layers: the transposed convolutions that gain by a matrix product.
-FEW_CHANNELS = 4
-MANY_CHANNELS = 256
-# Below them, what Winograd's convolution saves is lost again in transforming images (16 channels) or kernels (few
-# tiles).
-WIDE = 32
-MANY_TILES = 1024
-# How many times as many channels a layer's input has as its output, for its kernel's gradient to gain by mirroring.
-NARROWING = 4
-# Numbers that a lowering may spread out in memory: 64 MiB of float32. Beyond, they leave the cache, and Winograd's
+# Transposed convolutions are faster as a matrix product for at most this many channels of the result (images) ...
+MAX_IMAGE_CHANNELS = 4
+# ... or at least this many channels of the operand (the deepest layers).
+MIN_DEEP_CHANNELS = 256
+# Winograd's convolution is slower for fewer channels, or fewer 2×2 tiles of the output: transforms dominate.
+MIN_WINOGRAD_CHANNELS = 32
+MIN_WINOGRAD_TILES = 1024
+# The kernel's gradient is faster mirrored from this ratio of input channels to output channels on.
+MIN_MIRRORED_RATIO = 4
+# Largest intermediate array of a lowering, in elements (64 MiB of float32). Larger ones leave the cache, and Winograd's
 # convolution took 1.1 to 2.2 times as long as XLA's.
-LARGEST = 1 << 24
+MAX_ELEMENTS = 1 << 24
 
 
 def output_size(size: Size, kernel: Size, stride: int, padding: Padding) -> Size:
@@ -52,8 +52,8 @@ def output_size(size: Size, kernel: Size, stride: int, padding: Padding) -> Size
       ValueError: if the kernel is larger than the padded image.
     """
     free = [length + low + high - side for length, side, (low, high) in zip(size, kernel, padding, strict=True)]
-    # One by one: which side is shorter is open where both are symbols.
-    if any(places < 0 for places in free):
+    # One by one: symbolic sizes cannot be compared with each other.
+    if any(length < 0 for length in free):
         raise ValueError(
             f"a {kernel[0]}x{kernel[1]} kernel does not fit an image of {size[0]}x{size[1]}, padded {padding}"
         )
@@ -65,8 +65,8 @@ def forward(x: Array, w: Array, stride: int, padding: Padding) -> Array:
     direct = partial(direct_forward, stride=stride, padding=padding)
     (kh, kw, inputs, outputs), (height, width) = w.shape, output_size(x.shape[1:3], w.shape[:2], stride, padding)
     tiles = x.shape[0] * -(-height // 2) * -(-width // 2)
-    wide = is_known(tiles) and min(inputs, outputs) >= WIDE and tiles >= MANY_TILES
-    if (kh, kw, stride) == (3, 3, 1) and wide and 16 * tiles * (inputs + outputs) < LARGEST:
+    wide = is_known(tiles) and min(inputs, outputs) >= MIN_WINOGRAD_CHANNELS and tiles >= MIN_WINOGRAD_TILES
+    if (kh, kw, stride) == (3, 3, 1) and wide and 16 * tiles * (inputs + outputs) < MAX_ELEMENTS:
         return on_cpu(partial(winograd, padding=padding), direct, x, w)
     return direct(x, w)
 
@@ -77,8 +77,8 @@ def input_gradient(g: Array, w: Array, stride: int, padding: Padding, size: Size
     if stride == 1:
         return forward(g, flip(w), 1, gradient_padding(g, w, 1, padding, size))
     direct = partial(direct_input_gradient, stride=stride, padding=padding, size=size)
-    few_or_many = inputs <= FEW_CHANNELS or outputs >= MANY_CHANNELS
-    if few_or_many and is_known(g.size) and g.size // outputs * kh * kw * inputs < LARGEST:
+    few_or_many = inputs <= MAX_IMAGE_CHANNELS or outputs >= MIN_DEEP_CHANNELS
+    if few_or_many and is_known(g.size) and g.size // outputs * kh * kw * inputs < MAX_ELEMENTS:
         return on_cpu(partial(sum_of_shifted_products, stride=stride, padding=padding, size=size), direct, g, w)
     return direct(g, w)
 
@@ -86,7 +86,7 @@ def input_gradient(g: Array, w: Array, stride: int, padding: Padding, size: Size
 def kernel_gradient(x: Array, g: Array, stride: int, padding: Padding, kernel: Size) -> Array:
     """Returns the gradient with respect to the kernel, float[*kernel, i, o]."""
     direct = partial(direct_kernel_gradient, stride=stride, padding=padding, kernel=kernel)
-    if stride == 1 and NARROWING * g.shape[3] <= x.shape[3]:
+    if stride == 1 and MIN_MIRRORED_RATIO * g.shape[3] <= x.shape[3]:
         return on_cpu(partial(mirrored_kernel_gradient, padding=padding, kernel=kernel), direct, x, g)
     return direct(x, g)
 
@@ -112,7 +112,7 @@ def direct_kernel_gradient(x: Array, g: Array, stride: int, padding: Padding, ke
 
 
 def mirrored_kernel_gradient(x: Array, g: Array, padding: Padding, kernel: Size) -> Array:
-    """Returns the kernel's gradient at stride 1 with image and gradient in each other's place: taps come out mirrored.
+    """Returns the kernel's gradient at stride 1 with image and gradient exchanged, which mirrors the taps.
 
     Few outputs are the columns of a narrow matrix product; this way round they are its rows. Last layers of 16 images
     of 32×32 took 2.2 -> 0.7 (24 to 4 channels) and 6.3 -> 2.7 (64 to 12), 32 images of 40×40 from 64 channels to one
@@ -124,14 +124,14 @@ def mirrored_kernel_gradient(x: Array, g: Array, padding: Padding, kernel: Size)
 
 
 def is_known(size) -> bool:
-    """Returns whether a size is a number, and no symbol that stands for any number, as in an exported program."""
+    """Returns whether a size is an integer, and not a symbolic size of an exported program."""
     return isinstance(size, int)
 
 
 def on_cpu(lowering, otherwise, *operands: Array) -> Array:
-    """Returns what a lowering makes of the operands on a CPU, and on any other platform what another makes of them.
+    """Computes by `lowering` on a CPU, and by `otherwise` on any other platform.
 
-    The choice falls when the program is lowered, so that it is right for whatever platform that is for.
+    The choice is made when the program is lowered, for the platform that it is lowered for.
     """
     if any(operand.dtype not in (jnp.float32, jnp.float64) for operand in operands):
         return otherwise(*operands)
@@ -139,7 +139,7 @@ def on_cpu(lowering, otherwise, *operands: Array) -> Array:
 
 
 def direct_forward(x: Array, w: Array, stride: int, padding: Padding) -> Array:
-    """Returns the convolution by XLA's own."""
+    """Returns XLA's convolution."""
     return lax.conv_general_dilated(x, w, (stride, stride), padding, dimension_numbers=DIMENSIONS)
 
 
@@ -170,9 +170,7 @@ def gradient_padding(g: Array, w: Array, stride: int, padding: Padding, size: Si
 
 def pad_to(x: Array, size: Size, padding: Padding) -> Array:
     """Returns images with zeros at top and left as in `padding`, and zeros or cuts elsewhere to make them of `size`."""
-    edges = [
-        (low, wanted - low - given, 0) for given, wanted, (low, _) in zip(x.shape[1:3], size, padding, strict=True)
-    ]
+    edges = [(low, target - low - side, 0) for side, target, (low, _) in zip(x.shape[1:3], size, padding, strict=True)]
     return lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
 
 
@@ -184,7 +182,7 @@ def shifted(x: Array, i: int, j: int, step: int, size: Size) -> Array:
 def sum_of_shifted_products(g: Array, w: Array, stride: int, padding: Padding, size: Size) -> Array:
     """Returns the transposed convolution as one matrix product of g and kernel, and sums of its parts.
 
-    Each position of g makes a patch of kernel size; cut into blocks of stride × stride pixels, patches overlap by whole
+    Each position of g makes a patch of kernel size; cut into blocks of stride × stride pixels, patches overlap by
     blocks, and are summed without a scatter. For images, 64 of 32×32×3 from 64 channels: 1.7 -> 1.2; for many
     channels, 64 of 8×8×128 from 256: 11.7 -> 10.9. Between the two XLA's own is as fast.
     """

@@ -23,7 +23,7 @@ class BatchNorm(nn.Module):
 
     Attributes:
       axis_name: the mapped axis over whose devices the statistics are averaged, or None.
-      momentum: share of the running statistics that one batch leaves as it was (PyTorch counts the other share).
+      momentum: weight of the old running statistics (1 minus PyTorch's momentum).
       epsilon: added to the variance.
       scale_init: initial value of the scale.
       dtype: of the result; None promotes the input's and the parameters'.
@@ -68,7 +68,7 @@ class BatchNorm(nn.Module):
         return (x * slope + (bias - mean * slope)).astype(dtype)
 
     def moments(self, x: Array) -> tuple[Array, Array, int]:
-        """Returns mean and biased variance of the batch on all devices, and how many numbers each is taken over."""
+        """Returns mean and biased variance of the batch on all devices, and the number of elements averaged."""
         axes = tuple(range(x.ndim - 1))
         moments, count = jnp.stack([x.mean(axes), (x * x).mean(axes)]), x.size // x.shape[-1]
         # Initialisation runs outside the mapped axis.

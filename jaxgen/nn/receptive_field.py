@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-SMALLEST = 16
+MIN_ROWS = 16
 """Rows of the first images that are tried, in units of the network's stride."""
 GROWTH = 4
-LARGEST = 1024
-"""Rows of the last images that are tried; a network that sees all of them is said to see every pixel."""
+MAX_ROWS = 1024
+"""Rows of the last images that are tried; a receptive field larger than them counts as unbounded."""
 
 
 def receptive_field_radius(module: nn.Module, channels: int) -> int | None:
@@ -23,12 +23,12 @@ def receptive_field_radius(module: nn.Module, channels: int) -> int | None:
 
     Args:
       module: a network (inputs, train) with `dtype` and `size_multiple`, the pixels to a multiple of which it pads; its
-        output may be larger by a whole factor.
-      channels: of the inputs, guides included.
+        output may be larger by an integer factor.
+      channels: of the inputs, conditioning included.
     Returns:
       Pixels of the input; None where it is every pixel of an image of 1024 rows, as after an average over the image.
     """
-    # In bfloat16 all convolutions are the plain ones: a fast algorithm may spread NaN over a whole tile.
+    # In bfloat16 all convolutions are the plain ones: a fast algorithm may spread NaN over a tile.
     module = module.clone(dtype=jnp.bfloat16, param_dtype=jnp.bfloat16)
     vertical = radius_along(module, channels, 1)
     horizontal = None if vertical is None else radius_along(module, channels, 2)
@@ -36,7 +36,7 @@ def receptive_field_radius(module: nn.Module, channels: int) -> int | None:
 
 
 def cpu_device() -> Any:
-    """Returns the CPU, on which a convolution is no transform that spreads NaN; None where JAX was not given it."""
+    """Returns the CPU, whose convolutions do not spread NaN; None where JAX has no CPU backend."""
     try:
         return jax.local_devices(backend="cpu")[0]
     except RuntimeError:
@@ -50,8 +50,8 @@ def radius_along(module: Any, channels: int, axis: int) -> int | None:
     shapes = jax.eval_shape(lambda image: module.init(jax.random.key(0), image, False), image)
     with jax.default_device(cpu_device()):
         variables = jax.tree.map(lambda leaf: jnp.ones(leaf.shape, leaf.dtype), shapes)
-        length = SMALLEST * stride
-        while length <= max(LARGEST, SMALLEST * stride):
+        length = MIN_ROWS * stride
+        while length <= max(MAX_ROWS, MIN_ROWS * stride):
             changed = changed_rows(module, variables, channels, axis, length)
             if not changed[:, [0, -1]].any():
                 middle = length // 2 + jnp.arange(stride)

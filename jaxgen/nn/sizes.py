@@ -1,15 +1,15 @@
-"""Which image sizes a network can take, and the one-line error for the others."""
+"""Checks of the image sizes that a network supports."""
 
 from typing import NamedTuple
 
 from jaxgen.errors import UsageError
 
-BASES = (4, 7)
-LARGEST = 512
+BASE_SIZES = (4, 7)
+MAX_SIZE = 512
 
 
 class Pyramid(NamedTuple):
-    """A square image as a small map doubled in size again and again."""
+    """The size of a square image as that of a small feature map, doubled several times."""
 
     base: int
     doublings: int
@@ -17,14 +17,14 @@ class Pyramid(NamedTuple):
 
 PYRAMIDS = {
     base << doublings: Pyramid(base, doublings)
-    for base in BASES
-    for doublings in range(1, LARGEST.bit_length())
-    if base << doublings <= LARGEST
+    for base in BASE_SIZES
+    for doublings in range(1, MAX_SIZE.bit_length())
+    if base << doublings <= MAX_SIZE
 }
 
 
 def pyramid(height: int, width: int, network: str) -> Pyramid:
-    """Returns how often a square image was doubled from a map of 4×4 or 7×7 pixels.
+    """Returns the base size, 4 or 7 pixels, and the number of doublings that give a square image.
 
     Args:
       height: pixels.
@@ -50,10 +50,10 @@ def require_multiple(height: int, width: int, factor: int, network: str) -> None
     Args:
       height: pixels.
       width: pixels.
-      factor: by what the network divides the image's sides.
+      factor: the factor by which the network downsamples.
       network: the network's name, for the error.
     Raises:
-      UsageError: in one line.
+      UsageError: if either is not.
     """
     if min(height, width) < factor or height % factor or width % factor:
         raise UsageError(

@@ -14,7 +14,7 @@ from jaxgen.objectives.stability import pixel_features
 from jaxgen.training.randomness import Stream, example_keys, stream
 from jaxgen.training.state import Batch, Generative, Metrics, PyTree, TrainState, averaged
 
-PICTURES = 64
+NUM_SAMPLES = 64
 COLUMNS = 16
 
 
@@ -84,11 +84,11 @@ class Sampler:
         Of more classes than there are columns, the first ones are shown.
         """
         del batch
-        generator, key = averaged(state, "generator"), stream(state.key, Stream.PICTURES)
+        generator, key = averaged(state, "generator"), stream(state.key, Stream.SAMPLES)
         if not self.classes:
-            return {"samples": self.sample(generator, key, PICTURES)}
+            return {"samples": self.sample(generator, key, NUM_SAMPLES)}
         columns = min(self.classes, COLUMNS)
-        rows = PICTURES // columns
+        rows = NUM_SAMPLES // columns
         made = self.sample(generator, key, rows * columns, jnp.tile(jnp.arange(columns), rows))
         return {"samples": made.reshape(rows, columns, *made.shape[1:])}
 

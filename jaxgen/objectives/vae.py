@@ -24,7 +24,7 @@ from jaxgen.training.randomness import Stream, example_keys, stream
 from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import Batch, Generative, Latent, Metrics, Objective, PyTree, Selection, TrainState, averaged
 
-PICTURES = 64
+NUM_SAMPLES = 64
 PAIRS = 32
 TOGETHER = 500  # codes of held-out images whose activations are in memory at once
 
@@ -135,7 +135,7 @@ def make_vae(
             *codes.shape[:-1], *images.shape[1:]
         )
         return {
-            "samples": sample(variables, stream(state.key, Stream.PICTURES), PICTURES),
+            "samples": sample(variables, stream(state.key, Stream.SAMPLES), NUM_SAMPLES),
             "reconstructions": rows_of_pairs(images[:PAIRS], reconstruct(variables, images[:PAIRS])),
             "interpolations": decode(interpolations(codes[:PAIRS])),
             "traversals": decode(traversals(codes)),

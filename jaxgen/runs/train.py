@@ -1,4 +1,4 @@
-"""Training an experiment: the parts of a configuration are put together and given to the loop."""
+"""Trains an experiment: builds data set, objective and program from a configuration, and runs the loop."""
 
 import dataclasses
 import hashlib
@@ -37,12 +37,12 @@ Evaluate = Callable[[TrainState], Mapping[str, Any]]
 
 
 def prepare_devices(config: Config) -> int:
-    """Returns over how many devices to run, after making as many CPU devices as were asked for.
+    """Returns the number of devices to run on, after creating as many CPU devices as `config.devices` says.
 
-    Where it is left open, that is as many accelerators as a batch divides over, in whole packs where images are packed,
-    or one CPU device; of several processes, equally many of each.
+    Where `config.devices` is 0, it is the largest number of accelerators that divides a batch (of packs, where images
+    are packed), or one CPU device; each of several processes has equally many.
 
-    Works as long as nothing has touched a device; afterwards those that are there must do.
+    CPU devices can only be created before JAX has started its backend; afterwards the existing ones are used.
     """
     if config.deterministic:
         os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_gpu_deterministic_ops=true"
@@ -50,18 +50,18 @@ def prepare_devices(config: Config) -> int:
         try:
             jax.config.update("jax_num_cpu_devices", config.devices // max(config.num_processes, 1))
         except RuntimeError:
-            # A backend is up already; compile_program says so where its devices are too few.
+            # JAX's backend has started; compile_program raises where its devices are too few.
             return config.devices
     processes = jax.process_count()
     if config.devices or distributed.device_platform() == "cpu":
         return config.devices or processes
-    share = config.batch_size // config.microbatches // getattr(config, "packing", 1)
+    units = config.batch_size // config.microbatches // getattr(config, "packing", 1)
     counts = range(processes, jax.device_count() + 1, processes)
-    return max((count for count in counts if share % count == 0), default=processes)
+    return max((count for count in counts if units % count == 0), default=processes)
 
 
 def join_processes(config: Config) -> None:
-    """Joins the processes that a configuration tells of, before anything touches a device."""
+    """Joins the processes that a configuration describes. Call it before JAX starts its backend."""
     if config.distributed:
         distributed.initialize(
             config.coordinator_address,
@@ -75,7 +75,7 @@ def join_processes(config: Config) -> None:
 def open_folder(
     config: Config, path: Path, content: dict[str, Any], script: Script, say: Callable[[str], None]
 ) -> RunFolder:
-    """Returns the run's folder, which of several processes the first one makes and writes."""
+    """Opens the run's folder. Of several processes the first one creates and writes it."""
     folder = None
     if distributed.is_first():
         folder = RunFolder.open(
@@ -95,17 +95,17 @@ def open_folder(
 def evaluation_images(config: data.Config, images: int, objective: Objective) -> Batch:
     """Returns the images that a run is evaluated on, always the same: a batch of the data set's test split.
 
-    What does nothing but generate is measured by its own images' distance from these, and the best checkpoint chosen by
-    it. They are training images then, so that a report against the test split judges what was chosen by others.
+    For a model that only generates it is a batch of training images: the best checkpoint is chosen by the samples'
+    distance from them, so the test split stays unseen until the final evaluation.
     """
     generates_only = objective.generative is not None and objective.latent is None
     split = config.split if generates_only else "test"
-    kept = data.load(dataclasses.replace(config, split=split, flip=False, dequantize=False))
-    return kept.batch(0, 0, min(images, len(kept)))
+    dataset = data.load(dataclasses.replace(config, split=split, flip=False, dequantize=False))
+    return dataset.batch(0, 0, min(images, len(dataset)))
 
 
-def settle(config: Config, dataset: data.Dataset) -> Config:
-    """Returns the configuration with the images' size and channels in place of "as stored"."""
+def with_image_shape(config: Config, dataset: data.Dataset) -> Config:
+    """Returns the configuration with the data set's size and channels where it says "as stored"."""
     height, width, channels = dataset.image_shape
     if config.data.name == "picture":
         return dataclasses.replace(config, data=dataclasses.replace(config.data, channels=channels))
@@ -123,15 +123,15 @@ def describe_data(dataset: data.Dataset) -> dict[str, Any]:
     return description | {"data_order": ORDER_VERSION}
 
 
-def choose_evaluation(config: Config, objective: Objective, kept: Batch) -> tuple[Evaluate, Objective]:
+def choose_evaluation(config: Config, objective: Objective, evaluation_batch: Batch) -> tuple[Evaluate, Objective]:
     """Returns the evaluation during training, and the objective with the selection by its metrics.
 
     Raises:
-      UsageError: if an extractor is asked for and no images are generated, or it does not fit the data.
+      UsageError: if `evaluate_extractor` is set and the objective generates no images, or it does not fit the data.
     """
     if not config.evaluate_extractor:
         evaluate = execute.jit_on_first_device(objective.evaluate)
-        return lambda state: evaluate(state, kept), objective
+        return lambda state: evaluate(state, evaluation_batch), objective
     if objective.generative is None:
         raise UsageError(
             f"evaluate_extractor is {config.evaluate_extractor}: this experiment generates no images; leave it out"
@@ -150,7 +150,7 @@ def choose_evaluation(config: Config, objective: Objective, kept: Batch) -> tupl
 
 
 def with_nearest(images: Mapping[str, Any], dataset: data.Dataset) -> dict[str, Any]:
-    """Adds rows of the group "samples", if any, each above a row of their nearest training images."""
+    """Adds the group "nearest": each row of the group "samples", if any, above a row of its nearest training images."""
     if "samples" not in images:
         return dict(images)
     samples = np.asarray(images["samples"])
@@ -178,51 +178,51 @@ def is_binary(images: Array) -> bool:
 
 
 class Prepared(NamedTuple):
-    """What is there before the first step.
+    """The parts of a training run, before its first step.
 
     Attributes:
-      config: the recipe, with the images' size in it.
-      dataset: what it trains on.
-      objective: what it trains, on one device.
-      kept: the images that it is evaluated on.
+      config: the configuration, with the images' size and channels.
+      dataset: the training images.
+      objective: the objective on one device.
+      evaluation_batch: the images that the run is evaluated on.
       measure: state -> metrics of an evaluation.
       first: a batch of one image.
-      template: the state's shapes.
+      template: the shapes of the state.
     """
 
     config: Config
     dataset: data.Dataset
     objective: Objective
-    kept: Batch
+    evaluation_batch: Batch
     measure: Evaluate
     first: Batch
     template: TrainState
 
 
 def prepare(config: Config, build: Build, devices: int = 1) -> Prepared:
-    """Returns what training needs before its first step.
+    """Builds the parts of a training run.
 
     Args:
-      config: the recipe.
+      config: the configuration.
       build: (config, axis_name) -> objective.
-      devices: over how many each batch will be spread.
+      devices: number of devices that each batch is spread over.
     Raises:
-      UsageError: if something about the configuration or the data must be put right first.
+      UsageError: if the configuration or the data are invalid.
     """
     dataset = derive(data.load(config.data), trust=config.trust)
-    config = settle(config, dataset)
+    config = with_image_shape(config, dataset)
     objective = build(config, None)
-    kept = evaluation_images(config.data, config.evaluate_images, objective)
-    measure, objective = choose_evaluation(config, objective, kept)
+    evaluation_batch = evaluation_images(config.data, config.evaluate_images, objective)
+    measure, objective = choose_evaluation(config, objective, evaluation_batch)
     first = dataset.batch(0, 0, 1)
     template = jax.eval_shape(objective.init, jax.random.key(0), first)
     require_memory(config, objective, template, first, devices)
     select_players(config.init_players, objective.player, template.params)
-    return Prepared(config, dataset, objective, kept, measure, first, template)
+    return Prepared(config, dataset, objective, evaluation_batch, measure, first, template)
 
 
 def batch_shapes(prepared: Prepared) -> Batch:
-    """Returns the shapes of what one step takes."""
+    """Returns the shapes of the batch that one step takes."""
     images = prepared.objective.chunks * prepared.config.batch_size
     return jax.eval_shape(lambda: prepared.dataset.batch(0, 0, images))
 
@@ -239,17 +239,17 @@ def run_path(config: Config, script: Script) -> Path:
 
 
 def train(config: Config, build: Build, *, say: Callable[[str], None] = progress.say) -> TrainState:
-    """Trains what `build` makes of a configuration, or goes on training it, and returns the last state.
+    """Trains an experiment, or resumes it from its run folder, and returns the last state.
 
-    Among several processes it does so with the others. Where one of them is lost, JAX ends this process by SIGABRT
-    unless it is the child of `supervision.supervise`, as it is where a command calls this.
+    All processes of a distributed run call it. Where one of them is lost, JAX ends this process by SIGABRT unless it is
+    the child of `supervision.supervise`, as it is where a command calls this.
 
     Args:
-      config: the recipe.
+      config: the configuration.
       build: (config, axis_name) -> objective.
-      say: takes the lines that tell a person what happens.
+      say: prints a line for the user.
     Raises:
-      UsageError: if something about the configuration, the data or the run folder must be put right first.
+      UsageError: if the configuration, the data or the run folder are invalid.
       NonFiniteError: if a metric or the state became NaN or infinite.
       Interrupted: if SIGTERM or Ctrl-C stopped it, after a checkpoint.
     """
@@ -260,9 +260,9 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     script, devices = find_script(build), prepare_devices(config)
     first_process = distributed.is_first()
     if not first_process:
-        # The clock of one process decides when it is late, and one is enough to tell what happens.
+        # Checkpoints by the clock are timed by the first process alone, which also prints all messages.
         options, say = dataclasses.replace(options, checkpoint_minutes=0.0), lambda line: None
-    config, dataset, objective, kept, measure, first, template = prepare(config, build, devices)
+    config, dataset, objective, evaluation_batch, measure, first, template = prepare(config, build, devices)
     program = execute.compile_program(
         partial(build, config),
         dataset.feed,
@@ -288,7 +288,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
         restored = checkpoints.restore(program.place_shapes(template))
         distributed.require_same(restored.step if restored else 0, "the checkpoint to go on from")
         if restored is None:
-            if takes_grey_for_binary(config) and not is_binary(kept["image"]):
+            if takes_grey_for_binary(config) and not is_binary(evaluation_batch["image"]):
                 say(f"warning: {GREY}")
             start, state = 0, execute.jit_on_first_device(objective.init)(jax.random.key(config.seed), first)
             if config.init_from:
@@ -311,7 +311,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             config=content,
             images_per_step=program.images_per_step,
             evaluate=measure,
-            visualize=lambda state: with_nearest(visualize(state, kept), dataset),
+            visualize=lambda state: with_nearest(visualize(state, evaluation_batch), dataset),
             alarms=objective.alarms,
             finished=objective.finished,
             progress=supervision.JournalProgress(progress.choose() if first_process else None),

@@ -128,7 +128,7 @@ def require_logged(metric: str, prepared: Prepared) -> None:
     if config.evaluate_extractor:
         evaluated = {objective.selection.metric}
     else:
-        evaluated = set(jax.eval_shape(objective.evaluate, prepared.template, prepared.kept))
+        evaluated = set(jax.eval_shape(objective.evaluate, prepared.template, prepared.evaluation_batch))
     if metric not in trained | evaluated:
         if metric in online_metrics() and objective.generative and not config.evaluate_extractor:
             raise UsageError(

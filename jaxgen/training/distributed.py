@@ -1,8 +1,8 @@
-"""One training in several processes, on one machine or many: how they connect, and which process does what.
+"""Training in several processes, on one host or many: how they connect, and which process does what.
 
 Every process runs the same steps over one mesh of all their devices. The state is the same on each device, and each
 process has its own part of every batch. All processes must take the same decisions at the same step: metrics and states
-are the same in all of them, and on what only one process knows, such as a signal, they agree (`execute.Program.agree`).
+are the same in all of them, and `execute.Program.agree` decides on events that only one process sees, such as signals.
 Only the first process writes files, except checkpoints, which Orbax writes from all processes together. The run folder
 must therefore be on a disk that every host sees.
 """
@@ -33,7 +33,7 @@ def initialize(coordinator: str, processes: int, process: int, *, connect_timeou
     If a process cannot be reached, or ends later, JAX ends this one by SIGABRT: see `supervision`.
 
     Args:
-      coordinator: HOST:PORT at which the first process listens; empty: JAX finds it, and the two numbers below, from
+      coordinator: HOST:PORT at which the first process listens; empty: JAX takes it, and the next two arguments, from
         Slurm, Kubernetes, Open MPI or a TPU pod.
       processes: their number; 0: from the cluster.
       process: index of this one, from 0; -1: from the cluster.
@@ -50,7 +50,7 @@ def initialize(coordinator: str, processes: int, process: int, *, connect_timeou
         )
     # The service handles SIGTERM itself, so that the loop could not save a checkpoint.
     jax.config.update("jax_enable_preemption_service", False)
-    # With all three given, JAX need not look for a cluster, which can take long and find another one.
+    # Without cluster detection, which can take long and choose another cluster.
     explicit: dict[str, Any] = {
         "coordinator_address": coordinator,
         "num_processes": processes,
@@ -139,8 +139,8 @@ class Placement:
     Attributes:
       mesh: the devices, along one axis.
       platform: of the devices: "cpu", "gpu" or "tpu".
-      on_every_device: sharding of what is the same on each device.
-      by_row: sharding of what has one row of the first axis on each device.
+      on_every_device: sharding of arrays that are the same on each device.
+      by_row: sharding of arrays that have one row of the first axis on each device.
       rows: which of those rows lie on this process's devices, int[n].
       several: whether there are devices of other processes too.
     """
@@ -154,7 +154,7 @@ class Placement:
         self.several = len(self.rows) < len(devices)
 
     def replicate(self, tree: PyTree) -> PyTree:
-        """Returns a tree that every process has, on each device. Nothing is sent between processes."""
+        """Returns a tree, equal in all processes, placed on each device. Nothing is sent between processes."""
         return jax.tree.map(self._replicate, tree) if self.several else jax.device_put(tree, self.on_every_device)
 
     def spread(self, tree: PyTree) -> PyTree:
@@ -175,7 +175,7 @@ class Placement:
         if isinstance(leaf, Array) and leaf.sharding == self.on_every_device:
             return leaf
         if jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            numbers = self._replicate(jax.random.key_data(leaf))
-            return jax.random.wrap_key_data(numbers, impl=jax.random.key_impl(leaf))
+            integers = self._replicate(jax.random.key_data(leaf))
+            return jax.random.wrap_key_data(integers, impl=jax.random.key_impl(leaf))
         values = np.asarray(leaf)
         return jax.make_array_from_callback(values.shape, self.on_every_device, lambda index: values[index])

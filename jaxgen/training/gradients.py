@@ -1,4 +1,4 @@
-"""From a loss to new parameters: the only gradient mean over devices and the only parameter update."""
+"""Parameter updates: the gradient of a loss, its mean over devices, clipping, and the optimizer's step."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -29,7 +29,7 @@ def gradient(loss: Callable, params: PyTree, examples: PyTree, microbatches: int
     """Returns the mean gradient over microbatches and the mean of the auxiliary output.
 
     Args:
-      loss: (params, examples) -> (float[], aux), a mean over the examples it is given.
+      loss: (params, examples) -> (float[], aux), a mean over the examples.
       params: what is differentiated.
       examples: arrays whose leading axis is the example.
       microbatches: parts that are differentiated one after the other: memory for one part, the gradient of all.
@@ -70,10 +70,10 @@ def descend(
     """Updates one player's parameters by the gradient of the mean loss over the global batch.
 
     Args:
-      loss: (params, examples) -> (float[], aux), a mean over the examples it is given.
+      loss: (params, examples) -> (float[], aux), a mean over the examples.
       params: the player's parameters.
       opt_state: the player's optimizer state.
-      optimizer: built inside the step from hyper, so that its numbers are traced.
+      optimizer: built inside the step from hyper, so that hyperparameters are traced.
       examples: arrays whose leading axis is the example, this device's part.
       axis_name: the mapped axis over which gradient and aux are averaged, or None.
       microbatches: see `gradient`.

@@ -1,11 +1,11 @@
-"""The training loop: it knows steps and intervals, and nothing of what is trained.
+"""The training loop: steps and intervals, for any objective.
 
 The host never waits for the device between two dispatches: the metrics of one are fetched after the next was issued.
 It waits only where a checkpoint, an evaluation or images are due, as the next dispatch takes the state's memory.
 
 What is logged at step s are the metrics of the update that led to step s, not their mean over the interval, which a run
-resumed within the interval could not know. A checkpoint carries these, and the evaluation's only if it was made at that
-very step: otherwise the best checkpoint would not be the one that was measured.
+resumed within the interval could not know. A checkpoint holds these, and the evaluation's metrics only if the
+evaluation is of that very step: otherwise the best checkpoint would not be the one that was measured.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ class MetricsWriter(Protocol):
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Writes the metrics of a step."""
 
-    def save_images(self, step: int, pictures: Mapping[str, np.ndarray]) -> None:
+    def save_images(self, step: int, groups: Mapping[str, np.ndarray]) -> None:
         """Writes images by name, float[n, h, w, c] in [0, 1]."""
 
 
@@ -79,7 +79,7 @@ class Options:
     steps_per_dispatch: int = 1
 
     def check(self, start: int) -> None:
-        """Raises UsageError unless a run from step `start`, and every interval of it, is made of whole dispatches."""
+        """Raises UsageError unless `start`, `steps` and every interval are multiples of `steps_per_dispatch`."""
         names = ("steps", "checkpoint_every", "log_every", "sample_every", "evaluate_every")
         counts = {name: getattr(self, name) for name in names} | {"the step to go on from": start}
         for name, count in counts.items():
@@ -109,14 +109,14 @@ def train(
     alarms: Sequence[Alarm] = (),
     finished: str = "",
     progress: Progress | None = None,
-    agree: Callable[..., tuple[int, ...]] = lambda *numbers: numbers,
+    agree: Callable[..., tuple[int, ...]] = lambda *values: values,
 ) -> TrainState:
     """Trains until `options.steps`, or until a metric says that the run is finished, and returns the last state.
 
     Args:
       advance: (state, step) -> (state, metrics of `steps_per_dispatch` steps), compiled; may donate the state.
       state: the state after `start` steps.
-      start: how many steps were taken already. The run folder's entries of later steps are dropped.
+      start: steps already taken. The run folder's entries of later steps are dropped.
       options: the number of steps, and the intervals of logs, images, evaluations and checkpoints.
       folder: writes metrics and images.
       checkpoints: saves states.
@@ -156,7 +156,7 @@ def train(
     step, unread, latest = start, None, {}
     saved, saved_at = start if start in checkpoints.steps() else None, time.monotonic()
     with Signals(agree) as signals, progress.running(start, options.steps, images_per_step):
-        while step < end.step and not signals.settle(is_late()):
+        while step < end.step and not signals.should_stop(is_late()):
             state, metrics = advance(state, step)
             if unread is not None:
                 read(step, unread)

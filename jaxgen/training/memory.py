@@ -1,4 +1,4 @@
-"""How much memory a program needs at least, and how much there is, before anything is compiled."""
+"""Estimates whether a program fits in memory, before it is compiled."""
 
 import math
 import os
@@ -12,13 +12,13 @@ from jaxgen.errors import UsageError
 
 
 def device_bytes() -> int:
-    """Returns the memory of the first device, of the whole machine where that is a CPU."""
+    """Returns the bytes of memory of the first device; of the host where that is a CPU."""
     stats = jax.local_devices()[0].memory_stats() or {}
     return stats.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def count_memories(devices: int, platform: str) -> int:
-    """Returns over how many memories a batch is spread. CPU devices of one process share one.
+    """Returns the number of memories that a batch is spread over. CPU devices of one process share one.
 
     Args:
       devices: over how many the batch is spread; 0 counts as 1.

@@ -17,7 +17,7 @@ def quiet_orbax() -> Iterator[None]:
         return "orbax" not in text and "tensorstore" not in text
 
     loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
-    # A filter of its own for each context: one that ends leaves the others in place.
+    # Each context adds its own filter, so that nested ones can end in any order.
     for logger in loggers:
         logger.addFilter(is_other)
     try:

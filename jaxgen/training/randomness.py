@@ -1,7 +1,7 @@
 """Named streams of random numbers that do not depend on the number of devices.
 
 A step folds its number into the run's root key, a name into that, and an example's index in the global batch into that.
-The same example so meets the same noise on one device, on many, after a resume and in a population.
+An example thus gets the same noise on one device, on many, after a resume and in a population.
 """
 
 import enum
@@ -20,7 +20,7 @@ class Stream(enum.IntEnum):
     DEGRADATION = 3
     DROPOUT = 4
     EVALUATION = 5
-    PICTURES = 6
+    SAMPLES = 6
     AUGMENT_REAL = 7
     AUGMENT_FAKE = 8
     SUBSAMPLE = 9

@@ -1,4 +1,4 @@
-"""The state of a training run and the contract between an objective and whatever runs it."""
+"""The state of a training run, and the contract between objectives and execution."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class TrainState(struct.PyTreeNode):
       stats: the other variables of each player (batch statistics, spectral vectors), by player and collection.
       opt_state: optimizer state by player.
       ema: averaged variables by player, each {"params": …, "stats": …}: samples need both. Objectives may keep further
-        averages beside the players.
+        averages by other names.
       hyper: every number that may be swept, float32[].
       key: root key of the run, never advanced: what a step draws depends on `key` and `step` alone.
     """
@@ -137,8 +137,8 @@ class Restoring:
     """Restores degraded images.
 
     Attributes:
-      restore: (variables, images, guide=None) -> restored images.
-      degrade: (key[b], images, hyper) -> (images, guide, mask), the degradation to undo; guide and mask may be None.
+      restore: (variables, images, conditioning=None) -> restored images.
+      degrade: (key[b], images, hyper) -> `objectives.restoration.Damage`, the degradation to undo.
       module: the network, for what depends on its architecture: receptive field, multiplications.
     """
 
@@ -153,7 +153,7 @@ class Detecting:
 
     Attributes:
       detect: (variables, images) -> probability that each pixel is hidden by damage, float[b, h, w, 1].
-      degrade: (key[b], images, hyper) -> (images, guide, mask), the damage that is detected.
+      degrade: (key[b], images, hyper) -> `objectives.restoration.Damage`, the damage that is detected.
       module: the network.
     """
 
@@ -176,10 +176,10 @@ class Discriminating:
 
 @dataclass(frozen=True, kw_only=True)
 class Objective(Training):
-    """A training with what a run shows, measures and keeps, and the capabilities of the trained model.
+    """A training with its evaluation and visualization, and the capabilities of the trained model.
 
     Attributes:
-      visualize: (state, batch) -> images by name for a person to look at, float32[n, h, w, c] in [0, 1], or
+      visualize: (state, batch) -> images to display by name, float32[n, h, w, c] in [0, 1], or
         [rows, columns, h, w, c] where their arrangement matters.
       evaluate: (state, batch) -> metrics on images that were not trained on, named "evaluation/…".
       selection: the evaluation metric by which the best checkpoint is selected.

@@ -1,4 +1,4 @@
-"""Why a run stops before its last step: signals, values that are not finite, a metric that says it is finished."""
+"""Reasons to stop before the last step: signals, non-finite values, a metric that ends the training."""
 
 import signal
 import threading
@@ -46,7 +46,7 @@ class End:
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
         """Ends the run one dispatch later if the metric of a step is 1."""
         if metrics.get(self._metric, 0) >= 1 and self.step == self._steps:
-            # The next dispatch is mostly on its way when this becomes known.
+            # The next dispatch has usually been issued before this metric was fetched.
             self.step = min(self._steps, step + self._dispatch)
             self._say(f"finished by {self._metric}, at step {self.step}")
 
@@ -65,17 +65,17 @@ class Signals:
     received: int | None = None
     stop, late, _requested = 0, False, False
 
-    def __init__(self, agree: Callable[..., tuple[int, ...]] = lambda *numbers: numbers) -> None:
-        """Takes the function that agrees on numbers among processes, see `execute.Program.agree`."""
+    def __init__(self, agree: Callable[..., tuple[int, ...]] = lambda *values: values) -> None:
+        """Takes the function by which processes agree on integers, see `execute.Program.agree`."""
         self._agree = agree
 
-    def settle(self, late: bool) -> bool:
+    def should_stop(self, late: bool) -> bool:
         """Returns whether to stop. Called once for every dispatch.
 
         Args:
           late: whether a checkpoint is due by the clock of this process.
         """
-        # Requested again before the answer has come, a checkpoint would be written twice.
+        # Requested again before the processes have agreed, a checkpoint would be written twice.
         request = late and not self._requested
         self.stop, agreed = self._agree(self.received or 0, int(request))
         self.late = bool(agreed)

@@ -1,8 +1,8 @@
 """One process of a distributed training as the child of a process that uses no device and reports how it ended.
 
 If another process ends, or the coordinator cannot be reached, JAX ends this process by SIGABRT with a C++ trace. The
-process itself cannot prevent that or replace the trace by a message: JAX's callback for it cannot be given a Python
-function, and with `jax_enable_recoverability` processes wait in a collective for ever, and it does not help if the
+process itself cannot prevent that or replace the trace by a message: JAX takes no Python function as a callback for
+it, and with `jax_enable_recoverability` processes wait in a collective for ever, and it does not help if the
 first process ends. So the training is a forked child. Its parent passes signals on, holds the trace back, and prints
 one line instead.
 """
@@ -25,7 +25,7 @@ from jaxgen.training.progress import Progress
 
 FAILED, USAGE, SIGNALLED = 1, 2, 128
 LOST = 75
-"""Exit status of a child that found out by itself that another process has ended."""
+"""Exit status of a child that detected by itself that another process has ended."""
 PATIENCE = 2.0
 """Seconds that a child waits after a usage error: the other processes may have the same error and print it first."""
 CONNECTING, STARTING = -2, -1
@@ -61,7 +61,7 @@ class Journal:
 
 
 _journal: Journal | None = None
-"""Of this process if it is a supervised child."""
+"""The journal of this process if it is a supervised child."""
 
 
 def note(step: int, text: str | None = None) -> None:
@@ -107,10 +107,10 @@ def supervise(action: Callable[[], int], is_lost: Callable[[BaseException], bool
     stderr_read, stderr_write = os.pipe()
     lifeline, held = os.pipe()
     # A signal that comes before the parent passes signals on is delivered once it does.
-    usual_mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
     child = os.fork()
     if child == 0:
-        signal.pthread_sigmask(signal.SIG_SETMASK, usual_mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
         os.close(stderr_read)
         os.close(held)
         # In a process group of its own Ctrl-C reaches it once: a second one would end it without a checkpoint.
@@ -122,7 +122,7 @@ def supervise(action: Callable[[], int], is_lost: Callable[[BaseException], bool
     os.close(lifeline)
     listener = Listener(stderr_read)
     with _signals_to(child):
-        signal.pthread_sigmask(signal.SIG_SETMASK, usual_mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
         _, ended = os.waitpid(child, 0)
     listener.finish()
     os.close(held)

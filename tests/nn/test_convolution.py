@@ -35,7 +35,7 @@ def double():
 @pytest.fixture(params=["as chosen", "lowered wherever possible"])
 def lowered(request, monkeypatch):
     if request.param != "as chosen":
-        for name, value in {"FEW_CHANNELS": 100, "WIDE": 1, "MANY_TILES": 1}.items():
+        for name, value in {"MAX_IMAGE_CHANNELS": 100, "MIN_WINOGRAD_CHANNELS": 1, "MIN_WINOGRAD_TILES": 1}.items():
             monkeypatch.setattr(lowerings, name, value)
 
 

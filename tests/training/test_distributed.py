@@ -18,7 +18,7 @@ from jaxgen.data import order
 from jaxgen.errors import UsageError
 from jaxgen.io import images
 from jaxgen.runs.disk.checkpoints import Checkpoints
-from jaxgen.runs.disk.leaves import to_numbers
+from jaxgen.runs.disk.leaves import to_arrays
 from jaxgen.runs.scripts import load_script
 from jaxgen.runs.train import train
 from jaxgen.training import distributed, execute
@@ -103,7 +103,7 @@ def train_alone(toy, run, steps, **fields):
 
 
 def assert_same_state(found, expected, tolerance=1e-9):
-    for a, b in zip(jax.tree.leaves(to_numbers(found)), jax.tree.leaves(to_numbers(expected)), strict=True):
+    for a, b in zip(jax.tree.leaves(to_arrays(found)), jax.tree.leaves(to_arrays(expected)), strict=True):
         assert a.dtype == b.dtype
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 

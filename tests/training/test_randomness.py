@@ -45,7 +45,7 @@ def test_the_values_of_streams_are_frozen():
         ("DEGRADATION", 3),
         ("DROPOUT", 4),
         ("EVALUATION", 5),
-        ("PICTURES", 6),
+        ("SAMPLES", 6),
         ("AUGMENT_REAL", 7),
         ("AUGMENT_FAKE", 8),
         ("SUBSAMPLE", 9),

@@ -52,16 +52,16 @@ def make_agree(*others):
 
 def test_alone_a_process_stops_and_saves_at_once():
     with Signals() as signals:
-        assert not signals.settle(late=False) and not signals.late
-        assert not signals.settle(late=True) and signals.late
+        assert not signals.should_stop(late=False) and not signals.late
+        assert not signals.should_stop(late=True) and signals.late
         os.kill(os.getpid(), signal.SIGTERM)
-        assert signals.settle(late=False) and not signals.late
+        assert signals.should_stop(late=False) and not signals.late
         assert signals.stop == signal.SIGTERM
 
 
 def test_a_process_stops_by_the_signal_of_another_one():
     with Signals(make_agree((0, 0), (15, 0), (15, 0))) as signals:
-        assert [signals.settle(late=False) for _ in range(3)] == [False, False, True]
+        assert [signals.should_stop(late=False) for _ in range(3)] == [False, False, True]
         assert (signals.stop, signals.received) == (signal.SIGTERM, None)
 
 
@@ -69,7 +69,7 @@ def test_one_checkpoint_is_written_though_the_clock_is_late_until_it_is_there():
     signals = Signals(make_agree(*[(0, 0)] * 6))
     saved = []
     for late in (False, True, True, False, False, False):
-        signals.settle(late)
+        signals.should_stop(late)
         saved.append(signals.late)
     assert saved == [False, False, True, False, False, False]
 

@@ -1,11 +1,11 @@
 """The states of a run on disk: saved in the background, verified leaf by leaf when read. The only Orbax import.
 
-Beside each state lies a record with the digest of every leaf, because Orbax gives back flipped bits without a word. A
-checkpoint gets its name only once it is whole, so that a save whose process was killed never counts. Nothing is made,
-cleaned or moved before the first save: a run can be read while it trains.
+Each state is saved with a record of the digest of every leaf, because Orbax does not detect flipped bits. A checkpoint
+gets its name only once it is complete, so a save whose process was killed never counts. Nothing is created, cleaned or
+moved before the first save: a run can be read while it trains.
 
-Several processes of one training save and restore together, each calling the same at the same step: Orbax has every one
-write what only it holds, waits for all of them, and lets the first give the checkpoint its name.
+The processes of a distributed run call the same methods at the same step: each writes the arrays that only it holds,
+and the first one names the checkpoint once all have finished.
 """
 
 import contextlib
@@ -22,13 +22,13 @@ from orbax.checkpoint import checkpoint_managers as policies
 from jaxgen.errors import UsageError
 from jaxgen.runs.disk.digests import fingerprint
 from jaxgen.runs.disk.leaves import (
+    array_shapes,
     describe,
     first_difference,
     first_non_finite,
-    from_numbers,
+    from_arrays,
     layout,
-    place_numbers,
-    to_numbers,
+    to_arrays,
 )
 from jaxgen.runs.disk.records import (
     Damaged,
@@ -58,7 +58,7 @@ class Restored(NamedTuple):
       step: training steps that it has seen.
       state: the state.
       metrics: those of that step.
-      config: what the run was told.
+      config: content of the run's config.json.
       digest: of the state, see `digests.digest`.
       damaged: steps of the checkpoints found damaged on the way to this one.
     """
@@ -75,7 +75,7 @@ class Restored(NamedTuple):
 class KeepBest:
     """The retention policy that keeps the best checkpoint.
 
-    Orbax' own BestN takes metrics from a file of Orbax that, once damaged, no run could be resumed beside.
+    Orbax' own BestN reads a file of metrics that, once damaged, prevents a run from being resumed.
 
     Attributes:
       selection: which one is the best.
@@ -109,8 +109,8 @@ class Checkpoints:
 
         Args:
           folder: RUN/checkpoints.
-          keep: how many of the newest stay, beside the best one.
-          selection: which one is the best; None: the one that the newest checkpoint calls so.
+          keep: number of the newest checkpoints that are kept, in addition to the best one.
+          selection: which one is the best; None: the selection recorded in the newest checkpoint.
           say: takes the line that names a damaged checkpoint.
         """
         if keep < 1:
@@ -119,7 +119,7 @@ class Checkpoints:
         self.folder, self.keep, self.selection, self.say = Path(folder).absolute(), keep, selection, say
         self._manager: ocp.CheckpointManager | None = None
         self._quiet = contextlib.ExitStack()
-        self._named: set[int] = set()
+        self._reported: set[int] = set()
 
     def __enter__(self) -> Self:
         return self
@@ -139,7 +139,7 @@ class Checkpoints:
           step: training steps that it has seen.
           state: the state, every leaf finite.
           metrics: those of that step; the best checkpoint is known by them.
-          config: what the run was told, plain values.
+          config: content of the run's config.json.
         Raises:
           NonFiniteError: if a leaf holds a NaN or an infinity; nothing is written.
           UsageError: if this save cannot begin, or the one before failed.
@@ -147,14 +147,14 @@ class Checkpoints:
         if leaf := first_non_finite(state):
             raise NonFiniteError(step, leaf, self.last_good())
         # Fetched once: an array keeps what was fetched of it, and the record's digests are of the same arrays.
-        numbers = jax.device_get(to_numbers(state))
+        arrays = jax.device_get(to_arrays(state))
         record = seal(make_record(step, state, metrics, config, self.selection))
-        items = ocp.args.Composite(state=ocp.args.StandardSave(numbers), record=ocp.args.JsonSave(record))
+        items = ocp.args.Composite(state=ocp.args.StandardSave(arrays), record=ocp.args.JsonSave(record))
         self.wait()
         with self._writing():
             manager = self._open_manager()
-            check_space(self.folder, sum(leaf.nbytes for leaf in jax.tree.leaves(numbers)))
-            # Unless forced, Orbax passes over a step below the newest one without a word.
+            check_space(self.folder, sum(leaf.nbytes for leaf in jax.tree.leaves(arrays)))
+            # Unless forced, Orbax silently skips a step below the newest one.
             manager.save(step, args=items, metrics=dict(metrics), force=True)
 
     def wait(self) -> None:
@@ -192,7 +192,7 @@ class Checkpoints:
                 shutil.rmtree(target, ignore_errors=True)
                 target.parent.mkdir(exist_ok=True)
                 (self.folder / str(step)).rename(target)
-        wait_for_all(f"checkpoint {step} is out of the way")
+        wait_for_all(f"checkpoint {step} is moved away")
 
     def steps(self) -> list[int]:
         """Returns the steps of all checkpoints on disk, rising."""
@@ -209,12 +209,12 @@ class Checkpoints:
         return max(self.steps(), default=None)
 
     def record(self, which: str | int = "last") -> Record | None:
-        """Returns what a checkpoint tells without its arrays, see `records`; None where there is none.
+        """Returns the record of a checkpoint, see `records`; None where there is none.
 
         Args:
           which: see `restore`.
         """
-        return next(self._records(which, self._name_damaged), None)
+        return next(self._records(which, self._report_damaged), None)
 
     def restore_networks(self, template: TrainState, which: str | int = "last") -> Restored | None:
         """Restores the networks of a checkpoint alone, as `restore` does; for use without further training.
@@ -237,11 +237,11 @@ class Checkpoints:
         return restored._replace(state=TrainState(**fields, opt_state={}, hyper={}, key=None))  # pyright: ignore[reportArgumentType] no key
 
     def restore(self, template: PyTree, which: str | int = "last") -> Restored | None:
-        """Returns a verified state, passing over damaged ones and saying so; None where there is none.
+        """Returns a verified state, skipping damaged ones with a warning; None where there is no checkpoint.
 
         Args:
-          template: a state of the structure, shapes, dtypes and placement wanted, or what `jax.eval_shape` makes of
-            one; without a placement of its own a leaf goes to the first device.
+          template: a state of the same structure, shapes, dtypes and placement, or its `jax.eval_shape`; a leaf without
+            a placement goes to the first device.
           which: "last", "best" or a step. Only the first two have substitutes: the one before, the next best.
         Raises:
           UsageError: if there is no such step, if every one of them is damaged, or if the template is of another
@@ -252,46 +252,46 @@ class Checkpoints:
     def _restore(self, which: str | int, read: Callable[[Record], Any]) -> Restored | None:
         damaged: list[int] = []
 
-        def pass_over(step: int, reason: Damaged) -> None:
-            self._name_damaged(step, reason)
+        def skip(step: int, reason: Damaged) -> None:
+            self._report_damaged(step, reason)
             damaged.append(step)
 
-        for record in self._records(which, pass_over):
+        for record in self._records(which, skip):
             try:
                 state = read(record)
             except Damaged as reason:
-                pass_over(record["step"], reason)
+                skip(record["step"], reason)
             else:
                 return Restored(
                     record["step"], state, record["metrics"], record["config"], record["digest"], sorted(damaged)
                 )
         if damaged:
             raise UsageError(
-                f"no whole checkpoint is left in {self.folder} (damaged: {', '.join(map(str, sorted(damaged)))}): "
+                f"no undamaged checkpoint is left in {self.folder} (damaged: {', '.join(map(str, sorted(damaged)))}): "
                 "put a copy back, or remove the folder to start again"
             )
         return None
 
-    def _records(self, which: str | int, pass_over: Callable[[int, Damaged], None]) -> Iterator[Record]:
-        """Yields the records of the checkpoints that would do, the one wanted most first."""
+    def _records(self, which: str | int, skip: Callable[[int, Damaged], None]) -> Iterator[Record]:
+        """Yields the records of the checkpoints that match `which`, the best match first."""
         steps = self.steps()
         if which not in ("last", "best", *steps):
-            there = ", ".join(map(str, steps)) or "none"
-            raise UsageError(f"there is no checkpoint {which} in {self.folder}; there are last, best and: {there}")
-        found = self._read_records(steps[::-1] if isinstance(which, str) else [which], pass_over)
-        yield from self._best_first(list(found)) if which == "best" else found
+            allowed = ", ".join(map(str, steps)) or "none"
+            raise UsageError(f"there is no checkpoint {which} in {self.folder}; there are last, best and: {allowed}")
+        records = self._read_records(steps[::-1] if isinstance(which, str) else [which], skip)
+        yield from self._best_first(list(records)) if which == "best" else records
 
-    def _read_records(self, steps: Sequence[int], pass_over: Callable[[int, Damaged], None]) -> Iterator[Record]:
+    def _read_records(self, steps: Sequence[int], skip: Callable[[int, Damaged], None]) -> Iterator[Record]:
         for step in steps:
             try:
                 yield read_record(self._record_path(step))
             except Damaged as reason:
-                pass_over(step, reason)
+                skip(step, reason)
 
     def _best_first(self, newest_first: Sequence[Record]) -> list[Record]:
         records = {record["step"]: record for record in newest_first}
-        told = newest_first[0]["selection"] if newest_first else None
-        selection = self.selection or (told and read_selection(told))
+        recorded = newest_first[0]["selection"] if newest_first else None
+        selection = self.selection or (recorded and read_selection(recorded))
         return [records[step] for step in best_first({k: r["metrics"] for k, r in records.items()}, selection)]
 
     def _check_fit(self, record: Record, template: PyTree, partial: bool = False) -> None:
@@ -311,13 +311,13 @@ class Checkpoints:
     def _read_state(self, record: Record, template: PyTree) -> TrainState:
         """Returns the state that a record belongs to, or raises Damaged."""
         self._check_fit(record, template)
-        arguments = ocp.args.StandardRestore(place_numbers(template))
+        arguments = ocp.args.StandardRestore(array_shapes(template))
         return self._read(record, template, ocp.StandardCheckpointHandler(), arguments)
 
     def _read_networks(self, record: Record, networks: dict[str, PyTree]) -> dict[str, PyTree]:
         """Returns some fields of the state that a record belongs to, or raises Damaged."""
         self._check_fit(record, networks, partial=True)
-        shapes = place_numbers(networks)
+        shapes = array_shapes(networks)
         placement = ocp.checkpoint_utils.construct_restore_args(shapes)
         arguments = ocp.args.PyTreeRestore(shapes, restore_args=placement, partial_restore=True)
         return self._read(record, networks, ocp.PyTreeCheckpointHandler(), arguments)
@@ -326,11 +326,11 @@ class Checkpoints:
         """Returns what a handler of Orbax reads, each leaf verified, or raises Damaged."""
         with without_tracebacks(), ocp.Checkpointer(handler) as reader:
             try:
-                numbers = reader.restore(self.folder / str(record["step"]) / "state", args=arguments)
-            except Exception as error:  # The record fits the template: whatever else Orbax trips over is damage.
+                arrays = reader.restore(self.folder / str(record["step"]) / "state", args=arguments)
+            except Exception as error:  # The record fits the template: any other error of Orbax means damage.
                 require_readable(self.folder / str(record["step"]), error)
                 raise Damaged(f"its arrays cannot be read ({type(error).__name__})") from None
-        state = from_numbers(numbers, template)
+        state = from_arrays(arrays, template)
         hashes = fingerprint(state)
         if path := first_difference({path: record["leaves"][path] for path in hashes}, hashes):
             raise Damaged(f"{path} is not as it was written")
@@ -345,10 +345,10 @@ class Checkpoints:
         except Damaged:
             return {}
 
-    def _name_damaged(self, step: int, reason: Damaged) -> None:
-        if step not in self._named:
-            self._named.add(step)
-            self.say(f"checkpoint {step} in {self.folder} is damaged and passed over: {reason}")
+    def _report_damaged(self, step: int, reason: Damaged) -> None:
+        if step not in self._reported:
+            self._reported.add(step)
+            self.say(f"checkpoint {step} in {self.folder} is damaged and skipped: {reason}")
 
     def _open_manager(self) -> ocp.CheckpointManager:
         if self._manager is None:
@@ -356,9 +356,9 @@ class Checkpoints:
             options = ocp.CheckpointManagerOptions(
                 preservation_policy=policies.AnyPreservationPolicy(rules),
                 cleanup_tmp_directories=True,
-                # First renamed, so that a step's folder is whole or not there; see `wait`.
+                # Renamed before it is deleted, so that a step's folder is never incomplete; see `wait`.
                 todelete_subdir=DELETED,
-                # Otherwise it reads a file of each step that may be damaged.
+                # Otherwise it reads a file of each step, which may be damaged.
                 lightweight_initialize=True,
             )
             # It saves in threads, which log too.
@@ -377,12 +377,12 @@ class Checkpoints:
             reason = " ".join(str(error).split())[:300]
             raise UsageError(
                 f"cannot save a checkpoint in {self.folder} ({reason}): free the disk or make the folder writable, and "
-                "run again; the checkpoints before it are whole"
+                "run again; earlier checkpoints are intact"
             ) from error
 
 
 def check_space(folder: Path, needed: int) -> None:
-    """Raises OSError unless so many bytes are free: Orbax' threads, short of space, tell it in tracebacks."""
+    """Raises OSError unless `needed` bytes are free, before Orbax' threads run out of space and print tracebacks."""
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise OSError(f"it takes {needed / 1e6:.1f} MB and {free / 1e6:.1f} MB are free")

@@ -63,7 +63,7 @@ FORMER_DEFAULTS: dict[int, dict[str, Any]] = {
 """By format, the fields (by today's name) that a run may lack, and the value that it was trained with."""
 
 NOT_RECORDED = ("trust",)
-"""Fields that are never written to config.json nor read from it: they are about a single command."""
+"""Fields that are never written to config.json nor read from it: they concern a single command."""
 
 
 VERSIONS = ("format", "jaxgen", "jax")
@@ -71,7 +71,7 @@ VERSIONS = ("format", "jaxgen", "jax")
 
 
 def versions() -> dict[str, Any]:
-    """Returns the versions that write a config.json."""
+    """Returns the versions recorded in config.json."""
     return {"format": FORMAT, "jaxgen": jaxgen.__version__, "jax": jax.__version__}
 
 
@@ -124,7 +124,7 @@ def upgrade(content: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def rename_value(value: Any, names: Mapping[Any, Any]) -> Any:
-    """Returns a value by its new name, item by item where it is a list."""
+    """Returns the new name of a value, or of each item of a list."""
     return [names.get(item, item) for item in value] if isinstance(value, list) else names.get(value, value)
 
 
@@ -180,6 +180,6 @@ def from_dict(kind: type, values: Mapping[str, Any], format: int = FORMAT, prefi
 
 
 def former_defaults(format: int, prefix: str = "") -> dict[str, Any]:
-    """Returns the former defaults of the fields whose dotted name is the prefix and one more part, by that part."""
-    found = {name.removeprefix(prefix): value for name, value in FORMER_DEFAULTS.get(format, {}).items()}
-    return {name: value for name, value in found.items() if "." not in name}
+    """Returns the former defaults of the fields directly under a prefix, by name without the prefix."""
+    defaults = {name.removeprefix(prefix): value for name, value in FORMER_DEFAULTS.get(format, {}).items()}
+    return {name: value for name, value in defaults.items() if "." not in name}

@@ -1,4 +1,4 @@
-"""What lies beside a saved state, under a seal: where it comes from, how good it is and what its bits were.
+"""The record of a saved state, with its own SHA-256: the configuration, metrics and digests of the state.
 
 A record is {"step", "config", "metrics", "selection", "parameters" (how many, by player), "digest", "leaves"}.
 """
@@ -32,8 +32,8 @@ def make_record(
       step: training steps that it has seen.
       state: the state.
       metrics: those of that step.
-      config: what the run was told, plain values.
-      selection: which record is the best of a run.
+      config: content of the run's config.json.
+      selection: the metric and direction that rank the run's checkpoints.
     """
     leaves = fingerprint(state)
     return {
@@ -70,16 +70,16 @@ def read_record(path: Path) -> Record:
 
 
 def require_readable(path: Path, error: Exception) -> None:
-    """Raises UsageError where a file could not be read for no fault of its own, so that nobody takes it for damaged.
+    """Raises UsageError where a file could not be read although it is not damaged, as without permission.
 
     Args:
       path: what was read.
-      error: what came of it. Those who read for Orbax leave only words of the cause.
+      error: the error of reading it. Orbax reports the cause only in the text of its errors.
     """
-    excused = isinstance(error, OSError) and not isinstance(error, FileNotFoundError | NotADirectoryError)
-    if excused or isinstance(error, JaxRuntimeError) or "PERMISSION_DENIED" in str(error):
+    is_system_error = isinstance(error, OSError) and not isinstance(error, FileNotFoundError | NotADirectoryError)
+    if is_system_error or isinstance(error, JaxRuntimeError) or "PERMISSION_DENIED" in str(error):
         reason = " ".join(str(error).split())[:200]
-        raise UsageError(f"cannot read {path} ({reason}): let it be read, or free memory, and run again") from error
+        raise UsageError(f"cannot read {path} ({reason}): make it readable, or free memory, and run again") from error
 
 
 def read_selection(recorded: Mapping[str, Any]) -> Selection:
@@ -90,11 +90,11 @@ def read_selection(recorded: Mapping[str, Any]) -> Selection:
 
 
 def best_first(metrics: Mapping[int, Mapping[str, float]], selection: Selection | None) -> list[int]:
-    """Returns the steps whose metrics tell how good they are, the best first and the older one where two are equal.
+    """Returns the steps ranked by the selected metric, the best first, and the older one first where two are equal.
 
     Args:
-      metrics: by step. A step without the selected metric, or with NaN for it, is no candidate.
-      selection: what tells; None: nothing does.
+      metrics: by step. A step without the selected metric, or with NaN for it, is left out.
+      selection: the metric and its direction; None: no step is returned.
     """
     if selection is None:
         return []

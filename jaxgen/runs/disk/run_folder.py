@@ -61,15 +61,15 @@ class RunFolder:
         wandb: bool = False,
         say: Callable[[str], None] = progress.say,
     ) -> Self:
-        """Returns the folder for training: made where it is missing, else compared with what is asked for now.
+        """Opens the folder for training: creates it, or compares its configuration with the given one.
 
         Args:
           path: the folder.
           config: the content of config.json, see `config_file`.
           script: the source of the experiment script, to be copied to RUN/experiment.py; None: none is. It may differ
-            from the one that is there, with a warning.
+            from the existing one, with a warning.
           defaults: today's default of every field of "config", for those that the file does not have.
-          changeable: dotted names of fields of "config" that may differ from what is there, and are then updated.
+          changeable: dotted names of fields of "config" that may differ from the existing ones, and are then updated.
           tensorboard: whether metrics also go to RUN/tensorboard.
           wandb: whether metrics also go to Weights & Biases.
           say: takes warnings, a line each.
@@ -96,11 +96,11 @@ class RunFolder:
         """Returns the folder for a process that trains along with the one that has it open, and writes nothing.
 
         Args:
-          path: the folder, which the other process has made.
-          config: what this process is told, see `open`.
+          path: the folder, which the other process has created.
+          config: the configuration of this process, see `open`.
           changeable: dotted names of fields of "config" that may differ between the processes.
         Raises:
-          UsageError: if the folder is not there, or a field differs from what the other process was told.
+          UsageError: if the folder is not there, or a field differs from that of the other process.
         """
         folder = cls(path, say=lambda line: None)
         folder._writes = False
@@ -135,7 +135,7 @@ class RunFolder:
         return config_file.read(self.path / CONFIG)
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Adds a line to metrics.jsonl and tells the trackers.
+        """Appends a line to metrics.jsonl and logs it to the trackers.
 
         Raises:
           UsageError: if it cannot be written.
@@ -150,7 +150,7 @@ class RunFolder:
                 tracker.log(step, metrics)
 
     def truncate(self, step: int) -> None:
-        """Drops what was logged after a step, so that a resumed run tells the history of one never interrupted.
+        """Drops what was logged after a step, so that a resumed run has the history of one never interrupted.
 
         Raises:
           UsageError: if metrics.jsonl cannot be read or written.
@@ -160,8 +160,8 @@ class RunFolder:
             return
         with self._writing():
             if path.exists():
-                kept = [line for line in parse(path) if line["step"] <= step]
-                write_atomically(path, "".join(json.dumps(line) + "\n" for line in kept))
+                lines = [line for line in parse(path) if line["step"] <= step]
+                write_atomically(path, "".join(json.dumps(line) + "\n" for line in lines))
             for tracker in self._trackers:
                 tracker.truncate(step)
 
@@ -191,12 +191,12 @@ class RunFolder:
                 best = line
         return best
 
-    def save_images(self, step: int, pictures: Mapping[str, Any]) -> None:
+    def save_images(self, step: int, groups: Mapping[str, Any]) -> None:
         """Writes a grid of each group of images to samples/NAME-STEP.png; without Pillow, says so once and does not.
 
         Args:
           step: training steps taken.
-          pictures: by name, float[n, h, w, c] in [0, 1], or float[rows, columns, h, w, c].
+          groups: images by name, float[n, h, w, c] in [0, 1], or float[rows, columns, h, w, c].
         Raises:
           UsageError: if it cannot be written.
         """
@@ -205,18 +205,18 @@ class RunFolder:
         try:
             from jaxgen.io import images
 
-            for name, group in pictures.items():
+            for name, group in groups.items():
                 images.write(self.path / "samples" / f"{name}-{step:08d}.png", images.grid(np.asarray(group)))
         except ImportError:
             self._can_draw = False
-            self.say("Pillow is not installed: no pictures are written")
+            self.say("Pillow is not installed: no images are written")
 
     def _plain(self, config: Config) -> Config:
         return config_file.upgrade(json.loads(json.dumps(config)), self.path / CONFIG)
 
     def _set_config(self, config: Config, script: bytes | None, changeable: Collection[str]) -> None:
         before = self.config()
-        # What never came to a checkpoint binds nobody: a recipe that failed at once may be corrected in place.
+        # A run without a checkpoint may be started anew with another configuration.
         if before is not None and any((self.path / "checkpoints").glob("[0-9]*")):
             self._compare(before, config, changeable)
         copy = self.path / SCRIPT
@@ -236,11 +236,11 @@ class RunFolder:
         former = self._defaults | config_file.FORMER_DEFAULTS.get(before["format"], {})
         old = {name: former[name] for name in new if name in former} | old
         both = {name: (old.get(name, ABSENT), new.get(name, ABSENT)) for name in old | new if name not in changeable}
-        told = [f"{name} is {then!r} there and {asked!r} here" for name, (then, asked) in both.items() if then != asked]
-        if told:
+        differences = [f"{name} is {a!r} there and {b!r} here" for name, (a, b) in both.items() if a != b]
+        if differences:
             raise UsageError(
-                f"{self.path} holds a run of another configuration: {', '.join(told)}; "
-                "give what is there, or another run folder"
+                f"{self.path} holds a run of another configuration: {', '.join(differences)}; "
+                "use the values there, or another run folder"
             )
         if before.get("experiment", {}).get("sha256") != now.get("experiment", {}).get("sha256"):
             self.say(f"{now['experiment']['name']}'s script has changed since {self.path} was last trained")
@@ -256,7 +256,7 @@ class RunFolder:
 
 
 def recipe(config: Config) -> dict[str, Any]:
-    """Returns by dotted name what must not differ between two parts of a run: all but versions and the script."""
+    """Returns by dotted name the values that must not change on resuming: all but versions and the script."""
     data = {
         name: value for name, value in config.items() if name not in (*config_file.VERSIONS, "experiment", "config")
     }

@@ -1,4 +1,4 @@
-"""Programs that show metrics while a run goes on: TensorBoard and Weights & Biases."""
+"""Trackers, which display metrics during training: TensorBoard and Weights & Biases."""
 
 import os
 import sys
@@ -14,13 +14,13 @@ from jaxgen.errors import requires
 
 
 class Tracker(Protocol):
-    """What takes metrics."""
+    """Receives the metrics of a run."""
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Shows the metrics of a step."""
+        """Logs the metrics of a step."""
 
     def truncate(self, step: int) -> None:
-        """Forgets what came after a step."""
+        """Discards the metrics of later steps."""
 
     def close(self) -> None:
         """Writes what is left."""
@@ -63,7 +63,7 @@ class TensorBoard:
         self._writer.flush()
 
     def truncate(self, step: int) -> None:
-        """Writes the mark by which TensorBoard hides all from step + 1 on that was written before it."""
+        """Writes the event that makes TensorBoard hide what was written before from step + 1 on."""
         start = self._session(status=self._session.START)
         self._writer.write_event(self._event(step=step + 1, wall_time=time.time(), session_log=start))
 
@@ -73,7 +73,7 @@ class TensorBoard:
 
 
 class WeightsAndBiases:
-    """One run there for one run folder here, also when it is resumed. Needs wandb."""
+    """Logs a run folder as one run of Weights & Biases, also when it is resumed. Needs wandb."""
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
         with requires("wandb", "--wandb"):
@@ -91,7 +91,7 @@ class WeightsAndBiases:
         self._run.log(dict(metrics), step=step)
 
     def truncate(self, step: int) -> None:
-        """Does nothing: steps that were sent already are ignored there, and the same bits would come again."""
+        """Does nothing: a resumed run sends the same metrics again, and wandb ignores steps that it has."""
 
     def close(self) -> None:
         """Sends what is left."""
@@ -105,7 +105,7 @@ def open_trackers(
 
     Args:
       folder: the run folder.
-      config: what the run was told.
+      config: content of config.json.
       tensorboard: whether to write RUN/tensorboard; without tensorboardX, says so and does not.
       wandb: whether to send metrics to Weights & Biases.
       say: takes warnings, a line each.

@@ -237,7 +237,7 @@ def test_when_all_are_damaged_nothing_starts_from_scratch(copied, states, told):
     for step in (1, 2, 3):
         (copied / str(step) / "record" / "metadata").unlink()
     checkpoints = Checkpoints(copied, say=told.append)
-    with pytest.raises(UsageError, match=r"no whole checkpoint .*damaged: 1, 2, 3"):
+    with pytest.raises(UsageError, match=r"no undamaged checkpoint .*damaged: 1, 2, 3"):
         checkpoints.restore(states[0])
     with pytest.raises(UsageError, match="damaged: 2"):
         checkpoints.restore(states[0], 2)

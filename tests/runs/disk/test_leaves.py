@@ -33,7 +33,7 @@ def test_first_non_finite_finds_the_leaf(value, dtype):
 def test_keys_become_numbers_and_keys_again(kind, assert_same_bits):
     state = {"key": jax.random.split(jax.random.key(3, impl=kind), 2), "x": jnp.arange(3)}
     for template in (state, jax.eval_shape(lambda: state)):
-        assert_same_bits(leaves.from_numbers(leaves.to_numbers(state), template), state)
-        placed = leaves.place_numbers(template)
-        assert jax.tree.map(jnp.shape, leaves.to_numbers(state)) == jax.tree.map(lambda x: x.shape, placed)
+        assert_same_bits(leaves.from_arrays(leaves.to_arrays(state), template), state)
+        placed = leaves.array_shapes(template)
+        assert jax.tree.map(jnp.shape, leaves.to_arrays(state)) == jax.tree.map(lambda x: x.shape, placed)
         assert {x.sharding.device_set.pop() for x in jax.tree.leaves(placed)} == {jax.devices()[0]}

@@ -204,7 +204,7 @@ def test_without_pillow_pictures_are_left_out_and_that_is_told_once(opened, told
     monkeypatch.setitem(sys.modules, "PIL", None)
     for step in (1, 2):
         opened.save_images(step, {"samples": np.zeros((4, 8, 8, 1), np.float32)})
-    assert told == ["Pillow is not installed: no pictures are written"]
+    assert told == ["Pillow is not installed: no images are written"]
 
 
 def test_a_folder_that_cannot_be_written_is_told_in_a_line(tmp_path, opened, monkeypatch):
