@@ -1,9 +1,9 @@
-"""Declares beside a field of a configuration which values it may have, and which runs may change it.
+"""Annotations of configuration fields: the values that a field may have, and whether a resumed run may change it.
 
     width: PositiveInt = 64
     tensorboard: Annotated[bool, PER_PROCESS] = True
 
-A subclass that gives a field another default keeps what its bases declare.
+A subclass that changes a field's default keeps the annotations of its bases.
 """
 
 import dataclasses
@@ -67,28 +67,28 @@ Probability = Annotated[float, Range(minimum=0, maximum=1)]
 Seed = Annotated[int, Range(minimum=0, below=2**32)]
 
 
-def declared(kind: type, prefix: str = "") -> dict[str, tuple[Any, ...]]:
-    """Returns what is declared beside the fields of a dataclass and of those nested in it, by dotted name."""
-    found: dict[str, tuple[Any, ...]] = {}
+def field_annotations(kind: type, prefix: str = "") -> dict[str, tuple[Any, ...]]:
+    """Returns the annotations of the fields of a dataclass and of those nested in it, by dotted name."""
+    annotations: dict[str, tuple[Any, ...]] = {}
     for base in reversed(kind.__mro__):
         for name, annotation in inspect.get_annotations(base).items():
             if get_origin(annotation) is Annotated:
-                found[prefix + name] = annotation.__metadata__
+                annotations[prefix + name] = annotation.__metadata__
     for field in dataclasses.fields(kind):
         if dataclasses.is_dataclass(field.default):
-            found |= declared(type(field.default), f"{prefix}{field.name}.")
-    return found
+            annotations |= field_annotations(type(field.default), f"{prefix}{field.name}.")
+    return annotations
 
 
 def changeable(kind: type, *, per_process: bool = False) -> frozenset[str]:
     """Returns the dotted names of the fields that may differ between the parts of one run, or between its processes."""
     allowed = {PER_PROCESS} if per_process else {CHANGEABLE, PER_PROCESS}
-    return frozenset(name for name, items in declared(kind).items() if allowed & set(items))
+    return frozenset(name for name, items in field_annotations(kind).items() if allowed & set(items))
 
 
 def ranges(kind: type) -> dict[str, Range]:
     """Returns the ranges of fields by dotted name."""
-    return {name: item for name, items in declared(kind).items() for item in items if isinstance(item, Range)}
+    return {name: item for name, items in field_annotations(kind).items() for item in items if isinstance(item, Range)}
 
 
 def flat_values(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""One random key for each example, so that what an example meets does not depend on the batch around it."""
+"""One random key for each example, so that its noise does not depend on the rest of the batch."""
 
 import jax
 import jax.numpy as jnp
@@ -6,7 +6,7 @@ from jax import Array
 
 
 def per_example(key: Array, count: int) -> Array:
-    """Returns one key for each example: those given, or the one key folded with each example's index.
+    """Returns one key for each example: `key` itself, or a single key folded with each example's index.
 
     Args:
       key: one key, or key[count], one for each example; of `jax.random.key` or of the older `jax.random.PRNGKey`.
@@ -14,7 +14,7 @@ def per_example(key: Array, count: int) -> Array:
     Returns:
       key[count].
     Raises:
-      ValueError: if neither one key nor one for each example is given.
+      ValueError: if `key` is neither a single key nor one for each example.
     """
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         key = jax.random.wrap_key_data(key)

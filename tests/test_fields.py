@@ -6,7 +6,7 @@ import pytest
 from jaxgen.config import Config, GanConfig
 from jaxgen.config.base import check
 from jaxgen.errors import UsageError
-from jaxgen.fields import CHANGEABLE, PER_PROCESS, Decay, PositiveInt, Probability, changeable, declared, ranges
+from jaxgen.fields import CHANGEABLE, PER_PROCESS, Decay, PositiveInt, Probability, changeable, field_annotations, ranges
 from jaxgen.runs import command_line
 
 
@@ -30,7 +30,7 @@ class Derived(Base):
 
 
 def test_what_is_declared_is_found_with_nested_fields_and_stays_where_a_subclass_changes_the_default():
-    assert set(declared(Derived)) == {"width", "steps", "inner.rate", "inner.folder", "chance"}
+    assert set(field_annotations(Derived)) == {"width", "steps", "inner.rate", "inner.folder", "chance"}
     assert {name: str(allowed) for name, allowed in ranges(Derived).items()} == {
         "width": "at least 1",
         "steps": "at least 1",

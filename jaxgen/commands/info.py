@@ -29,4 +29,4 @@ class Command:
             print(json.dumps(card) if self.json else pretrained.to_text(card))
             return
         facts = summary.describe(Path(self.source))
-        print(json.dumps(facts, allow_nan=False) if self.json else summary.as_text(facts))
+        print(json.dumps(facts, allow_nan=False) if self.json else summary.to_text(facts))

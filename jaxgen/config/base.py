@@ -233,7 +233,7 @@ def check_processes(config: Config) -> None:
 
 
 def check_ranges(config: Config) -> None:
-    """Raises UsageError for an option outside the range that is declared beside it.
+    """Raises UsageError for an option outside the range that it is annotated with.
 
     A hyperparameter without a range is at least 0; NAME_final, the end of a schedule, has the range of NAME.
     """

@@ -161,8 +161,8 @@ def overlaid(
     layers = (images, *sample(first, images, hyper))
     _, degraded, opacity = degradations.apply_if(hyper["opaque_probability"], make_opaque)(fourth, layers)
     mask = (opacity >= OPACITY_THRESHOLD).astype(images.dtype)
-    guide = dilate_randomly(third, mask, hyper["mask_dilation"]) if condition else None
-    return Damage(add_grain(second, degraded, hyper), guide, mask)
+    conditioning = dilate_randomly(third, mask, hyper["mask_dilation"]) if condition else None
+    return Damage(add_grain(second, degraded, hyper), conditioning, mask)
 
 
 def make_opaque(keys: Array, layers: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:

@@ -1,4 +1,4 @@
-"""The networks of adversarial experiments by name, put together as a configuration asks for them."""
+"""The networks of adversarial experiments by name, built from a configuration."""
 
 from typing import Any, Literal
 
@@ -21,12 +21,12 @@ NETWORKS = {
 
 
 def players(network: str, norm: str, config: GanConfig, axis_name: str | None, **shared: Any) -> dict[str, Any]:
-    """Returns what `make_gan` takes of networks: generator, discriminator, and whether batch norm sees each kind alone.
+    """Returns the arguments of `make_gan` that depend on the network: both players, and `separate_batches`.
 
     Args:
       network: a name in `NETWORKS`.
       norm: of the discriminator; "none" for r3gan, which has no other.
-      config: what is asked for.
+      config: the configuration.
       axis_name: the mapped axis over which a batch is spread, or None.
       **shared: other fields of both networks, as in width.
     Raises:

@@ -27,7 +27,7 @@ class Config:
     split: str = "train"
     """train, test (never in train), all, or any split expression of TFDS, as in train[:10%]."""
     fraction: float = 1.0
-    """Fraction of the split that is used, chosen by seed; a test split is used whole."""
+    """Fraction of the split that is used, chosen by seed; a test split is always used in full."""
     size: int = 0
     """Height and width of the images in pixels; 0: as stored."""
     channels: int = 0
@@ -71,12 +71,12 @@ def check(config: Config) -> None:
     if config.samples != Config.samples and not config.from_run:
         raise UsageError(f"samples {config.samples} is of a generator's run: set from_run to it, or leave samples out")
     if config.with_real and not config.from_run:
-        raise UsageError("with_real keeps real images beside those of a generator's run: set from_run to it")
+        raise UsageError("with_real adds real images to those of a generator's run: set from_run to it")
     if not 0 < config.fraction <= 1:
         raise UsageError(f"fraction {config.fraction:g}: give above 0, and at most 1 for all images")
     if config.from_run and not sources.find(config.name).derivable:
-        raise UsageError(f"from_run {config.from_run}: no run makes {config.name}; give another data.name")
+        raise UsageError(f"from_run {config.from_run}: a run does not produce {config.name}; give another data.name")
     if not 0 <= config.seed < 2**32:
-        raise UsageError(f"data seed {config.seed}: give a whole number from 0 to 2**32 - 1")
+        raise UsageError(f"data seed {config.seed}: give an integer from 0 to 2**32 - 1")
     if not config.memory >= 0:
         raise UsageError(f"memory {config.memory} GiB: give 0 or more")

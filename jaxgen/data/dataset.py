@@ -11,7 +11,7 @@ from jax import Array
 from jaxgen.data import order, transforms
 from jaxgen.data.config import Config
 from jaxgen.data.feed import Batch, Feed, PyTree
-from jaxgen.data.records import PICTURES, Records
+from jaxgen.data.records import IMAGE_FIELDS, Records
 from jaxgen.data.stacked import compose, draw_indices
 from jaxgen.data.streaming import Steps, Stream
 from jaxgen.errors import UsageError
@@ -45,8 +45,8 @@ class Selection:
         else:
             stored = take(k if self.streamed else order.permute(position, seed, epoch, self.count))
         draws = transforms.example_draws(seed, epoch, position)
-        pictures = {name: stored[name] for name in PICTURES if name in stored}
-        return stored | {name: transforms.apply(x, draws, self.config) for name, x in pictures.items()}
+        fields = {name: stored[name] for name in IMAGE_FIELDS if name in stored}
+        return stored | {name: transforms.apply(x, draws, self.config) for name, x in fields.items()}
 
 
 compiled_selection = jax.jit(Selection.__call__, static_argnums=0)

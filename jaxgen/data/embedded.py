@@ -16,7 +16,7 @@ from jaxgen.io import images
 
 FACES = "skimage/data/lfw_subset.npy"
 DIGITS = "sklearn/datasets/data/digits.csv.gz"
-# Whole photographs are held out. Drawings, pages and pictures taken by instruments are left out.
+# The split is by photograph. Drawings, pages and images taken by instruments are left out.
 ASTRONAUT = "skimage/data/astronaut.png"
 COLOUR_PHOTOS = {
     "train": (
@@ -59,7 +59,7 @@ def load_photos(config: Config) -> Dataset:
 
 def load_picture(config: Config) -> Dataset:
     """Returns the one image of a configuration, in its shape."""
-    return from_arrays(picture(config.dir)[None], None, config)
+    return from_arrays(single_image(config.dir)[None], None, config)
 
 
 def digits(split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +79,7 @@ def digits(split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def faces(split: str) -> np.ndarray:
-    """Returns a hundred grey faces of 25 pixels from scikit-image; the other hundred of its file are none.
+    """Returns a hundred grey faces of 25 pixels from scikit-image; the other hundred of its file show no face.
 
     Args:
       split: "train", "test" (every fifth), or "all".
@@ -94,10 +94,10 @@ def faces(split: str) -> np.ndarray:
 
 
 def photos(config: Config) -> np.ndarray:
-    """Returns overlapping tiles of photographs, twice as large as the images asked for where the photographs allow it.
+    """Returns overlapping tiles of photographs, of twice the image size where the photographs are large enough.
 
     Random crops of tiles are then random crops of photographs, and resized tiles are photographs at half their scale.
-    Those taken in grey take part only where grey is asked for.
+    Gray photographs are used for gray images only.
 
     Args:
       config: `split`, `channels` (0 is colour) and `size` (0 gives tiles of 128 pixels) count.
@@ -107,20 +107,20 @@ def photos(config: Config) -> np.ndarray:
       UsageError: if there is no such split.
     """
     taken = [COLOUR_PHOTOS, GREY_PHOTOS] if config.channels == 1 else [COLOUR_PHOTOS]
-    pictures = [photograph(file, config.channels or 3) for photos in taken for file in files(photos, config.split)]
+    photographs = [photograph(file, config.channels or 3) for photos in taken for file in files(photos, config.split)]
     size = config.size or DEFAULT_WINDOW
-    side = tile_side(size, min(min(picture.shape[:2]) for picture in pictures))
+    side = tile_side(size, min(min(photo.shape[:2]) for photo in photographs))
     return np.stack(
         [
-            picture[top : top + side, left : left + side]
-            for picture in pictures
-            for top, left in corners(picture.shape[0], picture.shape[1], side, min(size, side))
+            photo[top : top + side, left : left + side]
+            for photo in photographs
+            for top, left in corners(photo.shape[0], photo.shape[1], side, min(size, side))
         ]
     )
 
 
-def picture(path: str) -> np.ndarray:
-    """Returns one picture, uint8[height, width, channel], of every split: scikit-image's astronaut where none is named.
+def single_image(path: str) -> np.ndarray:
+    """Returns one image, uint8[height, width, channel], the same for every split; scikit-image's astronaut by default.
 
     Raises:
       UsageError: if there is none, or it cannot be read.
@@ -138,8 +138,8 @@ def files(photos: dict[str, tuple[str, ...]], split: str) -> tuple[str, ...]:
 
 def photograph(file: str, channels: int) -> np.ndarray:
     """Returns a photograph as uint8[height, width, channels]."""
-    picture = resample.to_uint8(images.read(packaged(file)) * 255)
-    return resample.convert_channels(picture[None], channels)[0]
+    image = resample.to_uint8(images.read(packaged(file)) * 255)
+    return resample.convert_channels(image[None], channels)[0]
 
 
 def packaged(file: str) -> Path:

@@ -1,4 +1,4 @@
-"""Where the batches of a training run come from."""
+"""The feed of a training run: data sent to the devices, and the selection of a step's batch from them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ PyTree = Any
 
 
 class Feed(NamedTuple):
-    """Data that reach the devices, and the part of them that one step takes.
+    """Sends data to the devices, and selects the part of them that one step takes.
 
     Attributes:
       fetch: (first step, steps) -> payload for these steps. In memory: every stored image, on the device, the same
@@ -21,7 +21,7 @@ class Feed(NamedTuple):
         `step` is the run's step, int32[]; `k` the index of the step within the payload; `positions` int32[n] the
         positions in the global batch that this device takes.
       streamed: whether a payload's leaves are [steps, batch, …] and are spread over the devices, each of which then has
-        the examples at its `positions`, and no others, in that order; else the payload goes to every device whole.
+        the examples at its `positions`, and no others, in that order; else every device gets the full payload.
     """
 
     fetch: Callable[[int, int], PyTree]
@@ -30,7 +30,7 @@ class Feed(NamedTuple):
 
 
 def feed_batches(stacked: PyTree) -> Feed:
-    """Returns the feed of given batches: step s is fed the s-th of them.
+    """Returns a feed of fixed batches: step s gets the s-th of them.
 
     Args:
       stacked: arrays [steps, batch, …].

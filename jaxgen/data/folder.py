@@ -1,4 +1,4 @@
-"""A folder of pictures."""
+"""A folder of images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from jaxgen.io import images
 
 
 class Window(NamedTuple):
-    """A part of a picture; all of it where `side` is 0."""
+    """A square window of an image; all of the image where `side` is 0."""
 
     path: Path
     top: int = 0
@@ -27,7 +27,7 @@ class Window(NamedTuple):
 
 
 class FolderRecords:
-    """Pictures, or windows of pictures, by number."""
+    """Images, or windows of images, by number."""
 
     def __init__(self, windows: list[Window]):
         self.windows = windows
@@ -36,17 +36,17 @@ class FolderRecords:
         return len(self.windows)
 
     def describe(self, index: int) -> str:
-        """Returns the picture's path."""
+        """Returns the image's path."""
         return str(self.windows[index].path)
 
     def read(self, indices: Sequence[int]) -> list[Example]:
-        """Returns the pictures or windows at these indices; a picture is read once for all its windows in a row."""
-        examples, path, picture = [], None, np.empty(0)
+        """Returns the images or windows at these indices; an image is read once for consecutive windows."""
+        examples, path, image = [], None, np.empty(0)
         for window in (self.windows[index] for index in indices):
             if window.path != path:
-                path, picture = window.path, resample.to_uint8(images.read(window.path) * 255)
-            side = window.side or max(picture.shape)
-            examples.append({"image": picture[window.top : window.top + side, window.left : window.left + side]})
+                path, image = window.path, resample.to_uint8(images.read(window.path) * 255)
+            side = window.side or max(image.shape)
+            examples.append({"image": image[window.top : window.top + side, window.left : window.left + side]})
         return examples
 
 
@@ -56,39 +56,39 @@ def load_folder(config: Config) -> Dataset:
 
 
 def open_folder(config: Config) -> tuple[FolderRecords, np.ndarray]:
-    """Returns the pictures of a folder and of the folders in it, in the order of their paths.
+    """Returns the images of a folder and of the folders in it, in the order of their paths.
 
-    To be cropped at random, pictures of different sizes are cut into overlapping tiles of one size.
+    To be cropped at random, images of different sizes are cut into overlapping tiles of one size.
 
     Args:
-      config: `dir`, `split` (every tenth picture is test), `fit` and `size` count.
+      config: `dir`, `split` (every tenth image is test), `fit` and `size` count.
     Returns:
       (records, int64[n]).
     Raises:
-      UsageError: if there is no such folder, no picture in it, or one that is smaller than the crop or unreadable.
+      UsageError: if there is no such folder, no image in it, or one that is smaller than the crop or unreadable.
     """
-    paths = picture_paths(config.dir)
+    paths = image_paths(config.dir)
     paths = [paths[index] for index in held_out(len(paths), config.split)]
     windows = tile(paths, config.size) if config.fit == "crop" and config.size else [Window(path) for path in paths]
     return FolderRecords(windows), np.arange(len(windows))
 
 
-def picture_paths(folder: str) -> list[Path]:
-    """Returns the pictures under a folder, sorted, or raises UsageError where there are none."""
+def image_paths(folder: str) -> list[Path]:
+    """Returns the images under a folder, sorted, or raises UsageError where there are none."""
     if not folder or not Path(folder).is_dir():
-        raise UsageError(f"no folder of pictures at {folder!r}: give its path as dir")
+        raise UsageError(f"no folder of images at {folder!r}: give its path as dir")
     paths = sorted(
         path
         for path in Path(folder).rglob("*")
         if path.suffix.lower() in images.SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
     if not paths:
-        raise UsageError(f"no pictures in {folder} nor in its folders: looked for {', '.join(sorted(images.SUFFIXES))}")
+        raise UsageError(f"no images in {folder} nor in its folders: looked for {', '.join(sorted(images.SUFFIXES))}")
     return paths
 
 
 def tile(paths: list[Path], size: int) -> list[Window]:
-    """Returns windows of one size that cover pictures of different sizes; whole pictures where all are of one size."""
+    """Returns windows of one size that cover images of different sizes; full images where all are of one size."""
     shapes = [images.shape(path)[:2] for path in paths]
     smallest = min(range(len(paths)), key=lambda i: min(shapes[i]))
     if min(shapes[smallest]) < size:

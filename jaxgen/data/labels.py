@@ -1,4 +1,4 @@
-"""Labels held to the number of classes that a configuration gives."""
+"""Checks of labels against the configured number of classes."""
 
 import numpy as np
 
@@ -7,14 +7,14 @@ from jaxgen.errors import UsageError
 
 
 def check(label: np.ndarray | None, config: Config, where: str = "") -> None:
-    """Raises where labels are wanted and missing, or outside the classes.
+    """Raises where labels are required and missing, or outside the classes.
 
     Args:
       label: integer[n] or integer[], None where there is none.
       config: its `classes` counts, and its `name` names the data in the error.
-      where: whose label it is; empty: the first of them that is wrong is named by its number.
+      where: name of the example; empty: the first wrong one is named by its number.
     Raises:
-      UsageError: in one line.
+      UsageError: if a label is missing or out of range.
     """
     if not config.classes:
         return
@@ -54,8 +54,8 @@ def check_enough(count: int, config: Config) -> None:
 
 def left(count: int, config: Config) -> str:
     """Returns how many images there are and why, in words that go on with which ones are missing."""
-    kept = f"fraction {config.fraction:g}" if config.fraction < 1 else f"split {config.split}"
-    return f"{kept} leaves {count} images and"
+    option = f"fraction {config.fraction:g}" if config.fraction < 1 else f"split {config.split}"
+    return f"{option} leaves {count} images and"
 
 
 def remedy(config: Config) -> str:

@@ -13,10 +13,9 @@ GIB = 2**30
 
 
 def load(config: Config) -> Dataset:
-    """Returns the set of images that a configuration names.
+    """Loads the data set of a configuration.
 
-    Sources without test images of their own hold out every tenth image, digits and faces every fifth, photos whole
-    photographs.
+    Sources without a test split hold out every tenth image, digits and faces every fifth, photos some photographs.
 
     Raises:
       UsageError: if there is no such set, it is not where it should be, or its images do not come to that shape.

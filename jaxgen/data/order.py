@@ -1,7 +1,7 @@
 """The order of images: every image once an epoch, at a cost that does not depend on how many there are.
 
 A global position is step · batch + position in the batch. Its quotient by the number of images is the epoch, its
-remainder the position in the epoch, and the image at that position is given by a keyed permutation: O(batch) integer
+remainder the position in the epoch, and a keyed permutation maps that position to an image: O(batch) integer
 operations, where shuffling would sort the whole set. A batch may cross the end of an epoch, or hold several.
 
 The permutation has a fixed number of passes and no loop whose length depends on data: a GPU would have to ask its host
@@ -36,7 +36,7 @@ GOLDEN_GAMMA = np.uint32(0x9E3779B9)
 
 
 def mix(word: Words) -> Words:
-    """Returns uint32 words whose every bit depends on all bits of those given, one to one (MurmurHash3, fmix32)."""
+    """Mixes uint32 words, one to one: every output bit depends on all input bits (MurmurHash3, fmix32)."""
     word = (word ^ (word >> 16)) * np.uint32(0x85EBCA6B)
     word = (word ^ (word >> 13)) * np.uint32(0xC2B2AE35)
     return word ^ (word >> 16)

@@ -1,4 +1,4 @@
-"""Pictures in two folders, pair by pair: as they are and as they should be."""
+"""Pairs of input and target images in two folders."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxgen.data.config import Config
 from jaxgen.data.dataset import Dataset
-from jaxgen.data.folder import FolderRecords, Window, picture_paths, tile
+from jaxgen.data.folder import FolderRecords, Window, image_paths, tile
 from jaxgen.data.loading import from_records
 from jaxgen.data.records import Example
 from jaxgen.data.splits import held_out
@@ -15,7 +15,7 @@ from jaxgen.errors import UsageError
 
 
 class PairRecords:
-    """Pairs of pictures, or of the same window of both, by number."""
+    """Pairs of images, or of the same window of both, by number."""
 
     def __init__(self, images: FolderRecords, targets: FolderRecords):
         self.images, self.targets = images, targets
@@ -24,14 +24,14 @@ class PairRecords:
         return len(self.images)
 
     def describe(self, index: int) -> str:
-        """Returns the paths of both pictures."""
+        """Returns the paths of both images."""
         return f"{self.images.describe(index)} with {self.targets.describe(index)}"
 
     def read(self, indices: Sequence[int]) -> list[Example]:
         """Returns the pairs at these indices.
 
         Raises:
-          UsageError: if the pictures of a pair differ in size.
+          UsageError: if the images of a pair differ in size.
         """
         pairs = list(zip(self.images.read(indices), self.targets.read(indices), strict=True))
         for index, (image, target) in zip(indices, pairs, strict=True):
@@ -49,25 +49,25 @@ def load_pairs(config: Config) -> Dataset:
 
 
 def open_pairs(config: Config) -> tuple[PairRecords, np.ndarray]:
-    """Returns the pictures of two folders that have the same path within them, up to the suffix.
+    """Returns the images of two folders that have the same path within them, up to the suffix.
 
     Args:
-      config: `dir` (the pictures as they are), `target_dir` (as they should be), `split` (every tenth pair is test),
+      config: `dir` (the inputs), `target_dir` (the targets), `split` (every tenth pair is test),
         `fit` and `size` count.
     Returns:
       (records, int64[n]).
     Raises:
-      UsageError: if a folder or a picture's partner is missing, or one is smaller than the crop or unreadable.
+      UsageError: if a folder or an image's partner is missing, or one is smaller than the crop or unreadable.
     """
     if not config.target_dir:
-        raise UsageError("pairs need two folders: give the pictures as they should be as target_dir")
-    found = {folder: by_name(folder) for folder in (config.dir, config.target_dir)}
+        raise UsageError("pairs need two folders: set target_dir to the folder of target images")
+    paths = {folder: by_name(folder) for folder in (config.dir, config.target_dir)}
     for folder, other in ((config.dir, config.target_dir), (config.target_dir, config.dir)):
-        if alone := sorted(found[folder].keys() - found[other].keys()):
-            raise UsageError(f"{found[folder][alone[0]]} has no partner in {other}: pairs have the same name in both")
-    names = sorted(found[config.dir])
-    kept = [names[index] for index in held_out(len(names), config.split)]
-    images, targets = ([found[folder][name] for name in kept] for folder in (config.dir, config.target_dir))
+        if alone := sorted(paths[folder].keys() - paths[other].keys()):
+            raise UsageError(f"{paths[folder][alone[0]]} has no partner in {other}: pairs have the same name in both")
+    names = sorted(paths[config.dir])
+    names = [names[index] for index in held_out(len(names), config.split)]
+    images, targets = ([paths[folder][name] for name in names] for folder in (config.dir, config.target_dir))
     windows = tile(images, config.size) if config.fit == "crop" and config.size else [Window(path) for path in images]
     partner = dict(zip(images, targets, strict=True))
     records = PairRecords(
@@ -77,9 +77,9 @@ def open_pairs(config: Config) -> tuple[PairRecords, np.ndarray]:
 
 
 def by_name(folder: str) -> dict[str, Path]:
-    """Returns the pictures of a folder by their path in it without suffix, or raises UsageError where two share it."""
+    """Returns the images of a folder by their path in it without suffix, or raises UsageError where two share it."""
     named: dict[str, Path] = {}
-    for path in picture_paths(folder):
+    for path in image_paths(folder):
         name = str(path.relative_to(folder).with_suffix(""))
         if name in named:
             raise UsageError(f"{named[name]} and {path} have one name: a pair must be unmistakable")

@@ -13,9 +13,10 @@ from jaxgen.errors import UsageError
 
 Example = dict[str, Any]
 """Arrays of one image by name: image, label, target."""
-PICTURES = ("image", "target")
+IMAGE_FIELDS = ("image", "target")
+"""Names of the arrays of an example that are images."""
 
-# Records that one thread reads at a time: long enough to hide the hand-over, short enough to spread evenly.
+# Records that a thread reads at a time: many enough to amortise the hand-over, few enough to balance the threads.
 CHUNK = 256
 
 
@@ -63,13 +64,13 @@ class Fitted:
         """
         stored = [int(self.keep[index]) for index in indices]
         examples = [self.fit(index, example) for index, example in zip(stored, self.records.read(stored), strict=True)]
-        wanted = self.first["image"].shape
+        expected = self.first["image"].shape
         for index, example in zip(indices, examples, strict=True):
-            for shape in (example[name].shape for name in PICTURES if name in example):
-                if shape != wanted:
+            for shape in (example[name].shape for name in IMAGE_FIELDS if name in example):
+                if shape != expected:
                     raise UsageError(
                         f"{self.describe(index)} is {dimensions(shape)} and {self.describe(0)} is "
-                        f"{dimensions(wanted)}: give a size, and channels 1 or 3, that all images are brought to"
+                        f"{dimensions(expected)}: give a size, and channels 1 or 3, that all images are brought to"
                     )
             labels.check(example.get("label"), self.config, self.describe(index))
         return examples
@@ -77,14 +78,14 @@ class Fitted:
     def fit(self, stored: int, example: Example) -> Example:
         """Returns one record in the configuration's size and channels."""
         try:
-            pictures = {name: example[name] for name in PICTURES if name in example}
-            return example | {name: resample.fit(x[None], self.config)[0] for name, x in pictures.items()}
+            fields = {name: example[name] for name in IMAGE_FIELDS if name in example}
+            return example | {name: resample.fit(x[None], self.config)[0] for name, x in fields.items()}
         except UsageError as error:
             raise UsageError(f"{self.records.describe(stored)}: {error}") from None
 
 
 def dimensions(shape: Sequence[int]) -> str:
-    """Returns a shape for people, as in 480x640x3."""
+    """Returns a shape as text, as in 480x640x3."""
     return "x".join(map(str, shape))
 
 

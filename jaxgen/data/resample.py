@@ -22,7 +22,7 @@ def taps(length: int, target: int) -> tuple[np.ndarray, np.ndarray]:
 
     Args:
       length: samples there are.
-      target: samples wanted.
+      target: number of output samples.
     Returns:
       (int64[k, target], float32[k, target]), the weights of each new sample adding up to 1.
     """
@@ -108,7 +108,7 @@ def convert_channels(images: np.ndarray, channels: int) -> np.ndarray:
     if stored == 1:
         return np.repeat(images, channels, -1)
     if stored != 3:
-        raise UsageError(f"images of {stored} channels cannot be given {channels}: only 1 and 3 convert, 0 keeps them")
+        raise UsageError(f"images of {stored} channels cannot become {channels}: only 1 and 3 convert, 0 keeps them")
     return to_uint8((images * LUMA).sum(-1, keepdims=True))
 
 

@@ -17,8 +17,8 @@ class Source(NamedTuple):
     Attributes:
       function: "module:function" in `jaxgen.data`.
       about: what it holds, for the help.
-      derivable: whether the images of another run may take the place of its own (`Config.from_run`): a run makes single
-        images, and neither the targets of pairs nor stacks.
+      derivable: whether a run's images may replace its own (`Config.from_run`): runs make single images, not pairs or
+        stacks.
     """
 
     function: str

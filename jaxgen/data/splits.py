@@ -37,7 +37,7 @@ def choose_fraction(count: int, fraction: float, split: str, seed: int) -> np.nd
     Args:
       count: number of images of the split.
       fraction: of them, in (0, 1], rounded up to whole images.
-      split: of which "test" is always whole.
+      split: the name of the split; "test" is always used in full.
       seed: of the choice.
     Returns:
       int64[n], increasing.

@@ -1,4 +1,4 @@
-"""Stacked-MNIST as a data source: MNIST's digits in memory, composed where a batch is made (`data.stacked`)."""
+"""Stacked-MNIST as a data source: MNIST's digits in memory, composed when a batch is built (`data.stacked`)."""
 
 import dataclasses
 
@@ -10,7 +10,7 @@ from jaxgen.errors import UsageError
 
 
 def load_stacked(config: Config) -> Dataset:
-    """Returns Stacked-MNIST: three digits of MNIST as red, green and blue, composed where a batch is made.
+    """Returns Stacked-MNIST: three digits of MNIST as red, green and blue, composed when a batch is built.
 
     Args:
       config: its `dir` is the folder under which TFDS prepared mnist, or the path of an .npz file of MNIST.

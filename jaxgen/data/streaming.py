@@ -33,7 +33,7 @@ class Stream:
       records: the set.
       seed: of its order.
       batch: images a step.
-      positions: which of a step's images are read, int[n], in the order in which they are wanted; None: all.
+      positions: which of a step's images are read, int[n], in that order; None: all.
     """
 
     def __init__(self, records: Records, seed: int, batch: int, positions: np.ndarray | None = None):
@@ -49,7 +49,7 @@ class Stream:
           steps: at least 1.
         Returns:
           {"image": uint8[steps, batch, height, width, channel], "label": int32[steps, batch] where there are labels},
-          where `batch` is the number of positions if these were given.
+          where `batch` is the number of positions, if there are any.
         """
         if first_step != self.next_step:
             self.seek(first_step)

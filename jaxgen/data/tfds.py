@@ -79,7 +79,7 @@ def open_tfds(config: Config) -> tuple[TfdsRecords, np.ndarray]:
 def find(name: str, folder: str) -> Any:
     """Returns the builder of a set that reads what is prepared under a folder.
 
-    It is made from the files alone: a builder made from its code would ask the network about a set that is not there.
+    It is built from the files alone: a builder from the data set's code would access the network for a missing set.
     """
     try:
         import tensorflow_datasets as tfds
@@ -101,7 +101,7 @@ def find(name: str, folder: str) -> Any:
 
 @contextlib.contextmanager
 def intact(name: str) -> Iterator[None]:
-    """Raises UsageError where the reader of records finds that a file is not what was once written."""
+    """Raises UsageError where the reader of records detects a damaged file."""
     try:
         yield
     except RuntimeError as error:
@@ -115,12 +115,12 @@ def base(name: str) -> str:
 
 
 def unknown_set(name: str, known: Sequence[str], others: str) -> UsageError:
-    """Returns the error for a name that no data set has. The message suggests the nearest names.
+    """Returns the error for an unknown data set, which suggests the nearest names.
 
     Args:
-      name: the name that was given.
+      name: the unknown name.
       known: names of TFDS.
-      others: continues the list of the sources that need not be prepared.
+      others: text after the list of `SOURCES`.
     """
     near = difflib.get_close_matches(name, [*SOURCES, *known], n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(near)}? " if near else ""

@@ -4,24 +4,24 @@ import numpy as np
 
 
 def tile_side(size: int, smallest: int) -> int:
-    """Returns how large the tiles are: twice the window, as far as the smallest picture allows.
+    """Returns how large the tiles are: twice the window, as far as the smallest image allows.
 
     Args:
       size: height and width of the window in pixels.
-      smallest: the shortest side of all the pictures in pixels.
+      smallest: the shortest side of all the images in pixels.
     """
     return min(2 * size, smallest)
 
 
 def corners(height: int, width: int, side: int, size: int) -> list[tuple[int, int]]:
-    """Returns the upper left corners of tiles that cover a picture, evenly spaced.
+    """Returns the upper left corners of tiles that cover an image, evenly spaced.
 
-    Tiles begin at most `side - size` pixels apart, so that every window lies in one of them whole; where tiles are
+    Tiles begin at most `side - size` pixels apart, so that one of them contains every window; where tiles are
     hardly larger than the window that would be nearly every pixel, and they begin half a window apart instead.
 
     Args:
-      height: of the picture in pixels, at least `side`.
-      width: of the picture in pixels, at least `side`.
+      height: of the image in pixels, at least `side`.
+      width: of the image in pixels, at least `side`.
       side: of a tile in pixels.
       size: of a window in pixels, at most `side`.
     Returns:

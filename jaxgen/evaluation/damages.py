@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 
 from jaxgen import degradations
-from jaxgen.data.folder import picture_paths
+from jaxgen.data.folder import image_paths
 from jaxgen.degradations.draws import split_keys
 from jaxgen.degradations.registry import DEGRADATIONS, OPACITY_THRESHOLD
 from jaxgen.errors import UsageError, unknown
@@ -145,7 +145,7 @@ def read_photographs(folder: str, side: int, count: int | None = None) -> list[n
       UsageError: if there are none, or one of them is gray, too small or cannot be read.
     """
     crops = []
-    for path in picture_paths(folder)[:count]:
+    for path in image_paths(folder)[:count]:
         image = images.read(path)
         if image.shape[-1] != 3:
             raise UsageError(f"{path} is gray: the damage benchmark takes color photographs; remove it")

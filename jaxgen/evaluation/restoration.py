@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 
 from jaxgen import filters
-from jaxgen.data.folder import picture_paths
+from jaxgen.data.folder import image_paths
 from jaxgen.degradations.resampling import upsample
 from jaxgen.errors import UsageError, unknown
 from jaxgen.io import images
@@ -65,7 +65,7 @@ def read_images(folder: str, protocol: str) -> list[np.ndarray]:
     if protocol not in PROTOCOLS:
         raise unknown("protocol", protocol, PROTOCOLS)
     channels, arrays = PROTOCOLS[protocol].channels, []
-    for path in picture_paths(folder):
+    for path in image_paths(folder):
         image = images.read(path)
         if min(image.shape[:2]) < MIN_SIDE:
             size = f"{image.shape[0]}×{image.shape[1]}"

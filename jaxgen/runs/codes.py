@@ -160,8 +160,8 @@ def require_latent(objective: Objective, run: Path) -> Latent:
 
 def read_image(path: Path, config: DataConfig) -> np.ndarray:
     """Reads an image at a run's size and channels, float32[height, width, channel] in [0, 1]."""
-    whole = dataclasses.replace(config, fit="resize")
-    return fit(to_uint8(MAX_GRAY * images.read(path))[None], whole)[0].astype(np.float32) / MAX_GRAY
+    resized = dataclasses.replace(config, fit="resize")
+    return fit(to_uint8(MAX_GRAY * images.read(path))[None], resized)[0].astype(np.float32) / MAX_GRAY
 
 
 def read_codes(path: Path) -> Codes:

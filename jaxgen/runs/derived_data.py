@@ -23,7 +23,7 @@ SEED = 1
 
 
 def derive(dataset: data.Dataset, *, trust: bool = False) -> data.Dataset:
-    """Returns the data set that `from_run` of a configuration asks for; the given one where that is empty.
+    """Returns the data set of the run `config.from_run`, or the data set itself where that is empty.
 
     Args:
       dataset: the real images: those that a restorer processes; for a generator only their shape counts.
@@ -48,7 +48,7 @@ def derive(dataset: data.Dataset, *, trust: bool = False) -> data.Dataset:
 def sample_dataset(opened: Opened, dataset: data.Dataset) -> data.Dataset:
     """Returns `samples` images of a generator, in addition to the real ones with `with_real`.
 
-    They have labels if the generator is conditional and the real images, where they are kept, have labels too.
+    They have labels if the generator is conditional and the real images, with `with_real`, have labels too.
     """
     config, shape = dataset.config, dataset.image_shape
     if config.with_real and dataset.records is not None:
@@ -59,22 +59,22 @@ def sample_dataset(opened: Opened, dataset: data.Dataset) -> data.Dataset:
         raise UsageError(f"from_run {config.from_run} generates images of {images.shape[1:]} and the data have {shape}")
     num_classes = classes(opened.config)
     labels = np.tile(np.arange(BATCH) % num_classes, len(parts))[: config.samples] if num_classes else None
-    # The fraction of the real images is taken already.
-    whole = dataclasses.replace(config, fraction=1.0)
+    # `fraction` has been applied to the real images.
+    full_config = dataclasses.replace(config, fraction=1.0)
     if not config.with_real:
-        return from_arrays(images, labels, whole)
+        return from_arrays(images, labels, full_config)
     real = dataset.arrays
     both = np.concatenate([real["image"], to_uint8(255 * images)])
     if labels is not None:
         labels = np.concatenate([real["label"], labels]) if "label" in real else None
-    return from_arrays(both, labels, whole)
+    return from_arrays(both, labels, full_config)
 
 
 def restore_dataset(opened: Opened, dataset: data.Dataset, restoring: Restoring) -> data.Dataset:
     """Returns a data set with restored images and the same labels. A noise level that the network needs is estimated.
 
     Raises:
-      UsageError: if the network needs a mask, changes the size of images, or options of a generator's run are given.
+      UsageError: if the network needs a mask, changes the size of images, or options of a generator's run are set.
     """
     config, stored = opened.config, dataset.arrays
     if dataset.config.with_real:

@@ -49,7 +49,7 @@ def find_script(build: Callable) -> Script:
 
 
 def local_imports(script: Script) -> list[str]:
-    """Returns the modules beside a script that it imports, which a copy in another folder cannot import."""
+    """Returns the modules that a script imports from its own folder, which its copy in a run folder cannot import."""
     names = set()
     for node in ast.walk(ast.parse(script.source)):
         if isinstance(node, ast.Import):
@@ -57,8 +57,8 @@ def local_imports(script: Script) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.split(".")[0])
     folder = script.path.parent
-    beside = lambda name: (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file()
-    return sorted(name for name in names - {"jaxgen"} if beside(name))
+    is_local = lambda name: (folder / f"{name}.py").is_file() or (folder / name / "__init__.py").is_file()
+    return sorted(name for name in names - {"jaxgen"} if is_local(name))
 
 
 def load_copy(run: Path, config: dict[str, Any], *, trust: bool, say: Callable[[str], None]) -> ModuleType:
@@ -89,16 +89,16 @@ def load_copy(run: Path, config: dict[str, Any], *, trust: bool, say: Callable[[
             "executes it: read it, then give --trust (in Python: trust=True)"
         )
     if config["format"] == 0 and name in installed:
-        say(f"{run} was written before run folders held their script: {name}.py of this jaxgen takes its place")
+        say(f"{run} was written before run folders held their script: {name}.py of this jaxgen is used instead")
         return importlib.import_module(f"{PACKAGE}.{name}")
     raise UsageError(f"{path} is missing: put the script of experiment {name!r} there, then give --trust")
 
 
 def execute(script: Script, config: dict[str, Any]) -> ModuleType:
-    """Returns the module that a script defines, without reading or writing compiled files beside it."""
+    """Returns the module that a script defines, without reading or writing compiled files in its folder."""
     module = ModuleType(f"experiment {script.name} {script.sha256[:12]}")
     module.__file__ = str(script.path)
-    # Dataclasses look their module up.
+    # Dataclasses look up their module there.
     sys.modules[module.__name__] = module
     try:
         exec(compile(script.source, script.path, "exec"), module.__dict__)

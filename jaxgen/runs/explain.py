@@ -109,7 +109,7 @@ def explain_run(
       say: takes warnings.
     Raises:
       UsageError: if the run cannot be opened or scores no images, an image cannot be read, or a class is missing or
-        given to an unconditional run.
+        set for an unconditional run.
     """
     built = reopen.build(run, options, say)
     check_label(built.config, label)

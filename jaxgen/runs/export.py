@@ -29,7 +29,7 @@ from jaxgen.training.state import PyTree
 
 SUFFIX = ".stablehlo"
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
-USUAL = ("cpu", "cuda", "tpu")
+DEFAULT_PLATFORMS = ("cpu", "cuda", "tpu")
 MIN_SIDE = 2
 """Smallest height and width in pixels that a restorer is exported for: reflect padding needs two."""
 IMAGES = "images"
@@ -43,7 +43,7 @@ class Operand(NamedTuple):
       name: its name.
       shape: its shape, as `jax.export.symbolic_shape` reads it: "b, h, w, 3".
       dtype: its dtype.
-      about: description for a person.
+      about: description.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Network(NamedTuple):
       function: (operands) -> array, with the variables closed over.
       operands: its arguments.
       result: name of the result.
-      about: description of the result for a person.
+      about: description of the result.
     """
 
     function: Callable[..., Array]
@@ -204,7 +204,7 @@ def without_paths() -> Iterator[None]:
 def lower_or_explain(
     network: Network, source: str, platforms: Sequence[str], size: tuple[int, int] | None
 ) -> jax.export.Exported:
-    """Calls `lower`, and raises UsageError where the network needs a number in place of a symbolic size."""
+    """Calls `lower`, and raises UsageError where the network does not support symbolic sizes."""
     try:
         return lower(network, platforms, size)
     except Exception as error:  # operations that do not support symbolic sizes raise many kinds
@@ -242,7 +242,7 @@ def export_network(
     source: str,
     out: Path,
     *,
-    platforms: Sequence[str] = USUAL,
+    platforms: Sequence[str] = DEFAULT_PLATFORMS,
     size: tuple[int, int] | None = None,
     overwrite: bool = False,
     options: OpenOptions = DEFAULTS,
@@ -250,7 +250,7 @@ def export_network(
 ) -> str:
     """Exports a trained network with its weights to a file, and returns a description of it, a few lines.
 
-    A restorer is exported for whole images. `jaxgen restore` pads its tiles by reflection, and differs within the
+    A restorer is exported for full images. `jaxgen restore` pads its tiles by reflection, and differs within the
     receptive field of the image's border.
 
     Args:

@@ -23,12 +23,12 @@ MIN_ERROR = 1e-12
 """Mean squared error below which two images count as equal, so that the PSNR is finite."""
 
 
-def fill(opened: reopen.Opened, pictures: np.ndarray, masks: np.ndarray, seed: int = 0, steps: int = STEPS) -> Filled:
+def fill(opened: reopen.Opened, inputs: np.ndarray, masks: np.ndarray, seed: int = 0, steps: int = STEPS) -> Filled:
     """Fills the holes of images with a run's generator, see `latent_search.make_latent_search`.
 
     Args:
       opened: the run.
-      pictures: float[b, h, w, c] in [0, 1], of the size of the run's images.
+      inputs: float[b, h, w, c] in [0, 1], of the size of the run's images.
       masks: [b, h, w, 1], 1 in the holes.
       seed: seed of the initial latents.
       steps: optimization steps.
@@ -41,12 +41,12 @@ def fill(opened: reopen.Opened, pictures: np.ndarray, masks: np.ndarray, seed: i
     search = make_latent_search(
         generative.generate, generative.latent_size, classes=num_classes, restarts=restarts, steps=steps
     )
-    return execute.jit_on_first_device(search)(opened.variables, pictures, masks, jax.random.key(seed))
+    return execute.jit_on_first_device(search)(opened.variables, inputs, masks, jax.random.key(seed))
 
 
 def fill_file(
     run: Path,
-    picture: Path,
+    source: Path,
     mask: Path,
     *,
     out: Path | None = None,
@@ -60,9 +60,9 @@ def fill_file(
 
     Args:
       run: run folder of a generator.
-      picture: the image file, of the size of the run's images.
+      source: the image file, of the size of the run's images.
       mask: an image of the same size, white in the hole.
-      out: the file to write; None: PICTURE-filled.png in the same folder. Known pixels keep their values, exactly in
+      out: the file to write; None: SOURCE-filled.png in the same folder. Known pixels keep their values, exactly in
         a lossless format.
       overwrite: whether to replace an existing file.
       seed: seed of the initial latents.
@@ -74,15 +74,15 @@ def fill_file(
         empty or full, or the result would replace an input.
     """
     begin = time.perf_counter()
-    out = out or picture.with_name(f"{picture.stem}-filled.png")
-    if out.resolve() in (picture.resolve(), mask.resolve()):
+    out = out or source.with_name(f"{source.stem}-filled.png")
+    if out.resolve() in (source.resolve(), mask.resolve()):
         raise UsageError(f"{out} would be replaced by the result: name another file with --out")
     if out.exists() and not overwrite:
         raise UsageError(f"{out} is there already: name another file with --out, or replace it with --overwrite")
     make_writable_folder(out.parent)
     built = reopen.build(run, options, say)
     require_generative(built.objective, ADVICE)
-    image = read_picture(picture, built.image_shape)
+    image = read_image(source, built.image_shape)
     hidden = read_mask(mask, image.shape)
     opened = reopen.load_weights(built, options, say)
     filled = jax.tree.map(np.asarray, fill(opened, image[None], hidden[None], seed, steps))
@@ -92,14 +92,14 @@ def fill_file(
     return f"{out}  {label}PSNR of the known pixels {psnr:.1f} dB, {time.perf_counter() - begin:.1f} s"
 
 
-def read_picture(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    """Reads an image of a given shape, float32[height, width, channel] in [0, 1].
+def read_image(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Reads an image of the expected shape, float32[height, width, channel] in [0, 1].
 
     Raises:
       UsageError: if it cannot be read or has another shape.
     """
     image = images.read(path)
     if image.shape != tuple(shape):
-        given, wanted = (f"{w}×{h} pixels in {'color' if c == 3 else 'gray'}" for h, w, c in (image.shape, shape))
-        raise UsageError(f"{path} has {given} and the run's images have {wanted}: give an image of that size")
+        actual, expected = (f"{w}×{h} pixels in {'color' if c == 3 else 'gray'}" for h, w, c in (image.shape, shape))
+        raise UsageError(f"{path} has {actual} and the run's images have {expected}: give an image of that size")
     return image

@@ -1,4 +1,4 @@
-"""A restorer by what holds it: the installation, a file of weights, a run folder."""
+"""Opens the restorer of a run folder, a shipped one, or one in a file of weights."""
 
 from pathlib import Path
 
@@ -22,11 +22,11 @@ def open_restorer(source: str, options: OpenOptions = DEFAULTS) -> Restorer:
     """
     if pretrained.is_network(source):
         return pretrained.load_restorer(source)
-    return of_opened(open_run(Path(source), options), source)
+    return restorer_of_run(open_run(Path(source), options), source)
 
 
-def of_opened(opened: Opened, source: str) -> Restorer:
-    """Returns the restorer of a run that was opened.
+def restorer_of_run(opened: Opened, source: str) -> Restorer:
+    """Returns the restorer of an open run.
 
     Raises:
       UsageError: if it restores nothing.
@@ -40,7 +40,7 @@ def of_opened(opened: Opened, source: str) -> Restorer:
 
 
 def conditioning(config: Config) -> Conditioning:
-    """Returns what the input channel behind the image holds, for the network of a configuration."""
+    """Returns the content of the input channel after the image's channels, for a configuration's network."""
     if not isinstance(config, RestorationConfig) or not config.conditioning:
         return "none"
     if config.damage in OVERLAYS:

@@ -29,7 +29,7 @@ class OpenOptions:
     checkpoint: Literal["last", "best"] = "last"
     """Checkpoint to load."""
     ema: bool = True
-    """Use the moving average of the parameters, or the parameters of that very step."""
+    """Use the moving average of the parameters, or the parameters of that step."""
     trust: bool = False
     """Execute the run's experiment.py although no installed experiment has the same SHA-256."""
     data_dir: str = ""
@@ -182,7 +182,7 @@ def require_generative(objective: Objective, advice: str = "see the images in it
 
 
 def check_label(config: Config, label: int | None) -> None:
-    """Raises UsageError where a class is given that a run does not have; None: none is given."""
+    """Raises UsageError for a class that a run does not have; None stands for no class."""
     count = classes(config)
     if label is not None and not count:
         raise UsageError(f"label {label}: the networks of this run have no classes; leave --label out")

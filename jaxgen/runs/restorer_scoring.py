@@ -14,7 +14,7 @@ from jaxgen.restoration import pretrained
 from jaxgen.restoration.estimation import estimate_noise
 from jaxgen.restoration.restorer import Restorer, restore
 from jaxgen.runs import reopen, scoring
-from jaxgen.runs.open_restorer import of_opened
+from jaxgen.runs.open_restorer import restorer_of_run
 from jaxgen.runs.reopen import DEFAULTS, RUNS_ONLY, OpenOptions
 from jaxgen.training import progress
 
@@ -45,7 +45,7 @@ def evaluate(
       options: how the run is opened.
       say: takes warnings.
     Raises:
-      UsageError: if there is no such run or restorer, options of runs are given for a file, its degradation has no
+      UsageError: if there is no such run or restorer, options of runs are set for a file, its degradation has no
         strength, or a folder does not fit.
     """
     if bad := [sigma for sigma in sigmas or () if not 0 <= sigma <= MAX_GRAY]:
@@ -68,7 +68,7 @@ def evaluate(
     scale = restorer.spec.scale
     degrade = make_degrade(kind, condition=restorer.spec.conditioning == "noise_level", scale=scale)
     values = sigmas or ((float(scale),) if DAMAGES[kind].resizes else strengths.values)
-    found = about | restoration.evaluate(
+    scores = about | restoration.evaluate(
         restorer,
         methods(restorer),
         lambda key, images, strength: degrade(key, images, {"grain": jnp.float32(0)} | strengths.hyper(strength))[:2],
@@ -79,26 +79,30 @@ def evaluate(
         seed=seed,
     )
     if not is_file:
-        scoring.append(source, found, say)
-    return found
+        scoring.append(source, scores, say)
+    return scores
 
 
 def methods(restorer: Restorer) -> dict[str, restoration.Method]:
     """Returns the ways to apply a restorer: with the true or an estimated noise level, with or without ensemble."""
     if not restorer.spec.condition_channels:
         return {
-            "network": lambda damaged, guide: restore(restorer, damaged),
-            "network, ensemble": lambda damaged, guide: restore(restorer, damaged, ensemble=True),
+            "network": lambda damaged, conditioning: restore(restorer, damaged),
+            "network, ensemble": lambda damaged, conditioning: restore(restorer, damaged, ensemble=True),
         }
     with_sigma = {
-        "network, σ given": lambda damaged, guide: restore(restorer, damaged, guide),
-        "network, σ given, ensemble": lambda damaged, guide: restore(restorer, damaged, guide, ensemble=True),
+        "network, σ given": lambda damaged, conditioning: restore(restorer, damaged, conditioning),
+        "network, σ given, ensemble": lambda damaged, conditioning: restore(
+            restorer, damaged, conditioning, ensemble=True
+        ),
     }
     if "noise_level" not in pretrained.NETWORKS:
         return with_sigma
     level = pretrained.load_noise_estimator()
     return with_sigma | {
-        "network, σ estimated": lambda damaged, guide: restore(restorer, damaged, estimate_noise(level, damaged)),
+        "network, σ estimated": lambda damaged, conditioning: restore(
+            restorer, damaged, estimate_noise(level, damaged)
+        ),
     }
 
 
@@ -114,9 +118,9 @@ def load_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> tup
     if opened.objective.restoring is None:
         raise UsageError(f"{run}: this run restores nothing; leave --images out")
     kind = getattr(opened.config, "damage", "damage of its own")
-    return of_opened(opened, str(run)), kind, {"step": opened.step, "checkpoint": options.checkpoint}
+    return restorer_of_run(opened, str(run)), kind, {"step": opened.step, "checkpoint": options.checkpoint}
 
 
-def to_text(found: dict[str, Any]) -> str:
+def to_text(scores: dict[str, Any]) -> str:
     """Returns the result of `evaluate` as tables."""
-    return noise_estimation.to_text(found) if "levels" in found else restoration.to_text(found)
+    return noise_estimation.to_text(scores) if "levels" in scores else restoration.to_text(scores)

@@ -52,12 +52,12 @@ def require_experiment(module: ModuleType, path: Path) -> None:
 
 
 def load_path(path: Path) -> ModuleType:
-    """Returns the module of a script that belongs to no package."""
+    """Loads a script outside of any package as a module."""
     spec = importlib.util.spec_from_file_location(f"experiment {path.stem}", path)
     if spec is None or spec.loader is None:
         raise UsageError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up.
+    # Dataclasses look up their module there.
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module

@@ -1,4 +1,4 @@
-"""What a run folder holds, without building its networks."""
+"""Summary of a run folder, read without building its networks."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from jaxgen.runs.reopen import read_config
 
 
 def describe(run: Path) -> dict[str, Any]:
-    """Returns a run's facts as plain values.
+    """Returns the summary of a run as plain values.
 
     Returns:
       {"experiment", "config", "step", "digest" (of the last state: same bits, same digest), "parameters" (how many, by
@@ -40,17 +40,17 @@ def as_json(metrics: dict[str, float]) -> dict[str, float | str]:
     return {name: to_json(value) for name, value in metrics.items()}
 
 
-def as_text(facts: dict[str, Any]) -> str:
-    """Returns the facts as lines for a person."""
+def to_text(summary: dict[str, Any]) -> str:
+    """Returns the summary as text."""
     lines = [
-        f"experiment   {facts['experiment']['name']} (sha256 {facts['experiment']['sha256'][:12]}…)",
-        f"step         {facts['step']}   checkpoints {', '.join(map(str, facts['checkpoints']))}",
-        f"digest       {facts['digest']}",
-        "parameters   " + ", ".join(f"{player} {count:,}" for player, count in facts["parameters"].items()),
+        f"experiment   {summary['experiment']['name']} (sha256 {summary['experiment']['sha256'][:12]}…)",
+        f"step         {summary['step']}   checkpoints {', '.join(map(str, summary['checkpoints']))}",
+        f"digest       {summary['digest']}",
+        "parameters   " + ", ".join(f"{player} {count:,}" for player, count in summary["parameters"].items()),
     ]
-    lines += [f"  {name:40} {float(value):.6g}" for name, value in facts["metrics"].items()]
-    if facts["best"]:
-        lines += [f"best         step {facts['best']['step']}"]
-        lines += [f"  {name:40} {float(value):.6g}" for name, value in facts["best"]["metrics"].items()]
-    lines += [f"  {name} = {value}" for name, value in flatten(facts["config"]).items()]
+    lines += [f"  {name:40} {float(value):.6g}" for name, value in summary["metrics"].items()]
+    if summary["best"]:
+        lines += [f"best         step {summary['best']['step']}"]
+        lines += [f"  {name:40} {float(value):.6g}" for name, value in summary["best"]["metrics"].items()]
+    lines += [f"  {name} = {value}" for name, value in flatten(summary["config"]).items()]
     return "\n".join(lines)

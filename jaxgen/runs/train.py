@@ -17,7 +17,7 @@ from jaxgen.config.base import Config, check
 from jaxgen.config.gan import classes
 from jaxgen.config.vae import GREY, takes_grey_for_binary
 from jaxgen.data.order import ORDER_VERSION
-from jaxgen.data.records import PICTURES
+from jaxgen.data.records import IMAGE_FIELDS
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.memorisation import rows_with_nearest
 from jaxgen.fields import changeable
@@ -118,7 +118,7 @@ def describe_data(dataset: data.Dataset) -> dict[str, Any]:
     """Returns the images' shape, number, SHA-256 where they are in memory, and the version of their order."""
     description: dict[str, Any] = {"image_shape": list(dataset.image_shape), "images": len(dataset)}
     if dataset.arrays:
-        stored = b"".join(dataset.arrays[name].tobytes() for name in PICTURES if name in dataset.arrays)
+        stored = b"".join(dataset.arrays[name].tobytes() for name in IMAGE_FIELDS if name in dataset.arrays)
         description["images_sha256"] = hashlib.sha256(stored).hexdigest()
     return description | {"data_order": ORDER_VERSION}
 

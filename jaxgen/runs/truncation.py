@@ -20,7 +20,7 @@ Draw = Callable[[Array, int], tuple[Array, Array | None]]
 def with_truncation(opened: Opened, limit: float) -> Opened:
     """Returns a run that samples latents from the normal distribution truncated to ±limit.
 
-    The generator's batch statistics are first estimated again on such latents: those of the whole prior would give
+    The generator's batch statistics are first estimated again on such latents: those of the full prior would give
     images of low contrast.
 
     Args:

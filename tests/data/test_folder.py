@@ -92,9 +92,9 @@ def test_an_orientation_turns_the_tile_as_well(tmp_path):
 
 def test_folders_without_pictures(tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
-    with pytest.raises(UsageError, match=r"no pictures in .* nor in its folders: looked for \.bmp"):
+    with pytest.raises(UsageError, match=r"no images in .* nor in its folders: looked for \.bmp"):
         load(tmp_path)
-    with pytest.raises(UsageError, match="no folder of pictures at ''"):
+    with pytest.raises(UsageError, match="no folder of images at ''"):
         load("")
-    with pytest.raises(UsageError, match="no folder of pictures at"):
+    with pytest.raises(UsageError, match="no folder of images at"):
         load(tmp_path / "notes.txt")

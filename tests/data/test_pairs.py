@@ -62,7 +62,7 @@ def test_pairs_that_do_not_match_are_told(folders, change, message):
 
 
 def test_the_second_folder_belongs_to_pairs(folders):
-    with pytest.raises(UsageError, match="give the pictures as they should be as target_dir"):
+    with pytest.raises(UsageError, match="set target_dir to the folder of target images"):
         data.load(data.Config(name="pairs", dir=str(folders / "damaged")))
     with pytest.raises(UsageError, match="the data set is folder: leave it out"):
         data.load(data.Config(name="folder", dir=str(folders / "damaged"), target_dir="x"))

@@ -73,7 +73,7 @@ def test_grey_is_full_range_luma_and_colour_is_grey_three_times():
     [
         ((1, 30, 20, 1), {"size": 24, "fit": "pad"}, "30x20 cannot be padded to 24x24"),
         ((1, 30, 20, 1), {"size": 24, "fit": "crop"}, "30x20 is smaller than the crop of 24x24"),
-        ((1, 8, 8, 4), {"channels": 3}, "4 channels cannot be given 3"),
+        ((1, 8, 8, 4), {"channels": 3}, "4 channels cannot become 3"),
     ],
 )
 def test_images_that_do_not_fit(shape, config, message):

@@ -56,7 +56,7 @@ def test_arrays_that_are_no_images(image, label, message):
         ({"samples": 5}, "samples 5 is of a generator's run: set from_run to it"),
         ({"name": "pairs", "from_run": "RUN"}, "from_run RUN: no run makes pairs"),
         ({"name": "stacked_mnist", "from_run": "RUN"}, "from_run RUN: no run makes stacked_mnist"),
-        ({"name": "picture", "from_run": "RUN"}, "from_run RUN: no run makes picture"),
+        ({"name": "picture", "from_run": "RUN"}, "from_run RUN: a run does not produce picture"),
     ],
 )
 def test_configurations_that_no_set_could_have(fields, message):

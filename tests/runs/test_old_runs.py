@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 from jaxgen.errors import UsageError
+from jaxgen.fields import flat_values
 from jaxgen.runs import scoring, summary
 from jaxgen.runs.disk import config_file
 from jaxgen.runs.disk.config_file import FORMAT, FORMER_DEFAULTS, RENAMED_FIELDS
 from jaxgen.runs.init_from import load_variables
 from jaxgen.runs.open_restorer import open_restorer
 from jaxgen.runs.reopen import build, open_run
-from jaxgen.runs.scripts import load_script
+from jaxgen.runs.scripts import installed_experiments, load_script
 from jaxgen.runs.train import train
 
 FOLDER = Path(__file__).parent
@@ -87,6 +88,13 @@ def test_the_configuration_of_every_experiment_of_then_is_read(runs, tmp_path):
         content = config_file.upgrade({"experiment": {"name": name}, "config": config}, tmp_path)
         module = load_script(content["experiment"]["name"])
         config_file.from_dict(module.Config, content["config"], 0)
+
+
+def test_former_defaults_are_of_fields_of_today():
+    configs = [load_script(name).Config() for name in installed_experiments()]
+    fields = {name for config in configs for name, _ in flat_values(config)}
+    assert {name for defaults in FORMER_DEFAULTS.values() for name in defaults} <= fields
+    assert {name for names in RENAMED_FIELDS.values() for name in names.values()} <= fields
 
 
 def test_a_field_that_does_not_exist_is_refused(runs):
