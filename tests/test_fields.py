@@ -6,7 +6,16 @@ import pytest
 from jaxgen.config import Config, GanConfig
 from jaxgen.config.base import check
 from jaxgen.errors import UsageError
-from jaxgen.fields import CHANGEABLE, PER_PROCESS, Decay, PositiveInt, Probability, changeable, field_annotations, ranges
+from jaxgen.fields import (
+    CHANGEABLE,
+    PER_PROCESS,
+    Decay,
+    PositiveInt,
+    Probability,
+    changeable,
+    field_annotations,
+    ranges,
+)
 from jaxgen.runs import command_line
 
 

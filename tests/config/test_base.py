@@ -56,7 +56,7 @@ def test_every_experiment_accepts_its_own_configuration(experiments, load_experi
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("learning_rate", -1e-3, "is -0.001: give a finite number of at least 0"),
         ("learning_rate", math.nan, "is nan: give a finite number of at least 0"),
@@ -69,8 +69,8 @@ def test_every_experiment_accepts_its_own_configuration(experiments, load_experi
         ("label_smoothing", 1.0, "is 1: give at least 0 and less than 1"),
     ],
 )
-def test_numbers_that_cannot_be_are_refused(name, value, told):
-    with pytest.raises(UsageError, match=f"hyper.{name} {told}"):
+def test_numbers_that_cannot_be_are_refused(name, value, message):
+    with pytest.raises(UsageError, match=f"hyper.{name} {message}"):
         check(GanConfig(penalties=("r1",), remedies=("label_smoothing",), hyper=GanHyper(**{name: value})))
 
 

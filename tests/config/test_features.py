@@ -12,9 +12,9 @@ from jaxgen.objectives.reconstruction_losses import weighted_sum
 
 
 def test_features_of_a_shipped_classifier():
-    found = jax.jit(features.feature_function("digits", 1))(jnp.zeros((2, 8, 8, 1)))
-    assert found.shape[0] == 2
-    assert found.ndim == 2
+    result = jax.jit(features.feature_function("digits", 1))(jnp.zeros((2, 8, 8, 1)))
+    assert result.shape[0] == 2
+    assert result.ndim == 2
 
 
 @pytest.fixture
@@ -61,6 +61,6 @@ def test_another_networks_file_is_refused():
         ("vgg19.pth", r"unknown feature network 'vgg19\.pth': allowed: a path that ends in \.safetensors, digits"),
     ],
 )
-def test_an_unknown_network_is_told(name, message):
+def test_an_unknown_network_is_reported(name, message):
     with pytest.raises(UsageError, match=message):
         features.feature_function(name, 1)

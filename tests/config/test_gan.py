@@ -60,7 +60,7 @@ def test_numbers_out_of_range_are_refused(fields, message):
         gan_options(GanConfig(**fields), None)
 
 
-def test_both_players_are_told_the_same_classes():
+def test_both_players_are_conditioned_on_the_same_classes():
     config = GanConfig()
     config = dataclasses.replace(config, data=dataclasses.replace(config.data, classes=10))
     for conditional, classes in ((True, 10), (False, 0)):
@@ -143,13 +143,13 @@ ADVISED = (
 
 @pytest.mark.parametrize("words", ADVISED)
 def test_what_a_run_is_advised_its_command_line_accepts(load_experiment, words):
-    name, *given = words.split()
+    name, *arguments = words.split()
     module = load_experiment(name)
-    for alarm in module.build(parsed(module, " ".join(given))).alarms:
+    for alarm in module.build(parsed(module, " ".join(arguments))).alarms:
         named = re.findall(r"hyper\.[a-z0-9_]+|[a-z]+_[a-z_]+", alarm.advice)
         assert named and set(named) <= set(command_line.option_names(module.Config))
         for name, value in re.findall(r"(packing|augment) to (\d+|[a-z ]+cutout)", alarm.advice):
-            objective = module.build(config := parsed(module, " ".join([*given, f"--{name} {value}"])))
+            objective = module.build(config := parsed(module, " ".join([*arguments, f"--{name} {value}"])))
             check(config)
             size, channels = config.data.size, config.data.channels
             batch = {"image": jax.ShapeDtypeStruct((4, size, size, channels), "float32")}
@@ -164,8 +164,8 @@ TWO_STEPS = {
 
 @pytest.mark.parametrize("name", TWO_STEPS)
 def test_two_steps_from_the_command_line(load_experiment, name, tmp_path):
-    module, told = load_experiment(name), []
-    train(parsed(module, f"{TINY} {TWO_STEPS[name]} --run {tmp_path / name}"), module.build, say=told.append)
+    module, output = load_experiment(name), []
+    train(parsed(module, f"{TINY} {TWO_STEPS[name]} --run {tmp_path / name}"), module.build, say=output.append)
     lines = (tmp_path / name / "metrics.jsonl").read_text().splitlines()
     assert any('"step": 2' in line and "variance_ratio" in line for line in lines)
     assert "nan" not in "".join(lines).lower()

@@ -11,9 +11,9 @@ CONFIG = GanConfig(minibatch_kernels=3, conditional=True, dtype="bfloat16")
 CONFIG = dataclasses.replace(CONFIG, data=DataConfig(name="digits", size=28, channels=2, classes=5))
 
 
-def test_both_networks_are_told_what_they_look_at():
-    found = players("dcgan", "spectral", CONFIG, "batch", width=7)
-    generator, discriminator = found["generator"], found["discriminator"]
+def test_both_networks_get_the_shape_of_the_images():
+    result = players("dcgan", "spectral", CONFIG, "batch", width=7)
+    generator, discriminator = result["generator"], result["discriminator"]
     assert (generator.size, generator.channels, generator.width, generator.axis_name) == (28, 2, 7, "batch")
     assert (discriminator.norm, discriminator.width, discriminator.axis_name) == ("spectral", 7, "batch")
     assert (discriminator.classes, discriminator.kernels) == (5, 3)

@@ -50,9 +50,9 @@ def generator(configure, tmp_path_factory, load_experiment):
     return path
 
 
-def test_the_likelihood_is_told_with_its_protocol_and_kept(run):
-    found = scoring.evaluate_likelihood(run, 200, count=150, say=silent)
-    scores, protocol = found["scores"], found["protocol"]
+def test_the_likelihood_is_reported_with_its_protocol_and_appended_to_the_run(run):
+    result = scoring.evaluate_likelihood(run, 200, count=150, say=silent)
+    scores, protocol = result["scores"], result["protocol"]
     assert scores["nll"] < scores["negative_elbo"]
     assert 0 < scores["nll_error"] < 2
     assert 1 <= scores["effective_samples"] <= 200
@@ -60,8 +60,8 @@ def test_the_likelihood_is_told_with_its_protocol_and_kept(run):
     assert scores["bits_per_dimension"] == pytest.approx(scores["nll"] / 64 / np.log(2))
     assert protocol["images"] == 150 and protocol["samples"] == 200 and protocol["split"] == "test"
     assert protocol["pixels"].startswith("black or white, drawn once")
-    assert json.loads((run / scoring.FILE).read_text().splitlines()[-1]) == found
-    text = likelihood.to_text(found)
+    assert json.loads((run / scoring.FILE).read_text().splitlines()[-1]) == result
+    text = likelihood.to_text(result)
     assert "nll" in text and "drawn once" in text and "effective_samples" in text
 
 
@@ -92,18 +92,18 @@ def test_chunks_are_chosen_so_that_their_arrays_stay_small(monkeypatch):
         ({"seed": -1}, r"seed -1: give an integer"),
     ],
 )
-def test_what_cannot_be_measured_is_told(run, options, message):
+def test_what_cannot_be_measured_is_reported(run, options, message):
     with pytest.raises(UsageError, match=message):
         scoring.evaluate_likelihood(run, 200, count=10, say=silent, **options)
 
 
-def test_a_chunk_that_does_not_fit_memory_is_told_before_anything_is_compiled(run, monkeypatch):
+def test_a_chunk_that_does_not_fit_memory_is_reported_before_anything_is_compiled(run, monkeypatch):
     monkeypatch.setattr(memory, "device_bytes", lambda: 2**16)
     with pytest.raises(UsageError, match=r"a chunk of 100 codes for 100 images each needs at least .* GiB"):
         scoring.evaluate_likelihood(run, 200, count=10, chunk=100, say=silent)
 
 
-def test_as_many_codes_as_do_not_fit_memory_are_told_before_a_step_is_compiled(configure, tmp_path, monkeypatch):
+def test_as_many_codes_as_do_not_fit_memory_are_reported_before_a_step_is_compiled(configure, tmp_path, monkeypatch):
     monkeypatch.setattr(memory, "device_bytes", lambda: 2**18)
     with pytest.raises(UsageError, match=r"a step of 32 images with 1000 codes each needs at least .*: lower samples"):
         train(*configure("iwae", tmp_path / "run", steps=1, samples=1000, latent=4, hidden=(32,)), say=silent)
@@ -129,9 +129,9 @@ def test_a_bernoulli_likelihood_of_grey_intensities_is_marked(configure, tmp_pat
     def say(line):
         lines.append((line, (tmp_path / "run" / scoring.FILE).exists()))
 
-    found = scoring.evaluate_likelihood(tmp_path / "run", 5, count=10, say=say)
-    assert "bits_per_dimension" not in found["scores"]
-    assert found["protocol"]["pixels"] == "intensities, which is no probability of images"
+    result = scoring.evaluate_likelihood(tmp_path / "run", 5, count=10, say=say)
+    assert "bits_per_dimension" not in result["scores"]
+    assert result["protocol"]["pixels"] == "intensities, which is no probability of images"
     # Before the estimate, which may take hours, and not after it.
     assert [done for line, done in lines if "no probability of images; train with --binarise" in line] == [False]
 
@@ -151,14 +151,14 @@ def test_images_that_are_black_and_white_already_are_not_warned_of(configure, tm
 )
 def test_other_likelihoods_have_bits_per_dimension(configure, tmp_path, kind, pixels):
     train(*configure("vae", tmp_path / "run", steps=1, likelihood=kind, **SMALL), say=silent)
-    found = scoring.evaluate_likelihood(tmp_path / "run", 5, count=10, say=silent)
+    result = scoring.evaluate_likelihood(tmp_path / "run", 5, count=10, say=silent)
     offset = 8 if kind == "gaussian" else 0
-    expected = found["scores"]["nll"] / 64 / np.log(2) + offset
-    assert found["scores"]["bits_per_dimension"] == pytest.approx(expected)
-    assert found["protocol"]["pixels"] == pixels
+    expected = result["scores"]["nll"] / 64 / np.log(2) + offset
+    assert result["scores"]["bits_per_dimension"] == pytest.approx(expected)
+    assert result["protocol"]["pixels"] == pixels
 
 
-def test_a_run_without_a_likelihood_is_told(generator):
+def test_a_run_without_a_likelihood_is_reported(generator):
     with pytest.raises(UsageError, match="this run has no likelihood; only variational experiments have one"):
         scoring.evaluate_likelihood(generator, 5, say=silent)
     with pytest.raises(UsageError, match="this run has no codes of images"):
@@ -184,12 +184,12 @@ def test_a_mixture_is_found_where_it_is():
         mixture.fit_mixture(codes, 3001)
 
 
-def test_samples_of_a_mixture_are_judged_with_that_in_the_protocol(run):
+def test_samples_of_a_mixture_are_scored_with_that_in_the_protocol(run):
     prior = scoring.evaluate_run(run, count=500, say=silent)
-    found = scoring.evaluate_run(run, count=500, components=10, say=silent)
+    result = scoring.evaluate_run(run, count=500, components=10, say=silent)
     assert prior["protocol"]["latents"] == "the prior"
-    assert found["protocol"]["latents"] == mixture.describe(10)
-    assert found["scores"]["cfid"] != prior["scores"]["cfid"]
+    assert result["protocol"]["latents"] == mixture.describe(10)
+    assert result["scores"]["cfid"] != prior["scores"]["cfid"]
     opened, codes = open_run(run), mixture.training_codes(open_run(run))
     made = mixture.with_mixture(opened, 1).sample(2000, 0)
     # One Gaussian has the codes' own mean and spread, and so have the codes of what it draws, roughly.
@@ -206,17 +206,17 @@ def pictures(tmp_path_factory):
     return folder
 
 
-def test_codes_of_pictures_come_back_as_their_reconstructions(run, pictures, tmp_path):
-    told = codes.encode_files(run, [pictures], tmp_path / "codes.npz", say=silent)
-    assert "30 images" in told and "bits per dimension" in told and "PSNR" in told
-    told = codes.decode_file(run, tmp_path / "codes.npz", tmp_path / "out", say=silent)
-    assert told == f"{tmp_path / 'out'}  30 images"
+def test_decoded_files_are_the_reconstructions_of_the_images(run, pictures, tmp_path):
+    output = codes.encode_files(run, [pictures], tmp_path / "codes.npz", say=silent)
+    assert "30 images" in output and "bits per dimension" in output and "PSNR" in output
+    output = codes.decode_file(run, tmp_path / "codes.npz", tmp_path / "out", say=silent)
+    assert output == f"{tmp_path / 'out'}  30 images"
     opened = open_run(run)
-    given = np.stack([codes.read_image(path, opened.config.data) for path in sorted(pictures.iterdir())])
-    expected = np.asarray(opened.objective.latent.reconstruct(opened.variables, given))
-    found = np.stack([images.read(tmp_path / "out" / f"p{i:02}.png") for i in range(30)])
-    np.testing.assert_allclose(found, expected, atol=0.25)
-    assert abs(found - expected).mean() < 0.03
+    originals = np.stack([codes.read_image(path, opened.config.data) for path in sorted(pictures.iterdir())])
+    expected = np.asarray(opened.objective.latent.reconstruct(opened.variables, originals))
+    result = np.stack([images.read(tmp_path / "out" / f"p{i:02}.png") for i in range(30)])
+    np.testing.assert_allclose(result, expected, atol=0.25)
+    assert abs(result - expected).mean() < 0.03
 
 
 def test_a_finer_step_takes_more_bits_and_an_ideal_code_as_many_as_the_prior_says():
@@ -238,16 +238,19 @@ def test_a_finer_step_takes_more_bits_and_an_ideal_code_as_many_as_the_prior_say
         (lambda a: a.update(paths=["pictures", "again"]), "several images are named p00"),
     ],
 )
-def test_what_cannot_be_encoded_is_told(run, generator, pictures, tmp_path, change, message):
+def test_what_cannot_be_encoded_is_reported(run, generator, pictures, tmp_path, change, message):
     again = tmp_path / "again"
     again.mkdir()
     (again / "p00.png").write_bytes((pictures / "p00.png").read_bytes())
-    places = {"generator": generator, "pictures": pictures, "again": again}
-    given = {"run": run, "paths": ["pictures"], "out": "codes.npz"}
-    change(given)
+    sources = {"generator": generator, "pictures": pictures, "again": again}
+    arguments = {"run": run, "paths": ["pictures"], "out": "codes.npz"}
+    change(arguments)
     with pytest.raises(UsageError, match=message):
         codes.encode_files(
-            places.get(given["run"], run), [places[p] for p in given["paths"]], tmp_path / given["out"], say=silent
+            sources.get(arguments["run"], run),
+            [sources[p] for p in arguments["paths"]],
+            tmp_path / arguments["out"],
+            say=silent,
         )
 
 
@@ -289,7 +292,7 @@ def test_names_in_a_file_of_codes_stay_in_the_folder(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "output"),
     [
         ("evaluate {run} --likelihood 20 --count 50", "nll"),
         ("evaluate {run} --mixture 4 --count 300", "a mixture of 4 Gaussians"),
@@ -298,26 +301,26 @@ def test_names_in_a_file_of_codes_stay_in_the_folder(run, tmp_path):
         ("encode {run} {pictures} --out {out}/codes.npz --quantization-step 0.5", "bits per dimension"),
     ],
 )
-def test_the_command_does_as_much(run, pictures, tmp_path, capsys, words, told):
+def test_the_command_does_as_much(run, pictures, tmp_path, capsys, words, output):
     with pytest.raises(SystemExit) as stop:
         main.main(words.format(run=run, pictures=pictures, out=tmp_path).split())
     assert stop.value.code == 0
-    assert told in capsys.readouterr().out
+    assert output in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "output"),
     [
         ("evaluate {run} --chunk-size 5", "--chunk-size: it is for --likelihood"),
         ("evaluate {run} --likelihood 5 --mixture 3", "--mixture: it has no effect beside --likelihood"),
         ("evaluate {run} --likelihood 5 --images x", "--likelihood: it has no effect beside --images"),
     ],
 )
-def test_options_that_do_not_go_together_are_told(run, capsys, words, told):
+def test_options_that_do_not_go_together_are_reported(run, capsys, words, output):
     with pytest.raises(SystemExit) as stop:
         main.main(words.format(run=run).split())
     assert stop.value.code == 2
-    assert told in capsys.readouterr().err
+    assert output in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

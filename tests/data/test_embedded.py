@@ -93,13 +93,13 @@ def test_a_package_that_lacks_the_file(monkeypatch):
         embedded.digits("train")
 
 
-def test_a_single_picture_is_every_split(tmp_path):
+def test_a_single_image_is_every_split(tmp_path):
     astronaut = data.load(data.Config(name="picture"))
     assert astronaut.image_shape == (512, 512, 3)
     path = tmp_path / "one.png"
     Image.fromarray(np.full((5, 7), 9, np.uint8)).save(path)
     for split in ("train", "test"):
-        found = data.load(data.Config(name="picture", dir=str(path), split=split)).batch(0, 3, 1)["image"]
-        np.testing.assert_allclose(found, np.full((1, 5, 7, 1), 9 / 255), rtol=1e-6)
+        result = data.load(data.Config(name="picture", dir=str(path), split=split)).batch(0, 3, 1)["image"]
+        np.testing.assert_allclose(result, np.full((1, 5, 7, 1), 9 / 255), rtol=1e-6)
     with pytest.raises(UsageError, match="missing"):
         data.load(data.Config(name="picture", dir=str(tmp_path / "missing.png")))

@@ -17,7 +17,7 @@ def load(path, **config):
     return data.load(data.Config(name="folder", dir=str(path), **config))
 
 
-def test_pictures_in_the_order_of_their_paths(picture_folder):
+def test_images_in_the_order_of_their_paths(picture_folder):
     everything = load(picture_folder, split="all")
     paths = sorted(picture_folder.rglob("[0-9]*.png"))
     assert everything.arrays["image"].shape == (23, 20, 24, 3)
@@ -28,13 +28,13 @@ def test_pictures_in_the_order_of_their_paths(picture_folder):
     assert len(load(picture_folder)) == 21
 
 
-def test_pictures_of_one_size_are_cropped_whole(picture_folder):
+def test_images_of_one_size_are_cropped_whole(picture_folder):
     loaded = load(picture_folder, size=16, fit="crop")
     assert loaded.arrays["image"].shape == (21, 20, 24, 3)
     assert loaded.batch(0, 0, size=5)["image"].shape == (5, 16, 16, 3)
 
 
-def test_pictures_of_different_sizes_are_resized(tmp_path):
+def test_images_of_different_sizes_are_resized(tmp_path):
     for i, (height, width, mode) in enumerate([(20, 30, "RGB"), (31, 17, "L"), (16, 16, "P")]):
         save(tmp_path / f"{i}.png", height, width, mode)
     assert load(tmp_path, size=8, channels=3, split="all").arrays["image"].shape == (3, 8, 8, 3)
@@ -44,7 +44,7 @@ def test_pictures_of_different_sizes_are_resized(tmp_path):
         load(tmp_path, channels=3, split="all")
 
 
-def test_pictures_of_different_sizes_are_cut_into_tiles(tmp_path):
+def test_images_of_different_sizes_are_cut_into_tiles(tmp_path):
     pictures = [save(tmp_path / f"{i}.png", *size, seed=i) for i, size in enumerate([(20, 30), (31, 17)])]
     whole = load(tmp_path, size=8, fit="crop", split="all")
     tiles = whole.arrays["image"]
@@ -60,14 +60,14 @@ def test_pictures_of_different_sizes_are_cut_into_tiles(tmp_path):
     np.testing.assert_array_equal(streamed.batch(0, 3, size=20)["image"], whole.batch(0, 3, size=20)["image"])
 
 
-def test_a_picture_smaller_than_the_crop(tmp_path):
+def test_an_image_smaller_than_the_crop(tmp_path):
     save(tmp_path / "large.png", 40, 40)
     save(tmp_path / "small.png", 9, 40)
     with pytest.raises(UsageError, match=r"small\.png is 9x40: smaller than the crop of 16x16"):
         load(tmp_path, size=16, fit="crop", split="all")
 
 
-def test_a_truncated_picture_is_named(tmp_path):
+def test_a_truncated_image_is_named(tmp_path):
     for i in range(3):
         save(tmp_path / f"{i}.jpg", 40, 40, seed=i)
     whole = (tmp_path / "1.jpg").read_bytes()
@@ -90,7 +90,7 @@ def test_an_orientation_turns_the_tile_as_well(tmp_path):
     assert (turned[1][..., 0] == upright[8:24, :16]).all()
 
 
-def test_folders_without_pictures(tmp_path):
+def test_folders_without_images(tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
     with pytest.raises(UsageError, match=r"no images in .* nor in its folders: looked for \.bmp"):
         load(tmp_path)

@@ -55,7 +55,7 @@ def test_every_tenth_pair_is_held_out(folders):
         ),
     ],
 )
-def test_pairs_that_do_not_match_are_told(folders, change, message):
+def test_pairs_that_do_not_match_are_reported(folders, change, message):
     change(folders)
     with pytest.raises(UsageError, match=message):
         data.load(config(folders))

@@ -101,7 +101,7 @@ def test_a_fraction_of_the_training_images_and_all_of_the_held_out_ones():
     )
 
 
-def test_a_fraction_that_leaves_out_a_class_is_told():
+def test_a_fraction_that_leaves_out_a_class_is_reported():
     with pytest.raises(UsageError, match=r"fraction 0.003 leaves 5 images and none of class \d: raise data.fraction"):
         data.load(data.Config(name="digits", fraction=0.003, classes=10))
 

@@ -77,7 +77,7 @@ def test_a_set_prepared_without_random_access(shared_tfds, tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped"])
-def test_damaged_files_are_told(shared_tfds, tmp_path, damage):
+def test_damaged_files_are_reported(shared_tfds, tmp_path, damage):
     folder = copied(shared_tfds, tmp_path)
     path = Path(folder) / "mnist" / "3.0.1" / "mnist-train.array_record-00000-of-00001"
     whole = path.read_bytes()
@@ -103,7 +103,7 @@ def test_damaged_files_are_told(shared_tfds, tmp_path, damage):
         ("mnist:1.0.0", "mnist:1.0.0 is not prepared under"),
     ],
 )
-def test_sets_that_are_not_there_are_told_without_a_network(tmp_path, monkeypatch, name, message):
+def test_sets_that_are_not_there_are_reported_without_a_network(tmp_path, monkeypatch, name, message):
     monkeypatch.setattr(socket, "socket", None)
     with pytest.raises(UsageError, match=message) as caught:
         data.load(data.Config(name=name, dir=str(tmp_path)))

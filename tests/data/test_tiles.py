@@ -6,7 +6,7 @@ from jaxgen.data.tiles import corners, tile_side
 
 @settings(max_examples=60)
 @given(st.integers(1, 40), st.integers(0, 60), st.integers(0, 60))
-def test_tiles_cover_the_picture_and_stay_inside(size, more_height, more_width):
+def test_tiles_cover_the_image_and_stay_inside(size, more_height, more_width):
     height, width = size + more_height, size + more_width
     side = tile_side(size, min(height, width))
     tiles = corners(height, width, side, size)

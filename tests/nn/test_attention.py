@@ -38,13 +38,13 @@ def test_places_may_be_put_in_any_order(variables):
     np.testing.assert_allclose(turned[:, ::-1, ::-1], SelfAttention().apply(params, MAP, False), atol=1e-5)
 
 
-def test_residual_networks_attend_where_they_are_told(draw):
+def test_residual_networks_attend_at_the_configured_side(draw):
     params = draw(Generator(16, 1, 8, attention=8), (2, 5))["params"]
     assert params["attention"]["query"]["kernel"].shape == (1, 1, 8, 1)
     stats = dict(draw(Critic("spectral", 8, attention=8), (2, 16, 16, 1)))
     assert {"query", "key", "value", "out", "gamma"} == set(stats.pop("params")["attention"])
-    (kept,) = stats.values()
-    assert all("spectral" in kept["attention"][name] for name in ("query", "key", "value", "out"))
+    (collections,) = stats.values()
+    assert all("spectral" in collections["attention"][name] for name in ("query", "key", "value", "out"))
     assert "attention" not in draw(Generator(16, 1, 8), (2, 5))["params"]
 
 

@@ -56,9 +56,9 @@ def draw(seed, size, channels, features, kernel, stride, padding, batch=2):
     return x, w, g, padding
 
 
-def close(given, wanted, dtype="float64"):
-    given, wanted = np.asarray(given, np.float64), np.asarray(wanted, np.float64)
-    np.testing.assert_allclose(given, wanted, rtol=0, atol=DTYPES[dtype] * max(np.abs(wanted).max(), 1e-3))
+def close(actual, target, dtype="float64"):
+    actual, target = np.asarray(actual, np.float64), np.asarray(target, np.float64)
+    np.testing.assert_allclose(actual, target, rtol=0, atol=DTYPES[dtype] * max(np.abs(target).max(), 1e-3))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -78,10 +78,10 @@ def test_all_three_equal_the_derivatives_of_lax(case, dtype, lowered):
             conv_kernel_gradient(x, g, stride, padding, w.shape[:2]),
         )
 
-    given, expected = jax.jit(ours)(*(a.astype(dtype) for a in (x, w, g))), jax.jit(theirs)(x, w, g)
-    for one, wanted in zip(given, expected, strict=True):
+    actual, expected = jax.jit(ours)(*(a.astype(dtype) for a in (x, w, g))), jax.jit(theirs)(x, w, g)
+    for one, target in zip(actual, expected, strict=True):
         assert one.dtype == dtype
-        close(one, wanted, dtype)
+        close(one, target, dtype)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -96,8 +96,8 @@ def test_first_and_second_derivatives_equal_those_of_lax(case, lowered):
 
     closed = derivatives(lambda x, w: conv(x, w, stride, padding))
     for ours, theirs in zip(closed, derivatives(reference(stride, padding)), strict=True):
-        for one, wanted in zip(jax.jit(ours)(x, w), jax.jit(theirs)(x, w), strict=True):
-            close(one, wanted)
+        for one, target in zip(jax.jit(ours)(x, w), jax.jit(theirs)(x, w), strict=True):
+            close(one, target)
 
 
 def test_third_derivative_is_closed_too():
@@ -133,8 +133,8 @@ def test_adjoint_identity(size, kernel, stride, padding, channels):
         return ours, (y * g).sum(), 1 + jnp.linalg.norm(g) * jnp.linalg.norm(y)
 
     with jax.enable_x64(True):
-        ours, wanted, scale = jax.jit(products)(x, w, g)
-    np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-12 * scale)
+        ours, target, scale = jax.jit(products)(x, w, g)
+    np.testing.assert_allclose(ours, target, rtol=0, atol=1e-12 * scale)
 
 
 @pytest.mark.parametrize("case", ["dcgan", "one channel", "flat"])

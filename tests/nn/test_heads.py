@@ -69,9 +69,9 @@ def test_packed_images_have_a_class_each():
 
 
 def test_one_hot_is_nan_outside_the_classes():
-    found = heads.one_hot(jnp.array([[1], [3], [-1]]), 3, jnp.float32)
-    np.testing.assert_array_equal(found[0, 0], [0, 1, 0])
-    assert np.isnan(found[1:]).all()
+    result = heads.one_hot(jnp.array([[1], [3], [-1]]), 3, jnp.float32)
+    np.testing.assert_array_equal(result[0, 0], [0, 1, 0])
+    assert np.isnan(result[1:]).all()
 
 
 @pytest.mark.parametrize(
@@ -92,12 +92,12 @@ def test_with_kernels_the_logit_sees_the_other_examples():
     assert both[0] != alone[0]
 
 
-def test_features_are_told_to_those_who_ask_alone():
+def test_features_are_returned_only_as_intermediates():
     x = random(2, 3, 2)
     variables = Head(kernels=2).init(jax.random.key(0), x, True)
     assert set(variables) == {"params"}
-    _, told = Head(kernels=2).apply(variables, x, True, mutable=["intermediates"])
-    np.testing.assert_array_equal(told["intermediates"][heads.FEATURES][0], x.reshape(2, 6))
+    _, output = Head(kernels=2).apply(variables, x, True, mutable=["intermediates"])
+    np.testing.assert_array_equal(output["intermediates"][heads.FEATURES][0], x.reshape(2, 6))
 
 
 NETWORKS = {

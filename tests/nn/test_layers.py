@@ -58,7 +58,7 @@ def test_same_conv_transpose_multiplies_the_size_by_the_stride(describe, kernel,
     assert projected.shape == (2, 8, 7, 6)
 
 
-def test_the_paths_of_transposed_convolutions_are_told():
+def test_the_paths_of_transposed_convolutions_are_reported():
     class Inner(nn.Module):
         @nn.compact
         def __call__(self, x):
@@ -70,9 +70,9 @@ def test_the_paths_of_transposed_convolutions_are_told():
             return UpsampleConv(2, name="wide")(Inner(name="inner")(ConvTranspose(4, name="first")(x)))
 
     x = jax.ShapeDtypeStruct((1, 4, 4, 1), "float32")
-    with transposed_convolutions() as found:
+    with transposed_convolutions() as result:
         jax.eval_shape(Outer().init, jax.random.key(0), x)
-    assert found == {("first",), ("inner", "up")}
+    assert result == {("first",), ("inner", "up")}
 
 
 @pytest.mark.parametrize("kernel_size", [1, 3, 5])
@@ -133,10 +133,10 @@ def drop(x, keys, rate=0.5):
 
 
 def test_dropout_keeps_the_mean_and_drops_the_rate(keys):
-    kept = np.array(drop(np.ones((8, 5000)), keys, rate=0.25))
-    assert set(np.unique(kept).round(5)) == {0, np.float32(4 / 3).round(5)}
-    spread = (0.25 / 0.75 / kept.size) ** 0.5
-    assert abs(kept.mean() - 1) < 5 * spread
+    dropped = np.array(drop(np.ones((8, 5000)), keys, rate=0.25))
+    assert set(np.unique(dropped).round(5)) == {0, np.float32(4 / 3).round(5)}
+    spread = (0.25 / 0.75 / dropped.size) ** 0.5
+    assert abs(dropped.mean() - 1) < 5 * spread
 
 
 def test_a_mask_depends_on_its_examples_key_only(keys):
@@ -200,6 +200,6 @@ def test_its_derivatives_agree_with_lax(grouped):
         slope = lambda w: (jax.grad(loss, 1)(w, x) ** 2).sum()
         return jax.jit(lambda w: (jax.grad(loss, (0, 1))(w, x), jax.grad(slope)(w)))(kernel)
 
-    found, expected = (jax.tree.leaves(derivatives(f)) for f in both)
-    for a, b in zip(found, expected, strict=True):
+    result, expected = (jax.tree.leaves(derivatives(f)) for f in both)
+    for a, b in zip(result, expected, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3 * np.abs(b).max())

@@ -171,5 +171,5 @@ def test_instance_norm_agrees_with_torch():
     there = torch.nn.functional.instance_norm(
         torch.tensor(x).permute(0, 3, 1, 2), weight=torch.tensor(params["scale"]), bias=torch.tensor(params["bias"])
     )
-    found = InstanceNorm().apply({"params": params}, x)
-    np.testing.assert_allclose(found, there.permute(0, 2, 3, 1), atol=1e-5)
+    result = InstanceNorm().apply({"params": params}, x)
+    np.testing.assert_allclose(result, there.permute(0, 2, 3, 1), atol=1e-5)

@@ -41,7 +41,7 @@ def test_fields_are_set_by_their_dotted_names():
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("arguments", "message"),
     [
         ("--no-wandbb", "unknown option 'no-wandbb'"),
         ("--stepz 3", "unknown option 'stepz': did you mean steps?"),
@@ -52,10 +52,10 @@ def test_fields_are_set_by_their_dotted_names():
         ("stray", "unexpected argument 'stray'"),
     ],
 )
-def test_what_does_not_fit_is_one_line(given, told):
+def test_what_does_not_fit_is_one_line(arguments, message):
     with pytest.raises(UsageError) as error:
-        words(given)
-    assert told in str(error.value)
+        words(arguments)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
@@ -84,9 +84,9 @@ def test_errors_are_one_line_and_a_status(capsys, error, status):
         raise error
 
     assert exit_status(action) == status
-    told = capsys.readouterr().err
-    assert told.startswith("jaxgen: ")
-    assert told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert message.startswith("jaxgen: ")
+    assert message.count("\n") == 1
 
 
 def test_a_bug_is_not_swallowed():

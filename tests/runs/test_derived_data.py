@@ -33,10 +33,10 @@ def generator(make):
 
 def test_a_generators_samples_become_the_data_with_their_labels(generator, make):
     config = dataclasses.replace(DIGITS, from_run=str(generator), samples=13)
-    found = derived_data.derive(data.load(config))
+    result = derived_data.derive(data.load(config))
     drawn = open_run(generator).sample(derived_data.BATCH, derived_data.SEED)
-    np.testing.assert_array_equal(found.arrays["image"], np.rint(np.asarray(drawn[:13]) * 255).astype(np.uint8))
-    np.testing.assert_array_equal(found.arrays["label"], np.arange(13) % 10)
+    np.testing.assert_array_equal(result.arrays["image"], np.rint(np.asarray(drawn[:13]) * 255).astype(np.uint8))
+    np.testing.assert_array_equal(result.arrays["label"], np.arange(13) % 10)
     # And a restorer is trained on them by one command.
     make("denoise", config, depth=3, width=2)
 
@@ -45,13 +45,13 @@ def test_generated_images_may_stand_beside_the_real_ones(generator):
     stored = data.load(DIGITS)
     config = dataclasses.replace(DIGITS, from_run=str(generator), samples=13, with_real=True, fraction=0.1)
     part = data.load(config)
-    found = derived_data.derive(part)
-    assert len(found) == len(part) + 13 < len(stored)
-    np.testing.assert_array_equal(found.arrays["image"][:-13], part.arrays["image"])
-    np.testing.assert_array_equal(found.arrays["label"][:-13], part.arrays["label"])
+    result = derived_data.derive(part)
+    assert len(result) == len(part) + 13 < len(stored)
+    np.testing.assert_array_equal(result.arrays["image"][:-13], part.arrays["image"])
+    np.testing.assert_array_equal(result.arrays["label"][:-13], part.arrays["label"])
     alone = derived_data.derive(data.load(dataclasses.replace(config, with_real=False)))
-    np.testing.assert_array_equal(found.arrays["image"][-13:], alone.arrays["image"])
-    np.testing.assert_array_equal(found.arrays["label"][-13:], alone.arrays["label"])
+    np.testing.assert_array_equal(result.arrays["image"][-13:], alone.arrays["image"])
+    np.testing.assert_array_equal(result.arrays["label"][-13:], alone.arrays["label"])
 
 
 def test_a_restorers_run_leaves_no_real_images_beside_its_own(make):
@@ -63,12 +63,12 @@ def test_a_restorers_run_leaves_no_real_images_beside_its_own(make):
 def test_a_restorer_is_what_the_data_pass_through(make):
     run = make("denoise", depth=3, width=2)
     stored = data.load(DIGITS)
-    found = derived_data.derive(data.load(dataclasses.replace(DIGITS, from_run=str(run))))
+    result = derived_data.derive(data.load(dataclasses.replace(DIGITS, from_run=str(run))))
     opened = open_run(run)
     images = stored.arrays["image"][-5:].astype(np.float32) / 255
     expected = np.clip(opened.objective.restoring.restore(opened.variables, images), 0, 1)
-    np.testing.assert_allclose(found.arrays["image"][-5:], expected * 255, atol=0.6)
-    np.testing.assert_array_equal(found.arrays["label"], stored.arrays["label"])
+    np.testing.assert_allclose(result.arrays["image"][-5:], expected * 255, atol=0.6)
+    np.testing.assert_array_equal(result.arrays["label"], stored.arrays["label"])
 
 
 def test_without_a_run_the_data_stay():
@@ -80,7 +80,7 @@ def enlarge(variables, images, condition=None):
     return images.repeat(2, 1).repeat(2, 2)
 
 
-def test_what_cannot_make_data_is_told(generator, monkeypatch):
+def test_what_cannot_make_data_is_reported(generator, monkeypatch):
     def derive(objective, config, **fields):
         monkeypatch.setattr(
             derived_data, "open_run", lambda path, options: derived_data.Opened(path, config, objective, {}, 1)

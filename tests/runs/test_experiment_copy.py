@@ -60,9 +60,9 @@ def test_a_run_opens_from_anywhere_without_writing(original, run, tmp_path, monk
     monkeypatch.chdir(tmp_path)
     files = lambda: {path: path.stat().st_mtime_ns for path in run.parent.rglob("*")}
     before = files()
-    found = open_run(run).sample(2, 3)
+    result = open_run(run).sample(2, 3)
     assert files() == before
-    np.testing.assert_array_equal(found, open_run(original).sample(2, 3))
+    np.testing.assert_array_equal(result, open_run(original).sample(2, 3))
     assert open_run(run).metrics()[-1]["step"] == 1
 
 
@@ -71,9 +71,9 @@ def test_a_script_that_is_not_installed_is_executed_only_if_trusted(own, origina
     with pytest.raises(UsageError, match=r"experiment\.py \(sha256 [0-9a-f]{12}…\) is not a script .* give --trust"):
         build(run)
     assert not mark.exists()
-    found = open_run(run, TRUST)
+    result = open_run(run, TRUST)
     assert mark.exists()
-    np.testing.assert_array_equal(found.sample(2, 3), open_run(original).sample(2, 3))
+    np.testing.assert_array_equal(result.sample(2, 3), open_run(original).sample(2, 3))
     assert not (run / "__pycache__").exists()
 
 

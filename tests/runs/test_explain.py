@@ -37,20 +37,20 @@ def test_a_classifier_looks_at_the_digit_and_not_at_the_border(runs, tmp_path):
     opened = explain.reopen.build(runs / "classifier", say=silent)
     state = explain.reopen.restore(opened, "last", silent).state
     pictures = np.asarray(explain.load_split(opened.config.data, "test").batch(0, 0, 32)["image"])
-    found = explain.explain(opened.objective, state, pictures)
-    assert found.saliency.shape == found.grad_cam.shape == (32, 18, 18)
-    assert found.scores.shape == (32,)
+    result = explain.explain(opened.objective, state, pictures)
+    assert result.saliency.shape == result.grad_cam.shape == (32, 18, 18)
+    assert result.scores.shape == (32,)
     inside = np.zeros((18, 18), bool)
     inside[4:14, 4:14] = True
-    assert found.saliency[:, inside].mean() > 2 * found.saliency[:, ~inside].mean()
-    assert found.grad_cam.max() == 1
+    assert result.saliency[:, inside].mean() > 2 * result.saliency[:, ~inside].mean()
+    assert result.grad_cam.max() == 1
 
 
-def test_rows_hold_the_picture_its_saliency_and_its_places():
-    places = np.zeros((2, 6, 6), np.float32)
-    places[:, 2, 3] = 1
-    given = np.full((2, 6, 6, 1), 0.5, np.float32)
-    rows = explain.to_rows(explain.Explanation(given, np.zeros(2), 7 * places, places))
+def test_rows_hold_the_image_its_saliency_and_its_grad_cam():
+    heatmap = np.zeros((2, 6, 6), np.float32)
+    heatmap[:, 2, 3] = 1
+    inputs = np.full((2, 6, 6, 1), 0.5, np.float32)
+    rows = explain.to_rows(explain.Explanation(inputs, np.zeros(2), 7 * heatmap, heatmap))
     assert rows.shape == (2, 3, 6, 6, 3)
     np.testing.assert_allclose(rows[:, 0], 0.5)
     assert rows[0, 1].max() == rows[0, 1, 2, 3, 0] == 1
@@ -58,7 +58,7 @@ def test_rows_hold_the_picture_its_saliency_and_its_places():
     assert hot[0] > cold[0] and cold[2] > hot[2]
 
 
-def test_the_command_writes_a_picture_of_held_out_images_or_of_given_ones(runs, tmp_path, capsys):
+def test_the_command_explains_held_out_images_or_files(runs, tmp_path, capsys):
     images.write(tmp_path / "one.png", np.zeros((20, 20, 3), np.float32))
     for words, rows in (
         (["explain", str(runs / "classifier"), "--count", "3"], 3),
@@ -67,29 +67,31 @@ def test_the_command_writes_a_picture_of_held_out_images_or_of_given_ones(runs, 
     ):
         with pytest.raises(SystemExit) as stop:
             main.main(words)
-        told = capsys.readouterr().out
-        assert stop.value.code == 0 and "scores" in told
-        assert ("no Grad-CAM" in told) == ("gan_mlp" in words[1])
-        height, width, _ = images.shape(told.split("  ")[0])
+        output = capsys.readouterr().out
+        assert stop.value.code == 0 and "scores" in output
+        assert ("no Grad-CAM" in output) == ("gan_mlp" in words[1])
+        height, width, _ = images.shape(output.split("  ")[0])
         assert round(3 * height / width) == rows
 
 
-def test_what_judges_nothing_is_told(runs):
+def test_a_run_that_scores_no_images_is_refused(runs):
     with pytest.raises(UsageError, match="this run scores no images: only classifiers and GANs do"):
         explain.explain_run(runs / "vae", say=silent)
 
 
-def test_a_conditional_discriminator_judges_images_as_their_own_class_unless_told_another(runs, tmp_path, monkeypatch):
+def test_a_conditional_discriminator_scores_images_by_their_labels_or_the_given_class(runs, tmp_path, monkeypatch):
     run, seen = runs / "conditional", []
     judged = explain.explain
-    monkeypatch.setattr(explain, "explain", lambda *given: seen.append((given, judged(*given))) or seen[-1][1])
+    monkeypatch.setattr(
+        explain, "explain", lambda *arguments: seen.append((arguments, judged(*arguments))) or seen[-1][1]
+    )
     explain.explain_run(run, count=6, say=silent)
-    (objective, state, pictures, labels), found = seen[0]
+    (objective, state, pictures, labels), result = seen[0]
     stored = explain.load_split(explain.reopen.build(run, say=silent).config.data, "test")
     np.testing.assert_array_equal(labels, stored.batch(explain.ORDER_SEED, 0, 6)["label"])
-    np.testing.assert_allclose(found.scores, objective.discriminating.score(state, pictures, labels), rtol=1e-4)
+    np.testing.assert_allclose(result.scores, objective.discriminating.score(state, pictures, labels), rtol=1e-4)
     others = objective.discriminating.score(state, pictures, (labels + 1) % 10)
-    assert (abs(found.scores - others) > 1e-6).all()
+    assert (abs(result.scores - others) > 1e-6).all()
     images.write(tmp_path / "one.png", np.zeros((28, 28, 1), np.float32))
     explain.explain_run(run, [tmp_path / "one.png"], label=7, say=silent)
     np.testing.assert_array_equal(seen[1][0][3], [7])

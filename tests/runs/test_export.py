@@ -114,10 +114,10 @@ def test_files_run_without_jaxgen_for_any_number_and_size(generator, restorer, m
     words = []
     for name, (source, inputs, _) in cases.items():
         file = tmp_path / f"{name}.stablehlo"
-        told = export.export_network(str(source), file, options=OpenOptions(ema=source != restorer))
-        for i, given in enumerate(inputs):
-            np.savez(tmp_path / f"{name}-{i}.npz", **given)
-        code = told.partition("flatbuffers):\n")[2]
+        message = export.export_network(str(source), file, options=OpenOptions(ema=source != restorer))
+        for i, arguments in enumerate(inputs):
+            np.savez(tmp_path / f"{name}-{i}.npz", **arguments)
+        code = message.partition("flatbuffers):\n")[2]
         words += [
             "level" if name == "shipped" else "images",
             str(tmp_path / name),
@@ -133,9 +133,9 @@ def test_files_run_without_jaxgen_for_any_number_and_size(generator, restorer, m
     )
     assert done.returncode == 0, done.stderr
     for name, (_, inputs, own) in cases.items():
-        for i, given in enumerate(inputs):
+        for i, arguments in enumerate(inputs):
             made = np.load(tmp_path / f"{name}-{i}-made.npz")["made"]
-            np.testing.assert_allclose(made, jax.jit(own)(*given.values()), atol=2e-5, err_msg=name)
+            np.testing.assert_allclose(made, jax.jit(own)(*arguments.values()), atol=2e-5, err_msg=name)
 
 
 @pytest.mark.parametrize(
@@ -157,20 +157,20 @@ def test_a_network_of_free_size_is_that_of_each_size(module):
     )
     own = jax.jit(lambda inputs: module.apply(variables, inputs, False))
     network = export.restorer_network(
-        lambda images, guide: own(images if guide is None else jnp.concatenate([images, guide], -1)), 1, conditioning
+        lambda images, mask: own(images if mask is None else jnp.concatenate([images, mask], -1)), 1, conditioning
     )
     program = export.lower(network, ("cpu",))
     # Smaller than what the network pads to, where no pixel is left to be reflected, and larger than that.
-    given = [picture(2, 2, 9, 1)] + [hidden(2, 2, 9, 1)] * condition_channels(conditioning)
-    np.testing.assert_allclose(program.call(*given), own(np.concatenate(given, -1)), atol=1e-5)
+    arguments = [picture(2, 2, 9, 1)] + [hidden(2, 2, 9, 1)] * condition_channels(conditioning)
+    np.testing.assert_allclose(program.call(*arguments), own(np.concatenate(arguments, -1)), atol=1e-5)
 
 
 @pytest.mark.parametrize(
     ("name", "gives"), [("detect", "mask float32[b, h, w, 1]"), ("noise_level", "level float32[b]")]
 )
 def test_what_finds_damage_is_exported_too(name, gives, tmp_path):
-    told = export.export_network(name, tmp_path / "a.stablehlo", platforms=("cpu",))
-    assert f"gives  {gives}, " in told
+    message = export.export_network(name, tmp_path / "a.stablehlo", platforms=("cpu",))
+    assert f"gives  {gives}, " in message
     variables, card = pretrained.read(name)
     images = picture(1, 20, 12, card.spec.channels if card.spec else 1)
     made = export.lower(export.load_file(name), ("cpu",)).call(images)
@@ -179,12 +179,12 @@ def test_what_finds_damage_is_exported_too(name, gives, tmp_path):
 
 
 def test_a_size_may_be_given(tmp_path):
-    told = export.export_network("denoise_gray", tmp_path / "a.stablehlo", platforms=("cpu", "cpu"), size=(16, 24))
-    assert "for cpu, any b\n" in told
-    assert "images float32[b, 16, 24, 1], in [0, 1]\n       level float32[b], standard" in told
+    message = export.export_network("denoise_gray", tmp_path / "a.stablehlo", platforms=("cpu", "cpu"), size=(16, 24))
+    assert "for cpu, any b\n" in message
+    assert "images float32[b, 16, 24, 1], in [0, 1]\n       level float32[b], standard" in message
 
 
-def test_a_network_that_asks_for_a_number_is_told(monkeypatch, tmp_path):
+def test_a_network_that_asks_for_a_number_is_reported(monkeypatch, tmp_path):
     squares = lambda images: images[:, : int(images.shape[1])]
     network = export.Network(squares, (export.image_operand(1),), "images", "squares")
     monkeypatch.setattr(export, "load_file", lambda source: network)
@@ -202,7 +202,7 @@ def test_a_network_that_asks_for_a_number_is_told(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["classifier", "deep_image_prior", "noise_level", "video"])
-def test_a_run_that_makes_no_images_of_arrays_is_told(load_experiment, monkeypatch, tmp_path, name):
+def test_a_run_that_makes_no_images_of_arrays_is_reported(load_experiment, monkeypatch, tmp_path, name):
     module = load_experiment(name)
     built = reopen.Built(Path(), module.Config(), module.build(module.Config(), None), (28, 28, 1))
     monkeypatch.setattr(reopen, "build", lambda run, options, say: built)
@@ -210,7 +210,7 @@ def test_a_run_that_makes_no_images_of_arrays_is_told(load_experiment, monkeypat
         export.export_network("runs/a", tmp_path / "a.stablehlo")
 
 
-def test_what_cannot_be_exported_is_told(tmp_path):
+def test_what_cannot_be_exported_is_reported(tmp_path):
     out = tmp_path / "a.stablehlo"
     with pytest.raises(UsageError, match=r"a\.onnx: give a file that ends in \.stablehlo"):
         export.export_network("inpaint_all", tmp_path / "a.onnx")

@@ -47,14 +47,14 @@ def files(tmp_path):
     return tmp_path, hole
 
 
-def test_the_hole_is_filled_beside_the_picture_and_nothing_else_changes(pretend, files):
+def test_the_hole_is_filled_in_a_new_file_and_nothing_else_changes(pretend, files):
     pretend()
     folder, hole = files
     before = (folder / "a.png").read_bytes()
-    told = fill.fill_file(folder, folder / "a.png", folder / "mask.png")
-    assert told.startswith(f"{folder / 'a-filled.png'}  PSNR of the known pixels ")
-    made, given = images.read(folder / "a-filled.png"), images.read(folder / "a.png")
-    np.testing.assert_array_equal(made[hole == 0], given[hole == 0])
+    output = fill.fill_file(folder, folder / "a.png", folder / "mask.png")
+    assert output.startswith(f"{folder / 'a-filled.png'}  PSNR of the known pixels ")
+    made, original = images.read(folder / "a-filled.png"), images.read(folder / "a.png")
+    np.testing.assert_array_equal(made[hole == 0], original[hole == 0])
     np.testing.assert_allclose(made[hole == 1], RAMP[hole == 1] / 2, atol=0.01)
     assert (folder / "a.png").read_bytes() == before
 
@@ -63,12 +63,12 @@ def test_of_a_conditional_run_the_class_is_found_too(pretend, files):
     pretend(config=GanConfig(conditional=True, data=data.Config(classes=20)))
     folder, hole = files
     images.write(folder / "b.png", np.maximum(1 - RAMP / 2, hole))
-    told = fill.fill_file(folder, folder / "b.png", folder / "mask.png", out=folder / "new" / "c.png")
-    assert told.startswith(f"{folder / 'new' / 'c.png'}  class 1, PSNR of the known pixels")
+    output = fill.fill_file(folder, folder / "b.png", folder / "mask.png", out=folder / "new" / "c.png")
+    assert output.startswith(f"{folder / 'new' / 'c.png'}  class 1, PSNR of the known pixels")
     np.testing.assert_allclose(images.read(folder / "new" / "c.png"), 1 - RAMP / 2, atol=0.01)
 
 
-def test_a_run_that_generates_nothing_is_told(pretend, files):
+def test_a_run_that_generates_nothing_is_reported(pretend, files):
     pretend(generate=None)
     with pytest.raises(UsageError, match="this run generates no images; a hole is filled by a run of a GAN or"):
         fill.fill_file(files[0] / "run", files[0] / "a.png", files[0] / "mask.png")
@@ -84,7 +84,7 @@ def test_a_run_that_generates_nothing_is_told(pretend, files):
         (None, np.eye(6)[..., None], r"given\.png is 6×6 pixels and the photograph 8×6"),
     ],
 )
-def test_pictures_that_do_not_belong_together_are_named(pretend, files, picture, mask, message):
+def test_images_that_do_not_fit_are_named(pretend, files, picture, mask, message):
     pretend()
     folder, _ = files
     images.write(folder / "given.png", np.float32(mask if picture is None else picture))
@@ -104,7 +104,7 @@ def test_what_was_given_is_never_replaced(pretend, files, name):
         fill.fill_file(folder, folder / "a.png", folder / "mask.png", out=folder / "new" / ".." / name)
 
 
-def test_an_earlier_result_stays_unless_told(pretend, files):
+def test_an_earlier_result_is_not_replaced_without_overwrite(pretend, files):
     pretend()
     folder, _ = files
     fill.fill_file(folder, folder / "a.png", folder / "mask.png")

@@ -37,7 +37,7 @@ def srresnet_run(config, tmp_path_factory):
     return path
 
 
-def test_the_player_that_makes_pictures_starts_from_another_runs_averages(config, srresnet_run, tmp_path):
+def test_the_main_player_is_initialized_with_another_runs_averages(config, srresnet_run, tmp_path):
     fields = {"discriminator_widths": (2,), "discriminator_hidden": 2, "init_from": str(srresnet_run)}
     settings, build = config("srgan", tmp_path / "run", **fields)
     still = dataclasses.replace(settings, hyper=dataclasses.replace(settings.hyper, learning_rate=0.0))
@@ -83,10 +83,10 @@ def test_both_players_start_from_a_smaller_run_and_the_new_block_is_faded_in(gro
     # What makes pictures starts from the averages.
     taken = {"generator": small.ema["generator"]["params"], "discriminator": small.params["discriminator"]}
     for player, params in taken.items():
-        expected, found = named_leaves(params), named_leaves(large.params[player])
-        assert expected.keys() < found.keys()
+        expected, result = named_leaves(params), named_leaves(large.params[player])
+        assert expected.keys() < result.keys()
         for path, leaf in expected.items():
-            np.testing.assert_array_equal(found[path], leaf)
+            np.testing.assert_array_equal(result[path], leaf)
         # The step that both were told last, though the critic was updated twice in each.
         assert large.stats[player]["growth"]["fade_16"]["step"] == 2
     assert large.ema["generator"]["stats"]["growth"]["fade_16"]["step"] == 2
@@ -95,7 +95,7 @@ def test_both_players_start_from_a_smaller_run_and_the_new_block_is_faded_in(gro
 
 
 @pytest.mark.parametrize("names", [("main",), ("generator",)])
-def test_what_makes_pictures_may_start_alone(grow, tmp_path, names):
+def test_the_main_player_may_be_initialized_alone(grow, tmp_path, names):
     small, _ = grow(tmp_path / "small", 8)
     again, lines = grow(tmp_path / "again", 8, init_from=str(tmp_path / "small"), init_players=names, seed=5)
     jax.tree.map(np.testing.assert_array_equal, again.params["generator"], small.ema["generator"]["params"])
@@ -130,32 +130,32 @@ def players(monkeypatch):
 
 
 def test_a_discriminator_of_which_nothing_fits_starts_anew_unless_it_was_named(players):
-    found, lines = players("all")
-    assert found == {"discriminator": 0, "generator": 1, "judge": 0}
+    result, lines = players("all")
+    assert result == {"discriminator": 0, "generator": 1, "judge": 0}
     assert sorted(lines) == [
         "init_from it (discriminator) has another network: params/kernel is float32[3] there and float32[2] here, "
         "and no array fits: all 1 stay random",
         "init_from it: 1 of 1 arrays copied (params/kernel)",
     ]
-    assert players("main") == players("generator") == (found, lines[1:])
+    assert players("main") == players("generator") == (result, lines[1:])
     with pytest.raises(UsageError, match="leave discriminator out of --init-players, as in --init-players main"):
         players("generator", "discriminator")
 
 
 @pytest.mark.parametrize(
-    ("which", "told"),
+    ("which", "message"),
     [
         (("judge",), "init_from it has no judge: name of generator discriminator encoder in --init-players"),
         (("generater",), "unknown player in init_players 'generater': did you mean generator"),
         ((), "init_players is empty: give all, main, or some of discriminator generator judge"),
     ],
 )
-def test_players_that_are_not_there_are_told(players, which, told):
-    with pytest.raises(UsageError, match=told):
+def test_players_that_are_not_there_are_reported(players, which, message):
+    with pytest.raises(UsageError, match=message):
         players(*which)
 
 
-def test_a_wrong_player_is_told_before_anything_is_written(config, srresnet_run, tmp_path):
+def test_a_wrong_player_is_reported_before_anything_is_written(config, srresnet_run, tmp_path):
     settings, build = config("srresnet", tmp_path / "run", init_from=str(srresnet_run), init_players=("generator",))
     with pytest.raises(UsageError, match="unknown player in init_players 'generator': allowed: all, main, model"):
         train(settings, build, say=lambda line: None)
@@ -171,17 +171,17 @@ def test_of_another_network_what_fits_is_taken_and_a_line_tells_the_rest(config,
     lines = []
     state = train(deeper, build, say=lines.append)
     expected = named_leaves(open_run(srresnet_run).variables["params"])
-    found = named_leaves(state.params["model"])
-    assert expected.keys() < found.keys()
+    result = named_leaves(state.params["model"])
+    assert expected.keys() < result.keys()
     for path, leaf in expected.items():
-        np.testing.assert_array_equal(found[path], leaf)
+        np.testing.assert_array_equal(result[path], leaf)
     (line,) = (line for line in lines if line.startswith(f"init_from {srresnet_run}"))
-    new = found.keys() - expected.keys()
+    new = result.keys() - expected.keys()
     assert "arrays copied; random: " in line and "not used" not in line
     assert all(f"params/{path} (absent there)" in line for path in new)
 
 
-def test_what_is_left_and_what_has_another_shape_is_told():
+def test_what_is_left_and_what_has_another_shape_is_reported():
     array = lambda *shape: {"dtype": "float32", "shape": list(shape)}
     there = {"params/a": array(2), "params/b": array(3, 4), "params/c": array(1)}
     here = {"params/a": array(2), "params/b": array(3, 5)}
@@ -197,10 +197,10 @@ def test_what_is_left_and_what_has_another_shape_is_told():
 
 def test_a_start_of_which_nothing_fits_is_refused(config, tmp_path):
     array = {"dtype": "float32", "shape": [2]}
-    told = r"init_from it has another network: a is float32\[2\] there and absent here, and no array fits"
-    with pytest.raises(UsageError, match=f"{told}; do this"):
+    message = r"init_from it has another network: a is float32\[2\] there and absent here, and no array fits"
+    with pytest.raises(UsageError, match=f"{message}; do this"):
         compare("it", {"a": array}, {"b": array}, "do this")
-    assert re.fullmatch(f"{told}: all 1 stay random", compare("it", {"a": array}, {"b": array}, ""))
+    assert re.fullmatch(f"{message}: all 1 stay random", compare("it", {"a": array}, {"b": array}, ""))
     settings, build = config("srresnet", tmp_path / "run", init_from=str(tmp_path))
     with pytest.raises(UsageError, match=r"it has no config\.json"):
         train(settings, build, say=lambda line: None)

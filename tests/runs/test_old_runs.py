@@ -44,31 +44,31 @@ def runs(tmp_path):
 @pytest.mark.parametrize("name", ["gan", "vae"])
 def test_it_samples_as_it_did(runs, name):
     lines = []
-    found = open_run(runs / name, say=lines.append).sample(2, 5)
-    np.testing.assert_allclose(found, EXPECTED[name], atol=1e-5)
+    result = open_run(runs / name, say=lines.append).sample(2, 5)
+    np.testing.assert_allclose(result, EXPECTED[name], atol=1e-5)
     assert [line for line in lines if "was written before run folders held their script" in line] == lines != []
 
 
 def test_it_restores_as_it_did(runs):
     opened = open_run(runs / "denoise", say=silent)
     ramp = np.linspace(0, 1, 64, dtype=np.float32).reshape(1, 8, 8, 1)
-    found = jax.jit(opened.objective.restoring.restore)(opened.variables, ramp, None)
-    np.testing.assert_allclose(found, EXPECTED["denoise"], atol=1e-5)
+    result = jax.jit(opened.objective.restoring.restore)(opened.variables, ramp, None)
+    np.testing.assert_allclose(result, EXPECTED["denoise"], atol=1e-5)
     assert open_restorer(str(runs / "denoise")).spec.channels == 1
 
 
 def test_it_is_evaluated(runs):
-    found = scoring.evaluate_run(runs / "gan", extractor="digits", count=70, say=silent)
-    assert found["step"] == 8
-    found = scoring.evaluate_likelihood(runs / "vae", 2, count=4, say=silent)
-    assert np.isfinite(found["scores"]["nll"])
+    result = scoring.evaluate_run(runs / "gan", extractor="digits", count=70, say=silent)
+    assert result["step"] == 8
+    result = scoring.evaluate_likelihood(runs / "vae", 2, count=4, say=silent)
+    assert np.isfinite(result["scores"]["nll"])
 
 
 def test_it_is_described_under_todays_names(runs):
-    found = summary.describe(runs / "gan")
-    assert found["step"] == 8 and found["config"]["keep_checkpoints"] == 1
-    assert not set(RENAMED_FIELDS[0]) & set(found["config"])
-    assert found["config"]["init_players"] == ["all"]
+    result = summary.describe(runs / "gan")
+    assert result["step"] == 8 and result["config"]["keep_checkpoints"] == 1
+    assert not set(RENAMED_FIELDS[0]) & set(result["config"])
+    assert result["config"]["init_players"] == ["all"]
 
 
 def test_a_field_that_did_not_exist_has_the_value_that_it_was_trained_with(runs, monkeypatch):

@@ -43,7 +43,7 @@ def test_a_run_and_a_file_of_its_weights_restore_alike(make, tmp_path):
     np.testing.assert_allclose(by_run[10:20, 10:30], expected[10:20, 10:30], atol=1e-5)
 
 
-def test_what_is_no_restorer_is_told(make, tmp_path):
+def test_what_is_no_restorer_is_refused(make, tmp_path):
     with pytest.raises(UsageError, match=r"it has no config\.json"):
         open_restorer(str(tmp_path))
     with pytest.raises(UsageError, match="this run restores nothing"):
@@ -61,7 +61,7 @@ def test_conditioning_follows_from_the_damage(load_experiment, damage, expected)
     assert conditioning(load_experiment("noise_level").Config()) == "none"
 
 
-def test_a_run_may_make_pictures_larger(make):
+def test_a_restorer_may_enlarge_images(make):
     restorer = open_restorer(str(make("srresnet", width=2, blocks=1, scale=2)))
     assert restorer.spec.scale == 2
     assert restore(restorer, IMAGE).shape == (60, 80, 1)

@@ -25,28 +25,28 @@ def conditional(load_experiment):
     return opened(load_experiment, "conditional", network="mlp")
 
 
-def test_pictures_of_one_class_are_those_of_that_label(conditional):
+def test_samples_of_one_class_have_that_label(conditional):
     made = conditional.sample(4, 5, label=3)
     sample, key = conditional.objective.generative.sample, jax.random.key(5)
     for label, same in ((3, True), (4, False)):
-        wanted = sample(conditional.variables, key, 4, jnp.full(4, label))
-        assert np.allclose(made, wanted, atol=1e-5) == same
+        expected = sample(conditional.variables, key, 4, jnp.full(4, label))
+        assert np.allclose(made, expected, atol=1e-5) == same
 
 
 def test_without_a_label_there_is_one_class_after_the_other(conditional):
     made = conditional.sample(4, 5)
-    wanted = conditional.objective.generative.sample(conditional.variables, jax.random.key(5), 4, jnp.arange(4))
-    np.testing.assert_allclose(made, wanted, atol=1e-5)
+    expected = conditional.objective.generative.sample(conditional.variables, jax.random.key(5), 4, jnp.arange(4))
+    np.testing.assert_allclose(made, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("label", [-1, 10])
-def test_a_label_outside_the_classes_is_told(conditional, label):
+def test_a_label_outside_the_classes_is_reported(conditional, label):
     with pytest.raises(UsageError, match=f"label {label}: this run has 10 classes; give one from 0 to 9"):
         conditional.sample(1, 0, label=label)
 
 
 @pytest.mark.parametrize("name", ["gan_mlp", "vae"])
-def test_a_label_without_classes_is_told(load_experiment, name):
+def test_a_label_without_classes_is_reported(load_experiment, name):
     module = load_experiment(name)
     config = module.Config()
     run = reopen.Opened(Path(), config, module.build(config, None), None, 0)

@@ -37,18 +37,18 @@ def run(load_experiment, tmp_path_factory):
 
 
 def test_a_run_is_measured_and_the_result_kept(run, folder):
-    found = restorer_scoring.evaluate(run, [folder], sigmas=(10.0, 50.0))
-    assert (found["step"], found["checkpoint"]) == (1, "last")
-    assert found["protocol"].startswith("gray8: ")
-    told = found["sets"][folder]["damages"]
-    assert list(told) == ["σ 10", "σ 50"]
-    for sigma, rows in zip((10, 50), told.values(), strict=True):
+    result = restorer_scoring.evaluate(run, [folder], sigmas=(10.0, 50.0))
+    assert (result["step"], result["checkpoint"]) == (1, "last")
+    assert result["protocol"].startswith("gray8: ")
+    by_damage = result["sets"][folder]["damages"]
+    assert list(by_damage) == ["σ 10", "σ 50"]
+    for sigma, rows in zip((10, 50), by_damage.values(), strict=True):
         # 480 pixels: the mean square is known to √(2/480).
         assert rows["damaged input"]["psnr"] == pytest.approx(20 * np.log10(255 / sigma), abs=1.5)
-    assert json.loads((run / "evaluations.jsonl").read_text().splitlines()[-1]) == found
+    assert json.loads((run / "evaluations.jsonl").read_text().splitlines()[-1]) == result
 
 
-def test_the_network_is_told_the_level_that_is_asked_for(run, folder, monkeypatch):
+def test_the_network_is_conditioned_on_the_level_of_the_option(run, folder, monkeypatch):
     seen = []
     monkeypatch.setattr(
         open_restorer,
@@ -68,12 +68,12 @@ def test_of_a_file_no_weights_are_chosen(folder, chosen):
 
 
 @pytest.mark.parametrize(("sigma", "message"), [(-1.0, "sigma -1: give gray levels"), (300.0, "sigma 300")])
-def test_levels_that_cannot_be_are_told(run, folder, sigma, message):
+def test_levels_that_cannot_be_are_reported(run, folder, sigma, message):
     with pytest.raises(UsageError, match=message):
         restorer_scoring.evaluate(run, [folder], sigmas=(25.0, sigma))
 
 
-def test_what_is_no_restorer_of_noise_is_told(run, folder, monkeypatch, tmp_path):
+def test_what_is_no_restorer_of_noise_is_reported(run, folder, monkeypatch, tmp_path):
     with pytest.raises(UsageError, match=r"missing"):
         restorer_scoring.evaluate(tmp_path / "missing", [folder], sigmas=(25.0,))
     opened = restorer_scoring.reopen.open_run(run)
@@ -87,18 +87,18 @@ def test_damage_of_other_kinds_has_columns_of_its_own(load_experiment, folder, t
     module = load_experiment("residual_unet")
     config = dataclasses.replace(small(module, tmp_path / "jpeg"), damage="jpeg")
     train(config, module.build, say=lambda line: None)
-    found = restorer_scoring.evaluate(tmp_path / "jpeg", [folder])
-    told = found["sets"][folder]["damages"]
-    assert list(told) == ["quality 10", "quality 20", "quality 30", "quality 40"]
-    inputs = [rows["damaged input"]["psnr"] for rows in told.values()]
+    result = restorer_scoring.evaluate(tmp_path / "jpeg", [folder])
+    by_damage = result["sets"][folder]["damages"]
+    assert list(by_damage) == ["quality 10", "quality 20", "quality 30", "quality 40"]
+    inputs = [rows["damaged input"]["psnr"] for rows in by_damage.values()]
     assert inputs == sorted(inputs)
-    assert {"network", "network, ensemble", "mean 3×3"} <= told["quality 10"].keys()
-    assert "JPEG with halved chroma, seed 0" in found["protocol"]
+    assert {"network", "network, ensemble", "mean 3×3"} <= by_damage["quality 10"].keys()
+    assert "JPEG with halved chroma, seed 0" in result["protocol"]
     with pytest.raises(UsageError, match=r"sigma 25: .* undoes jpeg, which has fixed columns; leave --sigma out"):
         restorer_scoring.evaluate(tmp_path / "jpeg", [folder], sigmas=(25.0,))
 
 
-def test_pictures_made_smaller_stand_beside_their_bicubic_enlargement(load_experiment, tmp_path):
+def test_super_resolution_is_compared_with_bicubic_interpolation(load_experiment, tmp_path):
     module = load_experiment("srresnet")
     plain = module.Config(
         steps=1, batch_size=2, width=2, blocks=1, scale=2, norm=False, residual=True, tensorboard=False
@@ -115,10 +115,10 @@ def test_pictures_made_smaller_stand_beside_their_bicubic_enlargement(load_exper
     folder = str(tmp_path / "pictures")
     (tmp_path / "pictures").mkdir()
     Image.fromarray(rng.integers(0, 256, (25, 31, 3), np.uint8)).save(tmp_path / "pictures" / "a.png")
-    found = restorer_scoring.evaluate(tmp_path / "sr", [folder], protocol="y601-shave4")
-    (rows,) = found["sets"][folder]["damages"].values()
+    result = restorer_scoring.evaluate(tmp_path / "sr", [folder], protocol="y601-shave4")
+    (rows,) = result["sets"][folder]["damages"].values()
     assert set(rows) == {"bicubic enlargement", "network, ensemble", "network"}
-    assert list(found["sets"][folder]["damages"]) == ["×2"]
+    assert list(result["sets"][folder]["damages"]) == ["×2"]
     whole = restoration.read_images(folder, "y601-shave4")[0][None, :24, :30]
     small = np.round(np.clip(downsample(whole, 2), 0, 1) * 255) / np.float32(255)
     expected = restoration.score("y601-shave4", whole, upsample(small, 2))

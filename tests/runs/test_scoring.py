@@ -38,13 +38,13 @@ def noise(variables, key, count):
     return jax.random.uniform(key, (count, 28, 28, 1)) * variables["scale"]
 
 
-def test_what_generates_nothing_is_told_so_whatever_it_does_instead(pretend, tmp_path):
+def test_a_run_that_generates_nothing_is_refused(pretend, tmp_path):
     pretend(GanConfig(data=DIGITS), None)
     with pytest.raises(UsageError, match="this run generates no images; a restorer is evaluated with --images FOLDER"):
         scoring.evaluate_run(tmp_path)
 
 
-def test_an_extractor_that_does_not_fit_is_told_before_a_checkpoint_is_read(pretend, tmp_path):
+def test_an_extractor_that_does_not_fit_is_reported_before_a_checkpoint_is_read(pretend, tmp_path):
     pretend(GanConfig(data=DIGITS), noise)
     with pytest.raises(UsageError, match=r"^unknown extractor 'mnits'"):
         scoring.evaluate_run(tmp_path, extractor="mnits")
@@ -64,18 +64,18 @@ def test_a_conditional_run_is_measured_by_the_labels_of_the_reference(pretend, t
         return noise(variables, key, count)
 
     pretend(GanConfig(conditional=True, data=dataclasses.replace(DIGITS, classes=10)), sample, {"scale": np.float32(1)})
-    found = scoring.evaluate_run(tmp_path, count=70)
-    assert found["protocol"]["labels"] == "as in the reference"
+    result = scoring.evaluate_run(tmp_path, count=70)
+    assert result["protocol"]["labels"] == "as in the reference"
     held_out = data.load(data.Config(size=28, split="test")).batch(0, 0, 70)["label"]
     np.testing.assert_array_equal(seen[:70], held_out)
-    assert json.loads((tmp_path / "evaluations.jsonl").read_text()) == found
+    assert json.loads((tmp_path / "evaluations.jsonl").read_text()) == result
 
 
 def test_fewer_images_than_were_asked_for_are_said_in_one_line(pretend, tmp_path, monkeypatch):
     pretend(GanConfig(data=DIGITS), noise, {"scale": np.float32(1)})
     protocol = {"generated": 1438, "floor": "1438 of train"}
-    found = {"protocol": protocol, "memorisation": {"copies": False}}
-    monkeypatch.setattr(scoring.report, "evaluate", lambda *arguments, **options: dict(found))
+    result = {"protocol": protocol, "memorisation": {"copies": False}}
+    monkeypatch.setattr(scoring.report, "evaluate", lambda *arguments, **options: dict(result))
     said = []
     scoring.evaluate_run(tmp_path, count=10_000, say=said.append)
     assert said == ["1438 images are generated and not 10000: the floor has no more, 1438 of train"]
@@ -85,8 +85,8 @@ def test_fewer_images_than_were_asked_for_are_said_in_one_line(pretend, tmp_path
 
 def test_copies_are_warned_of(pretend, tmp_path, monkeypatch):
     pretend(GanConfig(data=DIGITS), noise, {"scale": np.float32(1)})
-    found = {"protocol": {"generated": 100}, "memorisation": {"copies": True}}
-    monkeypatch.setattr(scoring.report, "evaluate", lambda *arguments, **options: dict(found))
+    result = {"protocol": {"generated": 100}, "memorisation": {"copies": True}}
+    monkeypatch.setattr(scoring.report, "evaluate", lambda *arguments, **options: dict(result))
     said = []
     scoring.evaluate_run(tmp_path, count=100, say=said.append)
     assert said == [f"warning: {scoring.ADVICE}"]

@@ -108,27 +108,27 @@ def test_the_probabilities_of_the_detector_are_checked(load_experiment, name):
         ({"damage": "downsample"}, "does not upsample; choose another damage"),
     ],
 )
-def test_what_one_picture_cannot_be_restored_from_is_told(load_experiment, fields, message):
+def test_data_that_are_not_one_image_are_refused(load_experiment, fields, message):
     module = load_experiment("deep_image_prior")
     with pytest.raises(UsageError, match=message):
         module.build(module.Config(**fields))
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_some_pixels_judge_and_some_are_learned(load_experiment, share):
+@pytest.mark.parametrize("fraction", [0.0, 1.0])
+def test_the_fraction_of_held_out_pixels_is_between_0_and_1(load_experiment, fraction):
     module = load_experiment("deep_image_prior")
-    with pytest.raises(UsageError, match=rf"hyper\.held_out {share}: give a fraction between 0 and 1, such as 0\.05"):
-        module.build(module.Config(hyper=module.Hyper(held_out=share)))
+    with pytest.raises(UsageError, match=rf"hyper\.held_out {fraction}: give a fraction between 0 and 1, such as 0\.05"):
+        module.build(module.Config(hyper=module.Hyper(held_out=fraction)))
 
 
 @pytest.mark.parametrize("damage", ["noise", "none"])
-def test_a_picture_that_comes_damaged_is_not_compared_with_itself(load_experiment, damage):
+def test_an_image_damaged_on_disk_is_not_compared_with_itself(load_experiment, damage):
     module = load_experiment("deep_image_prior")
     objective = module.build(module.Config(damage=damage, width=2, levels=1))
     batch = {"image": jax.ShapeDtypeStruct((1, 16, 16, 3), jnp.float32)}
     state = jax.eval_shape(objective.init, jax.random.key(0), batch)
-    found = jax.eval_shape(objective.evaluate, state, batch)
-    assert ("evaluation/psnr" in found) == (damage == "noise")
+    result = jax.eval_shape(objective.evaluate, state, batch)
+    assert ("evaluation/psnr" in result) == (damage == "noise")
 
 
 def test_a_configuration_survives_json(module):
@@ -141,7 +141,7 @@ def test_unknown_fields_name_the_nearest(module):
         from_dict(module.Config, {"hyper": {"learning_rat": 1.0}})
 
 
-def test_a_script_is_told_by_name_path_and_hash(load_experiment, experiments):
+def test_a_script_is_identified_by_name_path_and_hash(load_experiment, experiments):
     script = find_script(load_experiment("vae").build)
     assert (script.name, script.path) == ("vae", (experiments / "vae.py").resolve())
     assert len(script.sha256) == 64
@@ -163,5 +163,5 @@ assert not xla_bridge.backends_are_initialized()
 heavy = "orbax tyro tensorflow tensorflow_datasets grain PIL matplotlib tensorboardX skimage sklearn torch"
 print(sorted(set(heavy.split()) & set(sys.modules)))
 """
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == "[]"
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "[]"

@@ -42,8 +42,8 @@ def start(script, start_python):
 
 
 def finish(process):
-    told, _ = process.communicate(timeout=300)
-    return process.returncode, told
+    message, _ = process.communicate(timeout=300)
+    return process.returncode, message
 
 
 @pytest.fixture(scope="module")
@@ -79,9 +79,9 @@ def test_half_the_steps_and_then_the_rest_are_the_whole(start, uninterrupted, tm
     folder = tmp_path / "halves"
     assert finish(start(folder, "--steps", "20"))[0] == 0
     assert summary.describe(folder)["step"] == 20
-    status, told = finish(start(folder))
+    status, message = finish(start(folder))
     assert status == 0
-    assert "going on from step 20" in told
+    assert "going on from step 20" in message
     assert summary.describe(folder)["digest"] == summary.describe(uninterrupted)["digest"]
 
 
@@ -94,8 +94,8 @@ def test_kill_nine_at_several_moments_ends_with_the_same_bits(start, uninterrupt
         process.kill()
         kills += process.wait() == -signal.SIGKILL
     assert kills == 3
-    status, told = finish(start(folder))
-    assert status == 0, told
+    status, message = finish(start(folder))
+    assert status == 0, message
     assert_same_run(folder, uninterrupted)
 
 
@@ -106,11 +106,11 @@ def test_a_signal_saves_and_the_same_command_goes_on(start, uninterrupted, tmp_p
     while not re.search(r"step \d+/4000", line := process.stdout.readline()):
         assert process.poll() is None, line
     process.send_signal(signum)
-    status, told = finish(process)
+    status, message = finish(process)
     assert status == 128 + signum
     step = summary.describe(folder)["step"]
     assert 0 < step < 4000
-    assert f"step {step} is saved" in told
+    assert f"step {step} is saved" in message
 
 
 def test_another_seed_ends_with_other_bits(start, uninterrupted, tmp_path):
@@ -120,8 +120,8 @@ def test_another_seed_ends_with_other_bits(start, uninterrupted, tmp_path):
 
 def test_steps_in_one_dispatch_compute_the_same(start, uninterrupted, tmp_path):
     folder = tmp_path / "fused"
-    status, told = finish(start(folder, "--steps-per-dispatch", "5"))
-    assert status == 0, told
+    status, message = finish(start(folder, "--steps-per-dispatch", "5"))
+    assert status == 0, message
     fused, single = trained(folder)[-1], trained(uninterrupted)[-1]
     assert fused["step"] == single["step"] == STEPS
     for name, value in single.items():
@@ -130,8 +130,8 @@ def test_steps_in_one_dispatch_compute_the_same(start, uninterrupted, tmp_path):
 
 def test_two_devices_compute_the_same(start, uninterrupted, tmp_path):
     folder = tmp_path / "two"
-    status, told = finish(start(folder, "--devices", "2"))
-    assert status == 0, told
+    status, message = finish(start(folder, "--devices", "2"))
+    assert status == 0, message
     two, one = trained(folder)[0], trained(uninterrupted)[0]
     for name, value in one.items():
         assert two[name] == pytest.approx(value, rel=1e-2, abs=1e-3), name
@@ -199,14 +199,14 @@ def test_as_many_accelerators_as_hold_whole_packs(monkeypatch, batch_size, micro
     assert prepare_devices(config) == devices
 
 
-def test_fewer_examples_than_devices_is_told_before_anything_is_written(small, tmp_path):
+def test_fewer_examples_than_devices_is_reported_before_anything_is_written(small, tmp_path):
     config, build, _ = small
     with pytest.raises(UsageError, match=r"6 images for each gradient do not divide over 4 devices"):
         train(config(devices=4, batch_size=6), build, say=lambda line: None)
     assert not (tmp_path / "run").exists()
 
 
-def test_a_size_that_the_network_cannot_make_is_told_before_anything_is_written(load_experiment, tmp_path):
+def test_a_size_that_the_network_cannot_make_is_reported_before_anything_is_written(load_experiment, tmp_path):
     module = load_experiment("dcgan")
     config = module.Config(run=str(tmp_path / "run"), data=data.Config(size=30, channels=1))
     with pytest.raises(UsageError, match=r"30x30.*28, 32"):
@@ -249,7 +249,7 @@ def test_training_needs_only_jax_flax_optax_orbax_and_numpy(experiments, tmp_pat
         assert (done.stdout + done.stderr).count(f"{name} is not installed") == 1, name
 
 
-def test_other_images_in_the_same_place_are_told(small, tmp_path):
+def test_other_images_in_the_same_place_are_reported(small, tmp_path):
     config, build, _ = small
     place, images = tmp_path / "set.npz", np.zeros((20, 28, 28, 1), np.uint8)
     np.savez(place, image=images)
@@ -261,7 +261,7 @@ def test_other_images_in_the_same_place_are_told(small, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
         ({"microbatches": 0}, "microbatches is 0: give at least 1"),
         ({"devices": -2}, "devices is -2"),
@@ -273,9 +273,9 @@ def test_other_images_in_the_same_place_are_told(small, tmp_path):
         ({"schedule": "linear"}, "schedule linear over 0 steps"),
     ],
 )
-def test_numbers_that_cannot_be_are_told_before_anything_is_written(small, tmp_path, fields, told):
+def test_values_out_of_range_are_reported_before_anything_is_written(small, tmp_path, fields, message):
     config, build, _ = small
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         train(config(**fields), build, say=lambda line: None)
     assert not (tmp_path / "run").exists()
 
@@ -284,6 +284,6 @@ def test_numbers_that_cannot_be_are_told_before_anything_is_written(small, tmp_p
 def test_what_only_generates_is_chosen_by_training_images_and_all_else_by_images_held_out(load_experiment, name, split):
     module, digits = load_experiment(name), data.Config(name="digits", size=28, channels=1)
     objective = module.build(module.Config(data=digits))
-    kept = evaluation_images(digits, 40, objective)["image"]
-    wanted = data.load(data.Config(name="digits", size=28, split=split)).batch(0, 0, 40)["image"]
-    np.testing.assert_array_equal(kept, wanted)
+    batch_images = evaluation_images(digits, 40, objective)["image"]
+    target = data.load(data.Config(name="digits", size=28, split=split)).batch(0, 0, 40)["image"]
+    np.testing.assert_array_equal(batch_images, target)

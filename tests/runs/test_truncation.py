@@ -27,15 +27,15 @@ def test_latents_are_normal_within_the_limit_and_never_beyond():
     assert describe(0.7) == "the prior, truncated to ±0.7"
 
 
-def test_classes_are_told_one_after_the_other(load_experiment):
+def test_labels_are_the_classes_in_turn(load_experiment):
     module = load_experiment("conditional")
-    told = drawing(generate=lambda variables, latents, labels: labels, latent_size=3)
-    opened = with_truncation(Opened(Path(), module.Config(), told, None, 0), 1.0)
+    objective = drawing(generate=lambda variables, latents, labels: labels, latent_size=3)
+    opened = with_truncation(Opened(Path(), module.Config(), objective, None, 0), 1.0)
     known = module.Config().data.classes
     draw = opened.objective.generative.sample
     np.testing.assert_array_equal(draw(None, jax.random.key(0), 15), np.arange(15) % known)
-    given = jnp.full(4, 2)
-    np.testing.assert_array_equal(draw(None, jax.random.key(0), 4, given), given)
+    labels = jnp.full(4, 2)
+    np.testing.assert_array_equal(draw(None, jax.random.key(0), 4, labels), labels)
 
 
 def test_batch_statistics_are_those_of_the_latents_that_are_drawn():
@@ -49,21 +49,21 @@ def test_batch_statistics_are_those_of_the_latents_that_are_drawn():
     variables = {"params": variables.pop("params"), "stats": variables}
     objective = bare(generative=sampler.generative)
     opened = with_truncation(Opened(Path(), Config(), objective, variables, 0), 0.5)
-    found = opened.variables["stats"]["batch_stats"]["BatchNorm_0"]
-    np.testing.assert_allclose(found["var"], scipy.stats.truncnorm(-0.5, 0.5).var(), rtol=0.05)
-    np.testing.assert_allclose(found["mean"], 0, atol=0.02)
+    result = opened.variables["stats"]["batch_stats"]["BatchNorm_0"]
+    np.testing.assert_allclose(result["var"], scipy.stats.truncnorm(-0.5, 0.5).var(), rtol=0.05)
+    np.testing.assert_allclose(result["mean"], 0, atol=0.02)
     jax.tree.map(np.testing.assert_array_equal, opened.variables["params"], variables["params"])
     # The run itself is as it was.
     np.testing.assert_array_equal(variables["stats"]["batch_stats"]["BatchNorm_0"]["var"], 1)
 
 
 def test_without_batch_statistics_nothing_has_to_settle():
-    update = lambda *given: pytest.fail("asked to settle")
+    update = lambda *arguments: pytest.fail("statistics were updated")
     objective = bare(generative=dataclasses.replace(shown.generative, update_statistics=update))
     variables = {"params": {}, "stats": {}}
     assert with_truncation(Opened(Path(), Config(), objective, variables, 0), 0.5).variables is variables
 
 
-def test_what_generates_nothing_is_told():
+def test_what_generates_nothing_is_reported():
     with pytest.raises(UsageError, match=r"this run generates no images; leave truncation 0\.5 out"):
         with_truncation(Opened(Path(), Config(), bare(), None, 0), 0.5)

@@ -13,8 +13,8 @@ def test_the_average_of_a_constant_is_that_constant():
 
 
 def test_decay_grows_to_its_limit():
-    found = [float(decay(jnp.float32(0.9), step)) for step in (0, 8, 80, 8000)]
-    np.testing.assert_allclose(found, [0.1, 0.5, 0.9, 0.9], rtol=1e-6)
+    result = [float(decay(jnp.float32(0.9), step)) for step in (0, 8, 80, 8000)]
+    np.testing.assert_allclose(result, [0.1, 0.5, 0.9, 0.9], rtol=1e-6)
 
 
 def test_zero_decay_follows_the_newest_value():

@@ -118,7 +118,7 @@ name_of = lambda name: name.replace(" ", "-")
 @pytest.fixture(
     scope="module",
     params=[(name, True) for name in OBJECTIVES] + [(name, False) for name in SINGLE_PRECISION],
-    ids=lambda given: f"{name_of(given[0])}-{'float64' if given[1] else 'float32'}",
+    ids=lambda arguments: f"{name_of(arguments[0])}-{'float64' if arguments[1] else 'float32'}",
 )
 def case(request, load_experiment, optimized):
     name, double = request.param
@@ -173,12 +173,12 @@ class Case:
         return execute.first_replica(state), {name: values[-1] for name, values in metrics.fetch().items()}
 
 
-def assert_same(expected, found, tolerance):
+def assert_same(expected, result, tolerance):
     plain = lambda tree: jax.tree.map(
         lambda x: jax.random.key_data(x) if jnp.issubdtype(x.dtype, jax.dtypes.prng_key) else x, tree
     )
     leaves = jax.tree.leaves_with_path(plain(expected))
-    for (path, a), b in zip(leaves, jax.tree.leaves(plain(found)), strict=True):
+    for (path, a), b in zip(leaves, jax.tree.leaves(plain(result)), strict=True):
         assert a.dtype == b.dtype, jax.tree_util.keystr(path)
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance, err_msg=jax.tree_util.keystr(path))
 
@@ -195,13 +195,13 @@ def assert_same(expected, found, tolerance):
     ids=["scan", "pmap", "pmap-scan", "shard_map", "shard_map-scan"],
 )
 def test_every_execution_computes_what_jit_computes(case, options):
-    found = case.run(case.start, case.compile(**options), options.get("steps", 1))
-    assert_same(case.reference, found, case.tolerance)
+    result = case.run(case.start, case.compile(**options), options.get("steps", 1))
+    assert_same(case.reference, result, case.tolerance)
 
 
 def test_devices_compute_what_one_does_in_other_recipes(other_recipe):
-    found = other_recipe.run(other_recipe.start, other_recipe.compile(devices=DEVICES))
-    assert_same(other_recipe.reference, found, other_recipe.tolerance)
+    result = other_recipe.run(other_recipe.start, other_recipe.compile(devices=DEVICES))
+    assert_same(other_recipe.reference, result, other_recipe.tolerance)
     assert_all_players_moved(other_recipe)
 
 
@@ -255,5 +255,5 @@ def test_every_member_of_a_population_computes_what_it_does_alone(case, members,
     program = case.compile(members=POPULATION, member_execution=how, steps=steps)
     state, metrics = case.run(together, program, steps)
     for index, expected in enumerate(alone):
-        found = jax.tree.map(lambda x, index=index: x[index], (state, metrics))
-        assert_same(expected, found, case.tolerance)
+        result = jax.tree.map(lambda x, index=index: x[index], (state, metrics))
+        assert_same(expected, result, case.tolerance)

@@ -102,8 +102,8 @@ def train_alone(toy, run, steps, **fields):
         return train(config, toy.build, say=lambda line: None)
 
 
-def assert_same_state(found, expected, tolerance=1e-9):
-    for a, b in zip(jax.tree.leaves(to_arrays(found)), jax.tree.leaves(to_arrays(expected)), strict=True):
+def assert_same_state(result, expected, tolerance=1e-9):
+    for a, b in zip(jax.tree.leaves(to_arrays(result)), jax.tree.leaves(to_arrays(expected)), strict=True):
         assert a.dtype == b.dtype
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
@@ -113,7 +113,7 @@ def restore(run, like):
         return Checkpoints(run / "checkpoints").restore(like)
 
 
-def test_two_processes_end_where_one_does_and_each_reads_its_share(toy, streamed, start_two, tmp_path):
+def test_two_processes_end_where_one_does_and_each_reads_its_part(toy, streamed, start_two, tmp_path):
     run, steps = tmp_path / "two", 12
     intervals = ["--checkpoint-every", "5", "--log-every", "4", "--evaluate-every", "6", "--sample-every", "6"]
     words = f"--data.name folder --data.dir {streamed.dir} --data.memory 0 --batch-size {BATCH} --steps {steps}".split()
@@ -132,8 +132,8 @@ def test_two_processes_end_where_one_does_and_each_reads_its_share(toy, streamed
     assert json.loads((run / "config.json").read_text())["config"]["process_id"] == 0
 
     count = len(data.load(streamed))
-    places = execute.shard(np.arange(BATCH), 1, 4).reshape(2, -1)
-    for process, mine, others in zip(two, places, places[::-1], strict=True):
+    positions = execute.shard(np.arange(BATCH), 1, 4).reshape(2, -1)
+    for process, mine, others in zip(two, positions, positions[::-1], strict=True):
         read = [tuple(map(int, line.split())) for line in process.reads.read_text().splitlines()]
         batches = order.window(0, 0, steps, BATCH, count)
         assert {tuple(batch[mine]) for batch in batches} <= set(read)
@@ -170,16 +170,18 @@ def test_stopped_and_lost_processes_end_all_and_any_number_goes_on(toy, start_tw
         )
         assert not [line for line in other[1] if line.startswith(("F1", "E1", "***", "    @"))]
 
-    found = train_alone(toy, run, step + 4)
-    assert_same_state(found, train_alone(toy, tmp_path / "alone", step + 4))
+    result = train_alone(toy, run, step + 4)
+    assert_same_state(result, train_alone(toy, tmp_path / "alone", step + 4))
 
 
-def test_a_coordinator_that_cannot_be_reached_is_told_in_one_line(start, tmp_path):
+def test_a_coordinator_that_cannot_be_reached_is_reported_in_one_line(start, tmp_path):
     lonely = Process(start, tmp_path / "run", 1, free_port(), ["--connect-timeout", "1"], reads=False)
-    status, told = lonely.finish()
+    status, messages = lonely.finish()
     assert status == 2
-    assert len(told) == 1
-    assert re.match(r"jaxgen: not all processes came together at 127\.0\.0\.1:\d+ within 1 s: start every one", told[0])
+    assert len(messages) == 1
+    assert re.match(
+        r"jaxgen: not all processes came together at 127\.0\.0\.1:\d+ within 1 s: start every one", messages[0]
+    )
     assert not (tmp_path / "run").exists()
 
 
@@ -189,11 +191,11 @@ def test_an_address_without_a_port_is_refused(address):
         distributed.initialize(address, 2, 0, connect_timeout=1, heartbeat_timeout=10)
 
 
-def test_a_cluster_that_cannot_be_asked_is_told(monkeypatch):
+def test_a_cluster_that_cannot_be_asked_is_reported(monkeypatch):
     class ConfigException(Exception):
         """As Kubernetes' client has it, which is no RuntimeError."""
 
-    def fail(**given):
+    def fail(**arguments):
         raise ConfigException("Service host/port is not set.")
 
     monkeypatch.setattr(jax.distributed, "initialize", fail)
@@ -203,14 +205,14 @@ def test_a_cluster_that_cannot_be_asked_is_told(monkeypatch):
         distributed.initialize("", 0, -1, connect_timeout=1, heartbeat_timeout=10)
 
 
-def test_a_device_that_was_used_before_is_told():
+def test_a_device_that_was_used_before_is_reported():
     jax.devices()
     with pytest.raises(UsageError, match=r"cannot join the other processes \(.*before any JAX calls"):
         distributed.initialize("", 0, -1, connect_timeout=1, heartbeat_timeout=10)
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "messages"),
     [
         ({"coordinator_address": "a:1"}, "coordinator_address is a:1 and has no effect: set distributed"),
         ({"heartbeat_timeout": 5}, "heartbeat_timeout is 5 and has no effect: set distributed"),
@@ -229,17 +231,19 @@ def test_a_device_that_was_used_before_is_told():
         ({"distributed": True, "heartbeat_timeout": 0}, "heartbeat_timeout is 0: give at least 1"),
     ],
 )
-def test_options_that_do_not_fit_together_are_refused(toy, fields, told):
-    with pytest.raises(UsageError, match=re.escape(told)):
+def test_options_that_do_not_fit_together_are_refused(toy, fields, messages):
+    with pytest.raises(UsageError, match=re.escape(messages)):
         check(toy.Config(**fields))
 
 
 def test_processes_that_would_go_on_from_different_steps_are_refused(monkeypatch):
     distributed.require_same(3, "the checkpoint to go on from")
     monkeypatch.setattr(jax, "process_count", lambda: 2)
-    found = iter([np.array([[3], [3]]), np.array([[3], [5]])])
-    monkeypatch.setattr(distributed.multihost_utils, "process_allgather", lambda value: next(found))
+    result = iter([np.array([[3], [3]]), np.array([[3], [5]])])
+    monkeypatch.setattr(distributed.multihost_utils, "process_allgather", lambda value: next(result))
     distributed.require_same(3, "the checkpoint to go on from")
-    told = "the checkpoint to go on from differs between processes, 3, 5: give a run folder in which all see the same"
-    with pytest.raises(UsageError, match=told):
+    messages = (
+        "the checkpoint to go on from differs between processes, 3, 5: give a run folder in which all see the same"
+    )
+    with pytest.raises(UsageError, match=messages):
         distributed.require_same(3, "the checkpoint to go on from")

@@ -13,13 +13,13 @@ from jaxgen.training.state import Training
 counts = st.integers(1, 4)
 
 
-@given(parts=counts, devices=counts, share=counts)
+@given(parts=counts, devices=counts, part_size=counts)
 @settings(deadline=None, max_examples=30)
-def test_every_device_holds_its_share_of_every_part(parts, devices, share):
-    whole = np.arange(parts * devices * share)
+def test_every_device_holds_a_block_of_every_part(parts, devices, part_size):
+    whole = np.arange(parts * devices * part_size)
     spread = execute.shard(whole, parts, devices)
-    assert spread.shape == (devices, parts * share)
-    per_part = spread.reshape(devices, parts, share)
+    assert spread.shape == (devices, parts * part_size)
+    per_part = spread.reshape(devices, parts, part_size)
     for part in range(parts):
         np.testing.assert_array_equal(per_part[:, part].reshape(-1), whole.reshape(parts, -1)[part])
 
@@ -89,7 +89,7 @@ def feed(images):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         ({"batch_size": 6, "devices": 4}, "6 images for each gradient do not divide over 4 devices"),
         ({"batch_size": 8, "devices": 64}, "64 devices were asked for and 4 are here"),
@@ -98,13 +98,13 @@ def feed(images):
         ({"batch_size": 7, "build": counter(microbatches=2)}, "batch_size 7 does not divide into 2 microbatches"),
     ],
 )
-def test_what_cannot_run_is_told_in_one_line(options, told):
+def test_what_cannot_run_is_reported_in_one_line(options, message):
     build = options.pop("build", counter())
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=message):
         execute.compile_program(build, feed, **options)
 
 
-def test_unknown_population_is_told():
+def test_unknown_population_is_reported():
     with pytest.raises(UsageError, match="unknown execution of a population 'vamp': did you mean vmap"):
         execute.population(lambda state, batch: (state, {}), 2, "vamp")
 
@@ -120,7 +120,7 @@ def test_the_state_is_donated():
 def test_what_a_process_reads_for_its_devices_is_what_they_have_of_a_whole_batch(parts):
     whole = np.arange(2 * 24).reshape(2, 24) * 10
     rows = [2, 3]
-    places = execute.shard(np.arange(24), parts, 4)[rows]
-    read = whole[:, places.reshape(-1)]
-    found, expected = execute.shard(read, 1, len(rows), axis=1), execute.shard(whole, parts, 4, axis=1)[rows]
-    np.testing.assert_array_equal(found, expected)
+    positions = execute.shard(np.arange(24), parts, 4)[rows]
+    read = whole[:, positions.reshape(-1)]
+    result, expected = execute.shard(read, 1, len(rows), axis=1), execute.shard(whole, parts, 4, axis=1)[rows]
+    np.testing.assert_array_equal(result, expected)

@@ -57,9 +57,9 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(toy, start_toy, unint
     _, complaints = process.communicate(timeout=120)
     assert process.returncode == 0, complaints
     expected = Checkpoints(uninterrupted / "checkpoints").restore(template)
-    found = Checkpoints(path / "checkpoints").restore(template)
-    assert (found.step, found.damaged) == (STEPS, [])
-    assert found.digest == expected.digest == digest(found.state)
+    result = Checkpoints(path / "checkpoints").restore(template)
+    assert (result.step, result.damaged) == (STEPS, [])
+    assert result.digest == expected.digest == digest(result.state)
     assert history(path) == history(uninterrupted)
     assert [p.name for p in (path / "checkpoints").iterdir() if not p.name.isdigit()] == []
 

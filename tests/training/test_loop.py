@@ -76,13 +76,13 @@ def go(toy, tmp_path):
 def test_warnings_come_while_it_runs_and_what_is_watched_is_shown_first(go, advances):
     class Telling(Recorder):
         def say(self, line):
-            told.append(line)
+            messages.append(line)
 
-    told, progress = [], Telling()
+    messages, progress = [], Telling()
     alarm = Alarm("model/loss", high=-1.0, advice="try another", patience=2)
     go(advances[1], progress=progress, steps=9, log_every=2, alarms=[alarm])
-    assert [line.split(":")[0] for line in told] == ["warning at step 4"]
-    assert told[0].endswith("above -1: try another")
+    assert [line.split(":")[0] for line in messages] == ["warning at step 4"]
+    assert messages[0].endswith("above -1: try another")
     assert all(next(iter(metrics)) == "model/loss" for _, metrics in progress.seen)
 
 
@@ -257,7 +257,7 @@ def test_a_signal_in_the_last_step_lets_the_run_end(go, advances, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "messages"),
     [
         ({"steps": 10, "steps_per_dispatch": 4}, "steps is 10"),
         ({"steps": 12, "log_every": 6, "steps_per_dispatch": 4}, "log_every is 6"),
@@ -269,8 +269,8 @@ def test_a_signal_in_the_last_step_lets_the_run_end(go, advances, tmp_path):
         ({"steps": 12, "log_every": -2}, "log_every is -2"),
     ],
 )
-def test_options_that_do_not_fit_are_named(go, advances, options, told):
-    with pytest.raises(UsageError, match=told) as error:
+def test_options_that_do_not_fit_are_named(go, advances, options, messages):
+    with pytest.raises(UsageError, match=messages) as error:
         go(advances[1], **options)
     assert "\n" not in str(error.value)
 

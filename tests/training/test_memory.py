@@ -34,7 +34,7 @@ def test_devices_of_a_cpu_share_its_memory_and_accelerators_have_their_own(monke
     assert [memory.count_memories(devices, "gpu") for devices in (0, 1, 8)] == [1, 1, 8]
 
 
-def test_what_does_not_fit_is_told_with_a_remedy(monkeypatch):
+def test_what_does_not_fit_is_reported_with_a_remedy(monkeypatch):
     monkeypatch.setattr(memory, "device_bytes", lambda: 2**30)
     memory.require(2**30, "a step", "take fewer")
     with pytest.raises(UsageError, match=r"a step needs at least 1\.5 GiB, and there are 1\.0: take fewer"):

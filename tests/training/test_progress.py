@@ -36,14 +36,14 @@ def test_the_summary_tells_steps_images_time_and_a_few_metrics():
     assert summary.text(10, {}) == "step 10/100"
     clock.now += 5
     metrics = {f"m{i}": i / 3 for i in range(9)}
-    told = "step 20/100  2 steps/s  128 images/s  0:00:40 left  m0 0  m1 0.333  m2 0.667  m3 1  m4 1.33  m5 1.67"
-    assert summary.text(20, metrics) == told
+    message = "step 20/100  2 steps/s  128 images/s  0:00:40 left  m0 0  m1 0.333  m2 0.667  m3 1  m4 1.33  m5 1.67"
+    assert summary.text(20, metrics) == message
 
 
 def test_names_are_as_short_as_tells_them_apart_and_losses_come_first():
     metrics = {"generator/variance": 0.2, "generator/loss": 1.0, "discriminator/loss": 2.0}
-    told = progress.Summary(9, 1).text(3, metrics)
-    assert told.endswith("step 3/9  generator/loss 1  discriminator/loss 2  variance 0.2")
+    message = progress.Summary(9, 1).text(3, metrics)
+    assert message.endswith("step 3/9  generator/loss 1  discriminator/loss 2  variance 0.2")
 
 
 def test_lines_come_now_and_then_and_at_the_end():
@@ -75,7 +75,7 @@ def test_a_file_gets_lines():
     assert isinstance(progress.choose(io.StringIO()), progress.Lines)
 
 
-def test_without_rich_a_terminal_gets_lines_and_is_told_why(monkeypatch, capsys):
+def test_without_rich_a_terminal_gets_lines_and_a_warning(monkeypatch, capsys):
     for name in [name for name in sys.modules if name.split(".")[0] == "rich"]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "rich", None)

@@ -39,9 +39,9 @@ def test_warm_up_reaches_the_rate_at_its_length():
 def test_lengths_may_be_traced_and_differ_between_members():
     lengths = jnp.array([1.0, 10.0, 0.0])
     member = lambda length: rates(schedules.make_linear("learning_rate"), HYPER | {"schedule_steps": length})
-    found = jax.jit(jax.vmap(member))(lengths)
-    np.testing.assert_allclose(found[:, 0], [1.0, 1.0, 0.25], rtol=1e-6)
-    np.testing.assert_allclose(found[:, 1], [0.25, 0.925, 0.25], rtol=1e-6)
+    result = jax.jit(jax.vmap(member))(lengths)
+    np.testing.assert_allclose(result[:, 0], [1.0, 1.0, 0.25], rtol=1e-6)
+    np.testing.assert_allclose(result[:, 1], [0.25, 0.925, 0.25], rtol=1e-6)
 
 
 def test_any_number_can_be_scheduled():
@@ -59,5 +59,5 @@ def test_a_half_life_halves_after_that_many_images():
 def test_a_half_life_may_be_scheduled_itself():
     hyper = HYPER | {"ema_half_life": jnp.float32(0), "ema_half_life_final": jnp.float32(100), "ema_decay": 0.7}
     schedule = schedules.compose(schedules.make_linear("ema_half_life"), schedules.make_half_life(50))
-    found = [float(schedule(hyper, step)["ema_decay"]) for step in (0, 5, 20)]
-    assert found == pytest.approx([0, 0.5, 0.5**0.5])
+    result = [float(schedule(hyper, step)["ema_decay"]) for step in (0, 5, 20)]
+    assert result == pytest.approx([0, 0.5, 0.5**0.5])

@@ -43,8 +43,8 @@ def make_agree(*others):
     """What several processes agree upon, told one call late; `others` are the wishes of another one, call by call."""
     wishes, answers = iter(others), [(0, 0)]
 
-    def agree(*wanted):
-        answers.append(tuple(map(max, wanted, next(wishes))))
+    def agree(*expected):
+        answers.append(tuple(map(max, expected, next(wishes))))
         return answers[-2]
 
     return agree

@@ -49,7 +49,7 @@ def test_a_trace_becomes_one_line(start, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("noted", "status", "told"),
+    ("noted", "status", "message"),
     [
         (
             "note(-1, '.')",
@@ -60,13 +60,13 @@ def test_a_trace_becomes_one_line(start, tmp_path):
         ("note(supervision.CONNECTING, 'nobody came: wait')", 2, "jaxgen: nobody came: wait\n"),
     ],
 )
-def test_what_was_going_on_decides_what_is_told(start, noted, status, told):
-    found, _, complaints = finish(start(f"run(lambda: {noted} or trace(fatal))"))
-    assert found == status
-    assert told in complaints and complaints.count("\n") == 1
+def test_what_was_going_on_decides_what_is_reported(start, noted, status, message):
+    result, _, complaints = finish(start(f"run(lambda: {noted} or trace(fatal))"))
+    assert result == status
+    assert message in complaints and complaints.count("\n") == 1
 
 
-def test_what_the_child_told_itself_is_enough(start):
+def test_a_message_of_the_child_is_not_repeated_by_the_parent(start):
     program = "run(lambda: trace(polled, 'jaxgen: the loss became NaN', fatal))"
     assert finish(start(program)) == (1, "", "jaxgen: the loss became NaN\n")
 
@@ -86,7 +86,7 @@ def test_another_abort_is_not_taken_for_a_lost_process(start):
     assert complaints.startswith(check) and "jaxgen:" not in complaints
 
 
-def test_an_error_of_a_lost_process_is_told_as_its_trace_is(start):
+def test_an_error_of_a_lost_process_is_reported_as_its_trace_is(start):
     program = """
     def fail():
         raise RuntimeError("connection closed by peer")

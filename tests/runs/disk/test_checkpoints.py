@@ -42,7 +42,7 @@ def copied(saved, tmp_path):
 
 
 @pytest.fixture
-def told():
+def messages():
     return []
 
 
@@ -68,13 +68,13 @@ def test_typed_keys_of_a_population_come_back(toy, tmp_path, kind, assert_same_b
 def test_the_state_may_be_donated_at_once(toy, tmp_path, assert_same_bits):
     advance, state = toy.make_advance(), toy.init(200_000)
     with Checkpoints(tmp_path, keep=10) as checkpoints:
-        kept = {}
+        expected_states = {}
         for step in range(1, 5):
             state, _ = advance(state, step)
-            kept[step] = jax.tree.map(jnp.copy, state)
+            expected_states[step] = jax.tree.map(jnp.copy, state)
             checkpoints.save(step, state, {}, {})
         checkpoints.wait()
-        for step, expected in kept.items():
+        for step, expected in expected_states.items():
             assert_same_bits(checkpoints.restore(expected, step).state, expected)
 
 
@@ -163,8 +163,8 @@ def test_what_is_not_finite_is_never_published(copied, states, part, value, asse
         assert_same_bits(checkpoints.restore(states[0]).state, states[3])
 
 
-def test_another_configuration_is_no_damage(saved, toy, states, told):
-    checkpoints = Checkpoints(saved, say=told.append)
+def test_another_configuration_is_no_damage(saved, toy, states, messages):
+    checkpoints = Checkpoints(saved, say=messages.append)
     with pytest.raises(
         UsageError, match=r"ema/model/params/dense/kernel is float32\[3000\] there and float32\[7\] here"
     ):
@@ -173,7 +173,7 @@ def test_another_configuration_is_no_damage(saved, toy, states, told):
         checkpoints.restore(states[0].replace(hyper=states[0].hyper | {"decay": jnp.float32(1)}))
     with pytest.raises(UsageError, match=r"key is key<fry>\[\] there and key<rbg>\[\] here"):
         checkpoints.restore(states[0].replace(key=jax.random.key(0, impl="rbg")))
-    assert told == []
+    assert messages == []
 
 
 def damages(path):
@@ -186,33 +186,33 @@ def damages(path):
     yield from (b"", whole[: len(whole) // 2], whole[:-1], None)
 
 
-def test_damage_to_any_file_is_named_or_harmless(copied, states, told, assert_same_bits):
+def test_damage_to_any_file_is_named_or_harmless(copied, states, messages, assert_same_bits):
     files = [path for path in sorted((copied / "3").rglob("*")) if path.is_file()]
     noticed = set()
     for path in files:
         whole = path.read_bytes()
         for damage in damages(path):
             path.unlink() if damage is None else path.write_bytes(damage)
-            restored = Checkpoints(copied, say=told.append).restore(states[0])
+            restored = Checkpoints(copied, say=messages.append).restore(states[0])
             assert_same_bits(restored.state, states[restored.step])
             assert restored.step == (2 if restored.damaged else 3)
             if restored.damaged:
                 assert restored.damaged == [3]
-                assert told[-1].startswith(f"checkpoint 3 in {copied} is damaged")
-                assert "\n" not in told[-1]
+                assert messages[-1].startswith(f"checkpoint 3 in {copied} is damaged")
+                assert "\n" not in messages[-1]
                 noticed.add(path.relative_to(copied / "3").parts[:2])
             path.write_bytes(whole)
     assert {("record", "metadata"), ("state", "_METADATA"), ("state", "manifest.ocdbt"), ("state", "d")} <= noticed
-    assert Checkpoints(copied, say=told.append).restore(states[0]).damaged == []
+    assert Checkpoints(copied, say=messages.append).restore(states[0]).damaged == []
 
 
-def test_training_goes_on_past_any_damage(saved, states, tmp_path, told, assert_same_bits):
+def test_training_goes_on_past_any_damage(saved, states, tmp_path, messages, assert_same_bits):
     files = [path.relative_to(saved) for path in sorted((saved / "3").rglob("*")) if path.is_file()]
     for number, file in enumerate(files):
         folder = tmp_path / str(number) / "checkpoints"
         shutil.copytree(saved, folder)
         (folder / file).write_bytes(b"\xff" + (folder / file).read_bytes()[: -len("end")])
-        with Checkpoints(folder, say=told.append) as checkpoints:
+        with Checkpoints(folder, say=messages.append) as checkpoints:
             restored = checkpoints.restore(states[0])
             for step in restored.damaged:
                 checkpoints.discard(step)
@@ -233,23 +233,23 @@ def test_a_second_discard_of_a_step_takes_the_place_of_the_first(copied):
     assert checkpoints.steps() == [1, 2]
 
 
-def test_when_all_are_damaged_nothing_starts_from_scratch(copied, states, told):
+def test_when_all_are_damaged_nothing_starts_from_scratch(copied, states, messages):
     for step in (1, 2, 3):
         (copied / str(step) / "record" / "metadata").unlink()
-    checkpoints = Checkpoints(copied, say=told.append)
+    checkpoints = Checkpoints(copied, say=messages.append)
     with pytest.raises(UsageError, match=r"no undamaged checkpoint .*damaged: 1, 2, 3"):
         checkpoints.restore(states[0])
     with pytest.raises(UsageError, match="damaged: 2"):
         checkpoints.restore(states[0], 2)
-    assert len(told) == 3
+    assert len(messages) == 3
 
 
-def test_the_next_best_stands_in_for_a_damaged_best(states, toy, tmp_path, told):
+def test_the_next_best_stands_in_for_a_damaged_best(states, toy, tmp_path, messages):
     with Checkpoints(tmp_path, keep=3, selection=toy.SELECTION) as checkpoints:
         for step in (1, 2, 3):
             checkpoints.save(step, states[step], {"evaluation/distance": step}, CONFIG)
     (tmp_path / "1" / "state" / "manifest.ocdbt").write_bytes(b"")
-    restored = Checkpoints(tmp_path, say=told.append).restore(states[0], "best")
+    restored = Checkpoints(tmp_path, say=messages.append).restore(states[0], "best")
     assert (restored.step, restored.damaged) == (2, [1])
 
 
@@ -265,7 +265,7 @@ def test_what_a_killed_save_left_behind_does_not_count_and_is_removed(copied, st
     assert not leftover.exists()
 
 
-def test_a_folder_that_cannot_be_made_is_told_in_a_line(states, tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported_in_a_line(states, tmp_path):
     (tmp_path / "file").write_text("")
     with (
         Checkpoints(tmp_path / "file" / "checkpoints") as checkpoints,
@@ -275,7 +275,7 @@ def test_a_folder_that_cannot_be_made_is_told_in_a_line(states, tmp_path):
     assert "\n" not in str(error.value)
 
 
-def test_a_full_disk_is_told_before_anything_is_written(copied, states, monkeypatch):
+def test_a_full_disk_is_reported_before_anything_is_written(copied, states, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(100, 90, 10))
     with Checkpoints(copied) as checkpoints, pytest.raises(UsageError, match=r"takes 0.0 MB and 0.0 MB are free"):
         checkpoints.save(4, states[4], {}, CONFIG)
@@ -300,11 +300,11 @@ def test_a_failure_in_the_background_is_not_lost(copied, states, monkeypatch, fi
     assert_same_bits(Checkpoints(copied).restore(states[0]).state, states[3])
 
 
-def test_what_may_not_be_read_now_is_not_taken_for_damaged(copied, states, told, monkeypatch):
+def test_what_may_not_be_read_now_is_not_taken_for_damaged(copied, states, messages, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
     with pytest.raises(UsageError, match=r"cannot read .*Permission denied.*run again"):
-        Checkpoints(copied, say=told.append).restore(states[0])
-    assert told == []
+        Checkpoints(copied, say=messages.append).restore(states[0])
+    assert messages == []

@@ -33,8 +33,8 @@ def test_name_shape_dtype_and_key_count():
         {"x": values, "y": np.zeros(0, np.float32)},
     ]
     keys = [{"x": jax.random.key(seed, impl=kind)} for seed in (0, 1) for kind in ("threefry2x32", "rbg")]
-    found = [digests.digest(state) for state in [{"x": values}, *others, *keys]]
-    assert len(set(found)) == len(found)
+    result = [digests.digest(state) for state in [{"x": values}, *others, *keys]]
+    assert len(set(result)) == len(result)
 
 
 def test_the_sign_of_zero_and_the_bits_of_bfloat16_count():

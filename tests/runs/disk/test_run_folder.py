@@ -24,109 +24,109 @@ def changed(part, **fields):
 
 
 @pytest.fixture
-def told():
+def messages():
     return []
 
 
 @pytest.fixture
-def opened(tmp_path, told):
-    with RunFolder.open(tmp_path / "run", CONFIG, tensorboard=False, say=told.append) as folder:
+def opened(tmp_path, messages):
+    with RunFolder.open(tmp_path / "run", CONFIG, tensorboard=False, say=messages.append) as folder:
         yield folder
 
 
-def open_again(folder, config, told, **options):
-    return RunFolder.open(folder.path, config, tensorboard=False, say=told.append, **options)
+def open_again(folder, config, messages, **options):
+    return RunFolder.open(folder.path, config, tensorboard=False, say=messages.append, **options)
 
 
 def test_the_configuration_is_kept_as_plain_json(opened):
     assert json.loads((opened.path / "config.json").read_text()) == CONFIG == RunFolder(opened.path).config()
 
 
-def test_the_same_configuration_opens_again_whatever_its_sequences(opened, told):
+def test_the_same_configuration_opens_again_whatever_its_sequences(opened, messages):
     opened.close()
-    with open_again(opened, changed("config", sizes=(3, 4)), told):
-        assert told == []
+    with open_again(opened, changed("config", sizes=(3, 4)), messages):
+        assert messages == []
 
 
-def test_a_run_that_never_saved_may_be_corrected(opened, told):
+def test_a_run_that_never_saved_may_be_corrected(opened, messages):
     opened.close()
     other = changed("config", seed=2)
-    with open_again(opened, other, told):
+    with open_again(opened, other, messages):
         assert RunFolder(opened.path).config() == other
 
 
-def test_a_difference_names_the_field_and_both_values(opened, told):
+def test_a_difference_names_the_field_and_both_values(opened, messages):
     opened.close()
     (opened.path / "checkpoints" / "20").mkdir(parents=True)
     other = changed("config", hyper={"penalty_weight": 5.0}, seed=2)
     with pytest.raises(UsageError) as error:
-        open_again(opened, other, told)
+        open_again(opened, other, messages)
     assert "seed is 1 there and 2 here" in str(error.value)
     assert "hyper.penalty_weight is 10.0 there and 5.0 here" in str(error.value)
     assert RunFolder(opened.path).config() == CONFIG
     with pytest.raises(UsageError, match=r"image_shape is \[8, 8, 1\] there and \[16, 16, 1\] here"):
-        open_again(opened, CONFIG | {"image_shape": [16, 16, 1]}, told)
+        open_again(opened, CONFIG | {"image_shape": [16, 16, 1]}, messages)
     with pytest.raises(UsageError, match=r"new is '\(absent\)' there and 1 here"):
-        open_again(opened, changed("config", new=1), told)
+        open_again(opened, changed("config", new=1), messages)
     with pytest.raises(UsageError, match="experiment is 'toy' there and 'other' here"):
-        open_again(opened, changed("experiment", name="other"), told)
-    with open_again(opened, CONFIG, told):
+        open_again(opened, changed("experiment", name="other"), messages)
+    with open_again(opened, CONFIG, messages):
         pass
 
 
-def test_what_may_change_is_updated(opened, told):
+def test_what_may_change_is_updated(opened, messages):
     opened.close()
     (opened.path / "checkpoints" / "20").mkdir(parents=True)
     more = changed("config", steps=20, hyper={"penalty_weight": 5.0})
-    with open_again(opened, more, told, changeable={"steps", "hyper.penalty_weight"}):
+    with open_again(opened, more, messages, changeable={"steps", "hyper.penalty_weight"}):
         assert RunFolder(opened.path).config() == more
-    assert told == []
+    assert messages == []
 
 
-def test_a_script_may_change_with_a_warning(opened, told):
+def test_a_script_may_change_with_a_warning(opened, messages):
     opened.close()
     (opened.path / "checkpoints" / "20").mkdir(parents=True)
-    with open_again(opened, CONFIG, told, script=b"one"):
-        assert told == []
+    with open_again(opened, CONFIG, messages, script=b"one"):
+        assert messages == []
     assert (opened.path / "experiment.py").read_bytes() == b"one"
     edited = changed("experiment", sha256="bb")
-    with open_again(opened, edited, told, script=b"other"):
-        assert len(told) == 1 and "script has changed" in told[0]
+    with open_again(opened, edited, messages, script=b"other"):
+        assert len(messages) == 1 and "script has changed" in messages[0]
     assert RunFolder(opened.path).config() == edited
     assert (opened.path / "experiment.py").read_bytes() == b"other"
 
 
-def test_another_version_may_go_on_and_is_recorded(opened, told):
+def test_another_version_may_go_on_and_is_recorded(opened, messages):
     opened.close()
     (opened.path / "checkpoints" / "20").mkdir(parents=True)
     newer = CONFIG | {"jaxgen": "9.9", "jax": "9.9"}
-    with open_again(opened, newer, told):
-        assert told == []
+    with open_again(opened, newer, messages):
+        assert messages == []
     assert RunFolder(opened.path).config() == newer
 
 
-def test_a_field_that_is_new_since_has_its_default(opened, told):
+def test_a_field_that_is_new_since_has_its_default(opened, messages):
     opened.close()
     (opened.path / "checkpoints" / "20").mkdir(parents=True)
-    with open_again(opened, changed("config", new=1), told, defaults={"new": 1}):
+    with open_again(opened, changed("config", new=1), messages, defaults={"new": 1}):
         pass
     with pytest.raises(UsageError, match="newer is 1 there and 2 here"):
-        open_again(opened, changed("config", new=1, newer=2), told, defaults={"newer": 1})
+        open_again(opened, changed("config", new=1, newer=2), messages, defaults={"newer": 1})
 
 
-def test_data_in_another_order_are_refused_with_the_reason(opened, told):
+def test_data_in_another_order_are_refused_with_the_reason(opened, messages):
     opened.close()
     (opened.path / "checkpoints" / "20").mkdir(parents=True)
     with pytest.raises(UsageError, match=r"another order \(version 2 of the order, and this jaxgen has version 3\)"):
-        open_again(opened, CONFIG | {"data_order": 3}, told)
+        open_again(opened, CONFIG | {"data_order": 3}, messages)
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"config":', "[]", '{"experiment": {}}', '{"config": 3}', "\xff\xfe"])
-def test_a_corrupt_configuration_is_named(opened, told, text):
+def test_a_corrupt_configuration_is_named(opened, messages, text):
     opened.close()
     (opened.path / "config.json").write_bytes(text.encode("latin1"))
     with pytest.raises(UsageError, match=r"config\.json cannot be read"):
-        open_again(opened, CONFIG, told)
+        open_again(opened, CONFIG, messages)
     assert (opened.path / "config.json").read_bytes() == text.encode("latin1")
 
 
@@ -136,11 +136,11 @@ def test_a_folder_without_a_run(tmp_path):
     assert not folder.path.exists()
 
 
-def test_one_training_at_a_time(opened, told):
+def test_one_training_at_a_time(opened, messages):
     with pytest.raises(UsageError, match="another process trains in"):
-        open_again(opened, CONFIG, told)
+        open_again(opened, CONFIG, messages)
     opened.close()
-    with open_again(opened, CONFIG, told):
+    with open_again(opened, CONFIG, messages):
         pass
 
 
@@ -169,12 +169,12 @@ def test_the_last_and_the_best(opened):
 def test_truncation_drops_later_steps_and_an_unfinished_line(opened, unfinished):
     for step in (5, 10, 15):
         opened.log(step, {"loss": step / 10})
-    kept = opened.history()[:2]
+    remaining = opened.history()[:2]
     with (opened.path / "metrics.jsonl").open("a") as file:
         file.write(unfinished)
     assert [line["step"] for line in opened.history()] == [5, 10, 15]
     opened.truncate(10)
-    assert opened.history() == kept
+    assert opened.history() == remaining
     opened.log(15, {"loss": 1.5})
     assert [line["step"] for line in opened.history()] == [5, 10, 15]
     opened.truncate(0)
@@ -194,20 +194,20 @@ def test_a_corrupt_line_in_the_middle_is_named_and_nothing_is_lost(opened, line)
     assert path.read_bytes() == before
 
 
-def test_pictures_are_numbered_grids(opened):
+def test_images_are_numbered_grids(opened):
     opened.save_images(1000, {"samples": np.random.default_rng(0).uniform(size=(4, 8, 8, 3)).astype(np.float32)})
-    found = images.read(opened.path / "samples" / "samples-00001000.png")
-    assert found.ndim == 3 and found.shape[-1] == 3 and found.std() > 0.1
+    result = images.read(opened.path / "samples" / "samples-00001000.png")
+    assert result.ndim == 3 and result.shape[-1] == 3 and result.std() > 0.1
 
 
-def test_without_pillow_pictures_are_left_out_and_that_is_told_once(opened, told, monkeypatch):
+def test_without_pillow_images_are_left_out_with_one_warning(opened, messages, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     for step in (1, 2):
         opened.save_images(step, {"samples": np.zeros((4, 8, 8, 1), np.float32)})
-    assert told == ["Pillow is not installed: no images are written"]
+    assert messages == ["Pillow is not installed: no images are written"]
 
 
-def test_a_folder_that_cannot_be_written_is_told_in_a_line(tmp_path, opened, monkeypatch):
+def test_a_folder_that_cannot_be_written_is_reported_in_a_line(tmp_path, opened, monkeypatch):
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError, match="cannot write in") as error:
         RunFolder.open(tmp_path / "file" / "run", CONFIG)
@@ -217,7 +217,7 @@ def test_a_folder_that_cannot_be_written_is_told_in_a_line(tmp_path, opened, mon
         opened.log(1, {"loss": 1.0})
 
 
-def test_who_follows_writes_nothing(opened, told):
+def test_who_follows_writes_nothing(opened, messages):
     opened.log(5, {"loss": 1.0})
     before = {path: path.stat().st_mtime_ns for path in opened.path.rglob("*")}
     with RunFolder.follow(opened.path, changed("config", seed=2), changeable=("seed",)) as folder:
@@ -227,10 +227,10 @@ def test_who_follows_writes_nothing(opened, told):
         folder.say("what the first process says too")
     assert {path: path.stat().st_mtime_ns for path in opened.path.rglob("*")} == before
     assert [line["step"] for line in opened.history()] == [5]
-    assert told == []
+    assert messages == []
 
 
-def test_who_follows_must_be_told_the_same(opened, tmp_path):
+def test_other_processes_must_have_the_same_configuration(opened, tmp_path):
     with pytest.raises(UsageError, match="steps is 10 there and 20 here"):
         RunFolder.follow(opened.path, changed("config", steps=20))
     with pytest.raises(UsageError, match="is not here: give one that every host sees"):

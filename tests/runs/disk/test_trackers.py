@@ -15,14 +15,14 @@ def events(folder):
     """The events that a reader of TensorBoard files finds, in order."""
     from tensorboardX.proto.event_pb2 import Event
 
-    found = []
+    result = []
     for path in sorted((folder / "tensorboard").glob("events.out.tfevents*")):
         data, place = path.read_bytes(), 0
         while place < len(data):
             (size,) = struct.unpack_from("<Q", data, place)
-            found.append(Event.FromString(data[place + 12 : place + 12 + size]))
+            result.append(Event.FromString(data[place + 12 : place + 12 + size]))
             place += size + 16
-    return found
+    return result
 
 
 def test_tensorboard_gets_scalars_at_once_and_a_mark_where_a_run_is_resumed(tmp_path):
@@ -67,14 +67,14 @@ def test_torch_is_not_loaded_for_an_event_file_and_can_be_later(tmp_path):
     subprocess.run([sys.executable, "-c", code, tmp_path], check=True)
 
 
-def test_without_tensorboardx_that_is_told_and_training_goes_on(tmp_path, monkeypatch):
+def test_without_tensorboardx_training_goes_on_with_a_warning(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     monkeypatch.setitem(sys.modules, "tensorboardX.event_file_writer", None)
-    told = []
-    with RunFolder.open(tmp_path, CONFIG, say=told.append) as folder:
+    messages = []
+    with RunFolder.open(tmp_path, CONFIG, say=messages.append) as folder:
         folder.log(5, {"model/loss": 0.5})
         assert len(folder.history()) == 1
-    assert told == ["tensorboardX is not installed: metrics go to metrics.jsonl alone"]
+    assert messages == ["tensorboardX is not installed: metrics go to metrics.jsonl alone"]
 
 
 class FakeRun:
