@@ -24,9 +24,9 @@ from jaxgen.training.schedules import Hyper as HyperArrays
 
 LEVELS = 255
 OPAQUE_THRESHOLD = 0.2
-"""Opacity from which on an overlay that is made opaque hides a pixel completely."""
+"""Opacity from which an opaque overlay hides a pixel completely."""
 MAX_TEXTURE = 0.1
-"""Largest standard deviation of the color of an overlay that is made opaque, for colors in [0, 1]."""
+"""Largest standard deviation of the color of an opaque overlay, for colors in [0, 1]."""
 SCAN_BLUR = (0.0, 1.2)
 """Range of the standard deviation of a scan's blur, in pixels."""
 SCAN_QUALITY = (30.0, 100.0)
@@ -73,7 +73,7 @@ class OverlayHyper(*hyper_classes(OVERLAYS), Hyper):
     grain: float = 0.0
     """Largest standard deviation of noise added after any other damage, in grey levels (0 to 255)."""
     opaque_probability: Probability = 0.0
-    """Probability that what hides pixels is made opaque and of one random color, like letters and real cracks."""
+    """Probability that an overlay is opaque and of one random color, like letters and real cracks."""
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,8 @@ def restoration_options(
     degrade = make_degrade(config.damage, condition=config.conditioning, scale=scale)
     if DAMAGES[config.damage].resizes != (scale > 1):
         resizing = " or ".join(name for name, entry in DAMAGES.items() if entry.resizes)
-        wanted = "choose another damage" if scale == 1 else f"set damage to {resizing}"
-        raise UsageError(f"damage {config.damage}, and this network upsamples by {scale}: {wanted}")
+        advice = "choose another damage" if scale == 1 else f"set damage to {resizing}"
+        raise UsageError(f"damage {config.damage}, and this network upsamples by {scale}: {advice}")
     if (config.damage == "none") != (config.data.name == "pairs") and (needs_clean or config.damage != "none"):
         raise UsageError(f"damage {config.damage} and data {config.data.name}: damage none belongs to data.name pairs")
     features = feature_function(config.features, config.data.channels) if needs_features(config.losses) else None

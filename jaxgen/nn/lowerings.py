@@ -2,7 +2,7 @@
 
 A GPU or TPU always gets the plain `lax.conv_general_dilated`, and so do a dtype of less than 32 bits, which XLA then
 accumulates in float32, and, where the choice depends on the size, images of a size that is not known yet. On a CPU
-three lowerings take its place where they were measured to be faster, on an AMD EPYC with jax 0.12: times below are ms
+three lowerings replace it where they were measured to be faster, on an AMD EPYC with jax 0.12: times below are ms
 on one core, XLA's own first. There XLA's fast convolution runs at 100 GFLOP/s a core and leaves little to gain.
 Measured, and as fast or slower: patches (for images and for wide layers), folding stride 2 into channels, one
 convolution for each phase of a transposed one, Winograd's for stride 2, and the kernel's gradient as matrix products,

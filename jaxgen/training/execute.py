@@ -60,7 +60,7 @@ def population(advance: Advance, members: int, member_execution: str = "vmap") -
     """Returns a function of states with a leading axis [members] that does to each what `advance` does to one.
 
     Args:
-      advance: (state, inputs) -> (state, metrics), of one member; all members are given the same inputs.
+      advance: (state, inputs) -> (state, metrics), of one member; all members get the same inputs.
       members: how many there are.
       member_execution: "vmap" (one program over all), "map" (one after the other in a loop), "unroll" (one after the
         other, written out). The results are the same; `scripts/bench --populations` measures which is fastest.

@@ -54,8 +54,8 @@ def test_arrays_that_are_no_images(image, label, message):
         ({"memory": float("nan")}, "memory nan GiB"),
         ({"split": "tset"}, "unknown split 'tset': did you mean test"),
         ({"samples": 5}, "samples 5 is of a generator's run: set from_run to it"),
-        ({"name": "pairs", "from_run": "RUN"}, "from_run RUN: no run makes pairs"),
-        ({"name": "stacked_mnist", "from_run": "RUN"}, "from_run RUN: no run makes stacked_mnist"),
+        ({"name": "pairs", "from_run": "RUN"}, "from_run RUN: a run does not produce pairs"),
+        ({"name": "stacked_mnist", "from_run": "RUN"}, "from_run RUN: a run does not produce stacked_mnist"),
         ({"name": "picture", "from_run": "RUN"}, "from_run RUN: a run does not produce picture"),
     ],
 )
@@ -118,7 +118,7 @@ def test_of_what_is_streamed_a_fraction_is_taken_too(tmp_path):
     [
         ({"fraction": 0.0}, "fraction 0: give above 0, and at most 1"),
         ({"fraction": 1.5}, "fraction 1.5: give above 0, and at most 1"),
-        ({"with_real": True}, "with_real keeps real images beside those of a generator's run: set from_run"),
+        ({"with_real": True}, "with_real adds real images to those of a generator's run: set from_run"),
     ],
 )
 def test_a_fraction_that_is_none_is_refused(fields, message):

@@ -66,7 +66,7 @@ def test_the_middles_of_the_first_photographs_are_read(tmp_path):
 
 
 def test_folders_that_do_not_fit_are_told(tmp_path):
-    with pytest.raises(UsageError, match="no pictures in"):
+    with pytest.raises(UsageError, match="no images in"):
         damages.read_photographs(str(tmp_path), 16)
     Image.fromarray(np.zeros((15, 30, 3), np.uint8)).save(tmp_path / "b.png")
     with pytest.raises(UsageError, match=r"b\.png is 15×30: give images of at least 16×16 pixels"):
