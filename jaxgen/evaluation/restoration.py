@@ -37,9 +37,9 @@ MIN_SIDE = 19
 """Smallest height and width in pixels: the window of SSIM, and the border of y601-shave4."""
 
 Damage = Callable[[Array, Array, Any], tuple[Array, Array | None]]
-"""(key[1], images float32[1, h, w, c], strength) -> (damaged images, guide or None)."""
+"""(key[1], images float32[1, h, w, c], strength) -> (damaged images, conditioning or None)."""
 Method = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
-"""(damaged float32[h, w, c], guide float32[h, w, k] or None) -> restored image."""
+"""(damaged float32[h, w, c], conditioning float32[h, w, k] or None) -> restored image."""
 
 score = jax.jit(compare, static_argnums=0)
 
@@ -105,8 +105,8 @@ def measure(
     for index, image in enumerate(references):
         reference = image[: image.shape[0] // scale * scale, : image.shape[1] // scale * scale]
         key = jax.random.fold_in(jax.random.key(seed), index)
-        damaged, guide = damage(key[None], jnp.asarray(reference[None]), strength)
-        arguments = np.asarray(damaged[0]), None if guide is None else np.asarray(guide[0])
+        damaged, conditioning = damage(key[None], jnp.asarray(reference[None]), strength)
+        arguments = np.asarray(damaged[0]), None if conditioning is None else np.asarray(conditioning[0])
         if scale == 1:
             results = {INPUT: damaged} | {name: baseline(damaged) for name, baseline in BASELINES.items()}
         else:
@@ -124,11 +124,11 @@ def seconds_per_megapixel(restorer: Restorer, side: int = 1000, repeats: int = 3
     """Measures the time of a compiled restorer for a megapixel of its result, in seconds (median of the repeats)."""
     input_side = side // restorer.spec.scale
     image = np.full((input_side, input_side, restorer.spec.channels), 0.5, np.float32)
-    guide = 0.1 if restorer.spec.condition_channels else None
+    conditioning = 0.1 if restorer.spec.condition_channels else None
     seconds = []
     for _ in range(repeats + 1):
         begin = time.perf_counter()
-        restore(restorer, image, guide)
+        restore(restorer, image, conditioning)
         seconds.append(time.perf_counter() - begin)
     return float(np.median(seconds[1:])) * 1e6 / (input_side * restorer.spec.scale) ** 2
 

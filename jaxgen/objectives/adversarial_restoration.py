@@ -38,7 +38,7 @@ class Restoration:
     def init(self, key: Array, batch: Batch, hyper: Hyper) -> tuple[Array, PyTree]:
         """Returns one clean image as the discriminator sees it, and the generator's variables."""
         damaged, clean = held_out(self.degrade, key, {"image": batch["image"][:1]}, hyper)
-        variables = self.module.init(key, network_input(damaged.images, damaged.guide), False)
+        variables = self.module.init(key, network_input(damaged.images, damaged.conditioning), False)
         shown = [clean, enlarged(damaged.images, clean)] if self.conditional else [clean]
         return self.to_discriminator(jnp.concatenate(shown, -1)), variables
 
@@ -46,8 +46,8 @@ class Restoration:
         """Returns clean and damaged images, and what else the generator and the discriminator are given."""
         damaged, clean = pair(self.degrade, keys(Stream.DEGRADATION), batch, hyper)
         examples = {"real": clean, "damaged": damaged.images}
-        if damaged.guide is not None:
-            examples["guide"] = damaged.guide
+        if damaged.conditioning is not None:
+            examples["conditioning"] = damaged.conditioning
         if self.conditional:
             examples["condition"] = self.to_discriminator(enlarged(damaged.images, clean))
         return examples | ({"dropout": keys(Stream.DROPOUT)} if self.dropout else {})
@@ -55,9 +55,8 @@ class Restoration:
     def generate(self, variables: PyTree, examples: Examples) -> tuple[Array, PyTree]:
         """Returns restored images in [0, 1]."""
         named: dict[str, Any] = {"keys": examples["dropout"]} if self.dropout else {}
-        return apply(
-            self.module, variables, network_input(examples["damaged"], examples.get("guide")), train=True, **named
-        )
+        inputs = network_input(examples["damaged"], examples.get("conditioning"))
+        return apply(self.module, variables, inputs, train=True, **named)
 
     def to_discriminator(self, images: Array) -> Array:
         """Returns images of [0, 1] in [-1, 1]."""

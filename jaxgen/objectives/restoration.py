@@ -21,26 +21,26 @@ ROWS = 8
 
 
 class Damage(NamedTuple):
-    """Degraded images with the conditioning of the network.
+    """Degraded images, the conditioning of the network and the mask.
 
     Attributes:
       images: float[batch, height, width, channel]; smaller than the clean ones where that is the damage.
-      guide: float[batch, height, width, k], further channels of the network's input: a map of the noise level, a mask;
-        None without conditioning.
+      conditioning: float[batch, height, width, k], further channels of the network's input, such as a map of the noise
+        level or a mask; None: none.
       mask: float[batch, height, width, 1], 1 where the image is hidden; None where the damage is everywhere.
     """
 
     images: Array
-    guide: Array | None = None
+    conditioning: Array | None = None
     mask: Array | None = None
 
 
 Degrade = Callable[[Array, Array, Hyper], Damage]
 
 
-def network_input(images: Array, guide: Array | None) -> Array:
-    """Returns the input of a network: the images, and the guide as further channels."""
-    return images if guide is None else jnp.concatenate([images, guide.astype(images.dtype)], -1)
+def network_input(images: Array, conditioning: Array | None) -> Array:
+    """Returns the input of a network: the images, and the conditioning as further channels."""
+    return images if conditioning is None else jnp.concatenate([images, conditioning.astype(images.dtype)], -1)
 
 
 def enlarged(images: Array, like: Array) -> Array:
@@ -95,16 +95,16 @@ def make_evaluation(module: Any, degrade: Degrade, player: str) -> RestorationEv
       player: the restorer's name in the state.
     """
 
-    def restore(variables: PyTree, images: Array, guide: Array | None = None) -> Array:
-        return apply(module, variables, network_input(images, guide), train=False)[0]
+    def restore(variables: PyTree, images: Array, conditioning: Array | None = None) -> Array:
+        return apply(module, variables, network_input(images, conditioning), train=False)[0]
 
     def triples(state: TrainState, batch: Batch) -> tuple[Array, Array, Array, Array | None]:
         """Returns damaged images in the size of the clean ones, restored ones, clean ones, and the mask."""
 
         def restore_part(part: tuple[Array, Batch]) -> tuple[Array, Array, Array, Array | None]:
-            made, clean = pair(degrade, *part, state.hyper)
-            restored = restore(averaged(state, player), made.images, made.guide)
-            return enlarged(made.images, clean), restored, clean, made.mask
+            damaged, clean = pair(degrade, *part, state.hyper)
+            restored = restore(averaged(state, player), damaged.images, damaged.conditioning)
+            return enlarged(damaged.images, clean), restored, clean, damaged.mask
 
         keys = example_keys(stream(state.key, Stream.EVALUATION), len(batch["image"]))
         return in_parts(restore_part, (keys, batch), EVALUATION_PART)
@@ -117,15 +117,15 @@ def make_evaluation(module: Any, degrade: Degrade, player: str) -> RestorationEv
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         damaged, restored, clean, mask = triples(state, batch)
         changed = (damaged != clean).any((1, 2, 3))
-        found = quality(clean, damaged, mask, "_input", changed) | quality(clean, restored, mask, "", changed)
-        return found | {"evaluation/gain": found["evaluation/psnr"] - found["evaluation/psnr_input"]}
+        metrics = quality(clean, damaged, mask, "_input", changed) | quality(clean, restored, mask, "", changed)
+        return metrics | {"evaluation/gain": metrics["evaluation/psnr"] - metrics["evaluation/psnr_input"]}
 
     selection = Selection("evaluation/psnr", direction="maximize")
     return RestorationEvaluation(visualize, evaluate, selection, Restoring(restore, degrade, module))
 
 
 def pair(degrade: Degrade, keys: Array, batch: Batch, hyper: Hyper) -> tuple[Damage, Array]:
-    """Returns damaged and clean images: those of the data where these are pairs, else made by `degrade`."""
+    """Returns damaged and clean images: those of the data where these are pairs, else damaged by `degrade`."""
     if "target" in batch:
         return Damage(batch["image"]), batch["target"]
     return degrade(keys, batch["image"], hyper), batch["image"]
@@ -151,7 +151,7 @@ def make_restoration(
     """Returns the objective of a network that undoes a degradation.
 
     Args:
-      module: module (inputs[b, h, w, c + k], train) -> images[b, h, w, c], the input's last k channels being the guide.
+      module: module (inputs[b, h, w, c + k], train) -> images[b, h, w, c], conditioning last among the inputs.
       degrade: (key[b], images, hyper) -> Damage, y = H(x) + n.
       loss: (clean, restored, hyper) -> float[b]; see `reconstruction_losses.weighted_sum`.
       hyper: what `degrade`, `loss` and `make_single` read.
@@ -164,8 +164,8 @@ def make_restoration(
     """
 
     def initialise(key: Array, batch: Batch) -> PyTree:
-        made, _ = held_out(degrade, key, {"image": batch["image"][:1]}, hyper_arrays(hyper))
-        return module.init(key, network_input(made.images, made.guide), False)
+        damaged, _ = held_out(degrade, key, {"image": batch["image"][:1]}, hyper_arrays(hyper))
+        return module.init(key, network_input(damaged.images, damaged.conditioning), False)
 
     def draw(keys: Callable, batch: Batch, hyper: Hyper) -> PyTree:
         named = {"keys": keys(Stream.DROPOUT)} if dropout else {}
@@ -173,7 +173,8 @@ def make_restoration(
 
     def mean_loss(variables: PyTree, examples: PyTree, hyper: Hyper):
         damaged, clean, named = examples
-        restored, stats = apply(module, variables, network_input(damaged.images, damaged.guide), train=True, **named)
+        inputs = network_input(damaged.images, damaged.conditioning)
+        restored, stats = apply(module, variables, inputs, train=True, **named)
         value = loss(clean, restored, hyper).mean()
         return value, ({"loss": value, "psnr": psnr(clean, restored).mean()}, stats)
 

@@ -37,7 +37,7 @@ def test_every_damage_keeps_shape_and_dtype_and_has_a_mask_and_a_guide_where_it_
     assert result.images.shape == (3, 24 // scale, 32 // scale, 3)
     assert result.images.dtype == IMAGES.dtype
     assert (result.mask is not None) == (name in OVERLAYS)
-    assert (result.guide is not None) == (condition and DAMAGES[name].returns != "images")
+    assert (result.conditioning is not None) == (condition and DAMAGES[name].returns != "images")
 
 
 @pytest.mark.parametrize("name", ["noise", "blur", "jpeg", "haze", "warp", "rust", "holes", "ruined"])
@@ -51,7 +51,7 @@ def test_each_image_is_damaged_by_its_own_key(name):
 @pytest.mark.parametrize("name", ["rust", "holes", "ruined"])
 def test_images_hardly_change_outside_the_mask(name):
     result = damaged(name, jnp.full_like(IMAGES, 0.5))
-    np.testing.assert_array_equal(result.mask, result.guide)
+    np.testing.assert_array_equal(result.mask, result.conditioning)
     assert set(np.unique(result.mask)) == {0, 1}
     # Each of several overlays may stay below the threshold.
     overlays = 6 if name == "ruined" else 1
@@ -62,7 +62,7 @@ def test_images_hardly_change_outside_the_mask(name):
 def test_guides_are_dilated_by_small_amounts_more_often_than_by_large_ones():
     keys, images = jax.random.split(jax.random.key(2), 600), jnp.full((600, 16, 16, 3), 0.5)
     result, exact = (damaged("scratches", images, keys, mask_dilation=pixels) for pixels in (2.0, 0.0))
-    np.testing.assert_array_equal(exact.guide, exact.mask)
+    np.testing.assert_array_equal(exact.conditioning, exact.mask)
     np.testing.assert_array_equal(result.mask, exact.mask)
     np.testing.assert_array_equal(result.images, exact.images)
     dilated = [np.asarray(exact.mask)]
@@ -72,7 +72,7 @@ def test_guides_are_dilated_by_small_amounts_more_often_than_by_large_ones():
         )
         dilated.append(windows.max((-1, -2))[..., None])
     distinct = (dilated[2] != dilated[1]).any((1, 2, 3)) & (dilated[1] != dilated[0]).any((1, 2, 3))
-    which = np.stack([(result.guide == mask).all((1, 2, 3)) for mask in dilated])[:, distinct]
+    which = np.stack([(result.conditioning == mask).all((1, 2, 3)) for mask in dilated])[:, distinct]
     np.testing.assert_array_equal(which.sum(0), 1)
     assert distinct.sum() > 250
     np.testing.assert_allclose(which.mean(1), np.diff(np.sqrt([0, 1 / 3, 2 / 3, 1])), atol=0.06)

@@ -21,15 +21,15 @@ SPEC = NetworkSpec(
     multiply_adds_per_pixel=7.0,
     parameters=9,
 )
-# The network takes the guide for what was added.
+# The network subtracts its conditioning.
 RESTORER = Restorer(lambda inputs: inputs[..., :-1] - inputs[..., -1:], SPEC)
 
 
-METHODS = {"network": lambda damaged, guide: restore(RESTORER, damaged, guide)}
+METHODS = {"network": lambda damaged, conditioning: restore(RESTORER, damaged, conditioning)}
 
 
 def brighten(key, images, strength):
-    """Adds a constant, which is also the guide of the network."""
+    """Adds a constant, which is also the conditioning of the network."""
     return images + strength, images[..., :1] * 0 + strength
 
 
@@ -67,7 +67,7 @@ def test_rows_are_means_over_the_images(folder):
 def test_every_image_has_its_own_reproducible_noise(folder):
     pictures = [np.full((24, 24, 1), 0.5, np.float32)] * 2
     inputs = []
-    spy = {"network": lambda damaged, guide: inputs.append(damaged) or damaged}
+    spy = {"network": lambda damaged, conditioning: inputs.append(damaged) or damaged}
     damage = lambda key, images, strength: (gaussian_noise(key, images, strength), None)
     for seed in (0, 0, 1):
         restoration.measure(spy, damage, 0.1, pictures, "gray8", seed=seed)

@@ -1,4 +1,4 @@
-"""What every restoration network promises: any size, guides behind the image, the same under jit, finite gradients."""
+"""Every restoration network takes any size and further input channels, and has finite gradients, also under jit."""
 
 import jax
 import jax.numpy as jnp
@@ -47,16 +47,16 @@ def inputs(*shape):
     height=side,
     width=side,
     channels=st.sampled_from([1, 3]),
-    guides=st.integers(0, 2),
+    conditioning=st.integers(0, 2),
 )
-def test_any_size_and_any_guides(describe, name, height, width, channels, guides):
-    network = NETWORKS[name].clone(channels=channels if guides else None)
-    assert describe(network, (1, height, width, channels + guides)).output == (1, height, width, channels)
+def test_any_size_and_any_conditioning(describe, name, height, width, channels, conditioning):
+    network = NETWORKS[name].clone(channels=channels if conditioning else None)
+    assert describe(network, (1, height, width, channels + conditioning)).output == (1, height, width, channels)
 
 
 @pytest.fixture(scope="module")
 def odd(network, draw):
-    """An image of odd sides with a guide, the network's variables, and the compiled network."""
+    """An image of odd sides with a conditioning channel, the network's variables, and the compiled network."""
     images = inputs(1, 9, 7, 2)
     apply = jax.jit(lambda variables, images: network.apply(variables, images, False))
     return images, draw(network, images.shape), apply

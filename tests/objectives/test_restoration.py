@@ -51,27 +51,27 @@ def test_the_network_learns_the_best_estimate(trained):
     assert metrics["model/psnr"][-1] > metrics["model/psnr"][0] + 10
 
 
-def test_evaluation_tells_the_input_the_result_and_the_gain(trained):
+def test_evaluation_reports_input_result_and_gain(trained):
     objective, state, _ = trained
-    found = objective.evaluate(state, BATCH)
-    assert float(found["evaluation/psnr_input"]) == pytest.approx(20, abs=0.3)
-    assert float(found["evaluation/gain"]) == pytest.approx(
-        float(found["evaluation/psnr"] - found["evaluation/psnr_input"]), abs=1e-4
+    evaluation = objective.evaluate(state, BATCH)
+    assert float(evaluation["evaluation/psnr_input"]) == pytest.approx(20, abs=0.3)
+    assert float(evaluation["evaluation/gain"]) == pytest.approx(
+        float(evaluation["evaluation/psnr"] - evaluation["evaluation/psnr_input"]), abs=1e-4
     )
-    assert float(found["evaluation/gain"]) > 14
+    assert float(evaluation["evaluation/gain"]) > 14
 
 
-def test_ssim_is_told_where_the_images_hold_its_window(trained):
+def test_ssim_is_evaluated_where_its_window_fits(trained):
     objective, state, _ = trained
     assert "evaluation/ssim" not in objective.evaluate(state, BATCH)
     larger = {"image": jnp.tile(BATCH["image"], (1, 2, 2, 1))}
-    found = objective.evaluate(state, larger)
-    assert 0 < float(found["evaluation/ssim_input"]) < float(found["evaluation/ssim"]) < 1
+    evaluation = objective.evaluate(state, larger)
+    assert 0 < float(evaluation["evaluation/ssim_input"]) < float(evaluation["evaluation/ssim"]) < 1
 
 
-def test_the_network_is_told_the_guide():
+def test_the_network_receives_the_conditioning():
     class Reveal(nn.Module):
-        """Adds what the second channel tells."""
+        """Adds the second channel."""
 
         @nn.compact
         def __call__(self, inputs, train):
@@ -99,7 +99,7 @@ def test_every_step_draws_new_noise_and_evaluation_always_the_same(trained):
     np.testing.assert_array_equal(again["evaluation/psnr"], objective.evaluate(state, BATCH)["evaluation/psnr"])
 
 
-def test_pictures_are_damaged_restored_clean(trained):
+def test_rows_are_damaged_restored_clean(trained):
     objective, state, _ = trained
     rows = objective.visualize(state, BATCH)["before-after"]
     assert rows.shape == (8, 3, 8, 8, 1)
@@ -110,8 +110,8 @@ def test_pictures_are_damaged_restored_clean(trained):
 def test_pairs_come_damaged(trained):
     objective, state, _ = trained
     batch = {"image": BATCH["image"], "target": BATCH["image"] + 0.25}
-    found = objective.evaluate(state, batch)
-    assert float(found["evaluation/psnr_input"]) == pytest.approx(20 * np.log10(4), rel=1e-5)
+    evaluation = objective.evaluate(state, batch)
+    assert float(evaluation["evaluation/psnr_input"]) == pytest.approx(20 * np.log10(4), rel=1e-5)
     rows = objective.visualize(state, batch)["before-after"]
     np.testing.assert_array_equal(rows[:, 0], batch["image"][:8])
     np.testing.assert_array_equal(rows[:, 2], batch["target"][:8])
@@ -133,14 +133,14 @@ def test_what_is_hidden_is_judged_by_itself_and_small_images_in_the_size_of_the_
 
     objective = make_restoration(Same(), degrade=degrade, loss=mse, hyper=HYPER)
     state = jax.jit(objective.init)(jax.random.key(0), BATCH)
-    found = objective.evaluate(state, BATCH)
-    assert float(found["evaluation/masked_psnr"]) == pytest.approx(20, abs=1e-3)
-    assert float(found["evaluation/psnr"]) == pytest.approx(20 + 10 * np.log10(16), abs=1e-3)
+    evaluation = objective.evaluate(state, BATCH)
+    assert float(evaluation["evaluation/masked_psnr"]) == pytest.approx(20, abs=1e-3)
+    assert float(evaluation["evaluation/psnr"]) == pytest.approx(20 + 10 * np.log10(16), abs=1e-3)
     assert objective.visualize(state, BATCH)["before-after"].shape == (8, 3, 8, 8, 1)
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_images_that_the_damage_left_as_they_were_do_not_count(told):
+@pytest.mark.parametrize("masked", [False, True])
+def test_unchanged_images_do_not_count(masked):
     class Halve(nn.Module):
         """Brings every image halfway to 0.25, which is the first half of the clean ones."""
 
@@ -150,24 +150,24 @@ def test_images_that_the_damage_left_as_they_were_do_not_count(told):
 
     def degrade(keys, images, hyper):
         mask = jnp.zeros_like(images).at[0, :4].set(1)
-        return Damage(images + 0.1 * mask, None, mask if told else None)
+        return Damage(images + 0.1 * mask, None, mask if masked else None)
 
     objective = make_restoration(Halve(), degrade=degrade, loss=mse, hyper=HYPER)
     batch = {"image": jnp.full((3, 8, 8, 1), 0.25).at[1].set(0.75)}
-    found = objective.evaluate(jax.jit(objective.init)(jax.random.key(0), batch), batch)
-    assert float(found["evaluation/psnr_input"]) == pytest.approx(20 + 10 * np.log10(2), abs=1e-3)
-    assert float(found["evaluation/gain"]) == pytest.approx(20 * np.log10(2), abs=1e-3)
-    if told:
-        assert float(found["evaluation/masked_psnr_input"]) == pytest.approx(20, abs=1e-3)
-        assert float(found["evaluation/masked_psnr"]) == pytest.approx(20 + 20 * np.log10(2), abs=1e-3)
+    evaluation = objective.evaluate(jax.jit(objective.init)(jax.random.key(0), batch), batch)
+    assert float(evaluation["evaluation/psnr_input"]) == pytest.approx(20 + 10 * np.log10(2), abs=1e-3)
+    assert float(evaluation["evaluation/gain"]) == pytest.approx(20 * np.log10(2), abs=1e-3)
+    if masked:
+        assert float(evaluation["evaluation/masked_psnr_input"]) == pytest.approx(20, abs=1e-3)
+        assert float(evaluation["evaluation/masked_psnr"]) == pytest.approx(20 + 20 * np.log10(2), abs=1e-3)
 
 
 @pytest.mark.parametrize("broken", [0, 1])
 def test_an_image_that_is_nan_shows_whether_it_counts_or_not(broken):
     clean = jnp.full((2, 11, 11, 1), 0.5)
     changed = jnp.array([True, False])
-    found = quality(clean, clean.at[0].add(0.1).at[broken, 0, 0].set(jnp.nan), None, "", changed)
-    assert set(found) == {"evaluation/psnr", "evaluation/ssim"} and all(np.isnan(list(found.values())))
+    evaluation = quality(clean, clean.at[0].add(0.1).at[broken, 0, 0].set(jnp.nan), None, "", changed)
+    assert set(evaluation) == {"evaluation/psnr", "evaluation/ssim"} and all(np.isnan(list(evaluation.values())))
     masks = jnp.ones((2, 11, 11, 1)).at[1].set(0)
     hidden = quality(clean, clean.at[0].add(0.1).at[0, 0, 0].set(jnp.nan), masks)["evaluation/masked_psnr"]
     assert np.isnan(hidden)

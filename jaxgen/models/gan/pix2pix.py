@@ -51,7 +51,7 @@ class Generator(nn.Module):
         """Returns the output images.
 
         Args:
-          inputs: float[batch, height, width, channels + guides] in [0, 1].
+          inputs: float[batch, height, width, channels + conditioning] in [0, 1].
           train: whether batch statistics are updated and dropout is active.
           keys: key[batch] of dropout, one for each example; may be None unless `train`.
         Returns:
