@@ -39,16 +39,16 @@ def rows_of_pairs(images: Array, others: Array) -> Array:
     """
     columns = min(COLUMNS, len(images))
     missing = -len(images) % columns
-    whole = (jnp.pad(x, [(0, missing)] + [(0, 0)] * (x.ndim - 1)) for x in (images, others))
-    rows = jnp.stack([x.reshape(-1, columns, *x.shape[1:]) for x in whole], 1)
+    padded = (jnp.pad(x, [(0, missing)] + [(0, 0)] * (x.ndim - 1)) for x in (images, others))
+    rows = jnp.stack([x.reshape(-1, columns, *x.shape[1:]) for x in padded], 1)
     return rows.reshape(-1, *rows.shape[2:])
 
 
 def interpolations(codes: Array) -> Array:
     """Returns straight walks from each code of the first half to one of the second, float[rows, steps, latent]."""
     half = min(ROWS, len(codes) // 2)
-    share = jnp.linspace(0, 1, STEPS)[:, None]
-    return (1 - share) * codes[:half, None] + share * codes[half : 2 * half, None]
+    weight = jnp.linspace(0, 1, STEPS)[:, None]
+    return (1 - weight) * codes[:half, None] + weight * codes[half : 2 * half, None]
 
 
 def traversals(codes: Array) -> Array:

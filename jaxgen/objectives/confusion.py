@@ -6,8 +6,8 @@ from jax import Array
 
 NUMBERED = 20  # classes up to which cells are large enough for numbers
 CELL = 28  # pixels
-SIDE = 512  # pixels of the whole where cells have no numbers
-FULL = np.array([0.03, 0.19, 0.42], np.float32)  # the colour of a cell that holds its whole row
+SIDE = 512  # side of the image in pixels where cells have no numbers
+FULL = np.array([0.03, 0.19, 0.42], np.float32)  # color of a cell with all images of its row
 MISTAKES = 32
 BLANK = 10
 ROWS, COLUMNS, GAP = 5, 3, 1  # of a digit, pixels
@@ -28,11 +28,11 @@ def digit_count(classes: int) -> int:
 
 
 def write(numbers: Array, digits: int) -> Array:
-    """Returns whole numbers as ink, right aligned.
+    """Draws integers as ink, right aligned.
 
     Args:
       numbers: int[...], none negative, of at most that many digits; leading zeros are not written.
-      digits: how many there is room for.
+      digits: width of the field.
     Returns:
       float32[..., 5, 4 · digits − 1], 1 where there is ink.
     """
@@ -57,40 +57,40 @@ def heat_map(matrix: Array) -> Array:
     Up to 20 classes, cells hold the percentage of their row, the left column and the top row the classes' numbers.
 
     Args:
-      matrix: [classes, classes], how many images of the row's class were taken for the column's.
+      matrix: [classes, classes], number of images of the row's class that were predicted as the column's.
     Returns:
       float32[1, side, side, 3] in [0, 1]: white for none of the row, dark blue for all of it.
     """
     matrix, classes = matrix.astype(jnp.float32), len(matrix)
-    share = matrix / jnp.maximum(matrix.sum(1, keepdims=True), 1)
+    fraction = matrix / jnp.maximum(matrix.sum(1, keepdims=True), 1)
     if classes > NUMBERED:
         width = -(-SIDE // classes)
-        return shades(share).repeat(width, 0).repeat(width, 1)[None]
+        return shades(fraction).repeat(width, 0).repeat(width, 1)[None]
     names = jnp.arange(classes)
-    percent = jnp.rint(100 * share).astype(jnp.int32)
+    percent = jnp.rint(100 * fraction).astype(jnp.int32)
     numbers = jnp.zeros((classes + 1, classes + 1), jnp.int32).at[1:, 1:].set(percent)
     numbers = numbers.at[0, 1:].set(names).at[1:, 0].set(names)
     shown = jnp.pad(percent > 0, ((1, 0), (1, 0)), constant_values=True).at[0, 0].set(False)
-    share = jnp.pad(share, ((1, 0), (1, 0)))
+    fraction = jnp.pad(fraction, ((1, 0), (1, 0)))
     ink = (centred(write(numbers, 3), CELL) * shown[..., None, None])[..., None]
-    text = (share > 0.5).astype(jnp.float32)[..., None, None, None]  # white on dark, black on light
-    cells = shades(share)[:, :, None, None] * (1 - ink) + text * ink
+    text = (fraction > 0.5).astype(jnp.float32)[..., None, None, None]  # white on dark, black on light
+    cells = shades(fraction)[:, :, None, None] * (1 - ink) + text * ink
     return cells.swapaxes(1, 2).reshape(1, (classes + 1) * CELL, (classes + 1) * CELL, 3)
 
 
-def shades(share: Array) -> Array:
-    """Returns the colour of each share in [0, 1], float32[..., 3]."""
-    return 1 - share[..., None] * (1 - FULL)
+def shades(fraction: Array) -> Array:
+    """Returns the color of each fraction in [0, 1], float32[..., 3]."""
+    return 1 - fraction[..., None] * (1 - FULL)
 
 
 def mistakes(images: Array, labels: Array, predictions: Array, classes: int) -> Array:
-    """Returns the first images that are taken for what they are not; below each what it is, and what it is taken for.
+    """Draws the first misclassified images, each above its true and its predicted class.
 
     Args:
       images: float[n, h, w, c] in [0, 1].
       labels: int[n].
       predictions: int[n].
-      classes: how many there are.
+      classes: their number.
     Returns:
       float32[at most 32, h + 7, at least w, c], white where there are fewer mistakes.
     """
@@ -101,9 +101,9 @@ def mistakes(images: Array, labels: Array, predictions: Array, classes: int) -> 
     _, _, width, channels = images.shape
     wide = max(width, 2 * ink[0].shape[-1] + 2 * GAP)
     left = (wide - width) // 2
-    pictures = jnp.pad(images[chosen], ((0, 0), (0, 0), (left, wide - width - left), (0, 0)), constant_values=1)
+    padded = jnp.pad(images[chosen], ((0, 0), (0, 0), (left, wide - width - left), (0, 0)), constant_values=1)
     middle = jnp.zeros((len(chosen), ROWS, wide - 2 * ink[0].shape[-1]))
     strip = jnp.pad(1 - jnp.concatenate([ink[0], middle, ink[1]], -1), ((0, 0), (1, 1), (0, 0)), constant_values=1)
     captions = strip[..., None].repeat(channels, -1)
-    shown = jnp.concatenate([pictures, captions], 1).astype(jnp.float32)
+    shown = jnp.concatenate([padded, captions], 1).astype(jnp.float32)
     return jnp.where(correct[chosen][:, None, None, None], 1.0, shown)

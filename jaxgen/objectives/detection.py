@@ -1,4 +1,4 @@
-"""Detection of damage: a network sees the damaged image and is held to the mask of what is hidden."""
+"""Detection of damage: a network is trained to predict the mask of the hidden pixels from the damaged image."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,17 +26,17 @@ def cross_entropy(logits: Array, mask: Array) -> Array:
     return bernoulli_nll(logits, mask) / mask[0].size
 
 
-def agreement(found: Array, mask: Array) -> Metrics:
-    """Returns how well masks were found, as evaluation metrics; precision and recall are of all pixels together.
+def agreement(predicted: Array, mask: Array) -> Metrics:
+    """Computes the intersection over union, the mean over images, and the precision and recall of all pixels together.
 
     Args:
-      found: float[batch, height, width, 1], probabilities.
+      predicted: float[batch, height, width, 1], probabilities.
       mask: [batch, height, width, 1] of 0 and 1.
     """
-    hit = ((found > THRESHOLD) & (mask > THRESHOLD)).sum()
+    hit = ((predicted > THRESHOLD) & (mask > THRESHOLD)).sum()
     return {
-        "evaluation/iou": mask_iou(mask, found, THRESHOLD).mean(),
-        "evaluation/precision": hit / jnp.maximum((found > THRESHOLD).sum(), 1),
+        "evaluation/iou": mask_iou(mask, predicted, THRESHOLD).mean(),
+        "evaluation/precision": hit / jnp.maximum((predicted > THRESHOLD).sum(), 1),
         "evaluation/recall": hit / jnp.maximum((mask > THRESHOLD).sum(), 1),
     }
 
@@ -51,7 +51,7 @@ def make_detection(
     microbatches: int = 1,
     axis_name: str | None = None,
 ) -> Objective:
-    """Returns the objective of a network that finds what is hidden, by cross-entropy and Dice loss.
+    """Returns the objective of a network that predicts which pixels are hidden, by cross-entropy and Dice loss.
 
     Args:
       module: module (images[b, h, w, c], train) -> logits[b, h, w, 1].
@@ -64,8 +64,8 @@ def make_detection(
     """
 
     def initialise(key: Array, batch: Batch) -> PyTree:
-        made, _ = held_out(degrade, key, {"image": batch["image"][:1]}, hyper_arrays(hyper))
-        return module.init(key, made.images, False)
+        damaged, _ = held_out(degrade, key, {"image": batch["image"][:1]}, hyper_arrays(hyper))
+        return module.init(key, damaged.images, False)
 
     def mask_of(damage: Damage) -> Array:
         if damage.mask is None:
@@ -73,8 +73,8 @@ def make_detection(
         return damage.mask
 
     def draw(keys, batch: Batch, hyper: Hyper) -> PyTree:
-        made = degrade(keys(Stream.DEGRADATION), batch["image"], hyper)
-        return made.images, mask_of(made)
+        damaged = degrade(keys(Stream.DEGRADATION), batch["image"], hyper)
+        return damaged.images, mask_of(damaged)
 
     def mean_loss(variables: PyTree, examples: PyTree, hyper: Hyper):
         images, mask = examples
@@ -87,15 +87,15 @@ def make_detection(
         return jax.nn.sigmoid(apply(module, variables, images, train=False)[0])
 
     def visualize(state: TrainState, batch: Batch) -> dict[str, Array]:
-        """Returns rows of damaged, mask found and true mask."""
-        made, _ = held_out(degrade, state.key, {"image": batch["image"][:ROWS]}, state.hyper)
-        masks = (detect(averaged(state, PLAYER), made.images), mask_of(made))
-        return {"masks": jnp.stack([made.images, *(jnp.broadcast_to(m, made.images.shape) for m in masks)], 1)}
+        """Returns rows of damaged image, predicted mask and true mask."""
+        damaged, _ = held_out(degrade, state.key, {"image": batch["image"][:ROWS]}, state.hyper)
+        masks = (detect(averaged(state, PLAYER), damaged.images), mask_of(damaged))
+        return {"masks": jnp.stack([damaged.images, *(jnp.broadcast_to(m, damaged.images.shape) for m in masks)], 1)}
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         def detect_part(part: tuple[Array, Batch]) -> tuple[Array, Array]:
-            made, _ = pair(degrade, *part, state.hyper)
-            return detect(averaged(state, PLAYER), made.images), mask_of(made)
+            damaged, _ = pair(degrade, *part, state.hyper)
+            return detect(averaged(state, PLAYER), damaged.images), mask_of(damaged)
 
         keys = example_keys(stream(state.key, Stream.EVALUATION), len(batch["image"]))
         return agreement(*in_parts(detect_part, (keys, batch), EVALUATION_PART))

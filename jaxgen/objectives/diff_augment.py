@@ -18,7 +18,7 @@ HOLE = 1 / 2
 
 
 def rounded(number: float) -> int:
-    """Returns the nearest whole number, the larger of two that are equally near."""
+    """Returns the nearest integer, the larger of two that are equally near."""
     return int(number + 0.5)
 
 
@@ -34,10 +34,10 @@ def color(key: Array, image: Array) -> Array:
 
 def translation(key: Array, image: Array) -> Array:
     """Returns the image moved by up to an eighth of its sides, filled with zeros."""
-    reach = [rounded(side * SHIFT) for side in image.shape[:2]]
-    padded = jnp.pad(image, [(r, r) for r in reach] + [(0, 0)])
-    start = jax.random.randint(key, (2,), 0, 2 * jnp.array(reach) + 1)
-    return lax.dynamic_slice(padded, (start[0], start[1], 0), image.shape)
+    limits = [rounded(side * SHIFT) for side in image.shape[:2]]
+    padded = jnp.pad(image, [(r, r) for r in limits] + [(0, 0)])
+    offset = jax.random.randint(key, (2,), 0, 2 * jnp.array(limits) + 1)
+    return lax.dynamic_slice(padded, (offset[0], offset[1], 0), image.shape)
 
 
 def cutout(key: Array, image: Array) -> Array:

@@ -90,9 +90,9 @@ def make_neighbours(
         noisy, pairs = drawn
         one, other = neighbours(noisy, pairs)
         restored, stats = apply(module, variables, one, train=True)
-        # The output for the whole image differs between neighbours where the clean image does.
-        whole = lax.stop_gradient(apply(module, variables, noisy, train=True)[0])
-        differs = jnp.subtract(*neighbours(whole, pairs))
+        # The output for the denoised image differs between neighbours where the clean image does.
+        denoised = lax.stop_gradient(apply(module, variables, noisy, train=True)[0])
+        differs = jnp.subtract(*neighbours(denoised, pairs))
         return {"neighbour": loss(other, restored, hyper), "consistency": mse(differs, restored - other)}, stats
 
     def weighted_sum(means: dict[str, Array], hyper: Hyper) -> Array:

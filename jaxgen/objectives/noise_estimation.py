@@ -1,4 +1,4 @@
-"""The level of noise: a network sees noisy images and is held to the standard deviation that was drawn."""
+"""Noise estimation: a network is trained to predict the standard deviation of the noise in an image."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -40,8 +40,8 @@ def make_noise_level(
       Objective. Its losses and its evaluation are mean absolute errors in grey levels of 255.
     """
 
-    def error(found: Array, level: Array) -> Array:
-        return LEVELS * abs(found - level).mean()
+    def error(estimate: Array, level: Array) -> Array:
+        return LEVELS * abs(estimate - level).mean()
 
     def initialise(key: Array, batch: Batch) -> PyTree:
         return module.init(key, jnp.zeros((1, *batch["image"].shape[1:])), False)
@@ -51,8 +51,8 @@ def make_noise_level(
 
     def mean_loss(variables: PyTree, examples: PyTree, hyper: Hyper):
         noisy, level = examples
-        found, stats = apply(module, variables, noisy, train=True)
-        value = error(found, level)
+        estimates, stats = apply(module, variables, noisy, train=True)
+        value = error(estimates, level)
         return value, ({"loss": value}, stats)
 
     def estimate(state: TrainState, batch: Batch) -> tuple[Array, Array]:
@@ -85,15 +85,15 @@ def make_noise_level(
     )
 
 
-def chart(found: Array, level: Array) -> Array:
+def chart(estimates: Array, level: Array) -> Array:
     """Returns estimates over true levels as white points on an image whose gray diagonal is where they agree.
 
     Args:
-      found: float[n], estimates.
+      estimates: float[n].
       level: float[n]; the largest is the right border, and the upper one.
     Returns:
       float[1, side, side, 1] in [0, 1].
     """
-    place = lambda values: jnp.round(jnp.clip(values / level.max(), 0, 1) * (CHART - 1)).astype(jnp.int32)
+    pixel = lambda values: jnp.round(jnp.clip(values / level.max(), 0, 1) * (CHART - 1)).astype(jnp.int32)
     points = jnp.eye(CHART)[::-1] * DIAGONAL
-    return points.at[CHART - 1 - place(found), place(level)].set(1)[None, :, :, None]
+    return points.at[CHART - 1 - pixel(estimates), pixel(level)].set(1)[None, :, :, None]

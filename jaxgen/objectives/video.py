@@ -1,4 +1,4 @@
-"""Restoration of clips: photographs panned under a window, each frame damaged anew."""
+"""Restoration of clips: a window moves over a photograph, and each frame is damaged independently."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -22,22 +22,22 @@ LEVELS = 255
 
 
 def draw_pans(keys: Array, size: int, frames: int, window: int, speed: int) -> Array:
-    """Returns where the window's upper left corner is in each frame of straight pans, int32[batch, frames, 2].
+    """Draws straight pans: the window's upper left corner in each frame, int32[batch, frames, 2].
 
     Args:
       keys: key[batch].
       size: height and width of the photographs in pixels, at least window + (frames − 1) · speed.
       frames: of a clip.
       window: height and width of a frame in pixels.
-      speed: the most that the window moves from frame to frame, down or across, in pixels.
+      speed: largest movement of the window along each axis from frame to frame, in pixels.
     """
 
     def one(key: Array) -> Array:
         for_speed, for_start = jax.random.split(key)
         step = jax.random.randint(for_speed, (2,), -speed, speed + 1)
-        way = (frames - 1) * abs(step)
-        start = jax.random.randint(for_start, (2,), 0, size - window - way + 1)
-        first = jnp.where(step < 0, start + way, start)
+        distance = (frames - 1) * abs(step)
+        start = jax.random.randint(for_start, (2,), 0, size - window - distance + 1)
+        first = jnp.where(step < 0, start + distance, start)
         return first + step * jnp.arange(frames)[:, None]
 
     return jax.vmap(one)(keys)
@@ -52,11 +52,11 @@ def pan(images: Array, corners: Array, window: int) -> Array:
       window: height and width of a frame in pixels.
     """
     cut = lambda image, corner: lax.dynamic_slice(image, (*corner, 0), (window, window, image.shape[-1]))
-    return jax.vmap(lambda image, places: jax.vmap(lambda corner: cut(image, corner))(places))(images, corners)
+    return jax.vmap(lambda image, path: jax.vmap(lambda corner: cut(image, corner))(path))(images, corners)
 
 
 def flicker(clips: Array, corners: Array) -> Array:
-    """Returns how much the same place of the scene changes from frame to frame, root mean square in grey levels of 255.
+    """Computes the root mean square change of a point of the scene from frame to frame, in grey levels of 255.
 
     Args:
       clips: float[batch, frames, window, window, channel] in [0, 1], of straight pans.
@@ -68,10 +68,10 @@ def flicker(clips: Array, corners: Array) -> Array:
     step = corners[:, 1] - corners[:, 0]
 
     def one(clip: Array, step: Array) -> Array:
-        # What the next frame has at a place, this one has a step further; the rest has left the image.
+        # Aligns a frame with the next one; points that have left the image do not count.
         moved = jnp.roll(clip[:-1], -step, (1, 2))
-        place = jnp.stack(jnp.meshgrid(jnp.arange(window), jnp.arange(window), indexing="ij"), -1) + step
-        stays = ((place >= 0) & (place < window)).all(-1)[None, :, :, None]
+        position = jnp.stack(jnp.meshgrid(jnp.arange(window), jnp.arange(window), indexing="ij"), -1) + step
+        stays = ((position >= 0) & (position < window)).all(-1)[None, :, :, None]
         change = jnp.where(stays, (clip[1:] - moved) ** 2, 0)
         return LEVELS * jnp.sqrt(change.sum() / (stays.sum() * change.shape[0] * change.shape[-1]))
 
@@ -96,19 +96,19 @@ def make_video(
 
     Args:
       module: module (clips[b, t, h, w, c], train) -> (clips, state).
-      degrade: (key[b], images, hyper) -> Damage, of each frame by itself.
+      degrade: (key[b], images, hyper) -> Damage, applied to each frame independently.
       loss: (clean, restored, hyper) -> float[b], of frames.
       hyper: what `degrade`, `loss` and `make_single` read.
       frames: of a clip.
       window: height and width of a frame in pixels; the batch's photographs are larger.
-      speed: the most that the window moves from frame to frame in pixels.
+      speed: see `draw_pans`.
       optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
       Objective whose evaluation is the mean PSNR of all frames, of the last one ("psnr_last"), and the flicker, of the
       damaged clips ("…_input") and of the restored ones; the clean ones have none.
     """
 
-    def clips_of(keys: Callable[[Stream], Array], batch: Batch, hyper: Hyper) -> tuple[Array, Array, Array]:
+    def draw_clips(keys: Callable[[Stream], Array], batch: Batch, hyper: Hyper) -> tuple[Array, Array, Array]:
         """Returns damaged clips, clean ones, and the window's corners."""
         images = batch["image"]
         size, needed = min(images.shape[1:3]), window + (frames - 1) * speed
@@ -125,7 +125,7 @@ def make_video(
 
     def held_out(key: Array, batch: Batch, hyper: Hyper) -> tuple[Array, Array, Array]:
         keys = lambda name: example_keys(stream(key, Stream.EVALUATION, int(name)), len(batch["image"]))
-        return clips_of(keys, batch, hyper)
+        return draw_clips(keys, batch, hyper)
 
     def initialise(key: Array, batch: Batch) -> PyTree:
         damaged, _, _ = held_out(key, {"image": batch["image"][:1]}, hyper_arrays(hyper))
@@ -143,8 +143,8 @@ def make_video(
 
     def clip_metrics(clean: Array, clips: Array, corners: Array, suffix: str = "") -> Metrics:
         each = jax.vmap(psnr, (1, 1))(clean, clips)
-        found = {"psnr": each.mean(), "psnr_last": each[-1].mean(), "flicker": flicker(clips, corners).mean()}
-        return {f"evaluation/{name}{suffix}": value for name, value in found.items()}
+        metrics = {"psnr": each.mean(), "psnr_last": each[-1].mean(), "flicker": flicker(clips, corners).mean()}
+        return {f"evaluation/{name}{suffix}": value for name, value in metrics.items()}
 
     def visualize(state: TrainState, batch: Batch) -> dict[str, Array]:
         """Returns for each clip a row of damaged, restored and clean frames."""
@@ -160,7 +160,7 @@ def make_video(
 
     return make_single(
         initialise,
-        clips_of,
+        draw_clips,
         mean_loss,
         hyper=hyper,
         visualize=visualize,

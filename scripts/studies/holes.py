@@ -1,4 +1,4 @@
-"""How well a run's generator fills the middle of pictures that it never saw, beside the smoothest surface."""
+"""Measures how well a run's generator inpaints the middle of held-out images, against biharmonic inpainting."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,20 +17,20 @@ from jaxgen.metrics.masked import masked_psnr
 from jaxgen.runs.fill import fill
 from jaxgen.runs.reopen import open_run
 
-SHARE = 3 / 7
-"""Of each side, that is missing in the middle: 12 of 28 pixels."""
+HOLE_FRACTION = 3 / 7
+"""Side of the hole over the side of the image: 12 of 28 pixels."""
 
 
 def middle(height: int, width: int) -> np.ndarray:
     """Returns the mask float32[height, width, 1] of a hole in the middle."""
     mask = np.zeros((height, width, 1), np.float32)
-    top, left = (round(length * (1 - SHARE) / 2) for length in (height, width))
+    top, left = (round(length * (1 - HOLE_FRACTION) / 2) for length in (height, width))
     mask[top : height - top, left : width - left] = 1
     return mask
 
 
 def held_out(config: data.Config, count: int) -> np.ndarray:
-    """Returns images of the test split, float32[count, height, width, channel] in [0, 1], always the same.
+    """Loads images of the test split, float32[count, height, width, channel] in [0, 1], always the same.
 
     Raises:
       UsageError: if there are fewer.
@@ -47,34 +47,33 @@ def study(run: Path, count: int, seed: int, picture: Path | None, say: Callable[
     """Returns and prints the PSNR in dB of the filled holes.
 
     Args:
-      run: folder of a run that generates pictures.
+      run: run folder of a generator.
       count: images, of the test split.
       seed: of the latents.
-      picture: a file for a row each of the images, with the hole, by the smoothest surface, by the generator, and what
-        it drew; None: none.
-      say: takes lines.
+      picture: file for rows of the images, with the hole, inpainted by each method, and generated; None: none.
+      say: prints a line.
     """
     opened = open_run(run, say=say)
     clean = held_out(opened.config.data, count)
     masks = np.broadcast_to(middle(*clean.shape[1:3]), (*clean.shape[:3], 1))
-    found = fill(opened, clean, masks, seed)
-    made = {
+    filled = fill(opened, clean, masks, seed)
+    results = {
         "left black": clean * (1 - masks),
         "biharmonic": np.asarray(filters.inpaint_biharmonic(jnp.asarray(clean), jnp.asarray(masks))),
-        "latent search": np.asarray(found.images),
+        "latent search": np.asarray(filled.images),
     }
-    reached = {name: np.asarray(quality(clean, image, masks)) for name, image in made.items()}
-    for name, values in reached.items():
+    scores = {name: np.asarray(quality(clean, image, masks)) for name, image in results.items()}
+    for name, values in scores.items():
         say(f"{name:14} mean {values.mean():.2f} dB, median {np.median(values):.2f} dB")
-    better = int((reached["latent search"] > reached["biharmonic"]).sum())
+    better = int((scores["latent search"] > scores["biharmonic"]).sum())
     say(f"latent search is better than biharmonic in {better} of {count}")
     if picture:
-        rows = np.concatenate([clean, *made.values(), np.asarray(found.drawn)])
+        rows = np.concatenate([clean, *results.values(), np.asarray(filled.generated)])
         images.write(picture, images.grid(rows, columns=count))
-    return {name: values.tolist() for name, values in reached.items()} | {"better": better}
+    return {name: values.tolist() for name, values in scores.items()} | {"better": better}
 
 
 def quality(clean: np.ndarray, image: np.ndarray, masks: np.ndarray) -> Array:
-    """Returns the PSNR of what is hidden, float32[count], at 256 grey levels as a file would hold them."""
+    """Computes the PSNR of the hidden pixels at 256 grey levels, float32[count]."""
     rounded = np.rint(np.clip(image, 0, 1) * 255) / np.float32(255)
     return masked_psnr(jnp.asarray(clean), jnp.asarray(rounded), jnp.asarray(masks))

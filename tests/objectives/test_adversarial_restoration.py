@@ -27,7 +27,7 @@ class Scale(nn.Module):
         return images * self.param("scale", nn.initializers.constant(0.5), ())
 
 
-class Judge(nn.Module):
+class Critic(nn.Module):
     """A logit for each image, or for each pixel: a number times the mean, or times the pixel, of all channels."""
 
     patches: bool = False
@@ -43,20 +43,20 @@ def degrade(keys, images, hyper):
     return Damage(noise.gaussian_noise(keys, images, hyper["sigma"]))
 
 
-def make(judge=None, **options):
+def make(discriminator=None, **options):
     options = {"loss": adversarial.minimax, "degrade": degrade, "reconstruction": weighted_sum(("mse",))} | options
-    return make_adversarial_restoration(Scale(), judge or Judge(), hyper=HYPER, **options)
+    return make_adversarial_restoration(Scale(), discriminator or Critic(), hyper=HYPER, **options)
 
 
-def begun(objective):
+def one_step(objective):
     state = jax.jit(objective.init)(jax.random.key(0), BATCH)
     return state, *jax.jit(objective.step)(state, BATCH)
 
 
 @pytest.mark.parametrize("name", ["minimax", "relativistic"])
-def test_the_generators_loss_is_content_and_a_share_of_the_adversarial_one(name):
+def test_the_generators_loss_is_content_plus_the_weighted_adversarial_one(name):
     loss = getattr(adversarial, name)
-    _state, after, metrics = begun(make(loss=loss))
+    _state, after, metrics = one_step(make(loss=loss))
     clean = BATCH["image"]
     assert float(metrics["generator/loss"]) == pytest.approx(
         float(metrics["generator/content"] + 0.25 * metrics["generator/adversarial"]), rel=1e-5
@@ -71,30 +71,30 @@ def test_the_generators_loss_is_content_and_a_share_of_the_adversarial_one(name)
 
 
 def test_each_player_goes_down_its_own_loss():
-    _state, after, _ = begun(make())
+    _state, after, _ = one_step(make())
     # Adam's first step has the length of the rate, the discriminator's twice that.
     assert float(after.params["discriminator"]["slope"][0]) == pytest.approx(1 + 2e-2, abs=1e-5)
     assert float(after.params["generator"]["scale"]) == pytest.approx(0.5 + 1e-2, abs=1e-5)
     assert float(after.ema["generator"]["params"]["scale"]) > 0.5
 
 
-def test_patches_are_judged_one_by_one():
-    _state, _, metrics = begun(make(Judge(patches=True)))
+def test_patches_have_their_own_logits():
+    _state, _, metrics = one_step(make(Critic(patches=True)))
     assert metrics["discriminator/loss"].shape == ()
     clean = 2 * BATCH["image"] - 1
     assert float(metrics["discriminator/real_logit"]) == pytest.approx(float(clean.mean()), abs=1e-5)
 
 
 def test_a_conditional_discriminator_sees_the_damaged_image_too():
-    state, _, _ = begun(make(conditional=True))
+    state, _, _ = one_step(make(conditional=True))
     assert state.params["discriminator"]["slope"].shape == (2,)
 
 
-def test_it_restores_and_is_judged_as_every_restorer():
+def test_it_restores_and_is_evaluated_as_every_restorer():
     objective = make()
-    _state, after, _ = begun(objective)
-    found = objective.evaluate(after, BATCH)
-    assert {"evaluation/psnr", "evaluation/psnr_input", "evaluation/gain"} <= set(found)
+    _state, after, _ = one_step(objective)
+    results = objective.evaluate(after, BATCH)
+    assert {"evaluation/psnr", "evaluation/psnr_input", "evaluation/gain"} <= set(results)
     variables = {"params": {"scale": jnp.float32(0.25)}, "stats": {}}
     np.testing.assert_allclose(objective.restoring.restore(variables, BATCH["image"]), BATCH["image"] / 4)
     assert objective.visualize(after, BATCH)["before-after"].shape == (4, 3, 6, 6, 1)
@@ -118,7 +118,7 @@ def discriminator_after(conditional=False, **options):
     """The discriminator's parameters after two steps, and the generator's loss."""
     batch = {"image": jax.random.uniform(jax.random.key(5), (8, 6, 6, 1))}
     objective = make_adversarial_restoration(
-        Scale(), Judge(), hyper=HYPER | MORE, conditional=conditional, **WITHOUT_EFFECT | options
+        Scale(), Critic(), hyper=HYPER | MORE, conditional=conditional, **WITHOUT_EFFECT | options
     )
     state = objective.init(jax.random.key(0), batch)
     _, metrics = jax.jit(lambda state: jax.lax.scan(lambda s, _: objective.step(s, batch), state, length=2))(state)
@@ -126,16 +126,16 @@ def discriminator_after(conditional=False, **options):
 
 
 def test_every_option_of_a_gan_has_an_effect_of_its_own():
-    found = [discriminator_after(), *(discriminator_after(**options) for options in OPTIONS.values())]
-    assert np.isfinite(found).all()
-    assert len(set(found)) == len(OPTIONS) + 1
+    results = [discriminator_after(), *(discriminator_after(**options) for options in OPTIONS.values())]
+    assert np.isfinite(results).all()
+    assert len(set(results)) == len(OPTIONS) + 1
 
 
 def test_options_have_an_effect_where_the_input_image_is_seen_too():
     options = ({}, OPTIONS["penalties"], OPTIONS["augment"] | OPTIONS["packing"] | OPTIONS["critic_steps"])
-    found = [discriminator_after(conditional=True, **chosen) for chosen in options]
-    assert np.isfinite(found).all()
-    assert len(set(found)) == len(options)
+    results = [discriminator_after(conditional=True, **chosen) for chosen in options]
+    assert np.isfinite(results).all()
+    assert len(set(results)) == len(options)
 
 
 def test_penalties_and_feature_matching_need_a_discriminator_that_allows_them():
@@ -148,5 +148,5 @@ def test_penalties_and_feature_matching_need_a_discriminator_that_allows_them():
 
 def test_a_failing_discriminator_is_warned_of_as_in_a_gan():
     assert {alarm.metric for alarm in make().alarms} == {"discriminator/saturation", "discriminator/false_positive"}
-    _state, _after, metrics = begun(make())
+    _state, _after, metrics = one_step(make())
     assert {alarm.metric for alarm in make().alarms} <= set(metrics)

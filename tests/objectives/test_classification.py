@@ -44,7 +44,7 @@ def trained():
     return objective, *train(objective, 30)
 
 
-def test_it_starts_at_chance_and_learns_what_can_be_told(trained):
+def test_it_starts_at_random_accuracy_and_learns_the_separable_classes(trained):
     _, _, metrics = trained
     assert float(metrics["model/loss"][0]) == pytest.approx(np.log(CLASSES), rel=1e-5)
     assert metrics["model/loss"][-1] < 0.6

@@ -27,42 +27,42 @@ MATRIX = np.array([[3, 1, 0], [0, 0, 0], [0, 5, 5]])
 
 
 @pytest.fixture(scope="module")
-def picture():
+def image():
     return np.asarray(jax.jit(confusion.heat_map)(MATRIX)[0])
 
 
-def cell(picture, row, column):
-    return picture[28 * row : 28 * row + 28, 28 * column : 28 * column + 28]
+def cell(image, row, column):
+    return image[28 * row : 28 * row + 28, 28 * column : 28 * column + 28]
 
 
-def test_cells_are_as_dark_as_their_share_of_the_row(picture):
-    assert picture.shape == (4 * 28, 4 * 28, 3)
-    corner = lambda row, column: cell(picture, row + 1, column + 1)[0, 0]
+def test_the_color_of_a_cell_is_its_fraction_of_the_row(image):
+    assert image.shape == (4 * 28, 4 * 28, 3)
+    corner = lambda row, column: cell(image, row + 1, column + 1)[0, 0]
     np.testing.assert_allclose(corner(0, 0), 1 - 0.75 * (1 - confusion.FULL), rtol=1e-6)
     np.testing.assert_allclose(corner(2, 1), corner(2, 2))
     for row, column in [(0, 2), (1, 0), (1, 1), (2, 0)]:
-        np.testing.assert_array_equal(cell(picture, row + 1, column + 1), 1)
+        np.testing.assert_array_equal(cell(image, row + 1, column + 1), 1)
 
 
-def test_cells_tell_the_percentage_and_margins_the_class(picture):
+def test_cells_hold_the_percentage_and_headers_the_class(image):
     for row, column, number, shade in [(1, 1, 75, 1), (1, 2, 25, 0), (0, 3, 2, 0), (3, 0, 2, 0), (0, 1, 0, 0)]:
         ink = np.asarray(confusion.centred(confusion.write(np.array(number), 3), 28)) > 0
         assert ink.sum() > 20
-        assert (cell(picture, row, column)[ink] == shade).all()
-        paper = cell(picture, row, column)[~ink]
+        assert (cell(image, row, column)[ink] == shade).all()
+        paper = cell(image, row, column)[~ink]
         np.testing.assert_array_equal(paper, np.broadcast_to(paper[:1], paper.shape))
-    np.testing.assert_array_equal(cell(picture, 0, 0), 1)
+    np.testing.assert_array_equal(cell(image, 0, 0), 1)
 
 
 def test_many_classes_have_smaller_cells_without_numbers():
-    picture = confusion.heat_map(np.eye(100) * 7)[0]
-    assert picture.shape == (600, 600, 3)
-    np.testing.assert_array_equal(picture[::6, ::6][~np.eye(100, dtype=bool)], 1)
-    np.testing.assert_allclose(picture[::6, ::6][np.eye(100, dtype=bool)], np.tile(confusion.FULL, (100, 1)), rtol=1e-5)
+    image = confusion.heat_map(np.eye(100) * 7)[0]
+    assert image.shape == (600, 600, 3)
+    np.testing.assert_array_equal(image[::6, ::6][~np.eye(100, dtype=bool)], 1)
+    np.testing.assert_allclose(image[::6, ::6][np.eye(100, dtype=bool)], np.tile(confusion.FULL, (100, 1)), rtol=1e-5)
     assert confusion.heat_map(np.eye(1000)).shape == (1, 1000, 1000, 3)
 
 
-def test_mistakes_come_first_with_what_they_are_and_are_taken_for():
+def test_mistakes_come_first_with_their_true_and_predicted_class():
     images = np.tile(np.arange(1, 6, dtype=np.float32)[:, None, None, None] / 8, (1, 8, 20, 1))
     labels, predictions = np.array([1, 2, 3, 4, 5]), np.array([1, 7, 3, 4, 6])
     shown = np.asarray(jax.jit(confusion.mistakes, static_argnums=3)(images, labels, predictions, 10))

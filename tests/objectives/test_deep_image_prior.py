@@ -14,63 +14,65 @@ CLEAN = jnp.linspace(0.2, 0.8, 64).reshape(1, 8, 8, 1)
 
 
 class Free(nn.Module):
-    """A picture of free pixels, whatever the noise."""
+    """An image whose pixels are its parameters; it ignores the noise."""
 
     @nn.compact
     def __call__(self, noise, train):
         return jax.nn.sigmoid(self.param("pixels", nn.initializers.zeros, (1, *noise.shape[1:3], 1)))
 
 
-def watched(pictures, damaged, judges, decay):
-    look_on = jax.jit(
-        lambda watch, picture: (update_average(watch, picture, damaged, judges, {"smooth_decay": decay}),) * 2
+def averages(images, damaged, validation, decay):
+    update = jax.jit(
+        lambda watch, image: (update_average(watch, image, damaged, validation, {"smooth_decay": decay}),) * 2
     )
-    return jax.lax.scan(look_on, initial_average(pictures[0]), pictures)[1]
+    return jax.lax.scan(update, initial_average(images[0]), images)[1]
 
 
-def test_the_mean_of_the_outputs_is_judged_by_the_pixels_held_out():
+def test_the_error_of_the_mean_output_is_that_of_the_held_out_pixels():
     rng = np.random.default_rng(0)
-    pictures, damaged = rng.normal(size=(60, 1, 4, 4, 3)).astype("float32"), rng.normal(size=(1, 4, 4, 3))
-    judges = np.zeros((1, 4, 4, 1))
-    judges[0, 1, 2] = judges[0, 3, 0] = 1
-    found = watched(jnp.asarray(pictures), jnp.asarray(damaged), jnp.asarray(judges), 0.9)
-    # Shares 1/n while the past is short, then 0.1 for the newest.
-    mean = np.zeros_like(pictures[0])
-    for n, picture in enumerate(pictures):
-        share = max(0.1, 1 / (n + 1))
-        mean = (1 - share) * mean + share * picture
+    images, damaged = rng.normal(size=(60, 1, 4, 4, 3)).astype("float32"), rng.normal(size=(1, 4, 4, 3))
+    validation = np.zeros((1, 4, 4, 1))
+    validation[0, 1, 2] = validation[0, 3, 0] = 1
+    metrics = averages(jnp.asarray(images), jnp.asarray(damaged), jnp.asarray(validation), 0.9)
+    # The newest output has weight 1/n at first, then 0.1.
+    mean = np.zeros_like(images[0])
+    for n, image in enumerate(images):
+        weight = max(0.1, 1 / (n + 1))
+        mean = (1 - weight) * mean + weight * image
         error = ((mean - damaged)[:, [1, 3], [2, 0]] ** 2).mean()
-        np.testing.assert_allclose(found["error"][n], error, rtol=1e-4)
-    np.testing.assert_allclose(found["smooth"][-1], mean, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(metrics["error"][n], error, rtol=1e-4)
+    np.testing.assert_allclose(metrics["smooth"][-1], mean, rtol=1e-4, atol=1e-6)
 
 
-def test_the_picture_of_the_least_error_is_kept():
+def test_the_image_of_the_least_error_is_the_result():
     swing = np.concatenate([np.linspace(1, 0.01, 200), np.linspace(0.01, 1, 200)])[:, None, None, None, None]
-    pictures = jnp.asarray((0.5 + swing * np.ones((400, 1, 4, 4, 1))).astype("float32"))
-    found = watched(pictures, jnp.full((1, 4, 4, 1), 0.5), jnp.ones((1, 4, 4, 1)), 0.0)
-    assert int(found["kept_step"][-1]) in (200, 201)
-    np.testing.assert_array_equal(found["kept"][-1], found["smooth"][199])
+    images = jnp.asarray((0.5 + swing * np.ones((400, 1, 4, 4, 1))).astype("float32"))
+    metrics = averages(images, jnp.full((1, 4, 4, 1), 0.5), jnp.ones((1, 4, 4, 1)), 0.0)
+    assert int(metrics["kept_step"][-1]) in (200, 201)
+    np.testing.assert_array_equal(metrics["kept"][-1], metrics["smooth"][199])
 
 
 def test_the_error_held_out_is_the_clean_one_and_the_variance_of_the_noise():
-    # The identity that stopping stands on: E (f − y)² = (f − x)² + σ², for f that has not seen y.
+    # Stopping relies on E (f − y)² = (f − x)² + σ², for f independent of y.
     rng = np.random.default_rng(3)
     clean, sigma = rng.uniform(size=(1, 256, 256, 1)), 0.2
-    made = clean + 0.1 * np.sin(40 * clean)
+    estimate = clean + 0.1 * np.sin(40 * clean)
     damaged = clean + sigma * rng.normal(size=clean.shape)
-    judges = (rng.uniform(size=clean.shape) < 0.3).astype(float)
-    found = update_average(
-        initial_average(jnp.asarray(made)), *map(jnp.asarray, (made, damaged, judges)), {"smooth_decay": 0.99}
+    validation = (rng.uniform(size=clean.shape) < 0.3).astype(float)
+    metrics = update_average(
+        initial_average(jnp.asarray(estimate)),
+        *map(jnp.asarray, (estimate, damaged, validation)),
+        {"smooth_decay": 0.99},
     )
-    assert float(found["error"]) == pytest.approx(((made - clean) ** 2).mean() + sigma**2, rel=0.03)
+    assert float(metrics["error"]) == pytest.approx(((estimate - clean) ** 2).mean() + sigma**2, rel=0.03)
 
 
-def make(mask=None, clean=True, module=None, **numbers):
-    def degrade(keys, images, hyper):
+def make(mask=None, clean=True, module=None, **hyper):
+    def degrade(keys, images, _):
         noise = jax.vmap(lambda key: jax.random.normal(key, images.shape[1:]))(keys)
         return Damage(images + 0.1 * noise, None, mask)
 
-    return make_deep_image_prior(module or Free(), degrade=degrade, hyper=HYPER | numbers, clean=clean)
+    return make_deep_image_prior(module or Free(), degrade=degrade, hyper=HYPER | hyper, clean=clean)
 
 
 def trained(objective):
@@ -79,7 +81,7 @@ def trained(objective):
     return jax.jit(run)(jax.jit(objective.init)(jax.random.key(0), {"image": CLEAN}))
 
 
-def test_the_damaged_picture_is_learned_but_for_the_pixels_that_judge():
+def test_the_damaged_image_is_fitted_except_for_the_held_out_pixels():
     objective = make()
     state, _ = trained(objective)
     held, watch = (state.stats["model"][name] for name in ("held", "watch"))
@@ -92,8 +94,8 @@ def test_the_damaged_picture_is_learned_but_for_the_pixels_that_judge():
     assert objective.visualize(state, {"image": CLEAN})["result"].shape == (1, 8, 8, 1)
 
 
-def test_the_run_finishes_once_nothing_better_has_come_for_as_long_as_is_asked_for():
-    # Free pixels that judge are never learned: they stay where they began, and only what shakes them changes the error.
+def test_the_run_finishes_after_patience_steps_without_a_better_result():
+    # Held-out pixels have no gradient: only the input noise changes their error.
     objective = make(module=Shaken(), input_noise=0.1)
     state, metrics = trained(objective)
     best = 1 + np.argmin(metrics["model/held_out_error"])
@@ -104,18 +106,18 @@ def test_the_run_finishes_once_nothing_better_has_come_for_as_long_as_is_asked_f
 
 
 class Shaken(Free):
-    """Free pixels and the input's noise over them."""
+    """Free pixels plus the input noise."""
 
     @nn.compact
     def __call__(self, noise, train):
         return super().__call__(noise, train) + noise[..., :1]
 
 
-def test_a_picture_that_comes_damaged_is_not_what_the_result_is_judged_by():
+def test_without_a_clean_image_only_the_held_out_error_is_evaluated():
     objective = make(clean=False)
     state = jax.jit(objective.init)(jax.random.key(0), {"image": CLEAN})
-    found = objective.evaluate(state, {"image": CLEAN})
-    assert set(found) == {objective.selection.metric} == {"evaluation/held_out_error"}
+    metrics = objective.evaluate(state, {"image": CLEAN})
+    assert set(metrics) == {objective.selection.metric} == {"evaluation/held_out_error"}
     shown = [make(clean=known).visualize(state, {"image": CLEAN})["before-after"] for known in (False, True)]
     assert [row.shape for row in shown] == [(1, 3, 8, 8, 1), (1, 4, 8, 8, 1)]
 
@@ -129,11 +131,11 @@ def test_hidden_pixels_do_not_count():
     held = state.stats["model"]["held"]
     np.testing.assert_array_equal(moved, (mask + held["judges"]) == 0)
     assert jnp.sum(held["judges"]) >= 1 and not (mask * held["judges"]).any()
-    lost = (moved * (0.5 - held["damaged"]) ** 2).sum() / 64
-    assert float(metrics["model/loss"]) == pytest.approx(float(lost), rel=1e-5)
+    expected = (moved * (0.5 - held["damaged"]) ** 2).sum() / 64
+    assert float(metrics["model/loss"]) == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_the_input_changes_from_step_to_step_as_much_as_is_asked_for():
+def test_the_input_noise_has_the_standard_deviation_of_its_option():
     class Show(nn.Module):
         @nn.compact
         def __call__(self, noise, train):
@@ -148,6 +150,6 @@ def test_the_input_changes_from_step_to_step_as_much_as_is_asked_for():
     assert float(jnp.std(shaken)) == pytest.approx(0.3, rel=0.05)
 
 
-def test_it_is_fitted_to_one_picture():
+def test_a_batch_of_several_images_is_refused():
     with pytest.raises(UsageError, match="batch_size 2: Deep Image Prior is fitted to one image"):
         make().init(jax.random.key(0), {"image": jnp.zeros((2, 8, 8, 1))})

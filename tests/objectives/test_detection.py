@@ -14,7 +14,7 @@ BATCH = {"image": jnp.full((16, 8, 8, 1), 0.3)}
 
 
 class Bright(nn.Module):
-    """Finds what is brighter than a learned threshold."""
+    """Detects pixels brighter than a learned threshold."""
 
     @nn.compact
     def __call__(self, images, train):
@@ -35,11 +35,11 @@ def trained():
     return objective, *run(state)
 
 
-def test_the_damage_is_found(trained):
-    objective, state, metrics = trained
-    assert metrics["model/loss"][-1] < metrics["model/loss"][0] / 4
-    found = objective.evaluate(state, BATCH)
-    assert {name: float(value) for name, value in found.items()} == {
+def test_the_damage_is_detected(trained):
+    objective, state, history = trained
+    assert history["model/loss"][-1] < history["model/loss"][0] / 4
+    metrics = objective.evaluate(state, BATCH)
+    assert {name: float(value) for name, value in metrics.items()} == {
         "evaluation/iou": 1.0,
         "evaluation/precision": 1.0,
         "evaluation/recall": 1.0,
@@ -52,7 +52,7 @@ def test_the_loss_is_the_weighted_sum(trained):
     np.testing.assert_allclose(metrics["model/loss"], expected, rtol=1e-6)
 
 
-def test_pictures_are_damaged_found_true(trained):
+def test_rows_are_damaged_predicted_true(trained):
     objective, state, _ = trained
     rows = objective.visualize(state, BATCH)["masks"]
     assert rows.shape == (8, 3, 8, 8, 1)
@@ -70,8 +70,8 @@ def test_cross_entropy_is_the_mean_over_pixels():
 
 
 def test_agreement_counts_pixels():
-    found, mask = (jnp.array(row, jnp.float32).reshape(1, 1, 4, 1) for row in ([0.9, 0.8, 0.1, 0.0], [1, 0, 1, 0]))
-    told = agreement(found, mask)
-    assert [float(told[f"evaluation/{name}"]) for name in ("iou", "precision", "recall")] == pytest.approx(
+    predicted, mask = (jnp.array(row, jnp.float32).reshape(1, 1, 4, 1) for row in ([0.9, 0.8, 0.1, 0.0], [1, 0, 1, 0]))
+    metrics = agreement(predicted, mask)
+    assert [float(metrics[f"evaluation/{name}"]) for name in ("iou", "precision", "recall")] == pytest.approx(
         [1 / 3, 0.5, 0.5]
     )

@@ -49,10 +49,10 @@ def test_images_are_augmented_before_they_are_packed():
 def test_features_are_what_the_logit_is_made_of():
     module = Discriminator()
     held = variables(module)
-    told = discriminator.features(module, held, IMAGES, None)
+    outputs = discriminator.features(module, held, IMAGES, None)
     logits, _ = discriminator.call(module, held, IMAGES, None, True)
     last = held["params"]["logit"]
-    np.testing.assert_allclose((told @ last["kernel"])[:, 0] + last["bias"], logits, atol=1e-5)
+    np.testing.assert_allclose((outputs @ last["kernel"])[:, 0] + last["bias"], logits, atol=1e-5)
 
 
 def test_a_discriminator_that_does_not_tell_its_features_is_named():

@@ -136,8 +136,8 @@ def test_the_past_is_the_mean_of_all_parameters_up_to_now(remedied):
 
 def test_labels_outside_the_classes_stop_a_run_instead_of_passing_for_one(tiny, conditional):
     _, state, step = conditional
-    _, told = step(state, tiny.BATCH | {"label": tiny.LABELLED["label"].at[5].set(tiny.CLASSES)})
-    assert np.isnan(told["discriminator/loss"])
+    _, metrics = step(state, tiny.BATCH | {"label": tiny.LABELLED["label"].at[5].set(tiny.CLASSES)})
+    assert np.isnan(metrics["discriminator/loss"])
 
 
 def test_data_without_labels_are_refused(tiny, conditional):
@@ -150,8 +150,8 @@ def test_data_without_labels_are_refused(tiny, conditional):
 def test_alarms_watch_metrics_that_a_step_tells(tiny, loss):
     objective = tiny.make(loss=loss)
     state = jax.eval_shape(objective.init, jax.random.key(0), tiny.BATCH)
-    _, told = jax.eval_shape(objective.step, state, tiny.BATCH)
-    assert {alarm.metric for alarm in objective.alarms} <= set(told)
+    _, metrics = jax.eval_shape(objective.step, state, tiny.BATCH)
+    assert {alarm.metric for alarm in objective.alarms} <= set(metrics)
     assert len(objective.alarms) == (3 if loss == "wasserstein" else 4)
 
 

@@ -6,17 +6,17 @@ from jaxgen.objectives import gan_samples
 from jaxgen.training.randomness import example_keys
 
 
-def test_samples_are_pictures_of_the_averaged_generator(tiny):
+def test_samples_are_images_of_the_averaged_generator(tiny):
     objective = tiny.make()
     state = jax.jit(objective.init)(jax.random.key(0), tiny.BATCH)
     state, _ = jax.jit(objective.step)(state, tiny.BATCH)
-    pictures = objective.visualize(state, tiny.BATCH)["samples"]
-    assert pictures.shape == (64, 4, 4, 1)
-    assert 0 <= float(pictures.min()) < float(pictures.max()) <= 1
+    images = objective.visualize(state, tiny.BATCH)["samples"]
+    assert images.shape == (64, 4, 4, 1)
+    assert 0 <= float(images.min()) < float(images.max()) <= 1
     other = objective.visualize(
         state.replace(ema={"generator": jax.tree.map(jnp.zeros_like, state.ema["generator"])}), tiny.BATCH
     )
-    assert tiny.differs(pictures, other["samples"])
+    assert tiny.differs(images, other["samples"])
 
 
 def test_samples_have_the_classes_asked_for_and_else_each_in_turn(tiny, conditional):
@@ -33,16 +33,16 @@ def test_samples_are_generated_from_standard_normal_latents(tiny, conditional):
     objective, state, _ = conditional
     generator, key, labels = state.ema["generator"], jax.random.key(2), jnp.arange(6) % tiny.CLASSES
     latents = gan_samples.draw_latents(example_keys(key, 6), objective.generative.latent_size)
-    made = objective.generative.generate(generator, latents, labels)
-    np.testing.assert_array_equal(made, objective.generative.sample(generator, key, 6))
-    assert tiny.differs(made, objective.generative.generate(generator, -latents, labels))
-    assert tiny.differs(made, objective.generative.generate(generator, latents, labels[::-1]))
+    generated = objective.generative.generate(generator, latents, labels)
+    np.testing.assert_array_equal(generated, objective.generative.sample(generator, key, 6))
+    assert tiny.differs(generated, objective.generative.generate(generator, -latents, labels))
+    assert tiny.differs(generated, objective.generative.generate(generator, latents, labels[::-1]))
 
 
-def test_the_class_beside_a_latent_has_mean_square_one():
-    told = gan_samples.with_class(jnp.zeros((4, 2)), jnp.arange(4), 4)[:, 2:]
-    np.testing.assert_allclose((told**2).mean(1), 1, rtol=1e-6)
-    np.testing.assert_array_equal(told.argmax(1), range(4))
+def test_the_appended_class_has_mean_square_one():
+    appended = gan_samples.with_class(jnp.zeros((4, 2)), jnp.arange(4), 4)[:, 2:]
+    np.testing.assert_allclose((appended**2).mean(1), 1, rtol=1e-6)
+    np.testing.assert_array_equal(appended.argmax(1), range(4))
 
 
 def test_pixel_frechet_ranks_near_before_far(tiny):

@@ -26,13 +26,13 @@ class Mean(nn.Module):
 @pytest.mark.parametrize(("height", "width"), [(6, 8), (7, 9)])
 def test_neighbours_are_two_pixels_of_each_cell_that_touch(height, width):
     keys = jax.random.split(jax.random.key(0), 3)
-    places = jnp.stack(jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij"), -1)
-    images = jnp.broadcast_to(places, (3, height, width, 2))
+    positions = jnp.stack(jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij"), -1)
+    images = jnp.broadcast_to(positions, (3, height, width, 2))
     one, other = neighbours(images, draw_pairs(keys, height, width))
     np.testing.assert_array_equal(abs(one - other).sum(-1), 1)
-    for found in (one, other):
+    for chosen in (one, other):
         # An odd side's last pixels are in no cell.
-        np.testing.assert_array_equal(found // 2, jnp.broadcast_to(places[:6:2, :8:2] // 2, (3, 3, 4, 2)))
+        np.testing.assert_array_equal(chosen // 2, jnp.broadcast_to(positions[:6:2, :8:2] // 2, (3, 3, 4, 2)))
 
 
 def test_every_ordered_pair_is_as_likely():
@@ -55,12 +55,12 @@ def trained():
     return objective, *run(state)
 
 
-def test_the_noise_is_gone_though_nothing_clean_was_seen(trained):
+def test_noise_is_removed_without_clean_images(trained):
     objective, state, metrics = trained
     assert float(state.params["model"]["weight"]) == pytest.approx(1, abs=0.05)
-    found = objective.evaluate(state, BATCH)
-    assert float(found["evaluation/gain"]) > 12
-    # A neighbour's own noise is all that is left.
+    evaluated = objective.evaluate(state, BATCH)
+    assert float(evaluated["evaluation/gain"]) > 12
+    # Only the noise of the neighbour is left.
     assert float(metrics["model/neighbour"][-1]) == pytest.approx(0.01, rel=0.15)
     expected = metrics["model/neighbour"] + metrics["model/consistency"]
     np.testing.assert_allclose(metrics["model/loss"], expected, rtol=1e-6)
@@ -75,7 +75,7 @@ def test_odd_sides_are_trained_on():
     assert jax.eval_shape(objective.step, state, batch)[1]["model/loss"].shape == ()
 
 
-def test_without_clean_pictures_the_loss_alone_is_told():
+def test_without_clean_images_only_the_loss_is_evaluated():
     objective = make_neighbours(
         Mean(),
         degrade=lambda keys, images, hyper: Damage(images),

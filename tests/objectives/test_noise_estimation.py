@@ -31,7 +31,7 @@ def trained():
     return objective, *run(state)
 
 
-def test_the_level_is_learned(trained):
+def test_the_level_is_estimated(trained):
     _, state, metrics = trained
     assert float(state.params["model"]["factor"]) == pytest.approx(1, abs=0.03)
     # Without an estimate the error is the mean level, half of the largest.
@@ -40,24 +40,24 @@ def test_the_level_is_learned(trained):
 
 def test_evaluation_is_the_mean_error_in_grey_levels_on_noise_that_stays_the_same(trained):
     objective, state, _ = trained
-    found = float(objective.evaluate(state, BATCH)["evaluation/error"])
+    error = float(objective.evaluate(state, BATCH)["evaluation/error"])
     # The standard deviation of 256 values has a relative error of 1/√512, its mean amount √(2/π) of that.
-    assert found == pytest.approx(255 * 0.1 * np.sqrt(2 / np.pi / 512), rel=0.5)
-    assert float(objective.evaluate(state.replace(step=state.step + 1), BATCH)["evaluation/error"]) == found
+    assert error == pytest.approx(255 * 0.1 * np.sqrt(2 / np.pi / 512), rel=0.5)
+    assert float(objective.evaluate(state.replace(step=state.step + 1), BATCH)["evaluation/error"]) == error
 
 
 def test_the_chart_has_a_point_for_each_estimate_over_a_diagonal():
-    picture = chart(jnp.array([0.0, 0.5, 0.2, 2.0]), jnp.array([0.0, 0.5, 1.0, 0.1]))[0, :, :, 0]
-    white = {(int(row), int(column)) for row, column in zip(*np.nonzero(picture == 1), strict=True)}
+    image = chart(jnp.array([0.0, 0.5, 0.2, 2.0]), jnp.array([0.0, 0.5, 1.0, 0.1]))[0, :, :, 0]
+    white = {(int(row), int(column)) for row, column in zip(*np.nonzero(image == 1), strict=True)}
     last = CHART - 1
     assert white == {(last, 0), (last - 64, 64), (last - 25, last), (0, 13)}
-    assert float(picture[0, last]) == pytest.approx(DIAGONAL)
-    assert float(picture[10, 10]) == 0
+    assert float(image[0, last]) == pytest.approx(DIAGONAL)
+    assert float(image[10, 10]) == 0
 
 
-def test_pictures_are_the_chart(trained):
+def test_images_are_the_chart(trained):
     objective, state, _ = trained
-    picture = objective.visualize(state, BATCH)["levels"]
-    assert picture.shape == (1, CHART, CHART, 1)
-    rows, columns = np.nonzero(np.asarray(picture[0, :, :, 0]) == 1)
+    image = objective.visualize(state, BATCH)["levels"]
+    assert image.shape == (1, CHART, CHART, 1)
+    rows, columns = np.nonzero(np.asarray(image[0, :, :, 0]) == 1)
     assert abs(CHART - 1 - rows - columns).max() < 0.15 * CHART

@@ -38,6 +38,6 @@ def test_features_are_compared_by_the_function_given():
         (("mse",), jnp.mean, "add it to the losses"),
     ],
 )
-def test_what_makes_no_sum_is_told(names, features, message):
+def test_invalid_sums_are_refused(names, features, message):
     with pytest.raises(UsageError, match=message):
         weighted_sum(names, features)

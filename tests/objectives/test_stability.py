@@ -20,10 +20,10 @@ spread = jax.jit(partial(diversity, axis_name=None))
 
 
 def metrics_of(loss, real, fake):
-    found = discriminator_metrics(
+    measured = discriminator_metrics(
         getattr(adversarial, loss), jnp.asarray(real, jnp.float32), jnp.asarray(fake, jnp.float32), None
     )
-    return {name: float(value) for name, value in found.items()}
+    return {name: float(value) for name, value in measured.items()}
 
 
 @pytest.mark.parametrize("loss", [loss for loss in LOSSES if loss != "wasserstein"])
@@ -40,20 +40,20 @@ def test_equal_logits_saturate_nothing(loss):
         ("least_squares", 1, 0, 1),
         ("hinge", 20, -20, 1),
         ("relativistic", 20, -20, 1),
-        # The discriminator is certain and wrong: it learns.
+        # The discriminator is certain and wrong: its gradient is large.
         ("non_saturating", -20, 20, 0),
     ],
 )
 def test_certain_logits_saturate_where_the_loss_is_flat(loss, real, fake, saturation):
-    found = metrics_of(loss, [real] * 3, [fake] * 3)
-    assert found["saturation"] == saturation
+    measured = metrics_of(loss, [real] * 3, [fake] * 3)
+    assert measured["saturation"] == saturation
 
 
-def test_a_loss_of_constant_slope_tells_no_saturation():
+def test_a_loss_of_constant_slope_has_no_saturation():
     assert set(metrics_of("wasserstein", [20], [-20])) == {"real_accuracy", "false_positive"}
 
 
-def test_saturation_is_the_share_of_pairs_that_teach_nothing():
+def test_saturation_is_the_fraction_of_pairs_without_gradient():
     assert metrics_of("non_saturating", [9, 9, 0, 9], [-9, 0, -9, -9])["saturation"] == 0.5
 
 
@@ -69,8 +69,8 @@ def test_saturation_is_the_share_of_pairs_that_teach_nothing():
     ],
 )
 def test_what_is_called_real(loss, real, fake, accuracy, wrong):
-    found = metrics_of(loss, real, fake)
-    assert (found["real_accuracy"], found["false_positive"]) == (accuracy, wrong)
+    measured = metrics_of(loss, real, fake)
+    assert (measured["real_accuracy"], measured["false_positive"]) == (accuracy, wrong)
 
 
 def test_the_distance_to_the_nearest_other():
@@ -79,20 +79,20 @@ def test_the_distance_to_the_nearest_other():
 
 
 def test_the_same_images_have_the_same_spread():
-    found = spread(REAL, REAL[::-1])
-    assert float(found["variance_ratio"]) == pytest.approx(1, rel=1e-5)
-    assert float(found["neighbour_ratio"]) == pytest.approx(1, rel=1e-4)
+    measured = spread(REAL, REAL[::-1])
+    assert float(measured["variance_ratio"]) == pytest.approx(1, rel=1e-5)
+    assert float(measured["neighbour_ratio"]) == pytest.approx(1, rel=1e-4)
 
 
-def test_duplicates_are_told_by_their_neighbours_and_keep_their_variance():
-    found = spread(REAL, jnp.concatenate([REAL[:8], REAL[:8]]))
-    assert float(found["neighbour_ratio"]) < 0.01
-    assert float(found["variance_ratio"]) > 0.5
+def test_duplicates_lower_the_neighbour_ratio_but_not_the_variance():
+    measured = spread(REAL, jnp.concatenate([REAL[:8], REAL[:8]]))
+    assert float(measured["neighbour_ratio"]) < 0.01
+    assert float(measured["variance_ratio"]) > 0.5
 
 
-def test_collapse_is_told_by_the_variance():
-    found = spread(REAL, REAL[:1] + 0.01 * REAL)
-    assert float(found["variance_ratio"]) < 1e-3
+def test_collapse_lowers_the_variance_ratio():
+    measured = spread(REAL, REAL[:1] + 0.01 * REAL)
+    assert float(measured["variance_ratio"]) < 1e-3
 
 
 def test_one_image_alone_is_no_reason_to_warn():
@@ -116,8 +116,8 @@ def test_the_spread_of_a_batch_does_not_depend_on_the_devices():
 
 
 def test_nothing_here_has_a_gradient():
-    told = lambda x: sum(jax.tree.leaves(discriminator_metrics(adversarial.hinge, x, -x, None)))
-    assert not jax.grad(told)(jnp.ones(3)).any()
+    metrics = lambda x: sum(jax.tree.leaves(discriminator_metrics(adversarial.hinge, x, -x, None)))
+    assert not jax.grad(metrics)(jnp.ones(3)).any()
     assert not jax.jit(jax.grad(lambda x: sum(diversity(REAL, x, None).values())))(REAL * 0.5).any()
 
 

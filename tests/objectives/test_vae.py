@@ -82,21 +82,21 @@ def test_the_bound_is_below_the_exact_likelihood_of_a_linear_gaussian_model(trai
 
 def test_samples_and_reconstructions_are_images(trained):
     objective, state, _ = trained
-    pictures = objective.visualize(state, BATCH)
-    assert pictures["samples"].shape == (64, 2, 2, 1)
-    rows = pictures["reconstructions"]
+    images = objective.visualize(state, BATCH)
+    assert images["samples"].shape == (64, 2, 2, 1)
+    rows = images["reconstructions"]
     assert rows.shape == (8, 8, 2, 2, 1)
     np.testing.assert_array_equal(rows[::2].reshape(-1, 2, 2, 1), IMAGES[:32])
     again = objective.latent.reconstruct(state.ema["model"], IMAGES[:32])
     np.testing.assert_allclose(rows[1::2].reshape(-1, 2, 2, 1), again, rtol=1e-5, atol=1e-6)
 
 
-def test_what_is_generated_from_a_code_is_what_the_code_stands_for(trained):
+def test_an_image_generated_from_its_code_is_its_reconstruction(trained):
     objective, state, _ = trained
     code, _ = Vae().apply({"params": state.ema["model"]["params"]}, IMAGES, False, method="encode")
     assert code.shape[1] == objective.generative.latent_size
-    made = objective.generative.generate(state.ema["model"], code, None)
-    np.testing.assert_allclose(made, objective.latent.reconstruct(state.ema["model"], IMAGES), atol=1e-6)
+    generated = objective.generative.generate(state.ema["model"], code, None)
+    np.testing.assert_allclose(generated, objective.latent.reconstruct(state.ema["model"], IMAGES), atol=1e-6)
 
 
 def test_the_reconstruction_is_a_sum_over_pixels_and_a_mean_over_images():
@@ -230,12 +230,12 @@ def test_a_used_code_is_not_warned_of(trained):
 
 def test_walks_between_and_along_codes_are_pictures_in_their_places(trained):
     objective, state, _ = trained
-    pictures = objective.visualize(state, BATCH)
-    assert pictures["interpolations"].shape == (8, 9, 2, 2, 1)
-    assert pictures["traversals"].shape == (2, 9, 2, 2, 1)
+    images = objective.visualize(state, BATCH)
+    assert images["interpolations"].shape == (8, 9, 2, 2, 1)
+    assert images["traversals"].shape == (2, 9, 2, 2, 1)
     again = objective.latent.reconstruct(state.ema["model"], IMAGES[:32])
-    np.testing.assert_allclose(pictures["interpolations"][:, 0], again[:8], atol=1e-5)
-    np.testing.assert_allclose(pictures["interpolations"][:, -1], again[8:16], atol=1e-5)
+    np.testing.assert_allclose(images["interpolations"][:, 0], again[:8], atol=1e-5)
+    np.testing.assert_allclose(images["interpolations"][:, -1], again[8:16], atol=1e-5)
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])

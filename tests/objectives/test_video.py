@@ -42,13 +42,13 @@ def test_flicker_is_the_root_mean_square_of_what_changes():
 
 
 class Past(nn.Module):
-    """A learned share of the mean of the frames up to now, which are all the same where nothing moves."""
+    """A learned weight of the mean of the frames so far, which are equal where nothing moves."""
 
     @nn.compact
     def __call__(self, clips, train, state=None):
-        share = self.param("share", nn.initializers.zeros, ())
+        weight = self.param("weight", nn.initializers.zeros, ())
         count = jnp.arange(1, clips.shape[1] + 1).reshape(1, -1, 1, 1, 1)
-        return (1 - share) * clips + share * clips.cumsum(1) / count, None
+        return (1 - weight) * clips + weight * clips.cumsum(1) / count, None
 
 
 @pytest.fixture(scope="module")
@@ -68,25 +68,27 @@ def trained():
     return objective, *run(state), batch
 
 
-def test_what_the_past_has_shown_is_used(trained):
-    objective, state, metrics, batch = trained
-    assert float(state.params["model"]["share"]) == pytest.approx(1, abs=0.05)
-    assert metrics["model/psnr"][-1] > metrics["model/psnr"][0] + 2
-    found = {name.removeprefix("evaluation/"): float(value) for name, value in objective.evaluate(state, batch).items()}
-    assert found["psnr_input"] == pytest.approx(20, abs=0.3)
+def test_past_frames_are_used(trained):
+    objective, state, history, batch = trained
+    assert float(state.params["model"]["weight"]) == pytest.approx(1, abs=0.05)
+    assert history["model/psnr"][-1] > history["model/psnr"][0] + 2
+    metrics = {
+        name.removeprefix("evaluation/"): float(value) for name, value in objective.evaluate(state, batch).items()
+    }
+    assert metrics["psnr_input"] == pytest.approx(20, abs=0.3)
     # Four frames have half the noise.
-    assert found["psnr_last"] == pytest.approx(26, abs=0.7)
-    assert found["flicker"] < found["flicker_input"] / 2
+    assert metrics["psnr_last"] == pytest.approx(26, abs=0.7)
+    assert metrics["flicker"] < metrics["flicker_input"] / 2
 
 
-def test_pictures_are_rows_of_frames(trained):
+def test_images_are_rows_of_frames(trained):
     objective, state, _, batch = trained
     rows = objective.visualize(state, batch)["clips"]
     assert rows.shape == (2 * 3, 4, 20, 20, 1)
     np.testing.assert_array_equal(rows[2, 0], IMAGES[0])
 
 
-def test_photographs_must_hold_the_way():
+def test_photographs_must_contain_the_pan():
     objective = make_video(Past(), degrade=None, loss=None, hyper=HYPER, frames=4, window=11, speed=4)
     with pytest.raises(UsageError, match=r"photographs of 20 pixels for 4 frames of 11 .* set data.size to 23 or more"):
         objective.init(jax.random.key(0), {"image": IMAGES})
