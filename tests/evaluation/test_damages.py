@@ -7,7 +7,7 @@ from PIL import Image
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import damages
 
-PICTURES = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
+IMAGES = np.random.default_rng(0).random((2, 32, 32, 3), np.float32)
 
 
 def test_every_damage_keeps_the_shape_and_returns_the_opacity_where_it_hides_pixels():
@@ -23,36 +23,36 @@ def test_every_damage_keeps_the_shape_and_returns_the_opacity_where_it_hides_pix
 
 
 def test_the_damage_depends_on_name_number_and_seed_alone():
-    first, mask = damages.damage_image("holes", PICTURES[0], 3)
-    again, _ = damages.damage_image("holes", PICTURES[0], 3)
+    first, mask = damages.damage_image("holes", IMAGES[0], 3)
+    again, _ = damages.damage_image("holes", IMAGES[0], 3)
     np.testing.assert_array_equal(first, again)
     # Another picture of the same number has its holes at the same places.
-    np.testing.assert_array_equal(mask, damages.damage_image("holes", PICTURES[1], 3)[1])
-    assert (mask != damages.damage_image("holes", PICTURES[0], 4)[1]).any()
-    assert (mask != damages.damage_image("holes", PICTURES[0], 3, seed=1)[1]).any()
+    np.testing.assert_array_equal(mask, damages.damage_image("holes", IMAGES[1], 3)[1])
+    assert (mask != damages.damage_image("holes", IMAGES[0], 4)[1]).any()
+    assert (mask != damages.damage_image("holes", IMAGES[0], 3, seed=1)[1]).any()
 
 
 def test_holes_are_never_missing_and_what_is_around_stays():
     for index in range(20):
-        made, mask = damages.damage_image("holes", PICTURES[0], index)
+        damaged, mask = damages.damage_image("holes", IMAGES[0], index)
         assert set(np.unique(mask)) == {0, 1}
         seen = mask[..., 0] == 0
-        assert abs(made[seen] - PICTURES[0][seen]).max() <= 0.5 / 255 + 1e-6
-        assert np.ptp(made[~seen]) == 0
+        assert abs(damaged[seen] - IMAGES[0][seen]).max() <= 0.5 / 255 + 1e-6
+        assert np.ptp(damaged[~seen]) == 0
 
 
-def test_a_damaged_picture_is_what_a_file_holds_and_of_the_level_that_is_told():
+def test_a_damaged_image_is_rounded_to_8_bits_and_has_the_stated_noise_level():
     gray = np.full((64, 64, 3), 0.5, np.float32)
-    made, mask = damages.damage_image("noise", gray, 0)
+    damaged, mask = damages.damage_image("noise", gray, 0)
     assert mask is None
-    assert 0 <= made.min() < made.max() <= 1
-    np.testing.assert_array_equal(made, np.rint(made * 255).astype(np.uint8).astype(np.float32) / 255)
-    assert 255 * (made - gray).std() == pytest.approx(25, rel=0.03)
+    assert 0 <= damaged.min() < damaged.max() <= 1
+    np.testing.assert_array_equal(damaged, np.rint(damaged * 255).astype(np.uint8).astype(np.float32) / 255)
+    assert 255 * (damaged - gray).std() == pytest.approx(25, rel=0.03)
 
 
 def test_an_unknown_damage_is_named():
     with pytest.raises(UsageError, match="unknown damage 'rost': did you mean rust"):
-        damages.damage_image("rost", PICTURES[0], 0)
+        damages.damage_image("rost", IMAGES[0], 0)
 
 
 def test_the_middles_of_the_first_photographs_are_read(tmp_path):
@@ -65,7 +65,7 @@ def test_the_middles_of_the_first_photographs_are_read(tmp_path):
     assert len(damages.read_photographs(str(tmp_path), 16)) == 3
 
 
-def test_folders_that_do_not_fit_are_told(tmp_path):
+def test_invalid_folders_are_refused(tmp_path):
     with pytest.raises(UsageError, match="no images in"):
         damages.read_photographs(str(tmp_path), 16)
     Image.fromarray(np.zeros((15, 30, 3), np.uint8)).save(tmp_path / "b.png")

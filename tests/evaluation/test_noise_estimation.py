@@ -11,7 +11,7 @@ from jaxgen.runs import restorer_scoring
 
 
 def spread(windows):
-    """The deviation of flat pictures' noise, as a network would tell it."""
+    """Stands for a network: the standard deviation of flat images."""
     return windows.std((1, 2, 3))
 
 

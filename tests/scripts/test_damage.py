@@ -16,7 +16,7 @@ GRAY = np.random.default_rng(0).random((30, 26, 1), np.float32)
 
 @pytest.fixture
 def damage(monkeypatch):
-    """The module, on small pictures."""
+    """The module, on small images."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
     module = importlib.import_module("studies.damage")
     monkeypatch.setattr(module, "SIDE", 24)
@@ -34,92 +34,95 @@ def folder(tmp_path):
     return path
 
 
-def test_the_benchmark_is_told_written_and_its_pictures_kept(damage, folder, tmp_path):
-    said, out = [], tmp_path / "found.json"
-    ways = lambda name: {"same": lambda picture, mask: picture}
-    found = damage.run(str(folder), 1, 5, ["holes"], out, tmp_path / "made", said.append, ways, margin=1)
-    assert json.loads(out.read_text()) == found
-    assert found["protocol"]["seed"] == 5
-    assert set(found["protocol"]["networks"]) == set(damage.pretrained.NETWORKS)
-    sets = found["damages"]["holes"]["sets"]
-    assert {name: told["pictures"] for name, told in sets.items()} == {"photographs": 1, "cell": 1}
+def test_the_benchmark_prints_and_writes_scores_and_images(damage, folder, tmp_path):
+    messages, out = [], tmp_path / "scores.json"
+    methods = lambda name: {"same": lambda image, mask: image}
+    results = damage.run(str(folder), 1, 5, ["holes"], out, tmp_path / "images", messages.append, methods, dilation=1)
+    assert json.loads(out.read_text()) == results
+    assert results["protocol"]["seed"] == 5
+    assert set(results["protocol"]["networks"]) == set(damage.pretrained.NETWORKS)
+    sets = results["damages"]["holes"]["sets"]
+    assert {name: group["pictures"] for name, group in sets.items()} == {"photographs": 1, "cell": 1}
     assert sets["cell"]["rows"]["same"]["psnr"] == sets["cell"]["rows"]["damaged input"]["psnr"]
-    assert "nothing here is fit for diagnosis" in said[0]
-    assert said[1].startswith("\nholes: ")
-    assert "undamaged" not in found
-    made, mask = damage_image("holes", damage.center_crop(GRAY, 24, "cell"), 0, 5)
-    np.testing.assert_array_equal(images.read(tmp_path / "made" / "cell" / "000-holes.png"), made)
-    np.testing.assert_array_equal(images.read(tmp_path / "made" / "cell" / "000-holes-mask.png"), dilate_mask(mask, 1))
-    assert "and of 1 around them" in found["protocol"]["compared"]["masked"]
-    assert (tmp_path / "made" / "photographs" / "000-undamaged.png").is_file()
+    assert "nothing here is fit for diagnosis" in messages[0]
+    assert messages[1].startswith("\nholes: ")
+    assert "undamaged" not in results
+    damaged, mask = damage_image("holes", damage.center_crop(GRAY, 24, "cell"), 0, 5)
+    np.testing.assert_array_equal(images.read(tmp_path / "images" / "cell" / "000-holes.png"), damaged)
+    np.testing.assert_array_equal(
+        images.read(tmp_path / "images" / "cell" / "000-holes-mask.png"), dilate_mask(mask, 1)
+    )
+    assert "and of 1 around them" in results["protocol"]["compared"]["masked"]
+    assert (tmp_path / "images" / "photographs" / "000-undamaged.png").is_file()
 
 
-def test_without_names_undamaged_pictures_are_tried_too(damage, folder, monkeypatch):
+def test_without_names_undamaged_images_are_measured_too(damage, folder, monkeypatch):
     monkeypatch.setattr(damage, "DAMAGES", ["noise"])
-    nothing = lambda: {"same": lambda picture, mask: picture}
-    found = damage.run(str(folder), 2, 0, [], None, None, lambda table: None, lambda name: {}, nothing)
-    assert list(found["damages"]) == ["noise"]
-    assert found["undamaged"]["photographs"]["rows"] == {"same": {"median": "inf", "least": "inf"}}
-    alone = damage.run(str(folder), 2, 0, ["undamaged"], None, None, lambda table: None, lambda name: {}, nothing)
-    assert alone["undamaged"] == found["undamaged"]
+    unchanged = lambda: {"same": lambda image, mask: image}
+    results = damage.run(str(folder), 2, 0, [], None, None, lambda table: None, lambda name: {}, unchanged)
+    assert list(results["damages"]) == ["noise"]
+    assert results["undamaged"]["photographs"]["rows"] == {"same": {"median": "inf", "least": "inf"}}
+    alone = damage.run(str(folder), 2, 0, ["undamaged"], None, None, lambda table: None, lambda name: {}, unchanged)
+    assert alone["undamaged"] == results["undamaged"]
     assert alone["damages"] == {}
 
 
-def test_mistakes_are_told(damage, folder, tmp_path):
+def test_errors_are_usage_errors(damage, folder, tmp_path):
     with pytest.raises(UsageError, match="unknown damage 'hazy': did you mean haze"):
         damage.run(str(folder), 1, 0, ["hazy"], None, None, print)
     with pytest.raises(UsageError, match=r"no folder .*: make it first"):
         damage.run(str(folder), 1, 0, [], tmp_path / "absent" / "a.json", None, print)
 
 
-def test_the_tasks_exist_and_are_told_the_mask_where_it_is_given(damage, monkeypatch):
+def test_the_tasks_exist_and_receive_the_mask_where_it_is_given(damage, monkeypatch):
     for name in DAMAGES:
-        rows = list(damage.ways(name))
+        rows = list(damage.methods_for(name))
         assert ("network auto, mask given" in rows) == (DAMAGES[name].has_mask)
-    assert list(damage.ways("holes"))[::2] == ["network inpaint, mask given", "network scratches, mask found"]
-    assert "network inpaint" not in damage.harmless()
-    told = []
+    assert list(damage.methods_for("holes"))[::2] == ["network inpaint, mask given", "network scratches, mask found"]
+    assert "network inpaint" not in damage.methods_without_mask()
+    masks = []
 
     def task(photograph, settings, progress):
-        told.append(settings.mask)
+        masks.append(settings.mask)
         return damage.tasks.Result(photograph.pixels * 0.5, "")
 
-    named = {*damage.TASKS.values(), *damage.GIVEN.values(), *damage.FOUND.values(), damage.BY_ITSELF}
+    groups = damage.RESTORE_TASKS, damage.TASKS_WITH_MASK, damage.TASKS_WITH_DETECTION
+    named = {damage.AUTO}.union(*(group.values() for group in groups))
     assert named <= set(damage.tasks.TASKS)
     monkeypatch.setattr(damage.tasks, "TASKS", dict.fromkeys(named, damage.tasks.Task(task, "", takes_mask=True)))
     mask = np.ones((30, 26, 1), np.float32)
-    for way in damage.ways("rust").values():
-        np.testing.assert_array_equal(way(GRAY, mask), GRAY * 0.5)
-    assert [given is mask for given in told] == [True, True, False, False]
+    for method in damage.methods_for("rust").values():
+        np.testing.assert_array_equal(method(GRAY, mask), GRAY * 0.5)
+    assert [received is mask for received in masks] == [True, True, False, False]
 
 
-def test_a_network_that_no_task_applies_is_tried_where_something_shines_through(damage, monkeypatch):
+def test_the_translucent_network_is_measured_on_translucent_damage(damage, monkeypatch):
     row = "network inpaint_translucent, mask given"
-    assert [name for name in DAMAGES if row in damage.ways(name)] == ["tears", "scratches"]
-    told = []
+    assert [name for name in DAMAGES if row in damage.methods_for(name)] == ["tears", "scratches"]
+    calls = []
 
     def by_network(network, settings):
-        told.append((network, settings.mask))
+        calls.append((network, settings.mask))
         return lambda photograph, settings, progress: damage.tasks.Result(photograph.pixels * 0.5, "")
 
     monkeypatch.setattr(damage, "load", lambda name: f"the network {name}")
     monkeypatch.setattr(damage.tasks, "by_network", by_network)
     mask = np.ones((30, 26, 1), np.float32)
-    np.testing.assert_array_equal(damage.ways("tears")[row](GRAY, mask), GRAY * 0.5)
-    assert told[0][0] == "the network inpaint_translucent"
-    assert told[0][1] is mask
+    np.testing.assert_array_equal(damage.methods_for("tears")[row](GRAY, mask), GRAY * 0.5)
+    assert calls[0][0] == "the network inpaint_translucent"
+    assert calls[0][1] is mask
 
 
-def test_the_medical_pictures_are_those_of_scikit_image(monkeypatch):
+def test_the_medical_images_are_those_of_scikit_image(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    found = importlib.import_module("studies.damage").medical()
-    assert {name: picture.shape[-1] for name, picture in found.items()} == {
+    medical_images = importlib.import_module("studies.damage").medical()
+    assert {name: image.shape[-1] for name, image in medical_images.items()} == {
         "retina": 3,
         "cell": 1,
         "ihc": 3,
         "phantom": 1,
     }
-    for picture in found.values():
-        assert picture.dtype == np.float32
-        assert min(picture.shape[:2]) >= 256
-        assert 0 <= picture.min() < 0.2 < picture.max() <= 1
+    for image in medical_images.values():
+        assert image.dtype == np.float32
+        assert min(image.shape[:2]) >= 256
+        assert 0 <= image.min() < 0.2 < image.max() <= 1

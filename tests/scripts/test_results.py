@@ -31,7 +31,7 @@ def test_an_export_holds_the_set_and_its_test_images(results, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["digits.npz"]
 
 
-def test_training_images_are_exported_damaged_and_those_held_out_as_they_are(results, tmp_path):
+def test_training_images_are_exported_damaged_and_held_out_ones_unchanged(results, tmp_path):
     file = tmp_path / "blurred.npz"
     done = results("export", "digits", file, "--size", "16", "--damage", "blur")
     assert done.returncode == 0
@@ -46,7 +46,7 @@ def test_training_images_are_exported_damaged_and_those_held_out_as_they_are(res
             np.testing.assert_allclose(exported["image"][:5] / 255, blurred, atol=0.51 / 255)
 
 
-def test_mistakes_are_told_in_one_line(results, tmp_path):
+def test_errors_are_one_line(results, tmp_path):
     for arguments, message in [
         (("export", "digist", "x.npz"), "unknown data set 'digist': did you mean digits"),
         (("export", "digits", tmp_path / "absent" / "x.npz"), "cannot write"),
@@ -58,13 +58,13 @@ def test_mistakes_are_told_in_one_line(results, tmp_path):
         assert done.stderr.count("\n") == 1
 
 
-def test_a_margin_is_a_number_of_pixels(results):
-    done = results("damage", "--dir", "photographs", "--margin", "-1")
+def test_the_mask_dilation_is_not_negative(results):
+    done = results("damage", "--dir", "photographs", "--mask-dilation", "-1")
     assert done.returncode == 2
-    assert "argument --margin: -1 is not a number from 0 on" in done.stderr
+    assert "argument --mask-dilation: -1 is below 0" in done.stderr
 
 
-def test_a_python_without_jaxgen_is_told_where_there_is_one():
+def test_a_python_without_jaxgen_gets_a_one_line_error():
     command = [sys.executable, "-S", "-E", SCRIPT, "export", "digits", "x.npz"]
     done = subprocess.run(command, env={"PATH": os.environ["PATH"]}, check=False, capture_output=True, text=True)
     assert done.returncode == 2
