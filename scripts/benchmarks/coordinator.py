@@ -36,7 +36,7 @@ class Worker:
 
     Attributes:
       system: what it runs.
-      facts: its parameters, device, versions and times of compilation, and the peak memory after the last turn.
+      information: its parameters, device, versions and times of compilation, and the peak memory after the last turn.
       milliseconds: per training step of one model, one number per turn.
     """
 
@@ -61,7 +61,7 @@ class Worker:
         assert self.process.stdin is not None and self.process.stdout is not None
         self.input, self.output = self.process.stdin, self.process.stdout
         try:
-            self.facts = self.read_message()
+            self.information = self.read_message()
         except WorkerFailedError:
             self.close()
             raise
@@ -83,12 +83,12 @@ class Worker:
     def turn(self) -> None:
         """Lets the process train for about TURN_SECONDS."""
         time.sleep(PAUSE_SECONDS)
-        dispatches = max(1, round(TURN_SECONDS / self.facts["dispatch_seconds"]))
+        dispatches = max(1, round(TURN_SECONDS / self.information["dispatch_seconds"]))
         with contextlib.suppress(BrokenPipeError):  # The next message has the reason.
             print(dispatches, file=self.input, flush=True)
         measurement = self.read_message()
         self.milliseconds.append(measurement["milliseconds"])
-        self.facts["peak_memory_mib"] = measurement["peak_memory_mib"]
+        self.information["peak_memory_mib"] = measurement["peak_memory_mib"]
 
     def close(self) -> None:
         """Ends the process."""
@@ -148,7 +148,7 @@ class Result:
       system: the row's name.
       setting: the fastest of the row's alternatives.
       milliseconds: per training step of one model, one number per round; empty if it failed.
-      facts: parameters, device, versions, compile_seconds, first_step_seconds, peak_memory_mib.
+      information: parameters, device, versions, compile_seconds, first_step_seconds, peak_memory_mib.
       failed: the reason of a failure; empty otherwise.
     """
 
@@ -157,7 +157,7 @@ class Result:
     system: str
     setting: str = ""
     milliseconds: Sequence[float] = ()
-    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    information: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     failed: str = ""
 
 
@@ -209,7 +209,7 @@ def measure(
             entrant
             if isinstance(entrant, Result)
             else Result(
-                name, case.batch, entrant.system.name, entrant.system.setting, entrant.milliseconds, entrant.facts
+                name, case.batch, entrant.system.name, entrant.system.setting, entrant.milliseconds, entrant.information
             )
             for entrant in entrants
         ]
@@ -221,7 +221,7 @@ def require_same_parameters(name: str, workers: Sequence[Worker]) -> None:
     Raises:
       RuntimeError: if not.
     """
-    counts = {worker.system.name: worker.facts["parameters"] for worker in workers}
+    counts = {worker.system.name: worker.information["parameters"] for worker in workers}
     if len(set(counts.values())) > 1:
         listed = ", ".join(f"{system} {count}" for system, count in counts.items())
         raise RuntimeError(f"{name}: the systems train different networks (parameters: {listed})")

@@ -1,6 +1,6 @@
 """jaxgen's own objectives, run by jaxgen's own executions.
 
-Beside what the other systems do, their steps average the parameters over time and tell metrics and gradient norms.
+Unlike the other systems, their steps also average the parameters and return metrics and gradient norms.
 """
 
 import dataclasses

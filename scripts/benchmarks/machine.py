@@ -59,12 +59,12 @@ def describe(results: Sequence[Result], threads: int, others: OtherProcesses) ->
     """Returns the processor, cores, devices and versions of the results, as plain values."""
     versions = {"python": platform.python_version()}
     for result in results:
-        versions |= result.facts.get("versions", {})
+        versions |= result.information.get("versions", {})
     return {
         "processor": processor(),
         "cores": os.cpu_count(),
         "threads": threads,
-        "devices": sorted({result.facts["device"] for result in results if result.facts}),
+        "devices": sorted({result.information["device"] for result in results if result.information}),
         "versions": versions,
         "used_by_others": others.utilization(),
     }

@@ -7,7 +7,7 @@ from typing import Any
 from benchmarks.cases import Case
 from benchmarks.coordinator import Result
 
-FACTS = ("peak_memory_mib", "compile_seconds", "first_step_seconds", "parameters")
+INFORMATION = ("peak_memory_mib", "compile_seconds", "first_step_seconds", "parameters")
 
 
 def ratio(milliseconds: Sequence[float], reference: Sequence[float]) -> dict[str, float] | None:
@@ -33,7 +33,7 @@ def summarise(results: Sequence[Result], reference: str) -> list[dict[str, Any]]
                 "ratio": ratio(result.milliseconds, references.get(result.case, ())),
                 "images_per_second": 1e3 * result.batch / median,
                 "rounds_milliseconds": list(result.milliseconds),
-                **{key: result.facts[key] for key in FACTS},
+                **{key: result.information[key] for key in INFORMATION},
             }
         records.append(record)
     return records

@@ -54,7 +54,7 @@ def peak_mib(program: Program) -> float:
 
 
 def start(specification: dict) -> tuple[Program, dict]:
-    """Returns the program of a specification, after its first steps, and the facts about it."""
+    """Returns the program of a specification, after its first steps, and the information about it."""
     module = importlib.import_module(f"benchmarks.{specification['library']}_systems")
     case = Case(**specification["case"])
     program = module.make(case, **specification["options"])
@@ -79,13 +79,13 @@ def main() -> None:
     if specification["keeps_memory"]:
         keep_freed_memory()
     try:
-        program, facts = start(specification)
+        program, information = start(specification)
     except Exception as error:
         if not isinstance(error, ModuleNotFoundError):
             traceback.print_exc()
         send({"failed": f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}"})
         return
-    send(facts)
+    send(information)
     for line in sys.stdin:
         dispatches = int(line)
         spent = seconds(program, dispatches)

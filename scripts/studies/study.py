@@ -1,4 +1,4 @@
-"""Recipes over several seeds: every seed a run that can be interrupted and resumed, then evaluated.
+"""Trains recipes with several seeds and evaluates them. Every seed is a run that can be interrupted and resumed.
 
 Seeds are processes, not a population: on a CPU four members as one program took 10.4 times as long as one, while two
 processes on one core each finished 1.2 times as much as one on both. Their results are the same to the last bit.
@@ -32,7 +32,7 @@ def command(recipe: Recipe, source: str, seed: int, run: Path) -> list[str]:
     """Returns the command that trains one seed of a recipe.
 
     Args:
-      recipe: what is trained.
+      recipe: to train.
       source: an .npz file of the data set, or TFDS's folder.
       seed: of the run.
       run: its folder.
@@ -46,31 +46,31 @@ def command(recipe: Recipe, source: str, seed: int, run: Path) -> list[str]:
     ]
 
 
-def train(words: Sequence[str], kept: Path) -> float:
-    """Trains by a command, or goes on where it was interrupted, and returns the seconds that took in all.
+def train(words: Sequence[str], seconds_file: Path) -> float:
+    """Trains by a command, or resumes it, and returns the seconds of all attempts together.
 
     Args:
       words: the command.
-      kept: a file for the seconds of each attempt.
+      seconds_file: holds the seconds of each attempt.
     Raises:
-      UsageError: if it fails; it has said why.
+      UsageError: if it fails; it has printed the reason.
     """
     begin = time.perf_counter()
     try:
         status = subprocess.run([sys.executable, *words], check=False, cwd=ROOT, stdout=subprocess.DEVNULL).returncode
     finally:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with kept.open("a") as file:
+        seconds_file.parent.mkdir(parents=True, exist_ok=True)
+        with seconds_file.open("a") as file:
             file.write(f"{time.perf_counter() - begin:.1f}\n")
     if status:
-        raise UsageError(f"python {shlex.join(words)} ended with status {status}: put it right and run this again")
-    return sum(map(float, kept.read_text().split()))
+        raise UsageError(f"python {shlex.join(words)} ended with status {status}: correct the cause and run this again")
+    return sum(map(float, seconds_file.read_text().split()))
 
 
 def evaluate(recipe: Recipe, run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Returns what the last and the best checkpoint of a run are worth; where they are one, it is measured once."""
+    """Evaluates the last and the best checkpoint of a run; a checkpoint that is both, once."""
 
-    def measured(which: Literal["last", "best"]) -> dict[str, Any]:
+    def score(which: Literal["last", "best"]) -> dict[str, Any]:
         return scoring.evaluate_run(
             run,
             extractor=recipe.data,
@@ -80,24 +80,24 @@ def evaluate(recipe: Recipe, run: Path) -> tuple[dict[str, Any], dict[str, Any]]
             seed=REPORT_SEED,
         )
 
-    last = measured("last")
+    last = score("last")
     is_best = summary.describe(run)["best"]["step"] == last["step"]
-    return last, last if is_best else measured("best")
+    return last, last if is_best else score("best")
 
 
-def trained(recipe: Recipe, source: str, seed: int, run: Path) -> dict[str, Any] | None:
-    """Returns the result of a seed that was trained and evaluated before, None where there is none.
+def read_result(recipe: Recipe, source: str, seed: int, run: Path) -> dict[str, Any] | None:
+    """Reads the result of a seed that was trained and evaluated before; None without one.
 
     Raises:
-      UsageError: if it is of another command.
+      UsageError: if it belongs to another command.
     """
-    result, wanted = run.with_suffix(".json"), command_text(recipe, seed)
-    if not result.is_file():
+    path, text = run.with_suffix(".json"), command_text(recipe, seed)
+    if not path.is_file():
         return None
-    found = json.loads(result.read_text())
-    if found["command"] != wanted:
-        raise UsageError(f"{result} is of `{found['command']}`, and now it is `{wanted}`: choose another --out")
-    return found
+    result = json.loads(path.read_text())
+    if result["command"] != text:
+        raise UsageError(f"{path} is of `{result['command']}`, and now it is `{text}`: choose another --out")
+    return result
 
 
 def command_text(recipe: Recipe, seed: int) -> str:
@@ -108,7 +108,7 @@ def command_text(recipe: Recipe, seed: int) -> str:
 def finish(recipe: Recipe, seed: int, run: Path, seconds: float) -> dict[str, Any]:
     """Evaluates a trained seed, writes the result beside its folder, and returns it."""
     last, best = evaluate(recipe, run)
-    found = {
+    result = {
         "command": command_text(recipe, seed),
         "seed": seed,
         "training_seconds": round(seconds),
@@ -116,21 +116,21 @@ def finish(recipe: Recipe, seed: int, run: Path, seconds: float) -> dict[str, An
         "best": best,
     }
     temporary = run.with_suffix(".part")
-    temporary.write_text(json.dumps(found) + "\n")
+    temporary.write_text(json.dumps(result) + "\n")
     temporary.replace(run.with_suffix(".json"))
-    return found
+    return result
 
 
-def shares(processes: int) -> list[set[int]]:
-    """Returns the cores of each process, so that none takes another's; empty where the system binds none."""
+def split_cores(processes: int) -> list[set[int]]:
+    """Splits the cores among processes; empty sets where the system cannot bind a process to cores."""
     if processes == 1 or not hasattr(os, "sched_setaffinity"):
         return [set()] * processes
     cores = sorted(os.sched_getaffinity(0))
     return [set(cores[index::processes]) or {cores[index % len(cores)]} for index in range(processes)]
 
 
-def stay_on(remaining: Iterator[set[int]]) -> None:
-    """Binds the thread that calls, and what it starts, to the next share of the cores."""
+def bind_to_cores(remaining: Iterator[set[int]]) -> None:
+    """Binds the calling thread, and the processes it starts, to the next set of cores."""
     if cores := next(remaining):
         os.sched_setaffinity(0, cores)
 
@@ -143,32 +143,32 @@ def study(
     say: Callable[[str], None],
     processes: int = 1,
 ) -> dict[str, dict[str, Any]]:
-    """Returns by recipe the scores of the best and of the last checkpoint for every seed, and how to get them.
+    """Returns the scores of the best and the last checkpoint of every seed, and the command, by name of recipe.
 
     Args:
-      recipes: what is trained, by name.
+      recipes: by name.
       source: see `command`.
-      seeds: one run of each recipe for each.
-      out: folder for the runs. A seed whose result is there already is not trained again.
-      say: takes a line for each seed.
-      processes: trainings at once, each on its share of the cores.
+      seeds: of the runs of each recipe.
+      out: folder for the runs. A seed with a result there is not trained again.
+      say: prints a line for each seed.
+      processes: trainings at the same time, each on its own cores.
     Raises:
       UsageError: if a training fails, or a folder holds the result of another command.
     """
     runs = {(name, seed): (out / name / f"seed-{seed}").absolute() for name in recipes for seed in seeds}
-    found = {key: trained(recipes[key[0]], source, key[1], run) for key, run in runs.items()}
-    with ThreadPoolExecutor(processes, initializer=stay_on, initargs=(iter(shares(processes)),)) as pool:
+    results = {key: read_result(recipes[key[0]], source, key[1], run) for key, run in runs.items()}
+    with ThreadPoolExecutor(processes, initializer=bind_to_cores, initargs=(iter(split_cores(processes)),)) as pool:
         trainings = {
             key: pool.submit(train, command(recipes[key[0]], source, key[1], run), run.with_suffix(".seconds"))
             for key, run in runs.items()
-            if found[key] is None
+            if results[key] is None
         }
         try:
             for (name, seed), run in runs.items():
-                result = found[name, seed]
+                result = results[name, seed]
                 if result is None:
                     result = finish(recipes[name], seed, run, trainings[name, seed].result())
-                    found[name, seed] = result
+                    results[name, seed] = result
                 scores = result["last"]["scores"]
                 say(f"{name}, seed {seed}: " + ", ".join(f"{key} {scores[key]:.4g}" for key in recipes[name].scores))
         except BaseException:
@@ -178,7 +178,7 @@ def study(
         name: {
             "command": f"python {command_text(recipe, 0)}",
             "scores": recipe.scores,
-            "results": [found[name, seed] for seed in seeds],
+            "results": [results[name, seed] for seed in seeds],
         }
         for name, recipe in recipes.items()
     }
@@ -215,9 +215,9 @@ HEADER = (
 def table(studies: dict[str, dict[str, Any]]) -> str:
     """Returns a Markdown table of studies by name of their recipe."""
     lines = [
-        row(name, found["results"], score, chosen=index == 0)
-        for name, found in studies.items()
-        for index, score in enumerate(found["scores"])
+        row(name, study["results"], score, chosen=index == 0)
+        for name, study in studies.items()
+        for index, score in enumerate(study["scores"])
     ]
-    commands = [f"- {name}: `{found['command']}`" for name, found in studies.items()]
+    commands = [f"- {name}: `{study['command']}`" for name, study in studies.items()]
     return "\n".join([HEADER, *lines, "", *commands])

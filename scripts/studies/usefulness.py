@@ -1,4 +1,4 @@
-"""Whether generated images help: a classifier trained on real ones, on generated ones and on both."""
+"""Measures the use of generated images: a classifier is trained on real ones, on generated ones and on both."""
 
 import dataclasses
 from collections.abc import Callable
@@ -17,7 +17,7 @@ HELD_OUT = 10_000
 
 
 def sets(run: Path, config: data.Config, count: int) -> dict[str, data.Config]:
-    """Returns what a classifier is trained on, by name; as many images are generated as there are real ones."""
+    """Returns the training data of each classifier by name; there are as many generated images as real ones."""
     drawn = dataclasses.replace(config, from_run=str(run), samples=count)
     return {"real": config, "generated": drawn, "both": dataclasses.replace(drawn, with_real=True)}
 
@@ -26,21 +26,20 @@ def study(run: Path, steps: int, seed: int, out: Path, say: Callable[[str], None
     """Returns the accuracy of each classifier on held-out real images, and prints it.
 
     Args:
-      run: folder of a run that generates images of classes; its data are the real ones, in the share that it was
-        trained on.
+      run: folder of a run that generates images of classes; its training data are the real ones.
       steps: of each classifier.
       seed: of each classifier.
-      out: where their run folders go; one that is there is gone on with.
-      say: takes lines.
+      out: folder for their run folders; an existing run is resumed.
+      say: prints a line.
     Raises:
-      UsageError: if the run generates nothing, or is not class-conditional.
+      UsageError: if the run generates no images, or is not class-conditional.
     """
     built = build(run, say=say)
     if built.objective.generative is None or not classes(built.config):
         raise UsageError(f"{run} draws no images of classes: give a run that was trained with --conditional")
     count = len(data.load(built.config.data))
     module = load_script(str(ROOT / "experiments" / "classifier.py"))
-    found = {}
+    accuracies = {}
     for name, config in sets(run, built.config.data, count).items():
         recipe = module.Config(
             steps=steps,
@@ -52,7 +51,7 @@ def study(run: Path, steps: int, seed: int, out: Path, say: Callable[[str], None
             data=config,
         )
         train(recipe, module.build, say=lambda line: None)
-        found[name] = float(summary.describe(Path(recipe.run))["metrics"]["evaluation/accuracy"])
+        accuracies[name] = float(summary.describe(Path(recipe.run))["metrics"]["evaluation/accuracy"])
         images = count * (2 if name == "both" else 1)
-        say(f"{name:10} {images:7} images  accuracy {found[name]:.4f}")
-    return found
+        say(f"{name:10} {images:7} images  accuracy {accuracies[name]:.4f}")
+    return accuracies

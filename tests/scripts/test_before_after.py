@@ -19,7 +19,7 @@ def before_after(monkeypatch):
     return importlib.import_module("shipping.before_after")
 
 
-def test_what_is_there_is_shown_and_what_is_missing_is_told(before_after, monkeypatch, tmp_path):
+def test_installed_networks_are_shown_and_missing_ones_printed(before_after, monkeypatch, tmp_path):
     masks = []
 
     def half(photograph, settings, progress):
@@ -33,10 +33,10 @@ def test_what_is_there_is_shown_and_what_is_missing_is_told(before_after, monkey
         monkeypatch.setitem(tasks.TASKS, task, tasks.TASKS[task]._replace(restore=act))
     chosen = [shown for shown in before_after.SHOWN if shown.task in {"denoise", "inpaint", "dehaze"}]
     monkeypatch.setattr(before_after, "SHOWN", chosen)
-    said = []
+    messages = []
     folder = tmp_path / "new" / "restored"
-    before_after.write(folder, say=said.append)
-    assert said == ["left out: dehaze of haze: no such network"]
+    before_after.write(folder, say=messages.append)
+    assert messages == ["left out: dehaze of haze: no such network"]
     assert masks[0] is None
     assert 0 < masks[1].mean() < 1
     page = (folder / "README.md").read_text()
@@ -44,8 +44,8 @@ def test_what_is_there_is_shown_and_what_is_missing_is_told(before_after, monkey
         assert f"]({name})" in page
         assert np.asarray(Image.open(folder / name)).shape == (256 + 8, 3 * 260 + 4, 3)
     assert {path.name for path in folder.iterdir()} == {"README.md", "denoise-noise.jpg", "inpaint-holes.jpg"}
-    # Halving a photograph of mean square m costs 10 log10(4 / m) dB: what is told is of the picture that is shown.
-    told = [float(dB) for dB in re.findall(r"after `[^`]+`: ([\d.]+) dB", page, re.IGNORECASE)]
-    assert len(told) == 2
-    assert all(5 < dB < 15 for dB in told)
+    # Halving a photograph of mean square m costs 10 log10(4 / m) dB: the page states the PSNR of the shown image.
+    decibels = [float(dB) for dB in re.findall(r"after `[^`]+`: ([\d.]+) dB", page, re.IGNORECASE)]
+    assert len(decibels) == 2
+    assert all(5 < dB < 15 for dB in decibels)
     assert "--task inpaint --mask MASK" in page

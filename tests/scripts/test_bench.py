@@ -73,11 +73,11 @@ def test_the_table_of_a_small_case(bench, tmp_path, capfd, without_torch, monkey
 
 
 def test_populations_are_compared_with_one_training(bench, capfd, monkeypatch):
-    facts = {"peak_memory_mib": 1, "compile_seconds": 1, "first_step_seconds": 1, "parameters": 1}
-    facts |= {"device": "cpu", "versions": {}}
+    information = {"peak_memory_mib": 1, "compile_seconds": 1, "first_step_seconds": 1, "parameters": 1}
+    information |= {"device": "cpu", "versions": {}}
 
     def measure(name, case, rows, rounds, **options):
-        return [coordinator.Result(name, 4, row[0].name, "", [2.0 + i], facts) for i, row in enumerate(rows)]
+        return [coordinator.Result(name, 4, row[0].name, "", [2.0 + i], information) for i, row in enumerate(rows)]
 
     monkeypatch.setattr(coordinator, "measure", measure)
     assert bench.main(["--populations"]) == 0
@@ -126,7 +126,7 @@ def test_ratio_is_the_median_of_the_rounds():
 
 def test_different_networks_are_refused():
     workers = [
-        SimpleNamespace(system=SimpleNamespace(name=name), facts={"parameters": count})
+        SimpleNamespace(system=SimpleNamespace(name=name), information={"parameters": count})
         for name, count in (("jaxgen", 10), ("PyTorch", 11))
     ]
     with pytest.raises(RuntimeError, match="jaxgen 10, PyTorch 11"):

@@ -77,10 +77,18 @@ def test_an_array_has_what_was_asked_for():
         ),
         *shlex.split("-- train vae --steps 2"),
     ).splitlines()
-    told = {"job-name=n", "partition=p", "account=a", "time=1:00:00", "gpus-per-node=2", "cpus-per-task=4", "mem=32G"}
-    told |= {"array=0-4", "nodes=1", "ntasks-per-node=1", "output=n-%A-%a.log"}
+    expected = {
+        "job-name=n",
+        "partition=p",
+        "account=a",
+        "time=1:00:00",
+        "gpus-per-node=2",
+        "cpus-per-task=4",
+        "mem=32G",
+    }
+    expected |= {"array=0-4", "nodes=1", "ntasks-per-node=1", "output=n-%A-%a.log"}
     assert lines[0] == "#!/bin/bash"
-    assert {line.removeprefix("#SBATCH --") for line in lines if line.startswith("#SBATCH")} == told
+    assert {line.removeprefix("#SBATCH --") for line in lines if line.startswith("#SBATCH")} == expected
 
 
 def test_a_job_has_what_was_asked_for():
@@ -104,26 +112,28 @@ def test_a_job_has_what_was_asked_for():
 
 
 @pytest.mark.parametrize("words", [slurm_words, container_words])
-def test_words_arrive_as_they_were_given(words, tmp_path):
-    given = ["train", "vae", "--data.dir", ODD, "--data.name=a\nb"]
-    assert words(tmp_path, "--", *given) == given
-    assert words(tmp_path, "--tasks", "2", "--", *given)[: len(given)] == given
+def test_arguments_arrive_unchanged(words, tmp_path):
+    arguments = ["train", "vae", "--data.dir", ODD, "--data.name=a\nb"]
+    assert words(tmp_path, "--", *arguments) == arguments
+    assert words(tmp_path, "--tasks", "2", "--", *arguments)[: len(arguments)] == arguments
     assert words(tmp_path, "--tasks", "2", "--", "train", "vae", "--run", ODD)[-1] == f"{ODD}/seed-0"
 
 
 @pytest.mark.parametrize(("words", "number"), [(slurm_words, "task"), (container_words, "index")])
 def test_each_task_of_a_training_has_a_seed_and_a_run(words, number, tmp_path):
-    given = shlex.split("--tasks 12 -- train experiments/vae.py --seed=010 --steps 2 --run runs/x")
-    made = words(tmp_path, *given, **{number: 11})
-    assert made == shlex.split("train experiments/vae.py --steps 2 --seed 21 --run runs/x/seed-21")
-    made = words(tmp_path, *shlex.split("--tasks 2 -- train experiments/vae.py"), **{number: 1})
-    assert made == shlex.split("train experiments/vae.py --seed 1 --run runs/vae/seed-1")
+    arguments = shlex.split("--tasks 12 -- train experiments/vae.py --seed=010 --steps 2 --run runs/x")
+    received = words(tmp_path, *arguments, **{number: 11})
+    assert received == shlex.split("train experiments/vae.py --steps 2 --seed 21 --run runs/x/seed-21")
+    received = words(tmp_path, *shlex.split("--tasks 2 -- train experiments/vae.py"), **{number: 1})
+    assert received == shlex.split("train experiments/vae.py --seed 1 --run runs/vae/seed-1")
 
 
 @pytest.mark.parametrize("words", [slurm_words, container_words])
 def test_the_tasks_of_a_sweep_share_its_study(words, tmp_path):
-    given = shlex.split("sweep vae --search hyper.learning-rate=log:1e-5:1e-3 --trials 4 --storage postgresql://h/n")
-    assert words(tmp_path, "--tasks", "2", "--", *given) == given
+    arguments = shlex.split(
+        "sweep vae --search hyper.learning-rate=log:1e-5:1e-3 --trials 4 --storage postgresql://h/n"
+    )
+    assert words(tmp_path, "--tasks", "2", "--", *arguments) == arguments
 
 
 def test_what_a_sweep_finds_is_on_the_volume(tmp_path):
@@ -149,8 +159,8 @@ def test_several_hosts_are_one_training(tmp_path):
     assert service["spec"]["selector"] == {"job-name": job["metadata"]["name"]}
     assert service["spec"]["clusterIP"] == "None"
     place = "--coordinator-address gan-mlp-0.gan-mlp:8476 --num-processes 3 --process-id 2"
-    made = json.loads(run_container(text, tmp_path, ECHO, 2).stdout)
-    assert made == shlex.split(f"train gan_mlp --distributed {place}")
+    received = json.loads(run_container(text, tmp_path, ECHO, 2).stdout)
+    assert received == shlex.split(f"train gan_mlp --distributed {place}")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +188,7 @@ def test_several_hosts_are_one_training(tmp_path):
         ("kubernetes --image i --submit -- train vae", "no kubectl on this machine: launch where it is"),
     ],
 )
-def test_mistakes_are_told_in_one_line(words, message, tmp_path):
+def test_errors_are_one_line(words, message, tmp_path):
     done = launch(*words.split(), env={"PATH": str(tmp_path)})
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(f"launch: {message}")
@@ -190,14 +200,18 @@ def test_mistakes_are_told_in_one_line(words, message, tmp_path):
     [("slurm", "sbatch", ""), ("kubernetes --image i", "kubectl", "apply -f -")],
 )
 def test_it_is_handed_over_only_where_that_is_asked_for(system, program, words, tmp_path):
-    (tmp_path / program).write_text(f'#!/bin/sh\necho "$*" > {tmp_path}/words\ncat > {tmp_path}/given\nexit 3\n')
+    (tmp_path / program).write_text(f'#!/bin/sh\necho "$*" > {tmp_path}/words\ncat > {tmp_path}/input\nexit 3\n')
     (tmp_path / program).chmod(0o755)
-    given = [*system.split(), "--out", str(tmp_path / "file"), "--", "train", "vae"]
+    arguments = [*system.split(), "--out", str(tmp_path / "file"), "--", "train", "vae"]
     path = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
-    assert launch(*given, env=path).returncode == 0
-    assert not (tmp_path / "given").exists()
-    assert launch(given[0], "--submit", *given[1:], env=path).returncode == 3
-    assert (tmp_path / "given").read_text() == (tmp_path / "file").read_text() == rendered(*system.split(), *given[-3:])
+    assert launch(*arguments, env=path).returncode == 0
+    assert not (tmp_path / "input").exists()
+    assert launch(arguments[0], "--submit", *arguments[1:], env=path).returncode == 3
+    assert (
+        (tmp_path / "input").read_text()
+        == (tmp_path / "file").read_text()
+        == rendered(*system.split(), *arguments[-3:])
+    )
     assert (tmp_path / "words").read_text().strip() == words
 
 

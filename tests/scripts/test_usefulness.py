@@ -33,17 +33,17 @@ def trained(load_experiment, tmp_path_factory):
 
 
 def test_as_many_images_are_generated_as_there_are_real_ones(usefulness):
-    found = usefulness.sets(Path("run"), DIGITS, 7)
-    assert found["real"] == DIGITS
-    assert found["generated"] == dataclasses.replace(DIGITS, from_run="run", samples=7)
-    assert found["both"] == dataclasses.replace(found["generated"], with_real=True)
+    results = usefulness.sets(Path("run"), DIGITS, 7)
+    assert results["real"] == DIGITS
+    assert results["generated"] == dataclasses.replace(DIGITS, from_run="run", samples=7)
+    assert results["both"] == dataclasses.replace(results["generated"], with_real=True)
 
 
-def test_what_is_learned_of_real_images_is_more_than_of_noise(usefulness, trained, tmp_path):
-    said = []
-    found = usefulness.study(trained(True), 40, 0, tmp_path, said.append)
-    assert found["real"] > 0.4 > found["generated"]
-    assert [line.split()[:2] for line in said] == [["real", "288"], ["generated", "288"], ["both", "576"]]
+def test_training_on_real_images_is_better_than_on_noise(usefulness, trained, tmp_path):
+    messages = []
+    results = usefulness.study(trained(True), 40, 0, tmp_path, messages.append)
+    assert results["real"] > 0.4 > results["generated"]
+    assert [line.split()[:2] for line in messages] == [["real", "288"], ["generated", "288"], ["both", "576"]]
 
 
 def test_a_run_without_classes_is_refused(usefulness, trained, tmp_path):
