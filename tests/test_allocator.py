@@ -26,10 +26,10 @@ print(keeps, resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 def probe(keep):
     """Returns whether malloc keeps memory, and the page faults of four large allocations after a first one."""
-    told = subprocess.run(
+    printed = subprocess.run(
         [sys.executable, "-c", PROBE.format(keep=keep)], capture_output=True, text=True, check=True
     ).stdout.split()
-    return told[0] == "True", int(told[1])
+    return printed[0] == "True", int(printed[1])
 
 
 @pytest.mark.skipif(not allocator.keep_freed_memory(), reason="this malloc is not glibc's")

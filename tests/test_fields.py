@@ -35,16 +35,16 @@ class Base:
 @dataclass(frozen=True)
 class Derived(Base):
     width: int = 8
-    chance: Probability = 0.0
+    probability: Probability = 0.0
 
 
 def test_what_is_declared_is_found_with_nested_fields_and_stays_where_a_subclass_changes_the_default():
-    assert set(field_annotations(Derived)) == {"width", "steps", "inner.rate", "inner.folder", "chance"}
+    assert set(field_annotations(Derived)) == {"width", "steps", "inner.rate", "inner.folder", "probability"}
     assert {name: str(allowed) for name, allowed in ranges(Derived).items()} == {
         "width": "at least 1",
         "steps": "at least 1",
         "inner.rate": "at least 0 and less than 1",
-        "chance": "at least 0 and at most 1",
+        "probability": "at least 0 and at most 1",
     }
     assert changeable(Derived) == {"steps", "inner.folder"}
     assert changeable(Derived, per_process=True) == {"inner.folder"}
@@ -54,7 +54,7 @@ def test_what_is_declared_is_found_with_nested_fields_and_stays_where_a_subclass
     ("value", "inside"), [(0.0, True), (1.0, True), (1.1, False), (-0.1, False), (float("nan"), False)]
 )
 def test_a_range_holds_its_ends_and_no_nan(value, inside):
-    assert (value in ranges(Derived)["chance"]) == inside
+    assert (value in ranges(Derived)["probability"]) == inside
 
 
 def test_an_option_of_an_experiment_is_checked_where_it_is_declared():

@@ -101,6 +101,6 @@ def count_reads(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    if told := os.environ.get("TOY_READS"):
-        count_reads(Path(told))
+    if path := os.environ.get("TOY_READS"):
+        count_reads(Path(path))
     run_script(Config, build, __doc__)

@@ -28,5 +28,5 @@ class Command:
             card = pretrained.describe(self.source)
             print(json.dumps(card) if self.json else pretrained.to_text(card))
             return
-        facts = summary.describe(Path(self.source))
-        print(json.dumps(facts, allow_nan=False) if self.json else summary.to_text(facts))
+        description = summary.describe(Path(self.source))
+        print(json.dumps(description, allow_nan=False) if self.json else summary.to_text(description))

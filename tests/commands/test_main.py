@@ -19,8 +19,8 @@ def run(capsys, *words):
     """Returns (exit status, standard output, standard error) of the jaxgen command."""
     with pytest.raises(SystemExit) as stop:
         main.main([str(word) for word in words])
-    told = capsys.readouterr()
-    return stop.value.code, told.out, told.err
+    output = capsys.readouterr()
+    return stop.value.code, output.out, output.err
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +52,13 @@ def test_training_fills_the_run_folder(trained):
 
 def test_info_tells_step_digest_parameters_and_metrics(trained, capsys):
     status, out, _ = run(capsys, "info", trained, "--json")
-    facts = json.loads(out)
+    summary = json.loads(out)
     assert status == 0
-    assert facts["step"] == 6
-    assert len(facts["digest"]) == 64
-    assert facts["parameters"] == {"discriminator": 117_121, "generator": 130_576}
-    assert "evaluation/pixel_frechet" in facts["metrics"]
-    assert facts["best"]["step"] in facts["checkpoints"]
+    assert summary["step"] == 6
+    assert len(summary["digest"]) == 64
+    assert summary["parameters"] == {"discriminator": 117_121, "generator": 130_576}
+    assert "evaluation/pixel_frechet" in summary["metrics"]
+    assert summary["best"]["step"] in summary["checkpoints"]
     status, out, _ = run(capsys, "info", trained)
     assert "generator 130,576" in out
     assert "hyper.learning_rate = 0.0002" in out
@@ -93,7 +93,7 @@ def test_samples_depend_on_seed_checkpoint_and_average(trained, tmp_path, capsys
     draw("best", "--checkpoint", "best")
 
 
-def test_fill_writes_the_picture_without_its_hole(trained, tmp_path, capsys):
+def test_fill_writes_the_inpainted_image(trained, tmp_path, capsys):
     picture, hole = (np.zeros((28, 28, 1), np.float32) for _ in range(2))
     picture[:, 14:], hole[10:18, 10:18] = 0.8, 1
     images.write(tmp_path / "a.png", picture)
@@ -102,7 +102,7 @@ def test_fill_writes_the_picture_without_its_hole(trained, tmp_path, capsys):
     status, out, _ = run(capsys, *words)
     assert status == 0
     assert out.startswith(f"{tmp_path / 'a-filled.png'}  PSNR of the known pixels ")
-    made, given = (images.read(tmp_path / name) for name in ("a-filled.png", "a.png"))
+    filled, original = (images.read(tmp_path / name) for name in ("a-filled.png", "a.png"))
     np.testing.assert_array_equal(made[hole == 0], given[hole == 0])
     assert np.abs(made - given)[hole == 1].max() > 0
     status, _, err = run(capsys, *words, "--out", tmp_path / "a.png")
@@ -151,20 +151,17 @@ def test_evaluation_tells_scores_floor_and_protocol_and_is_kept(trained, capsys)
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
-        (
-            ("--count", 64),
-            "set --count to at least 65",
-        ),
+        (("--count", 64), "set --count to at least 65"),
         (("--extractor", "mnits"), "unknown extractor 'mnits': did you mean mnist"),
         (("--extractor", "none.safetensors"), "no weights at none.safetensors: jaxgen convert inception writes them"),
     ],
 )
-def test_what_cannot_be_evaluated_is_told_in_one_line(trained, options, told, capsys):
+def test_evaluation_errors_are_one_line(trained, options, message, capsys):
     status, _, err = run(capsys, "evaluate", trained, *options)
     assert status == 2
-    assert told in err
+    assert message in err
     assert err.count("\n") == 1
 
 
@@ -172,9 +169,9 @@ def test_a_score_of_generated_images_may_choose_the_best_checkpoint(experiments,
     words = f"train {experiments / 'gan_mlp.py'} --run {tmp_path / 'run'} --steps 4 --evaluate-every 2 --batch-size 8 "
     words += "--checkpoint-every 2 --variant plain --no-tensorboard --evaluate-extractor auto --evaluate-images 80"
     assert run(capsys, *words.split())[0] == 0
-    facts = json.loads(run(capsys, "info", tmp_path / "run", "--json")[1])
-    assert facts["metrics"]["evaluation/cfid"] > 0
-    assert facts["best"]["step"] in {2, 4}
+    summary = json.loads(run(capsys, "info", tmp_path / "run", "--json")[1])
+    assert summary["metrics"]["evaluation/cfid"] > 0
+    assert summary["best"]["step"] in {2, 4}
     assert run(capsys, "evaluate", tmp_path / "run", "--count", 80, "--checkpoint", "best")[0] == 0
 
 
@@ -206,7 +203,7 @@ def test_the_nearest_training_images_stand_below_samples(trained, tmp_path, caps
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ("info nowhere", "nowhere is no run folder: it has no config.json"),
         ("sample nowhere", "nowhere is no run folder"),
@@ -236,11 +233,11 @@ def test_the_nearest_training_images_stand_below_samples(trained, tmp_path, caps
         ("smple nowhere", "did you mean sample"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_status_two(words, told, capsys, monkeypatch, experiments):
+def test_errors_are_one_line_and_status_two(words, message, capsys, monkeypatch, experiments):
     monkeypatch.chdir(experiments.parent)
     status, _, err = run(capsys, *words.split())
     assert status == 2
-    assert told.lower() in err.lower()
+    assert message.lower() in err.lower()
     assert err.count("\n") == 1
 
 
@@ -260,7 +257,7 @@ def test_a_restorer_does_not_sample(experiments):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "expected"),
     [
         ("--help", "COMMAND"),
         ("--version", "jaxgen 0."),
@@ -270,11 +267,11 @@ def test_a_restorer_does_not_sample(experiments):
         ("evaluate --help", "restorer options"),
     ],
 )
-def test_help_at_every_level(words, told, capsys, monkeypatch, experiments):
+def test_help_at_every_level(words, expected, capsys, monkeypatch, experiments):
     monkeypatch.chdir(experiments.parent)
     status, out, _ = run(capsys, *words.split())
     assert not status
-    assert told in out
+    assert expected in out
 
 
 def test_how_a_run_is_opened_reaches_it(tmp_path):
@@ -349,11 +346,11 @@ def test_options_without_effect_are_refused(trained, capsys):
         assert message in err
 
 
-def test_export_tells_what_a_file_takes_and_how_it_runs(capsys, tmp_path):
+def test_export_prints_inputs_outputs_and_platforms(capsys, tmp_path):
     out = tmp_path / "new" / "level.stablehlo"
-    status, told, _ = run(capsys, "export", "noise_level", "--out", out, "--platforms", "cpu", "--size", 8, 16)
+    status, printed, _ = run(capsys, "export", "noise_level", "--out", out, "--platforms", "cpu", "--size", 8, 16)
     assert status == 0
-    assert told.startswith(
+    assert printed.startswith(
         f"{out}  0.1 MB, for cpu, any b\ntakes  images float32[b, 8, 16, 1], in [0, 1]\ngives  level"
     )
     status, _, err = run(capsys, "export", "noise_level", "--out", out)

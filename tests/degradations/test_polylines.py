@@ -29,7 +29,7 @@ def test_the_side_is_positive_to_the_right_of_the_direction():
     np.testing.assert_allclose(along, [[0.1, 0.9], [0.1, 0.9]], rtol=1e-6)
 
 
-def test_a_walk_is_connected_and_takes_the_steps_told():
+def test_a_walk_is_connected_and_has_the_requested_steps():
     headings, lengths = jnp.array([0.0, jnp.pi / 2, jnp.pi]), jnp.array([3.0, 2.0, 1.0])
     first, last = polylines.walk(jnp.array([1.0, 1.0]), headings, lengths)
     np.testing.assert_allclose(last, [[1, 4], [3, 4], [3, 3]], atol=1e-5)

@@ -40,9 +40,9 @@ def test_without_matplotlib_it_is_said(tmp_path, monkeypatch):
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    told = []
-    curves.draw(HISTORY, tmp_path / "curves.png", say=told.append)
-    assert "matplotlib is not installed" in told[0]
+    messages = []
+    curves.draw(HISTORY, tmp_path / "curves.png", say=messages.append)
+    assert "matplotlib is not installed" in messages[0]
 
 
 def test_an_unwritable_place_is_one_line(tmp_path):

@@ -30,6 +30,6 @@ def test_the_gradient_points_to_the_mask_where_a_cross_entropy_hardly_does():
     assert (jnp.delete(slope.ravel(), 0) > 0).all()
 
 
-def test_masks_of_another_shape_are_told():
+def test_masks_of_another_shape_are_refused():
     with pytest.raises(ValueError, match="differ"):
         dice(jnp.zeros((1, 4, 4, 1)), jnp.zeros((1, 4, 4)))

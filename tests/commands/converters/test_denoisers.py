@@ -89,8 +89,8 @@ def test_an_ffdnet_of_pytorch_computes_the_same_on_odd_sizes(tmp_path, channels)
     network, noisy = stack(4 * channels + 1, 4 * channels), images(1, 7, 5, channels)
     save(network.state_dict(), tmp_path / "published.pth")
     denoisers.convert(tmp_path / "published.pth", tmp_path / "ours.safetensors")
-    told = np.concatenate([noisy, np.full_like(noisy[..., :1], 0.3)], -1)
-    np.testing.assert_allclose(rebuilt(tmp_path / "ours.safetensors")(told), ffdnet(network, noisy, 0.3), atol=1e-5)
+    inputs = np.concatenate([noisy, np.full_like(noisy[..., :1], 0.3)], -1)
+    np.testing.assert_allclose(rebuilt(tmp_path / "ours.safetensors")(inputs), ffdnet(network, noisy, 0.3), atol=1e-5)
 
 
 def matlab(layers):
@@ -152,8 +152,8 @@ def test_an_ffdnet_of_matconvnet_reads_its_blocks_column_by_column(tmp_path, cha
     layers = [{"type": "SubP", "scale": 0.5}, {"type": "concat"}, *layers, {"type": "SubP", "scale": 2.0}]
     savemat(tmp_path / "FFDNet.mat", matlab(layers))
     denoisers.convert(tmp_path / "FFDNet.mat", tmp_path / "ours.safetensors")
-    told = np.concatenate([noisy, np.full_like(noisy[..., :1], 0.1)], -1)
-    np.testing.assert_allclose(rebuilt(tmp_path / "ours.safetensors")(told), ffdnet(network, noisy, 0.1), atol=1e-5)
+    inputs = np.concatenate([noisy, np.full_like(noisy[..., :1], 0.1)], -1)
+    np.testing.assert_allclose(rebuilt(tmp_path / "ours.safetensors")(inputs), ffdnet(network, noisy, 0.1), atol=1e-5)
 
 
 def test_the_file_tells_what_it_holds_and_is_the_same_every_time(tmp_path):
@@ -219,7 +219,7 @@ def test_a_file_that_would_run_code_is_not_unpickled(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_without_pytorch_it_is_told_what_to_install(tmp_path, monkeypatch):
+def test_without_pytorch_the_error_names_the_package_to_install(tmp_path, monkeypatch):
     (tmp_path / "published.pth").touch()
     monkeypatch.setitem(sys.modules, "torch", None)
     refused(tmp_path / "published.pth", tmp_path, "is read by PyTorch .*pip install torch")

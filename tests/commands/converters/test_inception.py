@@ -95,7 +95,7 @@ def test_a_file_that_would_run_code_is_not_unpickled(tmp_path, monkeypatch):
     assert not (tmp_path / "ran").exists()
 
 
-def test_without_pytorch_it_is_told_what_to_install(source, tmp_path, monkeypatch):
+def test_without_pytorch_the_error_names_the_package_to_install(source, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UsageError, match=r"published\.pth is read by PyTorch .*pip install torch"):
         inception.convert(source, tmp_path / "x.safetensors")

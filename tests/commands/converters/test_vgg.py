@@ -53,7 +53,7 @@ def test_safetensors_of_the_same_weights_give_the_same(published, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
-def test_the_published_file_is_told_by_the_digits_in_its_name(published, tmp_path, monkeypatch):
+def test_the_published_file_is_checked_by_the_digest_in_its_name(published, tmp_path, monkeypatch):
     assert vgg.DIGEST == "dcbb9e9d"
     monkeypatch.setattr(vgg, "DIGEST", weights.digest(published)[:8])
     vgg.convert(published, tmp_path / "x.safetensors")
@@ -77,7 +77,7 @@ def test_a_file_that_would_run_code_is_not_unpickled(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_without_pytorch_it_is_told_what_to_install(published, tmp_path, monkeypatch):
+def test_without_pytorch_the_error_names_the_package_to_install(published, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(UsageError, match=r"published\.pth is read by PyTorch .*pip install torch"):
         vgg.convert(published, tmp_path / "x.safetensors")

@@ -115,7 +115,7 @@ def test_it_is_compiled_as_any_function(score):
     np.testing.assert_allclose(compiled(IMAGES), attribution.grad_cam(score, IMAGES, ("second",)), atol=1e-6)
 
 
-def test_where_there_are_no_maps_that_is_told(score):
+def test_networks_without_feature_maps_are_refused(score):
     variables = Flat().init(jax.random.key(0), IMAGES)
     with pytest.raises(ValueError, match="this network marks no feature maps"):
         attribution.last_feature_map(lambda images: Flat().apply(variables, images), IMAGES)

@@ -113,7 +113,7 @@ def test_metrics_agree_with_torch_fidelity(torch_fidelity, both, sets):
     torch, frechet = torch_fidelity("metric_fid")
     double = lambda x: torch.tensor(x, dtype=torch.float64)
 
-    # As many features as these few pictures can tell: more make a singular covariance.
+    # More features than images make a singular covariance.
     some = np.argsort(-their_real.std(0))[: COUNT - 2]
     statistics = [frechet.fid_features_to_statistics(double(x[:, some])) for x in (their_real, their_fake)]
     distance = frechet.fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
@@ -128,7 +128,7 @@ def test_metrics_agree_with_torch_fidelity(torch_fidelity, both, sets):
     _, isc = torch_fidelity("metric_isc")
     score = isc.isc_features_to_metric(double(their_real @ both.fc.T), splits=2, shuffle=False)
     found = inception_score(class_probabilities(both.variables, real_logits), splits=2)
-    # All of a score beyond 1, which is what it is where the network tells nothing apart.
+    # The score minus 1, which is its least value.
     expected = pytest.approx([score["inception_score_mean"] - 1, score["inception_score_std"]], rel=1e-3)
     assert [float(found[0]) - 1, float(found[1])] == expected
 

@@ -63,16 +63,16 @@ def test_half_way_the_image_is_half_of_each(generators):
     np.testing.assert_allclose(large.apply(at(0.5, many), LATENT, False), sum(ends) / 2, atol=1e-6)
 
 
-def test_the_fade_rises_with_the_step_it_is_told_and_stops_at_one():
+def test_the_fade_rises_with_the_step_and_stops_at_one():
     fade = Fade(4)
     stats = fade.init(jax.random.key(0))
     assert fade.apply(stats) == 0
     for step, expected in enumerate((0, 0.25, 0.5, 0.75, 1, 1)):
-        told = at_step({"params": {}, "stats": stats}, jnp.int32(step))
-        assert fade.apply(told["stats"]) == expected
+        updated = at_step({"params": {}, "stats": stats}, jnp.int32(step))
+        assert fade.apply(updated["stats"]) == expected
 
 
-def test_a_network_without_a_fade_is_told_no_step(generators):
+def test_a_network_without_a_fade_ignores_the_step(generators):
     few = generators[1]
     variables = {"params": few["params"], "stats": {"batch_stats": few["batch_stats"]}}
     assert at_step(variables, jnp.int32(3)) == variables

@@ -50,9 +50,9 @@ def test_each_pixel_depends_on_its_own_patch_whatever_the_groups(trained, group,
         x = seen[image, row : row + 5, column : column + 5].ravel()
         for name in ("dense_0", "dense_1"):
             x = np.maximum(x @ np.asarray(layers[name]["kernel"]) + np.asarray(layers[name]["bias"]), 0)
-        told = x @ np.asarray(layers["tail"]["kernel"]) + np.asarray(layers["tail"]["bias"])
+        output = x @ np.asarray(layers["tail"]["kernel"]) + np.asarray(layers["tail"]["bias"])
         at = image, row, column
-        expected[at] += told[:3] + told[3] * (IMAGES[at] - filled[at])
+        expected[at] += output[:3] + output[3] * (IMAGES[at] - filled[at])
     np.testing.assert_allclose(MODULE.apply(trained, INPUTS, False), expected, atol=1e-5)
 
 
