@@ -103,8 +103,8 @@ def test_fill_writes_the_inpainted_image(trained, tmp_path, capsys):
     assert status == 0
     assert out.startswith(f"{tmp_path / 'a-filled.png'}  PSNR of the known pixels ")
     filled, original = (images.read(tmp_path / name) for name in ("a-filled.png", "a.png"))
-    np.testing.assert_array_equal(made[hole == 0], given[hole == 0])
-    assert np.abs(made - given)[hole == 1].max() > 0
+    np.testing.assert_array_equal(filled[hole == 0], original[hole == 0])
+    assert np.abs(filled - original)[hole == 1].max() > 0
     status, _, err = run(capsys, *words, "--out", tmp_path / "a.png")
     assert (status, err.count("\n")) == (2, 1)
     assert "name another file with --out" in err
