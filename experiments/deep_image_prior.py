@@ -92,7 +92,7 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
         raise UsageError(f"damage {config.damage}: this network does not upsample; choose another damage")
     if not 0 < config.hyper.held_out < 1:
         raise UsageError(f"hyper.held_out {config.hyper.held_out}: give a fraction between 0 and 1, such as 0.05")
-    module = Hourglass(config.data.channels or 3, config.width, config.levels, config.skip, compute_dtype(config))
+    module = Hourglass(config.data.channels or 3, config.width, config.levels, config.skip, dtype=compute_dtype(config))
     options = objective_options(config, axis_name)
     return make_deep_image_prior(module, degrade=degrade, clean=config.damage != "none", **options)
 

@@ -54,7 +54,7 @@ class Config(RestorationConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    module = VideoRNN(config.width, config.blocks, config.carries, compute_dtype(config))
+    module = VideoRNN(config.width, config.blocks, config.carries, dtype=compute_dtype(config))
     clip = {"frames": config.frames, "window": config.window, "speed": config.speed}
     return make_video(module, **clip, **restoration_options(config, axis_name))
 

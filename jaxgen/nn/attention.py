@@ -1,38 +1,38 @@
 """Self-attention over the positions of a feature map."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 from jax.nn.initializers import zeros
-from jax.typing import DTypeLike
 
 from jaxgen.errors import UsageError
 from jaxgen.nn.layers import Conv
+from jaxgen.nn.network import Network
 
 REDUCTION = 8
 
 
-class SelfAttention(nn.Module):
+class SelfAttention(Network):
     """Adds γ times the attention output to a feature map; γ is initialised to 0.
+
+    The softmax is in at least float32.
 
     Attributes:
       spectral: whether the kernels are divided by their largest singular value.
-      dtype: of the computation; None promotes. The softmax is in at least float32.
-      param_dtype: of the parameters.
     Reference: Zhang, Goodfellow, Metaxas, Odena 2019, section 3.
     """
 
     spectral: bool = False
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
         """Returns float[batch, height, width, channel], the input's shape."""
         batch, height, width, channels = x.shape
         inner = max(channels // REDUCTION, 1)
-        linear = {"spectral": self.spectral, "dtype": self.dtype, "param_dtype": self.param_dtype}
+        linear: dict[str, Any] = {"spectral": self.spectral, **self.dtypes}
         query, key, value = (
             Conv(inner, 1, name=name, **linear)(x, train).reshape(batch, height * width, inner)
             for name in ("query", "key", "value")

@@ -7,10 +7,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import linen as nn
 from jax import Array, lax
 
 from jaxgen.nn.layers import Dense, logit
+from jaxgen.nn.network import SynchronizedNetwork
 from jaxgen.nn.normalization import at_least_float32
 
 FEATURES = "features"
@@ -18,10 +18,18 @@ MINIBATCH = "minibatch"
 DIMENSIONS = 5
 
 
-class ComparesBatch:
-    """Mixin of discriminators with a field `kernels`, the number of kernels of minibatch discrimination."""
+class DiscriminatorNetwork(SynchronizedNetwork, kw_only=True):
+    """Base class of discriminators, modules (images, train, labels) -> logits that end in `discriminator_head`.
 
-    kernels: int
+    With classes, `labels` are int32[batch, packing], one for each packed image.
+
+    Attributes:
+      classes: number of classes of a conditional discriminator; 0: unconditional.
+      kernels: number of kernels of minibatch discrimination, which couples the examples of a batch; 0: none.
+    """
+
+    classes: int = 0
+    kernels: int = 0
 
     @property
     def compares_batch(self) -> bool:
@@ -57,15 +65,7 @@ def one_hot(labels: Array, classes: int, dtype) -> Array:
 
 
 def discriminator_head(
-    module: nn.Module,
-    x: Array,
-    train: bool,
-    labels: Array | None,
-    *,
-    classes: int,
-    kernels: int,
-    axis_name: str | None = None,
-    **linear: Any,
+    module: DiscriminatorNetwork, x: Array, train: bool, labels: Array | None, **linear: Any
 ) -> Array:
     """Returns one logit per example, to be called at the end of a discriminator's compact method.
 
@@ -77,24 +77,23 @@ def discriminator_head(
       x: float[batch, ...], flattened into φ.
       train: see `Linear`.
       labels: int32[batch, m], classes of an example's m images (m = 1 unless they are packed); None without classes.
-      classes: number of classes; 0: unconditional.
-      kernels: of minibatch discrimination; 0: none.
-      axis_name: the mapped axis over which the batch is spread, or None.
-      **linear: fields of `Dense`.
+      **linear: fields of `Dense` but the dtypes.
     Returns:
       float[batch], at least float32.
     Raises:
       ValueError: if there are labels without classes, or classes without labels.
     """
+    classes, kernels = module.classes, module.kernels
     if (labels is None) != (classes == 0):
         raise ValueError(f"a discriminator of {classes} classes was given {'no' if labels is None else 'some'} labels")
     x = features = at_least_float32(x.reshape(len(x), -1))
     module.sow("intermediates", FEATURES, features)
+    linear["param_dtype"] = module.param_dtype
     without_bias = {name: value for name, value in linear.items() if name != "use_bias"}
     if kernels:
         projected = Dense(kernels * DIMENSIONS, name=MINIBATCH, use_bias=False, **without_bias)(x, train)
         # Initialisation runs outside the mapped axis.
-        axis = None if module.is_initializing() else axis_name
+        axis = None if module.is_initializing() else module.axis_name
         x = jnp.concatenate([x, similarities(projected.reshape(len(x), kernels, DIMENSIONS), axis)], -1)
     value = logit(x, train, **linear)
     if labels is not None:

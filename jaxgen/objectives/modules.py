@@ -43,7 +43,7 @@ def at_step(module, variables: PyTree, step: Array) -> PyTree:
 
 
 def compares_batch(module) -> bool:
-    """Returns whether a discriminator's logits depend on the other examples by its own layers, see `ComparesBatch`."""
+    """Returns whether a discriminator's own layers compare examples, see `heads.DiscriminatorNetwork`."""
     return getattr(module, "compares_batch", False)
 
 

@@ -10,16 +10,10 @@ from jaxgen.models.gan import conv_gan, dcgan, dcgan_deep_stem, mlp, r3gan, resn
 from jaxgen.nn import heads
 
 
-class Head(nn.Module):
-    classes: int = 0
-    kernels: int = 0
-    axis_name: str | None = None
-
+class Head(heads.DiscriminatorNetwork):
     @nn.compact
     def __call__(self, x, train, labels=None):
-        return heads.discriminator_head(
-            self, x, train, labels, classes=self.classes, kernels=self.kernels, axis_name=self.axis_name
-        )
+        return heads.discriminator_head(self, x, train, labels)
 
 
 def random(*shape, seed=0):
@@ -80,7 +74,9 @@ def test_one_hot_is_nan_outside_the_classes():
 )
 def test_labels_and_classes_go_together(classes, labels, message):
     with pytest.raises(ValueError, match=message):
-        jax.eval_shape(lambda: Head(classes).init_with_output(jax.random.key(0), jnp.ones((2, 4)), True, labels))
+        jax.eval_shape(
+            lambda: Head(classes=classes).init_with_output(jax.random.key(0), jnp.ones((2, 4)), True, labels)
+        )
 
 
 def test_with_kernels_the_logit_sees_the_other_examples():

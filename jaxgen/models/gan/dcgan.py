@@ -12,10 +12,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 from jax.nn.initializers import Initializer, normal
-from jax.typing import DTypeLike
 
-from jaxgen.nn.heads import ComparesBatch, discriminator_head
+from jaxgen.nn.heads import DiscriminatorNetwork, discriminator_head
 from jaxgen.nn.layers import BatchNorm, Conv, ConvTranspose, Dense, Maps, at_least_float32, make_norm
+from jaxgen.nn.network import SynchronizedNetwork
 from jaxgen.nn.sizes import pyramid
 
 kernel_init = normal(0.02)
@@ -26,32 +26,25 @@ scale_init = cast(Initializer, lambda key, shape, dtype: 1 + normal(0.02)(key, s
 """Initializes the scales of batch norm from N(1, 0.02)."""
 
 
-class Generator(nn.Module):
+class Generator(SynchronizedNetwork):
     """Latent vectors to images: a map of 4×4 or 7×7 pixels, upsampled by transposed convolutions.
 
     Attributes:
       size: side of the images, pixels: 28, 32, 64, 128 or another of `sizes.PYRAMIDS`.
       channels: of the images.
       width: channels of the last map; they double with every halving of the size.
-      axis_name: the mapped axis over which batch norm is synchronized, or None.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
     """
 
     size: int = 64
     channels: int = 3
     width: int = 64
-    axis_name: str | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, latent: Array, train: bool) -> Array:
         """Returns float[batch, size, size, channels] in [-1, 1] from float[batch, latent]."""
         base, doublings = pyramid(self.size, self.size, "dcgan")
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        linear: dict[str, Any] = {"use_bias": False, "kernel_init": kernel_init} | dtypes
-        norm = partial(BatchNorm, self.axis_name, scale_init=scale_init, **dtypes)
+        linear: dict[str, Any] = {"use_bias": False, "kernel_init": kernel_init} | self.dtypes
+        norm = partial(BatchNorm, self.axis_name, scale_init=scale_init, **self.dtypes)
 
         features = self.width << (doublings - 1)
         x = Dense(base * base * features, name="project", **linear)(latent).reshape(-1, base, base, features)
@@ -62,37 +55,23 @@ class Generator(nn.Module):
         return jnp.tanh(at_least_float32(ConvTranspose(features=self.channels, name="image", **linear)(x)))
 
 
-class Discriminator(ComparesBatch, nn.Module):
+class Discriminator(DiscriminatorNetwork):
     """Images to logits: strided convolutions down to 4×4 or 7×7 pixels; no norm after the first layer.
 
     Attributes:
       norm: "batch"; or "layer", "spectral" or "none", which do not couple the examples of a batch, as a gradient
         penalty requires. Layers have a bias unless it is "batch".
       width: channels of the first map; they double with every halving of the size.
-      axis_name: the mapped axis over which batch norm is synchronized, or None.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
-      classes: number of classes of a conditional discriminator; 0: unconditional.
-      kernels: number of kernels of minibatch discrimination, which couples the examples of a batch; 0: none.
     """
 
     norm: str = "batch"
     width: int = 64
-    axis_name: str | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
-    classes: int = 0
-    kernels: int = 0
 
     @nn.compact
     def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
-        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1].
-
-        With classes, `labels` are int32[batch, packing], one for each packed image.
-        """
+        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1]."""
         _, halvings = pyramid(images.shape[1], images.shape[2], "dcgan")
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        norm = make_norm(self.norm, self.axis_name, scale_init, **dtypes)
+        norm = make_norm(self.norm, self.axis_name, scale_init, **self.dtypes)
         linear: dict[str, Any] = {
             "use_bias": self.norm != "batch",
             "spectral": self.norm == "spectral",
@@ -101,8 +80,7 @@ class Discriminator(ComparesBatch, nn.Module):
 
         x = images
         for i in range(halvings):
-            x = Conv(self.width << i, 4, 2, name=f"conv_{i}", **linear, **dtypes)(x, train)
+            x = Conv(self.width << i, 4, 2, name=f"conv_{i}", **linear, **self.dtypes)(x, train)
             x = leaky_relu(norm(x, train, f"norm_{i}") if i else x)
         x = Maps(name="maps")(x)
-        ends: dict[str, Any] = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
-        return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)
+        return discriminator_head(self, x, train, labels, **linear)

@@ -9,12 +9,12 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
-from jax.typing import DTypeLike
 
 from jaxgen.errors import UsageError
 from jaxgen.models.gan.dcgan import kernel_init, leaky_relu, scale_init
-from jaxgen.nn.heads import ComparesBatch, discriminator_head
+from jaxgen.nn.heads import DiscriminatorNetwork, discriminator_head
 from jaxgen.nn.layers import BatchNorm, Conv, ConvTranspose, Dense, Maps, at_least_float32, make_norm
+from jaxgen.nn.network import SynchronizedNetwork
 
 SIZE = 128
 
@@ -28,32 +28,25 @@ def require_size(height: int, width: int) -> None:
         )
 
 
-class Generator(nn.Module):
+class Generator(SynchronizedNetwork):
     """Latent vectors to images of 128×128 pixels.
 
     Attributes:
       size: side of the images, pixels: 128.
       channels: of the images.
       width: channels of the last map; all other widths are multiples of it.
-      axis_name: the mapped axis over which batch norm is synchronized, or None.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
     """
 
     size: int = SIZE
     channels: int = 3
     width: int = 64
-    axis_name: str | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, latent: Array, train: bool) -> Array:
         """Returns float[batch, 128, 128, channels] in [-1, 1] from float[batch, latent]."""
         require_size(self.size, self.size)
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        linear: dict[str, Any] = {"kernel_init": kernel_init} | dtypes
-        norm = partial(BatchNorm, self.axis_name, scale_init=scale_init, **dtypes)
+        linear: dict[str, Any] = {"kernel_init": kernel_init} | self.dtypes
+        norm = partial(BatchNorm, self.axis_name, scale_init=scale_init, **self.dtypes)
 
         x, features = latent, 8 * self.width
         for i, units in enumerate((2 * self.width, 2 * self.width, 16 * self.width, 16 * self.width, 16 * features)):
@@ -66,42 +59,27 @@ class Generator(nn.Module):
         return jnp.tanh(at_least_float32(ConvTranspose(features=self.channels, name="image", **linear)(x)))
 
 
-class Discriminator(ComparesBatch, nn.Module):
+class Discriminator(DiscriminatorNetwork):
     """Images of 128×128 pixels to logits: four convolutions of stride 2. No norm after the first layer.
 
     Attributes:
       norm: "batch"; or "layer", "spectral" or "none", which do not couple the examples of a batch.
       width: channels of the first map; they double with every halving of the size.
-      axis_name: the mapped axis over which batch norm is synchronized, or None.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
-      classes: number of classes of a conditional discriminator; 0: unconditional.
-      kernels: number of kernels of minibatch discrimination, which couples the examples of a batch; 0: none.
     """
 
     norm: str = "batch"
     width: int = 64
-    axis_name: str | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
-    classes: int = 0
-    kernels: int = 0
 
     @nn.compact
     def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
-        """Returns logits, float[batch], of images float[batch, 128, 128, channel] in [-1, 1].
-
-        With classes, `labels` are int32[batch, packing], one for each packed image.
-        """
+        """Returns logits, float[batch], of images float[batch, 128, 128, channel] in [-1, 1]."""
         require_size(*images.shape[1:3])
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        norm = make_norm(self.norm, self.axis_name, scale_init, **dtypes)
+        norm = make_norm(self.norm, self.axis_name, scale_init, **self.dtypes)
         linear: dict[str, Any] = {"spectral": self.norm == "spectral", "kernel_init": kernel_init}
 
         x = images
         for i in range(4):
-            x = leaky_relu(Conv(self.width << i, 4, 2, name=f"conv_{i}", **linear, **dtypes)(x, train))
+            x = leaky_relu(Conv(self.width << i, 4, 2, name=f"conv_{i}", **linear, **self.dtypes)(x, train))
             x = norm(x, train, f"norm_{i}") if i else x
         x = Maps(name="maps")(x)
-        ends: dict[str, Any] = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
-        return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)
+        return discriminator_head(self, x, train, labels, **linear)

@@ -3,43 +3,35 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
-from jax.typing import DTypeLike
 
 from jaxgen.nn.layers import Conv, Dense, at_least_float32, logit
+from jaxgen.nn.network import SynchronizedNetwork
 from jaxgen.nn.normalization import make_norm
 
 SLOPE = 0.2
 
 
-class CropDiscriminator(nn.Module):
+class CropDiscriminator(SynchronizedNetwork):
     """One logit per image: pairs of 3×3 convolutions, the second of stride 2, then two dense layers.
 
     Attributes:
       widths: channels of each pair.
       hidden: units of the first dense layer.
       norm: "batch", "layer", "instance", "spectral" or "none"; the first convolution has only "spectral".
-      axis_name: the mapped axis over which batch norm is synchronized, or None.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
     Reference: Ledig et al. 2017, figure 4.
     """
 
     widths: tuple[int, ...] = (64, 128, 256, 512)
     hidden: int = 1024
     norm: str = "batch"
-    axis_name: str | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, images: Array, train: bool) -> Array:
         """Returns float[batch], logits of images float[batch, height, width, channel] in [-1, 1], of a fixed size."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        norm = make_norm(self.norm, self.axis_name, **dtypes)
-        linear: dict[str, Any] = {"use_bias": self.norm != "batch", "spectral": self.norm == "spectral"} | dtypes
+        norm = make_norm(self.norm, self.axis_name, **self.dtypes)
+        linear: dict[str, Any] = {"use_bias": self.norm != "batch", "spectral": self.norm == "spectral"} | self.dtypes
         x = images
         for i, width in enumerate(self.widths):
             for stride in (1, 2):
@@ -47,36 +39,29 @@ class CropDiscriminator(nn.Module):
                 x = Conv(width, stride=stride, name=f"conv_{name}", **linear)(x, train)
                 x = jax.nn.leaky_relu(norm(x, train, f"norm_{name}") if i or stride > 1 else x, SLOPE)
         spectral: dict[str, Any] = {"spectral": self.norm == "spectral"}
-        x = Dense(self.hidden, name="dense", **spectral, **dtypes)(x.reshape(len(x), -1), train)
+        x = Dense(self.hidden, name="dense", **spectral, **self.dtypes)(x.reshape(len(x), -1), train)
         return logit(jax.nn.leaky_relu(x, SLOPE), train, param_dtype=self.param_dtype, **spectral)
 
 
-class PatchDiscriminator(nn.Module):
+class PatchDiscriminator(SynchronizedNetwork):
     """One logit per patch (70×70 pixels with three widths), for images of any size.
 
     Attributes:
       widths: channels of the convolutions of stride 2, before one of stride 1 with twice the last width and the logits.
       norm: "batch", "layer", "instance", "spectral" or "none"; the first convolution has only "spectral".
-      axis_name: the mapped axis over which batch norm is synchronized, or None.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
     Reference: Isola, Zhu, Zhou, Efros 2017, section 3.2.2 and appendix 6.1.2.
     """
 
     widths: tuple[int, ...] = (64, 128, 256)
     norm: str = "instance"
-    axis_name: str | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, images: Array, train: bool) -> Array:
         """Returns float[batch, rows, columns], logits of images float[batch, height, width, channel] in [-1, 1]."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        norm = make_norm(self.norm, self.axis_name, **dtypes)
+        norm = make_norm(self.norm, self.axis_name, **self.dtypes)
         spectral: dict[str, Any] = {"spectral": self.norm == "spectral"}
         linear: dict[str, Any] = (
-            {"use_bias": self.norm not in ("batch", "instance"), "padding": ((1, 1), (1, 1))} | spectral | dtypes
+            {"use_bias": self.norm not in ("batch", "instance"), "padding": ((1, 1), (1, 1))} | spectral | self.dtypes
         )
         x = images
         for i, width in enumerate((*self.widths, 2 * self.widths[-1])):

@@ -12,13 +12,13 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
-from jax.typing import DTypeLike
 
 from jaxgen.errors import UsageError
 from jaxgen.models.gan.resnet import CriticBlock, UpBlock, linear_init, mean_pool, upsample
 from jaxgen.nn.attention import SelfAttention, require_side
-from jaxgen.nn.heads import ComparesBatch, discriminator_head
+from jaxgen.nn.heads import DiscriminatorNetwork, discriminator_head
 from jaxgen.nn.layers import BatchNorm, Conv, Dense, Maps, at_least_float32
+from jaxgen.nn.network import SynchronizedNetwork
 from jaxgen.nn.sizes import pyramid
 
 NETWORK = "growing network"
@@ -59,7 +59,7 @@ def blend(weight: Array, new: Array, old: Array) -> Array:
     return weight * new + (1 - weight) * old
 
 
-class Generator(nn.Module):
+class Generator(SynchronizedNetwork):
     """Latent vectors to images: a map of 4×4 or 7×7 pixels, upsampled by one residual block after the other.
 
     Attributes:
@@ -68,9 +68,6 @@ class Generator(nn.Module):
       width: channels of every map.
       fade_steps: training steps over which the last block is faded in; 0: no fading.
       attention: side of the feature map with self-attention; 0: none.
-      axis_name: the mapped axis over which batch norm is synchronized, or None.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
     """
 
     size: int = 32
@@ -78,9 +75,6 @@ class Generator(nn.Module):
     width: int = 128
     fade_steps: int = 0
     attention: int = 0
-    axis_name: str | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     def at_step(self, variables: Any, step: Array) -> Any:
         """Returns the variables for a training step, see `at_step`."""
@@ -92,13 +86,12 @@ class Generator(nn.Module):
         base, doublings = pyramid(self.size, self.size, NETWORK)
         sides = [base << i for i in range(1, doublings + 1)]
         require_side(self.attention, sides, NETWORK)
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        x = Dense(base * base * self.width, kernel_init=linear_init, name="project", **dtypes)(latent)
+        x = Dense(base * base * self.width, kernel_init=linear_init, name="project", **self.dtypes)(latent)
         x = previous = x.reshape(-1, base, base, self.width)
         for side in sides:
-            previous, x = x, UpBlock(self.axis_name, name=f"block_{side}", **dtypes)(x, train)
+            previous, x = x, UpBlock(axis_name=self.axis_name, name=f"block_{side}", **self.dtypes)(x, train)
             if side == self.attention:
-                x = SelfAttention(name=f"attention_{side}", **dtypes)(x, train)
+                x = SelfAttention(name=f"attention_{side}", **self.dtypes)(x, train)
         image = self.image(x, train)
         if not self.fade_steps:
             return image
@@ -107,13 +100,13 @@ class Generator(nn.Module):
 
     def image(self, x: Array, train: bool) -> Array:
         """Converts a feature map to an image of its size, in at least float32."""
-        side, dtypes = x.shape[1], {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        x = jax.nn.relu(BatchNorm(self.axis_name, name=f"norm_{side}", **dtypes)(x, train))
-        image = Conv(self.channels, kernel_init=linear_init, name=f"image_{side}", **dtypes)(x)
+        side = x.shape[1]
+        x = jax.nn.relu(BatchNorm(self.axis_name, name=f"norm_{side}", **self.dtypes)(x, train))
+        image = Conv(self.channels, kernel_init=linear_init, name=f"image_{side}", **self.dtypes)(x)
         return jnp.tanh(at_least_float32(image))
 
 
-class Critic(ComparesBatch, nn.Module):
+class Critic(DiscriminatorNetwork):
     """Images to logits: blocks that halve the size down to at most 8, two more blocks, the mean over pixels.
 
     Attributes:
@@ -121,22 +114,12 @@ class Critic(ComparesBatch, nn.Module):
       width: channels of every map.
       fade_steps: training steps over which the first block is faded in; 0: no fading.
       attention: side of the feature map with self-attention; 0: none.
-      axis_name: the mapped axis over which batch norm is synchronized, or None.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
-      classes: number of classes of a conditional discriminator; 0: unconditional.
-      kernels: number of kernels of minibatch discrimination, which couples the examples of a batch; 0: none.
     """
 
     norm: str = "none"
     width: int = 128
     fade_steps: int = 0
     attention: int = 0
-    axis_name: str | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
-    classes: int = 0
-    kernels: int = 0
 
     def at_step(self, variables: Any, step: Array) -> Any:
         """Returns the variables for a training step, see `at_step`."""
@@ -144,10 +127,7 @@ class Critic(ComparesBatch, nn.Module):
 
     @nn.compact
     def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
-        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1].
-
-        With classes, `labels` are int32[batch, packing], one for each packed image.
-        """
+        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1]."""
         pyramid(images.shape[1], images.shape[2], NETWORK)
         size = images.shape[1]
         sides = [size]
@@ -169,18 +149,8 @@ class Critic(ComparesBatch, nn.Module):
         for i in range(2):
             x = self.block(x, train, down=False, name=f"last_{i}")
         x = at_least_float32(Maps(name="maps")(jax.nn.relu(x))).mean((1, 2))
-        ends: dict[str, Any] = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
-        linear: dict[str, Any] = {
-            "spectral": self.norm == "spectral",
-            "kernel_init": linear_init,
-            "param_dtype": self.param_dtype,
-        }
-        return discriminator_head(self, x, train, labels, **ends, **linear)
-
-    @property
-    def dtypes(self) -> dict[str, Any]:
-        """The dtypes of every layer."""
-        return {"dtype": self.dtype, "param_dtype": self.param_dtype}
+        linear: dict[str, Any] = {"spectral": self.norm == "spectral", "kernel_init": linear_init}
+        return discriminator_head(self, x, train, labels, **linear)
 
     def map(self, images: Array, train: bool) -> Array:
         """Converts images to a feature map of their size."""

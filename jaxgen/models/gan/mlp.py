@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
-from jax.typing import DTypeLike
 
 from jaxgen.errors import unknown
-from jaxgen.nn.heads import ComparesBatch, discriminator_head
+from jaxgen.nn.heads import DiscriminatorNetwork, discriminator_head
 from jaxgen.nn.layers import Dense, at_least_float32, make_norm
+from jaxgen.nn.network import SynchronizedNetwork
 
 
 class Variant(NamedTuple):
@@ -31,22 +31,18 @@ VARIANTS = {
 }
 
 
-class Hidden(nn.Module):
+class Hidden(SynchronizedNetwork):
     """Dense layers with ReLU; a norm of activations follows the ReLU."""
 
     widths: tuple[int, ...]
     norm: str
-    axis_name: str | None
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
         """Returns float[batch, widths[-1]]."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        norm = make_norm(self.norm, self.axis_name, **dtypes)
+        norm = make_norm(self.norm, self.axis_name, **self.dtypes)
         for i, width in enumerate(self.widths):
-            x = jax.nn.relu(Dense(width, spectral=self.norm == "spectral", name=f"dense_{i}", **dtypes)(x, train))
+            x = jax.nn.relu(Dense(width, spectral=self.norm == "spectral", name=f"dense_{i}", **self.dtypes)(x, train))
             x = norm(x, train, f"norm_{i}")
         return x
 
@@ -58,67 +54,47 @@ def find_variant(name: str) -> Variant:
     return VARIANTS[name]
 
 
-class Generator(nn.Module):
+class Generator(SynchronizedNetwork):
     """Latent vectors to images of any size.
 
     Attributes:
       variant: a name in `VARIANTS`.
       size: side of the images, pixels.
       channels: of the images.
-      axis_name: the mapped axis over which batch norm is synchronized, or None.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
     """
 
     variant: str = "plain"
     size: int = 28
     channels: int = 1
-    axis_name: str | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, latent: Array, train: bool) -> Array:
         """Returns float[batch, size, size, channels] in [-1, 1] from float[batch, latent]."""
         variant, shape = find_variant(self.variant), (self.size, self.size, self.channels)
-        hidden = Hidden(variant.generator, variant.norm, self.axis_name, self.dtype, self.param_dtype, name="hidden")
+        hidden = Hidden(variant.generator, variant.norm, axis_name=self.axis_name, **self.dtypes, name="hidden")
         pixels = self.size * self.size * self.channels
-        x = Dense(pixels, dtype=self.dtype, param_dtype=self.param_dtype, name="image")(hidden(latent, train))
+        x = Dense(pixels, **self.dtypes, name="image")(hidden(latent, train))
         x = at_least_float32(x).reshape(-1, *shape)
         return jnp.tanh(x) if variant.norm == "batch" else 2 * jax.nn.sigmoid(x) - 1
 
 
-class Discriminator(ComparesBatch, nn.Module):
+class Discriminator(DiscriminatorNetwork):
     """Images of any size to logits.
 
     Attributes:
       variant: a name in `VARIANTS`.
       norm: "batch", "layer", "spectral" or "none"; None: the variant's. Batch norm directly precedes the logit.
-      axis_name: the mapped axis over which batch norm is synchronized, or None.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
-      classes: number of classes of a conditional discriminator; 0: unconditional.
-      kernels: number of kernels of minibatch discrimination, which couples the examples of a batch; 0: none.
     """
 
     variant: str = "plain"
     norm: str | None = None
-    axis_name: str | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
-    classes: int = 0
-    kernels: int = 0
 
     @nn.compact
     def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
-        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1].
-
-        With classes, `labels` are int32[batch, packing], one for each packed image.
-        """
+        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1]."""
         variant = find_variant(self.variant)
         norm = self.norm or variant.norm
-        hidden = Hidden(variant.discriminator, norm, self.axis_name, self.dtype, self.param_dtype, name="hidden")
-        ends: dict[str, Any] = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
+        hidden = Hidden(variant.discriminator, norm, axis_name=self.axis_name, **self.dtypes, name="hidden")
         x = hidden(images.reshape(len(images), -1), train)
-        linear: dict[str, Any] = {"spectral": norm == "spectral", "param_dtype": self.param_dtype}
-        return discriminator_head(self, x, train, labels, **ends, **linear)
+        linear: dict[str, Any] = {"spectral": norm == "spectral"}
+        return discriminator_head(self, x, train, labels, **linear)

@@ -15,10 +15,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 from jax.nn.initializers import normal, variance_scaling, zeros
-from jax.typing import DTypeLike
 
-from jaxgen.nn.heads import ComparesBatch, discriminator_head
+from jaxgen.nn.heads import DiscriminatorNetwork, discriminator_head
 from jaxgen.nn.layers import Conv, Dense, GroupedConv, Maps, at_least_float32
+from jaxgen.nn.network import Network
 from jaxgen.nn.sizes import pyramid
 
 EXPANSION = 2
@@ -55,32 +55,27 @@ def downsample(x: Array) -> Array:
     return x
 
 
-class Block(nn.Module):
+class Block(Network):
     """A residual block that keeps size and width.
 
     Attributes:
       depth: number of residual blocks in the network; initial weights are scaled by depth^(−1/4), so that the first
         updates change the output independently of the depth.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
     Reference: Huang et al. 2024, section 3; Zhang, Dauphin, Ma 2019 (Fixup), section 3.
     """
 
     depth: int
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Returns float[batch, height, width, channel]."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         init = variance_scaling(2 / (1 + SLOPE**2) / math.sqrt(self.depth), "fan_in", "normal")
         features, inner = x.shape[-1], EXPANSION * x.shape[-1]
         groups = inner // GROUP if inner % GROUP == 0 else 1
         activate = lambda x: jax.nn.leaky_relu(x, SLOPE)
-        branch = activate(Conv(inner, 1, kernel_init=init, name="conv_0", **dtypes)(x))
-        branch = activate(GroupedConv(inner, groups=groups, kernel_init=init, name="conv_1", **dtypes)(branch))
-        return x + Conv(features, 1, use_bias=False, kernel_init=zeros, name="conv_2", **dtypes)(branch)
+        branch = activate(Conv(inner, 1, kernel_init=init, name="conv_0", **self.dtypes)(x))
+        branch = activate(GroupedConv(inner, groups=groups, kernel_init=init, name="conv_1", **self.dtypes)(branch))
+        return x + Conv(features, 1, use_bias=False, kernel_init=zeros, name="conv_2", **self.dtypes)(branch)
 
 
 def widths(width: int, doublings: int) -> list[int]:
@@ -88,7 +83,7 @@ def widths(width: int, doublings: int) -> list[int]:
     return [width * min(1 << i, MAX_WIDTH_RATIO) for i in range(doublings + 1)]
 
 
-class Generator(nn.Module):
+class Generator(Network):
     """Latent vectors to images: learned maps of 4×4 or 7×7 pixels scaled by the latent vector, upsampled in stages.
 
     Attributes:
@@ -96,82 +91,62 @@ class Generator(nn.Module):
       channels: of the images.
       width: channels at the image's size; they double with every halving of the size, up to eightfold.
       blocks: residual blocks at each size.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
     """
 
     size: int = 32
     channels: int = 3
     width: int = 64
     blocks: int = 2
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, latent: Array, train: bool) -> Array:
         """Returns float[batch, size, size, channels] from float[batch, latent], not bounded to [-1, 1]."""
         del train
         base, doublings = pyramid(self.size, self.size, "r3gan")
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         channels = widths(self.width, doublings)[::-1]
         depth = self.blocks * len(channels)
         basis = self.param("basis", normal(1.0), (base, base, channels[0]), self.param_dtype)
-        scale = Dense(channels[0], use_bias=False, kernel_init=linear_init, name="project", **dtypes)(latent)
+        scale = Dense(channels[0], use_bias=False, kernel_init=linear_init, name="project", **self.dtypes)(latent)
         x = scale[:, None, None] * basis.astype(scale.dtype)
         for i, features in enumerate(channels):
             if i:
                 if x.shape[-1] != features:
-                    x = Conv(features, 1, use_bias=False, kernel_init=linear_init, name=f"resize_{i}", **dtypes)(x)
+                    x = Conv(features, 1, use_bias=False, kernel_init=linear_init, name=f"resize_{i}", **self.dtypes)(x)
                 x = upsample(x)
             for j in range(self.blocks):
-                x = Block(depth, name=f"block_{i}_{j}", **dtypes)(x)
+                x = Block(depth, name=f"block_{i}_{j}", **self.dtypes)(x)
         return at_least_float32(
-            Conv(self.channels, 1, use_bias=False, kernel_init=linear_init, name="image", **dtypes)(x)
+            Conv(self.channels, 1, use_bias=False, kernel_init=linear_init, name="image", **self.dtypes)(x)
         )
 
 
-class Discriminator(ComparesBatch, nn.Module):
+class Discriminator(DiscriminatorNetwork):
     """Images to logits: blocks with downsampling to 4×4 or 7×7 pixels, then one weight per pixel and channel.
 
     Attributes:
       width: channels at the image's size; they double with every halving of the size, up to eightfold.
       blocks: residual blocks at each size.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
-      classes: number of classes of a conditional discriminator; 0: unconditional.
-      kernels: number of kernels of minibatch discrimination, which couples the examples of a batch; 0: none.
-      axis_name: the mapped axis over which minibatch discrimination gathers the batch, or None.
     """
 
     width: int = 64
     blocks: int = 2
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
-    classes: int = 0
-    kernels: int = 0
-    axis_name: str | None = None
 
     @nn.compact
     def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
-        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1].
-
-        With classes, `labels` are int32[batch, packing], one for each packed image.
-        """
+        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1]."""
         base, halvings = pyramid(images.shape[1], images.shape[2], "r3gan")
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         linear: dict[str, Any] = {"use_bias": False, "kernel_init": linear_init}
         channels = widths(self.width, halvings)
         depth = self.blocks * len(channels)
-        x = Conv(channels[0], 1, name="image", **linear, **dtypes)(images)
+        x = Conv(channels[0], 1, name="image", **linear, **self.dtypes)(images)
         for i, features in enumerate(channels):
             if i:
                 x = downsample(x)
                 if x.shape[-1] != features:
-                    x = Conv(features, 1, name=f"resize_{i}", **linear, **dtypes)(x)
+                    x = Conv(features, 1, name=f"resize_{i}", **linear, **self.dtypes)(x)
             for j in range(self.blocks):
-                x = Block(depth, name=f"block_{i}_{j}", **dtypes)(x)
+                x = Block(depth, name=f"block_{i}_{j}", **self.dtypes)(x)
         x = Maps(name="maps")(x)
         basis = self.param("basis", normal(1 / base), (base, base, channels[-1]), self.param_dtype)
         x = (at_least_float32(x) * basis.astype(jnp.promote_types(basis.dtype, jnp.float32))).sum((1, 2))
-        ends: dict[str, Any] = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
-        return discriminator_head(self, x, train, labels, param_dtype=self.param_dtype, **ends, **linear)
+        return discriminator_head(self, x, train, labels, **linear)

@@ -7,6 +7,7 @@ the authors' code.
 """
 
 import math
+from dataclasses import KW_ONLY
 from typing import Any
 
 import jax
@@ -14,11 +15,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 from jax.nn.initializers import variance_scaling
-from jax.typing import DTypeLike
 
 from jaxgen.nn.attention import SelfAttention, require_side
-from jaxgen.nn.heads import ComparesBatch, discriminator_head
+from jaxgen.nn.heads import DiscriminatorNetwork, discriminator_head
 from jaxgen.nn.layers import BatchNorm, Conv, ConvMeanPool, Dense, Maps, UpsampleConv, at_least_float32, make_norm
+from jaxgen.nn.network import SynchronizedNetwork
 from jaxgen.nn.sizes import pyramid
 
 before_relu = variance_scaling(2.0, "fan_avg", "uniform")
@@ -36,26 +37,21 @@ def mean_pool(x: Array) -> Array:
     return x.reshape(batch, height // 2, 2, width // 2, 2, channels).mean((2, 4))
 
 
-class UpBlock(nn.Module):
+class UpBlock(SynchronizedNetwork):
     """A residual block of the generator that upsamples by two and keeps the width."""
-
-    axis_name: str | None
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
         """Returns float[batch, 2 · height, 2 · width, channel]."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         features = x.shape[-1]
-        shortcut = upsample(Conv(features, 1, kernel_init=linear_init, name="shortcut", **dtypes)(x))
-        x = jax.nn.relu(BatchNorm(self.axis_name, name="norm_0", **dtypes)(x, train))
-        x = UpsampleConv(features, kernel_init=before_relu, name="conv_0", **dtypes)(x)
-        x = jax.nn.relu(BatchNorm(self.axis_name, name="norm_1", **dtypes)(x, train))
-        return shortcut + Conv(features, kernel_init=before_relu, name="conv_1", **dtypes)(x)
+        shortcut = upsample(Conv(features, 1, kernel_init=linear_init, name="shortcut", **self.dtypes)(x))
+        x = jax.nn.relu(BatchNorm(self.axis_name, name="norm_0", **self.dtypes)(x, train))
+        x = UpsampleConv(features, kernel_init=before_relu, name="conv_0", **self.dtypes)(x)
+        x = jax.nn.relu(BatchNorm(self.axis_name, name="norm_1", **self.dtypes)(x, train))
+        return shortcut + Conv(features, kernel_init=before_relu, name="conv_1", **self.dtypes)(x)
 
 
-class CriticBlock(nn.Module):
+class CriticBlock(SynchronizedNetwork):
     """A residual block of the critic.
 
     Attributes:
@@ -63,25 +59,18 @@ class CriticBlock(nn.Module):
       first: whether the input is an image: no ReLU before the first convolution, and no norm in this block.
       down: whether the block downsamples by two.
       norm: see `Critic`.
-      axis_name: the mapped axis over which batch norm is synchronized, or None.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
     """
 
     features: int
     first: bool
     down: bool
     norm: str
-    axis_name: str | None
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
         """Returns float[batch, height, width, features], height and width halved where `down`."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        linear: dict[str, Any] = {"spectral": self.norm == "spectral"} | dtypes
-        norm = make_norm("none" if self.first else self.norm, self.axis_name, **dtypes)
+        linear: dict[str, Any] = {"spectral": self.norm == "spectral"} | self.dtypes
+        norm = make_norm("none" if self.first else self.norm, self.axis_name, **self.dtypes)
         shortcut = mean_pool(x) if self.down else x
         if self.down or x.shape[-1] != self.features:
             shortcut = Conv(self.features, 1, kernel_init=linear_init, name="shortcut", **linear)(shortcut, train)
@@ -93,7 +82,7 @@ class CriticBlock(nn.Module):
         return shortcut + last(self.features, kernel_init=before_relu, name="conv_1", **linear)(x, train)
 
 
-class Generator(nn.Module):
+class Generator(SynchronizedNetwork):
     """Latent vectors to images: a map of 4×4 or 7×7 pixels, upsampled by one residual block after the other.
 
     Attributes:
@@ -101,91 +90,61 @@ class Generator(nn.Module):
       channels: of the images.
       width: channels of every map.
       attention: side of the feature map with self-attention; 0: none.
-      axis_name: the mapped axis over which batch norm is synchronized, or None.
       remat: whether the backward pass recomputes the activations of each block to save memory.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
     """
 
     size: int = 32
     channels: int = 3
     width: int = 128
     attention: int = 0
-    axis_name: str | None = None
+    _: KW_ONLY
     remat: bool = False
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, latent: Array, train: bool) -> Array:
         """Returns float[batch, size, size, channels] in [-1, 1] from float[batch, latent]."""
         base, doublings = pyramid(self.size, self.size, "resnet")
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        linear: dict[str, Any] = {"kernel_init": linear_init} | dtypes
+        linear: dict[str, Any] = {"kernel_init": linear_init} | self.dtypes
         block = nn.remat(UpBlock, static_argnums=2) if self.remat else UpBlock
         x = Dense(base * base * self.width, name="project", **linear)(latent).reshape(-1, base, base, self.width)
         require_side(self.attention, [base << i for i in range(1, doublings + 1)], "generator")
         for i in range(doublings):
-            x = block(self.axis_name, name=f"block_{i}", **dtypes)(x, train)
+            x = block(axis_name=self.axis_name, name=f"block_{i}", **self.dtypes)(x, train)
             if x.shape[1] == self.attention:
-                x = SelfAttention(name="attention", **dtypes)(x, train)
-        x = jax.nn.relu(BatchNorm(self.axis_name, name="norm", **dtypes)(x, train))
+                x = SelfAttention(name="attention", **self.dtypes)(x, train)
+        x = jax.nn.relu(BatchNorm(self.axis_name, name="norm", **self.dtypes)(x, train))
         return jnp.tanh(at_least_float32(Conv(self.channels, name="image", **linear)(x)))
 
 
-class Critic(ComparesBatch, nn.Module):
+class Critic(DiscriminatorNetwork):
     """Images to logits: blocks that halve the size down to at most 8, two more blocks, the mean over pixels.
 
     Attributes:
       norm: "none", "layer" or "spectral"; "batch" couples the examples of a batch and excludes a gradient penalty.
       width: channels of every map.
       attention: side of the feature map with self-attention; 0: none.
-      axis_name: the mapped axis over which batch norm is synchronized, or None.
       remat: whether the backward pass recomputes the activations of each block to save memory.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
-      classes: number of classes of a conditional discriminator; 0: unconditional.
-      kernels: number of kernels of minibatch discrimination, which couples the examples of a batch; 0: none.
     """
 
     norm: str = "none"
     width: int = 128
     attention: int = 0
-    axis_name: str | None = None
+    _: KW_ONLY
     remat: bool = False
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
-    classes: int = 0
-    kernels: int = 0
 
     @nn.compact
     def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:
-        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1].
-
-        With classes, `labels` are int32[batch, packing], one for each packed image.
-        """
+        """Returns logits, float[batch], of images float[batch, height, width, channel] in [-1, 1]."""
         pyramid(images.shape[1], images.shape[2], "resnet")
         halvings = max(1, math.ceil(math.log2(images.shape[1] / 8)))
-        fields: dict[str, Any] = {
-            "norm": self.norm,
-            "axis_name": self.axis_name,
-            "dtype": self.dtype,
-            "param_dtype": self.param_dtype,
-        }
+        fields: dict[str, Any] = {"norm": self.norm, "axis_name": self.axis_name, **self.dtypes}
         block = nn.remat(CriticBlock, static_argnums=2) if self.remat else CriticBlock
         require_side(self.attention, [images.shape[1] >> i for i in range(1, halvings + 1)], "discriminator")
         x = images
         for i in range(halvings + 2):
             x = block(self.width, first=i == 0, down=i < halvings, name=f"block_{i}", **fields)(x, train)
             if i < halvings and x.shape[1] == self.attention:
-                x = SelfAttention(
-                    self.norm == "spectral", dtype=self.dtype, param_dtype=self.param_dtype, name="attention"
-                )(x, train)
+                x = SelfAttention(self.norm == "spectral", **self.dtypes, name="attention")(x, train)
         x = at_least_float32(Maps(name="maps")(jax.nn.relu(x))).mean((1, 2))
-        ends: dict[str, Any] = {"classes": self.classes, "kernels": self.kernels, "axis_name": self.axis_name}
-        linear: dict[str, Any] = {
-            "spectral": self.norm == "spectral",
-            "kernel_init": linear_init,
-            "param_dtype": self.param_dtype,
-        }
-        return discriminator_head(self, x, train, labels, **ends, **linear)
+        linear: dict[str, Any] = {"spectral": self.norm == "spectral", "kernel_init": linear_init}
+        return discriminator_head(self, x, train, labels, **linear)

@@ -5,66 +5,55 @@ convolution. The recurrent variant is the same network unrolled in time: its inp
 its last estimate.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 from jax.nn.initializers import he_normal
-from jax.typing import DTypeLike
 
 from jaxgen.models.features.classifier import max_pool
 from jaxgen.nn.layers import BatchNorm, Conv, ConvTranspose, Dropout, at_least_float32
+from jaxgen.nn.network import SynchronizedNetwork
 from jaxgen.nn.padding import crop, pad_to_multiple
 
 
-class Pass(nn.Module):
+class Pass(SynchronizedNetwork):
     """One pass through the network, in [0, 1].
 
     Attributes:
       widths: channels of each stage of the encoder; the decoder has them in reverse order.
       channels: of the image.
       dropout: fraction of each stage's activations that is dropped in training.
-      axis_name: the mapped axis over whose devices batch statistics are averaged, or None.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     widths: tuple[int, ...]
     channels: int
     dropout: float
-    axis_name: str | None
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, x: Array, keys: Array | None, train: bool) -> Array:
         """Returns float[batch, height, width, channels] of sides that are multiples of 2ⁿ for n stages."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         for stage, width in enumerate(self.widths):
             for i in range(2):
                 x = jax.nn.relu(self.normed(self.conv(x, width, f"down_{stage}_{i}"), f"down_{stage}_{i}", train))
             x = Dropout(self.dropout, name=f"down_{stage}_dropout")(max_pool(x), keys, train)
         for stage, width in enumerate(reversed(self.widths)):
-            x = ConvTranspose(features=width, kernel_size=2, name=f"up_{stage}_grow", **dtypes)(x)
+            x = ConvTranspose(features=width, kernel_size=2, name=f"up_{stage}_grow", **self.dtypes)(x)
             x = self.conv(self.normed(x, f"up_{stage}_0", train), width, f"up_{stage}")
             x = jax.nn.relu(self.normed(x, f"up_{stage}_1", train))
             x = Dropout(self.dropout, name=f"up_{stage}_dropout")(x, keys, train)
-        return jax.nn.sigmoid(at_least_float32(Conv(self.channels, name="image", **dtypes)(x)))
+        return jax.nn.sigmoid(at_least_float32(Conv(self.channels, name="image", **self.dtypes)(x)))
 
     def conv(self, x: Array, width: int, name: str) -> Array:
         """Returns x after a 3×3 convolution, whose bias the following norm would remove."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        return Conv(width, use_bias=False, kernel_init=he_normal(), name=f"{name}_conv", **dtypes)(x)
+        return Conv(width, use_bias=False, kernel_init=he_normal(), name=f"{name}_conv", **self.dtypes)(x)
 
     def normed(self, x: Array, name: str, train: bool) -> Array:
         """Returns x after batch norm."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        return BatchNorm(self.axis_name, name=f"{name}_norm", **dtypes)(x, train)
+        return BatchNorm(self.axis_name, name=f"{name}_norm", **self.dtypes)(x, train)
 
 
-class CRNN(nn.Module):
+class CRNN(SynchronizedNetwork):
     """Restored images in [0, 1], of any height and width.
 
     Attributes:
@@ -72,18 +61,12 @@ class CRNN(nn.Module):
       widths: channels of each stage of the encoder; the decoder has them in reverse order.
       dropout: fraction of each stage's activations that is dropped in training.
       channels: of the image, the first ones of the input; None: all, without a condition behind them.
-      axis_name: the mapped axis over whose devices batch statistics are averaged, or None.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     turns: int = 1
     widths: tuple[int, ...] = (32, 64)
     dropout: float = 0.5
     channels: int | None = None
-    axis_name: str | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @property
     def size_multiple(self) -> int:
@@ -103,7 +86,7 @@ class CRNN(nn.Module):
         """
         channels = self.channels or inputs.shape[-1]
         padded = pad_to_multiple(inputs, self.size_multiple)
-        network = Pass(self.widths, channels, self.dropout, self.axis_name, self.dtype, self.param_dtype, name="pass")
+        network = Pass(self.widths, channels, self.dropout, axis_name=self.axis_name, **self.dtypes, name="pass")
         if self.turns == 1:
             return crop(network(padded, keys, train), inputs.shape[1:3])
         estimate = padded[..., :channels]

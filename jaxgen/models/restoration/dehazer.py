@@ -12,27 +12,23 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
-from jax.typing import DTypeLike
 
 from jaxgen.filters.windows import binomial
 from jaxgen.models.restoration.unet import UNet
 from jaxgen.nn.layers import at_least_float32
+from jaxgen.nn.network import Network
 
 
-class Dehazer(nn.Module):
+class Dehazer(Network):
     """Dehazes images of any height and width.
 
     Attributes:
       widths: channels of each level of the U-Net on the thumbnail, from the finest.
       side: height and width of the thumbnail in pixels, to which an image of any shape is resized.
-      dtype: of the U-Net's computation; None promotes.
-      param_dtype: of its parameters.
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 96, 128)
     side: int = 64
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     size_multiple = 1
     max_untiled_pixels = 67_108_864
@@ -50,9 +46,7 @@ class Dehazer(nn.Module):
         """
         inputs = at_least_float32(inputs)
         batch, height, width, channels = inputs.shape
-        unet = UNet(
-            self.widths, 2 * channels, residual=False, dtype=self.dtype, param_dtype=self.param_dtype, name="unet"
-        )
+        unet = UNet(self.widths, 2 * channels, residual=False, **self.dtypes, name="unet")
         thumbnail = jax.image.resize(inputs, (batch, self.side, self.side, channels), "linear")
         # Inputs in [-1, 1]: without normalization the network would first have to learn the mean. The two binomial
         # filters remove the checkerboard of transposed convolutions.

@@ -6,28 +6,24 @@ Reference: Zhang et al. 2021 (DRUNet: the residual U-Net).
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
-from jax.typing import DTypeLike
 
 from jaxgen.models.restoration.residual_unet import ResidualUNet
+from jaxgen.nn.network import Network
 
 PRIOR = -2.0
 """Logit of the prior probability that a pixel is damaged, one in eight."""
 
 
-class Detector(nn.Module):
+class Detector(Network):
     """Estimates the logit of the probability that a pixel is damaged, for images of any height and width.
 
     Attributes:
       widths: channels of each level of the U-Net, from the finest.
       blocks: residual blocks of each of its levels.
-      dtype: of the U-Net's computation; None promotes.
-      param_dtype: of its parameters.
     """
 
     widths: tuple[int, ...] = (16, 32, 64, 128)
     blocks: int = 2
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @property
     def size_multiple(self) -> int:
@@ -44,6 +40,6 @@ class Detector(nn.Module):
         Returns:
           float[batch, height, width, 1].
         """
-        unet = ResidualUNet(self.widths, self.blocks, 1, dtype=self.dtype, param_dtype=self.param_dtype, name="unet")
+        unet = ResidualUNet(self.widths, self.blocks, 1, **self.dtypes, name="unet")
         # The U-Net adds to its first channel and has no biases: the constant channel is the prior and acts as a bias.
         return unet(jnp.concatenate([jnp.full_like(images[..., :1], PRIOR), images], -1), train)

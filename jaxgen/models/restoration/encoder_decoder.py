@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 from jax.nn.initializers import he_normal
-from jax.typing import DTypeLike
 
+from jaxgen.models.restoration.restorer import Restorer
 from jaxgen.nn.layers import Conv, ConvTranspose, Dense, at_least_float32
 from jaxgen.nn.padding import crop, pad_to_multiple
 
@@ -38,7 +38,7 @@ def joined(parts: Array, height: int, width: int) -> Array:
     return x.swapaxes(2, 3).reshape(-1, height, width, channels)
 
 
-class EncoderDecoder(nn.Module):
+class EncoderDecoder(Restorer):
     """Restores images of any height and width to [0, 1], each square of `size` pixels independently.
 
     Attributes:
@@ -46,16 +46,12 @@ class EncoderDecoder(nn.Module):
       widths: channels of the encoder's convolutions; the decoder has them in reverse order.
       hidden: units of each dense layer; the second one is the code.
       channels: of the image, the first ones of the input; None: all, without a condition behind them.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     size: int = 64
     widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
     hidden: int = 4096
     channels: int | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @property
     def size_multiple(self) -> int:
@@ -64,13 +60,8 @@ class EncoderDecoder(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:
-        """Returns restored images.
+        """Returns restored images in [0, 1]; see `Restorer`.
 
-        Args:
-          inputs: float[batch, height, width, channels + k]: damaged images in [0, 1], then k channels of a condition.
-          train: no effect: training and inference are the same.
-        Returns:
-          float[batch, height, width, channels] in [0, 1].
         Raises:
           ValueError: if the widths do not lead from `size` to 2 pixels.
         """
@@ -87,22 +78,21 @@ class EncoderDecoder(nn.Module):
 
     def encode(self, x: Array) -> Array:
         """Returns the codes of squares, float[n, hidden]."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype, "kernel_init": he_normal()}
+        layer: dict[str, Any] = {"kernel_init": he_normal()} | self.dtypes
         for i, width in enumerate(self.widths):
-            x = jax.nn.relu(Conv(width, stride=2, name=f"down_{i}", **dtypes)(x))
+            x = jax.nn.relu(Conv(width, stride=2, name=f"down_{i}", **layer)(x))
         x = x.reshape(x.shape[0], -1)
         for i in range(2):
-            x = jax.nn.relu(Dense(self.hidden, name=f"encode_{i}", **dtypes)(x))
+            x = jax.nn.relu(Dense(self.hidden, name=f"encode_{i}", **layer)(x))
         return x
 
     def decode(self, code: Array, channels: int) -> Array:
         """Returns squares from their codes, float[n, size, size, channels]."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        x = jax.nn.relu(Dense(self.hidden, kernel_init=he_normal(), name="decode_0", **dtypes)(code))
-        x = jax.nn.relu(Dense(4 * self.widths[-1], kernel_init=he_normal(), name="decode_1", **dtypes)(x))
+        x = jax.nn.relu(Dense(self.hidden, kernel_init=he_normal(), name="decode_0", **self.dtypes)(code))
+        x = jax.nn.relu(Dense(4 * self.widths[-1], kernel_init=he_normal(), name="decode_1", **self.dtypes)(x))
         x = x.reshape(x.shape[0], 2, 2, self.widths[-1])
         for i, width in enumerate(reversed(self.widths[:-1])):
             x = jax.nn.relu(
-                ConvTranspose(features=width, kernel_init=he_normal_transposed, name=f"up_{i}", **dtypes)(x)
+                ConvTranspose(features=width, kernel_init=he_normal_transposed, name=f"up_{i}", **self.dtypes)(x)
             )
-        return (jnp.tanh(at_least_float32(ConvTranspose(features=channels, name="image", **dtypes)(x))) + 1) / 2
+        return (jnp.tanh(at_least_float32(ConvTranspose(features=channels, name="image", **self.dtypes)(x))) + 1) / 2

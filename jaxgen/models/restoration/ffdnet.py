@@ -3,38 +3,32 @@
 Reference: Zhang, Zuo, Zhang 2018, section III.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 from jax.nn.initializers import he_normal
-from jax.typing import DTypeLike
 
 from jaxgen.nn.layers import Conv, at_least_float32
+from jaxgen.nn.network import Network
 from jaxgen.nn.padding import crop, pad_to_multiple
 from jaxgen.nn.pixel_shuffle import depth_to_space, space_to_depth
 
 FACTOR = 2
 
 
-class FFDNet(nn.Module):
+class FFDNet(Network):
     """Denoises images of any height and width; the output is the image, not the noise.
 
     Attributes:
       depth: convolutions; the published weights have 15 for gray and 12 for colour.
       width: channels of every map; the published weights have 64 for gray and 96 for colour.
       channels: of the image, the first ones of the input; None: all, without a noise level map.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     depth: int = 15
     width: int = 64
     channels: int | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @property
     def size_multiple(self) -> int:
@@ -53,13 +47,12 @@ class FFDNet(nn.Module):
           float[batch, height, width, channels].
         """
         channels = self.channels or inputs.shape[-1]
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         # Published weights were trained and evaluated with edges repeated.
         padded = pad_to_multiple(inputs, FACTOR, "edge")
         batch, height, width = padded.shape[:3]
         levels = padded[..., channels:].reshape(batch, height // FACTOR, FACTOR, width // FACTOR, FACTOR, -1)
         x = jnp.concatenate([space_to_depth(padded[..., :channels], FACTOR), levels.mean((2, 4))], -1)
         for i in range(self.depth - 1):
-            x = jax.nn.relu(Conv(self.width, kernel_init=he_normal(), name=f"conv_{i}", **dtypes)(x))
-        x = Conv(channels * FACTOR**2, name=f"conv_{self.depth - 1}", **dtypes)(x)
+            x = jax.nn.relu(Conv(self.width, kernel_init=he_normal(), name=f"conv_{i}", **self.dtypes)(x))
+        x = Conv(channels * FACTOR**2, name=f"conv_{self.depth - 1}", **self.dtypes)(x)
         return crop(depth_to_space(at_least_float32(x), FACTOR), inputs.shape[1:3])

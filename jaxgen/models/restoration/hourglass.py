@@ -7,16 +7,16 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
-from jax.typing import DTypeLike
 
 from jaxgen.degradations.resampling import resize
 from jaxgen.nn.layers import Conv, InstanceNorm, at_least_float32
+from jaxgen.nn.network import Network
 from jaxgen.nn.padding import crop, pad_to_multiple
 
 SLOPE = 0.2
 
 
-class Hourglass(nn.Module):
+class Hourglass(Network):
     """Maps noise to images in [0, 1] of the same size; an encoder-decoder with narrow skip connections.
 
     Halves the size by strides and doubles it by bilinear interpolation. Instance norm equals the paper's batch norm,
@@ -27,16 +27,12 @@ class Hourglass(nn.Module):
       width: channels of every level.
       levels: halvings.
       skip: channels of the skip connection at each level.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     channels: int = 3
     width: int = 128
     levels: int = 5
     skip: int = 4
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @property
     def size_multiple(self) -> int:
@@ -55,7 +51,7 @@ class Hourglass(nn.Module):
         """
         del train
         x = self.level(pad_to_multiple(noise, self.size_multiple), 0)
-        x = Conv(self.channels, 1, name="image", dtype=self.dtype, param_dtype=self.param_dtype)(x)
+        x = Conv(self.channels, 1, name="image", **self.dtypes)(x)
         return crop(jax.nn.sigmoid(at_least_float32(x)), noise.shape[1:3])
 
     def level(self, x: Array, number: int) -> Array:
@@ -69,11 +65,6 @@ class Hourglass(nn.Module):
         x = InstanceNorm(name=f"join_{number}", **self.dtypes)(jnp.concatenate([skip, upsampled], -1))
         x = self.block(x, self.width, 3, 1, f"up_{number}")
         return self.block(x, self.width, 1, 1, f"mix_{number}")
-
-    @property
-    def dtypes(self) -> dict:
-        """The precision of every layer."""
-        return {"dtype": self.dtype, "param_dtype": self.param_dtype}
 
     def block(self, x: Array, width: int, side: int, stride: int, name: str) -> Array:
         """Returns x after a convolution, its norm and a leaky ReLU."""

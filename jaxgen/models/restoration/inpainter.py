@@ -13,17 +13,17 @@ import math
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
-from jax.typing import DTypeLike
 
 from jaxgen.filters import dilate, inpaint_relaxed
 from jaxgen.models.restoration.residual_unet import ResidualUNet
 from jaxgen.nn.layers import at_least_float32
+from jaxgen.nn.network import Network
 
 EDGE = 2
 """Pixels around the mask that may change too: damage has a faint edge."""
 
 
-class Inpainter(nn.Module):
+class Inpainter(Network):
     """Inpaints masked pixels of images of any height and width; other pixels do not change.
 
     Attributes:
@@ -31,16 +31,12 @@ class Inpainter(nn.Module):
       blocks: residual blocks of each of its levels.
       channels: of the image, the first ones of the input; the mask follows.
       levels: of the filter's image pyramid.
-      dtype: of the U-Net's computation; None promotes.
-      param_dtype: of its parameters.
     """
 
     widths: tuple[int, ...] = (24, 48, 96)
     blocks: int = 2
     channels: int = 3
     levels: int = 5
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @property
     def size_multiple(self) -> int:
@@ -60,8 +56,6 @@ class Inpainter(nn.Module):
         inputs = at_least_float32(inputs)
         damaged, mask = inputs[..., : self.channels], inputs[..., self.channels :]
         filled = inpaint_relaxed(damaged, mask, self.levels)
-        unet = ResidualUNet(
-            self.widths, self.blocks, self.channels, dtype=self.dtype, param_dtype=self.param_dtype, name="unet"
-        )
+        unet = ResidualUNet(self.widths, self.blocks, self.channels, **self.dtypes, name="unet")
         restored = unet(jnp.concatenate([filled, inputs], -1), train)
         return jnp.where(dilate(mask, EDGE) > 0, restored, damaged)

@@ -4,17 +4,16 @@ A block's channel attention averages over the whole image: every output depends 
 Reference: Chen, Chu, Zhang, Sun 2022, sections 3 and 4.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 from jax import Array
 from jax.nn.initializers import lecun_normal, zeros
-from jax.typing import DTypeLike
 
+from jaxgen.models.restoration.restorer import Restorer
 from jaxgen.nn.depthwise import depthwise_conv
 from jaxgen.nn.layers import Conv, at_least_float32
+from jaxgen.nn.network import Network
 from jaxgen.nn.normalization import normalised
 from jaxgen.nn.padding import crop, pad_to_multiple
 from jaxgen.nn.pixel_shuffle import depth_to_space
@@ -22,18 +21,14 @@ from jaxgen.nn.pixel_shuffle import depth_to_space
 EPSILON = 1e-6
 
 
-class ChannelNorm(nn.Module):
+class ChannelNorm(Network):
     """Normalisation of each pixel over its channels, with one scale and one bias per channel.
 
     Attributes:
-      dtype: of the result; None promotes the input's and the parameters'.
-      param_dtype: of scale and bias.
       epsilon: added to the variance.
     Reference: Ba, Kiros, Hinton 2016, equation 3, the layer being the channels of a pixel.
     """
 
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
     epsilon: float = EPSILON
 
     @nn.compact
@@ -42,16 +37,8 @@ class ChannelNorm(nn.Module):
         return normalised(self, x, (-1,))
 
 
-class DepthwiseConv(nn.Module):
-    """A 3×3 convolution of each channel by itself, and a bias.
-
-    Attributes:
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
-    """
-
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
+class DepthwiseConv(Network):
+    """A 3×3 convolution of each channel by itself, and a bias."""
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -68,31 +55,24 @@ def gate(x: Array) -> Array:
     return first * second
 
 
-class Block(nn.Module):
+class Block(Network):
     """The nonlinear activation free block; it starts as the identity.
 
-    Attributes:
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     Reference: Chen et al. 2022, figure 3d and equation 7.
     """
-
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Returns float[batch, height, width, channel], the input's shape."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         width = x.shape[-1]
         beta, gamma = (self.param(name, zeros, (width,), self.param_dtype) for name in ("beta", "gamma"))
-        branch = Conv(2 * width, 1, name="expand", **dtypes)(ChannelNorm(name="norm_0", **dtypes)(x))
-        branch = gate(DepthwiseConv(name="depthwise", **dtypes)(branch))
+        branch = Conv(2 * width, 1, name="expand", **self.dtypes)(ChannelNorm(name="norm_0", **self.dtypes)(x))
+        branch = gate(DepthwiseConv(name="depthwise", **self.dtypes)(branch))
         mean = at_least_float32(branch).mean((1, 2), keepdims=True)
-        branch = branch * Conv(width, 1, name="attention", **dtypes)(mean)
-        x = self.add(x, beta, Conv(width, 1, name="project", **dtypes)(branch))
-        branch = Conv(2 * width, 1, name="feed_0", **dtypes)(ChannelNorm(name="norm_1", **dtypes)(x))
-        return self.add(x, gamma, Conv(width, 1, name="feed_1", **dtypes)(gate(branch)))
+        branch = branch * Conv(width, 1, name="attention", **self.dtypes)(mean)
+        x = self.add(x, beta, Conv(width, 1, name="project", **self.dtypes)(branch))
+        branch = Conv(2 * width, 1, name="feed_0", **self.dtypes)(ChannelNorm(name="norm_1", **self.dtypes)(x))
+        return self.add(x, gamma, Conv(width, 1, name="feed_1", **self.dtypes)(gate(branch)))
 
     def add(self, x: Array, scale: Array, branch: Array) -> Array:
         """Returns x plus a branch times one number for each channel."""
@@ -100,7 +80,7 @@ class Block(nn.Module):
         return x + scale * branch
 
 
-class NAFNet(nn.Module):
+class NAFNet(Restorer):
     """Restores images of any height and width by adding a residual.
 
     Each level has half the sides of the one before and twice its channels, by a 2×2 convolution of stride 2 down and
@@ -112,8 +92,6 @@ class NAFNet(nn.Module):
       middle: blocks at the bottom.
       decoder: blocks of each level of the decoder, from the finest; as many levels as the encoder.
       channels: of the image, the first ones of the input; None: all, without a condition behind them.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     width: int = 32
@@ -121,8 +99,6 @@ class NAFNet(nn.Module):
     middle: int = 12
     decoder: tuple[int, ...] = (2, 2, 2, 2)
     channels: int | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @property
     def size_multiple(self) -> int:
@@ -131,13 +107,8 @@ class NAFNet(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:
-        """Returns restored images.
+        """Returns restored images; see `Restorer`.
 
-        Args:
-          inputs: float[batch, height, width, channels + k]: damaged images in [0, 1], then k channels of a condition.
-          train: no effect: training and inference are the same.
-        Returns:
-          float[batch, height, width, channels].
         Raises:
           ValueError: if encoder and decoder differ in levels.
         """
@@ -146,21 +117,20 @@ class NAFNet(nn.Module):
                 f"an encoder of {len(self.encoder)} levels and a decoder of {len(self.decoder)}: give equal numbers"
             )
         channels = self.channels or inputs.shape[-1]
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        x = Conv(self.width, name="head", **dtypes)(pad_to_multiple(inputs, self.size_multiple))
+        x = Conv(self.width, name="head", **self.dtypes)(pad_to_multiple(inputs, self.size_multiple))
         skips = []
         for level, blocks in enumerate(self.encoder):
             skips.append(self.chain(x, blocks, f"down_{level}"))
-            x = Conv(2 * x.shape[-1], 2, stride=2, name=f"shrink_{level}", **dtypes)(skips[-1])
+            x = Conv(2 * x.shape[-1], 2, stride=2, name=f"shrink_{level}", **self.dtypes)(skips[-1])
         x = self.chain(x, self.middle, "middle")
         for level in reversed(range(len(skips))):
-            x = Conv(2 * x.shape[-1], 1, use_bias=False, name=f"grow_{level}", **dtypes)(x)
+            x = Conv(2 * x.shape[-1], 1, use_bias=False, name=f"grow_{level}", **self.dtypes)(x)
             x = self.chain(skips[level] + depth_to_space(x, 2), self.decoder[level], f"up_{level}")
-        residual = at_least_float32(Conv(channels, name="tail", **dtypes)(x))
+        residual = at_least_float32(Conv(channels, name="tail", **self.dtypes)(x))
         return inputs[..., :channels] + crop(residual, inputs.shape[1:3])
 
     def chain(self, x: Array, blocks: int, name: str) -> Array:
         """Returns x after blocks."""
         for i in range(blocks):
-            x = Block(self.dtype, self.param_dtype, name=f"{name}_{i}")(x)
+            x = Block(**self.dtypes, name=f"{name}_{i}")(x)
         return x

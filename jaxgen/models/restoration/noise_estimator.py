@@ -1,15 +1,12 @@
 """Estimation of the noise level of an image."""
 
-from typing import Any
-
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 from jax.nn.initializers import he_normal
-from jax.typing import DTypeLike
 
 from jaxgen.nn.layers import Conv, at_least_float32
+from jaxgen.nn.network import Network
 from jaxgen.nn.padding import pad_to_multiple
 from jaxgen.nn.pixel_shuffle import space_to_depth
 
@@ -18,7 +15,7 @@ UNIT = 25 / 255
 """Noise level at which the network's last layer is 1 before the final scaling."""
 
 
-class NoiseEstimator(nn.Module):
+class NoiseEstimator(Network):
     """Estimates the standard deviation of white noise in images of one channel.
 
     Every pixel at half the size gives an estimate and a weight, and the result is the weighted mean: smooth regions,
@@ -27,14 +24,10 @@ class NoiseEstimator(nn.Module):
     Attributes:
       depth: 3×3 convolutions, on the image at half its size.
       width: channels of every map.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     depth: int = 5
     width: int = 32
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, images: Array, train: bool) -> Array:
@@ -46,10 +39,9 @@ class NoiseEstimator(nn.Module):
         Returns:
           float[batch], standard deviation in units of the [0, 1] range.
         """
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = space_to_depth(pad_to_multiple(images, FACTOR), FACTOR)
         for i in range(self.depth - 1):
-            x = jax.nn.relu(Conv(self.width, kernel_init=he_normal(), name=f"conv_{i}", **dtypes)(x))
-        x = at_least_float32(Conv(2, name="last", **dtypes)(x)).reshape(x.shape[0], -1, 2)
+            x = jax.nn.relu(Conv(self.width, kernel_init=he_normal(), name=f"conv_{i}", **self.dtypes)(x))
+        x = at_least_float32(Conv(2, name="last", **self.dtypes)(x)).reshape(x.shape[0], -1, 2)
         weight = jax.nn.softmax(x[..., 1], axis=1)
         return UNIT * (weight * jax.nn.softplus(x[..., 0])).sum(1)

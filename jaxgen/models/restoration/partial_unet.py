@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 from jax.nn.initializers import he_normal, zeros
-from jax.typing import DTypeLike
 
 from jaxgen.nn.layers import BatchNorm, Conv, at_least_float32
+from jaxgen.nn.network import Network, SynchronizedNetwork
 from jaxgen.nn.padding import crop, pad_to_multiple
 
 Known = tuple[Array, Array]
@@ -29,23 +29,19 @@ def box_sum(x: Array, side: int, stride: int) -> Array:
     return jax.lax.reduce_window(x, 0.0, jax.lax.add, (1, side, side, 1), (1, stride, stride, 1), pads)
 
 
-class PartialConv(nn.Module):
+class PartialConv(Network):
     """A convolution over known pixels, normalized by their number: Wᵀ(x ⊙ m) · k²c / Σm + b, 0 where none is known.
 
     Attributes:
       features: channels of the output.
       kernel_size: side of the kernel, pixels.
       stride: pixels between two outputs.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     Reference: Liu et al. 2018, equations 1 and 2.
     """
 
     features: int
     kernel_size: int = 3
     stride: int = 1
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, *groups: Known) -> Known:
@@ -61,8 +57,7 @@ class PartialConv(nn.Module):
             use_bias=False,
             kernel_init=he_normal(),
             name="conv",
-            dtype=self.dtype,
-            param_dtype=self.param_dtype,
+            **self.dtypes,
         )
         bias = self.param("bias", zeros, (self.features,), self.param_dtype)
         y = conv(jnp.concatenate([x * known.astype(x.dtype) for x, known in groups], -1))
@@ -81,24 +76,18 @@ def doubled(group: Known) -> Known:
     return features, known
 
 
-class PartialUNet(nn.Module):
+class PartialUNet(SynchronizedNetwork):
     """Fills the holes of images of any height and width; known pixels do not change.
 
     Attributes:
       widths: channels of the levels, from half the size down.
       norm: whether the convolutions but the first and the last are followed by batch norm.
       channels: of the image; the input's next channel is the mask.
-      axis_name: the mapped axis over whose devices batch statistics are averaged, or None.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512, 512)
     norm: bool = True
     channels: int | None = None
-    axis_name: str | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @property
     def size_multiple(self) -> int:
@@ -137,11 +126,6 @@ class PartialUNet(nn.Module):
         filled = crop(at_least_float32(group[0]), inputs.shape[1:3])
         hole = crop(1 - known, inputs.shape[1:3])
         return inputs[..., :channels] * (1 - hole) + filled * hole
-
-    @property
-    def dtypes(self) -> dict:
-        """The precision of every layer."""
-        return {"dtype": self.dtype, "param_dtype": self.param_dtype}
 
     def finish(self, group: Known, name: str, train: bool, *, normed: bool, slope: float) -> Known:
         """Returns features after norm and (leaky) ReLU, with the same mask."""

@@ -18,10 +18,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array, lax
 from jax.nn.initializers import he_normal, zeros
-from jax.typing import DTypeLike
 
 from jaxgen.filters import dilate, inpaint_relaxed
 from jaxgen.nn.layers import Dense, at_least_float32
+from jaxgen.nn.network import Network
 
 EDGE = 1
 """Pixels around the mask that are restored too: damage has a faint edge."""
@@ -32,22 +32,18 @@ PixelNetwork = Callable[[Array], Array]
 """Pixel indices int[n] -> float32[n, k]; see `network_at`."""
 
 
-class PatchMLP(nn.Module):
+class PatchMLP(Network):
     """A dense network from patches to features of their central pixels; its output is initially zero.
 
     Attributes:
       width: units of each hidden layer.
       depth: number of hidden layers.
       features: units of the output.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     width: int
     depth: int
     features: int
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, patches: Array) -> Array:
@@ -58,15 +54,14 @@ class PatchMLP(nn.Module):
                 self.width,
                 kernel_init=he_normal(),
                 name=f"dense_{number}",
-                dtype=self.dtype,
-                param_dtype=self.param_dtype,
+                **self.dtypes,
             )
             x = jax.nn.relu(dense(x))
-        tail = Dense(self.features, kernel_init=zeros, name="tail", dtype=self.dtype, param_dtype=self.param_dtype)
+        tail = Dense(self.features, kernel_init=zeros, name="tail", **self.dtypes)
         return at_least_float32(tail(x))
 
 
-class PatchInpainter(nn.Module):
+class PatchInpainter(Network):
     """Inpaints masked pixels of images of any height and width; other pixels do not change.
 
     Attributes:
@@ -76,8 +71,6 @@ class PatchInpainter(nn.Module):
       samples: masked pixels of each image that a training step restores; the others keep the filter's values.
       channels: of the image, the first ones of the input; the mask follows.
       levels: of the filter's image pyramid.
-      dtype: of the network's computation; None promotes.
-      param_dtype: of its parameters.
     """
 
     radius: int = 5
@@ -86,8 +79,6 @@ class PatchInpainter(nn.Module):
     samples: int = 2048
     channels: int = 3
     levels: int = 5
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @property
     def size_multiple(self) -> int:
@@ -109,7 +100,7 @@ class PatchInpainter(nn.Module):
         filled = inpaint_relaxed(damaged, mask, self.levels)
         margin, none = (self.radius, self.radius), (0, 0)
         maps = jnp.pad(jnp.concatenate([damaged - filled, filled, mask], -1), (none, margin, margin, none))
-        mlp = PatchMLP(self.width, self.depth, self.channels + 1, self.dtype, self.param_dtype, parent=None)
+        mlp = PatchMLP(self.width, self.depth, self.channels + 1, **self.dtypes, parent=None)
         patch = jnp.zeros((1, 2 * self.radius + 1, 2 * self.radius + 1, maps.shape[-1]), maps.dtype)
         # Files of weights have the network's parameters under this name.
         weights = self.param("look", lambda key: mlp.init(key, patch)["params"])

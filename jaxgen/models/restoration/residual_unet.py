@@ -9,37 +9,29 @@ Reference: Zhang, Li, Zuo, Zhang, Van Gool, Timofte 2021 (DRUNet), section 3; Mo
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 from jax.nn.initializers import he_normal, lecun_normal, zeros
-from jax.typing import DTypeLike
 
+from jaxgen.models.restoration.restorer import Restorer
 from jaxgen.nn.layers import Conv, ConvTranspose, at_least_float32
+from jaxgen.nn.network import Network
 from jaxgen.nn.padding import crop, pad_to_multiple
 from jaxgen.nn.pixel_shuffle import depth_to_space, space_to_depth
 
 
-class ResidualBlock(nn.Module):
-    """A residual block of two convolutions and a ReLU; initially the identity.
-
-    Attributes:
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
-    """
-
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
+class ResidualBlock(Network):
+    """A residual block of two convolutions and a ReLU; initially the identity."""
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Returns float[batch, height, width, channel], the input's shape."""
-        fields: dict[str, Any] = {"use_bias": False, "dtype": self.dtype, "param_dtype": self.param_dtype}
+        fields: dict[str, Any] = {"use_bias": False, **self.dtypes}
         branch = jax.nn.relu(Conv(x.shape[-1], kernel_init=he_normal(), name="conv_0", **fields)(x))
         return x + Conv(x.shape[-1], kernel_init=zeros, name="conv_1", **fields)(branch)
 
 
-class ResidualUNet(nn.Module):
+class ResidualUNet(Restorer):
     """Restores images of any height and width by adding a residual.
 
     Each level adds its input to its output. The next level has half the sides, by a 2×2 convolution of stride 2 down
@@ -50,16 +42,12 @@ class ResidualUNet(nn.Module):
       blocks: residual blocks of each level, in the encoder and again in the decoder; the coarsest level has them once.
       channels: of the image, the first ones of the input; None: all, without a condition behind them.
       factor: of the pixel unshuffle.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     widths: tuple[int, ...] = (24, 48, 96)
     blocks: int = 2
     channels: int | None = None
     factor: int = 2
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @property
     def size_multiple(self) -> int:
@@ -68,17 +56,9 @@ class ResidualUNet(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:
-        """Returns restored images.
-
-        Args:
-          inputs: float[batch, height, width, channels + k]: damaged images in [0, 1], then k channels of a condition,
-            such as the noise's standard deviation at each pixel.
-          train: no effect: training and inference are the same.
-        Returns:
-          float[batch, height, width, channels].
-        """
+        """Returns restored images; see `Restorer`."""
         channels = self.channels or inputs.shape[-1]
-        fields: dict[str, Any] = {"use_bias": False, "dtype": self.dtype, "param_dtype": self.param_dtype}
+        fields: dict[str, Any] = {"use_bias": False, **self.dtypes}
         x = space_to_depth(pad_to_multiple(inputs, self.size_multiple), self.factor)
         x = self.level(Conv(self.widths[0], kernel_init=lecun_normal(), name="head", **fields)(x), 0, fields)
         x = Conv(channels * self.factor**2, kernel_init=zeros, name="tail", **fields)(x)
@@ -98,5 +78,5 @@ class ResidualUNet(nn.Module):
     def chain(self, x: Array, name: str) -> Array:
         """Returns x after residual blocks."""
         for i in range(self.blocks):
-            x = ResidualBlock(self.dtype, self.param_dtype, name=f"{name}_{i}")(x)
+            x = ResidualBlock(**self.dtypes, name=f"{name}_{i}")(x)
         return x

@@ -14,9 +14,10 @@ from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 from jax import Array, lax
 from jax.nn.initializers import lecun_normal, orthogonal, zeros
-from jax.typing import DTypeLike
 
+from jaxgen.models.restoration.restorer import Restorer
 from jaxgen.nn.layers import Dense, at_least_float32
+from jaxgen.nn.network import Network
 from jaxgen.nn.padding import crop, pad_to_multiple
 from jaxgen.nn.pixel_shuffle import depth_to_space, space_to_depth
 
@@ -53,20 +54,16 @@ def gru(drive: Array, fed_back: Array, hidden: Array) -> Array:
 CELLS: dict[str, Callable[[Array, Array, Array], Array]] = {"elman": elman, "gru": gru}
 
 
-class Recurrence(nn.Module):
+class Recurrence(Network):
     """The hidden states of a cell along sequences, from the first element to the last.
 
     Attributes:
       hidden: size of the state.
       cell: "elman" or "gru".
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     hidden: int
     cell: Cell
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, sequences: Array, first: Array | None = None) -> tuple[Array, Array]:
@@ -97,32 +94,27 @@ class Recurrence(nn.Module):
         return states.swapaxes(0, 1), last
 
 
-class Sweep(nn.Module):
+class Sweep(Network):
     """The states of two recurrences along the rows of an image, one in each direction.
 
     Attributes:
       hidden: size of each state.
       cell: "elman" or "gru".
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     hidden: int
     cell: Cell
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Returns float[batch, height, width, 2 · hidden] of float[batch, height, width, channel]."""
         rows = x.reshape(-1, *x.shape[2:])
-        fields = (self.hidden, self.cell, self.dtype, self.param_dtype)
-        onward, _ = Recurrence(*fields, name="onward")(rows)
-        back, _ = Recurrence(*fields, name="back")(rows[:, ::-1])
+        onward, _ = Recurrence(self.hidden, self.cell, **self.dtypes, name="onward")(rows)
+        back, _ = Recurrence(self.hidden, self.cell, **self.dtypes, name="back")(rows[:, ::-1])
         return jnp.concatenate([onward, back[:, ::-1]], -1).reshape(*x.shape[:3], -1)
 
 
-class RNN(nn.Module):
+class RNN(Restorer):
     """Restores images of any height and width by adding a residual.
 
     Attributes:
@@ -131,8 +123,6 @@ class RNN(nn.Module):
       cell: "elman" or "gru".
       patch: side of the squares of pixels that are one element of a sequence.
       channels: of the image, the first ones of the input; None: all, without a condition behind them.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     hidden: int = 64
@@ -140,8 +130,6 @@ class RNN(nn.Module):
     cell: Cell = "elman"
     patch: int = 2
     channels: int | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @property
     def size_multiple(self) -> int:
@@ -150,20 +138,12 @@ class RNN(nn.Module):
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:
-        """Returns restored images.
-
-        Args:
-          inputs: float[batch, height, width, channels + k]: damaged images in [0, 1], then k channels of a condition.
-          train: no effect: training and inference are the same.
-        Returns:
-          float[batch, height, width, channels].
-        """
+        """Returns restored images; see `Restorer`."""
         del train
         channels = self.channels or inputs.shape[-1]
-        fields = (self.hidden, self.cell, self.dtype, self.param_dtype)
         x = space_to_depth(pad_to_multiple(inputs, self.patch), self.patch)
         for i in range(self.layers):
-            x = Sweep(*fields, name=f"rows_{i}")(x)
-            x = Sweep(*fields, name=f"columns_{i}")(x.swapaxes(1, 2)).swapaxes(1, 2)
-        x = Dense(channels * self.patch**2, name="image", dtype=self.dtype, param_dtype=self.param_dtype)(x)
+            x = Sweep(self.hidden, self.cell, **self.dtypes, name=f"rows_{i}")(x)
+            x = Sweep(self.hidden, self.cell, **self.dtypes, name=f"columns_{i}")(x.swapaxes(1, 2)).swapaxes(1, 2)
+        x = Dense(channels * self.patch**2, name="image", **self.dtypes)(x)
         return inputs[..., :channels] + crop(depth_to_space(at_least_float32(x), self.patch), inputs.shape[1:3])

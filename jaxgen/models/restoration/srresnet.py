@@ -3,8 +3,6 @@
 Reference: Ledig et al. 2017, section 2.1.1 and figure 4; Lim et al. 2017 (EDSR) for the variant without normalisation.
 """
 
-from typing import Any
-
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
@@ -13,6 +11,7 @@ from jax.typing import DTypeLike
 
 from jaxgen.degradations.resampling import upsample
 from jaxgen.nn.layers import BatchNorm, Conv, at_least_float32
+from jaxgen.nn.network import SynchronizedNetwork
 from jaxgen.nn.pixel_shuffle import depth_to_space
 
 
@@ -33,7 +32,7 @@ class PReLU(nn.Module):
         return jnp.where(x > 0, x, slope * x)
 
 
-class SRResNet(nn.Module):
+class SRResNet(SynchronizedNetwork):
     """Upsamples images of any height and width by `scale`.
 
     Attributes:
@@ -42,9 +41,6 @@ class SRResNet(nn.Module):
       scale: 1, 2, 4 or 8.
       norm: whether every convolution of a block is followed by batch normalisation, as in SRGAN.
       residual: whether the output is added to the bicubic interpolation, or is the large image itself.
-      axis_name: the mapped axis over whose devices batch statistics are averaged, or None.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     width: int = 64
@@ -52,9 +48,6 @@ class SRResNet(nn.Module):
     scale: int = 4
     norm: bool = True
     residual: bool = False
-    axis_name: str | None = None
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     size_multiple = 1
 
@@ -73,21 +66,19 @@ class SRResNet(nn.Module):
         doublings = self.scale.bit_length() - 1
         if self.scale < 1 or self.scale != 2**doublings:
             raise ValueError(f"scale {self.scale}: give 1, 2, 4 or 8")
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         slope = lambda name: PReLU(self.param_dtype, name=name)
-        first = x = slope("slope_head")(Conv(self.width, 9, name="head", **dtypes)(inputs))
+        first = x = slope("slope_head")(Conv(self.width, 9, name="head", **self.dtypes)(inputs))
         for i in range(self.blocks):
             branch = slope(f"slope_{i}")(self.filtered(x, f"block_{i}_0", train))
             x = x + self.filtered(branch, f"block_{i}_1", train)
         x = first + self.filtered(x, "body", train)
         for i in range(doublings):
-            x = Conv(4 * self.width, name=f"grow_{i}", **dtypes)(x)
+            x = Conv(4 * self.width, name=f"grow_{i}", **self.dtypes)(x)
             x = slope(f"slope_grow_{i}")(depth_to_space(x, 2))
-        x = at_least_float32(Conv(inputs.shape[-1], 9, name="tail", **dtypes)(x))
+        x = at_least_float32(Conv(inputs.shape[-1], 9, name="tail", **self.dtypes)(x))
         return x + upsample(at_least_float32(inputs), self.scale) if self.residual else x
 
     def filtered(self, x: Array, name: str, train: bool) -> Array:
         """Returns x after a 3×3 convolution, and batch norm if `norm`."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        x = Conv(self.width, use_bias=not self.norm, name=name, **dtypes)(x)
-        return BatchNorm(self.axis_name, name=f"{name}_norm", **dtypes)(x, train) if self.norm else x
+        x = Conv(self.width, use_bias=not self.norm, name=name, **self.dtypes)(x)
+        return BatchNorm(self.axis_name, name=f"{name}_norm", **self.dtypes)(x, train) if self.norm else x

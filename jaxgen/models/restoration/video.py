@@ -14,10 +14,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 from jax.nn.initializers import he_normal, zeros
-from jax.typing import DTypeLike
 
 from jaxgen.models.restoration.residual_unet import ResidualBlock
 from jaxgen.nn.layers import Conv, at_least_float32
+from jaxgen.nn.network import Network
 from jaxgen.nn.padding import crop, pad_to_multiple
 from jaxgen.nn.pixel_shuffle import depth_to_space, space_to_depth
 
@@ -52,20 +52,16 @@ def carry(state: Array, before: Array, now: Array) -> Array:
     return state[jnp.arange(len(state))[:, None, None], rows, columns]
 
 
-class Frame(nn.Module):
+class Frame(Network):
     """One frame: h_t = B(ReLU(W ∗ x_t + U ∗ carry(h_{t−1}, x_{t−1}))), with residual blocks B; output x_t + V ∗ h_t.
 
     Attributes:
       width: channels of the state in addition to the frame's.
       blocks: residual blocks.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     width: int
     blocks: int
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, frame: Array, state: Array) -> tuple[Array, Array]:
@@ -75,35 +71,30 @@ class Frame(nn.Module):
           frame: float[b, h, w, c].
           state: float[b, h/2, w/2, width + 4c], after the previous frame.
         """
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        fields: dict[str, Any] = {"kernel_init": he_normal()} | dtypes
+        fields: dict[str, Any] = {"kernel_init": he_normal()} | self.dtypes
         packed = space_to_depth(frame, FACTOR)
         inward = Conv(self.width, name="inward", **fields)(packed)
         carried = carry(state, state[..., self.width :], packed)
         x = jax.nn.relu(inward + Conv(self.width, use_bias=False, name="carried", **fields)(carried))
         for i in range(self.blocks):
-            x = ResidualBlock(self.dtype, self.param_dtype, name=f"block_{i}")(x)
+            x = ResidualBlock(**self.dtypes, name=f"block_{i}")(x)
         state = jnp.concatenate([at_least_float32(x), packed], -1)
-        x = Conv(frame.shape[-1] * FACTOR**2, kernel_init=zeros, name="tail", **dtypes)(x)
+        x = Conv(frame.shape[-1] * FACTOR**2, kernel_init=zeros, name="tail", **self.dtypes)(x)
         return frame + depth_to_space(at_least_float32(x), FACTOR), state
 
 
-class VideoRNN(nn.Module):
+class VideoRNN(Network):
     """Restores clips of any height, width and length.
 
     Attributes:
       width: channels of the state in addition to the frame's.
       blocks: residual blocks of each frame.
       carries: whether the state passes to the next frame; otherwise each frame is restored alone, from a zero state.
-      dtype: of the computation; None promotes.
-      param_dtype: of the parameters.
     """
 
     width: int = 48
     blocks: int = 4
     carries: bool = True
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, clips: Array, train: bool, state: Array | None = None) -> tuple[Array, Array]:
@@ -122,7 +113,7 @@ class VideoRNN(nn.Module):
         shape = (batch, -(-height // FACTOR), -(-width // FACTOR), self.width + channels * FACTOR**2)
         zeros_state = jnp.zeros(shape, clips.dtype)
         state = zeros_state if state is None else state
-        network = Frame(self.width, self.blocks, self.dtype, self.param_dtype, name="frame")
+        network = Frame(self.width, self.blocks, **self.dtypes, name="frame")
         restored = []
         # Unrolled: clips are short in training, and long ones are continued from the state.
         for frame in jnp.moveaxis(clips, 1, 0):

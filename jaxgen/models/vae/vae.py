@@ -4,7 +4,6 @@ Reference: Kingma and Welling 2014, section 3 and appendix C.
 """
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +13,7 @@ from jax.typing import DTypeLike
 
 from jaxgen.errors import UsageError
 from jaxgen.nn.layers import Conv, ConvTranspose, Dense, at_least_float32
+from jaxgen.nn.network import Network
 from jaxgen.nn.sizes import require_multiple
 
 ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh}
@@ -35,87 +35,76 @@ class Posterior(nn.Module):
         return mean, log_variance
 
 
-class DenseEncoder(nn.Module):
+class DenseEncoder(Network):
     """Images to the posterior's parameters by dense layers."""
 
     hidden: tuple[int, ...]
     latent: int
     activation: str
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, images: Array) -> tuple[Array, Array]:
         """Returns (mean, log variance), each float[batch, latent]."""
         x = images.reshape(len(images), -1)
         for i, units in enumerate(self.hidden):
-            x = Dense(units, dtype=self.dtype, param_dtype=self.param_dtype, name=f"dense_{i}")(x)
+            x = Dense(units, **self.dtypes, name=f"dense_{i}")(x)
             x = ACTIVATIONS[self.activation](x)
         return Posterior(self.latent, self.param_dtype, name="posterior")(x)
 
 
-class DenseDecoder(nn.Module):
+class DenseDecoder(Network):
     """Latent vectors to images by dense layers; `hidden` is that of the encoder, used in reverse."""
 
     hidden: tuple[int, ...]
     shape: tuple[int, int, int]
     activation: str
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, latent: Array) -> Array:
         """Returns float[batch, *shape], unbounded."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = latent
         for i, units in enumerate(reversed(self.hidden)):
-            x = ACTIVATIONS[self.activation](Dense(units, name=f"dense_{i}", **dtypes)(x))
-        return Dense(math.prod(self.shape), name="image", **dtypes)(x).reshape(-1, *self.shape)
+            x = ACTIVATIONS[self.activation](Dense(units, name=f"dense_{i}", **self.dtypes)(x))
+        return Dense(math.prod(self.shape), name="image", **self.dtypes)(x).reshape(-1, *self.shape)
 
 
-class ConvEncoder(nn.Module):
+class ConvEncoder(Network):
     """Images to the posterior's parameters by 4×4 convolutions of stride 2 and one dense layer, with ReLU."""
 
     features: tuple[int, ...]
     hidden: int
     latent: int
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, images: Array) -> tuple[Array, Array]:
         """Returns (mean, log variance), each float[batch, latent]."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = images
         for i, features in enumerate(self.features):
-            x = jax.nn.relu(Conv(features, 4, 2, name=f"conv_{i}", **dtypes)(x))
-        x = jax.nn.relu(Dense(self.hidden, name="dense", **dtypes)(x.reshape(len(x), -1)))
+            x = jax.nn.relu(Conv(features, 4, 2, name=f"conv_{i}", **self.dtypes)(x))
+        x = jax.nn.relu(Dense(self.hidden, name="dense", **self.dtypes)(x.reshape(len(x), -1)))
         return Posterior(self.latent, self.param_dtype, name="posterior")(x)
 
 
-class ConvDecoder(nn.Module):
+class ConvDecoder(Network):
     """Latent vectors to images by two dense layers and 4×4 transposed convolutions of stride 2, with ReLU."""
 
     features: tuple[int, ...]
     hidden: int
     shape: tuple[int, int, int]
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, latent: Array) -> Array:
         """Returns float[batch, *shape], unbounded."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         height, width, channels = self.shape
         map_shape = (height >> len(self.features), width >> len(self.features), self.features[-1])
-        x = jax.nn.relu(Dense(self.hidden, name="dense_0", **dtypes)(latent))
-        x = jax.nn.relu(Dense(math.prod(map_shape), name="dense_1", **dtypes)(x)).reshape(-1, *map_shape)
+        x = jax.nn.relu(Dense(self.hidden, name="dense_0", **self.dtypes)(latent))
+        x = jax.nn.relu(Dense(math.prod(map_shape), name="dense_1", **self.dtypes)(x)).reshape(-1, *map_shape)
         for i, features in enumerate(reversed(self.features[:-1])):
-            x = jax.nn.relu(ConvTranspose(features=features, name=f"conv_{i}", **dtypes)(x))
-        return ConvTranspose(features=channels, name="image", **dtypes)(x)
+            x = jax.nn.relu(ConvTranspose(features=features, name=f"conv_{i}", **self.dtypes)(x))
+        return ConvTranspose(features=channels, name="image", **self.dtypes)(x)
 
 
-class VAE(nn.Module):
+class VAE(Network):
     """The base class of the autoencoders; the `setup` of a subclass creates `encoder` and `decoder`.
 
     Attributes:
@@ -123,16 +112,12 @@ class VAE(nn.Module):
       channels: of the images.
       latent: dimension of the latent vector.
       numbers: parameters of the likelihood per pixel value: 1, or 2 with a scale for each value.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
     """
 
     size: int = 28
     channels: int = 1
     latent: int = 20
     numbers: int = 1
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -206,9 +191,8 @@ class DenseVAE(VAE):
 
     def setup(self) -> None:
         """Creates the encoder and the decoder."""
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        self.encoder = DenseEncoder(self.hidden, self.latent, self.activation, **dtypes)
-        self.decoder = DenseDecoder(self.hidden, self.decoded_shape, self.activation, **dtypes)
+        self.encoder = DenseEncoder(self.hidden, self.latent, self.activation, **self.dtypes)
+        self.decoder = DenseDecoder(self.hidden, self.decoded_shape, self.activation, **self.dtypes)
 
 
 class ConvVAE(VAE):
@@ -225,6 +209,5 @@ class ConvVAE(VAE):
     def setup(self) -> None:
         """Creates the encoder and the decoder."""
         require_multiple(self.size, self.size, 2 ** len(self.features), "this convolutional vae")
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
-        self.encoder = ConvEncoder(self.features, self.hidden, self.latent, **dtypes)
-        self.decoder = ConvDecoder(self.features, self.hidden, self.decoded_shape, **dtypes)
+        self.encoder = ConvEncoder(self.features, self.hidden, self.latent, **self.dtypes)
+        self.decoder = ConvDecoder(self.features, self.hidden, self.decoded_shape, **self.dtypes)

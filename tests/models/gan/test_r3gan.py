@@ -47,7 +47,7 @@ def test_widths_double_up_to_eightfold():
 
 
 def test_a_block_starts_as_the_identity_and_learns_from_the_first_step():
-    x, block = random(2, 4, 4, 8), r3gan.Block(4, None, jnp.float32)
+    x, block = random(2, 4, 4, 8), r3gan.Block(4)
     params = jax.jit(block.init)(jax.random.key(0), x)["params"]
     np.testing.assert_array_equal(block.apply({"params": params}, x), x)
     slope = jax.jit(jax.grad(lambda params: (block.apply({"params": params}, x) ** 3).sum()))(params)
@@ -57,8 +57,7 @@ def test_a_block_starts_as_the_identity_and_learns_from_the_first_step():
 def test_initial_weights_shrink_with_the_depth():
     x = random(2, 4, 4, 128)
     spread = [
-        float(r3gan.Block(depth, None, jnp.float32).init(jax.random.key(0), x)["params"]["conv_0"]["kernel"].std())
-        for depth in (1, 16)
+        float(r3gan.Block(depth).init(jax.random.key(0), x)["params"]["conv_0"]["kernel"].std()) for depth in (1, 16)
     ]
     assert spread[0] == pytest.approx((2 / 1.04 / 128) ** 0.5, rel=0.05)
     assert spread[0] / spread[1] == pytest.approx(16**0.25, rel=1e-4)

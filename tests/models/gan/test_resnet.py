@@ -44,9 +44,9 @@ def test_resampling_is_nearest_and_mean():
 @pytest.mark.parametrize(
     ("block", "resample"),
     [
-        (UpBlock(None, None, jnp.float32), upsample),
-        (CriticBlock(5, True, True, "none", None, None, jnp.float32), mean_pool),
-        (CriticBlock(3, False, False, "none", None, None, jnp.float32), lambda x: x),
+        (UpBlock(), upsample),
+        (CriticBlock(5, True, True, "none"), mean_pool),
+        (CriticBlock(3, False, False, "none"), lambda x: x),
     ],
     ids=["up", "first", "last"],
 )

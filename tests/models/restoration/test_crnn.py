@@ -52,7 +52,7 @@ def test_the_recurrent_network_is_the_plain_one_with_its_estimate_as_input(draw)
     twice = SMALL.clone(turns=2)
     variables = draw(twice.clone(dropout=0.0), inputs.shape)
     inner = {name: tree["pass"] for name, tree in variables.items()}
-    once = Pass((2, 3), 1, 0.5, None, None, np.float32)
+    once = Pass((2, 3), 1, 0.5)
     first = once.apply(inner, np.concatenate([inputs, inputs], -1), None, False)
     second = once.apply(inner, np.concatenate([inputs, first], -1), None, False)
     np.testing.assert_allclose(twice.apply(variables, inputs, False), second, atol=1e-6)

@@ -15,7 +15,7 @@ def test_a_recurrence_is_pytorchs_and_continues_from_its_last_state(draw, cell):
     import torch
 
     sequences = draws(3, 7, 2)
-    module = Recurrence(4, cell, None, np.float32)
+    module = Recurrence(4, cell)
     variables = jax.tree.map(np.asarray, module.init(jax.random.key(1), sequences))
     variables["params"]["bias"] = draws(*variables["params"]["bias"].shape)
     params = variables["params"]
@@ -42,7 +42,7 @@ def test_a_recurrence_is_pytorchs_and_continues_from_its_last_state(draw, cell):
 
 def test_a_sweep_runs_in_both_directions():
     images = draws(1, 3, 5, 2)
-    sweep = Sweep(4, "elman", None, np.float32)
+    sweep = Sweep(4, "elman")
     variables = sweep.init(jax.random.key(0), images)
     states = sweep.apply(variables, images)
     changed = images.copy()

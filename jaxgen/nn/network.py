@@ -1,0 +1,34 @@
+"""Base classes of networks: the fields that all of them share, keyword arguments only."""
+
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax.typing import DTypeLike
+
+
+class Network(nn.Module, kw_only=True):
+    """A module whose layers have one precision.
+
+    Attributes:
+      dtype: of the computation; None: promoted from inputs and parameters.
+      param_dtype: of the parameters.
+    """
+
+    dtype: DTypeLike | None = None
+    param_dtype: DTypeLike = jnp.float32
+
+    @property
+    def dtypes(self) -> dict[str, Any]:
+        """The arguments `dtype` and `param_dtype` of every layer."""
+        return {"dtype": self.dtype, "param_dtype": self.param_dtype}
+
+
+class SynchronizedNetwork(Network, kw_only=True):
+    """A network that is synchronized over devices.
+
+    Attributes:
+      axis_name: the mapped axis over which a batch is spread, so that its statistics are of all devices, or None.
+    """
+
+    axis_name: str | None = None
