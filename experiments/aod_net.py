@@ -8,9 +8,8 @@ Source: Li et al. 2017: J = K · I − K + 1, squared error, weight decay, gradi
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from jaxgen.config import Condition, DamageName, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
+from jaxgen.config import DamageName, RestorationHyper, UnconditionedConfig, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.aod_net import AODNet
@@ -20,21 +19,15 @@ from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(RestorationConfig):
+class Config(UnconditionedConfig):
     """Options of this experiment."""
 
     width: PositiveInt = 3
     """Channels of the first four convolutions."""
     damage: DamageName = "haze"
     batch_size: int = 8
-    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, clip_norm=0.1)
-
-    conditions: ClassVar[tuple[Condition, ...]] = (
-        *RestorationConfig.conditions,
-        Condition(("conditioning",), "choose another network: this one has no condition", lambda config: False),
-    )
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:

@@ -30,7 +30,6 @@ class Config(BaseConfig):
     positive: int = 1
     """The positive class of the variant binary."""
     batch_size: int = 128
-    """Images that one gradient sees, over all devices."""
     evaluate_images: int = 10_000
     """Held-out images in an evaluation."""
     data: DataConfig = DataConfig(name="digits", size=28, channels=1, classes=10)

@@ -34,7 +34,6 @@ class Config(GanConfig):
     """Options of this experiment."""
 
     loss: Loss = "hinge"
-    """Adversarial loss."""
     conditional: bool = True
     """Condition both networks on the images' labels, of which data.classes gives the number."""
     critic_steps: int = 5

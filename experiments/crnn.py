@@ -10,7 +10,7 @@ Source: Ioffe, Szegedy 2015 and Srivastava et al. 2014 for its parts; Liang, Hu 
 
 from dataclasses import dataclass
 
-from jaxgen.config import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
+from jaxgen.config import RestorationConfig, RestorationHyper, restoration_options, restorer_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.models.restoration.crnn import CRNN
 from jaxgen.objectives.restoration import make_restoration
@@ -29,21 +29,13 @@ class Config(RestorationConfig):
     dropout: float = 0.5
     """Fraction of each stage's activations that is dropped in training."""
     batch_size: int = 16
-    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    module = CRNN(
-        turns=config.turns,
-        widths=config.widths,
-        dropout=config.dropout,
-        channels=image_channels(config),
-        axis_name=axis_name,
-        dtype=compute_dtype(config),
-    )
+    module = CRNN(config.turns, config.widths, config.dropout, axis_name=axis_name, **restorer_options(config))
     return make_restoration(module, dropout=True, **restoration_options(config, axis_name))
 
 

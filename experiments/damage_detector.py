@@ -59,7 +59,6 @@ class Config(BaseConfig):
     blocks: PositiveInt = 2
     """Residual blocks of each level, in the encoder and in the decoder."""
     batch_size: int = 16
-    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, rotate=True)
     hyper: Hyper = Hyper(learning_rate=1e-3)
 

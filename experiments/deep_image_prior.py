@@ -44,7 +44,6 @@ class Hyper(DamageHyper):
     """Hyperparameters of Deep Image Prior."""
 
     learning_rate: float = 0.01
-    """Learning rate, before schedule and warm-up."""
     ema_decay: float = 0.0
     """Decay of the parameters' moving average per step; 0: the outputs are averaged instead."""
     input_noise: float = 1 / 30

@@ -8,15 +8,13 @@ Source: He and Sun 2015 (an affine map at low resolution), Gharbi et al. 2017 (e
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from jaxgen.config import (
-    Condition,
     DamageName,
     ReconstructionLoss,
-    RestorationConfig,
     RestorationHyper,
     Shape,
+    UnconditionedConfig,
     compute_dtype,
     restoration_options,
 )
@@ -28,7 +26,7 @@ from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(RestorationConfig):
+class Config(UnconditionedConfig):
     """Options of this experiment."""
 
     widths: tuple[int, ...] = (16, 32, 64, 96, 128)
@@ -37,20 +35,11 @@ class Config(RestorationConfig):
     """Height and width of the thumbnail in pixels."""
     damage: DamageName = "haze"
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
-    """Losses, whose weighted sum is minimized; weights in hyper."""
     steps: int = 20_000
-    """Training steps in total; a resumed run continues to this number."""
     batch_size: int = 8
-    """Images in one gradient, over all devices."""
     schedule: Shape = "cosine"
-    """Shape of the learning rate over hyper.schedule_steps."""
     data: DataConfig = DataConfig(name="photos", size=192, channels=3, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, schedule_steps=20_000, clip_norm=0.5)
-
-    conditions: ClassVar[tuple[Condition, ...]] = (
-        *RestorationConfig.conditions,
-        Condition(("conditioning",), "choose another network: this one has no condition", lambda config: False),
-    )
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:

@@ -11,7 +11,7 @@ Source: Zhang et al. 2017: depth 17, width 64, patches of 40×40, batch 128, Ada
 
 from dataclasses import dataclass
 
-from jaxgen.config import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
+from jaxgen.config import RestorationConfig, RestorationHyper, restoration_options, restorer_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.dncnn import DnCNN
@@ -31,21 +31,13 @@ class Config(RestorationConfig):
     remat: bool = False
     """Recompute activations in the backward pass instead of storing them."""
     batch_size: int = 128
-    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=40, channels=1, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    module = DnCNN(
-        depth=config.depth,
-        width=config.width,
-        remat=config.remat,
-        axis_name=axis_name,
-        channels=image_channels(config),
-        dtype=compute_dtype(config),
-    )
+    module = DnCNN(config.depth, config.width, remat=config.remat, axis_name=axis_name, **restorer_options(config))
     return make_restoration(module, **restoration_options(config, axis_name))
 
 

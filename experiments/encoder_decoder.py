@@ -11,7 +11,7 @@ Source: Hinton, Salakhutdinov 2006 (the code); Vincent et al. 2010 (denoising au
 
 from dataclasses import dataclass
 
-from jaxgen.config import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
+from jaxgen.config import RestorationConfig, RestorationHyper, restoration_options, restorer_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.models.restoration.encoder_decoder import EncoderDecoder
 from jaxgen.objectives.restoration import make_restoration
@@ -28,20 +28,13 @@ class Config(RestorationConfig):
     hidden: int = 4096
     """Units of each dense layer; the second one is the code."""
     batch_size: int = 32
-    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=2e-4)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    module = EncoderDecoder(
-        size=config.data.size,
-        widths=config.widths,
-        hidden=config.hidden,
-        channels=image_channels(config),
-        dtype=compute_dtype(config),
-    )
+    module = EncoderDecoder(config.data.size, config.widths, config.hidden, **restorer_options(config))
     return make_restoration(module, **restoration_options(config, axis_name))
 
 

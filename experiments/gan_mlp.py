@@ -27,7 +27,6 @@ class Config(GanConfig):
     norm: Norm | Literal["auto"] = "auto"
     """Normalisation in the discriminator; auto: batch in the variant batch_norm, none in plain."""
     batch_size: int = 128
-    """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="digits", size=28, channels=1)
     hyper: GanHyper = GanHyper(learning_rate=2e-4, b1=0.5)
 

@@ -26,7 +26,6 @@ class Config(GanConfig):
     """Options of this experiment."""
 
     penalties: tuple[Penalty, ...] = ("r1",)
-    """Penalties on the discriminator's slope, summed."""
     share_latents: bool = False
     """The generator's update sees the latents of the last discriminator update; else fresh ones."""
     norm: Norm = "none"
@@ -38,7 +37,6 @@ class Config(GanConfig):
     fade_steps: int = 0
     """Training steps over which the newest block is faded in; 0: it counts from the start."""
     batch_size: int = 32
-    """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="digits", size=16, channels=1)
     hyper: GanHyper = GanHyper(learning_rate=5e-4, b1=0.0, b2=0.99)
 

@@ -10,16 +10,7 @@ Source: Gortler et al. 1996, Damelin and Hoang 2018 (the filter); Zhang et al. 2
 
 from dataclasses import dataclass
 
-from jaxgen.config import (
-    DamageName,
-    ReconstructionLoss,
-    RestorationConfig,
-    RestorationHyper,
-    Shape,
-    compute_dtype,
-    require_mask,
-    restoration_options,
-)
+from jaxgen.config import DamageName, InpaintingConfig, RestorationHyper, Shape, inpainter_options, restoration_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.inpainter import Inpainter
@@ -29,7 +20,7 @@ from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(RestorationConfig):
+class Config(InpaintingConfig):
     """Options of this experiment."""
 
     widths: tuple[int, ...] = (24, 48, 96)
@@ -37,24 +28,16 @@ class Config(RestorationConfig):
     blocks: PositiveInt = 2
     """Residual blocks of each level, in the encoder and in the decoder."""
     damage: DamageName = "ruined"
-    conditioning: bool = True
-    """Give the network the mask of hidden pixels as a further input channel; this network needs it."""
-    losses: tuple[ReconstructionLoss, ...] = ("l1",)
-    """Losses, whose weighted sum is minimized; weights in hyper."""
     steps: int = 4_000
-    """Training steps in total; a resumed run continues to this number."""
     batch_size: int = 2
-    """Images in one gradient, over all devices."""
     schedule: Shape = "cosine"
-    """Shape of the learning rate over hyper.schedule_steps."""
     data: DataConfig = DataConfig(name="photos", size=192, channels=3, fit="crop", flip=True, rotate=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=5e-4, schedule_steps=4_000, clip_norm=0.5)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    channels = require_mask(config)
-    module = Inpainter(config.widths, config.blocks, channels, dtype=compute_dtype(config))
+    module = Inpainter(config.widths, config.blocks, **inpainter_options(config))
     return make_restoration(module, **restoration_options(config, axis_name))
 
 

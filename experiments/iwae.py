@@ -35,9 +35,7 @@ class Config(VariationalConfig):
     activation: Literal["relu", "tanh"] = "tanh"
     """Of the hidden layers."""
     batch_size: int = 20
-    """Images that one gradient sees, over all devices."""
     schedule: Shape = "cosine"
-    """Shape of the learning rate over hyper.schedule_steps."""
     data: DataConfig = DataConfig(name="digits", size=28, channels=1)
     hyper: VariationalHyper = VariationalHyper(learning_rate=1e-3, schedule_steps=10_000)
 

@@ -27,7 +27,6 @@ class Config(GanConfig):
     """Options of this experiment."""
 
     loss: Literal["least_squares"] = "least_squares"
-    """Adversarial loss."""
     norm: Norm = "batch"
     """Normalisation in the discriminator."""
     width: PositiveInt = 64

@@ -11,15 +11,7 @@ Source: Chen, Chu, Zhang, Sun 2022: AdamW 1e-3 with β 0.9 and 0.9, cosine to 1e
 
 from dataclasses import dataclass
 
-from jaxgen.config import (
-    Optimizer,
-    RestorationConfig,
-    RestorationHyper,
-    Shape,
-    compute_dtype,
-    image_channels,
-    restoration_options,
-)
+from jaxgen.config import Optimizer, RestorationConfig, RestorationHyper, Shape, restoration_options, restorer_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.nafnet import NAFNet
@@ -41,11 +33,8 @@ class Config(RestorationConfig):
     decoder: tuple[int, ...] = (1, 1)
     """Blocks of each level of the decoder, from the finest."""
     batch_size: int = 16
-    """Images in one gradient, over all devices."""
     optimizer: Optimizer = "adamw"
-    """Optimizer of every network."""
     schedule: Shape = "cosine"
-    """Shape of the learning rate over hyper.schedule_steps."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True, rotate=True)
     hyper: RestorationHyper = RestorationHyper(
         learning_rate=1e-3, learning_rate_final=1e-7, schedule_steps=10_000, b1=0.9, b2=0.9, weight_decay=0.0
@@ -54,14 +43,7 @@ class Config(RestorationConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    module = NAFNet(
-        width=config.width,
-        encoder=config.encoder,
-        middle=config.middle,
-        decoder=config.decoder,
-        channels=image_channels(config),
-        dtype=compute_dtype(config),
-    )
+    module = NAFNet(config.width, config.encoder, config.middle, config.decoder, **restorer_options(config))
     return make_restoration(module, **restoration_options(config, axis_name))
 
 

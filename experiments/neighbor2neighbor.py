@@ -40,7 +40,6 @@ class Config(RestorationConfig):
     blocks: PositiveInt = 1
     """Residual blocks of each level, in the encoder and in the decoder."""
     batch_size: int = 8
-    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=1, fit="crop", flip=True, rotate=True)
     hyper: Hyper = Hyper(learning_rate=3e-4)
 

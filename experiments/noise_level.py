@@ -30,7 +30,6 @@ class Config(BaseConfig):
     width: PositiveInt = 32
     """Channels of each."""
     batch_size: int = 32
-    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, rotate=True)
     hyper: NoiseHyper = NoiseHyper(learning_rate=1e-3, sigma=75.0, sigma_spread=1.0)
 

@@ -11,15 +11,7 @@ Source: Liu et al. 2018: seven levels, batch norm, L1 (the paper adds feature, s
 
 from dataclasses import dataclass
 
-from jaxgen.config import (
-    DamageName,
-    ReconstructionLoss,
-    RestorationConfig,
-    RestorationHyper,
-    compute_dtype,
-    require_mask,
-    restoration_options,
-)
+from jaxgen.config import DamageName, InpaintingConfig, RestorationHyper, inpainter_options, restoration_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.models.restoration.partial_unet import PartialUNet
 from jaxgen.objectives.restoration import make_restoration
@@ -28,7 +20,7 @@ from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(RestorationConfig):
+class Config(InpaintingConfig):
     """Options of this experiment."""
 
     widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)
@@ -36,26 +28,14 @@ class Config(RestorationConfig):
     norm: bool = True
     """Follow the convolutions by batch norm."""
     damage: DamageName = "holes"
-    conditioning: bool = True
-    """Give the network the mask of hidden pixels as a further input channel; this network needs it."""
-    losses: tuple[ReconstructionLoss, ...] = ("l1",)
-    """Losses, whose weighted sum is minimized; weights in hyper."""
     batch_size: int = 16
-    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=2e-4)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    channels = require_mask(config)
-    module = PartialUNet(
-        widths=config.widths,
-        norm=config.norm,
-        channels=channels,
-        axis_name=axis_name,
-        dtype=compute_dtype(config),
-    )
+    module = PartialUNet(config.widths, config.norm, axis_name=axis_name, **inpainter_options(config))
     return make_restoration(module, **restoration_options(config, axis_name))
 
 

@@ -10,16 +10,7 @@ Source: Damelin and Hoang 2018 (the filter); Burger, Schuler, Harmeling 2012 (a 
 
 from dataclasses import dataclass
 
-from jaxgen.config import (
-    DamageName,
-    ReconstructionLoss,
-    RestorationConfig,
-    RestorationHyper,
-    Shape,
-    compute_dtype,
-    require_mask,
-    restoration_options,
-)
+from jaxgen.config import DamageName, InpaintingConfig, RestorationHyper, Shape, inpainter_options, restoration_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.patch_inpainter import PatchInpainter
@@ -29,7 +20,7 @@ from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(RestorationConfig):
+class Config(InpaintingConfig):
     """Options of this experiment."""
 
     radius: int = 5
@@ -41,31 +32,16 @@ class Config(RestorationConfig):
     samples: int = 2048
     """Hidden pixels of each image that a training step restores; the others keep the filter's values."""
     damage: DamageName = "torn"
-    conditioning: bool = True
-    """Give the network the mask of hidden pixels as a further input channel; this network needs it."""
-    losses: tuple[ReconstructionLoss, ...] = ("l1",)
-    """Losses, whose weighted sum is minimized; weights in hyper."""
     steps: int = 8_000
-    """Training steps in total; a resumed run continues to this number."""
     batch_size: int = 4
-    """Images in one gradient, over all devices."""
     schedule: Shape = "cosine"
-    """Shape of the learning rate over hyper.schedule_steps."""
     data: DataConfig = DataConfig(name="photos", size=256, channels=3, fit="crop", flip=True, rotate=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, schedule_steps=8_000, damage_probability=0.7)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    channels = require_mask(config)
-    module = PatchInpainter(
-        config.radius,
-        config.width,
-        config.depth,
-        config.samples,
-        channels,
-        dtype=compute_dtype(config),
-    )
+    module = PatchInpainter(config.radius, config.width, config.depth, config.samples, **inpainter_options(config))
     return make_restoration(module, **restoration_options(config, axis_name))
 
 

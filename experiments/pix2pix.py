@@ -41,9 +41,7 @@ class Config(AdversarialRestorationConfig):
     """Filters of the discriminator's convolutions of stride 2."""
     damage: DamageName = "gray"
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
-    """Losses, whose weighted sum is minimized; weights in hyper."""
     batch_size: int = 4
-    """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=128, channels=3, fit="crop", flip=True)
     hyper: AdversarialRestorationHyper = AdversarialRestorationHyper(
         learning_rate=2e-4, b1=0.5, adversarial_weight=0.01

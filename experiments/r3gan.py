@@ -42,7 +42,6 @@ class R3ganHyper(GanHyper):
     schedule_steps: float = 4000.0
     """Steps that the schedules take; all stay at their ends from then on."""
     b1: float = 0.0
-    """Decay of the gradient's mean (Adam's β₁, momentum of sgd)."""
     b2: float = 0.9
     """Decay of the squared gradient's mean at the start (Adam's β₂, RMSProp's decay)."""
     b2_final: float = 0.99
@@ -68,17 +67,12 @@ class Config(GanConfig):
     """Options of this experiment."""
 
     loss: Loss = "relativistic"
-    """Adversarial loss."""
     penalties: tuple[Penalty, ...] = ("r1", "r2")
-    """Penalties on the discriminator's slope, summed."""
     schedule: Shape = "cosine"
     """Shape of all schedules over hyper.schedule_steps."""
     steps: int = 4000
-    """Training steps in all; a run that is resumed goes on to this number."""
     batch_size: int = 32
-    """Images that one gradient sees, over all devices."""
     latent: int = 64
-    """Size of the generator's input."""
     width: PositiveInt = 8
     """Filters next to the image; they double with every halving of the size, up to eightfold."""
     blocks: PositiveInt = 1

@@ -16,9 +16,8 @@ from jaxgen.config import (
     RestorationConfig,
     RestorationHyper,
     Shape,
-    compute_dtype,
-    image_channels,
     restoration_options,
+    restorer_options,
 )
 from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt
@@ -37,24 +36,17 @@ class Config(RestorationConfig):
     blocks: PositiveInt = 2
     """Residual blocks of each level, in the encoder and in the decoder."""
     steps: int = 20_000
-    """Training steps in total; a resumed run continues to this number."""
     batch_size: int = 16
-    """Images in one gradient, over all devices."""
     conditioning: bool = True
-    """Give the network the noise level, or the mask of hidden pixels, as a further input channel."""
     losses: tuple[ReconstructionLoss, ...] = ("l1",)
-    """Losses, whose weighted sum is minimized; weights in hyper."""
     schedule: Shape = "cosine"
-    """Shape of the learning rate over hyper.schedule_steps."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, rotate=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, schedule_steps=20_000, sigma=55.0, sigma_spread=1.0)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    module = ResidualUNet(
-        widths=config.widths, blocks=config.blocks, channels=image_channels(config), dtype=compute_dtype(config)
-    )
+    module = ResidualUNet(config.widths, config.blocks, **restorer_options(config))
     return make_restoration(module, **restoration_options(config, axis_name))
 
 

@@ -10,7 +10,7 @@ Source: Elman 1990; Cho et al. 2014 (GRU); Visin et al. 2015 (ReNet: sweeps over
 
 from dataclasses import dataclass
 
-from jaxgen.config import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
+from jaxgen.config import RestorationConfig, RestorationHyper, restoration_options, restorer_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.models.restoration.rnn import RNN, Cell
 from jaxgen.objectives.restoration import make_restoration
@@ -31,21 +31,13 @@ class Config(RestorationConfig):
     patch: int = 2
     """Side of the squares of pixels that are one element of a sequence."""
     batch_size: int = 16
-    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3, clip_norm=1.0)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    module = RNN(
-        hidden=config.hidden,
-        layers=config.layers,
-        cell=config.cell,
-        patch=config.patch,
-        channels=image_channels(config),
-        dtype=compute_dtype(config),
-    )
+    module = RNN(config.hidden, config.layers, config.cell, config.patch, **restorer_options(config))
     return make_restoration(module, **restoration_options(config, axis_name))
 
 

@@ -26,7 +26,6 @@ class Config(GanConfig):
     """Options of this experiment."""
 
     loss: Loss = "hinge"
-    """Adversarial loss."""
     share_latents: bool = False
     """The generator's update sees the latents of the last discriminator update; else fresh ones."""
     norm: Norm = "spectral"

@@ -29,7 +29,6 @@ class Config(GanConfig):
     """Options of this experiment."""
 
     loss: Loss = "hinge"
-    """Adversarial loss."""
     critic_steps: int = 5
     """Discriminator updates for each generator update."""
     share_latents: bool = False

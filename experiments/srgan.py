@@ -56,7 +56,6 @@ class Config(AdversarialRestorationConfig):
     """Norm of the discriminator."""
     damage: DamageName = "downsample"
     batch_size: int = 16
-    """Images that one gradient sees, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, rotate=True)
     hyper: AdversarialRestorationHyper = AdversarialRestorationHyper(learning_rate=1e-4)
 

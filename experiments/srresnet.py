@@ -10,9 +10,8 @@ Source: Ledig et al. 2017: width 64, 16 blocks, crops of 96, batch 16, Adam 1e-4
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from jaxgen.config import Condition, DamageName, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
+from jaxgen.config import DamageName, RestorationHyper, UnconditionedConfig, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.srresnet import SRResNet
@@ -22,7 +21,7 @@ from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(RestorationConfig):
+class Config(UnconditionedConfig):
     """Options of this experiment."""
 
     width: PositiveInt = 64
@@ -37,24 +36,18 @@ class Config(RestorationConfig):
     """Add the network's output to the bicubic interpolation."""
     damage: DamageName = "downsample"
     batch_size: int = 16
-    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=96, channels=3, fit="crop", flip=True, rotate=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-4)
-
-    conditions: ClassVar[tuple[Condition, ...]] = (
-        *RestorationConfig.conditions,
-        Condition(("conditioning",), "choose another network: this one has no condition", lambda config: False),
-    )
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     module = SRResNet(
-        width=config.width,
-        blocks=config.blocks,
-        scale=config.scale,
-        norm=config.norm,
-        residual=config.residual,
+        config.width,
+        config.blocks,
+        config.scale,
+        config.norm,
+        config.residual,
         axis_name=axis_name,
         dtype=compute_dtype(config),
     )

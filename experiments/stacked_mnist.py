@@ -33,9 +33,7 @@ class Config(GanConfig):
     """Options of this experiment."""
 
     loss: Loss = "relativistic"
-    """Adversarial loss."""
     penalties: tuple[Penalty, ...] = ("r1", "r2")
-    """Penalties on the discriminator's slope, summed."""
     network: Literal["dcgan", "r3gan"] = "dcgan"
     """Radford's networks, or residual ones without normalisation."""
     norm: Norm = "none"
@@ -43,7 +41,6 @@ class Config(GanConfig):
     width: PositiveInt = 32
     """Filters next to the image; they double with every halving of the size."""
     steps: int = 5000
-    """Training steps in all; a run that is resumed goes on to this number."""
     data: DataConfig = DataConfig(name="stacked_mnist", size=28, channels=3)
     hyper: GanHyper = GanHyper(learning_rate=2e-4, b1=0.5)
 

@@ -11,7 +11,7 @@ Source: Ronneberger, Fischer, Brox 2015: widths 64 to 1024; here with padding th
 
 from dataclasses import dataclass
 
-from jaxgen.config import RestorationConfig, RestorationHyper, compute_dtype, image_channels, restoration_options
+from jaxgen.config import RestorationConfig, RestorationHyper, restoration_options, restorer_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.models.restoration.unet import UNet
 from jaxgen.objectives.restoration import make_restoration
@@ -28,19 +28,13 @@ class Config(RestorationConfig):
     residual: bool = True
     """Add the network's output to its input."""
     batch_size: int = 16
-    """Images in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, rotate=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    module = UNet(
-        widths=config.widths,
-        residual=config.residual,
-        channels=image_channels(config),
-        dtype=compute_dtype(config),
-    )
+    module = UNet(config.widths, residual=config.residual, **restorer_options(config))
     return make_restoration(module, **restoration_options(config, axis_name))
 
 

@@ -14,9 +14,8 @@ Score: --data.name folder --data.dir BSDS500 --data.channels 1 --width 32 --bloc
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from jaxgen.config import Condition, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
+from jaxgen.config import RestorationHyper, UnconditionedConfig, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.video import VideoRNN
@@ -26,7 +25,7 @@ from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(RestorationConfig):
+class Config(UnconditionedConfig):
     """Options of this experiment."""
 
     frames: int = 5
@@ -45,11 +44,6 @@ class Config(RestorationConfig):
     """Clips in one gradient, over all devices."""
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True, rotate=True)
     hyper: RestorationHyper = RestorationHyper(learning_rate=1e-3)
-
-    conditions: ClassVar[tuple[Condition, ...]] = (
-        *RestorationConfig.conditions,
-        Condition(("conditioning",), "leave it out: this network has no condition", lambda config: False),
-    )
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:

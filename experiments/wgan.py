@@ -27,7 +27,6 @@ class Config(GanConfig):
     """Options of this experiment."""
 
     loss: Literal["wasserstein"] = "wasserstein"
-    """Adversarial loss."""
     clip_weights: bool = True
     """Clip the discriminator's parameters to ±hyper.clip_limit after each update."""
     critic_steps: int = 5
@@ -35,7 +34,6 @@ class Config(GanConfig):
     share_latents: bool = False
     """The generator's update sees the latents of the last discriminator update; else fresh ones."""
     optimizer: Optimizer = "rmsprop"
-    """Optimizer of every network."""
     norm: Norm = "batch"
     """Normalisation in the discriminator."""
     width: PositiveInt = 64

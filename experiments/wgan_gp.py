@@ -30,15 +30,12 @@ class Config(GanConfig):
     """Options of this experiment."""
 
     loss: Literal["wasserstein"] = "wasserstein"
-    """Adversarial loss."""
     penalties: tuple[Penalty, ...] = ("gradient_penalty",)
-    """Penalties on the critic's slope, summed."""
     critic_steps: int = 5
     """Critic updates for each generator update."""
     share_latents: bool = False
     """The generator's update sees the latents of the last critic update; else fresh ones."""
     batch_size: int = 50
-    """Images that one gradient sees, over all devices."""
     network: Literal["dcgan", "resnet"] = "dcgan"
     """DCGAN's networks without normalisation in the critic, or the paper's residual ones."""
     norm: Literal["none", "layer"] = "none"

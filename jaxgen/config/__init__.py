@@ -24,12 +24,15 @@ from jaxgen.config.gan import GanConfig, GanHyper, discriminator_options, gan_op
 from jaxgen.config.noise import NoiseHyper
 from jaxgen.config.players import Norm, players
 from jaxgen.config.restoration import (
+    InpaintingConfig,
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
+    UnconditionedConfig,
     image_channels,
-    require_mask,
+    inpainter_options,
     restoration_options,
+    restorer_options,
 )
 from jaxgen.config.vae import VariationalConfig, VariationalHyper, network_options, variational_options
 
@@ -47,6 +50,7 @@ __all__ = [
     "GanConfig",
     "GanHyper",
     "Hyper",
+    "InpaintingConfig",
     "Loss",
     "NoiseHyper",
     "Norm",
@@ -59,6 +63,7 @@ __all__ = [
     "RestorationConfig",
     "RestorationHyper",
     "Shape",
+    "UnconditionedConfig",
     "VariationalConfig",
     "VariationalHyper",
     "adversarial_restoration_options",
@@ -68,12 +73,13 @@ __all__ = [
     "discriminator_options",
     "gan_options",
     "image_channels",
+    "inpainter_options",
     "make_degrade",
     "network_options",
     "objective_options",
     "players",
-    "require_mask",
     "restoration_options",
+    "restorer_options",
     "scanned",
     "variational_options",
 ]

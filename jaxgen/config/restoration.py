@@ -3,7 +3,7 @@
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from jaxgen.config.base import Condition, Config, hyper_classes, objective_options, option_conditions
+from jaxgen.config.base import Condition, Config, compute_dtype, hyper_classes, objective_options, option_conditions
 from jaxgen.config.damage import (
     DAMAGE_CONDITIONS,
     DAMAGES,
@@ -53,8 +53,26 @@ class RestorationConfig(Config):
     )
 
 
-def require_mask(config: RestorationConfig) -> int:
-    """Returns the number of image channels of a network that needs a mask, which follows them in its input.
+@dataclasses.dataclass(frozen=True)
+class UnconditionedConfig(RestorationConfig):
+    """Options of an experiment whose network takes damaged images alone."""
+
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *RestorationConfig.conditions,
+        Condition(("conditioning",), "choose another network: this one has no condition", lambda config: False),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class InpaintingConfig(RestorationConfig):
+    """Options of an experiment whose network takes the mask of hidden pixels."""
+
+    conditioning: bool = True
+    losses: tuple[ReconstructionLoss, ...] = ("l1",)
+
+
+def inpainter_options(config: InpaintingConfig) -> dict[str, Any]:
+    """Returns the keyword arguments of a network that needs a mask: `channels`, which the mask follows, and `dtype`.
 
     Raises:
       UsageError: if there is no mask, or data.channels is not set.
@@ -64,7 +82,7 @@ def require_mask(config: RestorationConfig) -> int:
             f"damage {config.damage}, conditioning {config.conditioning}: this network needs a mask: set conditioning, "
             f"and damage to one of {', '.join(OVERLAYS)}"
         )
-    return known_channels(config)
+    return {"channels": known_channels(config), "dtype": compute_dtype(config)}
 
 
 def image_channels(config: RestorationConfig) -> int | None:
@@ -76,6 +94,11 @@ def image_channels(config: RestorationConfig) -> int | None:
     if not config.conditioning or config.damage not in ("noise", *OVERLAYS):
         return None
     return known_channels(config)
+
+
+def restorer_options(config: RestorationConfig) -> dict[str, Any]:
+    """Returns the keyword arguments of a network that may take a condition: `channels` and `dtype`."""
+    return {"channels": image_channels(config), "dtype": compute_dtype(config)}
 
 
 def known_channels(config: RestorationConfig) -> int:

@@ -5,10 +5,11 @@ import pytest
 from jaxgen.config import base as checks
 from jaxgen.config.damage import OVERLAYS
 from jaxgen.config.restoration import (
+    InpaintingConfig,
     RestorationConfig,
     RestorationHyper,
     image_channels,
-    require_mask,
+    inpainter_options,
     restoration_options,
 )
 from jaxgen.data import Config as DataConfig
@@ -73,9 +74,9 @@ def test_a_network_that_needs_a_mask_says_so(damage, conditioning):
         UsageError,
         match=f"damage {damage}, conditioning {conditioning}: this network needs a mask: set conditioning",
     ):
-        require_mask(RestorationConfig(damage=damage, conditioning=conditioning))
+        inpainter_options(InpaintingConfig(damage=damage, conditioning=conditioning))
 
 
 def test_damage_that_hides_pixels_has_a_mask():
     for damage in OVERLAYS:
-        assert require_mask(RestorationConfig(damage=damage, conditioning=True, data=PHOTOS)) == 3
+        assert inpainter_options(InpaintingConfig(damage=damage, data=PHOTOS)) == {"channels": 3, "dtype": None}
