@@ -99,7 +99,9 @@ def explain_parse_error(event: Any, kind: type) -> str:
         case _errors.MutexConflict():
             message = f"{event.first_token} and {event.second_token} exclude each other: give one of them"
         case _errors.InvalidChoice():
-            message = str(unknown(display_name(event.argument), event.value, event.choices))
+            message = str(
+                unknown(display_name(event.argument), event.value, [name for name in event.choices if name != "None"])
+            )
         case _errors.BadValue(argument=argument) if argument.is_positional():
             message = f"missing {display_name(argument)}: {help_hint}"
         case _errors.BadValue(argument=argument):

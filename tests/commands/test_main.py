@@ -324,7 +324,7 @@ def test_restore_goes_on_after_a_bad_file_and_tells_it(photographs_to_restore, c
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--task", "denoize"], "unknown --task 'denoize': did you mean denoise"),
+        (["--task", "denoize"], "unknown --task 'denoize': did you mean denoise or dehaze? allowed: auto, deblur"),
         (["--task", "denoise", "--tile-size", "10"], "tile_size 10: give 64 to 1024 pixels"),
         ([], "give one of --task, --network"),
     ],
