@@ -46,7 +46,7 @@ def test_invalid_options_are_refused(fields, scale, message):
     [
         (
             {"conditioning": True, "damage": "haze"},
-            "conditioning is 1 and .*: set damage to noise, ",
+            "conditioning is True and .*: set damage to noise, ",
         ),
         ({"hyper": RestorationHyper(mask_dilation=5.0)}, r"hyper\.mask_dilation is 5: give .* at most 4"),
         ({"hyper": RestorationHyper(opaque_probability=1.5)}, r"hyper\.opaque_probability is 1.5: give .* at most 1"),
