@@ -19,7 +19,7 @@ def runs(load_experiment, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     digits = DataConfig(name="digits", size=18, channels=1)
     for name, fields in (
-        ("classifier", {"steps": 150, "data": dataclasses.replace(digits, classes=10)}),
+        ("classifier", {"steps": 30, "data": dataclasses.replace(digits, classes=10)}),
         ("gan_mlp", {"steps": 1, "variant": "plain", "latent": 2, "data": dataclasses.replace(digits, size=8)}),
         (
             "conditional",

@@ -24,6 +24,7 @@ STEPS = 40
 SCRIPT = "gan_mlp"
 WORDS = (
     f"--steps {STEPS} --batch-size 8 --checkpoint-every 10 --evaluate-every 20 --log-every 10 --seed 3 --no-tensorboard"
+    " --data.size 8 --latent 4 --evaluate-images 16"
 )
 
 

@@ -39,7 +39,8 @@ def test_as_many_images_are_generated_as_there_are_real_ones(usefulness):
     assert results["both"] == dataclasses.replace(results["generated"], with_real=True)
 
 
-def test_training_on_real_images_is_better_than_on_noise(usefulness, trained, tmp_path):
+def test_training_on_real_images_is_better_than_on_noise(usefulness, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(usefulness, "HELD_OUT", 100)
     messages = []
     results = usefulness.study(trained(True), 40, 0, tmp_path, messages.append)
     assert results["real"] > 0.4 > results["generated"]

@@ -7,7 +7,7 @@ objective and are spread over devices. A population whose members are written ou
 
 import dataclasses
 from contextlib import nullcontext
-from functools import partial
+from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +33,6 @@ SMALL = DataConfig(name="digits", size=8, channels=1, classes=3)
 # The smallest at which a discriminator of convolutions has a norm.
 MIDDLE = DataConfig(name="digits", size=16, channels=1)
 MORE = {
-    "minimax with batch norm": recipe("gan_mlp", variant="batch_norm", loss="minimax", optimizer="sgd"),
     "relativistic with R1 and R2, packed in microbatches": recipe(
         "gan_mlp",
         variant="plain",
@@ -47,10 +46,18 @@ MORE = {
         schedule="cosine",
         schedule_steps=4.0,
     ),
-    "dcgan in microbatches": recipe(
-        "dcgan", width=4, data=MIDDLE, microbatches=2, clip_norm=0.5, schedule="linear", schedule_steps=9.0
+    "minimax with batch norm, in microbatches": recipe(
+        "dcgan",
+        width=4,
+        data=MIDDLE,
+        loss="minimax",
+        optimizer="sgd",
+        microbatches=2,
+        clip_norm=0.5,
+        schedule="linear",
+        schedule_steps=9.0,
     ),
-    "wgan_gp": recipe("wgan_gp", width=4, data=MIDDLE),
+    "wgan_gp": recipe("wgan_gp", width=4, critic_steps=1, data=MIDDLE),
     "wgan, clipped": recipe("wgan", width=4, data=MIDDLE, critic_steps=2, remedies=("historical_averaging",)),
     "a guided restorer": recipe("residual_unet", widths=(4,), blocks=1, data=MIDDLE),
     "dropout and batch norm, fed back": recipe("crnn", turns=2, widths=(4,), data=MIDDLE),
@@ -115,15 +122,32 @@ POPULATION = 2
 name_of = lambda name: name.replace(" ", "-")
 
 
+CASES = [(name, True) for name in OBJECTIVES] + [(name, False) for name in SINGLE_PRECISION]
+EXECUTIONS = {
+    "scan": {"steps": STEPS},
+    "pmap": {"devices": DEVICES, "execution": "pmap"},
+    "pmap-scan": {"devices": DEVICES, "execution": "pmap", "steps": STEPS},
+    "shard_map": {"devices": DEVICES, "execution": "shard_map"},
+    "shard_map-scan": {"devices": DEVICES, "steps": STEPS},
+}
+
+
+@pytest.fixture(scope="module")
+def make_case(load_experiment, optimized):
+    """Returns a function that makes each case once, in whatever order the tests ask for it."""
+    recipes = OBJECTIVES | SINGLE_PRECISION
+    return cache(lambda name, double: Case(load_experiment, double, *recipes[name], context=optimized))
+
+
 @pytest.fixture(
     scope="module",
-    params=[(name, True) for name in OBJECTIVES] + [(name, False) for name in SINGLE_PRECISION],
+    params=CASES,
     ids=lambda arguments: f"{name_of(arguments[0])}-{'float64' if arguments[1] else 'float32'}",
 )
-def case(request, load_experiment, optimized):
+def case(request, make_case):
     name, double = request.param
     with jax.enable_x64(double):
-        yield Case(load_experiment, double, *(OBJECTIVES | SINGLE_PRECISION)[name], context=optimized)
+        yield make_case(name, double)
 
 
 @pytest.fixture(params=MORE, ids=name_of)
@@ -183,18 +207,22 @@ def assert_same(expected, result, tolerance):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance, err_msg=jax.tree_util.keystr(path))
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"steps": STEPS},
-        {"devices": DEVICES, "execution": "pmap"},
-        {"devices": DEVICES, "execution": "pmap", "steps": STEPS},
-        {"devices": DEVICES, "execution": "shard_map"},
-        {"devices": DEVICES, "steps": STEPS},
-    ],
-    ids=["scan", "pmap", "pmap-scan", "shard_map", "shard_map-scan"],
-)
-def test_every_execution_computes_what_jit_computes(case, options):
+def executions(cases, ways):
+    """Marks a test with every way of running every case."""
+    pairs = [(pair, way) for pair in cases for way in ways[pair[0]]]
+    names = [f"{name_of(name)}-{'float64' if double else 'float32'}-{way}" for (name, double), way in pairs]
+    return pytest.mark.parametrize(("case", "way"), pairs, ids=names, indirect=["case"])
+
+
+# Several steps in one dispatch contain the single step; one objective, and all of MORE, take single steps too.
+SCANNED = ("scan", "pmap-scan", "shard_map-scan")
+WAYS = dict.fromkeys(OBJECTIVES, SCANNED) | dict.fromkeys(SINGLE_PRECISION, ("scan", "shard_map-scan"))
+WAYS["packs, classes and remedies"] = EXECUTIONS
+
+
+@executions(CASES, WAYS)
+def test_every_execution_computes_what_jit_computes(case, way):
+    options = EXECUTIONS[way]
     result = case.run(case.start, case.compile(**options), options.get("steps", 1))
     assert_same(case.reference, result, case.tolerance)
 
@@ -249,10 +277,11 @@ def members(case):
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *states), [case.run(state, case.single) for state in states]
 
 
-@pytest.mark.parametrize(("how", "steps"), [("vmap", 1), ("map", STEPS)], ids=["vmap", "map"])
-def test_every_member_of_a_population_computes_what_it_does_alone(case, members, how, steps):
+@executions(CASES[: len(OBJECTIVES)], dict.fromkeys(OBJECTIVES, ("vmap", "map")))
+def test_every_member_of_a_population_computes_what_it_does_alone(case, members, way):
+    steps = STEPS if way == "map" else 1
     together, alone = members
-    program = case.compile(members=POPULATION, member_execution=how, steps=steps)
+    program = case.compile(members=POPULATION, member_execution=way, steps=steps)
     state, metrics = case.run(together, program, steps)
     for index, expected in enumerate(alone):
         result = jax.tree.map(lambda x, index=index: x[index], (state, metrics))
