@@ -13,7 +13,7 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
 
     Args:
       logits: float[batch, classes].
-      labels: int[batch], in [0, classes); NaN comes back for a label at or above `classes`.
+      labels: int[batch], in [0, classes); a label outside gives NaN.
     Returns:
       float[batch], nats.
     Raises:

@@ -113,25 +113,31 @@ def make_gan(case: Case, dtype: Any) -> tuple[Callable[[Array], dict], Step]:
         }
 
     def step(state: State, images: Array, key: Array) -> State:
-        judge, maker = state.players["discriminator"], state.players["generator"]
+        discriminator_player, generator_player = state.players["discriminator"], state.players["generator"]
         real = 2 * images - 1
         latents = jax.random.normal(key, (len(real), case.latent))
-        fake, _ = call(generator, maker.params, maker.stats, latents)
+        fake, _ = call(generator, generator_player.params, generator_player.stats, latents)
 
-        def judging_loss(params: PyTree) -> tuple[Array, PyTree]:
-            real_logits, stats = call(discriminator, params, judge.stats, real)
+        def discriminator_player_loss(params: PyTree) -> tuple[Array, PyTree]:
+            real_logits, stats = call(discriminator, params, discriminator_player.stats, real)
             fake_logits, stats = call(discriminator, params, stats, fake)
             return discriminator_loss(real_logits, fake_logits), stats
 
-        judge = descend(adam, judge, judging_loss)
+        discriminator_player = descend(adam, discriminator_player, discriminator_player_loss)
 
-        def making_loss(params: PyTree) -> tuple[Array, PyTree]:
+        def generator_player_loss(params: PyTree) -> tuple[Array, PyTree]:
             # The same pass as above: under one jit, XLA computes it once.
-            fake, stats = call(generator, params, maker.stats, latents)
-            fake_logits, _ = call(discriminator, judge.params, judge.stats, fake)
+            fake, stats = call(generator, params, generator_player.stats, latents)
+            fake_logits, _ = call(discriminator, discriminator_player.params, discriminator_player.stats, fake)
             return generator_loss(fake_logits), stats
 
-        return State(state.step + 1, {"generator": descend(adam, maker, making_loss), "discriminator": judge})
+        return State(
+            state.step + 1,
+            {
+                "generator": descend(adam, generator_player, generator_player_loss),
+                "discriminator": discriminator_player,
+            },
+        )
 
     return init, step
 
@@ -150,17 +156,24 @@ def make_wgan_gp(case: Case, dtype: Any) -> tuple[Callable[[Array], dict], Step]
         }
 
     def step(state: State, images: Array, key: Array) -> State:
-        maker, judge = state.players["generator"], state.players["discriminator"]
+        generator_player, discriminator_player = state.players["generator"], state.players["discriminator"]
         latent_key, weight_key = jax.random.split(key)
         real = 2 * images - 1
-        fake, _ = call(generator, maker.params, maker.stats, jax.random.normal(latent_key, (len(real), case.latent)))
+        fake, _ = call(
+            generator,
+            generator_player.params,
+            generator_player.stats,
+            jax.random.normal(latent_key, (len(real), case.latent)),
+        )
         weights = jax.random.uniform(weight_key, (len(real), 1, 1, 1))
 
         def loss(params: PyTree) -> tuple[Array, PyTree]:
             judge_images = lambda x: jnp.asarray(critic.apply({"params": params}, x, train=True))
             return critic_loss(judge_images, real, fake, weights), {}
 
-        return State(state.step + 1, {"generator": maker, "discriminator": descend(adam, judge, loss)})
+        return State(
+            state.step + 1, {"generator": generator_player, "discriminator": descend(adam, discriminator_player, loss)}
+        )
 
     return init, step
 

@@ -67,15 +67,15 @@ def make_gan(case: Case, place: Prepare, compiled: Prepare, adam: MakeAdam) -> t
         generator = place(Generator(case.latent, case.width, case.channels))
         discriminator = place(Discriminator(case.width, case.channels, batch_norm=True))
     generator_adam, discriminator_adam = adam(generator), adam(discriminator)
-    generate, judge = compiled(generator), compiled(discriminator)
+    generate, logits_of = compiled(generator), compiled(discriminator)
 
     def step(images: Tensor) -> None:
         real = 2 * images - 1
         fake = generate(torch.randn(len(real), case.latent, device=real.device))
-        descend(discriminator_adam, discriminator_loss(judge(real), judge(fake.detach())))
+        descend(discriminator_adam, discriminator_loss(logits_of(real), logits_of(fake.detach())))
         # The discriminator's own gradients are not needed here, and not computing them is free speed.
         discriminator.requires_grad_(False)
-        descend(generator_adam, generator_loss(judge(fake)))
+        descend(generator_adam, generator_loss(logits_of(fake)))
         discriminator.requires_grad_(True)
 
     return step, [generator, discriminator]

@@ -87,7 +87,7 @@ def test_both_players_start_from_a_smaller_run_and_the_new_block_is_faded_in(gro
         assert expected.keys() < result.keys()
         for path, leaf in expected.items():
             np.testing.assert_array_equal(result[path], leaf)
-        # The step that both were told last, though the critic was updated twice in each.
+        # The step that both ran last, though the critic was updated twice in each.
         assert large.stats[player]["growth"]["fade_16"]["step"] == 2
     assert large.ema["generator"]["stats"]["growth"]["fade_16"]["step"] == 2
     assert sum(line.startswith(f"init_from {tmp_path / 'small'}") for line in lines) == 2
@@ -110,7 +110,7 @@ def players(monkeypatch):
     variables = lambda value, width: {"params": {"kernel": np.full((width,), value, np.float32)}, "stats": {}}
     there = {"generator": variables(1, 2), "discriminator": variables(1, 3), "encoder": variables(1, 2)}
     monkeypatch.setattr(init_from, "load_variables", lambda source, player, trust: there)
-    here = {name: variables(0, 2) for name in ("discriminator", "generator", "judge")}
+    here = {name: variables(0, 2) for name in ("discriminator", "generator", "teacher")}
     state = TrainState(
         step=0,
         params={name: x["params"] for name, x in here.items()},
@@ -131,7 +131,7 @@ def players(monkeypatch):
 
 def test_a_discriminator_of_which_nothing_fits_starts_anew_unless_it_was_named(players):
     result, lines = players("all")
-    assert result == {"discriminator": 0, "generator": 1, "judge": 0}
+    assert result == {"discriminator": 0, "generator": 1, "teacher": 0}
     assert sorted(lines) == [
         "init_from it (discriminator) has another network: params/kernel is float32[3] there and float32[2] here, "
         "and no array fits: all 1 stay random",
@@ -145,9 +145,9 @@ def test_a_discriminator_of_which_nothing_fits_starts_anew_unless_it_was_named(p
 @pytest.mark.parametrize(
     ("which", "message"),
     [
-        (("judge",), "init_from it has no judge: name of generator discriminator encoder in --init-players"),
+        (("teacher",), "init_from it has no teacher: name of generator discriminator encoder in --init-players"),
         (("generater",), "unknown player in init_players 'generater': did you mean generator"),
-        ((), "init_players is empty: give all, main, or some of discriminator generator judge"),
+        ((), "init_players is empty: give all, main, or some of discriminator generator teacher"),
     ],
 )
 def test_players_that_are_not_there_are_reported(players, which, message):

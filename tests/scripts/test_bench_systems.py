@@ -153,10 +153,10 @@ def stock_loss(case, modules, params, images, draws):
         return stock_systems.vae_loss(run("model", images, draws["noise"]), images)
     if case.recipe == "dncnn":
         return stock_systems.restoration_loss(run("model", draws["damaged"]), images)
-    real, fake, judge = 2 * images - 1, run("generator", draws["latents"]), partial(run, "discriminator")
+    real, fake, logits_of = 2 * images - 1, run("generator", draws["latents"]), partial(run, "discriminator")
     if case.recipe != "wgan_gp":
-        return stock_systems.discriminator_loss(judge(real), judge(fake))
-    return stock_systems.critic_loss(judge, real, fake, draws["weights"])
+        return stock_systems.discriminator_loss(logits_of(real), logits_of(fake))
+    return stock_systems.critic_loss(logits_of, real, fake, draws["weights"])
 
 
 def torch_loss(case, modules, images, draws):
@@ -164,10 +164,10 @@ def torch_loss(case, modules, images, draws):
         return torch_systems.vae_loss(modules["model"], images, draws["noise"])
     if case.recipe == "dncnn":
         return torch_systems.restoration_loss(modules["model"], draws["damaged"], images)
-    real, fake, judge = 2 * images - 1, modules["generator"](draws["latents"]).detach(), modules["discriminator"]
+    real, fake, logits_of = 2 * images - 1, modules["generator"](draws["latents"]).detach(), modules["discriminator"]
     if case.recipe != "wgan_gp":
-        return torch_systems.discriminator_loss(judge(real), judge(fake))
-    return torch_systems.critic_loss(judge, real, fake, draws["weights"])
+        return torch_systems.discriminator_loss(logits_of(real), logits_of(fake))
+    return torch_systems.critic_loss(logits_of, real, fake, draws["weights"])
 
 
 def to_torch(array):

@@ -3,7 +3,7 @@
 Haze varies smoothly over an image, and its density can only be estimated from the whole image. A thumbnail is therefore
 enough, and the U-Net's cost does not grow with the image. The result J = g · I + o has the form of the scattering
 model's inverse, g = 1 / t and o = A(1 − 1 / t), with transmission t and airlight A; where it is ill-posed, the network
-learns a smaller g.
+yields a smaller g.
 Reference: He and Sun 2015, section 2.2 (an affine map estimated at low resolution, applied at full resolution); Gharbi,
 Chen, Barron, Hasinoff, Durand 2017, section 3 (estimated by a network); Narasimhan and Nayar 2002 (the model).
 """

@@ -113,10 +113,10 @@ def test_without_batch_norm_a_logit_depends_on_its_own_image_only(draw, norm):
     discriminator = Discriminator(norm, width=4)
     images = np.random.default_rng(0).normal(size=(3, 16, 16, 1)).astype("float32")
     variables = draw(discriminator, images.shape)
-    judge = jax.jit(lambda images: discriminator.apply(variables, images, False))
+    score = jax.jit(lambda images: discriminator.apply(variables, images, False))
     others = images.copy()
     others[1:] = 3
-    np.testing.assert_allclose(judge(images)[0], judge(others)[0], rtol=1e-5)
+    np.testing.assert_allclose(score(images)[0], score(others)[0], rtol=1e-5)
 
 
 def test_what_it_cannot_take_is_refused_in_one_line(describe):

@@ -66,10 +66,10 @@ def test_a_logit_depends_on_its_own_image_only(draw, norm):
     critic = Critic(norm, width=4)
     images = np.random.default_rng(0).normal(size=(3, 8, 8, 1)).astype("float32")
     variables = draw(critic, images.shape)
-    judge = jax.jit(lambda images: critic.apply(variables, images, False))
+    score = jax.jit(lambda images: critic.apply(variables, images, False))
     others = images.copy()
     others[1:] = 3
-    np.testing.assert_allclose(judge(images)[0], judge(others)[0], rtol=1e-4)
+    np.testing.assert_allclose(score(images)[0], score(others)[0], rtol=1e-4)
 
 
 @pytest.mark.parametrize(
