@@ -1,19 +1,23 @@
 """The package installs whole: experiments, shipped weights and the command, from a wheel and as an editable install."""
 
 import importlib
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from jaxgen.io import images
 from jaxgen.runs.scripts import installed_experiments, load_script
 
 ROOT = Path(__file__).parents[1]
-SOURCES = ("jaxgen", "experiments", "pyproject.toml", "setup.py", "README.md", "LICENSE", "LICENSES.md")
+SOURCES = ("jaxgen", "experiments", "pyproject.toml", "README.md", "LICENSE")
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +39,33 @@ def wheel(tmp_path_factory):
     return folder / "installed"
 
 
-def run(wheel, folder, *words):
-    """Returns what `jaxgen WORDS` from the wheel does in a folder."""
-    code = (
-        "import sys, jaxgen; from pathlib import Path; from jaxgen.commands.main import main; "
-        f"assert Path(jaxgen.__file__).is_relative_to({str(wheel)!r}); main(sys.argv[1:])"
-    )
+def run(wheel, folder, *commands):
+    """Returns what `jaxgen WORDS`, for each of the commands, does in a folder with the package of the wheel."""
+    code = f"""
+import json, sys
+from pathlib import Path
+import jaxgen
+from jaxgen.commands.main import main
+
+assert Path(jaxgen.__file__).is_relative_to({str(wheel)!r})
+for words in json.loads(sys.argv[1]):
+    try:
+        main(words)
+    except SystemExit as ended:
+        if ended.code:
+            raise
+"""
     environment = os.environ | {"PYTHONPATH": str(wheel), "JAX_PLATFORMS": "cpu"}
+    words = json.dumps([command.split() for command in commands])
     return subprocess.run(
-        [sys.executable, "-c", code, *words], check=False, cwd=folder, env=environment, capture_output=True, text=True
+        [sys.executable, "-c", code, words], check=False, cwd=folder, env=environment, capture_output=True, text=True
     )
+
+
+def test_every_folder_with_modules_is_listed_as_a_package():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / "jaxgen").rglob("*.py")}
+    assert sorted(listed) == sorted([".".join(folder.parts) for folder in folders] + ["jaxgen.experiments"])
 
 
 def test_a_wheel_holds_every_module_experiment_and_weight(wheel):
@@ -57,15 +78,28 @@ def test_a_wheel_holds_every_module_experiment_and_weight(wheel):
     assert not [name for name in found if name.startswith(("experiments/", "tests/", "scripts/"))]
 
 
-def test_a_wheel_trains_by_name_in_an_empty_folder(wheel, tmp_path):
-    words = "train gan_mlp --steps 2 --batch-size 8 --variant plain --no-tensorboard --checkpoint-every 2"
-    done = run(wheel, tmp_path, *words.split())
+def test_every_command_works_from_a_wheel_in_an_empty_folder(wheel, tmp_path):
+    images.write(tmp_path / "photo.png", np.full((16, 16, 1), 0.5, np.float32))
+    train = "gan_mlp --steps 2 --batch-size 8 --variant plain --no-tensorboard --checkpoint-every 2"
+    done = run(
+        wheel,
+        tmp_path,
+        f"train {train}",
+        "sample runs/gan_mlp --count 4",
+        "evaluate runs/gan_mlp --count 65",
+        "info runs/gan_mlp --json",
+        "export runs/gan_mlp --out generator.stablehlo",
+        "restore photo.png --task denoise --sigma 5",
+        f"sweep {train} --trials 2 --search hyper.learning-rate=log:1e-4:1e-3",
+    )
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "runs" / "gan_mlp" / "checkpoints").is_dir()
+    assert '"step": 2' in done.stdout
+    for path in ("runs/gan_mlp/checkpoints", "generator.stablehlo", "sweeps"):
+        assert (tmp_path / path).exists()
 
 
 def test_an_unknown_experiment_names_the_installed_ones(wheel, tmp_path):
-    done = run(wheel, tmp_path, "train", "wgan_pg")
+    done = run(wheel, tmp_path, "train wgan_pg")
     assert done.returncode == 2
     assert "did you mean wgan_gp" in done.stderr
     assert done.stderr.count("\n") == 1
