@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, get_origin
 
+from typing_extensions import Doc
+
 
 @dataclass(frozen=True)
 class Range:
@@ -65,6 +67,18 @@ NonNegative = Annotated[float, Range(minimum=0)]
 Decay = Annotated[float, Range(minimum=0, below=1)]
 Probability = Annotated[float, Range(minimum=0, maximum=1)]
 Seed = Annotated[int, Range(minimum=0, below=2**32)]
+
+
+def hyperparameter(name: str, default: float, about: str, kind: Any = float) -> type:
+    """Returns a frozen dataclass of one hyperparameter, to be a base of one that has several.
+
+    Args:
+      name: of the field.
+      default: its value.
+      about: its text in --help.
+      kind: its type and range, such as `Decay`.
+    """
+    return dataclasses.make_dataclass(f"Hyper_{name}", [(name, Annotated[kind, Doc(about)], default)], frozen=True)
 
 
 def field_annotations(kind: type, prefix: str = "") -> dict[str, tuple[Any, ...]]:

@@ -15,6 +15,7 @@ from jax import Array
 from jax.tree_util import KeyPath, tree_flatten_with_path
 
 from jaxgen import keys
+from jaxgen.fields import hyperparameter
 from jaxgen.losses.per_example import matched, promoted, total
 
 Critic = Callable[[Array], Array]
@@ -112,22 +113,6 @@ class GradientPenaltyHyper:
     """Norm of the gradient that the gradient penalty does not penalize, in logits per unit of [-1, 1] images."""
 
 
-@dataclass(frozen=True)
-class R1Hyper:
-    """Hyperparameters of R1."""
-
-    r1_weight: float = 1.0
-    """Weight γ of R1; γ/2 multiplies the squared gradient norm at real images."""
-
-
-@dataclass(frozen=True)
-class R2Hyper:
-    """Hyperparameters of R2."""
-
-    r2_weight: float = 1.0
-    """Weight γ of R2; γ/2 multiplies the squared gradient norm at generated images."""
-
-
 class Penalty(NamedTuple):
     """A penalty on the discriminator's gradient with respect to its input.
 
@@ -142,6 +127,20 @@ class Penalty(NamedTuple):
     weight: str
 
 
+def slope_penalty(name: str, select: Callable[[Array, Array], Array], images: str) -> Penalty:
+    """Returns the zero-centred penalty on the real or the generated images, weighted by γ/2."""
+    weight = f"{name}_weight"
+    return Penalty(
+        lambda critic, real, fake, keys, hyper: hyper[weight] / 2 * zero_centered(critic, select(real, fake)),
+        hyperparameter(
+            weight,
+            1.0,
+            f"Weight γ of {name.upper()}; γ/2 multiplies the squared gradient norm at {images} images.",
+        ),
+        weight,
+    )
+
+
 PENALTIES: dict[str, Penalty] = {
     "gradient_penalty": Penalty(
         lambda critic, real, fake, keys, hyper: (
@@ -150,15 +149,7 @@ PENALTIES: dict[str, Penalty] = {
         GradientPenaltyHyper,
         "penalty_weight",
     ),
-    "r1": Penalty(
-        lambda critic, real, fake, keys, hyper: hyper["r1_weight"] / 2 * zero_centered(critic, real),
-        R1Hyper,
-        "r1_weight",
-    ),
-    "r2": Penalty(
-        lambda critic, real, fake, keys, hyper: hyper["r2_weight"] / 2 * zero_centered(critic, fake),
-        R2Hyper,
-        "r2_weight",
-    ),
+    "r1": slope_penalty("r1", lambda real, fake: real, "real"),
+    "r2": slope_penalty("r2", lambda real, fake: fake, "generated"),
 }
 """Penalties on the discriminator's gradient by name."""

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgen.fields import hyperparameter
 from jaxgen.losses import similarity
 from jaxgen.losses.per_example import matched, mean, promoted, total
 
@@ -126,30 +127,6 @@ def feature(feature_function: Callable[[Array], Any], reference: Array, image: A
 
 
 @dataclass(frozen=True)
-class MseHyper:
-    """Hyperparameters of the mean squared error."""
-
-    mse_weight: float = 1.0
-    """Weight of the mean squared error."""
-
-
-@dataclass(frozen=True)
-class L1Hyper:
-    """Hyperparameters of the mean absolute error."""
-
-    l1_weight: float = 1.0
-    """Weight of the mean absolute error."""
-
-
-@dataclass(frozen=True)
-class CharbonnierHyper:
-    """Hyperparameters of the Charbonnier loss."""
-
-    charbonnier_weight: float = 1.0
-    """Weight of the Charbonnier loss."""
-
-
-@dataclass(frozen=True)
 class HuberHyper:
     """Hyperparameters of the Huber loss."""
 
@@ -157,30 +134,6 @@ class HuberHyper:
     """Weight of the Huber loss."""
     huber_delta: float = 0.1
     """Difference at which the Huber loss becomes linear, for images in [0, 1]; above 0."""
-
-
-@dataclass(frozen=True)
-class SsimHyper:
-    """Hyperparameters of the structural similarity loss."""
-
-    ssim_weight: float = 1.0
-    """Weight of 1 − SSIM."""
-
-
-@dataclass(frozen=True)
-class TotalVariationHyper:
-    """Hyperparameters of the total variation."""
-
-    total_variation_weight: float = 0.01
-    """Weight of the restored image's total variation, averaged over pixels and channels."""
-
-
-@dataclass(frozen=True)
-class FeatureHyper:
-    """Hyperparameters of the perceptual loss."""
-
-    feature_weight: float = 1.0
-    """Weight of the mean squared difference between features."""
 
 
 class ReconstructionLoss(NamedTuple):
@@ -203,19 +156,27 @@ def without_hyper(loss: Callable[[Array, Array], Array]) -> Callable[[Array, Arr
     return lambda reference, image, hyper: loss(reference, image)
 
 
+def weight(name: str, about: str, default: float = 1.0) -> type:
+    """Returns the dataclass of a loss's weight."""
+    return hyperparameter(f"{name}_weight", default, f"Weight of {about}.")
+
+
 LOSSES: dict[str, ReconstructionLoss] = {
-    "mse": ReconstructionLoss(without_hyper(mse), MseHyper),
-    "l1": ReconstructionLoss(without_hyper(l1), L1Hyper),
-    "charbonnier": ReconstructionLoss(without_hyper(charbonnier), CharbonnierHyper),
+    "mse": ReconstructionLoss(without_hyper(mse), weight("mse", "the mean squared error")),
+    "l1": ReconstructionLoss(without_hyper(l1), weight("l1", "the mean absolute error")),
+    "charbonnier": ReconstructionLoss(without_hyper(charbonnier), weight("charbonnier", "the Charbonnier loss")),
     "huber": ReconstructionLoss(
         lambda reference, image, hyper: huber(reference, image, hyper["huber_delta"]), HuberHyper
     ),
-    "ssim": ReconstructionLoss(without_hyper(ssim), SsimHyper),
+    "ssim": ReconstructionLoss(without_hyper(ssim), weight("ssim", "1 − SSIM")),
     "total_variation": ReconstructionLoss(
-        lambda reference, image, hyper: total_variation(image) / reference[0].size, TotalVariationHyper
+        without_hyper(lambda reference, image: total_variation(image) / reference[0].size),
+        weight("total_variation", "the restored image's total variation, averaged over pixels and channels", 0.01),
     ),
     "feature": ReconstructionLoss(
-        lambda features, reference, image, hyper: feature(features, reference, image), FeatureHyper, True
+        lambda features, reference, image, hyper: feature(features, reference, image),
+        weight("feature", "the mean squared difference between features"),
+        needs_features=True,
     ),
 }
 """Reconstruction losses by name."""
