@@ -6,7 +6,7 @@ from typing import Annotated
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.degradations import overlays
+from jaxgen.degradations.damage import overlays
 from jaxgen.degradations.draws import image_size, uniform
 from jaxgen.degradations.geometry import pixel_grid, sample_bilinear
 from jaxgen.degradations.registry import Benchmark, register

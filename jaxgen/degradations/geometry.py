@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen import keys
-from jaxgen.degradations import overlays
+from jaxgen.degradations.damage import overlays
 from jaxgen.degradations.draws import image_size
 from jaxgen.degradations.registry import Benchmark, at_defaults, register
 from jaxgen.sampling import mirrored

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxgen import keys
-from jaxgen.degradations import overlays, procedural
+from jaxgen.degradations.damage import overlays, procedural
 from jaxgen.degradations.draws import image_size, split_keys
 from jaxgen.degradations.registry import Benchmark, Strengths, register
 

@@ -10,7 +10,7 @@ import numpy as np
 from jax import Array
 
 from jaxgen import filters
-from jaxgen.data.folder import image_paths
+from jaxgen.data.sources.folder import image_paths
 from jaxgen.degradations.resampling import upsample
 from jaxgen.errors import UsageError, unknown
 from jaxgen.io import images

@@ -67,9 +67,9 @@ def test_configurations_that_no_set_could_have(fields, message):
 @pytest.fixture
 def toy_source(monkeypatch):
     """A source that a test has registered."""
-    toy = ModuleType("jaxgen.data.toy")
+    toy = ModuleType("jaxgen.data.sources.toy")
     toy.load_toy = lambda config: data.from_arrays(IMAGE, None, config)
-    monkeypatch.setitem(sys.modules, "jaxgen.data.toy", toy)
+    monkeypatch.setitem(sys.modules, "jaxgen.data.sources.toy", toy)
     monkeypatch.setitem(sources.SOURCES, "toy_images", sources.Source("toy:load_toy", "images of a test"))
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from jaxgen.degradations import overlays, polylines, procedural
+from jaxgen.degradations.damage import overlays, polylines, procedural
 from jaxgen.degradations.registry import Benchmark, at_defaults, register
 
 SEGMENTS = 6

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.degradations.wear import scratches, tears
+from jaxgen.degradations.damage.wear import scratches, tears
 
 KEY = jax.random.key(0)
 COUNT = 8

@@ -9,8 +9,8 @@ from jaxgen.data import resample
 from jaxgen.data.config import Config
 from jaxgen.data.dataset import Dataset
 from jaxgen.data.loading import from_arrays
+from jaxgen.data.sources.tiles import corners, tile_side
 from jaxgen.data.splits import held_out
-from jaxgen.data.tiles import corners, tile_side
 from jaxgen.errors import UsageError, unknown
 from jaxgen.io import images
 

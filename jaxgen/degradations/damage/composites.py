@@ -9,11 +9,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.degradations.composition import apply_if, compose
-from jaxgen.degradations.corrosion import rust
-from jaxgen.degradations.masks import random_gray_holes
+from jaxgen.degradations.damage.corrosion import rust
+from jaxgen.degradations.damage.masks import random_gray_holes
+from jaxgen.degradations.damage.stains import foxing, stain
+from jaxgen.degradations.damage.wear import scratches, tears
 from jaxgen.degradations.registry import register
-from jaxgen.degradations.stains import foxing, stain
-from jaxgen.degradations.wear import scratches, tears
 from jaxgen.fields import Probability
 
 Overlay = Callable[..., tuple[Array, Array]]

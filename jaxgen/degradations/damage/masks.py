@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxgen import keys
-from jaxgen.degradations import overlays, polylines
+from jaxgen.degradations.damage import overlays, polylines
 from jaxgen.degradations.draws import split_keys, uniform
 from jaxgen.degradations.registry import Benchmark, register
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from jaxgen import data
-from jaxgen.data import npz
+from jaxgen.data.sources import npz
 from jaxgen.errors import UsageError
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (20, 6, 5, 3), dtype=np.uint8)

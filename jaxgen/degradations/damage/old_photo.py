@@ -4,12 +4,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxgen.degradations import blurring, compression, overlays
+from jaxgen.degradations import blurring, compression
+from jaxgen.degradations.damage import overlays
+from jaxgen.degradations.damage.stains import foxing, stain
+from jaxgen.degradations.damage.wear import scratches, tears
 from jaxgen.degradations.draws import at_least_float32, split_keys, uniform
 from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.degradations.registry import register
-from jaxgen.degradations.stains import foxing, stain
-from jaxgen.degradations.wear import scratches, tears
 from jaxgen.io.images import LUMA
 
 SEPIA = np.array([1.0, 0.87, 0.68], np.float32)

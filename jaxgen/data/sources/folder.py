@@ -11,8 +11,8 @@ from jaxgen.data.config import Config
 from jaxgen.data.dataset import Dataset
 from jaxgen.data.loading import from_records
 from jaxgen.data.records import Example
+from jaxgen.data.sources.tiles import corners, tile_side
 from jaxgen.data.splits import held_out
-from jaxgen.data.tiles import corners, tile_side
 from jaxgen.errors import UsageError
 from jaxgen.io import images
 

@@ -5,7 +5,7 @@ import pytest
 import scipy.ndimage
 
 from jaxgen import keys
-from jaxgen.degradations import masks
+from jaxgen.degradations.damage import masks
 
 KEY = jax.random.key(0)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxgen import data
-from jaxgen.data import tfds
+from jaxgen.data.sources import tfds
 from jaxgen.errors import UsageError
 
 

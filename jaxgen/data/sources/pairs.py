@@ -7,9 +7,9 @@ import numpy as np
 
 from jaxgen.data.config import Config
 from jaxgen.data.dataset import Dataset
-from jaxgen.data.folder import FolderRecords, Window, image_paths, tile
 from jaxgen.data.loading import from_records
 from jaxgen.data.records import Example
+from jaxgen.data.sources.folder import FolderRecords, Window, image_paths, tile
 from jaxgen.data.splits import held_out
 from jaxgen.errors import UsageError
 

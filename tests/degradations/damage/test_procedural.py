@@ -6,7 +6,7 @@ import scipy.interpolate
 import scipy.ndimage
 import scipy.stats
 
-from jaxgen.degradations import procedural
+from jaxgen.degradations.damage import procedural
 
 KEY = jax.random.key(0)
 

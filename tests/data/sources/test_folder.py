@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from jaxgen import data
-from jaxgen.data import folder
+from jaxgen.data.sources import folder
 from jaxgen.errors import UsageError
 
 

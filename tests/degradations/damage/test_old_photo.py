@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.degradations.old_photo import SEPIA, fade, old_photo
+from jaxgen.degradations.damage.old_photo import SEPIA, fade, old_photo
 
 IMAGES = jax.random.uniform(jax.random.key(0), (2, 40, 48, 3))
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from jaxgen.degradations import overlays, procedural
+from jaxgen.degradations.damage import overlays, procedural
 from jaxgen.degradations.registry import Benchmark, at_defaults, register
 
 # From the thin film at the border of a patch to the crust in its middle.

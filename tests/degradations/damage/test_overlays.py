@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxgen import keys
-from jaxgen.degradations import corrosion, geometry, masks, overlays, scattering, stains
-from jaxgen.degradations.wear import scratches, tears
+from jaxgen.degradations import geometry, scattering
+from jaxgen.degradations.damage import corrosion, masks, overlays, stains
+from jaxgen.degradations.damage.wear import scratches, tears
 from jaxgen.io.images import LUMA
 
 KEY = jax.random.key(0)

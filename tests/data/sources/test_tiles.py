@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxgen.data.tiles import corners, tile_side
+from jaxgen.data.sources.tiles import corners, tile_side
 
 
 @settings(max_examples=60)

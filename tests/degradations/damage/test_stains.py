@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from jaxgen.degradations import stains
+from jaxgen.degradations.damage import stains
 
 KEY = jax.random.key(0)
 WHITE = jnp.ones((6, 48, 56, 3))

@@ -3,7 +3,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxgen.degradations import polylines
+from jaxgen.degradations.damage import polylines
 
 point = st.tuples(st.floats(-20, 20), st.floats(-20, 20))
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from jaxgen.degradations import overlays, procedural
+from jaxgen.degradations.damage import overlays, procedural
 from jaxgen.degradations.registry import at_defaults, register
 
 # From the pale border of a spot to its center.

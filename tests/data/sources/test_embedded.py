@@ -6,7 +6,7 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from jaxgen import data
-from jaxgen.data import embedded
+from jaxgen.data.sources import embedded
 from jaxgen.errors import UsageError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgen import keys
-from jaxgen.degradations import corrosion
+from jaxgen.degradations.damage import corrosion
 
 KEY = jax.random.key(0)
 COVERAGE = np.array([0.0, 0.1, 0.3, 0.6, 1.0], np.float32)

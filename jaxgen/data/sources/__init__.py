@@ -15,7 +15,7 @@ class Source(NamedTuple):
     """A data source.
 
     Attributes:
-      function: "module:function" in `jaxgen.data`.
+      function: "module:function" in `jaxgen.data.sources`.
       about: what it holds, for the help.
       derivable: whether a run's images may replace its own (`Config.from_run`): runs make single images, not pairs or
         stacks.
@@ -32,7 +32,7 @@ class Source(NamedTuple):
           UsageError: if they are not where they should be, or do not come to the shape asked for.
         """
         module, function = self.function.split(":")
-        return getattr(import_module(f"jaxgen.data.{module}"), function)(config)
+        return getattr(import_module(f"jaxgen.data.sources.{module}"), function)(config)
 
 
 SOURCES = {
