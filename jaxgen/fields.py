@@ -11,9 +11,11 @@ import inspect
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from typing_extensions import Doc
+
+from jaxgen.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,13 @@ class Range:
       minimum: the smallest one.
       maximum: the largest one.
       below: all are less than this.
+      above: all are greater than this.
     """
 
     minimum: float = -math.inf
     maximum: float = math.inf
     below: float = math.inf
+    above: float = -math.inf
 
     @property
     def is_bounded(self) -> bool:
@@ -36,12 +40,14 @@ class Range:
         return min(self.maximum, self.below) < math.inf
 
     def __contains__(self, value: float) -> bool:
-        return math.isfinite(value) and self.minimum <= value <= self.maximum and value < self.below
+        return math.isfinite(value) and self.minimum <= value <= self.maximum and self.above < value < self.below
 
     def __str__(self) -> str:
         parts = []
         if self.minimum > -math.inf:
             parts.append(f"at least {self.minimum:.16g}")
+        if self.above > -math.inf:
+            parts.append(f"more than {self.above:.16g}")
         if self.maximum < math.inf:
             parts.append(f"at most {self.maximum:.16g}")
         if self.below < math.inf:
@@ -67,6 +73,7 @@ NonNegative = Annotated[float, Range(minimum=0)]
 Decay = Annotated[float, Range(minimum=0, below=1)]
 Probability = Annotated[float, Range(minimum=0, maximum=1)]
 Seed = Annotated[int, Range(minimum=0, below=2**32)]
+Positive = Annotated[float, Range(above=0)]
 
 
 def hyperparameter(name: str, default: float, about: str, kind: Any = float) -> type:
@@ -81,17 +88,30 @@ def hyperparameter(name: str, default: float, about: str, kind: Any = float) -> 
     return dataclasses.make_dataclass(f"Hyper_{name}", [(name, Annotated[kind, Doc(about)], default)], frozen=True)
 
 
-def field_annotations(kind: type, prefix: str = "") -> dict[str, tuple[Any, ...]]:
-    """Returns the annotations of the fields of a dataclass and of those nested in it, by dotted name."""
-    annotations: dict[str, tuple[Any, ...]] = {}
-    for base in reversed(kind.__mro__):
-        for name, annotation in inspect.get_annotations(base).items():
-            if get_origin(annotation) is Annotated:
-                annotations[prefix + name] = annotation.__metadata__
+def parts(kind: type, prefix: str = "") -> Iterator[tuple[str, type]]:
+    """Yields (prefix of the dotted names of its fields, dataclass) for a dataclass and those nested in it."""
+    yield prefix, kind
     for field in dataclasses.fields(kind):
-        if dataclasses.is_dataclass(field.default):
-            annotations |= field_annotations(type(field.default), f"{prefix}{field.name}.")
-    return annotations
+        inner = field.default_factory if isinstance(field.default_factory, type) else type(field.default)
+        if dataclasses.is_dataclass(inner):
+            yield from parts(inner, f"{prefix}{field.name}.")
+
+
+def field_annotations(kind: type) -> dict[str, tuple[Any, ...]]:
+    """Returns the annotations of the fields of a dataclass and of those nested in it, by dotted name."""
+    return {
+        prefix + name: found
+        for prefix, part in parts(kind)
+        for base in reversed(part.__mro__)
+        for name, annotation in inspect.get_annotations(base).items()
+        if (found := metadata(annotation))
+    }
+
+
+def metadata(annotation: Any) -> tuple[Any, ...]:
+    """Returns the metadata of an annotation and of the types in it, as in Annotated[int, …] | None."""
+    own = annotation.__metadata__ if get_origin(annotation) is Annotated else ()
+    return own + tuple(item for inner in get_args(annotation) for item in metadata(inner))
 
 
 def changeable(kind: type, *, per_process: bool = False) -> frozenset[str]:
@@ -101,8 +121,35 @@ def changeable(kind: type, *, per_process: bool = False) -> frozenset[str]:
 
 
 def ranges(kind: type) -> dict[str, Range]:
-    """Returns the ranges of fields by dotted name."""
-    return {name: item for name, items in field_annotations(kind).items() for item in items if isinstance(item, Range)}
+    """Returns the ranges of fields by dotted name.
+
+    A hyperparameter without a range is at least 0; NAME_final, the end of a schedule, has the range of NAME.
+    """
+    found = {name: item for name, items in field_annotations(kind).items() for item in items if isinstance(item, Range)}
+    for prefix, part in parts(kind):
+        for name in (prefix + field.name for field in dataclasses.fields(part)):
+            if start := found.get(name.removesuffix("_final")):
+                found.setdefault(name, start)
+            elif prefix == "hyper.":
+                found[name] = Range(minimum=0)
+    return found
+
+
+def require_in_range(config: Any) -> None:
+    """Raises UsageError for a value outside of the range of its field. None stands for an option that was not given."""
+    allowed = ranges(type(config))
+    for name, value in flat_values(config):
+        for number in value if isinstance(value, tuple) else (value,):
+            if name in allowed and number is not None and number not in allowed[name]:
+                finite = "" if isinstance(number, int) or allowed[name].is_bounded else "a finite number of "
+                raise UsageError(f"{name} is {as_text(number)}: give {finite}{allowed[name]}")
+
+
+def as_text(value: Any) -> str:
+    """Formats the value of an option as it is typed: whole numbers with all digits."""
+    if isinstance(value, tuple):
+        return " ".join(map(as_text, value))
+    return f"{value:.16g}" if isinstance(value, float) else str(value)
 
 
 def flat_values(config: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -12,9 +12,11 @@ from jaxgen.fields import (
     Decay,
     PositiveInt,
     Probability,
+    Range,
     changeable,
     field_annotations,
     ranges,
+    require_in_range,
 )
 from jaxgen.runs import command_line
 
@@ -67,6 +69,40 @@ def test_an_option_of_an_experiment_is_checked_where_it_is_declared():
     for name in ("layers", "critic_steps", "latent"):
         with pytest.raises(UsageError, match=f"{name} is 0: give at least 1"):
             check(Experiment(**{name: 0}))
+    with pytest.raises(UsageError, match="minibatch_kernels is -1: give at least 0"):
+        check(Experiment(minibatch_kernels=-1))
+
+
+def test_the_help_of_an_option_states_its_range(capsys):
+    @dataclass(frozen=True)
+    class Hyper:
+        weight: float = 2.0
+        b1: Decay = 0.5
+        b1_final: float = 0.9
+
+    @dataclass(frozen=True)
+    class Experiment(Derived):
+        margin: Annotated[float | None, Range(above=0, maximum=3)] = None
+        sides: tuple[PositiveInt, PositiveInt] = (5, 6)
+        hyper: Hyper = Hyper()
+
+    with pytest.raises(SystemExit):
+        command_line.parse(Experiment, ["--help"], "", "script.py")
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for part in (
+        "--width INT (default: 8; at least 1)",
+        "--inner.rate FLOAT (default: 0.5; at least 0 and less than 1)",
+        "--margin FLOAT (default: None; more than 0 and at most 3)",
+        "--sides INT INT (default: 5 6; at least 1)",
+        "--hyper.weight FLOAT (default: 2.0; at least 0)",
+        "--hyper.b1-final FLOAT (default: 0.9; at least 0 and less than 1)",
+        "--inner.folder STR (default: '')",
+    ):
+        assert part in text
+    for fields in ({"margin": 0.0}, {"margin": 3.1}, {"sides": (1, 0)}, {"hyper": Hyper(b1_final=1.0)}):
+        with pytest.raises(UsageError, match=r"(margin|sides|hyper\.b1_final) is "):
+            require_in_range(Experiment(**fields))
+    require_in_range(Experiment())
 
 
 def test_fields_that_a_resumed_run_may_change_are_options():

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from jaxgen.commands.options import CheckpointOptions, require_positive
+from jaxgen.commands.options import CheckpointOptions
+from jaxgen.fields import Positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +19,7 @@ class Command(CheckpointOptions):
     """Images, or folders of images."""
     out: Path
     """File of codes, .npz."""
-    quantization_step: float = 0.25
+    quantization_step: Positive = 0.25
     """Step that codes are rounded to, in standard deviations of the prior."""
     overwrite: bool = False
     """Replace a file that exists."""
@@ -27,7 +28,6 @@ class Command(CheckpointOptions):
         """Writes the codes and prints their rate and distortion."""
         from jaxgen.runs.codes import encode_files
 
-        require_positive(quantization_step=self.quantization_step)
         summary = encode_files(
             self.run,
             self.images,

@@ -8,14 +8,9 @@ from typing import Any, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional
 
-from jaxgen.commands.options import (
-    CheckpointOptions,
-    LatentOptions,
-    require_at_least_one,
-    require_positive,
-    require_seed,
-)
+from jaxgen.commands.options import CheckpointOptions, EvaluationSeed, LatentOptions, RangedOptions
 from jaxgen.errors import UsageError
+from jaxgen.fields import PositiveInt
 
 COUNT = 10_000
 
@@ -44,20 +39,20 @@ class RestorerOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LikelihoodOptions:
+class LikelihoodOptions(RangedOptions):
     """With --likelihood: log-likelihood of real images under a variational autoencoder, by importance sampling."""
 
-    likelihood: int | None = None
+    likelihood: PositiveInt | None = None
     """Codes that are drawn for each image, for example 5000."""
-    chunk_size: int | None = None
+    chunk_size: PositiveInt | None = None
     """Codes of one image in memory at the same time (default: as many as fit)."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RealImageOptions:
+class RealImageOptions(RangedOptions):
     """The real images of the run's data, for a generator or a likelihood."""
 
-    count: int | None = None
+    count: PositiveInt | None = None
     """Number of images, at most those of the split (default: 10000)."""
     reference: Literal["test", "train"] | None = None
     """Split of the real images (default: test)."""
@@ -69,7 +64,7 @@ class Command(CheckpointOptions):
 
     run: Positional[Path]
     """Run folder; with --images also a shipped restorer or a .safetensors file."""
-    seed: int = 0
+    seed: EvaluationSeed = 0
     """Seed of the latents, codes or degradations."""
     json: bool = False
     """Print one JSON object."""
@@ -80,7 +75,6 @@ class Command(CheckpointOptions):
 
     def __call__(self) -> None:
         """Prints the scores of the chosen kind."""
-        require_seed(self.seed)
         if self.restorer.images:
             refuse(self.real, self.generator, self.vae, reason="it has no effect beside --images")
             self.evaluate_restorer()
@@ -98,8 +92,6 @@ class Command(CheckpointOptions):
         from jaxgen.runs import scoring
 
         generator = self.generator
-        require_at_least_one(count=self.real.count, mixture=generator.mixture)
-        require_positive(truncation=generator.truncation)
         scores = scoring.evaluate_run(
             self.run,
             extractor=generator.extractor or "auto",
@@ -118,7 +110,6 @@ class Command(CheckpointOptions):
         from jaxgen.evaluation import likelihood
         from jaxgen.runs import scoring
 
-        require_at_least_one(count=self.real.count, likelihood=samples, chunk_size=self.vae.chunk_size)
         scores = scoring.evaluate_likelihood(
             self.run,
             samples,

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from jaxgen.commands.options import RunOptions, require_at_least_one
+from jaxgen.commands.options import RunOptions
+from jaxgen.fields import PositiveInt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,7 +17,7 @@ class Command(RunOptions):
     """Run folder of a classifier or generative adversarial network."""
     images: Positional[tuple[Path, ...]] = ()
     """Images, or folders of images (default: held-out images of the run's data)."""
-    count: int = 16
+    count: PositiveInt = 16
     """Number of held-out images."""
     label: int | None = None
     """Class that a conditional discriminator assumes (default: the class of each held-out image)."""
@@ -27,6 +28,5 @@ class Command(RunOptions):
         """Writes the image."""
         from jaxgen.runs.explain import explain_run
 
-        require_at_least_one(count=self.count)
         options = {"count": self.count, "label": self.label, "out": self.out, "options": self.open_options()}
         print(explain_run(self.run, self.images, **options))

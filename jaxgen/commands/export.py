@@ -6,7 +6,8 @@ from typing import Literal
 
 from tyro.conf import Positional
 
-from jaxgen.commands.options import CheckpointOptions, require_at_least_one
+from jaxgen.commands.options import CheckpointOptions
+from jaxgen.fields import PositiveInt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +20,7 @@ class Command(CheckpointOptions):
     """File to write, .stablehlo."""
     platforms: tuple[Literal["cpu", "cuda", "rocm", "tpu"], ...] = ("cpu", "cuda", "tpu")
     """Platforms that it runs on, present on this machine or not."""
-    size: tuple[int, int] | None = None
+    size: tuple[PositiveInt, PositiveInt] | None = None
     """Height and width of a restorer's images (default: any)."""
     overwrite: bool = False
     """Replace a file that exists."""
@@ -28,8 +29,6 @@ class Command(CheckpointOptions):
         """Writes the program."""
         from jaxgen.runs.export import export_network
 
-        for length in self.size or ():
-            require_at_least_one(size=length)
         summary = export_network(
             self.network,
             self.out,

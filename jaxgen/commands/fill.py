@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from jaxgen.commands.options import CheckpointOptions, require_at_least_one, require_seed
+from jaxgen.commands.options import CheckpointOptions, EvaluationSeed
+from jaxgen.fields import PositiveInt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,9 +19,9 @@ class Command(CheckpointOptions):
     """Image with a hole, of the size of the run's images."""
     mask: Path
     """Mask image: white where the image is to be filled."""
-    seed: int = 0
+    seed: EvaluationSeed = 0
     """Seed of the latents that the search starts from."""
-    steps: int = 300
+    steps: PositiveInt = 300
     """Steps of the search."""
     out: Path | None = None
     """File of the result (default: IMAGE-filled.png in the folder of the image)."""
@@ -31,8 +32,6 @@ class Command(CheckpointOptions):
         """Writes the filled image."""
         from jaxgen.runs.fill import fill_file
 
-        require_at_least_one(steps=self.steps)
-        require_seed(self.seed)
         summary = fill_file(
             self.run,
             self.image,

@@ -5,17 +5,27 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from jaxgen.errors import UsageError
 from jaxgen.evaluation import MAX_SEED
+from jaxgen.fields import Positive, PositiveInt, Range, require_in_range
 
 if TYPE_CHECKING:
     from jaxgen.runs.reopen import OpenOptions
 
+EvaluationSeed = Annotated[int, Range(minimum=0, maximum=MAX_SEED)]
 latent_source = tyro.conf.create_mutex_group(required=False, title="distribution of latents")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunOptions:
+class RangedOptions:
+    """Options whose ranges are checked."""
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a value outside of the range of its option."""
+        require_in_range(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(RangedOptions):
     """How a run folder is opened."""
 
     checkpoint: Literal["last", "best"] = "last"
@@ -42,30 +52,10 @@ class CheckpointOptions(RunOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LatentOptions:
+class LatentOptions(RangedOptions):
     """The distribution that latents are drawn from, unless it is the prior."""
 
-    mixture: Annotated[int | None, latent_source] = None
+    mixture: Annotated[PositiveInt | None, latent_source] = None
     """Draw latents from a mixture of so many Gaussians, fitted to a VAE's codes of its training images."""
-    truncation: Annotated[float | None, latent_source] = None
+    truncation: Annotated[Positive | None, latent_source] = None
     """Draw latents from the prior truncated to [-T, T], for example 0.5."""
-
-
-def require_at_least_one(**values: int | None) -> None:
-    """Raises UsageError for an option below 1. None stands for an option that was not given."""
-    for name, value in values.items():
-        if value is not None and value < 1:
-            raise UsageError(f"--{name.replace('_', '-')} {value}: give at least 1")
-
-
-def require_positive(**values: float | None) -> None:
-    """Raises UsageError for an option that is not above 0. None stands for an option that was not given."""
-    for name, value in values.items():
-        if value is not None and not value > 0:
-            raise UsageError(f"--{name.replace('_', '-')} {value:g}: give a number above 0")
-
-
-def require_seed(seed: int) -> None:
-    """Raises UsageError for a seed that is not from 0 to `MAX_SEED`."""
-    if not 0 <= seed <= MAX_SEED:
-        raise UsageError(f"--seed {seed}: give a number from 0 to 2**32 - 2")

@@ -10,10 +10,12 @@ import tyro
 from tyro.conf import Positional
 
 from jaxgen.allocator import keep_freed_memory
-from jaxgen.commands.options import require_at_least_one, require_positive
+from jaxgen.commands.options import RangedOptions
 from jaxgen.errors import UsageError
+from jaxgen.fields import Positive, Range
 from jaxgen.restoration import files, tasks
 from jaxgen.restoration.inference import Settings
+from jaxgen.restoration.tiles import SIDES
 from jaxgen.runs.command_line import use_compilation_cache
 
 # A type checker knows no computed Literal.
@@ -28,7 +30,7 @@ method = tyro.conf.create_mutex_group(required=True, title="method")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command:
+class Command(RangedOptions):
     """Restores photographs. Writes each result in the folder of the original, which is never changed."""
 
     photos: Positional[tuple[Path, ...]]
@@ -54,15 +56,13 @@ class Command:
     """Folder for the results (default: that of the original)."""
     overwrite: bool = False
     """Restore again where the result exists."""
-    tile_size: int = 1024
-    """Largest tile, 64 to 1024 pixels."""
-    max_megapixels: float = 100.0
+    tile_size: Annotated[int, Range(minimum=SIDES[0], maximum=SIDES[-1])] = 1024
+    """Side of the largest tile, in pixels."""
+    max_megapixels: Positive = 100.0
     """Largest image that is read, in megapixels."""
 
     def __call__(self) -> None:
         """Restores each photograph."""
-        require_at_least_one(tile_size=self.tile_size)
-        require_positive(max_megapixels=self.max_megapixels)
         if self.trust and not self.network:
             raise UsageError("--trust: it is for the run of --network")
         settings = Settings(self.sigma, self.strength, self.ensemble, self.tile_size)

@@ -7,14 +7,9 @@ from typing import Any
 import numpy as np
 from tyro.conf import Positional
 
-from jaxgen.commands.options import (
-    CheckpointOptions,
-    LatentOptions,
-    require_at_least_one,
-    require_positive,
-    require_seed,
-)
+from jaxgen.commands.options import CheckpointOptions, EvaluationSeed, LatentOptions
 from jaxgen.errors import UsageError
+from jaxgen.fields import PositiveInt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +18,9 @@ class Command(LatentOptions, CheckpointOptions):
 
     run: Positional[Path]
     """Run folder."""
-    count: int = 64
+    count: PositiveInt = 64
     """Number of images."""
-    seed: int = 0
+    seed: EvaluationSeed = 0
     """Seed of the latents."""
     label: int | None = None
     """Class of all images, for a class-conditional generator (default: every class in turn)."""
@@ -41,9 +36,6 @@ class Command(LatentOptions, CheckpointOptions):
         from jaxgen.io import image_grid
         from jaxgen.runs import reopen
 
-        require_at_least_one(count=self.count, mixture=self.mixture)
-        require_positive(truncation=self.truncation)
-        require_seed(self.seed)
         restore = None
         if self.restore:
             from jaxgen.restoration import tasks

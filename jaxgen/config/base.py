@@ -16,10 +16,9 @@ from jaxgen.fields import (
     NonNegative,
     NonNegativeInt,
     PositiveInt,
-    Range,
     Seed,
-    flat_values,
-    ranges,
+    as_text,
+    require_in_range,
 )
 from jaxgen.training.optimizers import OPTIMIZERS
 from jaxgen.training.schedules import SHAPES, make_learning_rate
@@ -205,7 +204,7 @@ class Config:
 
 def check(config: Config) -> None:
     """Raises UsageError where an option is out of its range or has no effect."""
-    check_ranges(config)
+    require_in_range(config)
     if config.batch_size % config.microbatches:
         raise UsageError(f"batch_size {config.batch_size} does not divide into {config.microbatches} microbatches")
     check_conditions(config)
@@ -232,21 +231,6 @@ def check_processes(config: Config) -> None:
         )
 
 
-def check_ranges(config: Config) -> None:
-    """Raises UsageError for an option outside the range that it is annotated with.
-
-    A hyperparameter without a range is at least 0; NAME_final, the end of a schedule, has the range of NAME.
-    """
-    known = ranges(type(config))
-    for name, value in flat_values(config):
-        allowed = known.get(name) or known.get(name.removesuffix("_final"))
-        if allowed is None and name.startswith("hyper."):
-            allowed = Range(minimum=0)
-        if allowed and value not in allowed:
-            finite = "" if isinstance(value, int) or allowed.is_bounded else "a finite number of "
-            raise UsageError(f"{name} is {as_text(value)}: give {finite}{allowed}")
-
-
 def check_conditions(config: Config) -> None:
     """Raises UsageError for an option that differs from the experiment's default and has no effect."""
     defaults = type(config)()
@@ -257,16 +241,17 @@ def check_conditions(config: Config) -> None:
                 raise UsageError(f"{option} is {as_text(value)} and has no effect: {condition.advice}, or leave it out")
 
 
-def as_text(value: Any) -> str:
-    """Formats the value of an option as it is typed: whole numbers with all digits."""
-    if isinstance(value, tuple):
-        return " ".join(map(as_text, value))
-    return f"{value:.16g}" if isinstance(value, float) else str(value)
-
-
 def look_up(config: Config, option: str) -> Any:
     """Returns the value of an option by its dotted name."""
     return functools.reduce(getattr, option.split("."), config)
+
+
+def replace_option(config: Any, option: str, value: Any) -> Any:
+    """Returns a configuration with another value of an option, given by its dotted name."""
+    group, _, name = option.rpartition(".")
+    if not group:
+        return dataclasses.replace(config, **{name: value})
+    return replace_option(config, group, dataclasses.replace(look_up(config, group), **{name: value}))
 
 
 def compute_dtype(config: Config) -> Any:

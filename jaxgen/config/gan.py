@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from jaxgen.config.adversarial import AdversarialHyper, AdversarialOptions, adversarial_training_options
 from jaxgen.config.base import Condition, Config, Hyper, objective_options
 from jaxgen.errors import UsageError
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import NonNegativeInt, PositiveInt
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class GanConfig(AdversarialOptions, Config):
 
     conditional: bool = False
     """Condition both networks on the images' labels; data.classes is their number."""
-    minibatch_kernels: int = 0
+    minibatch_kernels: NonNegativeInt = 0
     """Kernels of minibatch discrimination, by which the discriminator compares a batch's images; 0: none."""
     share_latents: bool = True
     """The generator's update sees the latents of the last discriminator update, which saves a pass; else fresh ones."""
@@ -45,10 +45,8 @@ def gan_options(config: GanConfig, axis_name: str | None) -> dict[str, Any]:
     """Returns what `make_gan` takes from a configuration.
 
     Raises:
-      UsageError: if an option is out of range.
+      UsageError: if the number of classes is missing.
     """
-    if config.minibatch_kernels < 0:
-        raise UsageError(f"minibatch_kernels is {config.minibatch_kernels}: give 0 for none, or more")
     if config.conditional and config.data.classes < 1:
         raise UsageError("conditional needs the number of classes: set data.classes, as in 10 for the ten digits")
     return (

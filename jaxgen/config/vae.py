@@ -34,7 +34,7 @@ class VariationalConfig(Config):
     likelihood: LikelihoodName = "bernoulli"
     """Distribution of a pixel given the code: bernoulli (black or white), gaussian, or a logistic distribution over
     the 256 levels."""
-    samples: int = 1
+    samples: PositiveInt = 1
     """Codes drawn for each image; with more than one the bound is importance-weighted."""
     binarise: bool = False
     """Draw every pixel black or white anew in each step, white with its intensity as probability."""

@@ -7,7 +7,16 @@ from typing_extensions import Doc
 
 from jaxgen.data import sources
 from jaxgen.errors import UsageError, unknown
-from jaxgen.fields import CHANGEABLE, PER_PROCESS
+from jaxgen.fields import (
+    CHANGEABLE,
+    PER_PROCESS,
+    NonNegative,
+    NonNegativeInt,
+    PositiveInt,
+    Range,
+    Seed,
+    require_in_range,
+)
 
 Fit = Literal["resize", "pad", "crop"]
 
@@ -22,24 +31,24 @@ class Config:
     file (empty: one of scikit-image). For stacked_mnist one of the first two, with MNIST in it."""
     target_dir: Annotated[str, PER_PROCESS] = ""
     """For pairs: the folder of target images, which have the names of the input images in dir."""
-    seed: int = 0
+    seed: Seed = 0
     """Seed of the order of images, flips, crops and dequantization; independent of the run's seed."""
     split: str = "train"
     """train, test (never in train), all, or any split expression of TFDS, as in train[:10%]."""
-    fraction: float = 1.0
+    fraction: Annotated[float, Range(above=0, maximum=1)] = 1.0
     """Fraction of the split that is used, chosen by seed; a test split is always used in full."""
-    size: int = 0
+    size: NonNegativeInt = 0
     """Height and width of the images in pixels; 0: as stored."""
     channels: int = 0
     """1 for gray, 3 for color, 0: as stored."""
     from_run: str = ""
     """Run folder of a generator, whose samples replace the training images, or of a restorer, which is applied to them.
     Held-out images stay as they are."""
-    samples: int = 10_000
+    samples: PositiveInt = 10_000
     """Number of images that the generator of from_run draws."""
     with_real: bool = False
     """Train on the real images as well as on those that the generator of from_run draws."""
-    classes: int = 0
+    classes: NonNegativeInt = 0
     """Number of classes: every image must have a label from 0 to classes - 1; 0: any labels, or none."""
     fit: Fit = "resize"
     """How images are brought to their size: resize (of the center square, antialiased), pad (with black), crop (at
@@ -50,33 +59,22 @@ class Config:
     """Rotate square images by 0, 90, 180 or 270 degrees, each with probability 1/4."""
     dequantize: bool = False
     """Add uniform noise of one gray level, so that a continuous density can be fitted."""
-    memory: Annotated[float, CHANGEABLE] = 1.0
+    memory: Annotated[NonNegative, CHANGEABLE] = 1.0
     """Size in GiB up to which a data set is held in memory, on every device; a larger one is read during training."""
 
 
 def check(config: Config) -> None:
     """Raises UsageError where a field has a value that no data set could have."""
-    if config.size < 0:
-        raise UsageError(f"size {config.size} is not a number of pixels: give 1 or more, or 0 for the size as stored")
+    require_in_range(config)
     if config.channels not in {0, 1, 3}:
         raise UsageError(f"channels {config.channels}: give 1 (gray), 3 (color) or 0 (as stored)")
-    if config.classes < 0:
-        raise UsageError(f"classes {config.classes}: give their number, or 0 for any labels, or none")
     if config.fit not in get_args(Fit):
         raise unknown("fit", config.fit, get_args(Fit))
     if config.target_dir and config.name != "pairs":
         raise UsageError(f"target_dir is the second folder of pairs, and the data set is {config.name}: leave it out")
-    if config.samples < 1:
-        raise UsageError(f"samples {config.samples}: give at least 1")
     if config.samples != Config.samples and not config.from_run:
         raise UsageError(f"samples {config.samples} is of a generator's run: set from_run to it, or leave samples out")
     if config.with_real and not config.from_run:
         raise UsageError("with_real adds real images to those of a generator's run: set from_run to it")
-    if not 0 < config.fraction <= 1:
-        raise UsageError(f"fraction {config.fraction:g}: give above 0, and at most 1 for all images")
     if config.from_run and not sources.find(config.name).derivable:
         raise UsageError(f"from_run {config.from_run}: a run does not produce {config.name}; give another data.name")
-    if not 0 <= config.seed < 2**32:
-        raise UsageError(f"data seed {config.seed}: give an integer from 0 to 2**32 - 1")
-    if not config.memory >= 0:
-        raise UsageError(f"memory {config.memory} GiB: give 0 or more")

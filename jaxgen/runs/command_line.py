@@ -5,11 +5,16 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, ClassVar, NoReturn, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
 from jaxgen.allocator import keep_freed_memory
 from jaxgen.errors import UnfinishedError, UsageError, unknown
+from jaxgen.fields import parts, ranges
+
+if TYPE_CHECKING:
+    from tyro.constructors import StructFieldSpec
 
 T = TypeVar("T")
 USAGE, FAILED, SIGNALLED = 2, 1, 128
@@ -65,7 +70,7 @@ def parse_known(kind: type[T], arguments: Sequence[str], description: str, progr
     def fail(event: _errors.ParseErrorEvent) -> NoReturn:
         raise UsageError(explain_parse_error(event, kind))
 
-    with _errors.on_parse_error(fail):
+    with _errors.on_parse_error(fail), show_ranges(kind):
         return tyro.cli(
             kind,
             args=list(arguments),
@@ -74,6 +79,30 @@ def parse_known(kind: type[T], arguments: Sequence[str], description: str, progr
             return_unknown_args=True,
             config=(tyro.conf.DisallowNone, tyro.conf.PositionalMetavarFromFieldName),
         )
+
+
+def show_ranges(kind: type) -> AbstractContextManager:
+    """Returns a context in which tyro's help of a dataclass states the ranges of options beside their defaults."""
+    import tyro
+    from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructTypeInfo
+    from tyro.constructors._struct_spec_dataclass import dataclass_rule
+
+    prefixes, allowed, registry = {part: prefix for prefix, part in parts(kind)}, ranges(kind), ConstructorRegistry()
+
+    def with_range(field: "StructFieldSpec", prefix: str) -> "StructFieldSpec":
+        if (name := prefix + field.name) not in allowed:
+            return field
+        hint = lambda default: f"(default: {default}; {allowed[name]})"
+        return dataclasses.replace(field, type=Annotated[field.type, tyro.conf.arg(help_behavior_hint=hint)])
+
+    @registry.struct_rule
+    def rule(info: StructTypeInfo) -> StructConstructorSpec | None:
+        if info.type not in prefixes or (spec := dataclass_rule(info)) is None:
+            return None
+        fields = tuple(with_range(field, prefixes[info.type]) for field in spec.fields)
+        return dataclasses.replace(spec, fields=fields)
+
+    return registry
 
 
 def explain_parse_error(event: Any, kind: type) -> str:

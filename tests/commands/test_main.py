@@ -208,12 +208,15 @@ def test_the_nearest_training_images_stand_below_samples(trained, tmp_path, caps
         ("info nowhere", "nowhere is no run folder: it has no config.json"),
         ("sample nowhere", "nowhere is no run folder"),
         ("", "no command: give one of train, sweep"),
-        ("sample nowhere --count 0", "--count 0: give at least 1"),
-        ("restore nowhere --task auto --max-megapixels nan", "--max-megapixels nan: give a number above 0"),
-        ("sample nowhere --seed -1", "--seed -1: give a number from 0 to 2**32 - 2"),
+        ("sample nowhere --count 0", "count is 0: give at least 1"),
+        (
+            "restore nowhere --task auto --max-megapixels nan",
+            "max_megapixels is nan: give a finite number of more than 0",
+        ),
+        ("sample nowhere --seed -1", "seed is -1: give at least 0 and at most 4294967294"),
         ("sample nowhere --seed x", "--seed: invalid literal for int() with base 10: 'x'; give INT"),
         ("sample nowhere --seed", "--seed needs a value: give INT"),
-        ("evaluate nowhere --seed 4294967295", "--seed 4294967295: give a number from 0 to 2**32 - 2"),
+        ("evaluate nowhere --seed 4294967295", "seed is 4294967295: give at least 0 and at most 4294967294"),
         ("sample nowhere --label x", "--label: "),
         ("sample nowhere --cout 3", "unknown option 'cout': did you mean count"),
         ("sample nowhere --mixture 3 --truncation 0.5", "--mixture and --truncation exclude each other"),
@@ -325,7 +328,7 @@ def test_restore_goes_on_after_a_bad_file_and_tells_it(photographs_to_restore, c
     ("words", "message"),
     [
         (["--task", "denoize"], "unknown --task 'denoize': did you mean denoise or dehaze? allowed: auto, deblur"),
-        (["--task", "denoise", "--tile-size", "10"], "tile_size 10: give 64 to 1024 pixels"),
+        (["--task", "denoise", "--tile-size", "10"], "tile_size is 10: give at least 64 and at most 1024"),
         ([], "give one of --task, --network"),
     ],
 )

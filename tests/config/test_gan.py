@@ -51,11 +51,10 @@ def test_r3gan_is_averaged_by_its_half_life_alone(load_experiment):
     [
         ({"packing": 3}, "packing 3 does not divide the 64 images of a microbatch: set batch_size to a multiple"),
         ({"packing": 4, "batch_size": 12, "microbatches": 2}, "packing 4 does not divide the 6 images"),
-        ({"minibatch_kernels": -1}, "minibatch_kernels is -1: give 0 for none, or more"),
         ({"conditional": True}, "conditional needs the number of classes: set data.classes"),
     ],
 )
-def test_numbers_out_of_range_are_refused(fields, message):
+def test_numbers_that_do_not_fit_together_are_refused(fields, message):
     with pytest.raises(UsageError, match=message):
         gan_options(GanConfig(**fields), None)
 

@@ -79,5 +79,5 @@ def test_a_label_outside_the_classes_in_data_read_one_by_one():
 
 
 def test_a_number_of_classes_that_is_none():
-    with pytest.raises(UsageError, match="classes -1: give their number"):
+    with pytest.raises(UsageError, match="classes is -1: give at least 0"):
         data.from_arrays(IMAGE, LABEL, data.Config(classes=-1))

@@ -45,13 +45,13 @@ def test_arrays_that_are_no_images(image, label, message):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"size": -8}, "size -8 is not a number of pixels"),
+        ({"size": -8}, "size is -8: give at least 0"),
         ({"channels": 2}, "channels 2: give 1"),
         ({"fit": "stretch"}, "unknown fit 'stretch': .*allowed: crop, pad, resize"),
-        ({"seed": -1}, "data seed -1"),
-        ({"seed": 2**32}, "data seed 4294967296"),
-        ({"memory": -1.0}, "memory -1.0 GiB"),
-        ({"memory": float("nan")}, "memory nan GiB"),
+        ({"seed": -1}, "seed is -1: give at least 0 and less than 4294967296"),
+        ({"seed": 2**32}, "seed is 4294967296: give at least 0 and less than 4294967296"),
+        ({"memory": -1.0}, "memory is -1: give a finite number of at least 0"),
+        ({"memory": float("nan")}, "memory is nan: give a finite number"),
         ({"split": "tset"}, "unknown split 'tset': did you mean test"),
         ({"samples": 5}, "samples 5 is of a generator's run: set from_run to it"),
         ({"name": "pairs", "from_run": "RUN"}, "from_run RUN: a run does not produce pairs"),
@@ -116,8 +116,8 @@ def test_of_what_is_streamed_a_fraction_is_taken_too(tmp_path):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"fraction": 0.0}, "fraction 0: give above 0, and at most 1"),
-        ({"fraction": 1.5}, "fraction 1.5: give above 0, and at most 1"),
+        ({"fraction": 0.0}, "fraction is 0: give more than 0 and at most 1"),
+        ({"fraction": 1.5}, "fraction is 1.5: give more than 0 and at most 1"),
         ({"with_real": True}, "with_real adds real images to those of a generator's run: set from_run"),
     ],
 )
