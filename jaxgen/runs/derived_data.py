@@ -14,7 +14,7 @@ from jaxgen.errors import UsageError
 from jaxgen.restoration.estimation import estimate_noise
 from jaxgen.restoration.pretrained import load_noise_estimator
 from jaxgen.runs.open_restorer import conditioning
-from jaxgen.runs.reopen import Opened, OpenOptions, open_run
+from jaxgen.runs.reopen import Opened, OpenOptions, open_run, read_config
 from jaxgen.training.state import Restoring
 
 BATCH = 500
@@ -35,7 +35,10 @@ def derive(dataset: data.Dataset, *, trust: bool = False) -> data.Dataset:
     config = dataset.config
     if not config.from_run:
         return dataset
-    opened = open_run(Path(config.from_run), OpenOptions(trust=trust))
+    run = Path(config.from_run)
+    # Data that have moved have moved for both runs.
+    is_same_data = read_config(run)["config"].get("data", {}).get("name") == config.name
+    opened = open_run(run, OpenOptions(trust=trust, data_dir=config.dir if is_same_data else ""))
     if opened.objective.generative is not None:
         return sample_dataset(opened, dataset)
     if opened.objective.restoring is None:

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
-from jaxgen.config.base import Config
+from jaxgen.config.base import Config, replace_option
 from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
 from jaxgen.runs.disk import config_file
@@ -121,7 +121,7 @@ def build(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Built
     module = load_copy(run, content, trust=options.trust, say=say)
     config = config_file.from_dict(module.Config, content["config"], content["format"])
     if options.data_dir:
-        config = dataclasses.replace(config, data=dataclasses.replace(config.data, dir=options.data_dir))
+        config = replace_option(config, "data.dir", options.data_dir)
     return Built(run, config, module.build(config, None), tuple(content["image_shape"]))
 
 

@@ -13,22 +13,23 @@ import numpy as np
 from jax import Array
 
 from jaxgen import data
-from jaxgen.config.base import Config, check
+from jaxgen.config.base import Config, check, look_up, replace_option
 from jaxgen.config.gan import classes
 from jaxgen.config.vae import GREY, takes_grey_for_binary
 from jaxgen.data.order import ORDER_VERSION
 from jaxgen.data.records import IMAGE_FIELDS
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.memorisation import rows_with_nearest
-from jaxgen.fields import changeable
+from jaxgen.fields import changeable, flat_values
 from jaxgen.io import curves
 from jaxgen.runs.derived_data import derive
 from jaxgen.runs.disk.checkpoints import Checkpoints
-from jaxgen.runs.disk.config_file import to_dict, versions
+from jaxgen.runs.disk.config_file import FORMER, absent_fields, to_dict, versions
 from jaxgen.runs.disk.run_folder import RunFolder
 from jaxgen.runs.experiment_copy import Script, find_script, local_imports
 from jaxgen.runs.init_from import init_from, select_players
 from jaxgen.training import distributed, execute, loop, memory, progress, supervision
+from jaxgen.training.optimizers import hyper_arrays
 from jaxgen.training.state import Batch, Objective, TrainState
 
 Build = Callable[..., Objective]
@@ -238,6 +239,27 @@ def run_path(config: Config, script: Script) -> Path:
     return Path(config.run or Path("runs") / script.name)
 
 
+def with_former_defaults(config: Config, path: Path, say: Callable[[str], None]) -> tuple[Config, dict[str, Any]]:
+    """Returns the configuration with which to resume a run that was started before some of its fields existed.
+
+    Args:
+      config: the configuration. Such a field takes the value that stands for its absence if it has today's default.
+      path: the run's folder, whose configuration must agree with all other fields, see `RunFolder.open`.
+      say: takes a line for each field whose value is not today's default.
+    Returns:
+      (configuration, those fields with that value by dotted name).
+    """
+    folder, defaults = RunFolder(path), dict(flat_values(type(config)()))
+    before = folder.config() if folder.has_checkpoints() else None
+    distributed.wait_for_all("the configuration of the run is read")
+    former = {name: value for name, value in absent_fields(before).items() if name in defaults} if before else {}
+    for name, value in former.items():
+        if look_up(config, name) == defaults[name] != value:
+            config = replace_option(config, name, value)
+            say(f"{path} was started before {name} existed: it is {value!r} here, and {defaults[name]!r} in new runs")
+    return config, former
+
+
 def train(config: Config, build: Build, *, say: Callable[[str], None] = progress.say) -> TrainState:
     """Trains an experiment, or resumes it from its run folder, and returns the last state.
 
@@ -262,6 +284,8 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     if not first_process:
         # Checkpoints by the clock are timed by the first process alone, which also prints all messages.
         options, say = dataclasses.replace(options, checkpoint_minutes=0.0), lambda line: None
+    path = run_path(config, script)
+    config, former = with_former_defaults(config, path, say)
     config, dataset, objective, evaluation_batch, measure, first, template = prepare(config, build, devices)
     program = execute.compile_program(
         partial(build, config),
@@ -276,8 +300,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             f"warning: {script.path} imports {', '.join(names)} from its own folder, and the run folder holds the "
             "script alone: move what it imports into an installed package, so that the run can be opened"
         )
-    content = describe_run(script, dataset, config)
-    path = run_path(config, script)
+    content = describe_run(script, dataset, config) | ({FORMER: former} if former else {})
     supervision.note(supervision.STARTING, str(path))
     with (
         open_folder(config, path, content, script, say) as folder,
@@ -285,7 +308,8 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
             path / "checkpoints", keep=config.keep_checkpoints, selection=objective.selection, say=say
         ) as checkpoints,
     ):
-        restored = checkpoints.restore(program.place_shapes(template))
+        hyper = hyper_arrays(dataclasses.asdict(config.hyper))
+        restored = checkpoints.restore(program.place_shapes(template), new_hyper=hyper)
         distributed.require_same(restored.step if restored else 0, "the checkpoint to go on from")
         if restored is None:
             if takes_grey_for_binary(config) and not is_binary(evaluation_batch["image"]):

@@ -14,7 +14,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jaxgen.config.base import Config, check, look_up
+from jaxgen.config.base import Config, check, look_up, replace_option
 from jaxgen.errors import UsageError, unknown
 from jaxgen.fields import changeable
 from jaxgen.runs.command_line import option_names, parse
@@ -139,7 +139,7 @@ class Space:
         """Returns the configuration with values of the searched options, and with other fields replaced."""
         config = dataclasses.replace(self.config, **others)
         for option, value in values.items():
-            config = replace_option(config, option.split("."), self.chosen.get((option, value), value))
+            config = replace_option(config, option, self.chosen.get((option, value), value))
         return config
 
     def arguments(self, values: Mapping[str, Value]) -> list[str]:
@@ -181,13 +181,6 @@ class Space:
             group, _, last = name.rpartition(".")
             return [f"--{group}{'.' if group else ''}{'' if configured else 'no-'}{last}"]
         return [f"--{name}", *(value.split() if isinstance(value, str) else [repr(value)])]
-
-
-def replace_option(config: Any, path: Sequence[str], value: Any) -> Any:
-    """Returns a configuration with another value of a nested field."""
-    if len(path) > 1:
-        value = replace_option(getattr(config, path[0]), path[1:], value)
-    return dataclasses.replace(config, **{path[0]: value})
 
 
 def make_space(texts: Sequence[str], config_type: type, arguments: Sequence[str], build: Callable) -> Space:

@@ -7,7 +7,7 @@ from jaxgen import data
 from jaxgen.config import Config, RestorationConfig
 from jaxgen.errors import UsageError
 from jaxgen.runs import derived_data
-from jaxgen.runs.reopen import open_run
+from jaxgen.runs.reopen import OpenOptions, open_run
 from jaxgen.runs.train import train
 from jaxgen.training.state import Restoring
 from tests.bare_objective import bare
@@ -76,6 +76,23 @@ def test_without_a_run_the_data_stay():
     assert derived_data.derive(stored) is stored
 
 
+def test_the_run_opens_with_the_data_set_moved(monkeypatch):
+    seen = []
+
+    def open_run(path, options):
+        seen.append(options)
+        return derived_data.Opened(path, Config(), bare(), {}, 1)
+
+    monkeypatch.setattr(derived_data, "open_run", open_run)
+    for name, moved in (("folder", "moved"), ("digits", "")):
+        monkeypatch.setattr(derived_data, "read_config", lambda run, name=name: {"config": {"data": {"name": name}}})
+        stored = data.load(DIGITS)
+        config = dataclasses.replace(DIGITS, name="folder", dir="moved", from_run="run")
+        with pytest.raises(UsageError, match="neither generates nor restores"):
+            derived_data.derive(dataclasses.replace(stored, config=config), trust=True)
+        assert seen.pop() == OpenOptions(trust=True, data_dir=moved)
+
+
 def enlarge(variables, images, condition=None):
     return images.repeat(2, 1).repeat(2, 2)
 
@@ -85,6 +102,7 @@ def test_what_cannot_make_data_is_reported(generator, monkeypatch):
         monkeypatch.setattr(
             derived_data, "open_run", lambda path, options: derived_data.Opened(path, config, objective, {}, 1)
         )
+        monkeypatch.setattr(derived_data, "read_config", lambda run: {"config": {}})
         return derived_data.derive(data.load(dataclasses.replace(DIGITS, from_run="run", **fields)))
 
     larger = bare(restoring=Restoring(enlarge, None, None))
@@ -100,5 +118,5 @@ def test_what_cannot_make_data_is_reported(generator, monkeypatch):
     other = dataclasses.replace(DIGITS, size=16, from_run=str(generator))
     with pytest.raises(UsageError, match=r"generates images of \(8, 8, 1\) and the data have \(16, 16, 1\)"):
         derived_data.derive(data.load(other))
-    with pytest.raises(UsageError, match="samples 0: give at least 1"):
+    with pytest.raises(UsageError, match="samples is 0: give at least 1"):
         data.load(dataclasses.replace(DIGITS, samples=0))

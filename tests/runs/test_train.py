@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from jaxgen import data
 from jaxgen.config import GanConfig
 from jaxgen.errors import UsageError
 from jaxgen.runs import summary
+from jaxgen.runs.disk.config_file import FORMAT, FORMER_DEFAULTS
 from jaxgen.runs.train import evaluation_images, prepare_devices, train
 from jaxgen.training import distributed, execute
 
@@ -213,6 +215,36 @@ def test_a_size_that_the_network_cannot_make_is_reported_before_anything_is_writ
     with pytest.raises(UsageError, match=r"30x30.*28, 32"):
         train(config, module.build, say=lambda line: None)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_when_its_experiment_has_a_new_hyperparameter(small, tmp_path, monkeypatch):
+    configure, build, _ = small
+    whole = train(configure(run=str(tmp_path / "whole")), build, say=lambda line: None)
+
+    @dataclasses.dataclass(frozen=True)
+    class Hyper(type(configure().hyper)):
+        twist: float = 0.5
+
+    def go_on(run, **fields):
+        lines, config = [], configure(run=str(run))
+        hyper = Hyper(**vars(config.hyper))
+        grown = dataclasses.make_dataclass("Config", [("hyper", Hyper, Hyper())], bases=(type(config),), frozen=True)
+        state = train(grown(**vars(config) | {"hyper": hyper} | fields), build, say=lines.append)
+        return float(state.hyper["twist"]), jax.tree.leaves(state.params), [line for line in lines if "twist" in line]
+
+    train(configure(steps=4), build, say=lambda line: None)
+    for run in ("today", "former"):
+        shutil.copytree(tmp_path / "run", tmp_path / run)
+    twist, params, lines = go_on(tmp_path / "today")
+    assert (twist, lines) == (0.5, [])
+    jax.tree.map(np.testing.assert_array_equal, params, jax.tree.leaves(whole.params))
+    monkeypatch.setitem(FORMER_DEFAULTS, FORMAT, {"hyper.twist": 0.0})
+    for steps in (8, 10):
+        twist, _, lines = go_on(tmp_path / "former", steps=steps)
+        assert twist == 0.0
+        assert ["it is 0.0 here, and 0.5 in new runs" in line for line in lines] == [True]
+    with pytest.raises(UsageError, match=r"hyper\.twist is 0\.0 there and 0\.7 here"):
+        go_on(tmp_path / "former", hyper=Hyper(**vars(configure().hyper), twist=0.7))
 
 
 def test_the_learning_rate_of_a_finished_schedule_is_what_it_says(small):

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Self, cast
 
 import jax
 import orbax.checkpoint as ocp
+from jax import Array
 from orbax.checkpoint import checkpoint_managers as policies
 
 from jaxgen.errors import UsageError
@@ -236,18 +237,21 @@ class Checkpoints:
         fields = cast(dict[str, PyTree], restored.state)
         return restored._replace(state=TrainState(**fields, opt_state={}, hyper={}, key=None))  # pyright: ignore[reportArgumentType] no key
 
-    def restore(self, template: PyTree, which: str | int = "last") -> Restored | None:
+    def restore(
+        self, template: PyTree, which: str | int = "last", *, new_hyper: Mapping[str, Array] | None = None
+    ) -> Restored | None:
         """Returns a verified state, skipping damaged ones with a warning; None where there is no checkpoint.
 
         Args:
           template: a state of the same structure, shapes, dtypes and placement, or its `jax.eval_shape`; a leaf without
             a placement goes to the first device.
           which: "last", "best" or a step. Only the first two have substitutes: the one before, the next best.
+          new_hyper: values of hyperparameters that the checkpoint may lack: they did not exist when it was saved.
         Raises:
           UsageError: if there is no such step, if every one of them is damaged, or if the template is of another
             configuration than the checkpoint.
         """
-        return self._restore(which, lambda record: self._read_state(record, template))
+        return self._restore(which, lambda record: self._read_state(record, template, new_hyper or {}))
 
     def _restore(self, which: str | int, read: Callable[[Record], Any]) -> Restored | None:
         damaged: list[int] = []
@@ -308,11 +312,16 @@ class Checkpoints:
                 "give the configuration that it was trained with, or another run folder"
             )
 
-    def _read_state(self, record: Record, template: PyTree) -> TrainState:
+    def _read_state(self, record: Record, template: PyTree, new_hyper: Mapping[str, Array]) -> TrainState:
         """Returns the state that a record belongs to, or raises Damaged."""
+        is_new = lambda name: name in template.hyper and f"hyper/{name}" not in record["leaves"]
+        new = {name: value for name, value in new_hyper.items() if is_new(name)}
+        if new:
+            template = template.replace(hyper={name: x for name, x in template.hyper.items() if name not in new})
         self._check_fit(record, template)
         arguments = ocp.args.StandardRestore(array_shapes(template))
-        return self._read(record, template, ocp.StandardCheckpointHandler(), arguments)
+        state = self._read(record, template, ocp.StandardCheckpointHandler(), arguments)
+        return state.replace(hyper=state.hyper | new) if new else state
 
     def _read_networks(self, record: Record, networks: dict[str, PyTree]) -> dict[str, PyTree]:
         """Returns some fields of the state that a record belongs to, or raises Damaged."""

@@ -60,7 +60,11 @@ FORMER_DEFAULTS: dict[int, dict[str, Any]] = {
     # Runs of format 0 that lack these were trained before the fields existed.
     0: {"hyper.mask_dilation": 0.0, "hyper.opaque_probability": 0.0, "hyper.scan_probability": 0.0},
 }
-"""By format, the fields (by today's name) that a run may lack, and the value that it was trained with."""
+"""By format, the fields (by today's name) that runs of it and of earlier formats may lack, and the value that stands
+for their absence, where that is not today's default."""
+
+FORMER = "former_defaults"
+"""Field of config.json: the fields that a resumed run was started without, by dotted name with that value."""
 
 NOT_RECORDED = ("trust",)
 """Fields that are never written to config.json nor read from it: they concern a single command."""
@@ -167,7 +171,8 @@ def from_dict(kind: type, values: Mapping[str, Any], format: int = FORMAT, prefi
     """
     default = kind()
     names = [field.name for field in dataclasses.fields(kind) if field.name not in NOT_RECORDED]
-    fields = {name: value for name, value in former_defaults(format, prefix).items() if name in names}
+    former = {name: value for name, value in former_defaults(format).items() if name.startswith(prefix)}
+    fields = {name: former[prefix + name] for name in names if prefix + name in former}
     for name, value in values.items():
         if name not in names:
             raise unknown("configuration field", prefix + name, [prefix + known for known in names])
@@ -179,7 +184,16 @@ def from_dict(kind: type, values: Mapping[str, Any], format: int = FORMAT, prefi
     return kind(**fields)
 
 
-def former_defaults(format: int, prefix: str = "") -> dict[str, Any]:
-    """Returns the former defaults of the fields directly under a prefix, by name without the prefix."""
-    defaults = {name.removeprefix(prefix): value for name, value in FORMER_DEFAULTS.get(format, {}).items()}
-    return {name: value for name, value in defaults.items() if "." not in name}
+def former_defaults(format: int) -> dict[str, Any]:
+    """Returns the values that stand for the absence of fields in a file of some format, by dotted name."""
+    values: dict[str, Any] = {}
+    for version in sorted(FORMER_DEFAULTS, reverse=True):
+        values |= FORMER_DEFAULTS[version] if version >= format else {}
+    return values
+
+
+def absent_fields(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the fields that a run was started without, with the value that stands for that, by dotted name."""
+    there = flatten(content["config"])
+    former = {name: value for name, value in former_defaults(content["format"]).items() if name not in there}
+    return former | content.get(FORMER, {})

@@ -134,6 +134,10 @@ class RunFolder:
         """
         return config_file.read(self.path / CONFIG)
 
+    def has_checkpoints(self) -> bool:
+        """Returns whether training can go on from a checkpoint, so that the configuration must stay."""
+        return any((self.path / "checkpoints").glob("[0-9]*"))
+
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Appends a line to metrics.jsonl and logs it to the trackers.
 
@@ -217,7 +221,7 @@ class RunFolder:
     def _set_config(self, config: Config, script: bytes | None, changeable: Collection[str]) -> None:
         before = self.config()
         # A run without a checkpoint may be started anew with another configuration.
-        if before is not None and any((self.path / "checkpoints").glob("[0-9]*")):
+        if before is not None and self.has_checkpoints():
             self._compare(before, config, changeable)
         copy = self.path / SCRIPT
         if script is not None and not (copy.is_file() and copy.read_bytes() == script):
@@ -233,7 +237,7 @@ class RunFolder:
                 f"has version {here}): sample and evaluate it, or start a new run from it by --init-from {self.path}"
             )
         old, new = recipe(before), recipe(now)
-        former = self._defaults | config_file.FORMER_DEFAULTS.get(before["format"], {})
+        former = self._defaults | config_file.former_defaults(before["format"])
         old = {name: former[name] for name in new if name in former} | old
         both = {name: (old.get(name, ABSENT), new.get(name, ABSENT)) for name in old | new if name not in changeable}
         differences = [f"{name} is {a!r} there and {b!r} here" for name, (a, b) in both.items() if a != b]
@@ -257,9 +261,8 @@ class RunFolder:
 
 def recipe(config: Config) -> dict[str, Any]:
     """Returns by dotted name the values that must not change on resuming: all but versions and the script."""
-    data = {
-        name: value for name, value in config.items() if name not in (*config_file.VERSIONS, "experiment", "config")
-    }
+    other = (*config_file.VERSIONS, config_file.FORMER, "experiment", "config")
+    data = {name: value for name, value in config.items() if name not in other}
     return {"experiment": config.get("experiment", {}).get("name")} | data | flatten(config["config"])
 
 
