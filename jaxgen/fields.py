@@ -76,16 +76,19 @@ Seed = Annotated[int, Range(minimum=0, below=2**32)]
 Positive = Annotated[float, Range(above=0)]
 
 
-def hyperparameter(name: str, default: float, about: str, kind: Any = float) -> type:
-    """Returns a frozen dataclass of one hyperparameter, to be a base of one that has several.
+def hyperparameters(**fields: tuple) -> type:
+    """Returns a frozen dataclass of hyperparameters, to be a base of one that has several of these.
 
     Args:
-      name: of the field.
-      default: its value.
-      about: its text in --help.
-      kind: its type and range, such as `Decay`.
+      **fields: (default, text in --help) of each; where it is not any float, its type and range as well, as in `Decay`.
     """
-    return dataclasses.make_dataclass(f"Hyper_{name}", [(name, Annotated[kind, Doc(about)], default)], frozen=True)
+
+    def annotated(default: float, about: str, kind: Any = float) -> tuple[Any, float]:
+        return Annotated[kind, Doc(about)], default
+
+    return dataclasses.make_dataclass(
+        "_".join(fields), [(name, *annotated(*values)) for name, values in fields.items()], frozen=True
+    )
 
 
 def parts(kind: type, prefix: str = "") -> Iterator[tuple[str, type]]:

@@ -128,8 +128,8 @@ def window(seed: int, first_step: int, steps: int, batch: int, count: int) -> np
 
     Args:
       seed: of the data's order, from 0 to 2³² - 1.
-      first_step: the first step.
-      steps: number of steps.
+      first_step: of the `steps` ones.
+      steps: how many.
       batch: images a step.
       count: number of images, at most 2³¹.
     Returns:

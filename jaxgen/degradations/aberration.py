@@ -1,24 +1,14 @@
 """Lateral chromatic aberration: a lens magnifies colors differently."""
 
-from dataclasses import dataclass
 from typing import Annotated
 
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.degradations.damage import overlays
-from jaxgen.degradations.draws import image_size, uniform
+from jaxgen.degradations.draws import gray_or_color, image_size, per_image_values, uniform
 from jaxgen.degradations.geometry import pixel_grid, sample_bilinear
 from jaxgen.degradations.registry import Benchmark, register
-from jaxgen.fields import Range
-
-
-@dataclass(frozen=True)
-class AberrationHyper:
-    """Hyperparameters of random chromatic aberration."""
-
-    aberration: Annotated[float, Range(minimum=0, below=1)] = 0.015
-    """Largest chromatic aberration: how much the magnifications of red and blue differ from that of green."""
+from jaxgen.fields import Range, hyperparameters
 
 
 def chromatic_aberration(key: Array, images: Array, amount: float | Array) -> Array:
@@ -34,8 +24,8 @@ def chromatic_aberration(key: Array, images: Array, amount: float | Array) -> Ar
       ValueError: if the number of amounts is neither 1 nor the batch size.
     Reference: Boult and Wolberg 1992, "Correcting chromatic aberrations using image warping".
     """
-    images = overlays.gray_or_color(images)
-    amounts = overlays.per_image_values("amount", amount, len(images))[:, None, None, None]
+    images = gray_or_color(images)
+    amounts = per_image_values("amount", amount, len(images))[:, None, None, None]
     if images.shape[-1] == 1:
         return images
     height, width = image_size(images)
@@ -55,7 +45,13 @@ register(
     sample=lambda keys, images, hyper: chromatic_aberration(
         keys, images, uniform(keys, len(images), -hyper["aberration"], hyper["aberration"])
     ),
-    hyper=AberrationHyper,
+    hyper=hyperparameters(
+        aberration=(
+            0.015,
+            "Largest chromatic aberration: how much the magnifications of red and blue differ from that of green.",
+            Annotated[float, Range(minimum=0, below=1)],
+        )
+    ),
     benchmark=Benchmark(
         "chromatic aberration, red magnified by 1.01 and blue by 0.99",
         lambda keys, images: chromatic_aberration(keys, images, 0.01),

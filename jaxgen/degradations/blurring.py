@@ -9,7 +9,6 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.degradations.draws import check_images
-from jaxgen.degradations.kernels import gaussian_kernel, motion_kernel
 
 
 def fast_length(length: int) -> int:
@@ -66,53 +65,3 @@ def blur(images: Array, kernels: Array) -> Array:
     border = [(0, 0), *((side // 2, side // 2) for side in sides), (0, 0)]
     padded = jnp.pad(images.astype(dtype), border, mode="reflect")
     return valid_convolution(padded, kernels.astype(dtype)).astype(images.dtype)
-
-
-def gaussian_blur(images: Array, sigma: float | Array, size: int = 21) -> Array:
-    """Blurs images by an isotropic Gaussian.
-
-    Args:
-      images: float[batch, height, width, channel] in [0, 1].
-      sigma: standard deviation in pixels, one or float[batch]; 0 leaves an image unchanged.
-      size: odd side of the kernel in pixels; the Gaussian is truncated outside, so use at least 6 σ + 1.
-    Returns:
-      float[batch, height, width, channel], in the images' dtype and, up to round-off, range.
-    Raises:
-      ValueError: if the size is even, or the number of sigmas is neither 1 nor the batch size.
-    """
-    return blur(images, gaussian_kernel(sigma, sigma, 0.0, size))
-
-
-def anisotropic_blur(
-    images: Array, sigma_x: float | Array, sigma_y: float | Array, angle: float | Array, size: int = 21
-) -> Array:
-    """Blurs images by a rotated Gaussian with two standard deviations.
-
-    Args:
-      images: float[batch, height, width, channel] in [0, 1].
-      sigma_x: standard deviation along the first axis in pixels, one or float[batch]; 0 leaves that direction sharp.
-      sigma_y: standard deviation along the second axis, perpendicular to the first.
-      angle: of the first axis to the horizontal one, radians, counter-clockwise, one or float[batch].
-      size: odd side of the kernel in pixels; the Gaussian is truncated outside, so use at least 6 σ + 1.
-    Returns:
-      float[batch, height, width, channel], in the images' dtype and, up to round-off, range.
-    Raises:
-      ValueError: if the size is even, or the number of a parameter's values is neither 1 nor the batch size.
-    """
-    return blur(images, gaussian_kernel(sigma_x, sigma_y, angle, size))
-
-
-def motion_blur(images: Array, length: float | Array, angle: float | Array, size: int = 21) -> Array:
-    """Blurs images by motion along a straight line.
-
-    Args:
-      images: float[batch, height, width, channel] in [0, 1].
-      length: of the line in pixels, one or float[batch]; 1 leaves an image unchanged.
-      angle: of the line to the horizontal axis, radians, counter-clockwise, one or float[batch].
-      size: odd side of the kernel in pixels, at least the length.
-    Returns:
-      float[batch, height, width, channel], in the images' dtype and, up to round-off, range.
-    Raises:
-      ValueError: if the size is even, or the number of a parameter's values is neither 1 nor the batch size.
-    """
-    return blur(images, motion_kernel(length, angle, size))

@@ -1,35 +1,36 @@
 """Deterministic degradations in the common signature (key, images, …), so that they can replace and compose others.
 
-The key has no effect. The computation is in `blurring`, `resampling` and `compression`.
+The key has no effect.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.degradations import blurring, compression, resampling
-from jaxgen.degradations.draws import uniform
-from jaxgen.degradations.registry import Benchmark, Strengths, register
+from jaxgen.degradations.kernels import gaussian_kernel, motion_kernel
+from jaxgen.degradations.registry import Benchmark, Strengths, at_defaults, fixed, register, sample_between
+from jaxgen.fields import hyperparameters
 from jaxgen.io.images import LUMA
 
 LEVELS = 255
 
 
-@dataclass(frozen=True)
-class BlurHyper:
-    """Hyperparameters of a blur of random strength."""
-
-    blur_low: float = 0.5
-    """Smallest standard deviation of a blur, in pixels."""
-    blur_high: float = 3.0
-    """Largest standard deviation of a blur, in pixels."""
-
-
 def blur(key: Array, images: Array, sigma: float | Array, size: int = 21) -> Array:
-    """Returns the images blurred by an isotropic Gaussian of `sigma` pixels; see `blurring.gaussian_blur`."""
-    return blurring.gaussian_blur(images, sigma, size)
+    """Blurs images by an isotropic Gaussian.
+
+    Args:
+      key: has no effect.
+      images: float[batch, height, width, channel] in [0, 1].
+      sigma: standard deviation in pixels, one or float[batch]; 0 leaves an image unchanged.
+      size: odd side of the kernel in pixels; the Gaussian is truncated outside, so use at least 6 σ + 1.
+    Returns:
+      float[batch, height, width, channel], in the images' dtype and, up to round-off, range.
+    Raises:
+      ValueError: if the size is even, or the number of sigmas is neither 1 nor the batch size.
+    """
+    return blurring.blur(images, gaussian_kernel(sigma, sigma, 0.0, size))
 
 
 register(
@@ -37,15 +38,16 @@ register(
     "isotropic Gaussian blur",
     example={"sigma": 2.0},
     random=False,
-    sample=lambda keys, images, hyper: blur(
-        keys, images, uniform(keys, len(images), hyper["blur_low"], hyper["blur_high"])
+    sample=sample_between(blur, "blur_low", "blur_high"),
+    hyper=hyperparameters(
+        blur_low=(0.5, "Smallest standard deviation of a blur, in pixels."),
+        blur_high=(3.0, "Largest standard deviation of a blur, in pixels."),
     ),
-    hyper=BlurHyper,
     benchmark=Benchmark("Gaussian blur of σ 2 pixels", lambda keys, images: blur(keys, images, 2.0)),
     strengths=Strengths(
         "blur σ {:g}",
         (1.0, 2.0, 3.0),
-        lambda sigma: {"blur_low": sigma, "blur_high": sigma},
+        fixed("blur_low", "blur_high"),
         "Gaussian blur, σ in pixels, no noise",
     ),
 )
@@ -54,8 +56,8 @@ register(
 def anisotropic_blur(
     key: Array, images: Array, sigma_x: float | Array, sigma_y: float | Array, angle: float | Array, size: int = 21
 ) -> Array:
-    """Returns the images blurred by a rotated Gaussian of two deviations; see `blurring.anisotropic_blur`."""
-    return blurring.anisotropic_blur(images, sigma_x, sigma_y, angle, size)
+    """Blurs images, as `blur` does, by a rotated Gaussian with two standard deviations; see `gaussian_kernel`."""
+    return blurring.blur(images, gaussian_kernel(sigma_x, sigma_y, angle, size))
 
 
 register(
@@ -67,8 +69,8 @@ register(
 
 
 def motion_blur(key: Array, images: Array, length: float | Array, angle: float | Array, size: int = 21) -> Array:
-    """Returns the images blurred along a line of `length` pixels; see `blurring.motion_blur`."""
-    return blurring.motion_blur(images, length, angle, size)
+    """Blurs images, as `blur` does, by motion along a straight line; see `motion_kernel`."""
+    return blurring.blur(images, motion_kernel(length, angle, size))
 
 
 register(motion_blur, "motion blur along a line", example={"length": 13.0, "angle": 0.5}, random=False)
@@ -79,7 +81,7 @@ def downsample(key: Array, images: Array, scale: float) -> Array:
     return resampling.downsample(images, scale)
 
 
-def downsample_to_8_bits(key: Array, images: Array, scale: float) -> Array:
+def downsample_to_8_bits(key: Array, images: Array, hyper: Any, scale: float) -> Array:
     """Returns downsampled images, clipped and rounded to 8 bits as those of the published super-resolution tables."""
     return jnp.round(jnp.clip(downsample(key, images, scale), 0, 1) * LEVELS) / LEVELS
 
@@ -89,21 +91,11 @@ register(
     "antialiased bicubic downsampling (MATLAB's imresize)",
     example={"scale": 4},
     random=False,
-    sample=lambda keys, images, hyper, scale: downsample_to_8_bits(keys, images, scale),
+    sample=downsample_to_8_bits,
     grain=False,
     resizes=True,
     strengths=Strengths("×{:g}", (4.0,), lambda scale: {}, "MATLAB's antialiased bicubic, rounded to 8 bits"),
 )
-
-
-@dataclass(frozen=True)
-class JpegHyper:
-    """Hyperparameters of JPEG compression of random quality."""
-
-    quality_low: float = 5.0
-    """Lowest JPEG quality, from 1."""
-    quality_high: float = 60.0
-    """Highest JPEG quality, to 100."""
 
 
 def jpeg(key: Array, images: Array, quality: float | Array, **options: Any) -> Array:
@@ -116,15 +108,15 @@ register(
     "JPEG compression",
     example={"quality": 8},
     random=False,
-    sample=lambda keys, images, hyper: jpeg(
-        keys, images, uniform(keys, len(images), hyper["quality_low"], hyper["quality_high"])
+    sample=sample_between(jpeg, "quality_low", "quality_high"),
+    hyper=hyperparameters(
+        quality_low=(5.0, "Lowest JPEG quality, from 1."), quality_high=(60.0, "Highest JPEG quality, to 100.")
     ),
-    hyper=JpegHyper,
     benchmark=Benchmark("JPEG of quality 10", lambda keys, images: jpeg(keys, images, 10)),
     strengths=Strengths(
         "quality {:g}",
         (10.0, 20.0, 30.0, 40.0),
-        lambda quality: {"quality_low": quality, "quality_high": quality},
+        fixed("quality_low", "quality_high"),
         "JPEG with halved chroma",
     ),
 )
@@ -142,6 +134,6 @@ register(
     "colors removed",
     name="gray",
     random=False,
-    sample=lambda keys, images, hyper: grayscale(keys, images),
+    sample=at_defaults(grayscale),
     grain=False,
 )

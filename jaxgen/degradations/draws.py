@@ -5,6 +5,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen import keys
+from jaxgen.filters.checks import one_or_each
 
 
 def check_images(images: Array, channels: tuple[int, ...] = ()) -> Array:
@@ -26,6 +27,20 @@ def check_images(images: Array, channels: tuple[int, ...] = ()) -> Array:
     return images
 
 
+def gray_or_color(images: Array) -> Array:
+    """Returns the images as an array, or raises ValueError unless they are float[batch, height, width, 1 or 3]."""
+    return check_images(images, (1, 3))
+
+
+def per_image_values(name: str, value: float | Array, count: int) -> Array:
+    """Broadcasts a parameter, one value or float[count], to float32[count].
+
+    Raises:
+      ValueError: if it has another shape.
+    """
+    return jnp.broadcast_to(one_or_each(name, value, count, jnp.float32), (count,))
+
+
 def image_size(images: Array) -> tuple[int, int]:
     """Returns the height and the width of images[batch, height, width, channel]."""
     _, height, width, _ = images.shape
@@ -33,45 +48,42 @@ def image_size(images: Array) -> tuple[int, int]:
 
 
 def split_keys(key: Array, count: int, parts: int) -> tuple[Array, ...]:
-    """Splits the key of each example into independent keys.
-
-    Args:
-      key: one key, or key[count], one for each example.
-      count: number of examples.
-      parts: number of keys per example.
-    Returns:
-      `parts` arrays key[count].
-    """
+    """Splits each example's key, one for all or key[count], into independent keys: `parts` arrays key[count]."""
     split = jax.vmap(lambda k: jax.random.split(k, parts))(keys.per_example(key, count))
     return tuple(split[:, i] for i in range(parts))
 
 
 def uniform(key: Array, count: int, low: float | Array = 0.0, high: float | Array = 1.0) -> Array:
-    """Draws one uniform number for each example.
+    """Draws one number for each example, uniform in [low, high), float32[count].
 
     Args:
       key: one key, or key[count].
       count: number of examples.
-      low: lower bound, inclusive; one, or float[count].
-      high: upper bound, exclusive; one, or float[count].
-    Returns:
-      float32[count].
+      low: one, or float[count].
+      high: one, or float[count].
     """
     return low + (high - low) * jax.vmap(lambda k: jax.random.uniform(k, dtype=jnp.float32))(
         keys.per_example(key, count)
     )
 
 
-def choice(key: Array, probabilities: tuple[float, ...], count: int) -> Array:
-    """Draws the index of one of several alternatives for each example.
+def uniform_between(name: str, limits: tuple[float | Array, float | Array], keys: Array) -> Array:
+    """Draws one uniform number between two limits for each key, float32[batch].
 
     Args:
-      key: one key, or key[count].
-      probabilities: of each alternative, with sum 1.
-      count: number of examples.
-    Returns:
-      int32[count] in [0, len(probabilities)).
+      name: of the parameter, for the message.
+      limits: (low, high), each a number or float[batch].
+      keys: key[batch].
+    Raises:
+      ValueError: if `limits` is not a pair, or a limit has another shape.
     """
+    if not isinstance(limits, tuple | list) or len(limits) != 2:
+        raise ValueError(f"{name} = {limits!r}: give (low, high)")
+    return uniform(keys, len(keys), *(per_image_values(name, limit, len(keys)) for limit in limits))
+
+
+def choice(key: Array, probabilities: tuple[float, ...], count: int) -> Array:
+    """Draws the index of one of several alternatives, of these probabilities, for each example, int32[count]."""
     above = uniform(key, count)[:, None] >= jnp.cumsum(jnp.asarray(probabilities))[:-1]
     return above.sum(1).astype(jnp.int32)
 

@@ -4,13 +4,14 @@ Each is an inverse map, from the coordinates of the new image to those of the ol
 border an image is reflected without repeating the border pixels (reflect-101).
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxgen import keys
-from jaxgen.degradations.damage import overlays
-from jaxgen.degradations.draws import image_size
+from jaxgen.degradations.draws import gray_or_color, image_size, per_image_values
 from jaxgen.degradations.registry import Benchmark, at_defaults, register
 from jaxgen.sampling import mirrored
 
@@ -37,7 +38,7 @@ def warp(
     Raises:
       ValueError: if the number of a parameter's values is neither 1 nor the batch size.
     """
-    images = overlays.gray_or_color(images)
+    images = gray_or_color(images)
     count, size = len(images), image_size(images)
 
     def draw(k: Array, lens: Array, perspective: Array, wave: Array) -> Array:
@@ -49,7 +50,7 @@ def warp(
         return wave_source(points, size, amplitude * wave, 0.2 * 5**period, 2 * jnp.pi * phase)
 
     strengths = (
-        overlays.per_image_values(name, value, count)
+        per_image_values(name, value, count)
         for name, value in (("lens", lens), ("perspective", perspective), ("wave", wave))
     )
     return sample_bilinear(images, jax.vmap(draw)(keys.per_example(key, count), *strengths))
@@ -66,26 +67,38 @@ register(
 )
 
 
+def distort(images: Array, source: Callable[..., Array], **parameters: float | Array) -> Array:
+    """Returns images sampled where an inverse map takes each pixel.
+
+    Args:
+      images: float[batch, height, width, 1 or 3] in [0, 1].
+      source: (coordinates float32[2, height, width], (height, width), parameters of one image) -> coordinates.
+      **parameters: by name, in the order in which `source` takes them; one or float[batch].
+    Returns:
+      float[batch, height, width, channel], in the images' dtype.
+    Raises:
+      ValueError: if the number of a parameter's values is neither 1 nor the batch size.
+    """
+    images = gray_or_color(images)
+    size = image_size(images)
+    values = [per_image_values(name, value, len(images)) for name, value in parameters.items()]
+    return sample_bilinear(images, jax.vmap(lambda *one: source(pixel_grid(size), size, *one))(*values))
+
+
 def lens(images: Array, k1: float | Array, k2: float | Array = 0.0) -> Array:
     """Applies the radial distortion of a lens: r′ = r(1 + k₁r² + k₂r⁴).
 
     r is the distance from the image's center in units of half its diagonal. Negative coefficients give barrel
     distortion, positive ones pincushion distortion.
 
+    Images, result and errors are as in `distort`.
+
     Args:
-      images: float[batch, height, width, 1 or 3] in [0, 1].
       k1: k₁, one or float[batch]; below −4/27 (with k₂ = 0) the map has no inverse at the corners.
       k2: k₂, one or float[batch].
-    Returns:
-      float[batch, height, width, channel], in the images' dtype.
-    Raises:
-      ValueError: if the number of a coefficient's values is neither 1 nor the batch size.
     Reference: Brown 1966.
     """
-    images = overlays.gray_or_color(images)
-    size = image_size(images)
-    coefficients = [overlays.per_image_values(n, v, len(images)) for n, v in (("k1", k1), ("k2", k2))]
-    return sample_bilinear(images, jax.vmap(lambda *k: lens_source(pixel_grid(size), size, *k))(*coefficients))
+    return distort(images, lens_source, k1=k1, k2=k2)
 
 
 def perspective(images: Array, corners: Array) -> Array:
@@ -101,7 +114,7 @@ def perspective(images: Array, corners: Array) -> Array:
       ValueError: if the corners have another shape.
     Reference: Heckbert 1989, section 2.2.3, for the map of the unit square onto a quadrilateral.
     """
-    images, corners = overlays.gray_or_color(images), jnp.asarray(corners, jnp.float32)
+    images, corners = gray_or_color(images), jnp.asarray(corners, jnp.float32)
     if corners.shape not in ((4, 2), (len(images), 4, 2)):
         raise ValueError(f"corners of shape {corners.shape} for {len(images)} images: give [4, 2] or [batch, 4, 2]")
     size, corners = image_size(images), jnp.broadcast_to(corners, (len(images), 4, 2))
@@ -111,23 +124,14 @@ def perspective(images: Array, corners: Array) -> Array:
 def wave(images: Array, amplitude: float | Array, period: float | Array, phase: float | Array = 0.0) -> Array:
     """Shifts rows and columns by sines: the value at (x, y) is that of (x + a sin(2πy/p + φ), y + a sin(2πx/p + φ)).
 
+    Images, result and errors are as in `distort`.
+
     Args:
-      images: float[batch, height, width, 1 or 3] in [0, 1].
       amplitude: a, as a fraction of the shorter side, one or float[batch].
       period: p > 0, as a fraction of the shorter side, one or float[batch].
       phase: φ, radians, one or float[batch].
-    Returns:
-      float[batch, height, width, channel], in the images' dtype.
-    Raises:
-      ValueError: if the number of a parameter's values is neither 1 nor the batch size.
     """
-    images = overlays.gray_or_color(images)
-    size = image_size(images)
-    parameters = [
-        overlays.per_image_values(name, value, len(images))
-        for name, value in (("amplitude", amplitude), ("period", period), ("phase", phase))
-    ]
-    return sample_bilinear(images, jax.vmap(lambda *p: wave_source(pixel_grid(size), size, *p))(*parameters))
+    return distort(images, wave_source, amplitude=amplitude, period=period, phase=phase)
 
 
 def pixel_grid(size: tuple[int, int]) -> Array:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from jaxgen.degradations.draws import uniform
+
 Returns = Literal["images", "opacity", "noise_level"]
 OPACITY_THRESHOLD = 0.1
 """Opacity from which on a pixel counts as hidden, in masks for networks and for scores."""
@@ -120,6 +122,16 @@ def register(function: Callable[..., Any], about: str, **fields: Any) -> Degrada
 def at_defaults(function: Callable[..., Any]) -> Callable[..., Any]:
     """Returns the `sample` of a degradation that draws its strength itself and reads no hyperparameter."""
     return lambda keys, images, hyper: function(keys, images)
+
+
+def fixed(*names: str) -> Callable[[float], dict[str, Any]]:
+    """Returns `Strengths.hyper` of hyperparameters that are all equal to the strength."""
+    return lambda strength: dict.fromkeys(names, strength)
+
+
+def sample_between(function: Callable[..., Any], low: str, high: str) -> Callable[..., Any]:
+    """Returns the `sample` of a degradation whose strength is uniform between two hyperparameters."""
+    return lambda keys, images, hyper: function(keys, images, uniform(keys, len(images), hyper[low], hyper[high]))
 
 
 def markdown_table() -> str:

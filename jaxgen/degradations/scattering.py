@@ -1,16 +1,17 @@
 """Haze by the atmospheric scattering model, over a given or a procedural depth map."""
 
-from dataclasses import dataclass
-
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxgen import keys
 from jaxgen.degradations.damage import overlays, procedural
-from jaxgen.degradations.draws import image_size, split_keys
-from jaxgen.degradations.registry import Benchmark, Strengths, register
+from jaxgen.degradations.draws import gray_or_color, image_size, per_image_values, split_keys, uniform_between
+from jaxgen.degradations.registry import Benchmark, Strengths, fixed, register
+from jaxgen.fields import hyperparameters
 
+Limits = tuple[float | Array, float | Array]
+BETA, AIRLIGHT = (0.6, 1.8), (0.7, 1.0)
 OBJECTS = 6
 
 
@@ -28,11 +29,11 @@ def scatter(images: Array, depth: Array, beta: float | Array, airlight: float | 
       ValueError: if the depth has another shape, or the number of a parameter's values is neither 1 nor the batch size.
     Reference: Narasimhan and Nayar 2002.
     """
-    images, depth = overlays.gray_or_color(images), jnp.asarray(depth, jnp.float32)
+    images, depth = gray_or_color(images), jnp.asarray(depth, jnp.float32)
     if depth.shape != (*images.shape[:3], 1):
         raise ValueError(f"depth of shape {depth.shape} for images {images.shape}: give one channel of their size")
     coefficient, light = (
-        overlays.per_image_values(name, value, len(images))[:, None, None, None]
+        per_image_values(name, value, len(images))[:, None, None, None]
         for name, value in (("beta", beta), ("airlight", airlight))
     )
     transmission = jnp.exp(-coefficient * depth)
@@ -40,24 +41,10 @@ def scatter(images: Array, depth: Array, beta: float | Array, airlight: float | 
 
 
 def haze(
-    key: Array,
-    images: Array,
-    depth: Array | None = None,
-    beta: tuple[float | Array, float | Array] = (0.6, 1.8),
-    airlight: tuple[float | Array, float | Array] = (0.7, 1.0),
+    key: Array, images: Array, depth: Array | None = None, beta: Limits = BETA, airlight: Limits = AIRLIGHT
 ) -> Array:
     """Adds haze of random density and brightness; see `random_haze`."""
     return random_haze(key, images, depth, beta, airlight)[0]
-
-
-@dataclass(frozen=True)
-class HazeHyper:
-    """Hyperparameters of haze of random thickness."""
-
-    haze_low: float = 0.6
-    """Smallest scattering coefficient of haze, for depths up to 1."""
-    haze_high: float = 1.8
-    """Largest scattering coefficient of haze."""
 
 
 register(
@@ -65,68 +52,55 @@ register(
     "haze over procedural depth",
     example={"beta": (1.4, 1.5)},
     sample=lambda keys, images, hyper: haze(keys, images, beta=(hyper["haze_low"], hyper["haze_high"])),
-    hyper=HazeHyper,
+    hyper=hyperparameters(
+        haze_low=(0.6, "Smallest scattering coefficient of haze, for depths up to 1."),
+        haze_high=(1.8, "Largest scattering coefficient of haze."),
+    ),
     benchmark=Benchmark(
         "haze over a procedural depth to 1, scattering coefficient 0.6 to 1.8, airlight 0.7 to 1",
-        lambda keys, images: haze(keys, images, beta=(0.6, 1.8), airlight=(0.7, 1.0)),
+        haze,
     ),
     strengths=Strengths(
         "haze β {:g}",
         (0.6, 1.2, 1.8),
-        lambda beta: {"haze_low": beta, "haze_high": beta},
+        fixed("haze_low", "haze_high"),
         "haze over procedural depth",
     ),
 )
 
 
 def random_haze(
-    key: Array,
-    images: Array,
-    depth: Array | None = None,
-    beta: tuple[float | Array, float | Array] = (0.6, 1.8),
-    airlight: tuple[float | Array, float | Array] = (0.7, 1.0),
+    key: Array, images: Array, depth: Array | None = None, beta: Limits = BETA, airlight: Limits = AIRLIGHT
 ) -> tuple[Array, Array]:
-    """Adds haze of random density and brightness, and returns the images and the transmission.
+    """Adds haze of random density and brightness; images, result and errors are as in `scatter`.
 
     Args:
       key: one key, or key[batch], one for each example.
-      images: float[batch, height, width, 1 or 3] in [0, 1].
+      images: of the scenes.
       depth: float[batch, height, width, 1], 1 at the farthest pixel; None: procedural.
       beta: (low, high) of the scattering coefficient, each a number or float[batch]; the default is for depth to 1.
       airlight: (low, high) of the air's brightness in [0, 1], each a number or float[batch].
-    Returns:
-      (float[batch, height, width, channel] in the images' dtype, transmission float32[batch, height, width, 1]).
-    Raises:
-      ValueError: if the depth has another shape, or limits are not (low, high).
-    Reference: Narasimhan and Nayar 2002.
     """
-    images = overlays.gray_or_color(images)
+    images = gray_or_color(images)
     for_scene, for_beta, for_airlight = split_keys(key, len(images), 3)
     if depth is None:
         depth = procedural_depth(for_scene, (len(images), *image_size(images)))
     return scatter(
         images,
         depth,
-        overlays.uniform_between("beta", beta, for_beta),
-        overlays.uniform_between("airlight", airlight, for_airlight),
+        uniform_between("beta", beta, for_beta),
+        uniform_between("airlight", airlight, for_airlight),
     )
 
 
 def procedural_depth(key: Array, shape: tuple[int, int, int]) -> Array:
-    """Draws depth maps of random scenes: a ground plane up to the horizon, the sky, and objects on the ground.
-
-    Args:
-      key: one key, or key[batch], one for each scene.
-      shape: (batch, height, width).
-    Returns:
-      float32[batch, height, width, 1] in (0, 1], about 1 for the sky.
-    """
+    """Draws depth maps [batch, height, width] of random scenes, float32[batch, height, width, 1]; see `one_depth`."""
     batch, height, width = shape
     return jax.vmap(lambda k: one_depth(k, height, width))(keys.per_example(key, batch))[..., None]
 
 
 def one_depth(key: Array, height: int, width: int) -> Array:
-    """Draws the depth map of one scene, float32[height, width].
+    """Draws the depth map of a random scene, float32[height, width] in (0, 1], about 1 for the sky.
 
     On flat ground under a level camera, depth is inversely proportional to the distance below the horizon. An object is
     an ellipse with a noisy outline, at the depth of the ground at its foot; near objects occlude far ones.

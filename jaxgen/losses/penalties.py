@@ -6,7 +6,6 @@ reverse-mode `jax.grad` only, so that critics made of `custom_vjp` functions wor
 """
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -15,7 +14,7 @@ from jax import Array
 from jax.tree_util import KeyPath, tree_flatten_with_path
 
 from jaxgen import keys
-from jaxgen.fields import hyperparameter
+from jaxgen.fields import hyperparameters
 from jaxgen.losses.per_example import matched, promoted, total
 
 Critic = Callable[[Array], Array]
@@ -43,7 +42,7 @@ def gradient_penalty(critic: Critic, real: Array, fake: Array, key: Array, targe
     finite where the slope vanishes, without the bias of an epsilon inside the norm.
 
     Args:
-      critic: images -> logits[batch]; no example may depend on another (no batch normalisation).
+      critic: images -> logits[batch].
       real: float[batch, ...].
       fake: float[batch, ...].
       key: one key, or key[batch], one for each example.
@@ -62,13 +61,8 @@ def gradient_penalty(critic: Critic, real: Array, fake: Array, key: Array, targe
 
 
 def zero_centered(critic: Critic, images: Array) -> Array:
-    """Returns ‖∇D(x)‖₂² at each image: R1 on real images, R2 on generated ones.
+    """Returns ‖∇D(x)‖₂² at each image, float[batch], without the factor γ/2: R1 on real images, R2 on generated ones.
 
-    Args:
-      critic: images -> logits[batch]; no example may depend on another (no batch normalisation).
-      images: float[batch, ...].
-    Returns:
-      float[batch], without the factor γ/2.
     Reference: Mescheder, Geiger, Nowozin 2018, equations 9 and 10.
     """
     return squared_slope(critic, promoted(images))
@@ -103,16 +97,6 @@ def orthogonality(params: Any, transposed: Collection[tuple[str, ...]] = ()) -> 
     return sum((((x * (1 - jnp.eye(len(x), dtype=x.dtype))) ** 2).sum() for x in products), jnp.float32(0))
 
 
-@dataclass(frozen=True)
-class GradientPenaltyHyper:
-    """Hyperparameters of the gradient penalty."""
-
-    penalty_weight: float = 10.0
-    """Weight λ of the gradient penalty."""
-    penalty_target: float = 1.0
-    """Norm of the gradient that the gradient penalty does not penalize, in logits per unit of [-1, 1] images."""
-
-
 class Penalty(NamedTuple):
     """A penalty on the discriminator's gradient with respect to its input.
 
@@ -130,13 +114,10 @@ class Penalty(NamedTuple):
 def slope_penalty(name: str, select: Callable[[Array, Array], Array], images: str) -> Penalty:
     """Returns the zero-centred penalty on the real or the generated images, weighted by γ/2."""
     weight = f"{name}_weight"
+    about = f"Weight γ of {name.upper()}; γ/2 multiplies the squared gradient norm at {images} images."
     return Penalty(
         lambda critic, real, fake, keys, hyper: hyper[weight] / 2 * zero_centered(critic, select(real, fake)),
-        hyperparameter(
-            weight,
-            1.0,
-            f"Weight γ of {name.upper()}; γ/2 multiplies the squared gradient norm at {images} images.",
-        ),
+        hyperparameters(**{weight: (1.0, about)}),
         weight,
     )
 
@@ -146,7 +127,14 @@ PENALTIES: dict[str, Penalty] = {
         lambda critic, real, fake, keys, hyper: (
             hyper["penalty_weight"] * gradient_penalty(critic, real, fake, keys, hyper["penalty_target"])
         ),
-        GradientPenaltyHyper,
+        hyperparameters(
+            penalty_weight=(10.0, "Weight λ of the gradient penalty."),
+            penalty_target=(
+                1.0,
+                "Norm of the gradient that the gradient penalty does not penalize, in logits per unit of [-1, 1] "
+                "images.",
+            ),
+        ),
         "penalty_weight",
     ),
     "r1": slope_penalty("r1", lambda real, fake: real, "real"),

@@ -1,14 +1,16 @@
-"""Distances between an image and its reference, and the roughness of one image."""
+"""Distances between an image and its reference, and the roughness of one image.
+
+Arguments, result and errors of a distance are as in `mse` where it does not say otherwise.
+"""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.fields import hyperparameter
+from jaxgen.fields import hyperparameters
 from jaxgen.losses import similarity
 from jaxgen.losses.per_example import matched, mean, promoted, total
 
@@ -29,16 +31,7 @@ def mse(reference: Array, image: Array) -> Array:
 
 
 def l1(reference: Array, image: Array) -> Array:
-    """Returns the mean absolute difference.
-
-    Args:
-      reference: float[batch, ...].
-      image: float[batch, ...].
-    Returns:
-      float[batch], averaged over pixels and channels.
-    Raises:
-      ValueError: if the shapes differ.
-    """
+    """Returns the mean absolute difference."""
     reference, image = matched(reference, image)
     return mean(abs(image - reference))
 
@@ -47,13 +40,7 @@ def charbonnier(reference: Array, image: Array, epsilon: float = 1e-3) -> Array:
     """Returns the mean of √(difference² + ε²), an absolute difference that is smooth at 0.
 
     Args:
-      reference: float[batch, ...].
-      image: float[batch, ...].
-      epsilon: below which difference the loss is quadratic, in units of the images; above 0.
-    Returns:
-      float[batch], averaged over pixels and channels; ε for equal images.
-    Raises:
-      ValueError: if the shapes differ.
+      epsilon: below which difference the loss is quadratic, in units of the images; above 0. The loss of equal images.
     Reference: Lai et al. 2017, section 3.2.
     """
     reference, image = matched(reference, image)
@@ -64,13 +51,7 @@ def huber(reference: Array, image: Array, delta: float | Array = 0.1) -> Array:
     """Computes the Huber loss: quadratic for differences up to `delta`, linear beyond, so that outliers count less.
 
     Args:
-      reference: float[batch, ...].
-      image: float[batch, ...].
       delta: difference at which the loss becomes linear, in units of the images; above 0.
-    Returns:
-      float[batch], averaged over pixels and channels.
-    Raises:
-      ValueError: if the shapes differ.
     Reference: Huber 1964, section 4.
     """
     reference, image = matched(reference, image)
@@ -80,18 +61,7 @@ def huber(reference: Array, image: Array, delta: float | Array = 0.1) -> Array:
 
 
 def ssim(reference: Array, image: Array, max_value: float = 1.0) -> Array:
-    """Returns 1 − the structural similarity; see `similarity.ssim`.
-
-    Args:
-      reference: float[batch, height, width, channel].
-      image: float[batch, height, width, channel].
-      max_value: the images' range, 1 for images in [0, 1].
-    Returns:
-      float[batch] in [0, 2]; 0 for equal images.
-    Raises:
-      ValueError: if the shapes differ or the images are smaller than 11×11 pixels.
-    Reference: Wang et al. 2004, equation 13.
-    """
+    """Returns 1 − the structural similarity, float[batch] in [0, 2]; arguments and errors of `similarity.ssim`."""
     return 1 - similarity.ssim(reference, image, max_value)
 
 
@@ -126,16 +96,6 @@ def feature(feature_function: Callable[[Array], Any], reference: Array, image: A
     return jax.tree.reduce(jnp.add, layers)
 
 
-@dataclass(frozen=True)
-class HuberHyper:
-    """Hyperparameters of the Huber loss."""
-
-    huber_weight: float = 1.0
-    """Weight of the Huber loss."""
-    huber_delta: float = 0.1
-    """Difference at which the Huber loss becomes linear, for images in [0, 1]; above 0."""
-
-
 class ReconstructionLoss(NamedTuple):
     """A loss of an image and its reference. Its weight is the hyperparameter "NAME_weight".
 
@@ -158,7 +118,7 @@ def without_hyper(loss: Callable[[Array, Array], Array]) -> Callable[[Array, Arr
 
 def weight(name: str, about: str, default: float = 1.0) -> type:
     """Returns the dataclass of a loss's weight."""
-    return hyperparameter(f"{name}_weight", default, f"Weight of {about}.")
+    return hyperparameters(**{f"{name}_weight": (default, f"Weight of {about}.")})
 
 
 LOSSES: dict[str, ReconstructionLoss] = {
@@ -166,7 +126,11 @@ LOSSES: dict[str, ReconstructionLoss] = {
     "l1": ReconstructionLoss(without_hyper(l1), weight("l1", "the mean absolute error")),
     "charbonnier": ReconstructionLoss(without_hyper(charbonnier), weight("charbonnier", "the Charbonnier loss")),
     "huber": ReconstructionLoss(
-        lambda reference, image, hyper: huber(reference, image, hyper["huber_delta"]), HuberHyper
+        lambda reference, image, hyper: huber(reference, image, hyper["huber_delta"]),
+        hyperparameters(
+            huber_weight=(1.0, "Weight of the Huber loss."),
+            huber_delta=(0.1, "Difference at which the Huber loss becomes linear, for images in [0, 1]; above 0."),
+        ),
     ),
     "ssim": ReconstructionLoss(without_hyper(ssim), weight("ssim", "1 − SSIM")),
     "total_variation": ReconstructionLoss(

@@ -65,10 +65,7 @@ def fid(real: Features, fake: Features, *, allow_few: bool = False) -> Array | n
     """Computes the squared Fréchet distance of two sets of features, as of normal distributions.
 
     It is FID only with the features of InceptionV3. The estimate is biased upward, more so for fewer samples: compare
-    only distances of the same numbers of samples.
-
-    NumPy arrays are computed on the host in float64. If any input is a JAX array, the computation is on the device in
-    the precision of the inputs, and can be compiled.
+    only distances of the same numbers of samples. Host and device are chosen as by `frechet_distance`.
 
     Args:
       real: float[n, d], finite.

@@ -1,13 +1,13 @@
 """What a decoder's numbers say of a pixel: log p(x|z) and the image that is shown, by name."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgen.fields import hyperparameters
 from jaxgen.losses import variational
 from jaxgen.training.schedules import Hyper
 
@@ -33,14 +33,6 @@ class Likelihood(NamedTuple):
     hyper: type | None = None
 
 
-@dataclass(frozen=True)
-class GaussianHyper:
-    """Hyperparameters of the Gaussian likelihood."""
-
-    likelihood_scale: float = 0.1
-    """Standard deviation of the Gaussian likelihood, in units of the [0, 1] range; above 0."""
-
-
 def bernoulli(decoded: Array, images: Array, hyper: Hyper) -> Array:
     """Returns −log p(x|z) where the decoder gives logits."""
     return variational.bernoulli_nll(decoded, images)
@@ -59,7 +51,18 @@ def logistic(decoded: Array, images: Array, hyper: Hyper) -> Array:
 
 LIKELIHOODS: dict[str, Likelihood] = {
     "bernoulli": Likelihood(bernoulli, jax.nn.sigmoid, 1, 2),
-    "gaussian": Likelihood(gaussian, lambda decoded: jnp.clip(decoded, 0, 1), 1, 0, GaussianHyper),
+    "gaussian": Likelihood(
+        gaussian,
+        lambda decoded: jnp.clip(decoded, 0, 1),
+        1,
+        0,
+        hyperparameters(
+            likelihood_scale=(
+                0.1,
+                "Standard deviation of the Gaussian likelihood, in units of the [0, 1] range; above 0.",
+            )
+        ),
+    ),
     "logistic": Likelihood(logistic, lambda decoded: jnp.clip(jnp.split(decoded, 2, -1)[0], 0, 1), 2, 256),
 }
 """Likelihoods of an image given its code, by name."""

@@ -6,9 +6,11 @@ import scipy.ndimage
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jaxgen import degradations
 from jaxgen.degradations import blurring
 
 RANDOM = np.random.default_rng(0)
+KEY = jax.random.key(0)
 BLUR = jax.jit(blurring.blur)
 
 
@@ -43,7 +45,7 @@ def test_one_kernel_serves_all_images_and_their_number_changes_nothing():
 
 def test_gaussian_blur_is_scipys_with_a_sigma_for_each_image():
     images = RANDOM.random((2, 24, 30, 1), np.float32)
-    blurred = jax.jit(blurring.gaussian_blur, static_argnums=2)(images, jnp.array([0.0, 2.0]), 21)
+    blurred = jax.jit(degradations.blur, static_argnums=3)(KEY, images, jnp.array([0.0, 2.0]), 21)
     np.testing.assert_allclose(blurred[0], images[0], atol=1e-6)
     smooth = scipy.ndimage.gaussian_filter(images[1, ..., 0].astype(np.float64), 2, mode="mirror", radius=10)
     np.testing.assert_allclose(blurred[1, ..., 0], smooth, atol=1e-6)
@@ -51,16 +53,16 @@ def test_gaussian_blur_is_scipys_with_a_sigma_for_each_image():
 
 def test_anisotropic_blur_is_scipys_along_each_axis_and_turns_with_its_angle():
     images = RANDOM.random((1, 24, 30, 1), np.float32)
-    turned = jax.jit(blurring.anisotropic_blur, static_argnums=4)(images, 1.0, 2.0, np.pi / 2, 21)
+    turned = jax.jit(degradations.anisotropic_blur, static_argnums=5)(KEY, images, 1.0, 2.0, np.pi / 2, 21)
     smooth = scipy.ndimage.gaussian_filter(images[0, ..., 0].astype(np.float64), (1, 2), mode="mirror", radius=10)
-    np.testing.assert_allclose(blurring.anisotropic_blur(images, 2.0, 1.0, 0.0)[0, ..., 0], smooth, atol=1e-6)
+    np.testing.assert_allclose(degradations.anisotropic_blur(KEY, images, 2.0, 1.0, 0.0)[0, ..., 0], smooth, atol=1e-6)
     np.testing.assert_allclose(turned[0, ..., 0], smooth, atol=1e-6)
 
 
 def test_motion_blur_upwards_to_the_right():
     images = np.zeros((1, 11, 11, 1), np.float32)
     images[0, 5, 5] = 1
-    trace = np.asarray(jax.jit(blurring.motion_blur, static_argnums=3)(images, 7.0, np.pi / 4, 9))[0, ..., 0]
+    trace = np.asarray(jax.jit(degradations.motion_blur, static_argnums=4)(KEY, images, 7.0, np.pi / 4, 9))[0, ..., 0]
     rising = sum(trace[5 - i, 5 + i] for i in range(-2, 3))
     falling = sum(trace[5 + i, 5 + i] for i in range(-2, 3) if i)
     assert rising > 0.5
@@ -83,7 +85,7 @@ def test_the_next_fast_length(length, fast):
 
 def test_bfloat16_stays():
     images = jax.ShapeDtypeStruct((1, 4, 4, 1), jnp.bfloat16)
-    assert jax.eval_shape(lambda x: blurring.gaussian_blur(x, 1.0, 3), images).dtype == jnp.bfloat16
+    assert jax.eval_shape(lambda x: degradations.blur(KEY, x, 1.0, 3), images).dtype == jnp.bfloat16
 
 
 @pytest.mark.parametrize(

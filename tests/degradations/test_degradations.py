@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxgen import degradations
-from jaxgen.degradations import DEGRADATIONS, blurring, compression, registry, resampling
+from jaxgen.degradations import DEGRADATIONS, compression, registry, resampling
 
 IMAGES = jax.random.uniform(jax.random.key(0), (2, 16, 20, 3))
 README = Path(__file__).parents[2] / "jaxgen" / "degradations" / "README.md"
@@ -50,11 +50,8 @@ def test_the_readme_has_the_table_of_the_registry():
 
 
 def test_deterministic_degradations_compute_what_their_modules_do():
-    key, wide = jax.random.key(0), (3.0, 0.5, 0.3, 9)
+    key = jax.random.key(0)
     for found, expected in (
-        (degradations.blur(key, IMAGES, 1.5, 9), blurring.gaussian_blur(IMAGES, 1.5, 9)),
-        (degradations.anisotropic_blur(key, IMAGES, *wide), blurring.anisotropic_blur(IMAGES, *wide)),
-        (degradations.motion_blur(key, IMAGES, 5.0, 0.3, 9), blurring.motion_blur(IMAGES, 5.0, 0.3, 9)),
         (degradations.downsample(key, IMAGES, 2), resampling.downsample(IMAGES, 2)),
         (degradations.jpeg(key, IMAGES, 50, subsampling="4:4:4"), compression.jpeg(IMAGES, 50, subsampling="4:4:4")),
     ):
@@ -68,4 +65,4 @@ def test_degradations_compose():
     )
     degraded = degrade(jax.random.key(3), IMAGES)
     assert degraded.shape == IMAGES.shape
-    assert float(jnp.std(degraded - blurring.gaussian_blur(IMAGES, 1.0))) == pytest.approx(0.1, rel=0.1)
+    assert float(jnp.std(degraded - degradations.blur(jax.random.key(0), IMAGES, 1.0))) == pytest.approx(0.1, rel=0.1)

@@ -1,9 +1,7 @@
 """Several overlays on one image, each applied with a probability."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
@@ -14,17 +12,14 @@ from jaxgen.degradations.damage.masks import random_gray_holes
 from jaxgen.degradations.damage.stains import foxing, stain
 from jaxgen.degradations.damage.wear import scratches, tears
 from jaxgen.degradations.registry import register
-from jaxgen.fields import Probability
+from jaxgen.fields import Probability, hyperparameters
 
 Overlay = Callable[..., tuple[Array, Array]]
 
 
-@dataclass(frozen=True)
-class CompositeHyper:
-    """Hyperparameters of composites."""
-
-    damage_probability: Probability = 0.4
-    """Probability of each kind of damage in torn, worn and ruined."""
+CompositeHyper = hyperparameters(
+    damage_probability=(0.4, "Probability of each kind of damage in torn, worn and ruined.", Probability)
+)
 
 
 def apply_some(
@@ -64,11 +59,6 @@ def ruined(key: Array, images: Array, probability: float | Array = 0.4) -> tuple
     return apply_some((rust, stain, foxing, tears, scratches, random_gray_holes), key, images, probability)
 
 
-def with_probability(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Returns the `sample` of a composite."""
-    return lambda keys, images, hyper: function(keys, images, hyper["damage_probability"])
-
-
 for composite, about in (
     (torn, "tears and scratches, each with a probability"),
     (worn, "rust, stains, foxing, tears and scratches, each with a probability"),
@@ -79,6 +69,6 @@ for composite, about in (
         about,
         example={"probability": 1.0},
         returns="opacity",
-        sample=with_probability(composite),
+        sample=lambda keys, images, hyper, composite=composite: composite(keys, images, hyper["damage_probability"]),
         hyper=CompositeHyper,
     )

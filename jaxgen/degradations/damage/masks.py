@@ -8,7 +8,7 @@ from jax import Array, lax
 
 from jaxgen import keys
 from jaxgen.degradations.damage import overlays, polylines
-from jaxgen.degradations.draws import split_keys, uniform
+from jaxgen.degradations.draws import gray_or_color, per_image_values, split_keys, uniform
 from jaxgen.degradations.registry import Benchmark, register
 
 SEGMENTS = 5
@@ -32,22 +32,16 @@ def holes(
     strokes: tuple[int, int] = (0, 10),
     rectangles: tuple[int, int] = (0, 3),
 ) -> tuple[Array, Array]:
-    """Fills irregular holes with a constant, and returns the images and the mask of the holes; see `hole_mask`.
+    """Fills irregular holes with a constant; key, images, result and errors are as in `apply_overlay`, α 0 or 1.
 
     Args:
-      key: one key, or key[batch], one for each example.
-      images: float[batch, height, width, 1 or 3] in [0, 1].
       fill: value of the pixels in a hole, one or float[batch].
-      strokes: (fewest, most) of an image; static.
+      strokes: (fewest, most) of an image; static. See `hole_mask`.
       rectangles: (fewest, most) of an image; static.
-    Returns:
-      (float[batch, height, width, channel] in the images' dtype, float32[batch, height, width, 1]: 1 is missing).
-    Raises:
-      ValueError: if fewest exceeds most, or the number of fills is neither 1 nor the batch size.
     """
-    images = overlays.gray_or_color(images)
+    images = gray_or_color(images)
     count, height, width, _ = images.shape
-    fill = overlays.per_image_values("fill", fill, count).astype(images.dtype)
+    fill = per_image_values("fill", fill, count).astype(images.dtype)
     overlays.max_count("strokes", strokes)
     overlays.max_count("rectangles", rectangles)
     draw = partial(hole_mask, height=height, width=width, strokes=strokes, rectangles=rectangles)

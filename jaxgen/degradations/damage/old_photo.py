@@ -4,11 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxgen.degradations import blurring, compression
-from jaxgen.degradations.damage import overlays
+from jaxgen.degradations import compression, deterministic
 from jaxgen.degradations.damage.stains import foxing, stain
 from jaxgen.degradations.damage.wear import scratches, tears
-from jaxgen.degradations.draws import at_least_float32, split_keys, uniform
+from jaxgen.degradations.draws import at_least_float32, gray_or_color, per_image_values, split_keys, uniform
 from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.degradations.registry import register
 from jaxgen.io.images import LUMA
@@ -29,9 +28,9 @@ def fade(images: Array, amount: float | Array, sepia: float | Array = 0.0) -> Ar
     Raises:
       ValueError: if the number of a parameter's values is neither 1 nor the batch size.
     """
-    images = overlays.gray_or_color(images)
+    images = gray_or_color(images)
     loss, tint = (
-        overlays.per_image_values(name, value, len(images)).reshape(-1, 1, 1, 1).astype(images.dtype)
+        per_image_values(name, value, len(images)).reshape(-1, 1, 1, 1).astype(images.dtype)
         for name, value in (("amount", amount), ("sepia", sepia))
     )
     if images.shape[-1] == 3:
@@ -52,10 +51,10 @@ def old_photo(key: Array, images: Array) -> tuple[Array, Array]:
     Returns:
       (float[batch, height, width, channel] in [0, 1], opacity float32[batch, height, width, 1]).
     """
-    images = overlays.gray_or_color(images)
+    images = gray_or_color(images)
     count, dtype = len(images), images.dtype
     soft, faded, brown, fox, water, scratched, torn, level, noise, file = split_keys(key, count, 10)
-    images = blurring.gaussian_blur(at_least_float32(images), uniform(soft, count, 0.2, 1.5), KERNEL)
+    images = deterministic.blur(soft, at_least_float32(images), uniform(soft, count, 0.2, 1.5), KERNEL)
     images = fade(images, uniform(faded, count, 0.0, 0.5), uniform(brown, count))
     visible = jnp.ones((*images.shape[:-1], 1), jnp.float32)
     for damage in (

@@ -9,39 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from jaxgen.degradations.draws import check_images, uniform
-from jaxgen.filters.checks import one_or_each
+from jaxgen.degradations.draws import gray_or_color, per_image_values
 from jaxgen.io.images import LUMA
 from jaxgen.keys import per_example
-
-
-def gray_or_color(images: Array) -> Array:
-    """Returns the images as an array, or raises ValueError unless they are float[batch, height, width, 1 or 3]."""
-    return check_images(images, (1, 3))
-
-
-def per_image_values(name: str, value: float | Array, count: int) -> Array:
-    """Broadcasts a parameter, one value or float[count], to float32[count].
-
-    Raises:
-      ValueError: if it has another shape.
-    """
-    return jnp.broadcast_to(one_or_each(name, value, count, jnp.float32), (count,))
-
-
-def uniform_between(name: str, limits: tuple[float | Array, float | Array], keys: Array) -> Array:
-    """Draws one uniform number between two limits for each key, float32[batch].
-
-    Args:
-      name: of the parameter, for the message.
-      limits: (low, high), each a number or float[batch].
-      keys: key[batch].
-    Raises:
-      ValueError: if `limits` is not a pair, or a limit has another shape.
-    """
-    if not isinstance(limits, tuple | list) or len(limits) != 2:
-        raise ValueError(f"{name} = {limits!r}: give (low, high)")
-    return uniform(keys, len(keys), *(per_image_values(name, limit, len(keys)) for limit in limits))
 
 
 def max_count(name: str, limits: tuple[int, int]) -> int:
@@ -93,7 +63,7 @@ def apply_overlay(
     Returns:
       (float[batch, height, width, channel] in the images' dtype, α float32[batch, height, width, 1]).
     Raises:
-      ValueError: if the images, or a strength, have another shape.
+      ValueError: if the images or a strength have another shape, or a count's fewest exceeds its most.
     """
     images = gray_or_color(images)
     count, height, width, _ = images.shape

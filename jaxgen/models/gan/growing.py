@@ -31,7 +31,7 @@ MIN_MAP_SIZE = 8
 class Fade(nn.Module):
     """The weight of the newest block: rises linearly from 0 to 1 over a number of training steps.
 
-    `at_step` sets the training step, so that both networks fade alike, however often either is applied.
+    `Growing.at_step` sets the training step, so that both networks fade alike, however often either is applied.
 
     Attributes:
       steps: number of training steps.
@@ -46,11 +46,15 @@ class Fade(nn.Module):
         return jnp.minimum(step.value / self.steps, 1)
 
 
-def at_step(variables: Any, step: Array) -> Any:
-    """Sets the training step in the variables {"params": …, "stats": …} of a network that fades a block in."""
-    growth = variables["stats"].get(GROWTH, {})
-    updated = {GROWTH: jax.tree.map(lambda x: step.astype(x.dtype), growth)} if growth else {}
-    return variables | {"stats": variables["stats"] | updated}
+class Growing:
+    """What networks that fade a block in have in common."""
+
+    @staticmethod
+    def at_step(variables: Any, step: Array) -> Any:
+        """Returns the variables {"params": …, "stats": …} of a network for a training step."""
+        growth = variables["stats"].get(GROWTH, {})
+        updated = {GROWTH: jax.tree.map(lambda x: step.astype(x.dtype), growth)} if growth else {}
+        return variables | {"stats": variables["stats"] | updated}
 
 
 def blend(weight: Array, new: Array, old: Array) -> Array:
@@ -59,7 +63,7 @@ def blend(weight: Array, new: Array, old: Array) -> Array:
     return weight * new + (1 - weight) * old
 
 
-class Generator(SynchronizedNetwork):
+class Generator(Growing, SynchronizedNetwork):
     """Latent vectors to images: a map of 4×4 or 7×7 pixels, upsampled by one residual block after the other.
 
     Attributes:
@@ -75,10 +79,6 @@ class Generator(SynchronizedNetwork):
     width: int = 128
     fade_steps: int = 0
     attention: int = 0
-
-    def at_step(self, variables: Any, step: Array) -> Any:
-        """Returns the variables for a training step, see `at_step`."""
-        return at_step(variables, step)
 
     @nn.compact
     def __call__(self, latent: Array, train: bool) -> Array:
@@ -106,7 +106,7 @@ class Generator(SynchronizedNetwork):
         return jnp.tanh(at_least_float32(image))
 
 
-class Critic(DiscriminatorNetwork):
+class Critic(Growing, DiscriminatorNetwork):
     """Images to logits: blocks that halve the size down to at most 8, two more blocks, the mean over pixels.
 
     Attributes:
@@ -120,10 +120,6 @@ class Critic(DiscriminatorNetwork):
     width: int = 128
     fade_steps: int = 0
     attention: int = 0
-
-    def at_step(self, variables: Any, step: Array) -> Any:
-        """Returns the variables for a training step, see `at_step`."""
-        return at_step(variables, step)
 
     @nn.compact
     def __call__(self, images: Array, train: bool, labels: Array | None = None) -> Array:

@@ -33,10 +33,7 @@ class Generator(SynchronizedNetwork):
     dropout: float = 0.5
     channels: int | None = None
 
-    @property
-    def size_multiple(self) -> int:
-        """The number of pixels to whose multiple sides are padded."""
-        return 2 ** len(self.widths)
+    size_multiple = property(lambda self: 2 ** len(self.widths))
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool, keys: Array | None = None) -> Array:

@@ -68,10 +68,7 @@ class CRNN(SynchronizedNetwork):
     dropout: float = 0.5
     channels: int | None = None
 
-    @property
-    def size_multiple(self) -> int:
-        """Sides are padded to multiples of it, in pixels."""
-        return 2 ** len(self.widths)
+    size_multiple = property(lambda self: 2 ** len(self.widths))
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool, keys: Array | None = None) -> Array:

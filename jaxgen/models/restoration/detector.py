@@ -25,10 +25,7 @@ class Detector(Network):
     widths: tuple[int, ...] = (16, 32, 64, 128)
     blocks: int = 2
 
-    @property
-    def size_multiple(self) -> int:
-        """Shifts by multiples of it commute with the network, in pixels."""
-        return ResidualUNet(self.widths, self.blocks).size_multiple
+    size_multiple = property(lambda self: ResidualUNet(self.widths, self.blocks).size_multiple)
 
     @nn.compact
     def __call__(self, images: Array, train: bool) -> Array:

@@ -48,10 +48,7 @@ class DnCNN(SynchronizedNetwork):
     channels: int | None = None
     batch_norm: bool = True
 
-    @property
-    def size_multiple(self) -> int:
-        """Sides are padded to multiples of it, in pixels."""
-        return 1
+    size_multiple = 1
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:

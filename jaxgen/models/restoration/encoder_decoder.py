@@ -53,10 +53,7 @@ class EncoderDecoder(Restorer):
     hidden: int = 4096
     channels: int | None = None
 
-    @property
-    def size_multiple(self) -> int:
-        """Sides are padded to multiples of it, in pixels."""
-        return self.size
+    size_multiple = property(lambda self: self.size)
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:

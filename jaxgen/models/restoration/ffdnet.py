@@ -30,10 +30,7 @@ class FFDNet(Network):
     width: int = 64
     channels: int | None = None
 
-    @property
-    def size_multiple(self) -> int:
-        """Sides are padded to multiples of it, in pixels."""
-        return FACTOR
+    size_multiple = property(lambda self: FACTOR)
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:

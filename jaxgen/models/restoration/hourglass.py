@@ -34,10 +34,7 @@ class Hourglass(Network):
     levels: int = 5
     skip: int = 4
 
-    @property
-    def size_multiple(self) -> int:
-        """Sides are padded to multiples of it, in pixels."""
-        return 2**self.levels
+    size_multiple = property(lambda self: 2**self.levels)
 
     @nn.compact
     def __call__(self, noise: Array, train: bool) -> Array:

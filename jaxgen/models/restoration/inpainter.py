@@ -38,10 +38,9 @@ class Inpainter(Network):
     channels: int = 3
     levels: int = 5
 
-    @property
-    def size_multiple(self) -> int:
-        """Shifts by multiples of it commute with the network, in pixels."""
-        return math.lcm(2**self.levels, ResidualUNet(self.widths, self.blocks).size_multiple)
+    size_multiple = property(
+        lambda self: math.lcm(2**self.levels, ResidualUNet(self.widths, self.blocks).size_multiple)
+    )
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:
@@ -49,7 +48,7 @@ class Inpainter(Network):
 
         Args:
           inputs: float[batch, height, width, channels + 1]: damaged images in [0, 1], then the mask, 1 where damaged.
-          train: no effect: training and inference are the same.
+          train: no effect.
         Returns:
           float[batch, height, width, channels].
         """

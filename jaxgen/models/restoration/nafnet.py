@@ -100,10 +100,7 @@ class NAFNet(Restorer):
     decoder: tuple[int, ...] = (2, 2, 2, 2)
     channels: int | None = None
 
-    @property
-    def size_multiple(self) -> int:
-        """Sides are padded to multiples of it, in pixels."""
-        return 2 ** len(self.encoder)
+    size_multiple = property(lambda self: 2 ** len(self.encoder))
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:

@@ -89,10 +89,7 @@ class PartialUNet(SynchronizedNetwork):
     norm: bool = True
     channels: int | None = None
 
-    @property
-    def size_multiple(self) -> int:
-        """Sides are padded to multiples of it, in pixels."""
-        return 2 ** len(self.widths)
+    size_multiple = property(lambda self: 2 ** len(self.widths))
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:

@@ -80,10 +80,7 @@ class PatchInpainter(Network):
     channels: int = 3
     levels: int = 5
 
-    @property
-    def size_multiple(self) -> int:
-        """Shifts by multiples of it commute with the network, in pixels."""
-        return 2**self.levels
+    size_multiple = property(lambda self: 2**self.levels)
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:

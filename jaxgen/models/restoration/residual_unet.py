@@ -49,10 +49,7 @@ class ResidualUNet(Restorer):
     channels: int | None = None
     factor: int = 2
 
-    @property
-    def size_multiple(self) -> int:
-        """Sides are padded to multiples of it, in pixels."""
-        return self.factor * 2 ** (len(self.widths) - 1)
+    size_multiple = property(lambda self: self.factor * 2 ** (len(self.widths) - 1))
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:

@@ -131,10 +131,7 @@ class RNN(Restorer):
     patch: int = 2
     channels: int | None = None
 
-    @property
-    def size_multiple(self) -> int:
-        """Sides are padded to multiples of it, in pixels."""
-        return self.patch
+    size_multiple = property(lambda self: self.patch)
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:

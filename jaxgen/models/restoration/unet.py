@@ -29,10 +29,7 @@ class UNet(Restorer):
     channels: int | None = None
     residual: bool = True
 
-    @property
-    def size_multiple(self) -> int:
-        """Sides are padded to multiples of it, in pixels."""
-        return 2 ** (len(self.widths) - 1)
+    size_multiple = property(lambda self: 2 ** (len(self.widths) - 1))
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:

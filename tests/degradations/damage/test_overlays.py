@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jaxgen import keys
-from jaxgen.degradations import geometry, scattering
+from jaxgen.degradations import draws, geometry, scattering
 from jaxgen.degradations.damage import corrosion, masks, overlays, stains
 from jaxgen.degradations.damage.wear import scratches, tears
 from jaxgen.io.images import LUMA
@@ -139,7 +139,7 @@ def test_a_colormap_is_linear_between_its_colors():
 def test_numbers_drawn_between_limits_are_uniform():
     keys = jax.random.split(KEY, 500)
     low = jnp.linspace(0, 1, 500)
-    drawn = overlays.uniform_between("beta", (low, low + 2), keys)
+    drawn = draws.uniform_between("beta", (low, low + 2), keys)
     assert ((drawn >= low) & (drawn < low + 2)).all()
     assert np.std(drawn - low) == pytest.approx(2 / np.sqrt(12), rel=0.1)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxgen.errors import UsageError
-from jaxgen.models.gan.growing import Critic, Fade, Generator, at_step
+from jaxgen.models.gan.growing import Critic, Fade, Generator, Growing
 from jaxgen.models.gan.resnet import mean_pool, upsample
 
 LATENT = np.random.default_rng(0).normal(size=(2, 5)).astype(np.float32)
@@ -68,14 +68,14 @@ def test_the_fade_rises_with_the_step_and_stops_at_one():
     stats = fade.init(jax.random.key(0))
     assert fade.apply(stats) == 0
     for step, expected in enumerate((0, 0.25, 0.5, 0.75, 1, 1)):
-        updated = at_step({"params": {}, "stats": stats}, jnp.int32(step))
+        updated = Growing.at_step({"params": {}, "stats": stats}, jnp.int32(step))
         assert fade.apply(updated["stats"]) == expected
 
 
 def test_a_network_without_a_fade_ignores_the_step(generators):
     few = generators[1]
     variables = {"params": few["params"], "stats": {"batch_stats": few["batch_stats"]}}
-    assert at_step(variables, jnp.int32(3)) == variables
+    assert Growing.at_step(variables, jnp.int32(3)) == variables
 
 
 def test_layers_are_named_by_the_size_at_which_they_work(generators, critics):
