@@ -16,9 +16,9 @@ from flax import linen as nn
 from flax.linen.dtypes import promote_dtype
 from jax import Array, lax
 from jax.nn.initializers import Initializer, lecun_normal, zeros
-from jax.typing import DTypeLike
 
 from jaxgen.nn.convolution import conv, conv_input_gradient, conv_kernel_gradient
+from jaxgen.nn.network import Network
 from jaxgen.nn.normalization import BatchNorm, InstanceNorm, LayerNorm, SpectralNorm, at_least_float32, make_norm
 
 __all__ = [
@@ -60,22 +60,18 @@ def explicit_padding(padding: Padding, size: Sequence[int], kernel_size: int, st
     return tuple((int(low), int(high)) for low, high in padding)
 
 
-class Linear(nn.Module, kw_only=True):
+class Linear(Network, kw_only=True):
     """A linear map by a kernel, and a bias; a subclass says what the kernel's shape is and what it does.
 
     Attributes:
       use_bias: whether a bias is added.
       spectral: whether the kernel is divided by its largest singular value, see `SpectralNorm`.
       kernel_init: initial value of the kernel.
-      dtype: of the computation; None promotes input and parameters.
-      param_dtype: of kernel and bias.
     """
 
     use_bias: bool = True
     spectral: bool = False
     kernel_init: Initializer = lecun_normal()
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, x: Array, train: bool | None = None) -> Array:

@@ -8,7 +8,7 @@ from jax.typing import DTypeLike
 
 
 class Network(nn.Module, kw_only=True):
-    """A module whose layers have one precision.
+    """A layer or a network of one precision.
 
     A network of images of any height and width has `size_multiple`: it pads to multiples of as many pixels, and shifts
     by as many commute with it.

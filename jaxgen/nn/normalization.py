@@ -11,6 +11,7 @@ from jax.nn.initializers import Initializer, normal, ones, zeros
 from jax.typing import DTypeLike
 
 from jaxgen.errors import unknown
+from jaxgen.nn.network import Network
 
 
 def at_least_float32(x: Array) -> Array:
@@ -18,7 +19,7 @@ def at_least_float32(x: Array) -> Array:
     return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 
 
-class BatchNorm(nn.Module):
+class BatchNorm(Network):
     """Batch normalisation of the last axis over all the others.
 
     Attributes:
@@ -26,8 +27,6 @@ class BatchNorm(nn.Module):
       momentum: weight of the old running statistics (1 minus PyTorch's momentum).
       epsilon: added to the variance.
       scale_init: initial value of the scale.
-      dtype: of the result; None promotes the input's and the parameters'.
-      param_dtype: of scale and bias.
     Reference: Ioffe and Szegedy 2015, algorithms 1 and 2 (the running variance is the unbiased one).
     """
 
@@ -35,8 +34,6 @@ class BatchNorm(nn.Module):
     momentum: float = 0.9
     epsilon: float = 1e-5
     scale_init: Initializer = ones
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, x: Array, train: bool) -> Array:
@@ -100,21 +97,17 @@ def normalised(module: nn.Module, x: Array, axes: tuple[int, ...]) -> Array:
     return (x * lax.rsqrt(var + module.epsilon) * scale + bias).astype(dtype)
 
 
-class LayerNorm(nn.Module):
+class LayerNorm(Network):
     """Normalisation of each example over all its axes, with one scale and one bias per channel.
 
     It does not couple the examples of a batch, so it stands where a per-example penalty forbids batch norm.
 
     Attributes:
       epsilon: added to the variance.
-      dtype: of the result; None promotes the input's and the parameters'.
-      param_dtype: of scale and bias.
     Reference: Ba, Kiros, Hinton 2016, equation 3; over channel and space as in Gulrajani et al. 2017.
     """
 
     epsilon: float = 1e-5
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -122,21 +115,17 @@ class LayerNorm(nn.Module):
         return normalised(self, x, tuple(range(1, x.ndim)))
 
 
-class InstanceNorm(nn.Module):
+class InstanceNorm(Network):
     """Normalisation of each channel of each example over its pixels, with one scale and one bias per channel.
 
     Where a map has a single pixel nothing but the bias would be left of it.
 
     Attributes:
       epsilon: added to the variance.
-      dtype: of the result; None promotes the input's and the parameters'.
-      param_dtype: of scale and bias.
     Reference: Ulyanov, Vedaldi, Lempitsky 2016.
     """
 
     epsilon: float = 1e-5
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     @nn.compact
     def __call__(self, x: Array) -> Array:

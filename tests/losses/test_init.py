@@ -12,7 +12,7 @@ import jax
 jax.config.update("jax_num_cpu_devices", 3)  # refused once a backend was touched
 assert len(jax.devices("cpu")) == 3
 """
-SHARED = {"jaxgen", "jaxgen.fields", "jaxgen.losses", "jaxgen.losses.per_example"}
+SHARED = {"jaxgen", "jaxgen.errors", "jaxgen.fields", "jaxgen.losses", "jaxgen.losses.per_example"}
 
 
 @pytest.mark.parametrize(

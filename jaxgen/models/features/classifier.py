@@ -3,16 +3,14 @@
 The last hidden layer is a feature vector for distances between sets of images unlike ImageNet's.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
-from jax.typing import DTypeLike
 
 from jaxgen.errors import UsageError
 from jaxgen.nn.layers import Conv, Dense, Maps, at_least_float32, logit
+from jaxgen.nn.network import Network
 
 POOLED = 2
 """Number of convolutions that are followed by max pooling."""
@@ -38,7 +36,7 @@ def min_side(convolutions: int) -> int:
     return side
 
 
-class Trunk(nn.Module):
+class Trunk(Network):
     """Images to features: 3×3 convolutions with ReLU, the first two with 2×2 max pooling, and a dense layer.
 
     The convolutions are not padded: an image of 28 pixels becomes maps of 13, 5 and 3.
@@ -46,14 +44,10 @@ class Trunk(nn.Module):
     Attributes:
       widths: channels of the convolutions.
       hidden: number of features.
-      dtype: of the computation; None: promoted from inputs and parameters.
-      param_dtype: of the parameters.
     """
 
     widths: tuple[int, ...]
     hidden: int
-    dtype: DTypeLike | None
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, images: Array) -> Array:
@@ -64,30 +58,25 @@ class Trunk(nn.Module):
                 f"image size {height}x{width}: this classifier takes sides of at least {smallest} pixels; "
                 f"set data.size to {smallest} or more"
             )
-        dtypes: dict[str, Any] = {"dtype": self.dtype, "param_dtype": self.param_dtype}
         x = images
         for i, width in enumerate(self.widths):
-            x = Conv(width, padding="VALID", name=f"conv_{i}", **dtypes)(x)
+            x = Conv(width, padding="VALID", name=f"conv_{i}", **self.dtypes)(x)
             x = Maps(name=f"maps_{i}")(jax.nn.relu(max_pool(x) if i < POOLED else x))
-        return at_least_float32(jax.nn.relu(Dense(self.hidden, name="dense", **dtypes)(x.reshape(len(x), -1))))
+        return at_least_float32(jax.nn.relu(Dense(self.hidden, name="dense", **self.dtypes)(x.reshape(len(x), -1))))
 
 
-class Classifier(nn.Module):
-    """A classifier with one logit per class, from 64 features.
+class Classifier(Network):
+    """A classifier with one logit per class, at least float32, from 64 features.
 
     Attributes:
       classes: number of classes.
-      dtype: of the computation up to the features; None: promoted. Logits are at least float32.
-      param_dtype: of the parameters.
     """
 
     classes: int = 10
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
 
     def setup(self) -> None:
         """Creates the trunk and the last layer."""
-        self.trunk = Trunk((32, 64, 64), 64, self.dtype, self.param_dtype)
+        self.trunk = Trunk((32, 64, 64), 64, **self.dtypes)
         self.logits = Dense(self.classes, param_dtype=self.param_dtype)
 
     def features_and_logits(self, images: Array, train: bool) -> tuple[Array, Array]:
@@ -110,31 +99,14 @@ class Classifier(nn.Module):
         return self.features_and_logits(images, train)[1]
 
 
-class BinaryClassifier(nn.Module):
-    """A binary classifier with one logit, from 128 features.
-
-    Attributes:
-      dtype: of the computation up to the features; None: promoted. Logits are at least float32.
-      param_dtype: of the parameters.
-    """
-
-    dtype: DTypeLike | None = None
-    param_dtype: DTypeLike = jnp.float32
+class BinaryClassifier(Network):
+    """A binary classifier with one logit, at least float32, from 128 features."""
 
     @nn.compact
     def features_and_logits(self, images: Array, train: bool) -> tuple[Array, Array]:
-        """Returns features and logit.
-
-        Args:
-          images: float[batch, height, width, channel] in [0, 1], of at least 10 pixels a side.
-          train: has no effect.
-        Returns:
-          (float[batch, 128], float[batch]).
-        Raises:
-          UsageError: if the images are too small.
-        """
+        """Returns features float[batch, 128] and logit float[batch] of images of at least 10 pixels a side."""
         del train
-        features = Trunk((32, 64), 128, self.dtype, self.param_dtype, name="trunk")(images)
+        features = Trunk((32, 64), 128, **self.dtypes, name="trunk")(images)
         return features, logit(features, param_dtype=self.param_dtype)
 
     def __call__(self, images: Array, train: bool) -> Array:

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
-from jax.typing import DTypeLike
 
 from jaxgen.errors import UsageError
 from jaxgen.nn.layers import Conv, ConvTranspose, Dense, at_least_float32
@@ -19,11 +18,10 @@ from jaxgen.nn.sizes import require_multiple
 ACTIVATIONS = {"relu": jax.nn.relu, "tanh": jnp.tanh}
 
 
-class Posterior(nn.Module):
+class Posterior(Network):
     """The output layers of an encoder, in at least float32: mean and log variance of q(z | x)."""
 
     latent: int
-    param_dtype: DTypeLike
 
     @nn.compact
     def __call__(self, x: Array) -> tuple[Array, Array]:
@@ -49,7 +47,7 @@ class DenseEncoder(Network):
         for i, units in enumerate(self.hidden):
             x = Dense(units, **self.dtypes, name=f"dense_{i}")(x)
             x = ACTIVATIONS[self.activation](x)
-        return Posterior(self.latent, self.param_dtype, name="posterior")(x)
+        return Posterior(self.latent, param_dtype=self.param_dtype, name="posterior")(x)
 
 
 class DenseDecoder(Network):
@@ -82,7 +80,7 @@ class ConvEncoder(Network):
         for i, features in enumerate(self.features):
             x = jax.nn.relu(Conv(features, 4, 2, name=f"conv_{i}", **self.dtypes)(x))
         x = jax.nn.relu(Dense(self.hidden, name="dense", **self.dtypes)(x.reshape(len(x), -1)))
-        return Posterior(self.latent, self.param_dtype, name="posterior")(x)
+        return Posterior(self.latent, param_dtype=self.param_dtype, name="posterior")(x)
 
 
 class ConvDecoder(Network):
@@ -149,14 +147,7 @@ class VAE(Network):
         return self.encoder(images)
 
     def decode(self, latent: Array, train: bool) -> Array:
-        """Returns the parameters of the likelihood for each pixel.
-
-        Args:
-          latent: float[batch, latent].
-          train: has no effect.
-        Returns:
-          float[batch, size, size, channels · numbers], unbounded.
-        """
+        """Returns the likelihood's parameters for each pixel of codes [batch, latent], float[batch, *decoded_shape]."""
         del train
         return at_least_float32(self.decoder(latent))
 
