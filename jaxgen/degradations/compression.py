@@ -146,11 +146,7 @@ def chrominance(planes: Array, table: Array, subsampling: str, rounding: Roundin
 
 
 def jpeg(
-    images: Array,
-    quality: float | Array,
-    *,
-    subsampling: str = "4:2:0",
-    rounding: str = "straight_through",
+    images: Array, quality: float | Array, *, subsampling: str = "4:2:0", rounding: str = "straight_through"
 ) -> Array:
     """Compresses and decompresses images by JPEG, differentiably with respect to the images.
 

@@ -45,10 +45,7 @@ register(
     ),
     benchmark=Benchmark("Gaussian blur of σ 2 pixels", lambda keys, images: blur(keys, images, 2.0)),
     strengths=Strengths(
-        "blur σ {:g}",
-        (1.0, 2.0, 3.0),
-        fixed("blur_low", "blur_high"),
-        "Gaussian blur, σ in pixels, no noise",
+        "blur σ {:g}", (1.0, 2.0, 3.0), fixed("blur_low", "blur_high"), "Gaussian blur, σ in pixels, no noise"
     ),
 )
 
@@ -61,10 +58,7 @@ def anisotropic_blur(
 
 
 register(
-    anisotropic_blur,
-    "anisotropic Gaussian blur",
-    example={"sigma_x": 3.5, "sigma_y": 0.7, "angle": 0.5},
-    random=False,
+    anisotropic_blur, "anisotropic Gaussian blur", example={"sigma_x": 3.5, "sigma_y": 0.7, "angle": 0.5}, random=False
 )
 
 
@@ -114,10 +108,7 @@ register(
     ),
     benchmark=Benchmark("JPEG of quality 10", lambda keys, images: jpeg(keys, images, 10)),
     strengths=Strengths(
-        "quality {:g}",
-        (10.0, 20.0, 30.0, 40.0),
-        fixed("quality_low", "quality_high"),
-        "JPEG with halved chroma",
+        "quality {:g}", (10.0, 20.0, 30.0, 40.0), fixed("quality_low", "quality_high"), "JPEG with halved chroma"
     ),
 )
 
@@ -129,11 +120,4 @@ def grayscale(key: Array, images: Array) -> Array:
     return jnp.broadcast_to((images * LUMA).sum(-1, keepdims=True), images.shape)
 
 
-register(
-    grayscale,
-    "colors removed",
-    name="gray",
-    random=False,
-    sample=at_defaults(grayscale),
-    grain=False,
-)
+register(grayscale, "colors removed", name="gray", random=False, sample=at_defaults(grayscale), grain=False)

@@ -19,11 +19,7 @@ NEWTON_STEPS = 8
 
 
 def warp(
-    key: Array,
-    images: Array,
-    lens: float | Array = 0.1,
-    perspective: float | Array = 0.08,
-    wave: float | Array = 0.008,
+    key: Array, images: Array, lens: float | Array = 0.1, perspective: float | Array = 0.08, wave: float | Array = 0.008
 ) -> Array:
     """Distorts images by a random wave, perspective and lens, with a single interpolation.
 

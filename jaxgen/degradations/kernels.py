@@ -43,11 +43,7 @@ def squared_distance(sigma_x: float | Array, sigma_y: float | Array, angle: floa
 
 
 def gaussian_kernel(
-    sigma_x: float | Array,
-    sigma_y: float | Array,
-    angle: float | Array,
-    size: int,
-    shape: float | Array = 1.0,
+    sigma_x: float | Array, sigma_y: float | Array, angle: float | Array, size: int, shape: float | Array = 1.0
 ) -> Array:
     """Returns a rotated, possibly generalized Gaussian with two standard deviations.
 

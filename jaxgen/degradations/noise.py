@@ -80,10 +80,7 @@ register(
     grain=False,
     benchmark=Benchmark("Gaussian noise of σ 25 of 255", lambda keys, images: gaussian_noise(keys, images, 25 / 255)),
     strengths=Strengths(
-        "σ {:g}",
-        NOISE_LEVELS,
-        lambda sigma: {"sigma": sigma, "sigma_spread": 0.0},
-        "noise added unclipped",
+        "σ {:g}", NOISE_LEVELS, lambda sigma: {"sigma": sigma, "sigma_spread": 0.0}, "noise added unclipped"
     ),
 )
 

@@ -58,14 +58,9 @@ register(
     ),
     benchmark=Benchmark(
         "haze over a procedural depth to 1, scattering coefficient 0.6 to 1.8, airlight 0.7 to 1",
-        haze,
+        lambda keys, images: haze(keys, images, beta=(0.6, 1.8), airlight=(0.7, 1.0)),
     ),
-    strengths=Strengths(
-        "haze β {:g}",
-        (0.6, 1.2, 1.8),
-        fixed("haze_low", "haze_high"),
-        "haze over procedural depth",
-    ),
+    strengths=Strengths("haze β {:g}", (0.6, 1.2, 1.8), fixed("haze_low", "haze_high"), "haze over procedural depth"),
 )
 
 
@@ -86,10 +81,7 @@ def random_haze(
     if depth is None:
         depth = procedural_depth(for_scene, (len(images), *image_size(images)))
     return scatter(
-        images,
-        depth,
-        uniform_between("beta", beta, for_beta),
-        uniform_between("airlight", airlight, for_airlight),
+        images, depth, uniform_between("beta", beta, for_beta), uniform_between("airlight", airlight, for_airlight)
     )
 
 

@@ -30,10 +30,7 @@ def sort_arrays(values: Sequence[Array]) -> list[Array]:
     """Sorts the values at each position across the arrays, in ascending order."""
     values = list(values)
     for low, high in sorting_network(len(values)):
-        values[low], values[high] = (
-            jnp.minimum(values[low], values[high]),
-            jnp.maximum(values[low], values[high]),
-        )
+        values[low], values[high] = (jnp.minimum(values[low], values[high]), jnp.maximum(values[low], values[high]))
     return values
 
 

@@ -73,11 +73,7 @@ register(
 
 
 def hole_mask(
-    key: Array,
-    height: int,
-    width: int,
-    strokes: tuple[int, int] = (0, 10),
-    rectangles: tuple[int, int] = (0, 3),
+    key: Array, height: int, width: int, strokes: tuple[int, int] = (0, 10), rectangles: tuple[int, int] = (0, 3)
 ) -> Array:
     """Draws the mask of the holes of one image: strokes of 1–5 segments with round ends, and axis-parallel rectangles.
 

@@ -50,12 +50,7 @@ class PatchMLP(Network):
         """Returns float[n, features] of float[n, side, side, channel]."""
         x = patches.reshape(len(patches), -1)
         for number in range(self.depth):
-            dense = Dense(
-                self.width,
-                kernel_init=he_normal(),
-                name=f"dense_{number}",
-                **self.dtypes,
-            )
+            dense = Dense(self.width, kernel_init=he_normal(), name=f"dense_{number}", **self.dtypes)
             x = jax.nn.relu(dense(x))
         tail = Dense(self.features, kernel_init=zeros, name="tail", **self.dtypes)
         return at_least_float32(tail(x))
