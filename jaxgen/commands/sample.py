@@ -33,7 +33,7 @@ class Command(LatentOptions, CheckpointOptions):
 
     def __call__(self) -> None:
         """Writes a grid and the single images."""
-        from jaxgen.io import image_grid
+        from jaxgen.io import images as image_files
         from jaxgen.runs import reopen
 
         restore = None
@@ -43,18 +43,18 @@ class Command(LatentOptions, CheckpointOptions):
             restore = tasks.batch_restorer(self.restore)
         opened = reopen.open_run(self.run, self.open_options())
         if self.mixture:
-            from jaxgen.runs.mixture import with_mixture
+            from jaxgen.runs.latents import with_mixture
 
             opened = with_mixture(opened, self.mixture)
         if self.truncation:
-            from jaxgen.runs.truncation import with_truncation
+            from jaxgen.runs.latents import with_truncation
 
             opened = with_truncation(opened, self.truncation)
         images = opened.sample(self.count, self.seed, self.label)
         if restore:
             images = restore(images)
         folder = self.out or self.run / "samples" / self.folder_name(opened.step)
-        print(image_grid.write_all(folder, images))
+        print(image_files.write_all(folder, images))
         if self.nearest:
             try:
                 print(write_nearest(opened.config.data, images, folder / "nearest.png"))

@@ -1,11 +1,6 @@
 """What all experiments share: their configuration, from a script to a run, and from a run folder back to its script."""
 
 from jaxgen.config.adversarial import Augmentation, Loss, Penalty, Remedy
-from jaxgen.config.adversarial_restoration import (
-    AdversarialRestorationConfig,
-    AdversarialRestorationHyper,
-    adversarial_restoration_options,
-)
 from jaxgen.config.base import Condition, Config, Hyper, Optimizer, Shape, compute_dtype, objective_options
 from jaxgen.config.damage import (
     DAMAGE_CONDITIONS,
@@ -13,6 +8,7 @@ from jaxgen.config.damage import (
     OVERLAYS,
     DamageHyper,
     DamageName,
+    NoiseHyper,
     OverlayHyper,
     OverlayName,
     check_ranges,
@@ -21,14 +17,16 @@ from jaxgen.config.damage import (
     scanned,
 )
 from jaxgen.config.gan import GanConfig, GanHyper, discriminator_options, gan_options
-from jaxgen.config.noise import NoiseHyper
 from jaxgen.config.players import Norm, players
 from jaxgen.config.restoration import (
+    AdversarialRestorationConfig,
+    AdversarialRestorationHyper,
     InpaintingConfig,
     ReconstructionLoss,
     RestorationConfig,
     RestorationHyper,
     UnconditionedConfig,
+    adversarial_restoration_options,
     image_channels,
     inpainter_options,
     restoration_options,

@@ -52,6 +52,11 @@ def hyper_classes(kinds: Iterable[type | None]) -> tuple[type, ...]:
     return tuple(kind for kind in reversed(dict.fromkeys(kinds)) if kind is not None)
 
 
+def hyper_condition(kind: type, advice: str, holds: Callable[[Any], bool]) -> Condition:
+    """Returns the condition under which the hyperparameters of a dataclass have an effect."""
+    return Condition(tuple(f"hyper.{field.name}" for field in dataclasses.fields(kind)), advice, holds)
+
+
 def option_conditions(option: str, kinds: Mapping[str, type | None]) -> tuple[Condition, ...]:
     """Returns which hyperparameters have an effect with which names of an option.
 
@@ -59,12 +64,11 @@ def option_conditions(option: str, kinds: Mapping[str, type | None]) -> tuple[Co
       option: name of an option that takes several names.
       kinds: the dataclass of the hyperparameters of each name, or None.
     """
-
-    def make_condition(name: str, kind: type) -> Condition:
-        hyper = tuple(f"hyper.{field.name}" for field in dataclasses.fields(kind))
-        return Condition(hyper, f"add {name} to {option}", lambda config: name in getattr(config, option))
-
-    return tuple(make_condition(name, kind) for name, kind in kinds.items() if kind is not None)
+    return tuple(
+        hyper_condition(kind, f"add {name} to {option}", lambda config, name=name: name in getattr(config, option))
+        for name, kind in kinds.items()
+        if kind is not None
+    )
 
 
 def optimizer_conditions() -> tuple[Condition, ...]:

@@ -13,8 +13,9 @@ from jax import Array
 from typing_extensions import Doc
 
 from jaxgen import degradations
-from jaxgen.config.base import Condition, Hyper
+from jaxgen.config.base import Condition, Hyper, hyper_condition
 from jaxgen.degradations.draws import split_keys, uniform
+from jaxgen.degradations.noise import GaussianNoiseHyper
 from jaxgen.degradations.registry import DEGRADATIONS, OPACITY_THRESHOLD, Degradation
 from jaxgen.errors import UsageError, unknown
 from jaxgen.fields import Probability, Range
@@ -67,6 +68,11 @@ def hyper_classes(names: Iterable[str]) -> tuple[type, ...]:
 
 
 @dataclass(frozen=True)
+class NoiseHyper(GaussianNoiseHyper, Hyper):
+    """Hyperparameters of an experiment with Gaussian noise alone."""
+
+
+@dataclass(frozen=True)
 class OverlayHyper(*hyper_classes(OVERLAYS), Hyper):
     """Hyperparameters of damage that hides some pixels."""
 
@@ -103,8 +109,7 @@ def damage_conditions(damages: Iterable[str]) -> tuple[Condition, ...]:
     conditions = []
     for kind in hyper_classes(damages):
         names = [name for name in damages if DAMAGES[name].hyper is kind]
-        options = tuple(f"hyper.{field.name}" for field in fields(kind))
-        conditions.append(Condition(options, f"set damage to {' or '.join(names)}", has_damage(*names)))
+        conditions.append(hyper_condition(kind, f"set damage to {' or '.join(names)}", has_damage(*names)))
     grain = [name for name in damages if DAMAGES[name].grain]
     return (*conditions, Condition(("hyper.grain",), "set damage to one that noise is added to", has_damage(*grain)))
 

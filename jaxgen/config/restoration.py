@@ -3,6 +3,7 @@
 import dataclasses
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from jaxgen.config.adversarial import AdversarialHyper, AdversarialOptions, adversarial_training_options
 from jaxgen.config.base import Condition, Config, compute_dtype, hyper_classes, objective_options, option_conditions
 from jaxgen.config.damage import (
     DAMAGE_CONDITIONS,
@@ -134,3 +135,35 @@ def restoration_options(
         "degrade": degrade,
         "loss": weighted_sum(config.losses, features),
     }
+
+
+@dataclasses.dataclass(frozen=True)
+class AdversarialRestorationHyper(AdversarialHyper, RestorationHyper):
+    """Hyperparameters of restoration against a discriminator."""
+
+    adversarial_weight: float = 1e-3
+    """Weight of the adversarial loss beside the reconstruction losses."""
+
+
+@dataclasses.dataclass(frozen=True)
+class AdversarialRestorationConfig(AdversarialOptions, RestorationConfig):
+    """Options of restoration against a discriminator."""
+
+    hyper: AdversarialRestorationHyper = AdversarialRestorationHyper()
+
+    conditions: ClassVar[tuple[Condition, ...]] = (
+        *RestorationConfig.conditions,
+        *AdversarialOptions.adversarial_conditions,
+    )
+
+
+def adversarial_restoration_options(
+    config: AdversarialRestorationConfig, axis_name: str | None, *, scale: int = 1
+) -> dict[str, Any]:
+    """Returns what `make_adversarial_restoration` takes from a configuration.
+
+    Args, Raises: those of `restoration_options`.
+    """
+    options = restoration_options(config, axis_name, scale=scale)
+    reconstruction = options.pop("loss")
+    return options | {"reconstruction": reconstruction} | adversarial_training_options(config)

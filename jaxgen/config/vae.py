@@ -1,9 +1,17 @@
 """What the variational experiments share: the options of a bound and of a likelihood."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from jaxgen.config.base import Condition, Config, Hyper, compute_dtype, hyper_classes, objective_options
+from jaxgen.config.base import (
+    Condition,
+    Config,
+    Hyper,
+    compute_dtype,
+    hyper_classes,
+    hyper_condition,
+    objective_options,
+)
 from jaxgen.errors import UsageError
 from jaxgen.fields import PositiveInt
 from jaxgen.objectives.likelihoods import LIKELIHOODS
@@ -45,10 +53,8 @@ class VariationalConfig(Config):
     conditions: ClassVar[tuple[Condition, ...]] = (
         *Config.conditions,
         *(
-            Condition(
-                tuple(f"hyper.{field.name}" for field in fields(likelihood.hyper)),
-                f"set likelihood to {name}",
-                lambda config, name=name: config.likelihood == name,
+            hyper_condition(
+                likelihood.hyper, f"set likelihood to {name}", lambda config, name=name: config.likelihood == name
             )
             for name, likelihood in LIKELIHOODS.items()
             if likelihood.hyper

@@ -1,6 +1,6 @@
 """Reads and writes image files, and arranges images in a grid."""
 
-import contextlib
+import io
 import math
 import os
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxgen.errors import UsageError
+from jaxgen.io.text import write_image_file
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pbm", ".pgm", ".ppm"})
 ORIENTATION = 0x0112
@@ -111,15 +112,9 @@ def write(path: str | os.PathLike, image: np.ndarray) -> None:
     if kind not in Image.SAVE:
         raise UsageError(f"{path}: give a suffix of an image format, such as .png")
     image_file = Image.fromarray(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image_file.save(temporary, kind)
-        temporary.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise UsageError(f"cannot write the image {path}: {error.strerror or error}") from error
+    content = io.BytesIO()
+    image_file.save(content, kind)
+    write_image_file(path, content.getvalue())
 
 
 def grid(images: np.ndarray, columns: int | None = None, pad: int = 2) -> np.ndarray:
@@ -150,3 +145,20 @@ def grid(images: np.ndarray, columns: int | None = None, pad: int = 2) -> np.nda
     joined = cells.reshape(rows, columns, height + pad, width + pad, channels).swapaxes(1, 2)
     joined = joined.reshape(rows * (height + pad), columns * (width + pad), channels)
     return np.pad(joined, ((0, pad), (0, pad), (0, 0)), constant_values=WHITE)
+
+
+def write_all(folder: Path, samples: np.ndarray) -> Path:
+    """Writes grid.png and 0000.png, 0001.png, … into a folder and returns the grid's path.
+
+    Args:
+      folder: created if missing.
+      samples: float[n, h, w, c] in [0, 1].
+    Raises:
+      UsageError: if one of them cannot be written.
+    """
+    samples = np.asarray(samples)
+    for index, sample in enumerate(samples):
+        write(folder / f"{index:04d}.png", sample)
+    path = folder / "grid.png"
+    write(path, grid(samples))
+    return path

@@ -13,6 +13,7 @@ import numpy as np
 from jaxgen.errors import UsageError
 from jaxgen.io import deep_color
 from jaxgen.io.images import ORIENTATION, is_gray, unreadable
+from jaxgen.io.text import write_image_file
 
 MEGAPIXELS = 100.0
 """Default size limit of files that are read."""
@@ -187,16 +188,7 @@ def write(path: str | os.PathLike, photograph: Photograph) -> None:
         file = encode(photograph)
     except (OSError, ValueError) as error:  # Too large for the format, or too much EXIF data.
         raise UsageError(f"cannot write {path} as {photograph.kind}: {error}") from error
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(file)
-        temporary.replace(path)
-    except OSError as error:
-        raise UsageError(f"cannot write the image {path}: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+    write_image_file(path, file)
 
 
 def encode(photograph: Photograph) -> bytes:

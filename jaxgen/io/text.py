@@ -1,8 +1,11 @@
 """Numbers and text in files."""
 
+import contextlib
 import math
 import os
 from pathlib import Path
+
+from jaxgen.errors import UsageError
 
 
 def to_json(value: float) -> float | str:
@@ -12,7 +15,25 @@ def to_json(value: float) -> float | str:
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
-    """Writes a file that is never visible half-written."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
-    os.replace(unfinished, path)
+    """Writes a file that is never visible half-written, also where several processes write it."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+        unfinished.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise
+
+
+def write_image_file(path: Path, content: bytes) -> None:
+    """Writes an image file atomically; missing folders are created.
+
+    Raises:
+      UsageError: if it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, content)
+    except OSError as error:
+        raise UsageError(f"cannot write the image {path}: {error.strerror or error}") from error

@@ -203,6 +203,21 @@ def make_writable_folder(folder: Path) -> None:
         raise UsageError(f"cannot write into {folder}: permission denied; choose another folder with --out")
 
 
+def prepare_output(out: Path, *, suffix: str = "", overwrite: bool = False) -> None:
+    """Makes the folder of a file, or raises UsageError where the file cannot be written, before the work is done.
+
+    Args:
+      out: the file.
+      suffix: the only one that it may have; empty: any.
+      overwrite: whether it may exist.
+    """
+    if suffix and out.suffix != suffix:
+        raise UsageError(f"{out}: give a file that ends in {suffix}")
+    if out.exists() and not overwrite:
+        raise UsageError(f"{out} is there already: name another file with --out, or replace it with --overwrite")
+    make_writable_folder(out.parent)
+
+
 def tile_progress(stream: TextIO) -> Progress:
     """Returns a function that shows the tiles of a large image on a terminal, and nothing elsewhere."""
 

@@ -11,7 +11,7 @@ from jaxgen.data import Config as DataConfig
 from jaxgen.data.resample import fit, to_uint8
 from jaxgen.errors import UsageError
 from jaxgen.io import images
-from jaxgen.restoration.files import list_photographs, make_writable_folder
+from jaxgen.restoration.files import list_photographs, make_writable_folder, prepare_output
 from jaxgen.runs import reopen
 from jaxgen.runs.disk.digests import digest
 from jaxgen.runs.reopen import DEFAULTS, OpenOptions, require_generative
@@ -69,24 +69,13 @@ def encode_files(
 ) -> str:
     """Writes the codes of images to a file, and returns one line with the rate and the distortion.
 
-    Images are converted to the run's size and channels, as the data set of a folder is.
+    Images are converted to the run's size and channels, as the data set of a folder is. The arguments are the options
+    of `jaxgen encode`.
 
-    Args:
-      run: run folder of a variational autoencoder.
-      paths: images and folders of images.
-      out: the file, .npz.
-      step: quantization step, in standard deviations of the prior.
-      overwrite: whether to replace an existing file.
-      options: how the run is opened.
-      say: takes warnings.
     Raises:
       UsageError: if the run has no codes, an image cannot be read, two have one name, or the file cannot be written.
     """
-    if out.suffix != SUFFIX:
-        raise UsageError(f"{out}: give a file that ends in {SUFFIX}")
-    if out.exists() and not overwrite:
-        raise UsageError(f"{out} is there already: name another file with --out, or replace it with --overwrite")
-    make_writable_folder(out.parent)
+    prepare_output(out, suffix=SUFFIX, overwrite=overwrite)
     opened = open_variational(run, options, say)
     encode = execute.jit_on_first_device(require_latent(opened.objective, run).encode)
     decode = execute.jit_on_first_device(require_generative(opened.objective).generate)
@@ -94,7 +83,7 @@ def encode_files(
     names = [file.stem for file in files]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"several images are named {', '.join(sorted(repeated))}: encode them into two files")
-    originals = np.stack([read_image(file, opened.config.data) for file in files])
+    originals = read_images(files, opened.config.data)
     quantized = quantize(np.asarray(encode(opened.variables, originals)[0]), step)
     origin = {"run_step": opened.step, "digest": digest(opened.variables)}
     with out.open("wb") as file:
@@ -118,12 +107,8 @@ def decode_file(
 ) -> str:
     """Decodes a file of codes to image files, and returns one line about them.
 
-    Args:
-      run: the run folder whose encoder computed the codes.
-      path: the file.
-      out: the folder to write to; existing images are replaced.
-      options: how the run is opened.
-      say: takes warnings.
+    Existing images in the folder are replaced. The arguments are the options of `jaxgen decode`.
+
     Raises:
       UsageError: if the run has no codes, the file is none of codes, or the codes are those of other variables:
         another run, checkpoint or --ema.
@@ -158,10 +143,11 @@ def require_latent(objective: Objective, run: Path) -> Latent:
     return objective.latent
 
 
-def read_image(path: Path, config: DataConfig) -> np.ndarray:
-    """Reads an image at a run's size and channels, float32[height, width, channel] in [0, 1]."""
+def read_images(paths: Sequence[Path], config: DataConfig) -> np.ndarray:
+    """Reads images at a run's size and channels, float32[n, height, width, channel] in [0, 1]."""
     resized = dataclasses.replace(config, fit="resize")
-    return fit(to_uint8(MAX_GRAY * images.read(path))[None], resized)[0].astype(np.float32) / MAX_GRAY
+    read = lambda path: fit(to_uint8(MAX_GRAY * images.read(path))[None], resized)[0]
+    return np.stack([read(path) for path in paths]).astype(np.float32) / MAX_GRAY
 
 
 def read_codes(path: Path) -> Codes:

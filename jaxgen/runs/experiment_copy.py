@@ -4,7 +4,6 @@ import ast
 import hashlib
 import importlib
 import inspect
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 import jaxgen
 from jaxgen.errors import UsageError
 from jaxgen.runs.disk.run_folder import SCRIPT
-from jaxgen.runs.scripts import PACKAGE, installed_experiments, require_experiment
+from jaxgen.runs.scripts import PACKAGE, execute, installed_experiments, require_experiment
 
 
 class Script(NamedTuple):
@@ -83,7 +82,7 @@ def load_copy(run: Path, config: dict[str, Any], *, trust: bool, say: Callable[[
             if script.sha256 == hashlib.sha256(original.read_bytes()).hexdigest():
                 return importlib.import_module(f"{PACKAGE}.{known}")
         if trust:
-            return execute(script, config)
+            return load_trusted(script, config)
         raise UsageError(
             f"{path} (sha256 {script.sha256[:12]}…) is not a script of the installed experiments, and opening the run "
             "executes it: read it, then give --trust (in Python: trust=True)"
@@ -94,14 +93,10 @@ def load_copy(run: Path, config: dict[str, Any], *, trust: bool, say: Callable[[
     raise UsageError(f"{path} is missing: put the script of experiment {name!r} there, then give --trust")
 
 
-def execute(script: Script, config: dict[str, Any]) -> ModuleType:
-    """Returns the module that a script defines, without reading or writing compiled files in its folder."""
-    module = ModuleType(f"experiment {script.name} {script.sha256[:12]}")
-    module.__file__ = str(script.path)
-    # Dataclasses look up their module there.
-    sys.modules[module.__name__] = module
+def load_trusted(script: Script, config: dict[str, Any]) -> ModuleType:
+    """Returns the module that the script in a run folder defines."""
     try:
-        exec(compile(script.source, script.path, "exec"), module.__dict__)
+        module = execute(script.path, script.source, f"experiment {script.name} {script.sha256[:12]}")
     except ImportError as error:
         raise UsageError(
             f"{script.path} cannot be imported ({error}): an experiment script may import jaxgen and installed "

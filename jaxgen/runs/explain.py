@@ -16,7 +16,7 @@ from jaxgen.io import images
 from jaxgen.models.features.attribution import grad_cam, last_feature_map, saliency
 from jaxgen.restoration.files import list_photographs, make_writable_folder
 from jaxgen.runs import reopen
-from jaxgen.runs.codes import read_image
+from jaxgen.runs.codes import read_images
 from jaxgen.runs.reopen import DEFAULTS, OpenOptions, check_label
 from jaxgen.training import progress
 from jaxgen.training.state import Objective, TrainState
@@ -99,14 +99,8 @@ def explain_run(
 ) -> str:
     """Writes the explanation of a run's scores to an image file, and returns one line about it.
 
-    Args:
-      run: run folder of a classifier or a GAN.
-      paths: images and folders of images; none: images of the run's test split.
-      count: number of images of the test split.
-      label: class of all images for a conditional discriminator; None: the labels of the test split.
-      out: the file to write; None: RUN/samples/step-STEP-explained.png.
-      options: how the run is opened.
-      say: takes warnings.
+    The arguments are the options of `jaxgen explain`; the default file is RUN/samples/step-STEP-explained.png.
+
     Raises:
       UsageError: if the run cannot be opened or scores no images, an image cannot be read, or a class is missing or
         set for an unconditional run.
@@ -118,7 +112,7 @@ def explain_run(
         raise UsageError(f"{run}: this discriminator is conditional; give the class of the images with --label")
     if paths:
         files = [file for path in paths for file in list_photographs(path, ())]
-        inputs = np.stack([read_image(file, built.config.data) for file in files])
+        inputs = read_images(files, built.config.data)
     else:
         dataset = load_split(built.config.data, "test")
         batch = dataset.batch(ORDER_SEED, 0, min(count, len(dataset)))

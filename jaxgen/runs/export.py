@@ -19,7 +19,7 @@ from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError, unknown
 from jaxgen.platforms import trace_for
 from jaxgen.restoration import pretrained
-from jaxgen.restoration.files import make_writable_folder
+from jaxgen.restoration.files import prepare_output
 from jaxgen.restoration.restorer import Conditioning
 from jaxgen.runs import reopen
 from jaxgen.runs.open_restorer import conditioning
@@ -251,28 +251,16 @@ def export_network(
     """Exports a trained network with its weights to a file, and returns a description of it, a few lines.
 
     A restorer is exported for full images. `jaxgen restore` pads its tiles by reflection, and differs within the
-    receptive field of the image's border.
+    receptive field of the image's border. The arguments are the options of `jaxgen export`.
 
-    Args:
-      source: a run folder, the name of a shipped network, or a .safetensors file with its model card.
-      out: the file, .stablehlo.
-      platforms: the platforms that it is to run on, of `PLATFORMS`; they need not be present.
-      size: height and width in pixels of a restorer's images; None: any.
-      overwrite: whether to replace an existing file.
-      options: how the run is opened.
-      say: takes warnings.
     Raises:
       UsageError: if there is no such network, it cannot be exported, an option has no effect, or the file cannot be
         written.
     """
-    if out.suffix != SUFFIX:
-        raise UsageError(f"{out}: give a file that ends in {SUFFIX}")
-    if out.exists() and not overwrite:
-        raise UsageError(f"{out} is there already: name another file with --out, or replace it with --overwrite")
     for name in platforms:
         if name not in PLATFORMS:
             raise unknown("platform", name, PLATFORMS)
-    make_writable_folder(out.parent)
+    prepare_output(out, suffix=SUFFIX, overwrite=overwrite)
     if pretrained.is_network(source):
         if options != DEFAULTS:
             raise UsageError(f"{source} is one network and no run: {RUNS_ONLY}")

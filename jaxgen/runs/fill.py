@@ -11,7 +11,7 @@ from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
 from jaxgen.io import images
 from jaxgen.objectives.latent_search import Filled, make_latent_search
-from jaxgen.restoration.files import make_writable_folder, read_mask
+from jaxgen.restoration.files import prepare_output, read_mask
 from jaxgen.runs import reopen
 from jaxgen.runs.reopen import DEFAULTS, OpenOptions, require_generative
 from jaxgen.training import execute, progress
@@ -58,17 +58,8 @@ def fill_file(
 ) -> str:
     """Fills the hole in an image file and returns one line about the result.
 
-    Args:
-      run: run folder of a generator.
-      source: the image file, of the size of the run's images.
-      mask: an image of the same size, white in the hole.
-      out: the file to write; None: SOURCE-filled.png in the same folder. Known pixels keep their values, exactly in
-        a lossless format.
-      overwrite: whether to replace an existing file.
-      seed: seed of the initial latents.
-      steps: optimization steps.
-      options: how the run is opened.
-      say: takes warnings.
+    Known pixels keep their values, exactly in a lossless format. The arguments are the options of `jaxgen fill`.
+
     Raises:
       UsageError: if the run cannot be opened or is no generator, an image cannot be read, sizes differ, the mask is
         empty or full, or the result would replace an input.
@@ -77,9 +68,7 @@ def fill_file(
     out = out or source.with_name(f"{source.stem}-filled.png")
     if out.resolve() in (source.resolve(), mask.resolve()):
         raise UsageError(f"{out} would be replaced by the result: name another file with --out")
-    if out.exists() and not overwrite:
-        raise UsageError(f"{out} is there already: name another file with --out, or replace it with --overwrite")
-    make_writable_folder(out.parent)
+    prepare_output(out, overwrite=overwrite)
     built = reopen.build(run, options, say)
     require_generative(built.objective, ADVICE)
     image = read_image(source, built.image_shape)

@@ -12,9 +12,8 @@ from jaxgen.errors import UsageError
 from jaxgen.evaluation import extractors, report
 from jaxgen.evaluation.memorisation import ADVICE
 from jaxgen.restoration import tasks
-from jaxgen.runs import mixture, reopen
+from jaxgen.runs import latents, reopen
 from jaxgen.runs.reopen import DEFAULTS, OpenOptions, require_generative
-from jaxgen.runs.truncation import describe, with_truncation
 from jaxgen.training import progress
 from jaxgen.training.optimizers import hyper_arrays
 
@@ -59,11 +58,11 @@ def evaluate_run(
     network = extractors.load_extractor(extractor, built.config.data.name, built.config.data.channels)
     clean = tasks.batch_restorer(restore) if restore else None
     opened = reopen.load_weights(built, options, say)
-    latents = "the prior"
+    source = "the prior"
     if components:
-        opened, latents = mixture.with_mixture(opened, components), mixture.describe(components)
+        opened, source = latents.with_mixture(opened, components), latents.describe_mixture(components)
     if truncation:
-        opened, latents = with_truncation(opened, truncation), describe(truncation)
+        opened, source = latents.with_truncation(opened, truncation), latents.describe_truncation(truncation)
     try:
         evaluation = report.evaluate(
             network,
@@ -75,7 +74,7 @@ def evaluate_run(
             reference=reference,
             seed=seed,
             ema=options.ema,
-            latents=latents,
+            latents=source,
             restore=clean,
             restored=restore or "no",
         )

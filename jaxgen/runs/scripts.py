@@ -1,7 +1,6 @@
 """Finds experiment scripts by name or path and loads them as modules."""
 
 import importlib
-import importlib.util
 import inspect
 import sys
 from pathlib import Path
@@ -33,7 +32,7 @@ def load_script(name: str) -> ModuleType:
     """
     path = Path(name) if name.endswith(".py") else FOLDER / f"{name}.py"
     if path.is_file():
-        module = load_path(path)
+        module = execute(path, path.read_bytes(), f"experiment {path.stem}")
     elif name.endswith(".py"):
         raise UsageError(f"no experiment script at {name}: give the path of one, or the name of an experiment")
     elif name in (installed := installed_experiments()):
@@ -51,13 +50,17 @@ def require_experiment(module: ModuleType, path: Path) -> None:
             raise UsageError(f"{path} is no experiment: it has no {part}")
 
 
-def load_path(path: Path) -> ModuleType:
-    """Loads a script outside of any package as a module."""
-    spec = importlib.util.spec_from_file_location(f"experiment {path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
+def execute(path: Path, source: bytes, name: str) -> ModuleType:
+    """Returns the module that a script defines, without reading or writing compiled files in its folder.
+
+    Args:
+      path: of the script.
+      source: its bytes.
+      name: of the module.
+    """
+    module = ModuleType(name)
+    module.__file__ = str(path)
     # Dataclasses look up their module there.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    sys.modules[name] = module
+    exec(compile(source, path, "exec"), module.__dict__)
     return module

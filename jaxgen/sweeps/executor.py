@@ -4,6 +4,7 @@ import abc
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from jaxgen.sweeps.trials import Trial, TrialQueue
 
@@ -18,28 +19,22 @@ class Executor(abc.ABC):
       queue: the trials.
       folder: of the sweep.
       say: prints a line.
-      waited: seconds spent waiting for trials of other workers.
+      slots: what each slot runs; None where it is free.
+      seconds: time spent by name.
     """
 
     def __init__(self, queue: TrialQueue, folder: Path, say: Callable[[str], None]) -> None:
         self.queue, self.folder, self.say = queue, folder, say
-        self.waited = 0.0
+        self.slots: list[Any] = []
+        self.seconds: dict[str, float] = {}
 
     @abc.abstractmethod
     def describe(self) -> str:
         """Returns how trials are run, in words."""
 
     @abc.abstractmethod
-    def seconds(self) -> dict[str, float]:
-        """Returns the time spent by name."""
-
-    @abc.abstractmethod
     def start_trials(self, count: int) -> None:
         """Claims trials whose index is below `count`, and starts them."""
-
-    @abc.abstractmethod
-    def is_busy(self) -> bool:
-        """Returns whether any trial runs."""
 
     @abc.abstractmethod
     def advance(self, stopped: Callable[[], bool]) -> Iterator[Trial]:
@@ -58,11 +53,11 @@ class Executor(abc.ABC):
             while not stopped() and not self.queue.is_complete(count):
                 self.queue.enqueue(count)
                 self.start_trials(count)
-                if self.is_busy():
+                if any(self.slots):
                     yield from self.advance(stopped)
                 else:
                     time.sleep(WAIT_SECONDS)
-                    self.waited += WAIT_SECONDS
+                    self.seconds["waiting"] = self.seconds.get("waiting", 0.0) + WAIT_SECONDS
         finally:
             self.close()
 

@@ -72,18 +72,11 @@ class PopulationExecutor(Executor):
         self.script = find_script(build)
         self.description = describe_run(self.script, prepared.dataset, prepared.config)
         self.slots: list[Member | None] = [None] * self.population.size
+        self.seconds = self.population.seconds
 
     def describe(self) -> str:
         """Returns the size of the population and its execution."""
         return f"a population of {self.population.size}, execution {self.population.execution}"
-
-    def seconds(self) -> dict[str, float]:
-        """Returns the time spent by name."""
-        return self.population.seconds | ({"waiting": self.waited} if self.waited else {})
-
-    def is_busy(self) -> bool:
-        """Returns whether any trial runs."""
-        return any(self.slots)
 
     def start_trials(self, count: int) -> None:
         """Claims trials for the free slots, and starts them."""

@@ -77,19 +77,12 @@ class ProcessExecutor(Executor):
         self.script, self.arguments = script, list(arguments)
         self.slots: list[Attempt | None] = [None] * processes
         self.environments = process_environments(processes)
-        self.trained = 0.0
+        # Training includes the start of the processes.
+        self.seconds = {"training": 0.0}
 
     def describe(self) -> str:
         """Returns the number of processes."""
         return "one process at a time" if len(self.slots) == 1 else f"{len(self.slots)} processes at a time"
-
-    def seconds(self) -> dict[str, float]:
-        """Returns the time spent by name; training includes the start of the processes."""
-        return {"training": self.trained} | ({"waiting": self.waited} if self.waited else {})
-
-    def is_busy(self) -> bool:
-        """Returns whether any trial runs."""
-        return any(self.slots)
 
     def start_trials(self, count: int) -> None:
         """Claims trials for the free slots, and starts them."""
@@ -124,7 +117,7 @@ class ProcessExecutor(Executor):
         while any(self.slots) and not stopped():
             begin = time.perf_counter()
             time.sleep(POLL_SECONDS)
-            self.trained += time.perf_counter() - begin
+            self.seconds["training"] += time.perf_counter() - begin
             ended = [trial for slot in range(len(self.slots)) if (trial := self.poll(slot))]
             yield from ended
             if ended:

@@ -1,9 +1,11 @@
-"""The database of a sweep's trials."""
+"""The database of a sweep's trials, and Optuna without its own log lines."""
 
 import contextlib
 import re
 import threading
 import time
+import warnings
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -19,6 +21,19 @@ TABLE_SECONDS = 30
 """Longest wait for the tables of a database, which other workers may create at the same time."""
 RETRY_SECONDS = 1.0
 TABLE_ATTEMPTS = 3
+
+
+@contextlib.contextmanager
+def quiet_optuna() -> Iterator[None]:
+    """Silences Optuna's log and its warnings about experimental features, which the tests of sweeps cover."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)
 
 
 def open_storage(url: str, heartbeat: int) -> Any:

@@ -22,9 +22,8 @@ from jaxgen.sweeps.executor import Executor
 from jaxgen.sweeps.options import Options, check
 from jaxgen.sweeps.population_executor import MEMBERS, PopulationExecutor
 from jaxgen.sweeps.processes import ProcessExecutor
-from jaxgen.sweeps.quiet import quiet_optuna
 from jaxgen.sweeps.space import Space, make_space
-from jaxgen.sweeps.storage import open_storage
+from jaxgen.sweeps.storage import open_storage, quiet_optuna
 from jaxgen.sweeps.trials import TrialQueue
 from jaxgen.training import loop, progress
 from jaxgen.training.stopping import Interrupted, Signals
@@ -252,7 +251,7 @@ def describe_times(times: Sequence[float], optuna_seconds: float, executor: Exec
       executor: that ran them.
     """
     start, train, write = (after - before for before, after in itertools.pairwise(times))
-    parts = {"Optuna": optuna_seconds} | executor.seconds()
+    parts = {"Optuna": optuna_seconds} | executor.seconds
     parts["other"] = train - sum(parts.values())
     seconds = ", ".join(f"{name} {value:.2f} s" for name, value in parts.items())
     return f"{start:.1f} s to start; trials {train:.1f} s by {executor.describe()} ({seconds}); results {write:.1f} s"

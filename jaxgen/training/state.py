@@ -50,10 +50,6 @@ class Selection(NamedTuple):
     metric: str
     direction: Direction
 
-    def better(self, new: float, old: float) -> bool:
-        """Returns whether `new` beats `old`; NaN never does."""
-        return new > old if self.direction == "maximize" else new < old
-
 
 class Alarm(NamedTuple):
     """A metric whose values out of bounds indicate that training fails, with advice.

@@ -11,7 +11,7 @@ from jaxgen.commands import main
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import likelihood
 from jaxgen.io import images
-from jaxgen.runs import codes, mixture, scoring
+from jaxgen.runs import codes, latents, scoring
 from jaxgen.runs.disk.digests import digest
 from jaxgen.runs.reopen import OpenOptions, open_run
 from jaxgen.runs.train import prepare, train
@@ -162,14 +162,14 @@ def test_a_run_without_a_likelihood_is_reported(generator):
     with pytest.raises(UsageError, match="this run has no likelihood; only variational experiments have one"):
         scoring.evaluate_likelihood(generator, 5, say=silent)
     with pytest.raises(UsageError, match="this run has no codes of images"):
-        mixture.with_mixture(open_run(generator))
+        latents.with_mixture(open_run(generator))
 
 
 def test_a_mixture_is_found_where_it_is():
     rng = np.random.default_rng(0)
     centres = np.float32([[-3, 0], [3, 1]])
     codes = centres[rng.integers(0, 2, 3000)] + 0.2 * rng.normal(size=(3000, 2)).astype("f")
-    log_weights, means, factors = mixture.fit_mixture(codes, 2)
+    log_weights, means, factors = latents.fit_mixture(codes, 2)
     np.testing.assert_allclose(np.exp(log_weights), 0.5, atol=0.05)
     np.testing.assert_allclose(np.asarray(means)[np.asarray(means)[:, 0].argsort()], centres, atol=0.05)
     np.testing.assert_allclose(
@@ -177,21 +177,21 @@ def test_a_mixture_is_found_where_it_is():
         np.broadcast_to(0.04 * np.eye(2), (2, 2, 2)),
         atol=0.01,
     )
-    drawn = np.asarray(mixture.draw(jax.random.key(0), 4000, (log_weights, means, factors)))
+    drawn = np.asarray(latents.draw_mixture(jax.random.key(0), 4000, (log_weights, means, factors)))
     np.testing.assert_allclose(drawn.mean(0), codes.mean(0), atol=0.15)
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(codes.T), atol=0.3)
     with pytest.raises(UsageError, match="3001 components for 3000 codes"):
-        mixture.fit_mixture(codes, 3001)
+        latents.fit_mixture(codes, 3001)
 
 
 def test_samples_of_a_mixture_are_scored_with_that_in_the_protocol(run):
     prior = scoring.evaluate_run(run, count=500, say=silent)
     result = scoring.evaluate_run(run, count=500, components=10, say=silent)
     assert prior["protocol"]["latents"] == "the prior"
-    assert result["protocol"]["latents"] == mixture.describe(10)
+    assert result["protocol"]["latents"] == latents.describe_mixture(10)
     assert result["scores"]["cfid"] != prior["scores"]["cfid"]
-    opened, codes = open_run(run), mixture.training_codes(open_run(run))
-    made = mixture.with_mixture(opened, 1).sample(2000, 0)
+    opened, codes = open_run(run), latents.training_codes(open_run(run))
+    made = latents.with_mixture(opened, 1).sample(2000, 0)
     # One Gaussian has the codes' own mean and spread, and so have the codes of what it draws, roughly.
     again = np.asarray(opened.objective.latent.encode(opened.variables, made)[0])
     assert abs(again.mean(0) - codes.mean(0)).max() < 0.5
@@ -212,7 +212,7 @@ def test_decoded_files_are_the_reconstructions_of_the_images(run, pictures, tmp_
     output = codes.decode_file(run, tmp_path / "codes.npz", tmp_path / "out", say=silent)
     assert output == f"{tmp_path / 'out'}  30 images"
     opened = open_run(run)
-    originals = np.stack([codes.read_image(path, opened.config.data) for path in sorted(pictures.iterdir())])
+    originals = codes.read_images(sorted(pictures.iterdir()), opened.config.data)
     expected = np.asarray(opened.objective.latent.reconstruct(opened.variables, originals))
     result = np.stack([images.read(tmp_path / "out" / f"p{i:02}.png") for i in range(30)])
     np.testing.assert_allclose(result, expected, atol=0.25)

@@ -1,6 +1,7 @@
 import io
 import os
 import stat
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -203,11 +204,12 @@ def test_a_failed_write_keeps_the_existing_file(tmp_path, monkeypatch):
     images.write(path, RGB / 255)
     before = path.read_bytes()
 
-    def fill_the_disk(self, file, *_):
-        file.write_bytes(b"half a picture")
+    def fill_the_disk(self, content):
+        with self.open("wb") as file:
+            file.write(content[: len(content) // 2])
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Image.Image, "save", fill_the_disk)
+    monkeypatch.setattr(Path, "write_bytes", fill_the_disk)
     with pytest.raises(UsageError, match=r"cannot write the image .*a\.png: No space left on device"):
         images.write(path, 1 - RGB / 255)
     assert path.read_bytes() == before

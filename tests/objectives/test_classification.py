@@ -77,7 +77,7 @@ def test_scores_are_those_of_scikit_learn(evaluated):
 def test_the_best_checkpoint_is_the_most_accurate(evaluated):
     objective = make()
     assert objective.selection.metric in evaluated[1]
-    assert objective.selection.better(0.9, 0.8)
+    assert objective.selection.direction == "maximize"
 
 
 def test_evaluation_is_of_the_average(trained):

@@ -51,21 +51,27 @@ def test_the_ensemble_is_equivariant(restorer):
     np.testing.assert_allclose(np.rot90(restored), turned, atol=1e-4)
 
 
-class Mean(nn.Module):
-    """Subtracts the mean of the whole image."""
+class Weighted(nn.Module):
+    """Computes pixel − weight · (pixel, or the mean of the whole image)."""
 
     size_multiple: int = 1
+    is_global: bool = False
     dtype: None = None
     param_dtype: None = None
 
     @nn.compact
     def __call__(self, inputs, train):
-        return inputs - self.param("weight", nn.initializers.ones, ()) * inputs.mean((1, 2), keepdims=True)
+        other = inputs.mean((1, 2), keepdims=True) if self.is_global else inputs
+        return inputs - self.param("weight", nn.initializers.ones, ()) * other
+
+
+def weighted(weight, **fields):
+    module, variables = Weighted(**fields), {"params": {"weight": np.float32(weight)}}
+    return make_restorer(module, variables, measure_spec(module, variables, 3, "none"))
 
 
 def test_a_network_with_a_global_receptive_field_has_no_tiles():
-    variables = {"params": {"weight": np.float32(1)}}
-    restorer = make_restorer(Mean(), variables, measure_spec(Mean(), variables, 3, "none"))
+    restorer = weighted(1, is_global=True)
     assert restorer.spec.receptive_field_radius is None
     restored = restore(restorer, IMAGE, largest_tile=64)
     np.testing.assert_allclose(restored, IMAGE - IMAGE.mean((0, 1)), atol=1e-5)
@@ -75,21 +81,8 @@ def test_a_network_with_a_global_receptive_field_has_no_tiles():
         restore(restorer, large)
 
 
-class Halves(nn.Module):
-    """Halves every pixel, with a size multiple that divides no tile."""
-
-    size_multiple: int = 64
-    dtype: None = None
-    param_dtype: None = None
-
-    @nn.compact
-    def __call__(self, inputs, train):
-        return self.param("weight", nn.initializers.constant(0.5), ()) * inputs
-
-
 def test_a_network_whose_size_multiple_divides_no_tile_has_no_tiles():
-    variables = {"params": {"weight": np.float32(0.5)}}
-    restorer = make_restorer(Halves(), variables, measure_spec(Halves(), variables, 3, "none"))
+    restorer = weighted(0.5, size_multiple=64)
     assert restorer.spec.receptive_field_radius is None
     np.testing.assert_array_equal(restore(restorer, IMAGE, largest_tile=64), IMAGE / 2)
     with pytest.raises(UsageError, match="pads to multiples of 64 pixels and cannot be applied tile by tile"):

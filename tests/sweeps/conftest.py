@@ -4,9 +4,8 @@ from pathlib import Path
 import pytest
 
 from jaxgen.sweeps.definition import Definition
-from jaxgen.sweeps.quiet import quiet_optuna
 from jaxgen.sweeps.space import make_space
-from jaxgen.sweeps.storage import open_storage
+from jaxgen.sweeps.storage import open_storage, quiet_optuna
 from jaxgen.sweeps.trials import TrialQueue
 
 

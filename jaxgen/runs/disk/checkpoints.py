@@ -13,7 +13,7 @@ import dataclasses
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, cast
 
 import jax
 import orbax.checkpoint as ocp
@@ -21,6 +21,7 @@ from jax import Array
 from orbax.checkpoint import checkpoint_managers as policies
 
 from jaxgen.errors import UsageError
+from jaxgen.runs.disk.closing import Closing
 from jaxgen.runs.disk.digests import fingerprint
 from jaxgen.runs.disk.leaves import (
     array_shapes,
@@ -95,7 +96,7 @@ class KeepBest:
         return [x.step in best_first(metrics, self.selection)[:1] for x in checkpoints]
 
 
-class Checkpoints:
+class Checkpoints(Closing):
     """The checkpoints of one run, as a context that lasts until the last save is done."""
 
     def __init__(
@@ -121,17 +122,6 @@ class Checkpoints:
         self._manager: ocp.CheckpointManager | None = None
         self._quiet = contextlib.ExitStack()
         self._reported: set[int] = set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            self.close()
-        except UsageError as error:
-            if kind is None:
-                raise
-            self.say(str(error))
 
     def save(self, step: int, state: TrainState, metrics: Mapping[str, float], config: dict[str, Any]) -> None:
         """Saves a state in the background, after the save before is done. On return the state may be donated.

@@ -7,7 +7,6 @@ does not know are the strings "nan", "inf" and "-inf".
 import contextlib
 import fcntl
 import json
-import math
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -18,10 +17,10 @@ import numpy as np
 from jaxgen.errors import UsageError
 from jaxgen.io.text import to_json, write_atomically
 from jaxgen.runs.disk import config_file
+from jaxgen.runs.disk.closing import Closing
 from jaxgen.runs.disk.config_file import flatten
 from jaxgen.runs.disk.trackers import Tracker, open_trackers
 from jaxgen.training import progress
-from jaxgen.training.state import Selection
 
 CONFIG, SCRIPT = "config.json", "experiment.py"
 Config = dict[str, Any]
@@ -30,7 +29,7 @@ ABSENT = "(absent)"
 NON_FINITE = ("nan", "inf", "-inf")
 
 
-class RunFolder:
+class RunFolder(Closing):
     """One run's folder. `RunFolder(path)` reads it, `RunFolder.open` is for the process that trains, as a context, and
     `RunFolder.follow` for those that train along with it.
     """
@@ -110,17 +109,6 @@ class RunFolder:
         folder._compare(before, folder._plain(config), changeable)
         return folder
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            self.close()
-        except UsageError as error:
-            if kind is None:
-                raise
-            self.say(str(error))
-
     def close(self) -> None:
         """Writes what is left and lets other processes train in the folder."""
         with self._writing():
@@ -178,22 +166,6 @@ class RunFolder:
         path = self.path / "metrics.jsonl"
         lines = parse(path) if path.exists() else []
         return [{name: float(x) if x in NON_FINITE else x for name, x in line.items()} for line in lines]
-
-    def last(self) -> Line:
-        """Returns the newest value of every metric, and the newest step."""
-        newest: Line = {}
-        for line in self.history():
-            newest |= line
-        return newest
-
-    def best(self, selection: Selection) -> Line | None:
-        """Returns the line with the best value of the selected metric, the first of equals, or None."""
-        best = None
-        for line in self.history():
-            value = line.get(selection.metric, math.nan)
-            if not math.isnan(value) and (best is None or selection.better(value, best[selection.metric])):
-                best = line
-        return best
 
     def save_images(self, step: int, groups: Mapping[str, Any]) -> None:
         """Writes a grid of each group of images to samples/NAME-STEP.png; without Pillow, says so once and does not.

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from jaxgen.commands.converters import inception
-from jaxgen.commands.main import main
 from jaxgen.errors import UsageError
 from jaxgen.io import weights
 from jaxgen.models.features.inception import ConvRelu
@@ -109,12 +108,9 @@ def test_a_target_that_cannot_be_written_is_named(source, tmp_path, target):
     assert list(tmp_path.iterdir()) == [source]
 
 
-def test_the_command_tells_the_new_files_digest(source, tmp_path, capsys):
+def test_the_command_tells_the_new_files_digest(source, tmp_path, convert):
     target = tmp_path / "inception.safetensors"
-    with pytest.raises(SystemExit) as stop:
-        main(["convert", "inception", str(source), str(target)])
-    assert stop.value.code == 0
-    assert capsys.readouterr().out == f"{target}: sha256 {weights.digest(target)}\n"
+    assert convert("inception", source, target) == f"{target}: sha256 {weights.digest(target)}\n"
 
 
 def test_a_missing_file_is_one_line_that_says_where_it_comes_from(tmp_path):

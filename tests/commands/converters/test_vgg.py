@@ -7,7 +7,6 @@ import pytest
 import safetensors.numpy
 
 from jaxgen.commands.converters import vgg
-from jaxgen.commands.main import main
 from jaxgen.errors import UsageError
 from jaxgen.io import weights
 
@@ -111,12 +110,9 @@ def test_a_target_that_cannot_be_written_is_named(published, tmp_path):
         vgg.convert(published, tmp_path / "absent" / "x.safetensors")
 
 
-def test_the_command_tells_the_new_files_digest(published, tmp_path, capsys):
+def test_the_command_tells_the_new_files_digest(published, tmp_path, convert):
     target = tmp_path / "vgg.safetensors"
-    with pytest.raises(SystemExit) as stop:
-        main(["convert", "vgg", str(published), str(target)])
-    assert stop.value.code == 0
-    assert capsys.readouterr().out == f"{target}: sha256 {weights.digest(target)}\n"
+    assert convert("vgg", published, target) == f"{target}: sha256 {weights.digest(target)}\n"
 
 
 def test_a_missing_file_is_one_line_that_says_where_it_comes_from(tmp_path):

@@ -8,7 +8,6 @@ from jaxgen.errors import UsageError
 from jaxgen.io import images
 from jaxgen.runs.disk.config_file import FORMAT
 from jaxgen.runs.disk.run_folder import RunFolder
-from jaxgen.training.state import Selection
 
 CONFIG = {
     "format": FORMAT,
@@ -132,7 +131,7 @@ def test_a_corrupt_configuration_is_named(opened, messages, text):
 
 def test_a_folder_without_a_run(tmp_path):
     folder = RunFolder(tmp_path / "nowhere")
-    assert (folder.config(), folder.history(), folder.last()) == (None, [], {})
+    assert (folder.config(), folder.history()) == (None, [])
     assert not folder.path.exists()
 
 
@@ -153,16 +152,6 @@ def test_metrics_come_back_and_are_json_whatever_their_values(opened):
     assert (first["step"], second["step"]) == (5, 10)
     assert first["loss"] == np.float32(0.1) and first["worst"] == float("inf") and np.isnan(first["none"])
     assert second["loss"] == 1e-30 and second["time"] >= first["time"] > 1.7e9
-
-
-def test_the_last_and_the_best(opened):
-    for step, score in ((5, 0.2), (10, float("nan")), (15, 0.9), (20, 0.9), (25, 0.3)):
-        opened.log(step, {"score": score})
-    opened.log(30, {"loss": 1.0})
-    assert {name: opened.last()[name] for name in ("step", "score", "loss")} == {"step": 30, "score": 0.3, "loss": 1.0}
-    assert opened.best(Selection("score", direction="maximize"))["step"] == 15
-    assert opened.best(Selection("score", direction="minimize"))["step"] == 5
-    assert opened.best(Selection("missing", direction="maximize")) is None
 
 
 @pytest.mark.parametrize("unfinished", ["", '{"step": 20, "loss": 0.', '{"step"', '{"loss": 3}', "\0\0\0"])
