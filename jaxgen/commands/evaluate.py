@@ -99,7 +99,7 @@ class Command(CheckpointOptions):
             reference=self.real.reference or "test",
             seed=self.seed,
             options=self.open_options(),
-            components=generator.mixture or 0,
+            mixture=generator.mixture or 0,
             truncation=generator.truncation or 0.0,
             restore=generator.restore or "",
         )
@@ -114,7 +114,7 @@ class Command(CheckpointOptions):
             self.run,
             samples,
             count=self.real.count or COUNT,
-            chunk=self.vae.chunk_size or 0,
+            chunk_size=self.vae.chunk_size or 0,
             reference=self.real.reference or "test",
             seed=self.seed,
             options=self.open_options(),

@@ -28,25 +28,16 @@ def evaluate_run(
     reference: str = "test",
     seed: int = 0,
     options: OpenOptions = DEFAULTS,
-    components: int = 0,
+    mixture: int = 0,
     truncation: float = 0.0,
     restore: str = "",
     say: Callable[[str], None] = progress.say,
 ) -> dict[str, Any]:
     """Computes the scores of a run's generated images, and appends them to RUN/evaluations.jsonl.
 
-    Args:
-      run: the run folder.
-      extractor: the feature extractor, see `extractors.load_extractor`.
-      count: number of generated images. It is reduced, with a warning, to the number of images that the floor has.
-      reference: split of the real images, "test" or "train".
-      seed: seed of the latents.
-      options: how the run is opened.
-      components: number of Gaussians of a mixture, fitted to the codes of training images, that latents are sampled
-        from; 0: the prior.
-      truncation: bound of the latents in standard deviations; 0: none.
-      restore: task of `jaxgen restore` that is applied to generated images before they are scored; empty: none.
-      say: takes warnings.
+    The arguments are the options of `jaxgen evaluate`; 0 or an empty text stands for one that is not given. The number
+    of generated images is reduced, with a warning, to the number of images that the floor has.
+
     Returns:
       {"step", "checkpoint", "scores", "floor", "protocol", "seconds"}.
     Raises:
@@ -59,8 +50,8 @@ def evaluate_run(
     clean = tasks.batch_restorer(restore) if restore else None
     opened = reopen.load_weights(built, options, say)
     source = "the prior"
-    if components:
-        opened, source = latents.with_mixture(opened, components), latents.describe_mixture(components)
+    if mixture:
+        opened, source = latents.with_mixture(opened, mixture), latents.describe_mixture(mixture)
     if truncation:
         opened, source = latents.with_truncation(opened, truncation), latents.describe_truncation(truncation)
     try:
@@ -95,7 +86,7 @@ def evaluate_likelihood(
     samples: int,
     *,
     count: int = 10_000,
-    chunk: int = 0,
+    chunk_size: int = 0,
     reference: str = "test",
     seed: int = 0,
     options: OpenOptions = DEFAULTS,
@@ -103,15 +94,8 @@ def evaluate_likelihood(
 ) -> dict[str, Any]:
     """Estimates the likelihood of images under a variational autoencoder, and appends it to RUN/evaluations.jsonl.
 
-    Args:
-      run: the run folder.
-      samples: codes sampled per image.
-      count: number of images, at most those of the split.
-      chunk: codes per image that are evaluated at once; 0: chosen by memory.
-      reference: split of the images, "test" or "train".
-      seed: seed of codes and of binarization.
-      options: how the run is opened.
-      say: takes warnings.
+    The arguments are the options of `jaxgen evaluate --likelihood SAMPLES`; the chunk size 0 is chosen by memory.
+
     Returns:
       {"step", "checkpoint", "scores", "protocol", "seconds"}, see `evaluation.likelihood.evaluate`.
     Raises:
@@ -135,7 +119,7 @@ def evaluate_likelihood(
         binarise=config.binarise,
         samples=samples,
         count=count,
-        chunk=chunk,
+        chunk=chunk_size,
         reference=reference,
         seed=seed,
         ema=options.ema,

@@ -27,34 +27,28 @@ class Definition:
 
     Attributes:
       experiment: name of the experiment.
+      options: of the sweep, of which the seeds, the sampler, its seed and the pruner count.
       space: the search space.
       metric: name of the metric to optimize.
       direction: whether to minimize or to maximize it.
-      seeds: runs of each trial; their mean metric is optimized.
-      sampler: one of `SAMPLERS`.
-      pruner: one of `PRUNERS`.
-      sampler_seed: seed of the sampler.
       interval: training steps between two evaluations, after which the pruner may stop a trial.
       settings: the configuration and the description of the data, as plain values, without what changes no result.
       script: SHA-256 of the experiment's script. Another one gives a warning.
     """
 
     experiment: str
+    options: Options
     space: Space
     metric: str
     direction: Direction
-    seeds: int
-    sampler: str
-    pruner: str
-    sampler_seed: int
     interval: int
     settings: Mapping[str, Any]
     script: str
 
     def describe(self) -> dict[str, Any]:
         """Returns all but the script as plain values by dotted name."""
-        names = ("experiment", "metric", "direction", "seeds", "sampler", "pruner", "sampler_seed", "interval")
-        values = {name: getattr(self, name) for name in names}
+        values = {name: getattr(self, name) for name in ("experiment", "metric", "direction", "interval")}
+        values |= {name: getattr(self.options, name) for name in ("seeds", "sampler", "pruner", "sampler_seed")}
         return values | flatten({"search": self.space.describe()}) | flatten(self.settings)
 
 
@@ -80,13 +74,10 @@ def make_definition(options: Options, space: Space, script: Script, prepared: Pr
     settings = {name: value for name, value in flatten(to_dict(space.config)).items() if name not in excluded}
     return Definition(
         experiment=script.name,
+        options=options,
         space=space,
         metric=metric,
         direction=direction,
-        seeds=options.seeds,
-        sampler=options.sampler,
-        pruner=options.pruner,
-        sampler_seed=options.sampler_seed,
         interval=interval,
         settings={f"config.{name}": value for name, value in settings.items()} | describe_data(prepared.dataset),
         script=script.sha256,

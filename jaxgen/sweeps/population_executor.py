@@ -67,7 +67,7 @@ class PopulationExecutor(Executor):
           UsageError: if the experiment cannot be trained by a population.
         """
         super().__init__(queue, folder, say)
-        self.prepared, self.seeds = prepared, queue.definition.seeds
+        self.prepared, self.seeds = prepared, queue.definition.options.seeds
         self.population = Population(prepared, build, max(1, members // self.seeds) * self.seeds, execution)
         self.script = find_script(build)
         self.description = describe_run(self.script, prepared.dataset, prepared.config)

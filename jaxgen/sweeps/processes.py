@@ -168,7 +168,7 @@ class ProcessExecutor(Executor):
             self.queue.requeue(trial, crashed=status not in STOPPED)
         elif status or not math.isfinite(value):
             self.queue.fail(trial, f"seed {attempt.seed}: {last_output(attempt)}")
-        elif len(values := [*attempt.values, value]) < self.queue.definition.seeds:
+        elif len(values := [*attempt.values, value]) < self.queue.definition.options.seeds:
             self.slots[slot] = self.start(slot, trial, attempt.seed + 1, values)
             return False
         else:

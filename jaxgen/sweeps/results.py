@@ -57,7 +57,7 @@ def format_values(trial: FrozenTrial, definition: Definition) -> list[str]:
 def to_markdown(trials: Sequence[FrozenTrial], definition: Definition) -> str:
     """Returns the trials as a Markdown table, the best first."""
     names = [field.option for field in definition.space.fields]
-    seeds = f", mean ± sd of {definition.seeds} seeds" if definition.seeds > 1 else ""
+    seeds = f", mean ± sd of {definition.options.seeds} seeds" if definition.options.seeds > 1 else ""
     rows = [
         ["trial", f"{definition.metric}{seeds}", *names],
         ["--"] * (2 + len(names)),
@@ -74,12 +74,12 @@ def to_csv(trials: Sequence[FrozenTrial], definition: Definition) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     names = [field.option for field in definition.space.fields]
-    seeds = [f"{definition.metric} seed {i}" for i in range(definition.seeds)]
+    seeds = [f"{definition.metric} seed {i}" for i in range(definition.options.seeds)]
     writer.writerow(["trial", "state", "steps", *seeds, *names])
     for trial in ranked(trials, definition):
         values = trial.user_attrs.get(VALUES, [])
         head = [trial.user_attrs[INDEX], trial.state.name.lower(), trial.user_attrs.get(STEPS, "")]
-        padding = [""] * (definition.seeds - len(values))
+        padding = [""] * (definition.options.seeds - len(values))
         writer.writerow([*head, *values, *padding, *(trial.params.get(name, "") for name in names)])
     return text.getvalue()
 

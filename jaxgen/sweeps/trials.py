@@ -97,7 +97,7 @@ class TrialQueue:
                 storage=storage,
                 study_name=name,
                 direction=definition.direction,
-                pruner=make_pruner(definition.pruner, definition.interval, definition.space.config.steps),
+                pruner=make_pruner(definition.options.pruner, definition.interval, definition.space.config.steps),
                 load_if_exists=True,
             )
             self._require_same_definition()
@@ -120,7 +120,7 @@ class TrialQueue:
 
     def enqueue(self, count: int) -> None:
         """Enqueues each index below `count` that does not wait, run or have a result."""
-        grid = self.definition.space.points() if self.definition.sampler == "grid" else None
+        grid = self.definition.space.points() if self.definition.options.sampler == "grid" else None
         with self._optuna():
             optuna.storages.fail_stale_trials(self.study)
             attempts = self.attempts()
@@ -153,7 +153,7 @@ class TrialQueue:
         Returns:
           Whether to stop the trial: the pruner says so, or another worker has taken it over.
         """
-        if self.definition.pruner == "none":
+        if self.definition.options.pruner == "none":
             return False
         with self._optuna(), self._unless_taken_over():
             trial.optuna_trial.report(value, step)
@@ -223,7 +223,7 @@ class TrialQueue:
         study = optuna.load_study(
             study_name=self.study.study_name,
             storage=self._storage,
-            sampler=make_sampler(self.definition.sampler, self.definition.sampler_seed, index),
+            sampler=make_sampler(self.definition.options.sampler, self.definition.options.sampler_seed, index),
             pruner=self.study.pruner,
         )
         trial = optuna.trial.Trial(study, waiting._trial_id)

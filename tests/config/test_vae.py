@@ -66,7 +66,7 @@ def test_the_likelihood_is_reported_with_its_protocol_and_appended_to_the_run(ru
 
 
 def test_the_size_of_chunks_changes_the_draws_alone(run):
-    small, large = (scoring.evaluate_likelihood(run, 200, count=100, chunk=c, say=silent) for c in (5, 100))
+    small, large = (scoring.evaluate_likelihood(run, 200, count=100, chunk_size=c, say=silent) for c in (5, 100))
     assert small["protocol"]["chunk"] == 5
     assert small["scores"]["nll"] == pytest.approx(large["scores"]["nll"], abs=0.5)
 
@@ -88,7 +88,7 @@ def test_chunks_are_chosen_so_that_their_arrays_stay_small(monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"chunk": 201}, "--chunk-size 201: give 1 to 200, the number of samples"),
+        ({"chunk_size": 201}, "--chunk-size 201: give 1 to 200, the number of samples"),
         ({"seed": -1}, r"seed -1: give an integer"),
     ],
 )
@@ -100,7 +100,7 @@ def test_what_cannot_be_measured_is_reported(run, options, message):
 def test_a_chunk_that_does_not_fit_memory_is_reported_before_anything_is_compiled(run, monkeypatch):
     monkeypatch.setattr(memory, "device_bytes", lambda: 2**16)
     with pytest.raises(UsageError, match=r"a chunk of 100 codes for 100 images each needs at least .* GiB"):
-        scoring.evaluate_likelihood(run, 200, count=10, chunk=100, say=silent)
+        scoring.evaluate_likelihood(run, 200, count=10, chunk_size=100, say=silent)
 
 
 def test_as_many_codes_as_do_not_fit_memory_are_reported_before_a_step_is_compiled(configure, tmp_path, monkeypatch):
@@ -186,7 +186,7 @@ def test_a_mixture_is_found_where_it_is():
 
 def test_samples_of_a_mixture_are_scored_with_that_in_the_protocol(run):
     prior = scoring.evaluate_run(run, count=500, say=silent)
-    result = scoring.evaluate_run(run, count=500, components=10, say=silent)
+    result = scoring.evaluate_run(run, count=500, mixture=10, say=silent)
     assert prior["protocol"]["latents"] == "the prior"
     assert result["protocol"]["latents"] == latents.describe_mixture(10)
     assert result["scores"]["cfid"] != prior["scores"]["cfid"]

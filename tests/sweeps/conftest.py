@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from jaxgen.sweeps.definition import Definition
+from jaxgen.sweeps.options import Options
 from jaxgen.sweeps.space import make_space
 from jaxgen.sweeps.storage import open_storage, quiet_optuna
 from jaxgen.sweeps.trials import TrialQueue
@@ -40,15 +41,13 @@ def make_queue(toy_space, tmp_path):
         say=print,
         **fields,
     ):
+        chosen = {name: fields.pop(name) for name in ("seeds", "sampler", "pruner", "sampler_seed") if name in fields}
         definition = Definition(
             experiment="gan_mlp",
+            options=Options(**{"sampler": "random"} | chosen),
             space=space or toy_space(),
             metric="evaluation/pixel_frechet",
             direction="minimize",
-            seeds=1,
-            sampler="random",
-            pruner="none",
-            sampler_seed=0,
             interval=3,
             settings={},
             script="sha256 of the script",
