@@ -158,6 +158,16 @@ def operations():
     return lambda closed: names(closed.jaxpr)
 
 
+@pytest.fixture(scope="session")
+def computed():
+    """Returns a function that compiles another as one program, calls it and returns its results as NumPy arrays.
+
+    Outside of `jax.jit`, every operation of a new shape is a program of its own, which takes longer to compile than to
+    run: what a test computes of the results, it computes by NumPy.
+    """
+    return lambda function, *arguments: jax.device_get(jax.jit(function)(*arguments))
+
+
 class Description(NamedTuple):
     parameters: int
     output: object

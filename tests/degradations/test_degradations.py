@@ -2,17 +2,18 @@ import inspect
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxgen import degradations
 from jaxgen.degradations import DEGRADATIONS, compression, registry, resampling
 
-IMAGES = jax.random.uniform(jax.random.key(0), (2, 16, 20, 3))
+IMAGES = np.random.default_rng(0).random((2, 16, 20, 3), np.float32)
 README = Path(__file__).parents[2] / "jaxgen" / "degradations" / "README.md"
-SLOW = {"bsrgan", "real_esrgan", "torn", "worn", "ruined"}
+SLOW = {"bsrgan", "real_esrgan", "torn", "worn", "ruined", "old_photo"}
 """Compositions, which have tests of their own."""
+OVERLAYS = {"rust", "foxing", "stain", "holes", "tears", "scratches"}
+"""Their bits are tested in damage/test_overlays.py."""
 
 
 @pytest.mark.parametrize("name", DEGRADATIONS)
@@ -22,15 +23,20 @@ def test_every_degradation_takes_key_and_images_first_and_is_exported(name):
     assert getattr(degradations, function.__name__) is function
 
 
-@pytest.mark.parametrize("name", sorted(set(DEGRADATIONS) - SLOW))
+@pytest.mark.parametrize("name", sorted(set(DEGRADATIONS) - SLOW - OVERLAYS))
 def test_the_key_decides_the_bits_under_jit(name):
     entry = DEGRADATIONS[name]
     degrade = jax.jit(lambda key, images: entry.function(key, images, **entry.example))
-    first, again, other = (jax.tree.leaves(degrade(jax.random.key(k), IMAGES)) for k in (1, 1, 2))
+    first, again, other = (jax.tree.leaves(jax.device_get(degrade(jax.random.key(k), IMAGES))) for k in (1, 1, 2))
     assert len(first) == (2 if entry.returns == "opacity" else 1)
     for a, b in zip(first, again, strict=True):
         np.testing.assert_array_equal(a, b)
     assert (abs(first[0] - other[0]).max() > 0) == entry.random
+
+
+@pytest.mark.parametrize("name", sorted(OVERLAYS))
+def test_an_overlay_is_registered_as_random_and_with_its_opacity(name):
+    assert DEGRADATIONS[name].random and DEGRADATIONS[name].returns == "opacity"
 
 
 def test_a_name_and_a_hyperparameter_belong_to_one_entry(monkeypatch):
@@ -49,20 +55,24 @@ def test_the_readme_has_the_table_of_the_registry():
     )
 
 
-def test_deterministic_degradations_compute_what_their_modules_do():
+def test_deterministic_degradations_compute_what_their_modules_do(computed):
     key = jax.random.key(0)
-    for found, expected in (
-        (degradations.downsample(key, IMAGES, 2), resampling.downsample(IMAGES, 2)),
-        (degradations.jpeg(key, IMAGES, 50, subsampling="4:4:4"), compression.jpeg(IMAGES, 50, subsampling="4:4:4")),
+    for wrapped, function in (
+        (lambda x: degradations.downsample(key, x, 2), lambda x: resampling.downsample(x, 2)),
+        (
+            lambda x: degradations.jpeg(key, x, 50, subsampling="4:4:4"),
+            lambda x: compression.jpeg(x, 50, subsampling="4:4:4"),
+        ),
     ):
-        np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(computed(wrapped, IMAGES), computed(function, IMAGES))
 
 
-def test_degradations_compose():
+def test_degradations_compose(computed):
     degrade = degradations.compose(
         lambda key, images: degradations.blur(key, images, 1.0),
         lambda key, images: degradations.gaussian_noise(key, images, 0.1),
     )
-    degraded = degrade(jax.random.key(3), IMAGES)
+    degraded = computed(degrade, jax.random.key(3), IMAGES)
     assert degraded.shape == IMAGES.shape
-    assert float(jnp.std(degraded - degradations.blur(jax.random.key(0), IMAGES, 1.0))) == pytest.approx(0.1, rel=0.1)
+    blurred = computed(degradations.blur, jax.random.key(0), IMAGES, 1.0)
+    assert np.std(degraded - blurred) == pytest.approx(0.1, rel=0.1)

@@ -1,5 +1,4 @@
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -8,25 +7,26 @@ from jaxgen.degradations import draws
 KEY = jax.random.key(0)
 
 
-def test_uniform_numbers_lie_between_the_bounds_of_each_example():
-    low, high = jnp.array([0.0, 5.0] * 2000), jnp.array([1.0, 7.0] * 2000)
-    drawn = np.asarray(draws.uniform(KEY, 4000, low, high))
+def test_uniform_numbers_lie_between_the_bounds_of_each_example(computed):
+    low, high = np.float32([0.0, 5.0] * 2000), np.float32([1.0, 7.0] * 2000)
+    drawn = computed(lambda key: draws.uniform(key, 4000, low, high), KEY)
     assert np.all((low <= drawn) & (drawn < high))
     np.testing.assert_allclose([drawn[::2].mean(), drawn[1::2].mean()], [0.5, 6], atol=0.05)
 
 
-def test_streams_are_independent_and_each_examples_own():
-    first, second = draws.split_keys(KEY, 5, 2)
-    a, b = draws.uniform(first, 5), draws.uniform(second, 5)
-    assert len(np.unique(np.concatenate([a, b]))) == 10
-    alone = draws.split_keys(jax.random.split(KEY, 5)[3:], 2, 2)[1]
-    np.testing.assert_array_equal(
-        draws.uniform(alone, 2), draws.uniform(draws.split_keys(jax.random.split(KEY, 5), 5, 2)[1], 5)[3:]
-    )
+def test_streams_are_independent_and_each_examples_own(computed):
+    def two_streams(key, count):
+        return [draws.uniform(stream, count) for stream in draws.split_keys(key, count, 2)]
+
+    of_one_key = computed(lambda key: two_streams(key, 5), KEY)
+    assert len(np.unique(np.concatenate(of_one_key))) == 10
+    keys = jax.random.split(KEY, 5)
+    whole, alone = computed(lambda keys: (two_streams(keys, 5), two_streams(keys[3:], 2)), keys)
+    np.testing.assert_array_equal(alone[1], whole[1][3:])
 
 
-def test_alternatives_come_with_their_probabilities():
-    drawn = np.asarray(draws.choice(KEY, (0.2, 0.0, 0.5, 0.3), 4000))
+def test_alternatives_come_with_their_probabilities(computed):
+    drawn = computed(lambda key: draws.choice(key, (0.2, 0.0, 0.5, 0.3), 4000), KEY)
     np.testing.assert_allclose(np.bincount(drawn, minlength=4) / 4000, [0.2, 0, 0.5, 0.3], atol=0.03)
 
 
