@@ -34,11 +34,6 @@ class Range:
     below: float = math.inf
     above: float = -math.inf
 
-    @property
-    def is_bounded(self) -> bool:
-        """Whether there is a largest number."""
-        return min(self.maximum, self.below) < math.inf
-
     def __contains__(self, value: float) -> bool:
         return math.isfinite(value) and self.minimum <= value <= self.maximum and self.above < value < self.below
 
@@ -144,7 +139,8 @@ def require_in_range(config: Any) -> None:
     for name, value in flat_values(config):
         for number in value if isinstance(value, tuple) else (value,):
             if name in allowed and number is not None and number not in allowed[name]:
-                finite = "" if isinstance(number, int) or allowed[name].is_bounded else "a finite number of "
+                is_bounded = min(allowed[name].maximum, allowed[name].below) < math.inf
+                finite = "" if isinstance(number, int) or is_bounded else "a finite number of "
                 raise UsageError(f"{name} is {as_text(number)}: give {finite}{allowed[name]}")
 
 

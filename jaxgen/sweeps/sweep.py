@@ -30,6 +30,7 @@ from jaxgen.training.stopping import Interrupted, Signals
 
 TRIALS = 20
 """Default number of trials, of another sampler than a grid."""
+BUSY = "another process runs a sweep in {}: wait for it, set another --dir, or share a --storage postgresql://…"
 Print = Callable[[str], None]
 
 
@@ -192,7 +193,7 @@ def open_queue(sweep: Sweep, options: Options, storage: Any, say: Print) -> Iter
             yield queue
         return
     create_folder(sweep.folder)
-    with lock_folder(sweep.folder):
+    with lock(sweep.folder / ".lock", BUSY):
         storage = open_storage(f"sqlite:///{sweep.folder.resolve() / 'study.db'}", options.heartbeat)
         with make_queue(storage=storage) as queue:
             yield queue
@@ -204,20 +205,6 @@ def create_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot write in {folder} ({error}): set another --dir") from error
-
-
-@contextlib.contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
-    """Returns a context in which no other process runs a sweep in a folder."""
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(lock(folder / ".lock"))
-        except UsageError as error:
-            raise UsageError(
-                f"another process runs a sweep in {folder}: wait for it, set another --dir, or share a --storage "
-                "postgresql://…"
-            ) from error
-        yield
 
 
 def make_executor(sweep: Sweep, queue: TrialQueue, options: Options, say: Print) -> Executor:

@@ -261,13 +261,18 @@ def parse_line(line: bytes) -> Line:
 
 
 @contextlib.contextmanager
-def lock(path: Path) -> Iterator[None]:
-    """Returns a context in which no other process holds the same lock; the system ends it with the process."""
+def lock(path: Path, busy: str = "another process trains in {}: wait for it, or use another folder") -> Iterator[None]:
+    """Returns a context in which no other process holds the same lock; the system ends it with the process.
+
+    Args:
+      path: of the lock's file.
+      busy: the error where another process holds it, with {} for the folder.
+    """
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UsageError(f"another process trains in {path.parent}: wait for it, or use another folder") from error
+            raise UsageError(busy.format(path.parent)) from error
         except OSError:
             pass  # A file system without locks.
         yield
