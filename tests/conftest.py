@@ -32,8 +32,8 @@ def keep_to_own_cores() -> None:
 keep_to_own_cores()
 # Before anything touches a device: every test may spread a batch over four of them.
 jax.config.update("jax_num_cpu_devices", 4)
-# A test's programs are small: to compile them in parts costs more than it saves.
-FLAGS = ["--xla_cpu_parallel_codegen_split_count=1"]
+# A test's programs are small: to compile them in parts, or to optimise them, costs more than it saves.
+FLAGS = ["--xla_cpu_parallel_codegen_split_count=1", "--xla_cpu_opt_preset=CPU_OPT_PRESET_FAST_COMPILE"]
 if jax.__version_info__ < (0, 11):
     # XLA's older way to compile fused operations takes a third of the time; later versions no longer have it.
     FLAGS.append("--xla_cpu_use_fusion_emitters=false")
@@ -100,6 +100,8 @@ def _keep_from_the_collector():
     """What earlier files compiled stays until the end: Python need not look through all of it again and again."""
     gc.collect()
     gc.freeze()
+    # Tracing makes many short-lived objects, nearly none of which are in cycles.
+    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.fixture

@@ -57,7 +57,9 @@ MORE = {
         schedule="linear",
         schedule_steps=9.0,
     ),
-    "wgan_gp": recipe("wgan_gp", width=4, critic_steps=1, data=MIDDLE),
+    "wgan_gp, filters at right angles": recipe(
+        "wgan_gp", width=4, critic_steps=1, data=SMALL, remedies=("orthogonal_regularisation",)
+    ),
     "wgan, clipped": recipe("wgan", width=4, data=MIDDLE, critic_steps=2, remedies=("historical_averaging",)),
     "a guided restorer": recipe("residual_unet", widths=(4,), blocks=1, data=MIDDLE),
     "dropout and batch norm, fed back": recipe("crnn", turns=2, widths=(4,), data=MIDDLE),
@@ -78,14 +80,11 @@ MORE = {
     "denoising without clean pictures": recipe("neighbor2neighbor", widths=(4,), blocks=1, data=MIDDLE),
     "clips": recipe("video", frames=2, window=12, speed=2, width=4, blocks=1, data=MIDDLE),
     "a detector of scratches": recipe(
-        "damage_detector", network="residual", widths=(4, 8), blocks=1, data=MIDDLE, damage="scratches"
+        "damage_detector", network="residual", widths=(4,), blocks=1, data=MIDDLE, damage="scratches"
     ),
     "several codes of binary images": recipe("iwae", latent=3, samples=4, hidden=(8,), data=SMALL),
     "grey levels and free bits": recipe("vae", latent=3, hidden=(8,), likelihood="logistic", data=SMALL, free_bits=0.1),
     "growing, its block faded in": recipe("growing", width=4, fade_steps=9, init_from="x", data=MIDDLE),
-    "attention, filters at right angles": recipe(
-        "sagan", width=8, attention=8, data=MIDDLE, remedies=("orthogonal_regularisation",)
-    ),
     "the level of noise": recipe("noise_level", depth=2, width=4, data=MIDDLE),
     "pacgan with classes and kernels": recipe(
         "pacgan", width=4, data=SMALL, conditional=True, minibatch_kernels=2, critic_steps=2
