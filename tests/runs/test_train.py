@@ -19,6 +19,7 @@ from jaxgen.config import GanConfig
 from jaxgen.errors import UsageError
 from jaxgen.runs import summary
 from jaxgen.runs.disk.config_file import FORMAT, FORMER_DEFAULTS
+from jaxgen.runs.scripts import load_script
 from jaxgen.runs.train import evaluation_images, prepare_devices, train
 from jaxgen.training import distributed, execute
 
@@ -26,7 +27,7 @@ STEPS = 40
 SCRIPT = "gan_mlp"
 WORDS = (
     f"--steps {STEPS} --batch-size 8 --checkpoint-every 10 --evaluate-every 20 --log-every 10 --seed 3 --no-tensorboard"
-    " --data.size 8 --latent 4 --evaluate-images 16"
+    " --variant plain --data.size 8 --latent 4 --evaluate-images 16"
 )
 
 
@@ -116,28 +117,35 @@ def test_a_signal_saves_and_the_same_command_goes_on(start, uninterrupted, tmp_p
     assert f"step {step} is saved" in message
 
 
-def test_another_seed_ends_with_other_bits(start, uninterrupted, tmp_path):
-    assert finish(start(tmp_path / "other", "--seed", "4"))[0] == 0
-    assert summary.describe(tmp_path / "other")["digest"] != summary.describe(uninterrupted)["digest"]
+@pytest.fixture(scope="module")
+def train_toy(tmp_path_factory):
+    """Returns a function from fields of the toy experiment's configuration to the folder of its run in this process."""
+    toy_experiment = load_script(str(Path(__file__).parents[1] / "toy_experiment.py"))
+
+    def run(**fields):
+        folder = tmp_path_factory.mktemp("toy") / "run"
+        intervals = {"checkpoint_every": 10, "evaluate_every": 10, "log_every": 10, "sample_every": 10}
+        options = {"steps": 20, "evaluate_images": 8, "run": str(folder)} | intervals | fields
+        train(toy_experiment.Config(**options), toy_experiment.build, say=lambda line: None)
+        return folder
+
+    return run
 
 
-def test_steps_in_one_dispatch_compute_the_same(start, uninterrupted, tmp_path):
-    folder = tmp_path / "fused"
-    status, message = finish(start(folder, "--steps-per-dispatch", "5"))
-    assert status == 0, message
-    fused, single = trained(folder)[-1], trained(uninterrupted)[-1]
-    assert fused["step"] == single["step"] == STEPS
-    for name, value in single.items():
-        assert fused[name] == pytest.approx(value, rel=2e-3, abs=1e-4), name
+@pytest.fixture(scope="module")
+def toy_run(train_toy):
+    return train_toy()
 
 
-def test_two_devices_compute_the_same(start, uninterrupted, tmp_path):
-    folder = tmp_path / "two"
-    status, message = finish(start(folder, "--devices", "2"))
-    assert status == 0, message
-    two, one = trained(folder)[0], trained(uninterrupted)[0]
-    for name, value in one.items():
-        assert two[name] == pytest.approx(value, rel=1e-2, abs=1e-3), name
+def test_another_seed_ends_with_other_bits(train_toy, toy_run):
+    assert summary.describe(train_toy(seed=4))["digest"] != summary.describe(toy_run)["digest"]
+    assert summary.describe(train_toy())["digest"] == summary.describe(toy_run)["digest"]
+
+
+@pytest.mark.parametrize("fields", [{"steps_per_dispatch": 5}, {"devices": 2}], ids=["dispatches", "devices"])
+def test_steps_in_one_dispatch_and_two_devices_compute_the_same(train_toy, toy_run, fields):
+    for line, expected in zip(trained(train_toy(**fields)), trained(toy_run), strict=True):
+        assert line == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.fixture
@@ -262,6 +270,7 @@ import sys
 for name in "tyro PIL matplotlib tensorboardX tensorflow_datasets grain skimage sklearn optuna".split():
     sys.modules[name] = None
 from jaxgen.data import Config as Data
+from jaxgen.runs.scripts import load_script
 from jaxgen.runs.train import train
 from jaxgen.runs.scripts import load_script
 
