@@ -64,3 +64,9 @@ def gan_mlp(experiments):
     """Returns the path of the smallest experiment, and options that make it smaller."""
     small = ["--variant", "plain", "--data.size", "8", "--batch-size", "8", "--latent", "2", "--evaluate-images", "16"]
     return str(Path(experiments) / "gan_mlp.py"), [*small, "--no-tensorboard", "--devices", "1"]
+
+
+@pytest.fixture(scope="session")
+def toy_script():
+    """Returns the path of an experiment that compiles within a second, see toy_experiment.py, and options of its."""
+    return str(Path(__file__).parents[1] / "toy_experiment.py"), ["--evaluate-images", "8", "--devices", "1"]

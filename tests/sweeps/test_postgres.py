@@ -30,12 +30,12 @@ def postgres(tmp_path_factory):
     server.cleanup()
 
 
-def start(start_python, gan_mlp, url, folder):
-    script, arguments = gan_mlp
+def start(start_python, toy_script, url, folder):
+    script, arguments = toy_script
     options = [
         *("--search", "hyper.learning-rate=log:1e-4:1e-2", "--sampler", "random", "--trials", str(TRIALS)),
         *("--storage", url, "--study", "shared", "--heartbeat", "1", "--members", "1", "--dir", str(folder)),
-        *("--steps", "400", "--evaluate-every", "200"),
+        *("--steps", "2000", "--evaluate-every", "1000", "--sample-every", "0"),
     ]
     code = "import sys; from jaxgen.commands.main import main; main(sys.argv[1:])"
     return start_python("-c", code, "sweep", script, *options, *arguments)
@@ -45,8 +45,8 @@ def worker_of(trial):
     return int(trial.user_attrs["worker"].split(":")[1])
 
 
-def test_no_trial_is_lost_or_counted_twice(postgres, start_python, gan_mlp, tmp_path):
-    started = [start(start_python, gan_mlp, postgres, tmp_path) for _ in range(PROCESSES)]
+def test_no_trial_is_lost_or_counted_twice(postgres, start_python, toy_script, tmp_path):
+    started = [start(start_python, toy_script, postgres, tmp_path) for _ in range(PROCESSES)]
     workers = {process.pid: process for process in started}
     storage, deadline, busy = open_storage(postgres, 1), time.monotonic() + TIMEOUT_SECONDS, set()
     try:

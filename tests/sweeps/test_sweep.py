@@ -247,21 +247,21 @@ def read_results(folder):
         return {row["trial"]: (row["state"], row["hyper.learning_rate"]) for row in csv.DictReader(file)}
 
 
-def test_a_killed_sweep_continues_and_ends_as_one_never_killed(start_python, run_python, gan_mlp, tmp_path):
+def test_a_killed_sweep_continues_and_ends_as_one_never_killed(start_python, run_python, toy_script, tmp_path):
     options = ("--trials", "5", "--sampler", "random", "--members", "1")
-    killed = start_python(*command(gan_mlp, tmp_path / "killed", *options))
+    killed = start_python(*command(toy_script, tmp_path / "killed", *options))
     wait_for(tmp_path / "killed", 2, killed)
     killed.kill()
     killed.wait()
     for folder in ("killed", "whole"):
-        assert run_python(*command(gan_mlp, tmp_path / folder, *options)).returncode == 0
+        assert run_python(*command(toy_script, tmp_path / folder, *options)).returncode == 0
     assert read_results(tmp_path / "killed") == read_results(tmp_path / "whole")
     assert len(read_results(tmp_path / "whole")) == 5
 
 
-def test_ctrl_c_keeps_the_results(start_python, gan_mlp, tmp_path):
+def test_ctrl_c_keeps_the_results(start_python, toy_script, tmp_path):
     folder = tmp_path / "stopped"
-    process = start_python(*command(gan_mlp, folder, "--trials", "500", "--members", "1"))
+    process = start_python(*command(toy_script, folder, "--trials", "500", "--members", "1"))
     wait_for(folder, 3, process)
     process.send_signal(signal.SIGINT)
     _, message = process.communicate(timeout=120)
