@@ -67,31 +67,43 @@ def test_its_docstring_is_a_recipe(module):
     assert "python experiments/" in module.__doc__
 
 
-def test_it_builds_for_its_own_data_and_every_number_is_in_the_state(module):
-    config = module.Config()
-    objective = module.build(config)
+def quick_config(module, **fields):
+    """The default configuration, except for all damages at once, which take long to trace."""
+    config = module.Config(**fields)
+    drawn = getattr(config, "damage", "") in {"ruined", "torn", "worn"}
+    return dataclasses.replace(config, damage="holes") if drawn else config
+
+
+def trace_step(config, objective):
+    """Returns the types of the state, and the program of the step, whose state keeps its structure and types."""
     batch = describe_batch(objective.chunks * config.batch_size, image_shape(config.data))
     state = jax.eval_shape(objective.init, jax.random.key(0), batch)
     assert set(state.hyper) == {field.name for field in dataclasses.fields(config.hyper)}
-    after, metrics = jax.eval_shape(objective.step, state, batch)
+    program, (after, metrics) = jax.make_jaxpr(objective.step, return_shape=True)(state, batch)
     assert jax.tree.structure(after) == jax.tree.structure(state)
     assert jax.tree.map(lambda x: (x.shape, x.dtype), after) == jax.tree.map(lambda x: (x.shape, x.dtype), state)
     assert all(value.shape == () for value in metrics.values())
     assert any(name.endswith("gradient_norm") for name in metrics)
+    return state, program, metrics
+
+
+@pytest.mark.parametrize("name", sorted(installed_experiments().keys() - set(FAMILIES)))
+def test_it_builds_for_its_own_data_and_every_number_is_in_the_state(load_experiment, name):
+    module = load_experiment(name)
+    config = quick_config(module)
+    trace_step(config, module.build(config))
 
 
 @pytest.mark.parametrize("name", FAMILIES)
 def test_bfloat16_computes_in_it_and_keeps_float32_and_the_selecting_metric_is_evaluated(load_experiment, name):
     module = load_experiment(name)
-    # All damages at once, its default, take long to trace.
-    config = module.Config(dtype="bfloat16", **{"damage": "holes"} if name == "damage_detector" else {})
+    config = quick_config(module, dtype="bfloat16")
     objective = module.build(config)
-    batch = describe_batch(objective.chunks * min(8, config.batch_size), image_shape(config.data))
-    state = jax.eval_shape(objective.init, jax.random.key(0), batch)
-    program, (after, metrics) = jax.make_jaxpr(objective.step, return_shape=True)(state, batch)
-    kinds = {leaf.dtype for leaf in jax.tree.leaves((after.params, after.stats, after.opt_state, metrics))}
+    state, program, metrics = trace_step(config, objective)
+    kinds = {leaf.dtype for leaf in jax.tree.leaves((state.params, state.stats, state.opt_state, metrics))}
     assert kinds <= {np.dtype("float32"), np.dtype("int32")}
     assert "bf16" in str(program)
+    batch = describe_batch(8, image_shape(config.data))
     assert objective.selection.metric in jax.eval_shape(objective.evaluate, state, batch)
 
 
