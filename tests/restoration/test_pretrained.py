@@ -170,7 +170,7 @@ LINE_INPAINTERS = [
 @pytest.mark.parametrize("name", LINE_INPAINTERS)
 def test_masked_pixels_are_inpainted_whatever_the_tiles(name):
     image = photograph(3)[:120, :100]
-    damaged, mask = (np.asarray(values[0]) for values in scratches(jax.random.key(3), image[None]))
+    damaged, mask = (np.asarray(values[0]) for values in jax.jit(scratches)(jax.random.key(3), image[None]))
     mask = (mask >= 0.1).astype(np.float32)
     # Two of them are the same architecture: the tiles of one are enough.
     sizes = (64,) if name == "inpaint_translucent" else (64, 256)
@@ -178,7 +178,7 @@ def test_masked_pixels_are_inpainted_whatever_the_tiles(name):
         tasks.by_network(network(name), settings)(Photograph(damaged), settings, no_progress).pixels
         for settings in (tasks.Settings(mask=mask, tile_size=size) for size in sizes)
     ]
-    diffused = np.asarray(inpaint_relaxed(damaged[None], mask[None])[0])
+    diffused = np.asarray(jax.jit(inpaint_relaxed)(damaged[None], mask[None])[0])
     before, filled, after = (
         float(masked_psnr(image[None], values[None], mask[None])[0]) for values in (damaged, diffused, inpainted[0])
     )
@@ -191,7 +191,7 @@ def test_masked_pixels_are_inpainted_whatever_the_tiles(name):
 @pytest.mark.parametrize("times", [1, 3])
 def test_haze_is_removed_at_any_size(times):
     image = photograph(3)
-    hazy = np.asarray(haze(jax.random.key(2), image[None])[0])
+    hazy = np.asarray(jax.jit(haze)(jax.random.key(2), image[None])[0])
     large, damaged = (values.repeat(times, 0).repeat(times, 1) for values in (image, hazy))
     restored = restore(network("dehaze"), damaged)
     assert float(psnr(large[None], restored[None])[0]) > float(psnr(large[None], damaged[None])[0]) + 3

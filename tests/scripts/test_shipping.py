@@ -102,7 +102,6 @@ def test_a_denoiser_is_trained_from_run_to_run_and_evaluated_on_test_sets(ship, 
 SMALL = {
     "dehazer": ("--widths 4 4 --side 8", "image", "none"),
     "inpainter": ("--widths 4 --blocks 1 --damage holes", "image", "mask"),
-    "patch_inpainter": ("--radius 1 --width 4 --depth 1 --damage holes", "image", "mask"),
     "srresnet": ("--width 4 --blocks 1 --scale 2 --no-norm --residual", "image", "none"),
     "damage_detector": ("--network residual --widths 4 8 --blocks 1 --damage holes", "mask", "none"),
 }
