@@ -11,6 +11,17 @@ SHAPE = (4, 3, 5, 2)
 REAL, FAKE = np.random.default_rng(0).uniform(-1, 1, (2, *SHAPE)).astype(np.float32)
 KEY = jax.random.key(0)
 sums = lambda x: x.reshape(len(x), -1).sum(1)
+# Each is one program for all tests with the same shapes.
+linear_penalty = jax.jit(
+    lambda weights, target: penalties.gradient_penalty(lambda x: sums(x * weights) + 3, REAL, FAKE, KEY, target)
+)
+scaled_penalty = jax.jit(
+    jax.value_and_grad(lambda scale: penalties.gradient_penalty(lambda x: scale * sums(x), REAL, FAKE, KEY).sum())
+)
+penalty_of_squares = jax.jit(
+    lambda real, fake, key: penalties.gradient_penalty(lambda x: sums(x**2) / 2, real, fake, key, 0.0)
+)
+orthogonality = jax.jit(penalties.orthogonality)
 
 
 @settings(deadline=None, max_examples=25)
@@ -18,26 +29,25 @@ sums = lambda x: x.reshape(len(x), -1).sum(1)
 def test_a_linear_critic_pays_its_distance_from_the_target_slope(slope, target, seed):
     direction = np.random.default_rng(seed).normal(size=SHAPE[1:]).astype(np.float32)
     weights = np.float32(slope) * direction / np.linalg.norm(direction)
-    penalty = penalties.gradient_penalty(lambda x: sums(x * weights) + 3, REAL, FAKE, KEY, target)
+    penalty = linear_penalty(weights, target)
     assert penalty.shape == (4,)
     np.testing.assert_allclose(penalty, (slope - target) ** 2, rtol=1e-5, atol=1e-6 * (1 + slope * slope))
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e-30, 1e-19, 1e-18, 1e-6])
 def test_the_gradient_of_the_penalty_is_finite_where_the_slope_vanishes(scale):
-    penalty = lambda scale: penalties.gradient_penalty(lambda x: scale * sums(x), REAL, FAKE, KEY).sum()
-    value, gradient = map(float, jax.value_and_grad(penalty)(jnp.float32(scale)))
+    value, gradient = map(float, scaled_penalty(np.float32(scale)))
     # (√30 s − 1)² for each of four images; 0 stands for its slope where single precision cannot hold s².
     expected = -8 * np.sqrt(30)
     assert value == pytest.approx(4, rel=1e-4)
     assert gradient == pytest.approx(expected, rel=1e-4) or (scale < 1e-18 and gradient == 0)
 
 
-def test_r1_of_a_quadratic_critic():
+def test_r1_of_a_quadratic_critic(computed):
     matrix = np.random.default_rng(1).normal(size=(30, 30)).astype(np.float32)
     critic = lambda x: ((x.reshape(4, 30) @ matrix) ** 2).sum(1) / 2
     expected = ((REAL.reshape(4, 30) @ matrix @ matrix.T) ** 2).sum(1)
-    np.testing.assert_allclose(penalties.zero_centered(critic, REAL), expected, rtol=1e-4)
+    np.testing.assert_allclose(computed(lambda x: penalties.zero_centered(critic, x), REAL), expected, rtol=1e-4)
 
 
 def spread(x):
@@ -45,15 +55,16 @@ def spread(x):
     return sums((x - x.mean((1, 2, 3), keepdims=True)) ** 2)
 
 
-def test_every_pixel_of_an_image_has_the_same_weight():
+def test_every_pixel_of_an_image_has_the_same_weight(computed):
     white, black = np.ones(SHAPE, np.float32), np.zeros(SHAPE, np.float32)
-    np.testing.assert_allclose(penalties.gradient_penalty(spread, white, black, KEY, 0.0), 0, atol=1e-10)
+    penalty = computed(lambda *ends: penalties.gradient_penalty(spread, *ends, KEY, 0.0), white, black)
+    np.testing.assert_allclose(penalty, 0, atol=1e-10)
 
 
 def weights(key, count, real=1.0, fake=0.0):
     """What gradient_penalty interpolates with, read off a critic whose slope at x is x."""
     ends = (np.full((count, 2, 2, 1), end, np.float32) for end in (real, fake))
-    return np.sqrt(penalties.gradient_penalty(lambda x: sums(x**2) / 2, *ends, key, 0.0)) / 2
+    return np.sqrt(penalty_of_squares(*ends, key)) / 2
 
 
 def test_weights_are_uniform_and_differ_between_examples():
@@ -129,9 +140,10 @@ def test_agrees_with_pytorch_in_value_and_in_the_gradient_of_the_parameters():
 @pytest.mark.parametrize(("given", "kept"), [("bfloat16", "float32"), ("float64", "float64")])
 def test_precision_is_that_of_the_images_and_at_least_single(given, kept):
     with jax.enable_x64(True):
-        real, fake = jnp.asarray(REAL, given), jnp.asarray(FAKE, given)
-        assert penalties.gradient_penalty(sums, real, fake, KEY).dtype == kept
-        assert penalties.zero_centered(sums, real).dtype == kept
+        images = jax.ShapeDtypeStruct(SHAPE, given)
+        penalty = jax.eval_shape(lambda *ends: penalties.gradient_penalty(sums, *ends, KEY), images, images)
+        assert penalty.dtype == kept
+        assert jax.eval_shape(lambda real: penalties.zero_centered(sums, real), images).dtype == kept
 
 
 def test_images_and_generated_images_of_different_shapes_are_refused():
@@ -140,10 +152,10 @@ def test_images_and_generated_images_of_different_shapes_are_refused():
 
 
 def test_clipping_keeps_weights_inside_and_their_dtypes():
-    params = {"kernel": jnp.float32([-2.0, 0.005, 3.0]), "bias": jnp.bfloat16([0.5, -0.001])}
-    clipped = penalties.clip_weights(params, jnp.float32(0.01))
+    params = {"kernel": np.float32([-2.0, 0.005, 3.0]), "bias": np.array([0.5, -0.001], jnp.bfloat16)}
+    clipped = jax.jit(penalties.clip_weights)(params, np.float32(0.01))
     np.testing.assert_allclose(clipped["kernel"], [-0.01, 0.005, 0.01], rtol=1e-6)
-    np.testing.assert_allclose(clipped["bias"].astype(jnp.float32), [0.01, -0.001], rtol=1e-2)
+    np.testing.assert_allclose(np.asarray(clipped["bias"], np.float32), [0.01, -0.001], rtol=1e-2)
     assert clipped["bias"].dtype == jnp.bfloat16
 
 
@@ -154,18 +166,22 @@ def test_orthogonality_is_the_squared_products_of_different_filters():
     }
     filters = params["conv"]["kernel"].reshape(18, 5).T
     expected = sum(float(filters[i] @ filters[j]) ** 2 for i in range(5) for j in range(5) if i != j)
-    np.testing.assert_allclose(penalties.orthogonality(params), expected, rtol=1e-5)
+    np.testing.assert_allclose(orthogonality(params), expected, rtol=1e-5)
 
 
 def test_filters_at_right_angles_cost_nothing_whatever_their_length():
     kernel = np.linalg.qr(np.random.default_rng(1).normal(size=(6, 4)))[0].astype("f") * np.float32([1, 2, 30, 0.1])
-    np.testing.assert_allclose(penalties.orthogonality({"kernel": kernel}), 0, atol=1e-6)
+    np.testing.assert_allclose(orthogonality({"kernel": kernel}), 0, atol=1e-6)
     assert penalties.orthogonality({"bias": np.ones(3, "f")}) == 0
 
 
-def test_filters_of_a_transposed_convolution_are_its_outputs():
+def test_filters_of_a_transposed_convolution_are_its_outputs(computed):
     # Three filters at right angles over two inputs of 2×2, as (height, width, filters, inputs).
     filters = np.linalg.qr(np.random.default_rng(2).normal(size=(8, 3)))[0].astype("f").reshape(2, 2, 2, 3)
     params = {"up": {"image": {"kernel": filters.swapaxes(2, 3)}}}
-    np.testing.assert_allclose(penalties.orthogonality(params, {("up", "image")}), 0, atol=1e-6)
-    assert penalties.orthogonality(params, {("image",)}) > 1e-3
+    right, wrong = (
+        computed(lambda params, transposed=transposed: penalties.orthogonality(params, transposed), params)
+        for transposed in ({("up", "image")}, {("image",)})
+    )
+    np.testing.assert_allclose(right, 0, atol=1e-6)
+    assert wrong > 1e-3

@@ -1,5 +1,4 @@
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -28,17 +27,22 @@ def density_coverage_by_definition(real, fake, k):
     return inside.sum() / k / len(fake), inside.any(0).mean()
 
 
-@pytest.fixture
-def small_chunks(monkeypatch):
-    monkeypatch.setattr(neighbours, "CHUNK", 16)
-    jax.clear_caches()
-    yield
-    jax.clear_caches()
+@pytest.fixture(scope="module", autouse=True)
+def small_chunks():
+    """Splits the samples of these tests into several chunks."""
+    programs = neighbours.compute_precision_recall, neighbours.compute_density_coverage
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(neighbours, "CHUNK", 16)
+        for program in programs:
+            program.clear_cache()
+        yield
+    for program in programs:
+        program.clear_cache()
 
 
 @pytest.mark.parametrize("k", [1, 3])
 @pytest.mark.parametrize("mean", [0.0, 1000.0])
-def test_precision_and_recall_agree_with_torch_fidelity(torch_fidelity, small_chunks, k, mean):
+def test_precision_and_recall_agree_with_torch_fidelity(torch_fidelity, k, mean):
     torch, metric = torch_fidelity("metric_prc")
     real, fake = features(k, mean=mean)
     theirs = metric.prc_features_to_metric(
@@ -47,13 +51,13 @@ def test_precision_and_recall_agree_with_torch_fidelity(torch_fidelity, small_ch
     assert 0 < theirs["recall"] < 1
     expected = pytest.approx([theirs["precision"], theirs["recall"]], abs=1e-6)
     assert [float(x) for x in precision_recall(real, fake, k)] == expected
-    compiled = jax.jit(precision_recall, static_argnames="neighbours")(jnp.asarray(real), jnp.asarray(fake), k)
+    compiled = jax.jit(precision_recall, static_argnames="neighbours")(real, fake, k)
     assert [float(x) for x in compiled] == expected
 
 
 @pytest.mark.parametrize("k", [1, 5])
 @pytest.mark.parametrize(("n", "m"), [(60, 45), (32, 48)])
-def test_density_and_coverage_agree_with_their_definition(small_chunks, k, n, m):
+def test_density_and_coverage_agree_with_their_definition(k, n, m):
     real, fake = features(10 + k, n, m)
     expected = pytest.approx(density_coverage_by_definition(real, fake, k), abs=1e-6)
     assert [float(x) for x in density_coverage(real, fake, k)] == expected
@@ -69,24 +73,24 @@ def test_a_large_mean_costs_no_precision():
 
 
 @settings(deadline=None, max_examples=10)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 6))
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 4]))
 def test_precision_of_one_side_is_recall_of_the_other(seed, k):
     real, fake = features(seed, 20, 20)
     assert precision_recall(real, fake, k) == precision_recall(fake, real, k)[::-1]
 
 
 def test_a_set_against_itself_has_the_best_values():
-    real, _ = features(30, 100)
+    real, _ = features(30)
     assert [float(x) for x in precision_recall(real, real)] == [1, 1]
     assert [float(x) for x in density_coverage(real, real)] == pytest.approx([1, 1])
 
 
 def test_a_collapsed_generator_is_precise_and_covers_little():
-    real, _ = features(31, 100)
-    fake = real[:1] + np.float32(1e-3) * np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
+    real, fake = features(31)
+    fake = real[:1] + np.float32(1e-3) * np.random.default_rng(0).normal(size=fake.shape).astype(np.float32)
     precision, recall = precision_recall(real, fake)
     _, coverage = density_coverage(real, fake)
-    assert precision == 1 and recall <= 0.01 and coverage < 0.2
+    assert precision == 1 and recall <= 1 / len(real) and coverage < 0.2
 
 
 def test_distant_sets_have_the_worst_values():
@@ -113,9 +117,12 @@ def test_nan_is_an_error_on_the_host_and_nan_in_a_compiled_program(metrics):
     assert np.isnan(jax.jit(metrics)(real, fake)).all()
 
 
+compiled_smallest = jax.jit(smallest, static_argnums=1)
+
+
 @settings(deadline=None, max_examples=30)
-@given(st.integers(0, 2**31), st.integers(1, 6), st.integers(2, 9))
+@given(st.integers(0, 2**31), st.sampled_from([1, 2, 6]), st.integers(2, 9))
 def test_the_smallest_of_a_row_counts_ties(seed, rank, values):
     distances = np.random.default_rng(seed).integers(0, values, size=(5, 8)).astype(np.float32)
     distances[:, 0] = np.inf
-    np.testing.assert_array_equal(smallest(distances, rank), np.sort(distances, 1)[:, rank - 1])
+    np.testing.assert_array_equal(compiled_smallest(distances, rank), np.sort(distances, 1)[:, rank - 1])

@@ -2,10 +2,12 @@ import importlib.util
 from pathlib import Path
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 import pytest
 
+from jaxgen.degradations import noise
 from jaxgen.models.gan.mlp import Discriminator as Telling
+from jaxgen.objectives.restoration import Damage
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +17,28 @@ def tiny():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="session")
+def train():
+    """Returns a function that trains an objective on one batch: the state at the end, and the metrics of all steps."""
+
+    def train(objective, batch, steps):
+        @jax.jit
+        def run(batch):
+            state = objective.init(jax.random.key(0), batch)
+            return jax.lax.scan(lambda state, _: objective.step(state, batch), state, length=steps)
+
+        state, history = run(batch)
+        return state, jax.device_get(history)
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def add_noise():
+    """Returns the degradation that adds Gaussian noise of the hyperparameter `sigma`."""
+    return lambda keys, images, hyper: Damage(noise.gaussian_noise(keys, images, hyper["sigma"]))
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +53,7 @@ def remedied(tiny):
     state, step = jax.jit(objective.init)(jax.random.key(0), tiny.BATCH), jax.jit(objective.step)
 
     def after(history=None, **hyper):
-        changed = {name: jnp.float32(value) for name, value in hyper.items()}
+        changed = {name: np.float32(value) for name, value in hyper.items()}
         ema = state.ema | {"history": state.ema["history"] | (history or {})}
         return step(state.replace(hyper=state.hyper | changed, ema=ema), tiny.BATCH)
 

@@ -1,5 +1,6 @@
+from functools import cache
+
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
@@ -8,7 +9,7 @@ from jaxgen.errors import UsageError
 from jaxgen.models.gan.mlp import Discriminator
 from jaxgen.objectives import discriminator
 
-IMAGES = jnp.asarray(np.random.default_rng(0).uniform(-1, 1, (6, 4, 4, 2)), jnp.float32)
+IMAGES = np.random.default_rng(0).uniform(-1, 1, (6, 4, 4, 2)).astype(np.float32)
 
 
 class Silent(nn.Module):
@@ -17,8 +18,9 @@ class Silent(nn.Module):
         return nn.Dense(1)(images.reshape(len(images), -1))[:, 0]
 
 
-def variables(module, images=IMAGES, **named):
-    drawn = module.init(jax.random.key(0), images, False, **named)
+@cache
+def variables(module):
+    drawn = dict(jax.jit(lambda images: module.init(jax.random.key(0), images, False))(IMAGES))
     params = drawn.pop("params")
     return {"params": params, "stats": drawn}
 
@@ -37,21 +39,21 @@ def test_packing_that_does_not_come_out_even_is_refused():
         discriminator.pack(IMAGES, 4)
 
 
-def test_images_are_augmented_before_they_are_packed():
-    keys = jax.random.split(jax.random.key(1), 6)
-    shown = discriminator.discriminator_input(IMAGES, None, keys, ("translation",), 2)
-    np.testing.assert_array_equal(
-        shown, discriminator.pack(discriminator.diff_augment(keys, IMAGES, ("translation",)), 2)
-    )
+def test_images_are_augmented_before_they_are_packed(computed):
+    def both_ways(keys):
+        shown = discriminator.discriminator_input(IMAGES, None, keys, ("translation",), 2)
+        return shown, discriminator.pack(discriminator.diff_augment(keys, IMAGES, ("translation",)), 2)
+
+    np.testing.assert_array_equal(*computed(both_ways, jax.random.split(jax.random.key(1), 6)))
     assert discriminator.discriminator_input(IMAGES, None, None, (), 1) is IMAGES
 
 
-def test_features_are_what_the_logit_is_made_of():
+def test_features_are_what_the_logit_is_made_of(computed):
     module = Discriminator()
     held = variables(module)
-    outputs = discriminator.features(module, held, IMAGES, None)
-    logits, _ = discriminator.call(module, held, IMAGES, None, True)
-    last = held["params"]["logit"]
+    outputs = computed(lambda held: discriminator.features(module, held, IMAGES, None), held)
+    logits = computed(lambda held: discriminator.call(module, held, IMAGES, None, True)[0], held)
+    last = jax.device_get(held["params"]["logit"])
     np.testing.assert_allclose((outputs @ last["kernel"])[:, 0] + last["bias"], logits, atol=1e-5)
 
 
@@ -60,21 +62,30 @@ def test_a_discriminator_that_does_not_tell_its_features_is_named():
         discriminator.features(Silent(), variables(Silent()), IMAGES, None)
 
 
-def test_mean_features_differ_by_the_difference_of_their_means():
+def test_mean_features_differ_by_the_difference_of_their_means(computed):
     module, fake = Discriminator(), IMAGES[::-1] ** 2
-    held = variables(module)
-    expected = [discriminator.features(module, held, images, None).mean(0) for images in (IMAGES, fake)]
-    found = discriminator.mean_difference(module, held, IMAGES, fake, None, separate=True)
+
+    def compute(held):
+        means = [discriminator.features(module, held, images, None).mean(0) for images in (IMAGES, fake)]
+        return means, discriminator.mean_difference(module, held, IMAGES, fake, None, separate=True)
+
+    expected, found = computed(compute, variables(module))
     np.testing.assert_allclose(found, expected[0] - expected[1], atol=1e-6)
 
 
-def test_one_batch_norm_over_both_kinds_does_not_hide_their_difference():
+def test_one_batch_norm_over_both_kinds_does_not_hide_their_difference(computed):
     module, fake = Discriminator("batch_norm"), IMAGES[::-1] ** 2
-    differ = lambda separate: np.abs(
-        discriminator.mean_difference(module, variables(module), IMAGES, fake, None, separate=separate)
-    ).max()
-    assert differ(True) < 1e-5
-    assert differ(False) > 0.1
+    apart, together = (
+        computed(
+            lambda held, separate=separate: discriminator.mean_difference(
+                module, held, IMAGES, fake, None, separate=separate
+            ),
+            variables(module),
+        )
+        for separate in (True, False)
+    )
+    assert abs(apart).max() < 1e-5
+    assert abs(together).max() > 0.1
 
 
 def test_what_couples_the_examples_is_named():
@@ -144,9 +155,10 @@ def test_classes_need_labels():
     discriminator.require_labels({"image": IMAGES}, 0)
 
 
-def test_what_conditions_an_image_is_augmented_alike_and_stands_beside_it():
+def test_what_conditions_an_image_is_augmented_alike_and_stands_beside_it(computed):
     keys = jax.random.split(jax.random.key(1), 6)
-    seen = discriminator.discriminator_input(IMAGES, IMAGES[..., :1], keys, ("translation", "cutout"), 2)
+    show = lambda *inputs: discriminator.discriminator_input(*inputs, ("translation", "cutout"), 2)
+    seen = computed(show, IMAGES, IMAGES[..., :1], keys)
     assert seen.shape == (3, 4, 4, 6)
     np.testing.assert_array_equal(seen[..., 0], seen[..., 2])
     np.testing.assert_array_equal(seen[..., 3], seen[..., 5])

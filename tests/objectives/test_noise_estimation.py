@@ -1,5 +1,4 @@
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
@@ -8,7 +7,7 @@ from jaxgen.degradations.noise import blind_gaussian_noise
 from jaxgen.objectives.noise_estimation import CHART, DIAGONAL, chart, make_noise_level
 
 HYPER = {"learning_rate": 1e-2, "b1": 0.9, "b2": 0.999, "ema_decay": 0.0, "clip_norm": 0.0, "sigma": 0.2}
-BATCH = {"image": jnp.full((64, 16, 16, 1), 0.5)}
+BATCH = {"image": np.full((64, 16, 16, 1), 0.5, np.float32)}
 
 
 class Spread(nn.Module):
@@ -20,15 +19,13 @@ class Spread(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def trained():
+def trained(train):
     objective = make_noise_level(
         Spread(),
         degrade=lambda keys, images, hyper: blind_gaussian_noise(keys, images, 0.0, hyper["sigma"]),
         hyper=HYPER,
     )
-    state = jax.jit(objective.init)(jax.random.key(0), BATCH)
-    run = jax.jit(lambda state: jax.lax.scan(lambda s, _: objective.step(s, BATCH), state, None, length=300))
-    return objective, *run(state)
+    return objective, *train(objective, BATCH, 300)
 
 
 def test_the_level_is_estimated(trained):
@@ -40,14 +37,15 @@ def test_the_level_is_estimated(trained):
 
 def test_evaluation_is_the_mean_error_in_grey_levels_on_noise_that_stays_the_same(trained):
     objective, state, _ = trained
-    error = float(objective.evaluate(state, BATCH)["evaluation/error"])
+    evaluate = jax.jit(objective.evaluate)
+    error = float(evaluate(state, BATCH)["evaluation/error"])
     # The standard deviation of 256 values has a relative error of 1/√512, its mean amount √(2/π) of that.
     assert error == pytest.approx(255 * 0.1 * np.sqrt(2 / np.pi / 512), rel=0.5)
-    assert float(objective.evaluate(state.replace(step=state.step + 1), BATCH)["evaluation/error"]) == error
+    assert float(evaluate(state.replace(step=state.step + 1), BATCH)["evaluation/error"]) == error
 
 
-def test_the_chart_has_a_point_for_each_estimate_over_a_diagonal():
-    image = chart(jnp.array([0.0, 0.5, 0.2, 2.0]), jnp.array([0.0, 0.5, 1.0, 0.1]))[0, :, :, 0]
+def test_the_chart_has_a_point_for_each_estimate_over_a_diagonal(computed):
+    image = computed(chart, np.float32([0.0, 0.5, 0.2, 2.0]), np.float32([0.0, 0.5, 1.0, 0.1]))[0, :, :, 0]
     white = {(int(row), int(column)) for row, column in zip(*np.nonzero(image == 1), strict=True)}
     last = CHART - 1
     assert white == {(last, 0), (last - 64, 64), (last - 25, last), (0, 13)}
@@ -55,9 +53,9 @@ def test_the_chart_has_a_point_for_each_estimate_over_a_diagonal():
     assert float(image[10, 10]) == 0
 
 
-def test_images_are_the_chart(trained):
+def test_images_are_the_chart(trained, computed):
     objective, state, _ = trained
-    image = objective.visualize(state, BATCH)["levels"]
+    image = computed(objective.visualize, state, BATCH)["levels"]
     assert image.shape == (1, CHART, CHART, 1)
-    rows, columns = np.nonzero(np.asarray(image[0, :, :, 0]) == 1)
+    rows, columns = np.nonzero(image[0, :, :, 0] == 1)
     assert abs(CHART - 1 - rows - columns).max() < 0.15 * CHART

@@ -23,9 +23,9 @@ HYPER = {
     "label_smoothing": 0.25,
     "historical_weight": 0.5,
 }
-BATCH = {"image": jnp.asarray(np.random.default_rng(0).uniform(0, 1, (16, 4, 4, 1)), jnp.float32)}
+BATCH = {"image": np.random.default_rng(0).uniform(0, 1, (16, 4, 4, 1)).astype(np.float32)}
 CLASSES = 3
-LABELLED = BATCH | {"label": jnp.arange(16) % CLASSES}
+LABELLED = BATCH | {"label": np.arange(16, dtype=np.int32) % CLASSES}
 RATE = 0.1
 
 
