@@ -20,50 +20,63 @@ def random(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
-def test_similarities_are_sums_over_the_other_examples():
+similarities = partial(heads.similarities, axis_name=None)
+
+
+def variables_of(module, *inputs):
+    return jax.device_get(jax.jit(lambda x, *more: module.init(jax.random.key(0), x, True, *more))(*inputs))
+
+
+def train(module, params, *inputs):
+    return np.asarray(
+        jax.jit(lambda params, x, *more: module.apply({"params": params}, x, True, *more))(params, *inputs)
+    )
+
+
+def test_similarities_are_sums_over_the_other_examples(computed):
     projected = random(5, 2, 3)
     expected = [
         [sum(np.exp(-np.abs(projected[i, k] - projected[j, k]).sum()) for j in range(5) if j != i) for k in range(2)]
         for i in range(5)
     ]
-    np.testing.assert_allclose(heads.similarities(projected, None), expected, rtol=1e-5)
+    np.testing.assert_allclose(computed(similarities, projected), expected, rtol=1e-5)
 
 
-def test_equal_examples_are_as_near_as_can_be_and_one_alone_is_near_to_none():
-    np.testing.assert_array_equal(heads.similarities(jnp.ones((4, 2, 3)), None), np.full((4, 2), 3.0))
-    np.testing.assert_array_equal(heads.similarities(jnp.ones((1, 2, 3)), None), np.zeros((1, 2)))
+def test_equal_examples_are_as_near_as_can_be_and_one_alone_is_near_to_none(computed):
+    ones = np.ones((4, 2, 3), np.float32)
+    np.testing.assert_array_equal(computed(similarities, ones), np.full((4, 2), 3.0))
+    np.testing.assert_array_equal(computed(similarities, ones[:1]), np.zeros((1, 2)))
 
 
-def test_similarities_see_the_examples_on_all_devices():
+def test_similarities_see_the_examples_on_all_devices(computed):
     projected = random(8, 2, 3)
     apart = jax.pmap(partial(heads.similarities, axis_name="batch"), axis_name="batch")(projected.reshape(4, 2, 2, 3))
-    np.testing.assert_allclose(apart.reshape(8, 2), heads.similarities(projected, None), rtol=1e-5)
+    np.testing.assert_allclose(np.reshape(apart, (8, 2)), computed(similarities, projected), rtol=1e-5)
 
 
 def test_a_class_adds_the_product_of_its_embedding_and_the_features():
     x, labels = random(3, 2, 4), np.array([[2], [0], [2]])
     plain, projecting = Head(), Head(classes=3)
-    params = projecting.init(jax.random.key(0), x, True, labels)["params"]
+    params = variables_of(projecting, x, labels)["params"]
     assert params["class"]["kernel"].shape == (3, 8)
     assert set(params["class"]) == {"kernel"}
     phi = x.reshape(3, 8)
-    expected = plain.apply({"params": {"logit": params["logit"]}}, x, True)
-    expected += (np.array(params["class"]["kernel"])[labels[:, 0]] * phi).sum(-1)
-    np.testing.assert_allclose(projecting.apply({"params": params}, x, True, labels), expected, rtol=1e-5)
+    expected = train(plain, {"logit": params["logit"]}, x)
+    expected = expected + (params["class"]["kernel"][labels[:, 0]] * phi).sum(-1)
+    np.testing.assert_allclose(train(projecting, params, x, labels), expected, rtol=1e-5)
 
 
 def test_packed_images_have_a_class_each():
     x, labels = random(2, 5), np.array([[0, 1], [1, 1]])
-    params = Head(classes=2).init(jax.random.key(0), x, True, labels)["params"]
+    params = variables_of(Head(classes=2), x, labels)["params"]
     kernel = np.array(params["class"]["kernel"]).reshape(2, 2, 5)
     embedded = np.stack([kernel[0, a] + kernel[1, b] for a, b in labels])
-    gain = Head(classes=2).apply({"params": params}, x, True, labels)
-    gain -= Head().apply({"params": {"logit": params["logit"]}}, x, True)
+    gain = train(Head(classes=2), params, x, labels) - train(Head(), {"logit": params["logit"]}, x)
     np.testing.assert_allclose(gain, (embedded * x).sum(-1), rtol=1e-4, atol=1e-6)
 
 
-def test_one_hot_is_nan_outside_the_classes():
-    result = heads.one_hot(jnp.array([[1], [3], [-1]]), 3, jnp.float32)
+def test_one_hot_is_nan_outside_the_classes(computed):
+    result = computed(lambda labels: heads.one_hot(labels, 3, jnp.float32), np.array([[1], [3], [-1]]))
     np.testing.assert_array_equal(result[0, 0], [0, 1, 0])
     assert np.isnan(result[1:]).all()
 
@@ -81,18 +94,19 @@ def test_labels_and_classes_go_together(classes, labels, message):
 
 def test_with_kernels_the_logit_sees_the_other_examples():
     x, module = random(4, 6), Head(kernels=2)
-    params = module.init(jax.random.key(0), x, True)["params"]
+    params = variables_of(module, x)["params"]
     assert params["minibatch"]["kernel"].shape == (6, 2 * heads.DIMENSIONS)
     assert params["logit"]["kernel"].shape == (8, 1)
-    both, alone = (module.apply({"params": params}, part, True) for part in (x, x[:1]))
+    both, alone = (train(module, params, part) for part in (x, x[:1]))
     assert both[0] != alone[0]
 
 
-def test_features_are_returned_only_as_intermediates():
+def test_features_are_returned_only_as_intermediates(computed):
     x = random(2, 3, 2)
-    variables = Head(kernels=2).init(jax.random.key(0), x, True)
+    variables = variables_of(Head(kernels=2), x)
     assert set(variables) == {"params"}
-    _, output = Head(kernels=2).apply(variables, x, True, mutable=["intermediates"])
+    call = lambda variables: Head(kernels=2).apply(variables, x, True, mutable=["intermediates"])
+    _, output = computed(call, variables)
     np.testing.assert_array_equal(output["intermediates"][heads.FEATURES][0], x.reshape(2, 6))
 
 

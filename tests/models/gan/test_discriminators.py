@@ -27,21 +27,21 @@ def test_pix2pixs_discriminator(describe):
     assert network.parameters == kernels + norms + 64 + 1
 
 
-def test_a_logit_sees_seventy_pixels_of_a_side():
+def test_a_logit_sees_seventy_pixels_of_a_side(draw):
     network, x = PatchDiscriminator((2, 2, 2), norm="none"), images(1, 96, 96, 1)
-    variables = network.init(jax.random.key(0), x, False)
-    slope = jax.grad(lambda x: network.apply(variables, x, False)[0, 5, 5])(x)
+    variables = draw(network, x.shape)
+    slope = np.asarray(jax.jit(jax.grad(lambda x: network.apply(variables, x, False)[0, 5, 5]))(x))
     rows, columns = np.nonzero(abs(slope[0, ..., 0]).max(1))[0], np.nonzero(abs(slope[0, ..., 0]).max(0))[0]
     assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (70, 70)
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance", "spectral"])
-def test_patches_are_judged_as_pytorch_judges_them(norm):
+def test_patches_are_judged_as_pytorch_judges_them(norm, infer):
     import torch
     import torch.nn.functional as F
 
     network, x = PatchDiscriminator((2, 3), norm), images(2, 24, 16, 1)
-    variables = jax.tree.map(np.array, network.init(jax.random.key(0), x, False))
+    variables = jax.tree.map(np.array, jax.jit(lambda x: network.init(jax.random.key(0), x, False))(x))
     params = jax.tree.map(torch.tensor, variables["params"])
     stats = jax.tree.map(torch.tensor, {name: value for name, value in variables.items() if name != "params"})
 
@@ -65,4 +65,4 @@ def test_patches_are_judged_as_pytorch_judges_them(norm):
     y = F.leaky_relu(conv(torch.tensor(x).permute(0, 3, 1, 2), "conv_0", 2), 0.2)
     y = F.leaky_relu(normed(conv(y, "conv_1", 2), "norm_1"), 0.2)
     y = F.leaky_relu(normed(conv(y, "conv_2", 1), "norm_2"), 0.2)
-    np.testing.assert_allclose(network.apply(variables, x, False), conv(y, "logit", 1)[:, 0].numpy(), atol=1e-4)
+    np.testing.assert_allclose(infer(network, variables, x), conv(y, "logit", 1)[:, 0].numpy(), atol=1e-4)

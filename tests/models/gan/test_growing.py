@@ -1,5 +1,4 @@
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -13,7 +12,7 @@ IMAGES = np.random.default_rng(1).uniform(-1, 1, (2, 16, 16, 1)).astype(np.float
 
 def at(share, variables):
     """The variables with the fade of ten steps as far as that."""
-    return variables | {"growth": jax.tree.map(lambda _: jnp.float32(10 * share), variables["growth"])}
+    return variables | {"growth": jax.tree.map(lambda _: np.float32(10 * share), variables["growth"])}
 
 
 @pytest.fixture(scope="module")
@@ -32,35 +31,34 @@ def critics(draw):
     return small, few, large, many | {"params": many["params"] | few["params"]}
 
 
-def test_before_it_is_faded_in_the_image_is_the_smaller_networks_enlarged(generators):
+def test_before_it_is_faded_in_the_image_is_the_smaller_networks_enlarged(generators, infer, computed):
     small, few, large, many = generators
-    np.testing.assert_allclose(
-        large.apply(at(0, many), LATENT, False), upsample(small.apply(few, LATENT, False)), atol=1e-6
-    )
+    enlarged = computed(upsample, infer(small, few, LATENT))
+    np.testing.assert_allclose(infer(large, at(0, many), LATENT), enlarged, atol=1e-6)
 
 
-def test_before_it_is_faded_in_the_critic_sees_what_the_smaller_one_does(critics):
+def test_before_it_is_faded_in_the_critic_sees_what_the_smaller_one_does(critics, infer, computed):
     small, few, large, many = critics
-    np.testing.assert_allclose(
-        large.apply(at(0, many), IMAGES, False), small.apply(few, mean_pool(IMAGES), False), atol=1e-5
-    )
+    expected = infer(small, few, computed(mean_pool, IMAGES))
+    np.testing.assert_allclose(infer(large, at(0, many), IMAGES), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("networks", "given"), [("generators", LATENT), ("critics", IMAGES)])
-def test_once_it_is_faded_in_the_network_is_the_one_without_a_fade(networks, given, request):
+def test_once_it_is_faded_in_the_network_is_the_one_without_a_fade(networks, given, request, infer):
     _, _, large, many = request.getfixturevalue(networks)
     plain = large.clone(fade_steps=0)
-    faded = large.apply(at(1, many), given, False)
-    np.testing.assert_allclose(
-        faded, plain.apply({k: v for k, v in many.items() if k != "growth"}, given, False), atol=1e-6
-    )
-    assert abs(faded - large.apply(at(0, many), given, False)).max() > 1e-3
+    call = jax.jit(lambda variables: large.apply(variables, given, False))
+    faded, unfaded = (np.asarray(call(at(share, many))) for share in (1, 0))
+    expected = infer(plain, {k: v for k, v in many.items() if k != "growth"}, given)
+    np.testing.assert_allclose(faded, expected, atol=1e-6)
+    assert abs(faded - unfaded).max() > 1e-3
 
 
 def test_half_way_the_image_is_half_of_each(generators):
     _, _, large, many = generators
-    ends = [large.apply(at(share, many), LATENT, False) for share in (0, 1)]
-    np.testing.assert_allclose(large.apply(at(0.5, many), LATENT, False), sum(ends) / 2, atol=1e-6)
+    call = jax.jit(lambda variables: large.apply(variables, LATENT, False))
+    before, half, after = (np.asarray(call(at(share, many))) for share in (0, 0.5, 1))
+    np.testing.assert_allclose(half, (before + after) / 2, atol=1e-6)
 
 
 def test_the_fade_rises_with_the_step_and_stops_at_one():
@@ -68,14 +66,14 @@ def test_the_fade_rises_with_the_step_and_stops_at_one():
     stats = fade.init(jax.random.key(0))
     assert fade.apply(stats) == 0
     for step, expected in enumerate((0, 0.25, 0.5, 0.75, 1, 1)):
-        updated = Growing.at_step({"params": {}, "stats": stats}, jnp.int32(step))
+        updated = Growing.at_step({"params": {}, "stats": stats}, np.int32(step))
         assert fade.apply(updated["stats"]) == expected
 
 
 def test_a_network_without_a_fade_ignores_the_step(generators):
     few = generators[1]
     variables = {"params": few["params"], "stats": {"batch_stats": few["batch_stats"]}}
-    assert Growing.at_step(variables, jnp.int32(3)) == variables
+    assert Growing.at_step(variables, np.int32(3)) == variables
 
 
 def test_layers_are_named_by_the_size_at_which_they_work(generators, critics):

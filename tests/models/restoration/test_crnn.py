@@ -18,7 +18,7 @@ def test_the_default_network(describe):
     assert network.output == (1, 8, 12, 1)
 
 
-def test_it_is_the_same_network_in_pytorch(draw):
+def test_it_is_the_same_network_in_pytorch(draw, infer):
     import torch
     import torch.nn.functional as F
 
@@ -44,27 +44,28 @@ def test_it_is_the_same_network_in_pytorch(draw):
         x = F.relu(normed(conv(normed(x, f"up_{stage}_0"), f"up_{stage}"), f"up_{stage}_1"))
     last = params["image"]
     expected = torch.sigmoid(F.conv2d(x, last["kernel"].permute(3, 2, 0, 1), last["bias"], padding=1))
-    np.testing.assert_allclose(SMALL.apply(variables, inputs, False), expected.permute(0, 2, 3, 1).numpy(), atol=1e-5)
+    np.testing.assert_allclose(infer(SMALL, variables, inputs), expected.permute(0, 2, 3, 1).numpy(), atol=1e-5)
 
 
-def test_the_recurrent_network_is_the_plain_one_with_its_estimate_as_input(draw):
+def test_the_recurrent_network_is_the_plain_one_with_its_estimate_as_input(draw, infer):
     inputs = images(1, 8, 8, 1)
     twice = SMALL.clone(turns=2)
     variables = draw(twice.clone(dropout=0.0), inputs.shape)
     inner = {name: tree["pass"] for name, tree in variables.items()}
     once = Pass((2, 3), 1, 0.5)
-    first = once.apply(inner, np.concatenate([inputs, inputs], -1), None, False)
-    second = once.apply(inner, np.concatenate([inputs, first], -1), None, False)
-    np.testing.assert_allclose(twice.apply(variables, inputs, False), second, atol=1e-6)
+    turn = jax.jit(lambda variables, images: once.apply(variables, images, None, False))
+    first = turn(inner, np.concatenate([inputs, inputs], -1))
+    second = turn(inner, np.concatenate([inputs, first], -1))
+    np.testing.assert_allclose(infer(twice, variables, inputs), second, atol=1e-6)
 
 
-def test_dropout_differs_between_examples_and_is_off_in_inference(draw):
+def test_dropout_differs_between_examples_and_is_off_in_inference(draw, infer):
     inputs = np.repeat(images(1, 8, 8, 1), 2, 0)
     variables = draw(SMALL.clone(dropout=0.0), inputs.shape)
     keys = jax.random.split(jax.random.key(0), 2)
-    made, _ = SMALL.apply(variables, inputs, True, keys, mutable=["batch_stats"])
-    again, _ = SMALL.apply(variables, inputs, True, keys[::-1], mutable=["batch_stats"])
+    train = jax.jit(lambda keys: SMALL.apply(variables, inputs, True, keys, mutable=["batch_stats"])[0])
+    made, again = (np.asarray(train(k)) for k in (keys, keys[::-1]))
     assert abs(made[0] - made[1]).max() > 1e-3
     np.testing.assert_allclose(made, again[::-1], atol=1e-6)
-    still = SMALL.apply(variables, inputs, False)
+    still = infer(SMALL, variables, inputs)
     np.testing.assert_array_equal(still[0], still[1])

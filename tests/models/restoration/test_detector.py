@@ -14,25 +14,25 @@ def variables():
     return MODULE.init(jax.random.key(0), IMAGES, False)
 
 
-def test_the_initial_output_is_the_prior(variables):
-    found = MODULE.apply(variables, IMAGES, False)
+def test_the_initial_output_is_the_prior(variables, infer):
+    found = infer(MODULE, variables, IMAGES)
     assert found.shape == (2, 19, 37, 1)
     np.testing.assert_array_equal(found, PRIOR)
 
 
-def test_the_output_for_black_images_differs_from_the_prior(variables):
+def test_the_output_for_black_images_differs_from_the_prior(variables, infer):
     # A residual U-Net alone has no biases, and makes black of black.
     variables = jax.tree.map(lambda leaf: leaf + 0.1, variables)
-    assert abs(MODULE.apply(variables, 0 * IMAGES, False) - PRIOR).min() > 1e-3
+    assert abs(infer(MODULE, variables, 0 * IMAGES) - PRIOR).min() > 1e-3
 
 
-def test_every_channel_counts(variables):
+def test_every_channel_counts(variables, infer):
     variables = jax.tree.map(lambda leaf: leaf + 0.1, variables)
-    found = MODULE.apply(variables, IMAGES, False)
+    found = infer(MODULE, variables, IMAGES)
     for channel in range(3):
         other = IMAGES.copy()
         other[..., channel] = 0.5
-        assert abs(MODULE.apply(variables, other, False) - found).max() > 1e-3
+        assert abs(infer(MODULE, variables, other) - found).max() > 1e-3
 
 
 def test_its_size_multiple_is_the_unets():

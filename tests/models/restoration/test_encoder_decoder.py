@@ -33,14 +33,14 @@ def test_squares_are_reassembled():
     np.testing.assert_array_equal(joined(parts, 8, 12), x)
 
 
-def test_squares_are_restored_independently(draw):
+def test_squares_are_restored_independently(draw, infer):
     x = images(1, 8, 16, 1)
     variables = draw(SMALL, x.shape)
-    whole = SMALL.apply(variables, x, False)
-    np.testing.assert_allclose(whole[:, :, 8:], SMALL.apply(variables, x[:, :, 8:], False), atol=1e-6)
+    whole = infer(SMALL, variables, x)
+    np.testing.assert_allclose(whole[:, :, 8:], infer(SMALL, variables, x[:, :, 8:]), atol=1e-6)
 
 
-def test_it_is_the_same_network_in_pytorch(draw):
+def test_it_is_the_same_network_in_pytorch(draw, infer):
     import torch
     import torch.nn.functional as F
 
@@ -65,7 +65,7 @@ def test_it_is_the_same_network_in_pytorch(draw):
         x = dense(x, name)
     x = F.relu(grown(x.reshape(2, 2, 2, 4).permute(0, 3, 1, 2), "up_0"))
     expected = (torch.tanh(grown(x, "image")) + 1) / 2
-    np.testing.assert_allclose(SMALL.apply(variables, inputs, False), expected.permute(0, 2, 3, 1).numpy(), atol=1e-5)
+    np.testing.assert_allclose(infer(SMALL, variables, inputs), expected.permute(0, 2, 3, 1).numpy(), atol=1e-5)
 
 
 def test_widths_that_do_not_fit_the_size_are_refused(describe):

@@ -11,14 +11,14 @@ def noise(*shape):
     return np.random.default_rng(0).uniform(size=shape).astype("float32")
 
 
-def test_outputs_of_any_size_are_in_the_unit_interval(describe, draw):
+def test_outputs_of_any_size_are_in_the_unit_interval(describe, draw, infer):
     assert describe(Hourglass(), (1, 37, 50, 32)).output == (1, 37, 50, 3)
     inputs = noise(1, 9, 6, 4)
-    found = SMALL.apply(draw(SMALL, inputs.shape), inputs, False)
+    found = infer(SMALL, draw(SMALL, inputs.shape), inputs)
     assert 0 < found.min() < found.max() < 1
 
 
-def test_it_is_the_same_network_in_pytorch(draw):
+def test_it_is_the_same_network_in_pytorch(draw, infer, computed):
     import torch
     import torch.nn.functional as F
 
@@ -44,11 +44,11 @@ def test_it_is_the_same_network_in_pytorch(draw):
         below = block(block(x, f"shrink_{i}", 2), f"down_{i}")
         if i == 0:
             below = level(below, 1)
-        grown = resize(below.permute(0, 2, 3, 1).numpy(), *x.shape[2:], "bilinear")
-        joined = torch.cat([across, torch.tensor(np.asarray(grown)).permute(0, 3, 1, 2)], 1)
+        grown = computed(lambda images: resize(images, *x.shape[2:], "bilinear"), below.permute(0, 2, 3, 1).numpy())
+        joined = torch.cat([across, torch.tensor(grown).permute(0, 3, 1, 2)], 1)
         return block(block(normed(joined, f"join_{i}"), f"up_{i}"), f"mix_{i}")
 
     x = level(torch.tensor(inputs).permute(0, 3, 1, 2), 0)
     last = params["image"]
     expected = torch.sigmoid(F.conv2d(x, last["kernel"].permute(3, 2, 0, 1), last["bias"]))
-    np.testing.assert_allclose(SMALL.apply(variables, inputs, False), expected.permute(0, 2, 3, 1).numpy(), atol=1e-4)
+    np.testing.assert_allclose(infer(SMALL, variables, inputs), expected.permute(0, 2, 3, 1).numpy(), atol=1e-4)

@@ -14,16 +14,16 @@ def variables():
     return MODULE.init(jax.random.key(1), IMAGES, False)
 
 
-def test_levels_are_positive_and_independent_between_images(variables):
-    levels = MODULE.apply(variables, IMAGES, False)
+def test_levels_are_positive_and_independent_between_images(variables, infer):
+    levels = infer(MODULE, variables, IMAGES)
     assert levels.shape == (2,)
     assert (levels > 0).all()
-    np.testing.assert_allclose(MODULE.apply(variables, IMAGES[1:], False), levels[1:], rtol=1e-6)
+    np.testing.assert_allclose(infer(MODULE, variables, IMAGES[1:]), levels[1:], rtol=1e-6)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 7), (13, 12)])
-def test_any_size_is_accepted(variables, size):
-    assert np.isfinite(MODULE.apply(variables, IMAGES[:, : size[0], : size[1]], False)).all()
+def test_any_size_is_accepted(variables, size, infer):
+    assert np.isfinite(infer(MODULE, variables, IMAGES[:, : size[0], : size[1]])).all()
 
 
 def test_parameters_are_those_of_the_convolutions(variables):
@@ -31,14 +31,14 @@ def test_parameters_are_those_of_the_convolutions(variables):
     assert count == (9 * 4 * 6 + 6) + (9 * 6 * 6 + 6) + (9 * 6 * 2 + 2)
 
 
-def test_the_estimate_is_the_weighted_mean(variables):
+def test_the_estimate_is_the_weighted_mean(variables, infer):
     # Without kernels every place says softplus(bias), whatever the weights.
     flat = jax.tree.map(jnp.zeros_like, variables)
     flat["params"]["last"]["bias"] = jnp.array([1.5, -3.0])
-    np.testing.assert_allclose(MODULE.apply(flat, IMAGES, False), UNIT * np.log1p(np.exp(1.5)), rtol=1e-6)
+    np.testing.assert_allclose(infer(MODULE, flat, IMAGES), UNIT * np.log1p(np.exp(1.5)), rtol=1e-6)
 
 
-def test_bfloat16_returns_float32(variables):
-    levels = MODULE.clone(dtype=jnp.bfloat16).apply(variables, IMAGES, False)
+def test_bfloat16_returns_float32(variables, infer):
+    levels = infer(MODULE.clone(dtype=jnp.bfloat16), variables, IMAGES)
     assert levels.dtype == jnp.float32
-    np.testing.assert_allclose(levels, MODULE.apply(variables, IMAGES, False), rtol=0.1)
+    np.testing.assert_allclose(levels, infer(MODULE, variables, IMAGES), rtol=0.1)

@@ -23,7 +23,7 @@ def test_the_papers_network(describe):
     assert network.parameters == ends + 16 * block + body + 2 * grow
 
 
-def test_it_is_the_same_network_in_pytorch(draw):
+def test_it_is_the_same_network_in_pytorch(draw, infer):
     import torch
     import torch.nn.functional as F
 
@@ -48,14 +48,14 @@ def test_it_is_the_same_network_in_pytorch(draw):
     for i in range(2):
         x = prelu(F.pixel_shuffle(conv(x, f"grow_{i}"), 2), f"slope_grow_{i}")
     expected = conv(x, "tail").permute(0, 2, 3, 1).numpy()
-    np.testing.assert_allclose(SMALL.apply(variables, inputs, False), expected, atol=2e-4)
+    np.testing.assert_allclose(infer(SMALL, variables, inputs), expected, atol=2e-4)
 
 
-def test_the_residual_network_adds_to_bicubic_interpolation(draw):
+def test_the_residual_network_adds_to_bicubic_interpolation(draw, infer):
     inputs = images(1, 4, 3, 1)
     network = SRResNet(4, 1, norm=False, residual=True, scale=2)
     variables = draw(network, inputs.shape)
-    added = network.apply(variables, inputs, False) - network.clone(residual=False).apply(variables, inputs, False)
+    added = infer(network, variables, inputs) - infer(network.clone(residual=False), variables, inputs)
     np.testing.assert_allclose(added, upsample(inputs, 2), atol=1e-5)
 
 
