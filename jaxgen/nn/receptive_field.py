@@ -4,8 +4,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
-from jax import Array
 
 MIN_ROWS = 16
 """Rows of the first images that are tried, in units of the network's stride."""
@@ -49,29 +49,29 @@ def radius_along(module: Any, channels: int, axis: int) -> int | None:
     image = jax.ShapeDtypeStruct((1, stride, stride, channels), jnp.bfloat16)
     shapes = jax.eval_shape(lambda image: module.init(jax.random.key(0), image, False), image)
     with jax.default_device(cpu_device()):
-        variables = jax.tree.map(lambda leaf: jnp.ones(leaf.shape, leaf.dtype), shapes)
+        variables = jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), shapes)
         length = MIN_ROWS * stride
         while length <= max(MAX_ROWS, MIN_ROWS * stride):
             changed = changed_rows(module, variables, channels, axis, length)
             if not changed[:, [0, -1]].any():
-                middle = length // 2 + jnp.arange(stride)
+                middle = length // 2 + np.arange(stride)
                 first, last = changed.argmax(1), length - 1 - changed[:, ::-1].argmax(1)
-                return int(jnp.maximum(middle - first, last - middle).max())
+                return int(np.maximum(middle - first, last - middle).max())
             length *= GROWTH
     return None
 
 
-def changed_rows(module: Any, variables: Any, channels: int, axis: int, length: int) -> Array:
+def changed_rows(module: Any, variables: Any, channels: int, axis: int, length: int) -> np.ndarray:
     """Returns which rows of the output depend on each of the rows in the middle, bool[stride, length].
 
     Of a larger output, the rows that lie in one of the input's count as that one.
     """
     stride = module.size_multiple
-    poisoned = jnp.where(jnp.arange(length) == length // 2 + jnp.arange(stride)[:, None], jnp.nan, 1)
+    poisoned = np.where(np.arange(length) == length // 2 + np.arange(stride)[:, None], np.nan, 1)
     shape = [stride, stride, stride, channels]
     shape[axis] = length
     across = 3 - axis
-    images = jnp.broadcast_to(jnp.expand_dims(poisoned, (across, 3)), shape).astype(jnp.bfloat16)
+    images = np.broadcast_to(np.expand_dims(poisoned, (across, 3)), shape).astype(jnp.bfloat16)
     outputs = jax.jit(lambda variables, images: module.apply(variables, images, False))(variables, images)
-    is_nan = jnp.isnan(outputs).any((across, 3))
+    is_nan = np.isnan(np.asarray(outputs)).any((across, 3))
     return is_nan.reshape(stride, length, -1).any(2)

@@ -49,16 +49,15 @@ def test_widths_double_up_to_eightfold():
 def test_a_block_starts_as_the_identity_and_learns_from_the_first_step():
     x, block = random(2, 4, 4, 8), r3gan.Block(4)
     params = jax.jit(block.init)(jax.random.key(0), x)["params"]
-    np.testing.assert_array_equal(block.apply({"params": params}, x), x)
+    np.testing.assert_array_equal(jax.jit(block.apply)({"params": params}, x), x)
     slope = jax.jit(jax.grad(lambda params: (block.apply({"params": params}, x) ** 3).sum()))(params)
-    assert float(jnp.abs(slope["conv_2"]["kernel"]).max()) > 0
+    assert abs(np.asarray(slope["conv_2"]["kernel"])).max() > 0
 
 
-def test_initial_weights_shrink_with_the_depth():
+def test_initial_weights_shrink_with_the_depth(computed):
     x = random(2, 4, 4, 128)
-    spread = [
-        float(r3gan.Block(depth).init(jax.random.key(0), x)["params"]["conv_0"]["kernel"].std()) for depth in (1, 16)
-    ]
+    params = (computed(r3gan.Block(depth).init, jax.random.key(0), x)["params"] for depth in (1, 16))
+    spread = [drawn["conv_0"]["kernel"].std() for drawn in params]
     assert spread[0] == pytest.approx((2 / 1.04 / 128) ** 0.5, rel=0.05)
     assert spread[0] / spread[1] == pytest.approx(16**0.25, rel=1e-4)
 
@@ -73,30 +72,30 @@ def filtered(x, axis, gain):
     return np.apply_along_axis(lambda line: np.convolve(line, np.array([1, 2, 1]) * gain, "same"), axis, x)
 
 
-def test_upsampling_filters_pixels_spread_out_by_1_2_1():
+def test_upsampling_filters_pixels_spread_out_by_1_2_1(computed):
     x = random(2, 4, 6, 3)
     expected = x
     for axis in (1, 2):
         expected = filtered(spread_out(expected, axis), axis, 1 / 2)
-    found = np.array(r3gan.upsample(x))
+    found = computed(r3gan.upsample, x)
     assert found.shape == (2, 8, 12, 3)
     np.testing.assert_allclose(found[:, :-1, :-1], expected[:, :-1, :-1], atol=1e-6)
     np.testing.assert_allclose(found[:, -1, ::2], x[:, -1], atol=1e-6)
 
 
-def test_downsampling_filters_by_1_2_1_and_keeps_every_second_pixel():
+def test_downsampling_filters_by_1_2_1_and_keeps_every_second_pixel(computed):
     x = random(2, 8, 6, 3)
     expected = x
     for axis in (1, 2):
         expected = filtered(expected, axis, 1 / 4)
-    found = np.array(r3gan.downsample(x))
+    found = computed(r3gan.downsample, x)
     assert found.shape == (2, 4, 3, 3)
     np.testing.assert_allclose(found[:, 1:, 1:], expected[:, ::2, ::2][:, 1:, 1:], atol=1e-6)
 
 
 @pytest.mark.parametrize("resample", [r3gan.upsample, r3gan.downsample])
-def test_resampling_keeps_a_constant_up_to_the_edges(resample):
-    np.testing.assert_allclose(resample(jnp.full((1, 4, 4, 2), 3.0)), 3.0, rtol=1e-6)
+def test_resampling_keeps_a_constant_up_to_the_edges(resample, computed):
+    np.testing.assert_allclose(computed(resample, np.full((1, 4, 4, 2), 3.0, np.float32)), 3.0, rtol=1e-6)
 
 
 def test_players_end_in_float32_of_bfloat16_blocks():

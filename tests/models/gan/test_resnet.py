@@ -1,7 +1,4 @@
-from functools import partial
-
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -34,11 +31,12 @@ def test_critic_is_the_papers(describe, size, channels, down):
     assert "shortcut" not in layer.variables["params"][f"block_{down}"]
 
 
-def test_resampling_is_nearest_and_mean():
-    image = jnp.arange(4.0).reshape(1, 2, 2, 1)
-    assert upsample(image)[0, :, :, 0].tolist() == [[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 3, 3], [2, 2, 3, 3]]
-    np.testing.assert_array_equal(mean_pool(upsample(image)), image)
-    assert mean_pool(image).item() == 1.5
+def test_resampling_is_nearest_and_mean(computed):
+    image = np.arange(4, dtype=np.float32).reshape(1, 2, 2, 1)
+    larger = computed(upsample, image)
+    assert larger[0, :, :, 0].tolist() == [[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 3, 3], [2, 2, 3, 3]]
+    np.testing.assert_array_equal(computed(mean_pool, larger), image)
+    assert computed(mean_pool, image).item() == 1.5
 
 
 @pytest.mark.parametrize(
@@ -50,26 +48,18 @@ def test_resampling_is_nearest_and_mean():
     ],
     ids=["up", "first", "last"],
 )
-def test_a_block_whose_last_convolution_is_zero_is_its_shortcut(draw, block, resample):
+def test_a_block_whose_last_convolution_is_zero_is_its_shortcut(draw, infer, computed, block, resample):
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
     variables = draw(block, x.shape)
     params = variables["params"]
     params["conv_1"] = jax.tree.map(np.zeros_like, params["conv_1"])
     shortcut = x @ params["shortcut"]["kernel"][0, 0] + params["shortcut"]["bias"] if "shortcut" in params else x
-    np.testing.assert_allclose(
-        jax.jit(block.apply, static_argnums=2)(variables, x, False), resample(shortcut), atol=1e-5
-    )
+    np.testing.assert_allclose(infer(block, variables, x), computed(resample, shortcut), atol=1e-5)
 
 
 @pytest.mark.parametrize("norm", ["layer", "spectral"])
-def test_a_logit_depends_on_its_own_image_only(draw, norm):
-    critic = Critic(norm, width=4)
-    images = np.random.default_rng(0).normal(size=(3, 8, 8, 1)).astype("float32")
-    variables = draw(critic, images.shape)
-    score = jax.jit(lambda images: critic.apply(variables, images, False))
-    others = images.copy()
-    others[1:] = 3
-    np.testing.assert_allclose(score(images)[0], score(others)[0], rtol=1e-4)
+def test_a_logit_depends_on_its_own_image_only(assert_examples_are_apart, norm):
+    assert_examples_are_apart(Critic(norm, width=4), 8, rtol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -77,20 +67,8 @@ def test_a_logit_depends_on_its_own_image_only(draw, norm):
     [(Generator(size=8, width=4), (4, 6)), (Critic("spectral", width=4), (4, 8, 8, 1))],
     ids=["generator", "critic"],
 )
-def test_rematerialisation_changes_memory_and_not_gradients(draw, network, shape):
-    x = np.random.default_rng(0).normal(size=shape).astype("float32")
-    variables = draw(network, shape)
-
-    def loss(params, network):
-        stats = {name: value for name, value in variables.items() if name != "params"}
-        output, stats = network.apply({"params": params} | stats, x, True, mutable=list(stats))
-        return (output**2).sum(), stats
-
-    plain, remat = (partial(loss, network=network.clone(remat=switch)) for switch in (False, True))
-    results = [jax.jit(jax.grad(f, has_aux=True))(variables["params"]) for f in (plain, remat)]
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), *results)
-    assert "remat" in str(jax.make_jaxpr(remat)(variables["params"]))
-    assert "remat" not in str(jax.make_jaxpr(plain)(variables["params"]))
+def test_rematerialisation_changes_memory_and_not_gradients(assert_remat_keeps_gradients, network, shape):
+    assert_remat_keeps_gradients(network, np.random.default_rng(0).normal(size=shape).astype("float32"))
 
 
 def test_what_it_cannot_take_is_refused_in_one_line(describe):

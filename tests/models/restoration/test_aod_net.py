@@ -10,7 +10,7 @@ def test_the_papers_network(describe):
     assert receptive_field_radius(AODNet(), 3) == 0 + 1 + 2 + 3 + 1
 
 
-def test_it_is_the_same_network_in_pytorch(draw):
+def test_it_is_the_same_network_in_pytorch(draw, infer):
     import torch
     import torch.nn.functional as F
 
@@ -29,7 +29,7 @@ def test_it_is_the_same_network_in_pytorch(draw):
     four = conv(3, two, three)
     k = conv(4, one, two, three, four)
     expected = F.relu(k * image - k + 1).permute(0, 2, 3, 1).numpy()
-    np.testing.assert_allclose(AODNet().apply(variables, inputs, False), expected, atol=1e-5)
+    np.testing.assert_allclose(infer(AODNet(), variables, inputs), expected, atol=1e-5)
 
 
 def test_a_map_that_inverts_the_scattering_recovers_the_scene():
