@@ -12,12 +12,12 @@ from jaxgen.objectives.discriminator import discriminator_input, features
 from jaxgen.training.randomness import Stream, example_keys, step_key, stream
 
 
-def test_one_discriminator_update_sees_real_and_generated_images(tiny):
+def test_one_discriminator_update_sees_real_and_generated_images(tiny, computed):
     objective = tiny.make(hyper={"learning_rate": 0.0})
     state = jax.jit(objective.init)(jax.random.key(0), tiny.BATCH)
     _, metrics = jax.jit(objective.step)(state, tiny.BATCH)
-    held = lambda x: tiny.Discriminator().apply({"params": state.params["discriminator"]}, x, True)
-    real = held(2 * tiny.BATCH["image"] - 1)
+    held = {"params": state.params["discriminator"]}
+    real = computed(lambda x: tiny.Discriminator().apply(held, x, True), 2 * tiny.BATCH["image"] - 1)
     np.testing.assert_allclose(metrics["discriminator/real_logit"], real.mean(), rtol=1e-5)
     assert metrics["discriminator/fake_logit"] != metrics["discriminator/real_logit"]
 
@@ -64,11 +64,11 @@ def test_smoothed_labels_change_the_discriminators_loss_alone(remedied):
     assert changed == {"discriminator/loss", "discriminator/gradient_norm"}
 
 
-def test_feature_matching_moves_the_generator_down_the_distance_of_mean_features(tiny, remedied):
+def test_feature_matching_moves_the_generator_down_the_distance_of_mean_features(tiny, remedied, computed):
     state, after = remedied
     new, metrics = after(historical_weight=0.0)
-    keys = example_keys(stream(step_key(state.key, 0), Stream.LATENT, 0), 16)
-    latents = gan_samples.draw_latents(keys, 3)
+    draw = lambda key: gan_samples.draw_latents(example_keys(stream(step_key(key, 0), Stream.LATENT, 0), 16), 3)
+    latents = computed(draw, state.key)
     held = {"params": new.params["discriminator"], "stats": {}}
 
     @jax.jit
@@ -80,7 +80,8 @@ def test_feature_matching_moves_the_generator_down_the_distance_of_mean_features
 
     value, slope = distance(state.params["generator"])
     assert float(metrics["generator/loss"]) == pytest.approx(float(value), rel=1e-4)
-    moved = jax.tree.map(lambda a, b: (a - b) / tiny.RATE, state.params["generator"], new.params["generator"])
+    before, now = jax.device_get((state.params["generator"], new.params["generator"]))
+    moved = jax.tree.map(lambda a, b: (a - b) / tiny.RATE, before, now)
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), moved, slope)
 
 
@@ -102,19 +103,25 @@ def test_orthogonal_regularisation_sums_over_the_outputs_of_every_kind_of_layer(
     assert float(penalty) == pytest.approx(weight * expected, rel=1e-4)
 
 
-def test_the_discriminator_sees_augmented_packed_and_labelled_images(tiny, conditional):
+def test_the_discriminator_sees_augmented_packed_and_labelled_images(tiny, conditional, computed):
     _, state, step = conditional
     _, metrics = step(state, tiny.LABELLED)
-    key, labels = step_key(state.key, 0), tiny.LABELLED["label"]
-    keys = lambda name: example_keys(stream(key, name, 0), 16)
-    latents = gan_samples.with_class(gan_samples.draw_latents(keys(Stream.LATENT), 3), labels, tiny.CLASSES)
-    fake = tiny.Generator().apply({"params": state.params["generator"]}, latents, True)
-    for kind, images, name in (
-        ("real", 2 * tiny.BATCH["image"] - 1, Stream.AUGMENT_REAL),
-        ("fake", fake, Stream.AUGMENT_FAKE),
-    ):
-        shown = discriminator_input(images, None, keys(name), ("color", "translation"), 2)
-        logits = MlpDiscriminator(classes=tiny.CLASSES).apply(
-            {"params": state.params["discriminator"]}, shown, True, labels.reshape(8, 2)
-        )
-        assert float(metrics[f"discriminator/{kind}_logit"]) == pytest.approx(float(logits.mean()), rel=1e-3, abs=1e-5)
+    labels = tiny.LABELLED["label"]
+
+    def mean_logits(key, params):
+        keys = lambda name: example_keys(stream(step_key(key, 0), name, 0), 16)
+        latents = gan_samples.with_class(gan_samples.draw_latents(keys(Stream.LATENT), 3), labels, tiny.CLASSES)
+        fake = tiny.Generator().apply({"params": params["generator"]}, latents, True)
+        logits = {}
+        for kind, images, name in (
+            ("real", 2 * tiny.BATCH["image"] - 1, Stream.AUGMENT_REAL),
+            ("fake", fake, Stream.AUGMENT_FAKE),
+        ):
+            shown = discriminator_input(images, None, keys(name), ("color", "translation"), 2)
+            logits[kind] = MlpDiscriminator(classes=tiny.CLASSES).apply(
+                {"params": params["discriminator"]}, shown, True, labels.reshape(8, 2)
+            )
+        return jax.tree.map(lambda x: x.mean(), logits)
+
+    for kind, expected in computed(mean_logits, state.key, state.params).items():
+        assert float(metrics[f"discriminator/{kind}_logit"]) == pytest.approx(float(expected), rel=1e-3, abs=1e-5)

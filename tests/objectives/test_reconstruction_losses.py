@@ -12,16 +12,19 @@ NAMES = ("mse", "l1", "charbonnier", "ssim", "total_variation")
 WEIGHTS = {f"{name}_weight": 0.5 + i for i, name in enumerate(NAMES)}
 
 
-def test_it_is_the_sum_of_weighted_losses():
-    found = weighted_sum(NAMES)(CLEAN, RESTORED, WEIGHTS)
-    parts = [
-        0.5 * reconstruction.mse(CLEAN, RESTORED),
-        1.5 * reconstruction.l1(CLEAN, RESTORED),
-        2.5 * reconstruction.charbonnier(CLEAN, RESTORED),
-        3.5 * reconstruction.ssim(CLEAN, RESTORED),
-        4.5 * reconstruction.total_variation(RESTORED) / (12 * 14),
-    ]
-    np.testing.assert_allclose(found, sum(parts), rtol=1e-6)
+def test_it_is_the_sum_of_weighted_losses(computed):
+    found = computed(lambda *images: weighted_sum(NAMES)(*images, WEIGHTS), CLEAN, RESTORED)
+
+    def sum_of_parts(clean, restored):
+        return (
+            0.5 * reconstruction.mse(clean, restored)
+            + 1.5 * reconstruction.l1(clean, restored)
+            + 2.5 * reconstruction.charbonnier(clean, restored)
+            + 3.5 * reconstruction.ssim(clean, restored)
+            + 4.5 * reconstruction.total_variation(restored) / (12 * 14)
+        )
+
+    np.testing.assert_allclose(found, computed(sum_of_parts, CLEAN, RESTORED), rtol=1e-6)
 
 
 def test_features_are_compared_by_the_function_given():

@@ -11,7 +11,7 @@ MODULE = Detector((4, 4), 1)
 
 @pytest.fixture(scope="module")
 def variables():
-    return MODULE.init(jax.random.key(0), IMAGES, False)
+    return jax.device_get(jax.jit(MODULE.init, static_argnums=2)(jax.random.key(0), IMAGES, False))
 
 
 def test_the_initial_output_is_the_prior(variables, infer):
@@ -22,12 +22,12 @@ def test_the_initial_output_is_the_prior(variables, infer):
 
 def test_the_output_for_black_images_differs_from_the_prior(variables, infer):
     # A residual U-Net alone has no biases, and makes black of black.
-    variables = jax.tree.map(lambda leaf: leaf + 0.1, variables)
+    variables = jax.tree.map(lambda leaf: leaf + np.float32(0.1), variables)
     assert abs(infer(MODULE, variables, 0 * IMAGES) - PRIOR).min() > 1e-3
 
 
 def test_every_channel_counts(variables, infer):
-    variables = jax.tree.map(lambda leaf: leaf + 0.1, variables)
+    variables = jax.tree.map(lambda leaf: leaf + np.float32(0.1), variables)
     found = infer(MODULE, variables, IMAGES)
     for channel in range(3):
         other = IMAGES.copy()
