@@ -74,4 +74,4 @@ def changed_rows(module: Any, variables: Any, channels: int, axis: int, length: 
     images = np.broadcast_to(np.expand_dims(poisoned, (across, 3)), shape).astype(jnp.bfloat16)
     outputs = jax.jit(lambda variables, images: module.apply(variables, images, False))(variables, images)
     is_nan = np.isnan(np.asarray(outputs)).any((across, 3))
-    return is_nan.reshape(stride, length, -1).any(2)
+    return np.asarray(is_nan.reshape(stride, length, -1).any(2))
