@@ -103,8 +103,3 @@ def test_a_target_that_cannot_be_written_is_named(source, tmp_path, target):
 def test_the_command_tells_the_new_files_digest(source, tmp_path, convert):
     target = tmp_path / "inception.safetensors"
     assert convert("inception", source, target) == f"{target}: sha256 {weights.digest(target)}\n"
-
-
-def test_a_missing_file_is_one_line_that_says_where_it_comes_from(tmp_path):
-    with pytest.raises(UsageError, match=r"no file .*absent\.pth: download it from https://"):
-        inception.convert(tmp_path / "absent.pth", tmp_path / "x.safetensors")

@@ -113,8 +113,3 @@ def test_a_target_that_cannot_be_written_is_named(published, tmp_path):
 def test_the_command_tells_the_new_files_digest(published, tmp_path, convert):
     target = tmp_path / "vgg.safetensors"
     assert convert("vgg", published, target) == f"{target}: sha256 {weights.digest(target)}\n"
-
-
-def test_a_missing_file_is_one_line_that_says_where_it_comes_from(tmp_path):
-    with pytest.raises(UsageError, match=r"no file .*absent\.pth: download it from https://"):
-        vgg.convert(tmp_path / "absent.pth", tmp_path / "x.safetensors")
