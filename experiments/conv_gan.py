@@ -12,7 +12,7 @@ from jaxgen.config import GanConfig, GanHyper, compute_dtype, discriminator_opti
 from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt
 from jaxgen.models.gan.conv_gan import Discriminator, Generator
-from jaxgen.objectives.gan import make_gan
+from jaxgen.objectives.adversarial.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from jaxgen.config import GanConfig, GanHyper, Norm, gan_options, players
 from jaxgen.data import Config as DataConfig
-from jaxgen.objectives.gan import make_gan
+from jaxgen.objectives.adversarial.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
 

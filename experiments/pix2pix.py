@@ -24,7 +24,7 @@ from jaxgen.config import (
 from jaxgen.data import Config as DataConfig
 from jaxgen.models.gan.discriminators import PatchDiscriminator
 from jaxgen.models.gan.pix2pix import Generator
-from jaxgen.objectives.adversarial_restoration import make_adversarial_restoration
+from jaxgen.objectives.adversarial.restoration import make_adversarial_restoration
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
 

@@ -23,7 +23,7 @@ from typing import ClassVar
 from jaxgen.config import Condition, GanConfig, GanHyper, Loss, Penalty, Shape, gan_options, players
 from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt
-from jaxgen.objectives.gan import make_gan
+from jaxgen.objectives.adversarial.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.schedules import SHAPES, compose, make_half_life
 from jaxgen.training.state import Objective

@@ -29,7 +29,7 @@ from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt
 from jaxgen.models.gan.discriminators import CropDiscriminator
 from jaxgen.models.restoration.srresnet import SRResNet
-from jaxgen.objectives.adversarial_restoration import make_adversarial_restoration
+from jaxgen.objectives.adversarial.restoration import make_adversarial_restoration
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
 

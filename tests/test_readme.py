@@ -12,9 +12,9 @@ import pytest
 from jaxgen.commands.main import parse_command
 from jaxgen.data.sources import SOURCES
 from jaxgen.losses import adversarial, penalties, reconstruction
-from jaxgen.objectives.diff_augment import AUGMENTATIONS
+from jaxgen.objectives.adversarial.diff_augment import AUGMENTATIONS
+from jaxgen.objectives.adversarial.remedies import REMEDIES
 from jaxgen.objectives.likelihoods import LIKELIHOODS
-from jaxgen.objectives.remedies import REMEDIES
 from jaxgen.restoration.pretrained import NETWORKS
 from jaxgen.runs import command_line
 from jaxgen.sweeps.space import make_space

@@ -11,8 +11,8 @@ from jaxgen.errors import UsageError
 from jaxgen.fields import PositiveInt
 from jaxgen.losses.adversarial import LOSSES
 from jaxgen.losses.penalties import PENALTIES
-from jaxgen.objectives.diff_augment import AUGMENTATIONS
-from jaxgen.objectives.remedies import REMEDIES
+from jaxgen.objectives.adversarial.diff_augment import AUGMENTATIONS
+from jaxgen.objectives.adversarial.remedies import REMEDIES
 from jaxgen.training.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:

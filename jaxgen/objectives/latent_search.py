@@ -14,7 +14,7 @@ import optax
 from jax import Array, lax
 
 from jaxgen.filters.checks import checked, checked_mask
-from jaxgen.objectives.gan_samples import draw_latents
+from jaxgen.objectives.adversarial.gan_samples import draw_latents
 from jaxgen.training.randomness import example_keys
 from jaxgen.training.state import PyTree
 

@@ -20,7 +20,7 @@ from jaxgen.losses import adversarial, reconstruction
 from jaxgen.models.gan import dcgan, mlp
 from jaxgen.models.restoration import dncnn
 from jaxgen.models.vae import vae
-from jaxgen.objectives.gan import make_gan
+from jaxgen.objectives.adversarial.gan import make_gan
 from jaxgen.objectives.restoration import Damage, make_restoration
 from jaxgen.objectives.vae import make_vae
 from jaxgen.restoration.pretrained import load_restorer

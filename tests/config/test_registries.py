@@ -18,7 +18,8 @@ PROGRAM = """
     import optax
 
     from jaxgen.losses import adversarial, penalties, reconstruction
-    from jaxgen.objectives import diff_augment, likelihoods
+    from jaxgen.objectives import likelihoods
+    from jaxgen.objectives.adversarial import diff_augment
     from jaxgen.training import optimizers
 
     @dataclasses.dataclass(frozen=True)

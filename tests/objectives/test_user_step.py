@@ -15,11 +15,11 @@ from flax import nnx
 from flax.nnx import bridge
 
 from jaxgen.losses import adversarial, reconstruction
-from jaxgen.objectives.adversarial_restoration import make_adversarial_restoration
+from jaxgen.objectives.adversarial.gan import make_gan
+from jaxgen.objectives.adversarial.restoration import make_adversarial_restoration
 from jaxgen.objectives.classification import make_classification
 from jaxgen.objectives.deep_image_prior import make_deep_image_prior
 from jaxgen.objectives.detection import make_detection
-from jaxgen.objectives.gan import make_gan
 from jaxgen.objectives.neighbours import make_neighbours
 from jaxgen.objectives.noise_estimation import make_noise_level
 from jaxgen.objectives.restoration import Damage, make_restoration
@@ -44,7 +44,7 @@ PROGRAM = """
     import jax, jax.numpy as jnp
     from jaxgen.losses import adversarial
     from jaxgen.models.gan import mlp
-    from jaxgen.objectives.gan import make_gan
+    from jaxgen.objectives.adversarial.gan import make_gan
 
     hyper = {"learning_rate": 1e-3, "b1": 0.5, "b2": 0.9, "ema_decay": 0.9, "clip_norm": 0.0}
     hyper["discriminator_scale"] = 1.0

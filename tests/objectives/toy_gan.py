@@ -6,7 +6,7 @@ import numpy as np
 from flax import linen as nn
 
 from jaxgen.losses import adversarial
-from jaxgen.objectives import gan
+from jaxgen.objectives.adversarial import gan
 
 HYPER = {
     "learning_rate": 1e-2,

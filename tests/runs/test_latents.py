@@ -11,7 +11,7 @@ from flax import linen as nn
 from jaxgen.config.base import Config
 from jaxgen.errors import UsageError
 from jaxgen.nn.layers import BatchNorm
-from jaxgen.objectives.gan_samples import Sampler
+from jaxgen.objectives.adversarial.gan_samples import Sampler
 from jaxgen.runs.latents import describe_truncation, with_truncation
 from jaxgen.runs.reopen import Opened
 from tests.bare_objective import bare, drawing

@@ -9,8 +9,8 @@ from jax import Array
 
 from jaxgen.metrics.distribution import frechet_distance
 from jaxgen.nn.heads import one_hot
+from jaxgen.objectives.adversarial.stability import pixel_features
 from jaxgen.objectives.modules import EVALUATION_PART, apply, in_parts
-from jaxgen.objectives.stability import pixel_features
 from jaxgen.training.randomness import Stream, example_keys, stream
 from jaxgen.training.state import Batch, Generative, Metrics, PyTree, TrainState, averaged
 

@@ -11,7 +11,7 @@ from jax import Array, lax
 
 from jaxgen.losses.adversarial import AdversarialLoss, relativistic
 from jaxgen.losses.penalties import PENALTIES
-from jaxgen.objectives.diff_augment import AUGMENTATIONS
+from jaxgen.objectives.adversarial.diff_augment import AUGMENTATIONS
 from jaxgen.training.gradients import mean_over_devices
 from jaxgen.training.state import Alarm, Metrics
 

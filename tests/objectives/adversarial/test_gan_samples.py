@@ -1,7 +1,7 @@
 import jax
 import numpy as np
 
-from jaxgen.objectives import gan_samples
+from jaxgen.objectives.adversarial import gan_samples
 from jaxgen.training.randomness import example_keys
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from jaxgen.losses import adversarial
 from jaxgen.losses.adversarial import LOSSES
-from jaxgen.objectives.stability import (
+from jaxgen.objectives.adversarial.stability import (
     discriminator_alarms,
     discriminator_metrics,
     diversity,

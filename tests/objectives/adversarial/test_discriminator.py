@@ -7,7 +7,7 @@ from flax import linen as nn
 
 from jaxgen.errors import UsageError
 from jaxgen.models.gan.mlp import Discriminator
-from jaxgen.objectives import discriminator
+from jaxgen.objectives.adversarial import discriminator
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (6, 4, 4, 2)).astype(np.float32)
 

@@ -7,7 +7,7 @@ from jaxgen.degradations import noise
 from jaxgen.errors import UsageError
 from jaxgen.losses import adversarial
 from jaxgen.models.gan.discriminators import CropDiscriminator
-from jaxgen.objectives.adversarial_restoration import make_adversarial_restoration
+from jaxgen.objectives.adversarial.restoration import make_adversarial_restoration
 from jaxgen.objectives.reconstruction_losses import weighted_sum
 from jaxgen.objectives.restoration import Damage
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from jaxgen.errors import UsageError
-from jaxgen.objectives.diff_augment import AUGMENTATIONS, color, cutout, diff_augment, translation
+from jaxgen.objectives.adversarial.diff_augment import AUGMENTATIONS, color, cutout, diff_augment, translation
 
 ALL = tuple(AUGMENTATIONS)
 KEYS = jax.random.split(jax.random.key(0), 64)

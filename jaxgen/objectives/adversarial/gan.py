@@ -13,11 +13,11 @@ from jax import Array
 
 from jaxgen.errors import UsageError
 from jaxgen.losses.adversarial import AdversarialLoss
-from jaxgen.objectives.adversarial_losses import AdversarialLosses, Examples
-from jaxgen.objectives.discriminator import call
-from jaxgen.objectives.gan_samples import Sampler, draw_latents
-from jaxgen.objectives.stability import discriminator_alarms, diversity, diversity_alarms
-from jaxgen.objectives.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerTraining
+from jaxgen.objectives.adversarial.discriminator import call
+from jaxgen.objectives.adversarial.gan_samples import Sampler, draw_latents
+from jaxgen.objectives.adversarial.losses import AdversarialLosses, Examples
+from jaxgen.objectives.adversarial.stability import discriminator_alarms, diversity, diversity_alarms
+from jaxgen.objectives.adversarial.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerTraining
 from jaxgen.training.optimizers import MakeOptimizer
 from jaxgen.training.randomness import Stream
 from jaxgen.training.schedules import Hyper, Schedule, constant

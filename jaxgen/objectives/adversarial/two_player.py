@@ -16,8 +16,8 @@ from jax import Array, lax
 
 from jaxgen.losses.adversarial import smooth_labels
 from jaxgen.losses.penalties import clip_weights
-from jaxgen.objectives.adversarial_losses import AdversarialLosses, Examples
-from jaxgen.objectives.discriminator import check_discriminator, check_options, require_labels
+from jaxgen.objectives.adversarial.discriminator import check_discriminator, check_options, require_labels
+from jaxgen.objectives.adversarial.losses import AdversarialLosses, Examples
 from jaxgen.objectives.modules import at_step
 from jaxgen.training.averages import average, decay, running_mean, squared_distance
 from jaxgen.training.gradients import Descent, descend

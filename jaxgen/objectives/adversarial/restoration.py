@@ -13,11 +13,11 @@ from jax import Array
 
 from jaxgen.losses.adversarial import AdversarialLoss
 from jaxgen.metrics.image import psnr
-from jaxgen.objectives.adversarial_losses import AdversarialLosses, Examples
+from jaxgen.objectives.adversarial.losses import AdversarialLosses, Examples
+from jaxgen.objectives.adversarial.stability import discriminator_alarms
+from jaxgen.objectives.adversarial.two_player import GENERATOR, TwoPlayerTraining
 from jaxgen.objectives.modules import apply
 from jaxgen.objectives.restoration import Degrade, enlarged, held_out, make_evaluation, network_input, pair
-from jaxgen.objectives.stability import discriminator_alarms
-from jaxgen.objectives.two_player import GENERATOR, TwoPlayerTraining
 from jaxgen.training.optimizers import MakeOptimizer
 from jaxgen.training.randomness import Stream
 from jaxgen.training.schedules import Hyper, Schedule, constant

@@ -11,8 +11,14 @@ from jax import Array, lax
 from jaxgen.losses.adversarial import AdversarialLoss, smooth_labels
 from jaxgen.losses.penalties import PENALTIES, orthogonality
 from jaxgen.nn.layers import transposed_convolutions
-from jaxgen.objectives.discriminator import call, coupling, discriminator_input, logits_of_both, mean_difference
-from jaxgen.objectives.stability import discriminator_metrics
+from jaxgen.objectives.adversarial.discriminator import (
+    call,
+    coupling,
+    discriminator_input,
+    logits_of_both,
+    mean_difference,
+)
+from jaxgen.objectives.adversarial.stability import discriminator_metrics
 from jaxgen.training.gradients import mean_over_devices
 from jaxgen.training.schedules import Hyper
 from jaxgen.training.state import Batch, Metrics, PyTree

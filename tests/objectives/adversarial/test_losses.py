@@ -7,8 +7,8 @@ from flax import linen as nn
 
 from jaxgen.models.gan.mlp import Discriminator as MlpDiscriminator
 from jaxgen.nn.layers import Conv, ConvTranspose, Dense
-from jaxgen.objectives import gan_samples
-from jaxgen.objectives.discriminator import discriminator_input, features
+from jaxgen.objectives.adversarial import gan_samples
+from jaxgen.objectives.adversarial.discriminator import discriminator_input, features
 from jaxgen.training.randomness import Stream, example_keys, step_key, stream
 
 

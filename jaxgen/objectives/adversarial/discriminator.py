@@ -8,9 +8,9 @@ from jax import Array
 from jaxgen.errors import UsageError, unknown
 from jaxgen.losses.penalties import PENALTIES
 from jaxgen.nn.heads import FEATURES
-from jaxgen.objectives.diff_augment import AUGMENTATIONS, diff_augment
+from jaxgen.objectives.adversarial.diff_augment import AUGMENTATIONS, diff_augment
+from jaxgen.objectives.adversarial.remedies import REMEDIES
 from jaxgen.objectives.modules import apply, compares_batch
-from jaxgen.objectives.remedies import REMEDIES
 from jaxgen.training.state import PyTree
 
 

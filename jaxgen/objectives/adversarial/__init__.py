@@ -1,0 +1,1 @@
+"""Training against a discriminator: GANs, and restorers with an adversarial loss."""
