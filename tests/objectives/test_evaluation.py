@@ -13,7 +13,7 @@ from jaxgen.data import Config as DataConfig
 
 DATA = DataConfig(name="digits", size=16, channels=1)
 RECIPES = {
-    "gan_samples": ("dcgan", {"width": 4}),
+    "adversarial.gan_samples": ("dcgan", {"width": 4}),
     "restoration": ("denoise", {"depth": 3, "width": 4}),
     "detection": ("damage_detector", {"network": "residual", "widths": (4, 8), "blocks": 1, "damage": "scratches"}),
     "noise_estimation": ("noise_level", {"depth": 2, "width": 4}),
