@@ -19,7 +19,7 @@ PROGRAM = """
 
     from jaxgen.losses import adversarial, penalties, reconstruction
     from jaxgen.objectives import likelihoods
-    from jaxgen.objectives.adversarial import diff_augment
+    from jaxgen.objectives.adversarial import diff_augment, remedies
     from jaxgen.training import optimizers
 
     @dataclasses.dataclass(frozen=True)
@@ -32,6 +32,11 @@ PROGRAM = """
         toy_slope: float = 0.5
         "Weight of the slope."
 
+    @dataclasses.dataclass(frozen=True)
+    class RemedyHyper:
+        toy_strength: float = 0.5
+        "Weight of the remedy."
+
     toy = adversarial.AdversarialLoss(lambda real, fake: fake - real, lambda real, fake: -fake, constant_slope=True)
     adversarial.LOSSES["toy_loss"] = toy
     penalties.PENALTIES["toy_penalty"] = penalties.Penalty(
@@ -41,6 +46,7 @@ PROGRAM = """
         lambda reference, image, hyper: abs(reference - image).mean((1, 2, 3)), ToyHyper
     )
     diff_augment.AUGMENTATIONS["toy_flip"] = lambda key, image: image[:, ::-1]
+    remedies.REMEDIES["toy_remedy"] = RemedyHyper
     likelihoods.LIKELIHOODS["toy_likelihood"] = likelihoods.LIKELIHOODS["gaussian"]
     optimizers.OPTIMIZERS["toy_descent"] = optimizers.Optimizer(
         lambda hyper: optax.sgd(hyper["learning_rate"]), ("learning_rate",)
@@ -59,14 +65,15 @@ PROGRAM = """
         print("TABLE", found.replace("\\n", " "))
 
     experiment = load_script(SRGAN)
-    words = "--loss toy_loss --penalties toy_penalty --losses toy --augment toy_flip --optimizer toy_descent"
-    words += " --discriminator-norm none --width 4 --blocks 1 --discriminator-widths 4 --discriminator-hidden 4"
+    words = "--loss toy_loss --penalties toy_penalty --losses toy --augment toy_flip --remedies toy_remedy"
+    words += " --optimizer toy_descent --discriminator-norm none --discriminator-widths 4 --discriminator-hidden 4"
+    words += " --width 4 --blocks 1"
     config = parse(experiment.Config, [*words.split(), "--hyper.toy-weight", "2"], "", "srgan")
     objective = experiment.build(config, None)
     batch = {"image": jax.ShapeDtypeStruct((4, 24, 24, 3), "float32")}
     state = jax.eval_shape(objective.init, jax.random.key(0), batch)
     metrics = jax.eval_shape(objective.step, state, batch)[1]
-    print("METRICS", *sorted(metrics))
+    print("METRICS", *sorted(metrics), *state.hyper)
 
     def run(*words):
         out, err = io.StringIO(), io.StringIO()
@@ -82,13 +89,15 @@ PROGRAM = """
     for call in (
         lambda: optimizers.resolve_optimizer("toy_decent"),
         lambda: experiment.build(dataclasses.replace(config, penalties=("toy_penalti",)), None),
+        lambda: experiment.build(dataclasses.replace(config, augment=("toy_flop",)), None),
+        lambda: experiment.build(dataclasses.replace(config, remedies=("toy_remedi",)), None),
     ):
         try:
             call()
         except ValueError as error:
             print("NEAR", error)
 """
-NAMES = ("toy_loss", "toy_penalty", "toy_flip", "toy_likelihood", "toy_descent")
+NAMES = ("toy_loss", "toy_penalty", "toy_flip", "toy_remedy", "toy_likelihood", "toy_descent")
 
 
 @pytest.fixture(scope="module")
@@ -113,12 +122,13 @@ def test_toys_of_every_kind_are_in_the_help(printed):
 
 
 def test_toys_are_used_by_their_names(printed):
-    assert "discriminator/toy_penalty" in lines(printed, "METRICS").split()
+    assert {"discriminator/toy_penalty", "toy_weight", "toy_strength"} <= set(lines(printed, "METRICS").split())
 
 
 def test_errors_name_toys(printed):
     near = lines(printed, "NEAR")
-    assert "did you mean toy_descent" in near and "did you mean toy_penalty" in near
+    for name in ("toy_descent", "toy_penalty", "toy_flip", "toy_remedy"):
+        assert f"did you mean {name}" in near
     assert "hyper.toy_weight is 3 and has no effect: add toy to losses" in lines(printed, "ERROR")
 
 
