@@ -9,6 +9,7 @@ import shlex
 import shutil
 import statistics
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -151,7 +152,10 @@ def draw_plots(folder: Path, queue: TrialQueue, say: Callable[[str], None]) -> N
     }
     for name, plot in plots.items():
         try:
-            plot()
+            with warnings.catch_warnings():
+                # With few trials: that some have the same values, or that all options are as important.
+                warnings.simplefilter("ignore", UserWarning)
+                plot()
         except (RuntimeError, ValueError) as error:
             # Optuna raises where all trials have the same values, or the same metric.
             say(f"no {name}: {error}")

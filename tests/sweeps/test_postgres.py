@@ -35,7 +35,7 @@ def start(start_python, toy_script, url, folder):
     options = [
         *("--search", "hyper.learning-rate=log:1e-4:1e-2", "--sampler", "random", "--trials", str(TRIALS)),
         *("--storage", url, "--study", "shared", "--heartbeat", "1", "--members", "1", "--dir", str(folder)),
-        *("--steps", "2000", "--evaluate-every", "1000", "--sample-every", "0"),
+        *("--steps", "6000", "--evaluate-every", "3000", "--sample-every", "0"),
     ]
     code = "import sys; from jaxgen.commands.main import main; main(sys.argv[1:])"
     return start_python("-c", code, "sweep", script, *options, *arguments)

@@ -6,7 +6,7 @@ Reference: Elman 1990 (the simple cell); Cho et al. 2014 (GRU); Visin et al. 201
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -54,6 +54,11 @@ def gru(drive: Array, fed_back: Array, hidden: Array) -> Array:
 CELLS: dict[str, Callable[[Array, Array, Array], Array]] = {"elman": elman, "gru": gru}
 
 
+def orthogonal_rounded(key: Array, shape: tuple[int, ...], dtype: Any) -> Array:
+    """Returns an orthogonal matrix. It is computed in float32 at least, as its decomposition takes no smaller type."""
+    return orthogonal()(key, shape, jnp.promote_types(dtype, jnp.float32)).astype(dtype)
+
+
 class Recurrence(Network):
     """The hidden states of a cell along sequences, from the first element to the last.
 
@@ -77,7 +82,7 @@ class Recurrence(Network):
         """
         gates = GATES[self.cell] * self.hidden
         inward = self.param("inward", lecun_normal(), (sequences.shape[-1], gates), self.param_dtype)
-        recurrent = self.param("recurrent", orthogonal(), (self.hidden, gates), self.param_dtype)
+        recurrent = self.param("recurrent", orthogonal_rounded, (self.hidden, gates), self.param_dtype)
         bias = self.param("bias", zeros, (gates,), self.param_dtype)
         sequences, inward, recurrent, bias = promote_dtype(sequences, inward, recurrent, bias, dtype=self.dtype)
         # One product for all elements: only what depends on the last state is left inside the loop.
