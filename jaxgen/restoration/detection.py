@@ -11,7 +11,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, special
 
 from jaxgen.restoration.inference import Settings, halved, load, run
 from jaxgen.restoration.restorer import no_progress
@@ -47,8 +47,20 @@ SMALL_SIDE = 256
 """Pixels of the shorter side: a photograph is halved and searched again as long as the half is not below it."""
 
 
-def detect_damage(pixels: np.ndarray, tile_size: int = SIDES[-1]) -> np.ndarray:
-    """Returns the mask of a photograph's damage, float32[height, width, 1] of 0 and 1.
+class Detection(NamedTuple):
+    """The damage that was detected in a photograph.
+
+    Attributes:
+      mask: float32[height, width, 1], 1 at the pixels of regions that count as damage, else 0.
+      probability: float32[height, width, 1] of damage at each pixel, the largest of both networks and all sizes.
+    """
+
+    mask: np.ndarray
+    probability: np.ndarray
+
+
+def detect_damage(pixels: np.ndarray, tile_size: int = SIDES[-1]) -> Detection:
+    """Detects the damage of a photograph.
 
     Args:
       pixels: float32[height, width, 1 or 3] in [0, 1].
@@ -56,13 +68,15 @@ def detect_damage(pixels: np.ndarray, tile_size: int = SIDES[-1]) -> np.ndarray:
     """
     settings = Settings(tile_size=tile_size)
     logits = lambda name: run(load(name, "mask"), pixels, None, settings, no_progress)[..., 0]
-    is_damaged = detected_regions(logits("detect"), AREA) | detected_lines(logits("detect_lines"))
-    mask = is_damaged[..., None].astype(np.float32)
+    areas, lines = logits("detect"), logits("detect_lines")
+    mask = (detected_regions(areas, AREA) | detected_lines(lines)).astype(np.float32)[..., None]
+    found = Detection(mask, special.expit(np.maximum(areas, lines))[..., None])
     height, width = mask.shape[:2]
     if min(height, width) < 2 * SMALL_SIDE:
-        return mask
-    coarse = detect_damage(halved(pixels, np.mean), tile_size).repeat(2, 0).repeat(2, 1)
-    return np.maximum(mask, coarse[:height, :width])
+        return found
+    coarse = detect_damage(halved(pixels, np.mean), tile_size)
+    enlarged = (values.repeat(2, 0).repeat(2, 1)[:height, :width] for values in coarse)
+    return Detection(*map(np.maximum, found, enlarged))
 
 
 def detected_regions(logits: np.ndarray, thresholds: Thresholds) -> np.ndarray:

@@ -132,14 +132,27 @@ def read_mask(path: Path, shape: tuple[int, ...], megapixels: float = photograph
     image = photographs.read(path, megapixels)
     brightness = image.pixels.mean(-1, keepdims=True)
     visible = brightness if image.alpha is None else brightness * image.alpha
-    mask = (visible > MASK_THRESHOLD).astype(np.float32)
+    return checked_mask(visible, shape, f"mask {path}")
+
+
+def checked_mask(brightness: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
+    """Returns a mask, float32[height, width, 1], 1 where its brightness is above `MASK_THRESHOLD`, else 0.
+
+    Args:
+      brightness: float32[height, width, 1] in [0, 1].
+      shape: of the photograph, height and width first.
+      name: of the mask, for errors.
+    Raises:
+      UsageError: if it has another size than the photograph, or marks nothing or all of it.
+    """
+    mask = (brightness > MASK_THRESHOLD).astype(np.float32)
     if mask.shape[:2] != shape[:2]:
         size, wanted = (f"{width}×{height}" for height, width in (mask.shape[:2], shape[:2]))
-        raise UsageError(f"mask {path} is {size} pixels and the photograph {wanted}: give one of the photograph's size")
+        raise UsageError(f"{name} is {size} pixels and the photograph {wanted}: give one of the photograph's size")
     if not mask.any():
-        raise UsageError(f"mask {path} has no white pixel: paint damaged pixels white (255)")
+        raise UsageError(f"{name} has no white pixel: paint damaged pixels white (255)")
     if mask.all():
-        raise UsageError(f"mask {path} is white everywhere: paint undamaged pixels black (0)")
+        raise UsageError(f"{name} is white everywhere: paint undamaged pixels black (0)")
     return mask
 
 

@@ -43,7 +43,7 @@ def inpaint(
     """
     pixels, mask, source = photograph.pixels, settings.mask, "as given"
     if mask is None:
-        mask, source = detect_damage(pixels, settings.tile_size), "detected"
+        mask, source = detect_damage(pixels, settings.tile_size).mask, "detected"
         if mask.mean() > MAX_DETECTED:
             message = f"{mask.mean():.0%} look damaged, too much to inpaint without a mask: give --mask"
             return Result(pixels.copy(), message)

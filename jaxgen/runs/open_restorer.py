@@ -9,6 +9,7 @@ from jaxgen.errors import UsageError
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.restorer import Conditioning, Restorer, make_restorer, measure_spec
 from jaxgen.runs.reopen import DEFAULTS, Opened, OpenOptions, open_run
+from jaxgen.training.state import Detecting, Restoring
 
 
 def open_restorer(source: str, options: OpenOptions = DEFAULTS) -> Restorer:
@@ -31,12 +32,16 @@ def restorer_of_run(opened: Opened, source: str) -> Restorer:
     Raises:
       UsageError: if it restores nothing.
     """
-    objective = opened.objective
-    if objective.restoring is None:
+    if opened.objective.restoring is None:
         raise UsageError(f"{source}: this run restores nothing")
+    return make_restorer_of_run(opened, opened.objective.restoring)
+
+
+def make_restorer_of_run(opened: Opened, capability: Restoring | Detecting) -> Restorer:
+    """Returns the network of an open run that restores images or detects damage."""
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
-    spec = measure_spec(objective.restoring.module, variables, opened.config.data.channels, conditioning(opened.config))
-    return make_restorer(objective.restoring.module, variables, spec)
+    spec = measure_spec(capability.module, variables, opened.config.data.channels, conditioning(opened.config))
+    return make_restorer(capability.module, variables, spec)
 
 
 def conditioning(config: Config) -> Conditioning:

@@ -260,7 +260,9 @@ def with_former_defaults(config: Config, path: Path, say: Callable[[str], None])
     return config, former
 
 
-def train(config: Config, build: Build, *, say: Callable[[str], None] = progress.say) -> TrainState:
+def train(
+    config: Config, build: Build, *, script: Script | None = None, say: Callable[[str], None] = progress.say
+) -> TrainState:
     """Trains an experiment, or resumes it from its run folder, and returns the last state.
 
     All processes of a distributed run call it. Where one of them is lost, JAX ends this process by SIGABRT unless it is
@@ -269,6 +271,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     Args:
       config: the configuration.
       build: (config, axis_name) -> objective.
+      script: that defines `build`; None: the file that it is in.
       say: prints a line for the user.
     Raises:
       UsageError: if the configuration, the data or the run folder are invalid.
@@ -279,7 +282,7 @@ def train(config: Config, build: Build, *, say: Callable[[str], None] = progress
     options = loop.Options(**{field.name: getattr(config, field.name) for field in dataclasses.fields(loop.Options)})
     options.check(0)
     join_processes(config)
-    script, devices = find_script(build), prepare_devices(config)
+    script, devices = script or find_script(build), prepare_devices(config)
     first_process = distributed.is_first()
     if not first_process:
         # Checkpoints by the clock are timed by the first process alone, which also prints all messages.

@@ -1,9 +1,11 @@
 """The state of a training run, and the contract between objectives and execution."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import jax
 from flax import struct
 from jax import Array
 
@@ -37,6 +39,11 @@ class TrainState(struct.PyTreeNode):
     ema: dict[str, PyTree]
     hyper: dict[str, Array]
     key: Array
+
+    def __repr__(self) -> str:
+        count = lambda tree: sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))
+        players = ", ".join(f"{name}: {count(params):,} parameters" for name, params in self.params.items())
+        return f"TrainState(step={self.step}, {players})"
 
 
 class Selection(NamedTuple):

@@ -75,16 +75,16 @@ def test_areas_and_lines_are_detected_by_separate_networks(calls, networks):
     pixels[3:13, 2:12] = 1
     networks["detect_lines"] = (lambda inputs: 1000 * (0.1 - inputs[..., :1]), 3, "none")
     pixels[30, 20:80] = 0
-    assert detect_damage(pixels).sum() == 100 + (60 + 2 * LINE_DILATION) * (1 + 2 * LINE_DILATION)
+    assert detect_damage(pixels).mask.sum() == 100 + (60 + 2 * LINE_DILATION) * (1 + 2 * LINE_DILATION)
 
 
 def test_damage_is_detected_at_several_sizes(calls):
     dotted = np.full((2 * SMALL_SIDE, 2 * SMALL_SIDE + 1, 3), 0.85, np.float32)
     dotted[::2, ::2] = dotted[1::2, 1::2] = 1
-    mask = detect_damage(dotted)
+    mask = detect_damage(dotted).mask
     assert calls["names"] == ["detect", "detect_lines"] * 2
     assert mask[:, :-1].all()
-    assert detect_damage(dotted[:-1]).mean() == pytest.approx(0.5, abs=0.01)
+    assert detect_damage(dotted[:-1]).mask.mean() == pytest.approx(0.5, abs=0.01)
 
 
 def test_half_of_an_odd_size_is_rounded_up():

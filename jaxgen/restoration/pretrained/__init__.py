@@ -36,6 +36,10 @@ Output = Literal["image", "mask", "noise_level"]
 deviation of the image's noise."""
 
 
+UNRECORDED_FIELDS = frozenset({"parent", "name", "dtype", "param_dtype"})
+"""Fields of a module that a card leaves out."""
+
+
 class Card(NamedTuple):
     """The model card of a network in a file.
 
@@ -63,6 +67,9 @@ class Card(NamedTuple):
     data_license: str
     scores: dict[str, str]
 
+    def __str__(self) -> str:
+        return to_text(self._asdict() | {"spec": None if self.spec is None else self.spec._asdict()})
+
     def module(self):
         """Returns the module of the network."""
         return ARCHITECTURES[self.architecture](**self.fields)
@@ -78,7 +85,7 @@ def make_card(module, output: Output, spec: NetworkSpec | None, **texts: Any) ->
       **texts: damage, command, training, data, data_license, scores.
     """
     name = type(module).__name__
-    fields = set(ARCHITECTURES[name].__dataclass_fields__) - {"parent", "name", "dtype", "param_dtype"}
+    fields = set(ARCHITECTURES[name].__dataclass_fields__) - UNRECORDED_FIELDS
     return Card(name, {field: getattr(module, field) for field in sorted(fields)}, output=output, spec=spec, **texts)
 
 

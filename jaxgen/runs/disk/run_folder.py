@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 import json
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -236,6 +236,14 @@ def recipe(config: Config) -> dict[str, Any]:
     other = (*config_file.VERSIONS, config_file.FORMER, "experiment", "config")
     data = {name: value for name, value in config.items() if name not in other}
     return {"experiment": config.get("experiment", {}).get("name")} | data | flatten(config["config"])
+
+
+def newest(lines: Iterable[Line]) -> Line:
+    """Returns the newest value of every metric, and the newest step."""
+    merged: Line = {}
+    for line in lines:
+        merged |= line
+    return merged
 
 
 def parse(path: Path) -> list[Line]:

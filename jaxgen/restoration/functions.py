@@ -1,0 +1,214 @@
+"""Restores, and detects damage and noise in, the images that a Python caller has: the functions `jaxgen.restore`,
+`jaxgen.detect_damage` and `jaxgen.estimate_noise`.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxgen.errors import UsageError
+from jaxgen.io import conversion
+from jaxgen.io.photographs import Photograph
+from jaxgen.restoration import detection, inference, tasks
+from jaxgen.restoration.files import checked_mask, read_mask, tile_progress
+from jaxgen.restoration.inference import Restoration, Settings
+from jaxgen.restoration.restorer import Progress, no_progress
+from jaxgen.restoration.tiles import SIDES
+
+if TYPE_CHECKING:
+    from jaxgen.io.conversion import Image
+
+
+def restore(
+    image: "Image",
+    task: str = "auto",
+    *,
+    sigma: float | None = None,
+    mask: "Image | None" = None,
+    scale: int | None = None,
+    strength: float = 1.0,
+    ensemble: bool = False,
+    tile_size: int = SIDES[-1],
+    out: str | os.PathLike | None = None,
+    progress: bool | Callable[[int, int], None] = False,
+) -> Any:
+    """Restores a photograph, or a batch of images, by the networks that come with the package.
+
+    >>> import jaxgen, numpy as np
+    >>> noisy = np.random.default_rng(0).normal(0.5, 0.1, (32, 32)).clip(0, 1).astype("float32")
+    >>> clean = jaxgen.restore(noisy, "denoise", sigma=25.5)
+    >>> clean.shape, clean.dtype, bool(clean.std() < 0.2 * noisy.std())
+    ((32, 32), dtype('float32'), True)
+
+    Args:
+      image: a path; a Pillow image of mode L, LA, RGB, RGBA or I;16; or an array [height, width],
+        [height, width, 1, 3 or 4] or [n, height, width, 1, 3 or 4] of NumPy or JAX, uint8 in 0 to 255 or floating point
+        in [0, 1]. A fourth channel is alpha, which is kept.
+      task: "auto" (inpaints detected damage, then removes JPEG's blocks and noise), "denoise", "dehaze", "deblur",
+        "dejpeg", "superres", "derust", "scratches" or "inpaint".
+      sigma: standard deviation of the noise in gray levels of 0-255, for "denoise" and "auto"; None: estimated.
+      mask: where the image is damaged, for "inpaint", "scratches", "derust" and "auto": white, True or 1. A path, a
+        Pillow image, or an array bool, uint8 or floating point [height, width] or [height, width, 1], of a batch
+        [n, height, width] or [n, height, width, 1]. None: damage is detected; "inpaint" needs a mask.
+      scale: factor by which the result is larger, for "superres": 4. None: that of the task.
+      strength: fraction of the change that is applied, 0 to 1.
+      ensemble: whether to average over eight flipped and rotated views: better, and 8 times as slow.
+      tile_size: side of the largest tile, 64 to 1024 pixels.
+      out: file for the result, of a single image. Its suffix names the format; 16 bits and metadata of a file are kept.
+      progress: True: shows the tiles done on a terminal; a function: takes the number of tiles done and of all tiles.
+    Returns:
+      a Pillow image for a path (of 8 bits a channel, and of 16 for a gray file of 16), with what was done in
+      `info["restoration"]`; otherwise the kind, shape, dtype and range that were given. The image is never changed.
+    Raises:
+      jaxgen.errors.UsageError: if an argument must be corrected; it is a ValueError.
+    """
+    settings = Settings(sigma, strength, ensemble, tile_size)
+    restoration = tasks.choose(task, settings, has_mask=mask is not None)
+    if scale is not None and scale != tasks.TASKS[task].scale:
+        factors = {1: "leave scale out, or choose superres"}
+        advice = factors.get(tasks.TASKS[task].scale, f"give {tasks.TASKS[task].scale}")
+        raise UsageError(f"scale {scale}: task {task} enlarges by {tasks.TASKS[task].scale}; {advice}")
+    return apply_to_images(restoration, image, settings, mask=mask, out=out, progress=progress)
+
+
+def apply_to_images(
+    restoration: Restoration,
+    image: "Image",
+    settings: Settings,
+    *,
+    mask: "Image | None" = None,
+    out: str | os.PathLike | None = None,
+    progress: bool | Callable[[int, int], None] = False,
+) -> Any:
+    """Returns what a restoration makes of the images in an argument; see `restore`.
+
+    Args:
+      restoration: of one photograph.
+      image, mask, out, progress: see `restore`.
+      settings: of the restoration, without a mask.
+    """
+    given = conversion.read(image)
+    masks = read_masks(mask, given)
+    show = chosen_progress(progress)
+    if out is not None:
+        check_out(Path(out), image, given)
+    results, messages = [], []
+    for photograph, one in zip(given.photographs, masks, strict=True):
+        pixels, message = restoration(photograph, settings._replace(mask=one), show)
+        factor = pixels.shape[0] // photograph.pixels.shape[0]
+        alpha = None if photograph.alpha is None else inference.upsampled(photograph.alpha, factor)
+        results.append(photograph._replace(pixels=pixels, alpha=alpha))
+        messages.append(message)
+    if out is not None:
+        conversion.write(Path(out), results[0])
+    result = given.rebuild(results)
+    if hasattr(result, "info"):
+        result.info["restoration"] = messages[0]
+    return result
+
+
+def check_out(out: Path, image: "Image", given: conversion.Images) -> None:
+    """Raises UsageError where the result cannot be written to a file, before the work is done."""
+    if given.is_batch:
+        raise UsageError(f"out {out}: a file holds one image, and this is a batch; leave out out=")
+    if isinstance(image, str | os.PathLike) and out.resolve() == Path(image).resolve():
+        raise UsageError(f"out {out} is the photograph itself, which is never replaced: give another file")
+    conversion.format_of(out)
+
+
+def chosen_progress(progress: bool | Progress) -> Progress:
+    """Returns the function that takes the tiles done: the caller's, one that shows them on a terminal, or neither."""
+    if callable(progress):
+        return progress
+    return tile_progress(sys.stderr) if progress else no_progress
+
+
+def read_masks(mask: "Image | None", given: conversion.Images) -> list[np.ndarray | None]:
+    """Returns a mask, float32[height, width, 1] of 0 and 1, for each photograph; None where there is none.
+
+    Args:
+      mask: see `restore`.
+      given: the photographs.
+    Raises:
+      UsageError: if it is no mask, or does not fit the photographs.
+    """
+    if mask is None:
+        return [None] * len(given.photographs)
+    shape = given.photographs[0].pixels.shape
+    if isinstance(mask, str | os.PathLike):
+        masks = [read_mask(Path(mask), shape, float("inf"))]
+    elif conversion.is_pillow(mask):
+        masks = [checked_mask(brightness(conversion.read_pillow(mask).photographs[0]), shape, "mask")]
+    else:
+        values = np.asarray(mask)
+        unit = values.astype(np.float32) if values.dtype == bool else conversion.to_unit_range(values, "mask")
+        if unit.ndim == given.is_batch + 2:
+            unit = unit[..., None]
+        if unit.ndim != given.is_batch + 3 or unit.shape[-1] != 1:
+            wanted = "[n, height, width]" if given.is_batch else "[height, width]"
+            raise UsageError(f"mask of shape {values.shape}: give {wanted}")
+        masks = [checked_mask(one, shape, "mask") for one in (unit if given.is_batch else unit[None])]
+    if len(masks) != len(given.photographs):
+        raise UsageError(f"{len(masks)} masks for {len(given.photographs)} images: give as many masks as images")
+    return list(masks)
+
+
+def brightness(photograph: Photograph) -> np.ndarray:
+    """Returns the mean of a photograph's channels, 0 where it is transparent, float32[height, width, 1]."""
+    mean = photograph.pixels.mean(-1, keepdims=True)
+    return mean if photograph.alpha is None else mean * photograph.alpha
+
+
+def detect_damage(image: "Image") -> Any:
+    """Detects the damage of a photograph: rust, stains, holes, tears and scratches.
+
+    >>> import jaxgen, numpy as np
+    >>> jaxgen.detect_damage(np.full((64, 64), 0.5)).shape
+    (64, 64)
+
+    Args:
+      image: see `restore`.
+    Returns:
+      float32[height, width] in [0, 1], of a batch [n, height, width]; a JAX array for one, otherwise NumPy's. Above 0.5
+      exactly where `restore` would inpaint. Elsewhere it is the probability that two networks give, at most 0.5: the
+      damage of regions in which they are nowhere nearly certain does not count.
+    Raises:
+      jaxgen.errors.UsageError: if the image must be corrected.
+    """
+    given = conversion.read(image)
+    found = np.stack([confidence(photograph.pixels) for photograph in given.photographs])
+    return given.to_array(found if given.is_batch else found[0])
+
+
+ABOVE_HALF = np.nextafter(np.float32(0.5), np.float32(1))
+
+
+def confidence(pixels: np.ndarray) -> np.ndarray:
+    """Returns the probabilities of damage in [height, width], above 0.5 where the damage counts and nowhere else."""
+    mask, probability = detection.detect_damage(pixels)
+    limited = np.where(mask > 0, np.maximum(probability, ABOVE_HALF), np.minimum(probability, np.float32(0.5)))
+    return limited[..., 0].astype(np.float32)
+
+
+def estimate_noise(image: "Image") -> Any:
+    """Estimates the noise of a photograph.
+
+    >>> import jaxgen, numpy as np
+    >>> noisy = np.random.default_rng(0).normal(0.5, 25 / 255, (128, 128)).clip(0, 1)
+    >>> 24 < jaxgen.estimate_noise(noisy) < 26
+    True
+
+    Args:
+      image: see `restore`.
+    Returns:
+      the standard deviation of the noise in gray levels of 0-255, a float; of a batch float32[n].
+    Raises:
+      jaxgen.errors.UsageError: if the image must be corrected.
+    """
+    given = conversion.read(image)
+    sigmas = [inference.noise_sigma(photograph) for photograph in given.photographs]
+    return given.to_array(np.array(sigmas, np.float32)) if given.is_batch else sigmas[0]
