@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 import jaxgen
-from jaxgen.errors import UsageError, unknown
+from jaxgen.errors import unknown
 from jaxgen.runs.command_line import exit_status, parse, parse_known
 
 COMMANDS = {
@@ -25,6 +25,17 @@ COMMANDS = {
 """First sentence of each subcommand's help, by its name; the module of the same name has its options."""
 
 
+EXAMPLES = {
+    "jaxgen restore photo.jpg": "restores a photograph: writes photo-auto.jpg",
+    "jaxgen restore photo.jpg --task denoise": "removes noise only",
+    "jaxgen train gan_mlp --steps 2000": "trains a generator of digits in runs/gan_mlp",
+    "jaxgen train wgan_gp --help": "lists the options of an experiment",
+    "jaxgen sample runs/gan_mlp": "draws images from it",
+    "jaxgen evaluate runs/gan_mlp": "scores it",
+}
+"""First command lines to try, with what each does."""
+
+
 def usage() -> str:
     """Returns the help of the command without a subcommand."""
     lines = [f"  {name:10} {summary}" for name, summary in COMMANDS.items()]
@@ -37,6 +48,9 @@ def usage() -> str:
             *lines,
             "",
             "`jaxgen COMMAND --help` lists the options of a command.",
+            "",
+            "examples:",
+            *(f"  {command:42} {purpose}" for command, purpose in EXAMPLES.items()),
         ]
     )
 
@@ -75,9 +89,7 @@ def run(words: Sequence[str]) -> None:
       SystemExit: with status 0 after the help of a subcommand; with the status of the experiment after `train`.
     """
     match words:
-        case []:
-            raise UsageError(f"no command: give one of {', '.join(COMMANDS)}")
-        case ["-h" | "--help", *_]:
+        case [] | ["-h" | "--help", *_]:
             print(usage())
         case ["--version", *_]:
             print(f"jaxgen {jaxgen.__version__}")

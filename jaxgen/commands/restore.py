@@ -26,7 +26,13 @@ else:
 
 OWN_NETWORK = "restored"
 """Name of the task in the names of results, for a network of the user's."""
-method = tyro.conf.create_mutex_group(required=True, title="method")
+method = tyro.conf.create_mutex_group(required=False, title="method")
+
+
+def describe_tasks() -> str:
+    """Returns the help of --task: what each task does."""
+    summaries = "; ".join(f"{name}: {task.summary}" for name, task in tasks.TASKS.items())
+    return f"What is done, by networks that come with the package (default: auto). {summaries}."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +41,7 @@ class Command(RangedOptions):
 
     photos: Positional[tuple[Path, ...]]
     """Photographs, or folders of photographs."""
-    task: Annotated[Task | None, method] = None
-    """What is restored, by a network that comes with the package; auto: what the photograph needs."""
+    task: Annotated[Task | None, method, tyro.conf.arg(help=describe_tasks())] = None
     network: Annotated[str | None, method] = None
     """A network of yours: a run folder, or a .safetensors file."""
     trust: bool = False
@@ -65,6 +70,7 @@ class Command(RangedOptions):
         """Restores each photograph."""
         if self.trust and not self.network:
             raise UsageError("--trust: it is for the run of --network")
+        task = OWN_NETWORK if self.network else self.task or "auto"
         settings = Settings(self.sigma, self.strength, self.ensemble, self.tile_size)
         has_mask = self.mask is not None
         photos = files.collect_photographs(self.photos, (*tasks.TASKS, OWN_NETWORK), self.out, self.mask)
@@ -77,10 +83,10 @@ class Command(RangedOptions):
             network = open_restorer(self.network, OpenOptions(trust=self.trust))
             restoration = tasks.by_network(network, settings, has_mask=has_mask)
         else:
-            restoration = tasks.choose(self.task or "", settings, has_mask=has_mask)
+            restoration = tasks.choose(task, settings, has_mask=has_mask)
         restore = partial(
             files.restore_file,
-            task=self.task or OWN_NETWORK,
+            task=task,
             restoration=restoration,
             settings=settings,
             masks=self.mask,

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from jaxgen.io import curves
 from jaxgen.runs.derived_data import derive
 from jaxgen.runs.disk.checkpoints import Checkpoints
 from jaxgen.runs.disk.config_file import FORMER, absent_fields, to_dict, versions
-from jaxgen.runs.disk.run_folder import RunFolder
+from jaxgen.runs.disk.run_folder import Line, RunFolder
 from jaxgen.runs.experiment_copy import Script, find_script, local_imports
 from jaxgen.runs.init_from import init_from, select_players
 from jaxgen.training import distributed, execute, loop, memory, progress, supervision
@@ -260,6 +260,25 @@ def with_former_defaults(config: Config, path: Path, say: Callable[[str], None])
     return config, former
 
 
+def closing_lines(path: Path, history: Sequence[Line], objective: Objective) -> list[str]:
+    """Returns what to print at the end of a training: its best score, where its files are, and commands to go on with.
+
+    Args:
+      path: the run folder.
+      history: the lines of metrics.jsonl.
+      objective: what was trained.
+    """
+    lines, selection = [f"{path}: samples, curves.png, metrics.jsonl, checkpoints"], objective.selection
+    if best := selection.best(history):
+        lines.append(f"best {selection.metric} {best[selection.metric]:.4g} at step {best['step']}")
+    commands = [f"jaxgen info {path}"]
+    if objective.generative:
+        commands = [f"jaxgen sample {path}", f"jaxgen evaluate {path}", *commands]
+    elif objective.restoring:
+        commands = [f"jaxgen restore PHOTO --network {path}", *commands]
+    return [*lines, f"next: {'; '.join(commands)}"]
+
+
 def train(
     config: Config, build: Build, *, script: Script | None = None, say: Callable[[str], None] = progress.say
 ) -> TrainState:
@@ -289,7 +308,8 @@ def train(
         options, say = dataclasses.replace(options, checkpoint_minutes=0.0), lambda line: None
     path = run_path(config, script)
     config, former = with_former_defaults(config, path, say)
-    config, dataset, objective, evaluation_batch, measure, first, template = prepare(config, build, devices)
+    with progress.reminding("loading the data", say):
+        config, dataset, objective, evaluation_batch, measure, first, template = prepare(config, build, devices)
     program = execute.compile_program(
         partial(build, config),
         dataset.feed,
@@ -339,6 +359,8 @@ def train(
             images_per_step=program.images_per_step,
             evaluate=measure,
             visualize=lambda state: with_nearest(visualize(state, evaluation_batch), dataset),
+            selection=objective.selection,
+            best=objective.selection.best(folder.history()) if restored else None,
             alarms=objective.alarms,
             finished=objective.finished,
             progress=supervision.JournalProgress(progress.choose() if first_process else None),
@@ -346,4 +368,6 @@ def train(
         )
         if first_process:
             curves.draw(folder.history(), path / "curves.png", say=say)
+            for line in closing_lines(path, folder.history(), objective):
+                say(line)
     return state

@@ -42,6 +42,10 @@ class SweepInterrupted(Interrupted):
         self.args = (f"the results so far are in {folder}/results.md; the same command continues the sweep",)
 
 
+STATUS_SECONDS = 30.0
+"""Seconds between two lines on how many trials have ended."""
+
+
 class Sweep(NamedTuple):
     """A sweep whose options are checked.
 
@@ -90,8 +94,11 @@ def run(name: str, options: Options, arguments: Sequence[str], say: Print = prog
             executor = make_executor(sweep, queue, options, say)
             times.append(time.perf_counter())
             optuna_seconds = queue.seconds
-            for trial in executor.run(sweep.trials, lambda: signals.received is not None):
-                say(results.describe_progress(trial, queue, sweep.trials))
+            done = 0
+            with progress.reminding(lambda: f"sweep: {done} of {sweep.trials} trials ended here", say, STATUS_SECONDS):
+                for trial in executor.run(sweep.trials, lambda: signals.received is not None):
+                    done += 1
+                    say(results.describe_progress(trial, queue, sweep.trials))
             optuna_seconds = queue.seconds - optuna_seconds
             times.append(time.perf_counter())
             results.write(sweep.folder, queue, name, arguments, say)

@@ -20,8 +20,8 @@ from jax import Array
 
 from jaxgen.errors import UsageError
 from jaxgen.training.alarms import Watch
-from jaxgen.training.progress import Progress, choose
-from jaxgen.training.state import Alarm, TrainState
+from jaxgen.training.progress import Progress, choose, reminding
+from jaxgen.training.state import Alarm, Selection, TrainState
 from jaxgen.training.step_metrics import StepMetrics, first_non_finite
 from jaxgen.training.stopping import End, Interrupted, NonFiniteError, Signals
 
@@ -94,6 +94,27 @@ class Options:
                 )
 
 
+class Evaluation:
+    """Logs and displays evaluations, and which was the best."""
+
+    def __init__(
+        self, folder: MetricsWriter, progress: Progress, selection: Selection | None, best: Mapping[str, Any] | None
+    ) -> None:
+        """Takes the writer and the display, and the metrics of the best earlier evaluation, if any."""
+        self.folder, self.progress, self.selection, self.best = folder, progress, selection, best
+
+    def measure(
+        self, evaluate: Callable[[TrainState], Mapping[str, Any]], step: int, state: TrainState
+    ) -> dict[str, float]:
+        """Returns the metrics of a state, after they are logged and displayed."""
+        measured = {name: float(value) for name, value in jax.device_get(evaluate(state)).items()}
+        self.folder.log(step, measured)
+        if self.selection:
+            self.best = self.selection.best([*([self.best] if self.best else []), measured])
+            self.progress.evaluated(step, measured, self.selection.metric, best=self.best is measured)
+        return measured
+
+
 def train(
     advance: Callable[[TrainState, int], tuple[TrainState, StepMetrics]],
     state: TrainState,
@@ -106,6 +127,8 @@ def train(
     images_per_step: int,
     evaluate: Callable[[TrainState], Mapping[str, Any]] | None = None,
     visualize: Callable[[TrainState], dict[str, Array]] | None = None,
+    selection: Selection | None = None,
+    best: Mapping[str, Any] | None = None,
     alarms: Sequence[Alarm] = (),
     finished: str = "",
     progress: Progress | None = None,
@@ -124,6 +147,8 @@ def train(
       images_per_step: how many images one step takes, for the rate that is displayed.
       evaluate: state -> metrics. A value that is not finite does not stop the run.
       visualize: state -> images by name, float[n, h, w, c] in [0, 1].
+      selection: the metric of an evaluation that selects the best checkpoint, for display.
+      best: the best metrics of earlier evaluations, for display.
       alarms: bounds of logged metrics, outside of which a warning is printed.
       finished: name of the metric that ends the training once it is 1, one dispatch later; empty: none does.
       progress: displays the progress; None: a bar on a terminal, else lines.
@@ -136,7 +161,7 @@ def train(
     options.check(start)
     folder.truncate(start)
     progress = progress or choose()
-    watch = Watch(alarms, progress.say)
+    watch, evaluation = Watch(alarms, progress.say), Evaluation(folder, progress, selection, best)
     end = End(options.steps, options.steps_per_dispatch, finished, progress.say)
     is_due = lambda interval: step == end.step or (interval > 0 and step % interval == 0)
     is_late = lambda: 0 < 60 * options.checkpoint_minutes <= time.monotonic() - saved_at
@@ -149,13 +174,18 @@ def train(
         if options.log_every and step % options.log_every == 0:
             folder.log(step, last)
             watch.update(step, last)
+        compiled()
         progress.update(step, watch.foremost(last))
         end.update(step, last)
         return last
 
     step, unread, latest = start, None, {}
     saved, saved_at = start if start in checkpoints.steps() else None, time.monotonic()
-    with Signals(agree) as signals, progress.running(start, options.steps, images_per_step):
+    with (
+        Signals(agree) as signals,
+        progress.running(start, options.steps, images_per_step),
+        reminding("compiling", progress.say) as compiled,
+    ):
         while step < end.step and not signals.should_stop(is_late()):
             state, metrics = advance(state, step)
             if unread is not None:
@@ -167,9 +197,7 @@ def train(
             if due_evaluation or due_images or saving:
                 latest, unread = read(step, unread), None
             if due_evaluation:
-                measured = {name: float(value) for name, value in jax.device_get(due_evaluation(state)).items()}
-                folder.log(step, measured)
-                latest |= measured
+                latest |= evaluation.measure(due_evaluation, step, state)
             if due_images:
                 images = jax.device_get(due_images(state))
                 if bad := first_non_finite(images):

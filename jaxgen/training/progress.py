@@ -1,6 +1,7 @@
-"""Display of a training's progress: a bar on a terminal, plain lines elsewhere."""
+"""Display of a training's progress: a bar on a terminal, one line in a notebook, plain lines elsewhere."""
 
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -9,6 +10,8 @@ from datetime import timedelta
 from typing import Protocol, TextIO
 
 SHOWN_METRICS = 6
+ABBREVIATIONS = {"discriminator": "D", "generator": "G"}
+"""Names of players beside a bar."""
 WINDOW_SECONDS = 30.0
 
 
@@ -27,8 +30,47 @@ class Progress(Protocol):
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
         """Displays a step and its metrics."""
 
+    def evaluated(self, step: int, metrics: Mapping[str, float], selected: str, *, best: bool) -> None:
+        """Displays the metrics of an evaluation.
+
+        Args:
+          step: training steps taken.
+          metrics: of the evaluation.
+          selected: the metric that selects the best checkpoint.
+          best: whether it is the best so far.
+        """
+
     def say(self, line: str) -> None:
         """Prints one line without disturbing the display."""
+
+
+@contextmanager
+def reminding(
+    activity: Callable[[], str] | str, say: Callable[[str], None], seconds: float = 10.0
+) -> Iterator[Callable[[], None]]:
+    """Prints a line every few seconds while an activity lasts that shows nothing of itself.
+
+    Args:
+      activity: what takes time, such as "compiling", or a function that returns it.
+      say: takes the lines.
+      seconds: between two lines.
+    Yields:
+      a function that ends the lines before the context ends.
+    """
+    ended, begin = threading.Event(), time.monotonic()
+
+    def remind() -> None:
+        while not ended.wait(seconds):
+            name = activity() if callable(activity) else activity
+            say(f"{name}, {time.monotonic() - begin:.0f} s")
+
+    thread = threading.Thread(target=remind, daemon=True)
+    thread.start()
+    try:
+        yield ended.set
+    finally:
+        ended.set()
+        thread.join()
 
 
 class Rate:
@@ -49,29 +91,55 @@ class Rate:
 
 
 class Summary:
-    """One line about a run: steps, steps/s, images/s, remaining time and the last metrics."""
+    """One line about a run: steps, losses, score, speed and remaining time."""
 
     def __init__(self, steps: int, images_per_step: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.steps, self.images_per_step = steps, images_per_step
         self._rate = Rate(clock)
+        self._score: list[str] = []
+
+    def set_score(self, name: str, value: float) -> None:
+        """Sets the score of the last evaluation."""
+        self._score = [f"{name.rsplit('/', 1)[-1]} {value:.3g}"]
 
     def text(self, step: int, metrics: Mapping[str, float]) -> str:
         """Returns the line; rates are left out at the first call."""
         parts = [f"step {step}/{self.steps}"]
         if rate := self._rate.update(step):
-            left = timedelta(seconds=round((self.steps - step) / rate))
-            parts += [f"{rate:.3g} steps/s", f"{rate * self.images_per_step:.0f} images/s", f"{left} left"]
+            parts += [f"{rate:.3g} steps/s", f"{rate * self.images_per_step:.0f} images/s", self._left(step, rate)]
         losses_first = sorted(metrics.items(), key=lambda item: not item[0].endswith("/loss"))
         shown = losses_first[:SHOWN_METRICS]
         names = shorten([name for name, _ in shown])
         parts += [f"{name} {value:.3g}" for name, (_, value) in zip(names, shown, strict=True)]
+        return "  ".join(parts + self._score)
+
+    def short_text(self, step: int, metrics: Mapping[str, float]) -> str:
+        """Returns a line that fits beside a bar in 80 columns: steps, the losses of all players, score, time left."""
+        losses = {name.removesuffix("/loss"): value for name, value in metrics.items() if name.endswith("/loss")}
+        names = ["loss"] if len(losses) == 1 else [ABBREVIATIONS.get(name, name) for name in losses]
+        parts = [f"{step}/{self.steps}"]
+        parts += [f"{name} {value:.3g}" for name, value in zip(names, losses.values(), strict=True)]
+        parts += self._score
+        if rate := self._rate.update(step):
+            parts += [self._left(step, rate), f"{rate:.3g} steps/s"]
         return "  ".join(parts)
+
+    def _left(self, step: int, rate: float) -> str:
+        return f"{timedelta(seconds=round((self.steps - step) / rate))} left"
 
 
 def shorten(names: Sequence[str]) -> list[str]:
     """Returns the last part of each name, and the whole name where two have the same last part."""
     last = [name.rsplit("/", 1)[-1] for name in names]
     return [short if last.count(short) == 1 else name for name, short in zip(names, last, strict=True)]
+
+
+def evaluation_text(step: int, metrics: Mapping[str, float], selected: str, *, best: bool) -> str:
+    """Returns the line of an evaluation, the selected metric first."""
+    ordered = sorted(metrics.items(), key=lambda item: item[0] != selected)[:SHOWN_METRICS]
+    names = shorten([name for name, _ in ordered])
+    values = [f"{name} {value:.4g}" for name, (_, value) in zip(names, ordered, strict=True)]
+    return "  ".join([f"evaluation at step {step}", *values] + ["the best so far"] * best)
 
 
 class Lines:
@@ -89,6 +157,12 @@ class Lines:
         self._summary, self._printed = Summary(steps, images_per_step, self.clock), float("-inf")
         yield
 
+    def evaluated(self, step: int, metrics: Mapping[str, float], selected: str, *, best: bool) -> None:
+        """Prints a line of scores."""
+        if selected in metrics:
+            self._summary.set_score(selected, metrics[selected])
+        self.say(evaluation_text(step, metrics, selected, best=best))
+
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
         """Prints a line if the last one is old enough or the run is over."""
         text, now = self._summary.text(step, metrics), self.clock()
@@ -102,7 +176,7 @@ class Lines:
 
 
 class Bar:
-    """A bar that stays in its place at the bottom of a terminal. Needs rich."""
+    """A bar that stays in its place at the bottom of a terminal of 80 columns or more. Needs rich."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         from rich.console import Console
@@ -117,26 +191,74 @@ class Bar:
 
         text = TextColumn("{task.fields[text]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
         self._summary = Summary(steps, images_per_step)
-        with Progress(BarColumn(bar_width=20), text, console=self._console) as self._bar:
-            label = f"step {start}/{steps}  compiling" if start < steps else f"step {start}/{steps}"
+        with Progress(BarColumn(bar_width=10), text, console=self._console) as self._bar:
+            label = f"{start}/{steps}  compiling" if start < steps else f"{start}/{steps}"
             self._task = self._bar.add_task("", total=steps, completed=start, text=label)
             yield
 
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
         """Moves the bar."""
-        self._bar.update(self._task, completed=step, text=self._summary.text(step, metrics))
+        self._bar.update(self._task, completed=step, text=self._summary.short_text(step, metrics))
+
+    def evaluated(self, step: int, metrics: Mapping[str, float], selected: str, *, best: bool) -> None:
+        """Prints a line of scores above the bar."""
+        if selected in metrics:
+            self._summary.set_score(selected, metrics[selected])
+        self.say(evaluation_text(step, metrics, selected, best=best))
 
     def say(self, line: str) -> None:
         """Prints one line above the bar."""
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
+class Notebook(Lines):
+    """One line of a notebook that is replaced again and again, and lines above it."""
+
+    def __init__(self, seconds: float = 1.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(seconds=seconds, clock=clock)
+        self._lines: list[str] = []
+
+    @contextmanager
+    def running(self, start: int, steps: int, images_per_step: int) -> Iterator[None]:
+        """Returns a context that lasts from step `start` to step `steps`."""
+        from IPython.display import display  # pyright: ignore[reportMissingImports]
+
+        self._lines = []
+        self._handle = display({"text/plain": f"step {start}/{steps}"}, raw=True, display_id=True)
+        with super().running(start, steps, images_per_step):
+            yield
+
+    def update(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Replaces the line if it is old enough or the run is over."""
+        text, now = self._summary.text(step, metrics), self.clock()
+        if now - self._printed >= self.seconds or step == self._summary.steps:
+            self._printed, self._last = now, text
+            self._show()
+
+    def say(self, line: str) -> None:
+        """Adds a line above the one that is replaced."""
+        self._lines.append(line)
+        self._show()
+
+    def _show(self) -> None:
+        lines = [*self._lines, getattr(self, "_last", "")]
+        self._handle.update({"text/plain": "\n".join(lines)}, raw=True)
+
+
+def is_notebook() -> bool:
+    """Returns whether this process is the kernel of a notebook."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return type(shell).__name__ == "ZMQInteractiveShell"
+
+
 def choose(stream: TextIO | None = None) -> Progress:
-    """Returns a bar where the stream is a terminal and rich is installed, plain lines elsewhere.
+    """Returns a bar where the stream is a terminal and rich is installed, a line in a notebook, plain lines elsewhere.
 
     Args:
       stream: where to write; None: standard output.
     """
+    if stream is None and is_notebook():
+        return Notebook()
     output: TextIO = stream or sys.stdout
     if not output.isatty():
         return Lines(output)

@@ -1,7 +1,7 @@
 """The state of a training run, and the contract between objectives and execution."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -56,6 +56,14 @@ class Selection(NamedTuple):
 
     metric: str
     direction: Direction
+
+    def best(self, lines: Iterable[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+        """Returns the first of the metrics by name that have the best value; None where all lack the metric, or it is
+        NaN.
+        """
+        values = [line for line in lines if not math.isnan(line.get(self.metric, math.nan))]
+        choose = max if self.direction == "maximize" else min
+        return choose(values, key=lambda line: line[self.metric], default=None)
 
 
 class Alarm(NamedTuple):

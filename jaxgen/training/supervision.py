@@ -87,6 +87,11 @@ class JournalProgress:
         if self._display:
             self._display.update(step, metrics)
 
+    def evaluated(self, step: int, metrics: Mapping[str, float], selected: str, *, best: bool) -> None:
+        """Displays the metrics of an evaluation."""
+        if self._display:
+            self._display.evaluated(step, metrics, selected, best=best)
+
     def say(self, line: str) -> None:
         """Prints one line without disturbing the display."""
         if self._display:

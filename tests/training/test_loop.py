@@ -32,6 +32,9 @@ class Recorder:
     def update(self, step, metrics):
         self.seen.append((step, metrics))
 
+    def evaluated(self, step, metrics, selected, *, best):
+        self.seen.append((step, selected, best))
+
     def say(self, line):
         pass
 

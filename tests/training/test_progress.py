@@ -1,5 +1,7 @@
 import io
 import sys
+import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -67,7 +69,7 @@ def test_a_terminal_gets_a_bar(monkeypatch):
         bar.say("a [bold] line")
         bar.update(50, {"model/loss": 0.25})
     assert isinstance(bar, progress.Bar)
-    assert "step 50/50" in stream.getvalue() and "loss 0.25" in stream.getvalue()
+    assert "50/50" in stream.getvalue() and "loss 0.25" in stream.getvalue()
     assert "a [bold] line" in stream.getvalue()
 
 
@@ -86,3 +88,76 @@ def test_without_rich_a_terminal_gets_lines_and_a_warning(monkeypatch, capsys):
         lines.say("hello")
     assert stream.getvalue() == "step 1/2\nhello\n"
     assert capsys.readouterr().err == "rich is not installed: progress is printed in plain lines\n"
+
+
+def test_beside_a_bar_80_columns_hold_both_losses_the_score_and_the_time_left():
+    clock = Clock()
+    summary = progress.Summary(20000, 64, clock)
+    metrics = {"discriminator/loss": -12.345, "generator/loss": 0.6789, "generator/gradient_norm": 3.0}
+    summary.short_text(1200, metrics)
+    clock.now += 10
+    summary.set_score("evaluation/pixel_frechet", 12.345)
+    text = summary.short_text(1300, metrics)
+    assert text == "1300/20000  D -12.3  G 0.679  pixel_frechet 12.3  0:31:10 left  10 steps/s"
+    assert len(text.partition(" left")[0]) + len(" left") + 12 <= 80
+    assert progress.Summary(9, 1).short_text(3, {"model/loss": 0.5, "model/psnr": 20.0}) == "3/9  loss 0.5"
+
+
+def test_an_evaluation_is_a_line_that_names_the_best():
+    clock, stream = Clock(), io.StringIO()
+    lines = progress.Lines(stream, clock=clock)
+    scores = {"evaluation/kid": 0.5, "evaluation/fid": 30.0}
+    with lines.running(0, 50, 1):
+        lines.evaluated(10, scores, "evaluation/fid", best=True)
+        lines.evaluated(20, scores, "evaluation/fid", best=False)
+        lines.update(50, {"model/loss": 1.0})
+    assert stream.getvalue().splitlines() == [
+        "evaluation at step 10  fid 30  kid 0.5  the best so far",
+        "evaluation at step 20  fid 30  kid 0.5",
+        "step 50/50  loss 1  fid 30",
+    ]
+
+
+def test_what_takes_long_says_so_again_and_again():
+    lines, two = [], threading.Event()
+
+    def say(line):
+        lines.append(line)
+        if len(lines) == 2:
+            two.set()
+
+    with progress.reminding("compiling", say, seconds=0.01) as ended:
+        assert two.wait(30)
+        ended()
+    count = len(lines)
+    assert all(line.startswith("compiling, ") for line in lines)
+    with progress.reminding("loading", say, seconds=60):
+        pass
+    assert len(lines) == count
+
+
+def test_a_notebook_gets_one_output_that_is_replaced(monkeypatch):
+    shown = []
+
+    class Handle:
+        def update(self, data, raw):
+            shown[0] = data["text/plain"]
+
+    def display(data, **_):
+        shown.append(data["text/plain"])
+        return Handle()
+
+    shell = type("ZMQInteractiveShell", (), {})()
+    monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    display_of_run = progress.choose()
+    assert isinstance(display_of_run, progress.Notebook)
+    with display_of_run.running(0, 100, 1):
+        for step in range(1, 101):
+            display_of_run.update(step, {"model/loss": 0.5})
+        display_of_run.evaluated(100, {"evaluation/fid": 3.0}, "evaluation/fid", best=True)
+    assert len(shown) == 1
+    assert shown[0].splitlines() == [
+        "evaluation at step 100  fid 3  the best so far",
+        "step 100/100  " + shown[0].split("step 100/100  ")[1],
+    ]
