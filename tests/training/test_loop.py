@@ -1,6 +1,7 @@
 import os
 import signal
 from contextlib import nullcontext
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -174,7 +175,7 @@ def test_a_checkpoint_carries_an_evaluation_only_of_its_own_step(go, advances, t
 
 def test_minutes_count_too(go, advances, tmp_path, monkeypatch):
     now = iter(range(0, 10_000, 25))
-    monkeypatch.setattr(loop.time, "monotonic", lambda: next(now))
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: next(now)))
     saved = []
     monkeypatch.setattr(Checkpoints, "save", lambda self, step, *_: saved.append(step))
     go(advances[1], steps=9, checkpoint_minutes=1.0)
