@@ -368,6 +368,6 @@ def train(
         )
         if first_process:
             curves.draw(folder.history(), path / "curves.png", say=say)
-            for line in closing_lines(path, folder.history(), objective):
-                say(line)
+            # On standard output, as the progress.
+            print("\n".join(closing_lines(path, folder.history(), objective)), flush=True)
     return state
