@@ -20,6 +20,9 @@ SLAB = 2**18
 def taps(length: int, target: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns which samples of a line make each new one, and with what weights; shrinking widens the kernel as much.
 
+    Args:
+      length: samples there are.
+      target: number of output samples.
     Returns:
       (int64[k, target], float32[k, target]), the weights of each new sample adding up to 1.
     """
@@ -52,7 +55,16 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
 
 
 def resize(images: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Returns uint8 images resampled to a size by cubic convolution (Keys 1981), antialiased where they shrink."""
+    """Returns images resampled by cubic convolution, antialiased where they shrink.
+
+    Args:
+      images: uint8[n, h, w, c].
+      height: in pixels.
+      width: in pixels.
+    Returns:
+      uint8[n, height, width, c].
+    Reference: Keys 1981.
+    """
     if images.shape[1:3] == (height, width):
         return images
     return to_uint8(resample(resample(images, 1, height), 2, width))

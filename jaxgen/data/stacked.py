@@ -21,7 +21,14 @@ CLASSES = BASE**DIGITS
 def draw_indices(position: Array, seed: Array, epoch: Array, count: int, stack: int) -> list[Array]:
     """Returns, for each channel, the index of the digit at each position of its epoch.
 
-    Args, Returns: those of `order.permute`, for each of `stack` channels.
+    Args:
+      position: uint32[n], in the epoch, below `count`.
+      seed: uint32[], the data's.
+      epoch: uint32[n].
+      count: number of digits.
+      stack: number of channels.
+    Returns:
+      uint32[n] for each channel; each is a permutation over the positions of an epoch.
     """
     seeds = [seed, *(order.absorb(order.mix(seed), jnp.uint32(channel)) for channel in range(1, stack))]
     return [order.permute(position, channel_seed, epoch, count) for channel_seed in seeds]

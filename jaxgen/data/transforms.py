@@ -24,13 +24,29 @@ GRAY_LEVEL = np.float32(1 / 255)
 
 
 def example_draws(seed: Array, epoch: Array, position: Array) -> Array:
-    """Returns one random word per example, uint32[n], of its epoch and its position in the epoch, each uint32[n]."""
+    """Returns one random word per example.
+
+    Args:
+      seed: uint32[], the data's.
+      epoch: uint32[n].
+      position: uint32[n], in the epoch.
+    Returns:
+      uint32[n].
+    """
     # The complement, because the order of images starts from the hash of the seed itself.
     return order.absorb(order.absorb(order.mix(~seed), epoch), position)
 
 
 def crop(draw: Array, image: Array, size: int) -> Array:
-    """Returns a window [size, size, channel] of the image, each one as likely as the others."""
+    """Returns a window of the image, each one as likely as the others.
+
+    Args:
+      draw: uint32[], the example's random word.
+      image: [height, width, channel], at least as large as the window.
+      size: height and width of the window in pixels.
+    Returns:
+      [size, size, channel].
+    """
     height, width, channels = image.shape
     top = order.absorb(draw, TOP) % (height - size + 1)
     left = order.absorb(draw, LEFT) % (width - size + 1)
@@ -59,6 +75,11 @@ def rotate(draw: Array, image: Array) -> Array:
 def dequantize(draw: Array, image: Array) -> Array:
     """Returns (x + u) / 256 with u uniform in [0, 1): its density bounds the grey levels' likelihood from below.
 
+    Args:
+      draw: uint32[], the example's random word.
+      image: uint8[height, width, channel].
+    Returns:
+      float32[height, width, channel] in [0, 1].
     Reference: Theis, van den Oord, Bethge 2016, section 3.1.
     """
     values = np.arange(math.prod(image.shape), dtype=np.uint32).reshape(image.shape)

@@ -53,7 +53,20 @@ register(
 def anisotropic_blur(
     key: Array, images: Array, sigma_x: float | Array, sigma_y: float | Array, angle: float | Array, size: int = 21
 ) -> Array:
-    """Blurs images, as `blur` does, by a rotated Gaussian with two standard deviations; see `gaussian_kernel`."""
+    """Blurs images by a rotated Gaussian with two standard deviations.
+
+    Args:
+      key: has no effect.
+      images: float[batch, height, width, channel] in [0, 1].
+      sigma_x: standard deviation along the first axis in pixels, one or float[batch].
+      sigma_y: standard deviation along the second axis in pixels, one or float[batch].
+      angle: of the first axis in radians, counter-clockwise from the horizontal, one or float[batch].
+      size: odd side of the kernel in pixels; the Gaussian is truncated outside, so use at least 6 σ + 1.
+    Returns:
+      float[batch, height, width, channel], in the images' dtype and, up to round-off, range.
+    Raises:
+      ValueError: if the size is even, or the number of a parameter's values is neither 1 nor the batch size.
+    """
     return blurring.blur(images, gaussian_kernel(sigma_x, sigma_y, angle, size))
 
 
@@ -63,7 +76,19 @@ register(
 
 
 def motion_blur(key: Array, images: Array, length: float | Array, angle: float | Array, size: int = 21) -> Array:
-    """Blurs images, as `blur` does, by motion along a straight line; see `motion_kernel`."""
+    """Blurs images by motion along a straight line.
+
+    Args:
+      key: has no effect.
+      images: float[batch, height, width, channel] in [0, 1].
+      length: of the line in pixels, one or float[batch].
+      angle: of the line in radians, counter-clockwise from the horizontal, one or float[batch].
+      size: odd side of the kernel in pixels, at least the length; the line is truncated outside.
+    Returns:
+      float[batch, height, width, channel], in the images' dtype and, up to round-off, range.
+    Raises:
+      ValueError: if the size is even, or the number of a parameter's values is neither 1 nor the batch size.
+    """
     return blurring.blur(images, motion_kernel(length, angle, size))
 
 

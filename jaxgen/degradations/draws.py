@@ -48,19 +48,29 @@ def image_size(images: Array) -> tuple[int, int]:
 
 
 def split_keys(key: Array, count: int, parts: int) -> tuple[Array, ...]:
-    """Splits each example's key, one for all or key[count], into independent keys: `parts` arrays key[count]."""
+    """Splits the key of each example into independent keys.
+
+    Args:
+      key: one key, or key[count], one for each example.
+      count: number of examples.
+      parts: number of keys per example.
+    Returns:
+      `parts` arrays key[count].
+    """
     split = jax.vmap(lambda k: jax.random.split(k, parts))(keys.per_example(key, count))
     return tuple(split[:, i] for i in range(parts))
 
 
 def uniform(key: Array, count: int, low: float | Array = 0.0, high: float | Array = 1.0) -> Array:
-    """Draws one number for each example, uniform in [low, high), float32[count].
+    """Draws one uniform number for each example.
 
     Args:
       key: one key, or key[count].
       count: number of examples.
-      low: one, or float[count].
-      high: one, or float[count].
+      low: lower bound, inclusive; one, or float[count].
+      high: upper bound, exclusive; one, or float[count].
+    Returns:
+      float32[count].
     """
     return low + (high - low) * jax.vmap(lambda k: jax.random.uniform(k, dtype=jnp.float32))(
         keys.per_example(key, count)
@@ -83,7 +93,15 @@ def uniform_between(name: str, limits: tuple[float | Array, float | Array], keys
 
 
 def choice(key: Array, probabilities: tuple[float, ...], count: int) -> Array:
-    """Draws the index of one of several alternatives, of these probabilities, for each example, int32[count]."""
+    """Draws the index of one of several alternatives for each example.
+
+    Args:
+      key: one key, or key[count].
+      probabilities: of each alternative, with sum 1.
+      count: number of examples.
+    Returns:
+      int32[count] in [0, len(probabilities)).
+    """
     above = uniform(key, count)[:, None] >= jnp.cumsum(jnp.asarray(probabilities))[:-1]
     return above.sum(1).astype(jnp.int32)
 

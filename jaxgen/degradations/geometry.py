@@ -87,11 +87,14 @@ def lens(images: Array, k1: float | Array, k2: float | Array = 0.0) -> Array:
     r is the distance from the image's center in units of half its diagonal. Negative coefficients give barrel
     distortion, positive ones pincushion distortion.
 
-    Images, result and errors are as in `distort`.
-
     Args:
+      images: float[batch, height, width, 1 or 3] in [0, 1].
       k1: k₁, one or float[batch]; below −4/27 (with k₂ = 0) the map has no inverse at the corners.
       k2: k₂, one or float[batch].
+    Returns:
+      float[batch, height, width, channel], in the images' dtype.
+    Raises:
+      ValueError: if the number of a coefficient's values is neither 1 nor the batch size.
     Reference: Brown 1966.
     """
     return distort(images, lens_source, k1=k1, k2=k2)
@@ -120,12 +123,15 @@ def perspective(images: Array, corners: Array) -> Array:
 def wave(images: Array, amplitude: float | Array, period: float | Array, phase: float | Array = 0.0) -> Array:
     """Shifts rows and columns by sines: the value at (x, y) is that of (x + a sin(2πy/p + φ), y + a sin(2πx/p + φ)).
 
-    Images, result and errors are as in `distort`.
-
     Args:
+      images: float[batch, height, width, 1 or 3] in [0, 1].
       amplitude: a, as a fraction of the shorter side, one or float[batch].
       period: p > 0, as a fraction of the shorter side, one or float[batch].
       phase: φ, radians, one or float[batch].
+    Returns:
+      float[batch, height, width, channel], in the images' dtype.
+    Raises:
+      ValueError: if the number of a parameter's values is neither 1 nor the batch size.
     """
     return distort(images, wave_source, amplitude=amplitude, period=period, phase=phase)
 

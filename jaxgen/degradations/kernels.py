@@ -1,7 +1,6 @@
-"""Blur kernels with sum 1: float32[size, size], or float32[batch, size, size] if a parameter is float[batch].
+"""Blur kernels with sum 1: float[side, side], or float[batch, side, side] if a parameter has one value per image.
 
-A size is an odd side in pixels; an even one raises ValueError. What a kernel has outside is cut off. Angles are in
-radians from the horizontal axis, counter-clockwise.
+Angles are in radians from the horizontal axis, counter-clockwise.
 """
 
 import math
@@ -15,7 +14,11 @@ MIN_SIGMA = 0.01
 
 
 def pixel_offsets(size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the offsets (x, y) of the pixels from the center, float32[size, size], x to the right and y upwards."""
+    """Returns the offsets (x, y) of the pixels from the center, float32[size, size], x to the right and y upwards.
+
+    Raises:
+      ValueError: if the size is even: the kernel would have no center pixel and shift the image.
+    """
     # An even kernel would have no center pixel and shift the image.
     if size < 1 or size % 2 == 0:
         raise ValueError(f"a kernel of side {size}: give an odd number of pixels")
@@ -50,9 +53,13 @@ def gaussian_kernel(
     Args:
       sigma_x: standard deviation along the first axis in pixels, one or float[batch]; 0: no blur.
       sigma_y: standard deviation along the second axis, perpendicular to the first.
-      angle: of the first axis.
-      size: at least 6 σ + 1 for accuracy.
+      angle: of the first axis in radians.
+      size: odd side in pixels; the Gaussian is truncated outside, so use at least 6 σ + 1 for accuracy.
       shape: exponent β of the squared distance: 1 is a Gaussian; larger values are flatter with a steeper edge.
+    Returns:
+      float32[size, size] or float32[batch, size, size].
+    Raises:
+      ValueError: if the size is even.
     Reference: Wang et al. 2021 (Real-ESRGAN), section 3.1, for the generalized Gaussian.
     """
     return normalized(jnp.exp(-(squared_distance(sigma_x, sigma_y, angle, size) ** for_kernels(shape)[0]) / 2))
@@ -66,9 +73,13 @@ def plateau_kernel(
     Args:
       sigma_x: half width at half height along the first axis in pixels, one or float[batch].
       sigma_y: the same along the second axis.
-      angle: of the first axis.
-      size: of the kernel.
+      angle: of the first axis in radians.
+      size: odd side in pixels.
       shape: exponent β.
+    Returns:
+      float32[size, size] or float32[batch, size, size].
+    Raises:
+      ValueError: if the size is even.
     Reference: Wang et al. 2021 (Real-ESRGAN), section 3.1.
     """
     return normalized(1 / (1 + squared_distance(sigma_x, sigma_y, angle, size) ** for_kernels(shape)[0]))
@@ -81,8 +92,12 @@ def motion_kernel(length: float | Array, angle: float | Array, size: int) -> Arr
 
     Args:
       length: in pixels, one or float[batch]; up to 1: no blur.
-      angle: of the line.
-      size: at least the length.
+      angle: in radians.
+      size: odd side in pixels, at least the length; the line is truncated outside.
+    Returns:
+      float32[size, size] or float32[batch, size, size].
+    Raises:
+      ValueError: if the size is even.
     """
     x, y = pixel_offsets(size)
     length, angle = for_kernels(length, angle)
@@ -94,14 +109,18 @@ def motion_kernel(length: float | Array, angle: float | Array, size: int) -> Arr
 
 
 def sinc_kernel(cutoff: float | Array, size: int) -> Array:
-    """Returns the circular sinc filter, an ideal low-pass filter, which causes ringing; some weights are negative.
+    """Returns the circular (two-dimensional) sinc filter, an ideal low-pass filter, which causes ringing.
 
     It is J₁(cutoff · r) / r, where J₁(t) / t is the mean of cos(t cos θ) with weights sin² θ, computed by a quadrature
     that converges geometrically.
 
     Args:
       cutoff: radians per pixel, in (0, π], one or float[batch].
-      size: of the kernel.
+      size: odd side in pixels.
+    Returns:
+      float32[size, size] or float32[batch, size, size]; some weights are negative.
+    Raises:
+      ValueError: if the size is even.
     Reference: Wang et al. 2021 (Real-ESRGAN), equation 6.
     """
     x, y = pixel_offsets(size)
@@ -119,6 +138,10 @@ def crop_kernel(kernel: Array, side: Array) -> Array:
     Args:
       kernel: float[batch, size, size].
       side: int[batch], odd.
+    Returns:
+      float[batch, size, size].
+    Raises:
+      ValueError: if the kernels' size is even.
     """
     x, y = pixel_offsets(kernel.shape[-1])
     inside = np.maximum(np.abs(x), np.abs(y)) <= (side // 2)[:, None, None]

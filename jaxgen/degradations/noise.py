@@ -1,8 +1,4 @@
-"""Random noise, drawn independently for each example.
-
-The arguments key and images, the result and the errors of every function are as in `gaussian_noise` where it does not
-say otherwise.
-"""
+"""Random noise, drawn independently for each example."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,10 +39,14 @@ def blind_gaussian_noise(key: Array, images: Array, low: float | Array, high: fl
     """Adds white Gaussian noise of a random level (training data of blind denoisers), and returns the levels.
 
     Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, channel] in [0, 1].
       low: smallest standard deviation in units of the [0, 1] range, one or float[batch].
       high: largest standard deviation, one or float[batch].
     Returns:
       (images, sigma): float[batch, height, width, channel], not clipped; float32[batch], uniform in [low, high).
+    Raises:
+      ValueError: if the number of keys or bounds is neither 1 nor the batch size.
     """
     for_level, for_noise = split_keys(key, len(images), 2)
     sigma = uniform(for_level, len(images), low, high)
@@ -64,7 +64,15 @@ class GaussianNoiseHyper:
 
 
 def random_gaussian_noise(key: Array, images: Array, hyper: Mapping[str, Array]) -> tuple[Array, Array]:
-    """Adds Gaussian noise of the levels that `GaussianNoiseHyper` describes; see `blind_gaussian_noise`."""
+    """Adds Gaussian noise of the levels that `GaussianNoiseHyper` describes, and returns the levels.
+
+    Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, channel] in [0, 1].
+      hyper: the fields of `GaussianNoiseHyper`.
+    Returns:
+      (images, sigma): float[batch, height, width, channel], not clipped; float32[batch] in units of the [0, 1] range.
+    """
     highest = hyper["sigma"] / 255
     return blind_gaussian_noise(key, images, (1 - hyper["sigma_spread"]) * highest, highest)
 
@@ -91,10 +99,14 @@ def poisson_noise(key: Array, images: Array, peak: float | Array) -> Array:
     A pixel x becomes k / peak, where k has Poisson's distribution with mean peak · x: mean x, variance x / peak.
 
     Args:
-      images: negative values count as 0.
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, channel] in [0, 1]; negative values count as 0.
       peak: expected photons at white, above 0, one or float[batch].
     Returns:
-      The images, multiples of 1 / peak; values may exceed 1, and the gradient is 0.
+      float[batch, height, width, channel], in the images' dtype, multiples of 1 / peak; values may exceed 1, and the
+      gradient is 0.
+    Raises:
+      ValueError: if the number of keys or peaks is neither 1 nor the batch size.
     """
     images = check_images(images)
     light = jnp.maximum(at_least_float32(images), 0)
@@ -112,7 +124,13 @@ def speckle(key: Array, images: Array, sigma: float | Array) -> Array:
     """Multiplies images by Gaussian noise with mean 1, without clipping.
 
     Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, channel] in [0, 1].
       sigma: standard deviation of the factor, one or float[batch].
+    Returns:
+      float[batch, height, width, channel], in the images' dtype; values may leave [0, 1].
+    Raises:
+      ValueError: if the number of keys or sigmas is neither 1 nor the batch size.
     """
     images = check_images(images)
     factor = 1 + per_image("sigma", sigma, at_least_float32(images)) * normal(key, images)
@@ -126,8 +144,14 @@ def salt_and_pepper(key: Array, images: Array, amount: float | Array, salt: floa
     """Sets random pixels to white or black, all channels of a pixel together.
 
     Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, channel] in [0, 1].
       amount: fraction of the pixels that change, in [0, 1], one or float[batch].
       salt: fraction of these that become white, in [0, 1], one or float[batch].
+    Returns:
+      float[batch, height, width, channel], in the images' dtype and range.
+    Raises:
+      ValueError: if the number of keys or of a parameter's values is neither 1 nor the batch size.
     """
     images = check_images(images)
     # In float32: bfloat16 has few values between 0 and 1.
@@ -145,9 +169,14 @@ def rician_noise(key: Array, images: Array, sigma: float | Array) -> Array:
     """Applies Rician noise: the magnitude of the images with complex Gaussian noise, as in magnetic resonance.
 
     Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, channel] in [0, 1].
       sigma: standard deviation of the real and of the imaginary part, one or float[batch].
     Returns:
-      The images, at least 0 and not clipped above; brighter by about σ² / 2x for x well above σ.
+      float[batch, height, width, channel], in the images' dtype, at least 0 and not clipped above; brighter than the
+      images by about σ² / 2x for x well above σ.
+    Raises:
+      ValueError: if the number of keys or sigmas is neither 1 nor the batch size.
     Reference: Gudbjartsson, Patz 1995.
     """
     images = check_images(images)

@@ -58,7 +58,15 @@ def matrix(length: int, target: int, scale: float, method: str, antialias: bool)
 
 
 def resample(images: Array, rows: np.ndarray, columns: np.ndarray) -> Array:
-    """Multiplies images by a matrix float[height, h] along the height and one float[width, w] along the width."""
+    """Multiplies images by one matrix along the height and one along the width.
+
+    Args:
+      images: float[batch, h, w, channel].
+      rows: float[height, h].
+      columns: float[width, w].
+    Returns:
+      float[batch, height, width, channel], in the images' dtype.
+    """
     dtype = jnp.promote_types(images.dtype, jnp.float32)
     # The default precision of accelerators may be 8 to 10 bits, too little for 8-bit pixels.
     product = functools.partial(jnp.einsum, precision=lax.Precision.HIGHEST)
@@ -113,12 +121,17 @@ def downsample(images: Array, scale: float) -> Array:
 
 
 def upsample(images: Array, scale: float) -> Array:
-    """Upsamples images by bicubic interpolation, as MATLAB's imresize(image, scale) does, without clipping.
+    """Upsamples images by bicubic interpolation, without clipping.
 
-    Args, Raises: those of `downsample`.
+    It equals MATLAB's imresize(image, scale).
 
+    Args:
+      images: float[batch, h, w, channel] in [0, 1].
+      scale: at least 1, such as 4.
     Returns:
       float[batch, ⌈h · scale⌉, ⌈w · scale⌉, channel], in the images' dtype; values may leave [0, 1] near edges.
+    Raises:
+      ValueError: if the scale is below 1.
     """
     if scale < 1:
         raise ValueError(f"a scale of {scale}: give 1 or more, or use downsample")
@@ -129,7 +142,14 @@ def upsample(images: Array, scale: float) -> Array:
 
 
 def upsample_integer(images: Array, scale: int) -> Array:
-    """Upsamples by an integer factor, by sums of shifted images: the cost per pixel does not depend on the size."""
+    """Upsamples by an integer factor, by sums of shifted images: the cost per pixel does not depend on the size.
+
+    Args:
+      images: float[batch, h, w, channel] in [0, 1].
+      scale: at least 1.
+    Returns:
+      float[batch, h · scale, w · scale, channel], in the images' dtype; values may leave [0, 1] near edges.
+    """
     # For each new pixel inside an old one: its offset from the old center, and the weights of five old pixels.
     offsets = (np.arange(scale) + 0.5) / scale - 0.5
     weights = cubic(np.arange(-RADIUS, RADIUS + 1) - offsets[:, None])

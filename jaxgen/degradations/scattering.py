@@ -67,14 +67,19 @@ register(
 def random_haze(
     key: Array, images: Array, depth: Array | None = None, beta: Limits = BETA, airlight: Limits = AIRLIGHT
 ) -> tuple[Array, Array]:
-    """Adds haze of random density and brightness; images, result and errors are as in `scatter`.
+    """Adds haze of random density and brightness, and returns the images and the transmission.
 
     Args:
       key: one key, or key[batch], one for each example.
-      images: of the scenes.
+      images: float[batch, height, width, 1 or 3] in [0, 1].
       depth: float[batch, height, width, 1], 1 at the farthest pixel; None: procedural.
       beta: (low, high) of the scattering coefficient, each a number or float[batch]; the default is for depth to 1.
       airlight: (low, high) of the air's brightness in [0, 1], each a number or float[batch].
+    Returns:
+      (float[batch, height, width, channel] in the images' dtype, transmission float32[batch, height, width, 1]).
+    Raises:
+      ValueError: if the depth has another shape, or limits are not (low, high).
+    Reference: Narasimhan and Nayar 2002.
     """
     images = gray_or_color(images)
     for_scene, for_beta, for_airlight = split_keys(key, len(images), 3)
@@ -86,7 +91,14 @@ def random_haze(
 
 
 def procedural_depth(key: Array, shape: tuple[int, int, int]) -> Array:
-    """Draws depth maps [batch, height, width] of random scenes, float32[batch, height, width, 1]; see `one_depth`."""
+    """Draws depth maps of random scenes: a ground plane up to the horizon, the sky, and objects on the ground.
+
+    Args:
+      key: one key, or key[batch], one for each scene.
+      shape: (batch, height, width).
+    Returns:
+      float32[batch, height, width, 1] in (0, 1], about 1 for the sky.
+    """
     batch, height, width = shape
     return jax.vmap(lambda k: one_depth(k, height, width))(keys.per_example(key, batch))[..., None]
 

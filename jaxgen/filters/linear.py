@@ -68,9 +68,11 @@ def gaussian(images: Array, sigma: float | Array, size: int | None = None) -> Ar
     """Blurs images by a Gaussian (OpenCV's GaussianBlur).
 
     Args:
-      images: as in `mean`, as is the result.
+      images: float[batch, height, width, channel] in [0, 1].
       sigma: standard deviation in pixels, one or float[batch]; 0 leaves the image unchanged.
       size: side of the window in pixels, odd; None: 4 σ to each side, as in OpenCV. Required if σ is traced.
+    Returns:
+      float[batch, height, width, channel]; borders are reflected without repeating the border pixel.
     Raises:
       ValueError: if the size is even, or None with a traced sigma, or the number of sigmas is neither 1 nor the batch
         size.
@@ -105,10 +107,12 @@ def wiener(images: Array, size: int, noise: float | Array | None = None) -> Arra
     this averages over each channel.
 
     Args:
-      images: as in `mean`, as is the result.
+      images: float[batch, height, width, channel] in [0, 1].
       size: side of the window in pixels, odd.
       noise: variance of the noise (σ², in units of the [0, 1] range), one or float[batch]; None: the mean
         of the local variances, which overestimates the noise of textured images.
+    Returns:
+      float[batch, height, width, channel]; borders are reflected without repeating the border pixel.
     Raises:
       ValueError: if the size is even, or the number of noise variances is neither 1 nor the batch size.
     Reference: Lee 1980.

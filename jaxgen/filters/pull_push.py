@@ -18,12 +18,16 @@ def inpaint_pull_push(images: Array, mask: Array, levels: int = 5) -> Array:
     """Inpaints missing pixels by interpolation from an image pyramid of the known pixels.
 
     Each level averages the known ones of four pixels. Less smooth than biharmonic inpainting, but at a cost of a few
-    additions per pixel for holes of any size. Images, mask and errors are as in `inpaint_biharmonic`.
+    additions per pixel for holes of any size.
 
     Args:
-      levels: of the pyramid, at least 1; a hole wider than 2^levels pixels is gray in its middle. Static.
+      images: float[batch, height, width, channel] in [0, 1].
+      mask: bool or float[batch, height, width, 1]; true, or more than 0.5, where pixels are missing.
+      levels: number of pyramid levels; a hole wider than 2^levels pixels is gray in its middle. Static.
     Returns:
       float[batch, height, width, channel]; known pixels are unchanged.
+    Raises:
+      ValueError: if the mask has another shape, or levels is below 1.
     Reference: Gortler, Grzeszczuk, Szeliski, Cohen 1996, section 3.4.2.
     """
     if levels < 1:

@@ -22,9 +22,16 @@ def inpaint_relaxed(images: Array, mask: Array, levels: int = 5) -> Array:
     """Inpaints missing pixels: like a thin plate in narrow holes, like pull-push in wide ones.
 
     Pull-push gives the coarse shape; iterations towards a membrane remove its block artifacts, and iterations towards a
-    thin plate continue gradients across narrow holes. The cost and the receptive field are fixed. Arguments, result and
-    errors are as in `inpaint_pull_push`.
+    thin plate continue gradients across narrow holes. The cost and the receptive field are fixed.
 
+    Args:
+      images: float[batch, height, width, channel] in [0, 1].
+      mask: bool or float[batch, height, width, 1]; true, or more than 0.5, where pixels are missing.
+      levels: see `inpaint_pull_push`. Static.
+    Returns:
+      float[batch, height, width, channel] in [0, 1]; known pixels are unchanged.
+    Raises:
+      ValueError: if the mask has another shape, or levels is below 1.
     Reference: Gortler et al. 1996 (pull-push); Saad 2003, algorithm 12.1 (Chebyshev iteration); Damelin and
       Hoang 2018 (the thin plate).
     """

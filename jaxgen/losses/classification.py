@@ -1,4 +1,4 @@
-"""Cross-entropies between labels and logits, float[batch] in nats; shapes that do not fit raise ValueError."""
+"""Cross-entropies between labels and logits, in nats."""
 
 import jax.numpy as jnp
 from jax import Array
@@ -14,6 +14,10 @@ def cross_entropy(logits: Array, labels: Array) -> Array:
     Args:
       logits: float[batch, classes].
       labels: int[batch], in [0, classes); a label outside gives NaN.
+    Returns:
+      float[batch], nats.
+    Raises:
+      ValueError: if there is not one integer label for each row of logits.
     """
     if jnp.shape(labels) != jnp.shape(logits)[:-1] or not jnp.issubdtype(jnp.result_type(labels), jnp.integer):
         raise ValueError(
@@ -31,5 +35,9 @@ def binary_cross_entropy(logits: Array, labels: Array) -> Array:
     Args:
       logits: float[batch], log p/(1 − p) of label 1.
       labels: [batch] in {0, 1}, or in between for soft labels.
+    Returns:
+      float[batch], nats.
+    Raises:
+      ValueError: if the shapes differ.
     """
     return bernoulli_nll(logits, labels)

@@ -61,8 +61,13 @@ def gradient_penalty(critic: Critic, real: Array, fake: Array, key: Array, targe
 
 
 def zero_centered(critic: Critic, images: Array) -> Array:
-    """Returns ‖∇D(x)‖₂² at each image, float[batch], without the factor γ/2: R1 on real images, R2 on generated ones.
+    """Returns ‖∇D(x)‖₂² at each image: R1 on real images, R2 on generated ones.
 
+    Args:
+      critic: images -> logits[batch]; no example may depend on another (no batch normalisation).
+      images: float[batch, ...].
+    Returns:
+      float[batch], without the factor γ/2.
     Reference: Mescheder, Geiger, Nowozin 2018, equations 9 and 10.
     """
     return squared_slope(critic, promoted(images))

@@ -1,7 +1,4 @@
-"""Distances between an image and its reference, and the roughness of one image.
-
-Arguments, result and errors of a distance are as in `mse` where it does not say otherwise.
-"""
+"""Distances between an image and its reference, and the roughness of one image."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -31,7 +28,16 @@ def mse(reference: Array, image: Array) -> Array:
 
 
 def l1(reference: Array, image: Array) -> Array:
-    """Returns the mean absolute difference."""
+    """Returns the mean absolute difference.
+
+    Args:
+      reference: float[batch, ...].
+      image: float[batch, ...].
+    Returns:
+      float[batch], averaged over pixels and channels.
+    Raises:
+      ValueError: if the shapes differ.
+    """
     reference, image = matched(reference, image)
     return mean(abs(image - reference))
 
@@ -40,7 +46,13 @@ def charbonnier(reference: Array, image: Array, epsilon: float = 1e-3) -> Array:
     """Returns the mean of √(difference² + ε²), an absolute difference that is smooth at 0.
 
     Args:
-      epsilon: below which difference the loss is quadratic, in units of the images; above 0. The loss of equal images.
+      reference: float[batch, ...].
+      image: float[batch, ...].
+      epsilon: below which difference the loss is quadratic, in units of the images; above 0.
+    Returns:
+      float[batch], averaged over pixels and channels; ε for equal images.
+    Raises:
+      ValueError: if the shapes differ.
     Reference: Lai et al. 2017, section 3.2.
     """
     reference, image = matched(reference, image)
@@ -51,7 +63,13 @@ def huber(reference: Array, image: Array, delta: float | Array = 0.1) -> Array:
     """Computes the Huber loss: quadratic for differences up to `delta`, linear beyond, so that outliers count less.
 
     Args:
+      reference: float[batch, ...].
+      image: float[batch, ...].
       delta: difference at which the loss becomes linear, in units of the images; above 0.
+    Returns:
+      float[batch], averaged over pixels and channels.
+    Raises:
+      ValueError: if the shapes differ.
     Reference: Huber 1964, section 4.
     """
     reference, image = matched(reference, image)
@@ -61,7 +79,18 @@ def huber(reference: Array, image: Array, delta: float | Array = 0.1) -> Array:
 
 
 def ssim(reference: Array, image: Array, max_value: float = 1.0) -> Array:
-    """Returns 1 − the structural similarity, float[batch] in [0, 2]; arguments and errors of `similarity.ssim`."""
+    """Returns 1 − the structural similarity; see `similarity.ssim`.
+
+    Args:
+      reference: float[batch, height, width, channel].
+      image: float[batch, height, width, channel].
+      max_value: the images' range, 1 for images in [0, 1].
+    Returns:
+      float[batch] in [0, 2]; 0 for equal images.
+    Raises:
+      ValueError: if the shapes differ or the images are smaller than 11×11 pixels.
+    Reference: Wang et al. 2004, equation 13.
+    """
     return 1 - similarity.ssim(reference, image, max_value)
 
 

@@ -1,7 +1,4 @@
-"""Terms of the variational bound, float[batch] in nats, summed over everything but the batch.
-
-Each raises ValueError if the shapes of its arguments differ, or do not broadcast where they may.
-"""
+"""Terms of the variational bound, in nats, summed over everything but the batch."""
 
 import math
 
@@ -13,7 +10,17 @@ from jaxgen.losses.per_example import matched, promoted, total
 
 
 def kl_standard_normal(mean: Array, log_variance: Array) -> Array:
-    """Returns KL(N(μ, diag σ²) ‖ N(0, 1)); see `kl_normal`."""
+    """Returns KL(N(μ, diag σ²) ‖ N(0, 1)).
+
+    Args:
+      mean: float[batch, ...], μ.
+      log_variance: float[batch, ...], log σ².
+    Returns:
+      float[batch], nats.
+    Raises:
+      ValueError: if the shapes differ.
+    Reference: Kingma and Welling 2014, appendix B.
+    """
     return kl_normal(mean, log_variance, 0.0, 0.0)
 
 
@@ -25,6 +32,10 @@ def kl_normal(mean: Array, log_variance: Array, prior_mean: float | Array, prior
       log_variance: float[batch, ...], log σ².
       prior_mean: m, of the shape of `mean` or broadcast to it.
       prior_log_variance: log s², of the shape of `mean` or broadcast to it.
+    Returns:
+      float[batch], nats.
+    Raises:
+      ValueError: if the shapes of mean and log_variance differ, or the prior's do not broadcast to them.
     Reference: Kingma and Welling 2014, appendix B, for a prior of any mean and variance.
     """
     mean, log_variance = matched(mean, log_variance)
@@ -53,6 +64,10 @@ def free_bits(mean: Array, log_variance: Array, least: float | Array) -> Array:
       mean: float[batch, latent], μ.
       log_variance: float[batch, latent], log σ².
       least: λ, nats for each latent; 0 is `kl_standard_normal`.
+    Returns:
+      float[batch], nats.
+    Raises:
+      ValueError: if the shapes differ.
     Reference: Kingma et al. 2016, appendix C.8.
     """
     mean, log_variance = matched(mean, log_variance)
@@ -68,6 +83,8 @@ def prior_log_ratio(mean: Array, log_variance: Array, noise: Array) -> Array:
       noise: float[batch, samples, latent], ε.
     Returns:
       float[batch, samples], nats; its mean over ε is −KL(q ‖ p).
+    Raises:
+      ValueError: if the shapes do not belong together.
     Reference: Burda, Grosse, Salakhutdinov 2016, equation 8.
     """
     mean, log_variance = matched(mean, log_variance)
@@ -84,6 +101,10 @@ def bernoulli_nll(logits: Array, images: Array) -> Array:
     Args:
       logits: float[batch, ...], log p/(1 − p) of each pixel.
       images: float[batch, ...] in [0, 1]; an intensity between counts as that share of ones.
+    Returns:
+      float[batch], nats summed over pixels.
+    Raises:
+      ValueError: if the shapes differ.
     Reference: Kingma and Welling 2014, appendix C.1.
     """
     logits, images = matched(logits, images)
@@ -97,6 +118,10 @@ def gaussian_nll(mean: Array, images: Array, scale: float | Array) -> Array:
       mean: float[batch, ...], μ.
       images: float[batch, ...], x.
       scale: standard deviation in units of the images, of the shape of `images` or broadcast to it.
+    Returns:
+      float[batch], nats summed over pixels.
+    Raises:
+      ValueError: if the shapes of mean and images differ, or the scale's does not broadcast to them.
     Reference: Kingma and Welling 2014, appendix C.2.
     """
     mean, images = matched(mean, images)
@@ -114,6 +139,10 @@ def discretised_logistic_nll(mean: Array, log_scale: Array, images: Array, level
       log_scale: float[batch, ...], log s, in the units of the images.
       images: float[batch, ...], of the levels 0, 1/(levels − 1), …, 1.
       levels: how many.
+    Returns:
+      float[batch], nats summed over pixels.
+    Raises:
+      ValueError: if the shapes differ.
     Reference: Kingma et al. 2016, equation 21; the bins of the ends by Salimans et al. 2017, equation 2.
     """
     mean, images = matched(mean, images)

@@ -37,10 +37,15 @@ def accuracy(predictions: Labels, labels: Labels, classes: int | None = None) ->
 def confusion_matrix(predictions: Labels, labels: Labels, classes: int) -> Array:
     """Counts the samples by label and prediction.
 
-    Args, Raises: those of `accuracy`; pairs of traced arrays that are no classes are not counted.
-
+    Args:
+      predictions: int[n] in [0, classes).
+      labels: int[n] in [0, classes).
+      classes: number of classes.
     Returns:
       int32[classes, classes], a row for each label and a column for each prediction.
+    Raises:
+      ValueError: if the shapes differ, or a prediction or label is no class. Traced arrays are not checked; pairs that
+        are no classes are not counted.
     """
     require_pairs(predictions, labels, classes)
     # An additional row and column count what is no class; a negative index would count from the end.
@@ -61,27 +66,36 @@ def count_classes(predictions: Labels, labels: Labels, classes: int) -> tuple[Ar
 
 
 def precision(predictions: Labels, labels: Labels, classes: int) -> Array:
-    """Computes the fraction of the samples predicted as a class that belong to it, float32[classes]; 0 if none are.
+    """Computes for each class the fraction of the samples predicted as it that belong to it; 0 if there are none.
 
-    Args, Raises: those of `accuracy`.
+    Args, Raises: those of `confusion_matrix`.
+
+    Returns:
+      float32[classes].
     """
     correct, predicted, _ = count_classes(predictions, labels, classes)
     return ratio(correct, predicted)
 
 
 def recall(predictions: Labels, labels: Labels, classes: int) -> Array:
-    """Computes the fraction of the samples of a class that are predicted as it, float32[classes]; 0 if it has none.
+    """Computes for each class the fraction of its samples that are predicted as it; 0 if it has none.
 
-    Args, Raises: those of `accuracy`.
+    Args, Raises: those of `confusion_matrix`.
+
+    Returns:
+      float32[classes].
     """
     correct, _, actual = count_classes(predictions, labels, classes)
     return ratio(correct, actual)
 
 
 def f1(predictions: Labels, labels: Labels, classes: int) -> Array:
-    """Computes the harmonic mean of precision and recall, float32[classes]; 0 for a class in neither argument.
+    """Computes for each class the harmonic mean of precision and recall; 0 if it neither occurs nor is predicted.
 
-    Args, Raises: those of `accuracy`.
+    Args, Raises: those of `confusion_matrix`.
+
+    Returns:
+      float32[classes].
     """
     correct, predicted, actual = count_classes(predictions, labels, classes)
     return ratio(2 * correct, predicted + actual)

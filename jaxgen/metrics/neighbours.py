@@ -144,11 +144,15 @@ def density_coverage(real: Features, fake: Features, neighbours: int = 5) -> tup
     of real samples' balls that contain a fake sample. Only real samples have balls, so outliers among the fake samples
     have no effect. The edge does not belong to a ball, as in the authors' program: a set has density 1 against itself.
 
-    Args, Raises: those of `precision_recall`.
-
+    Args:
+      real: float[n, d], finite.
+      fake: float[m, d], finite.
+      neighbours: k; a ball reaches to the k-th nearest other real sample.
     Returns:
       (density float[], at least 0 and about 1 for equal distributions; coverage float[] in [0, 1]); NaN for traced
       features that are not finite.
+    Raises:
+      ValueError: if the shapes do not fit, a set has no more samples than neighbours, or features are not finite.
     Reference: Naeem et al. 2020.
     """
     return compare(compute_density_coverage, real, fake, neighbours)
@@ -156,7 +160,12 @@ def density_coverage(real: Features, fake: Features, neighbours: int = 5) -> tup
 
 @jax.jit
 def nearest(samples: Array, others: Array) -> tuple[Array, Array]:
-    """Computes the squared distance of each sample to the nearest of the others, float[n], and its index, int32[n]."""
+    """Computes the squared distance of each sample to the nearest of the others, float[n], and its index, int32[n].
+
+    Args:
+      samples: float[n, d].
+      others: float[m, d].
+    """
     mean = others.mean(0)
     samples, others = promoted(samples - mean), promoted(others - mean)
 

@@ -69,9 +69,16 @@ def encode_files(
 ) -> str:
     """Writes the codes of images to a file, and returns one line with the rate and the distortion.
 
-    Images are converted to the run's size and channels, as the data set of a folder is. The arguments are the options
-    of `jaxgen encode`.
+    Images are converted to the run's size and channels, as the data set of a folder is.
 
+    Args:
+      run: run folder of a variational autoencoder.
+      paths: images and folders of images.
+      out: the file, .npz.
+      step: quantization step, in standard deviations of the prior.
+      overwrite: whether to replace an existing file.
+      options: how the run is opened.
+      say: takes warnings.
     Raises:
       UsageError: if the run has no codes, an image cannot be read, two have one name, or the file cannot be written.
     """
@@ -107,8 +114,12 @@ def decode_file(
 ) -> str:
     """Decodes a file of codes to image files, and returns one line about them.
 
-    Existing images in the folder are replaced. The arguments are the options of `jaxgen decode`.
-
+    Args:
+      run: the run folder whose encoder computed the codes.
+      path: the file.
+      out: the folder to write to; existing images are replaced.
+      options: how the run is opened.
+      say: takes warnings.
     Raises:
       UsageError: if the run has no codes, the file is none of codes, or the codes are those of other variables:
         another run, checkpoint or --ema.

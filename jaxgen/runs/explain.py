@@ -99,8 +99,14 @@ def explain_run(
 ) -> str:
     """Writes the explanation of a run's scores to an image file, and returns one line about it.
 
-    The arguments are the options of `jaxgen explain`; the default file is RUN/samples/step-STEP-explained.png.
-
+    Args:
+      run: run folder of a classifier or a GAN.
+      paths: images and folders of images; none: images of the run's test split.
+      count: number of images of the test split.
+      label: class of all images for a conditional discriminator; None: the labels of the test split.
+      out: the file to write; None: RUN/samples/step-STEP-explained.png.
+      options: how the run is opened.
+      say: takes warnings.
     Raises:
       UsageError: if the run cannot be opened or scores no images, an image cannot be read, or a class is missing or
         set for an unconditional run.

@@ -251,8 +251,16 @@ def export_network(
     """Exports a trained network with its weights to a file, and returns a description of it, a few lines.
 
     A restorer is exported for full images. `jaxgen restore` pads its tiles by reflection, and differs within the
-    receptive field of the image's border. The arguments are the options of `jaxgen export`.
+    receptive field of the image's border.
 
+    Args:
+      source: a run folder, the name of a shipped network, or a .safetensors file with its model card.
+      out: the file, .stablehlo.
+      platforms: the platforms that it is to run on, of `PLATFORMS`; they need not be present.
+      size: height and width in pixels of a restorer's images; None: any.
+      overwrite: whether to replace an existing file.
+      options: how the run is opened.
+      say: takes warnings.
     Raises:
       UsageError: if there is no such network, it cannot be exported, an option has no effect, or the file cannot be
         written.

@@ -58,8 +58,17 @@ def fill_file(
 ) -> str:
     """Fills the hole in an image file and returns one line about the result.
 
-    Known pixels keep their values, exactly in a lossless format. The arguments are the options of `jaxgen fill`.
-
+    Args:
+      run: run folder of a generator.
+      source: the image file, of the size of the run's images.
+      mask: an image of the same size, white in the hole.
+      out: the file to write; None: SOURCE-filled.png in the same folder. Known pixels keep their values, exactly in
+        a lossless format.
+      overwrite: whether to replace an existing file.
+      seed: seed of the initial latents.
+      steps: optimization steps.
+      options: how the run is opened.
+      say: takes warnings.
     Raises:
       UsageError: if the run cannot be opened or is no generator, an image cannot be read, sizes differ, the mask is
         empty or full, or the result would replace an input.

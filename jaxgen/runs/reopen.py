@@ -146,7 +146,15 @@ def restore(built: Built, which: str, say=progress.say) -> Restored:
 
 
 def load_weights(built: Built, options: OpenOptions = DEFAULTS, say=progress.say) -> Opened:
-    """Returns a run with the weights of a checkpoint; for arguments and errors see `build` and `restore`."""
+    """Returns a run with the weights of a checkpoint.
+
+    Args:
+      built: the run without weights.
+      options: how it is opened.
+      say: takes warnings.
+    Raises:
+      UsageError: see `restore`.
+    """
     restored = restore(built, options.checkpoint, say)
     select = averaged if options.ema else current
     variables = select(restored.state, built.objective.player)
@@ -154,7 +162,15 @@ def load_weights(built: Built, options: OpenOptions = DEFAULTS, say=progress.say
 
 
 def open_run(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Opened:
-    """Returns a run with the weights of a checkpoint; for arguments and errors see `build` and `restore`."""
+    """Returns a run with the weights of a checkpoint.
+
+    Args:
+      run: its folder.
+      options: how it is opened.
+      say: takes warnings.
+    Raises:
+      UsageError: if the folder, its script or its checkpoint is missing, damaged or not trusted.
+    """
     return load_weights(build(run, options, say), options, say)
 
 

@@ -35,9 +35,15 @@ def evaluate(
 
     For an estimator of the noise level it computes the error of the estimates, see `evaluation.noise_estimation`.
 
-    The arguments are the options of `jaxgen evaluate --images FOLDERS`. Each noise level has a column of the result;
-    other degradations have fixed columns.
-
+    Args:
+      source: a run folder, the name of a shipped network, or a .safetensors file with its model card.
+      folders: folders of undamaged images.
+      sigmas: noise levels on the scale 0 to 255, a column each; None: 15, 25 and 50. Other degradations have fixed
+        columns.
+      protocol: one of `metrics.protocols`; None: gray8 or rgb8, by the restorer's channels.
+      seed: seed of the noise.
+      options: how the run is opened.
+      say: takes warnings.
     Raises:
       UsageError: if there is no such run or restorer, options of runs are set for a file, its degradation has no
         strength, or a folder does not fit.

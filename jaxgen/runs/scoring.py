@@ -35,9 +35,18 @@ def evaluate_run(
 ) -> dict[str, Any]:
     """Computes the scores of a run's generated images, and appends them to RUN/evaluations.jsonl.
 
-    The arguments are the options of `jaxgen evaluate`; 0 or an empty text stands for one that is not given. The number
-    of generated images is reduced, with a warning, to the number of images that the floor has.
-
+    Args:
+      run: the run folder.
+      extractor: the feature extractor, see `extractors.load_extractor`.
+      count: number of generated images. It is reduced, with a warning, to the number of images that the floor has.
+      reference: split of the real images, "test" or "train".
+      seed: seed of the latents.
+      options: how the run is opened.
+      mixture: number of Gaussians of a mixture, fitted to the codes of training images, that latents are sampled
+        from; 0: the prior.
+      truncation: bound of the latents in standard deviations; 0: none.
+      restore: task of `jaxgen restore` that is applied to generated images before they are scored; empty: none.
+      say: takes warnings.
     Returns:
       {"step", "checkpoint", "scores", "floor", "protocol", "seconds"}.
     Raises:
@@ -94,8 +103,15 @@ def evaluate_likelihood(
 ) -> dict[str, Any]:
     """Estimates the likelihood of images under a variational autoencoder, and appends it to RUN/evaluations.jsonl.
 
-    The arguments are the options of `jaxgen evaluate --likelihood SAMPLES`; the chunk size 0 is chosen by memory.
-
+    Args:
+      run: the run folder.
+      samples: codes sampled per image.
+      count: number of images, at most those of the split.
+      chunk_size: codes per image that are evaluated at once; 0: chosen by memory.
+      reference: split of the images, "test" or "train".
+      seed: seed of codes and of binarization.
+      options: how the run is opened.
+      say: takes warnings.
     Returns:
       {"step", "checkpoint", "scores", "protocol", "seconds"}, see `evaluation.likelihood.evaluate`.
     Raises:

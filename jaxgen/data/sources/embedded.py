@@ -79,10 +79,14 @@ def digits(split: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def faces(split: str) -> np.ndarray:
-    """Returns a hundred grey faces, uint8[n, 25, 25, 1]; the other hundred of scikit-image's file show no face.
+    """Returns a hundred grey faces of 25 pixels from scikit-image; the other hundred of its file show no face.
 
-    Args, Raises: those of `digits`.
-
+    Args:
+      split: "train", "test" (every fifth), or "all".
+    Returns:
+      uint8[n, 25, 25, 1].
+    Raises:
+      UsageError: if there is no such split.
     Reference: Huang et al. 2007, "Labeled faces in the wild".
     """
     stored = np.load(packaged(FACES), allow_pickle=False)[:100, ..., None]

@@ -25,12 +25,18 @@ COLORS = np.array(
 def rust(
     key: Array, images: Array, coverage: float | Array = 0.25, strength: float | Array = 1.0
 ) -> tuple[Array, Array]:
-    """Overlays procedural rust; key, images, result and errors are as in `apply_overlay`.
+    """Overlays procedural rust, x(1 − α) + α · texture, and returns the images and α.
 
     Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, 1 or 3] in [0, 1]; gray ones get the luma of the rust.
       coverage: fraction of the image under closed patches, in [0, 1], one or float[batch]; specks and drips are added.
         For one key, α increases with the coverage at every pixel.
       strength: opacity of the closed patches in [0, 1], one or float[batch].
+    Returns:
+      (float[batch, height, width, channel] in the images' dtype, α float32[batch, height, width, 1]).
+    Raises:
+      ValueError: if the number of a parameter's values is neither 1 nor the batch size.
     """
     return overlays.apply_overlay(key, images, rust_layer, [("coverage", coverage), ("strength", strength)])
 

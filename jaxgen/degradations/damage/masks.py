@@ -32,12 +32,18 @@ def holes(
     strokes: tuple[int, int] = (0, 10),
     rectangles: tuple[int, int] = (0, 3),
 ) -> tuple[Array, Array]:
-    """Fills irregular holes with a constant; key, images, result and errors are as in `apply_overlay`, α 0 or 1.
+    """Fills irregular holes with a constant, and returns the images and the mask of the holes; see `hole_mask`.
 
     Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, 1 or 3] in [0, 1].
       fill: value of the pixels in a hole, one or float[batch].
-      strokes: (fewest, most) of an image; static. See `hole_mask`.
+      strokes: (fewest, most) of an image; static.
       rectangles: (fewest, most) of an image; static.
+    Returns:
+      (float[batch, height, width, channel] in the images' dtype, float32[batch, height, width, 1]: 1 is missing).
+    Raises:
+      ValueError: if fewest exceeds most, or the number of fills is neither 1 nor the batch size.
     """
     images = gray_or_color(images)
     count, height, width, _ = images.shape

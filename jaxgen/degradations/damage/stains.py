@@ -17,12 +17,18 @@ WATER_COLORS = np.array([[0.66, 0.53, 0.33], [0.53, 0.39, 0.21], [0.34, 0.22, 0.
 def foxing(
     key: Array, images: Array, density: float | Array = 0.3, strength: float | Array = 0.8
 ) -> tuple[Array, Array]:
-    """Overlays foxing, clusters of small brownish spots; key, images, result and errors are as in `apply_overlay`.
+    """Overlays foxing, clusters of small brownish spots: x(1 − α) + α · texture; returns the images and α.
 
     Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, 1 or 3] in [0, 1]; gray ones get the luma of the spots.
       density: fraction of the possible spots that are present, in [0, 1], one or float[batch]; 1: about 500 in a square
         image, most of them tiny.
       strength: opacity of a spot's center in [0, 1], one or float[batch].
+    Returns:
+      (float[batch, height, width, channel] in the images' dtype, α float32[batch, height, width, 1]).
+    Raises:
+      ValueError: if the number of a parameter's values is neither 1 nor the batch size.
     """
     return overlays.apply_overlay(key, images, foxing_layer, [("density", density), ("strength", strength)])
 
@@ -48,11 +54,17 @@ def foxing_layer(key: Array, density: Array, strength: Array, *, height: int, wi
 def stain(
     key: Array, images: Array, count: tuple[int, int] = (1, 3), strength: float | Array = 0.8
 ) -> tuple[Array, Array]:
-    """Overlays water stains, tinted areas with dark rims; key, images, result and errors are as in `apply_overlay`.
+    """Overlays water stains, tinted areas with dark rims: x(1 − α) + α · texture; returns the images and α.
 
     Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, 1 or 3] in [0, 1]; gray ones get the luma of the stains.
       count: (fewest, most) stains of an image; static.
       strength: opacity of the darkest rims in [0, 1], one or float[batch].
+    Returns:
+      (float[batch, height, width, channel] in the images' dtype, α float32[batch, height, width, 1]).
+    Raises:
+      ValueError: if fewest exceeds most, or the number of strengths is neither 1 nor the batch size.
     """
     return overlays.apply_overlay(key, images, water_layer, [("strength", strength)], count=count)
 

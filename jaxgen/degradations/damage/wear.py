@@ -25,16 +25,22 @@ def tears(
     width: tuple[float | Array, float | Array] = (1.5, 6.0),
     strength: float | Array = 1.0,
 ) -> tuple[Array, Array]:
-    """Overlays tears; key, images, result and errors are as in `apply_overlay`.
+    """Overlays tears: x(1 − α) + α · texture; returns the images and α.
 
     A tear is a ragged line from the border inward that becomes narrower towards its end and is closed in places: bare
     paper in the middle, and a shadow along one side.
 
     Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, 1 or 3] in [0, 1].
       count: (fewest, most) tears of an image; static.
       width: (low, high) of a tear's largest width, in pixels of an image whose shorter side is 256; each a number or
         float[batch].
       strength: opacity of the bare paper in [0, 1], one or float[batch].
+    Returns:
+      (float[batch, height, width, channel] in the images' dtype, α float32[batch, height, width, 1]).
+    Raises:
+      ValueError: if fewest exceeds most, or the number of a parameter's values is neither 1 nor the batch size.
     """
     strengths = [*(("width", limit) for limit in width), ("strength", strength)]
     return overlays.apply_overlay(key, images, tear_layer, strengths, count=count)
@@ -117,16 +123,22 @@ def scratches(
     dust: float | Array = 0.004,
     strength: float | Array = 0.9,
 ) -> tuple[Array, Array]:
-    """Overlays thin scratches and dust; key, images, result and errors are as in `apply_overlay`.
+    """Overlays thin scratches and dust: x(1 − α) + α · texture; returns the images and α.
 
     A scratch is a shallow arc, bright or dark, of varying opacity. Dust is irregular specks, bright or dark.
 
     Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, 1 or 3] in [0, 1].
       count: (fewest, most) scratches of an image; static.
       width: (low, high), in pixels of an image whose shorter side is 256; each a number or float[batch]. Scratches
         thinner than a pixel are less opaque.
       dust: fraction of the image under specks, in [0, 1], one or float[batch].
       strength: largest opacity of a scratch in [0, 1], one or float[batch].
+    Returns:
+      (float[batch, height, width, channel] in the images' dtype, α float32[batch, height, width, 1]).
+    Raises:
+      ValueError: if fewest exceeds most, or the number of a parameter's values is neither 1 nor the batch size.
     """
     strengths = [*(("width", limit) for limit in width), ("dust", dust), ("strength", strength)]
     return overlays.apply_overlay(key, images, scratch_layer, strengths, count=count)

@@ -33,7 +33,14 @@ class AODNet(Network):
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:
-        """Returns dehazed images, not negative, of hazy ones float[batch, height, width, channel] in [0, 1]."""
+        """Returns dehazed images.
+
+        Args:
+          inputs: float[batch, height, width, channel], hazy images in [0, 1].
+          train: no effect: training and inference are the same.
+        Returns:
+          float[batch, height, width, channel], none negative.
+        """
         del train
         layers = [inputs]
         for i, (side, sources) in enumerate(zip(SIDES, INPUTS, strict=True)):

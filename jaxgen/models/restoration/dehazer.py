@@ -36,7 +36,14 @@ class Dehazer(Network):
 
     @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:
-        """Returns dehazed images, not clipped, of hazy ones float[batch, height, width, channel] in [0, 1]."""
+        """Returns dehazed images.
+
+        Args:
+          inputs: float[batch, height, width, channel], hazy images in [0, 1].
+          train: no effect: training and inference are the same.
+        Returns:
+          float[batch, height, width, channel]; values may leave [0, 1].
+        """
         inputs = at_least_float32(inputs)
         batch, height, width, channels = inputs.shape
         unet = UNet(self.widths, 2 * channels, residual=False, **self.dtypes, name="unet")

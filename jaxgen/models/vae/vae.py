@@ -147,7 +147,14 @@ class VAE(Network):
         return self.encoder(images)
 
     def decode(self, latent: Array, train: bool) -> Array:
-        """Returns the likelihood's parameters for each pixel of codes [batch, latent], float[batch, *decoded_shape]."""
+        """Returns the parameters of the likelihood for each pixel.
+
+        Args:
+          latent: float[batch, latent].
+          train: has no effect.
+        Returns:
+          float[batch, size, size, channels · numbers], unbounded.
+        """
         del train
         return at_least_float32(self.decoder(latent))
 
