@@ -32,8 +32,8 @@ def keep_to_own_cores() -> None:
 keep_to_own_cores()
 # Before anything touches a device: every test may spread a batch over four of them.
 jax.config.update("jax_num_cpu_devices", 4)
-# A test's programs are small: to compile them in parts, or to optimise them, costs more than it saves.
-FLAGS = ["--xla_cpu_parallel_codegen_split_count=1", "--xla_cpu_opt_preset=CPU_OPT_PRESET_FAST_COMPILE"]
+# A test's programs are small: to compile them in parts costs more than it saves.
+FLAGS = ["--xla_cpu_parallel_codegen_split_count=1"]
 if jax.__version_info__ < (0, 11):
     # XLA's older way to compile fused operations takes a third of the time; later versions no longer have it.
     FLAGS.append("--xla_cpu_use_fusion_emitters=false")
@@ -82,7 +82,7 @@ def pytest_unconfigure():
 
 @pytest.fixture(scope="session")
 def optimized(pytestconfig):
-    """Returns a context in which XLA optimises what it compiles, as it does for a user."""
+    """Returns a context in which XLA's optimisations are on. `FLAGS` stay, as XLA reads them once in a process."""
 
     @contextmanager
     def optimize():

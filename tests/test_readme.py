@@ -1,7 +1,10 @@
 """The commands and Python blocks of the READMEs and of the scripts' docstrings run as written."""
 
+import ast
+import inspect
 import re
 import shlex
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -9,6 +12,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import pytest
 
+import jaxgen
 from jaxgen.commands.main import parse_command
 from jaxgen.data.sources import SOURCES
 from jaxgen.losses import adversarial, penalties, reconstruction
@@ -17,6 +21,7 @@ from jaxgen.objectives.adversarial.remedies import REMEDIES
 from jaxgen.objectives.likelihoods import LIKELIHOODS
 from jaxgen.restoration.pretrained import NETWORKS
 from jaxgen.runs import command_line
+from jaxgen.runs.run import Run
 from jaxgen.sweeps.space import make_space
 
 ROOT = Path(__file__).parents[1]
@@ -152,12 +157,25 @@ def test_python_runs():
         "my_critic": lambda params, images: images.sum((1, 2, 3)) * params,
     }
     blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    assert len(blocks) == 3
-    for block in blocks:
+    runnable = [block for block in blocks if "import jaxgen\n" not in block]
+    assert (len(runnable), len(blocks)) == (3, 4)
+    for block in runnable:
         exec(block, names)
     images = names["batch"]["image"]
     assert jnp.isfinite(names["critic_loss"](2.0, images, images, names["jax"].random.key(0)))
     assert int(names["state"].step) == 1
+
+
+def test_calls_of_public_functions_fit_their_signatures():
+    """They train and restore: tests/runs/test_run.py and tests/restoration/test_functions.py do that in small."""
+    (block,) = re.findall(r"```python\n(import jaxgen\n.*?)```", TEXT, re.DOTALL)
+    calls = [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call)]
+    assert len(calls) == 4
+    for call in calls:
+        owner, name = ast.unparse(call.func).split(".")
+        function = getattr(jaxgen, name) if owner == "jaxgen" else partial(getattr(Run, name), None)
+        keywords = {keyword.arg: None for keyword in call.keywords}
+        inspect.signature(function).bind(*call.args, **keywords)
 
 
 @pytest.mark.parametrize(

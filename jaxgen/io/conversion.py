@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     Image = str | os.PathLike | PillowImage | np.ndarray | jax.Array
 
-MAX_8BIT, MAX_16BIT = 255, 65535
 CHANNELS = (1, 3, 4)
 """Channels of an array: gray, RGB, or RGB with alpha."""
 ROUNDING = 1e-5
@@ -80,11 +79,7 @@ def read_pillow(image: Any) -> Images:
             f"a Pillow image of mode {image.mode}: give one of {', '.join(PILLOW_MODES)}, for example "
             f"image.convert('RGB')"
         )
-    deep = image.mode == "I;16"
-    values = np.asarray(image)
-    values = values.reshape(*values.shape[:2], -1).astype(np.float32) / (MAX_16BIT if deep else MAX_8BIT)
-    pixels, alpha = photographs.split_alpha(values)
-    photograph = Photograph(pixels, alpha, bits=16 if deep else 8)
+    photograph = Photograph(*photographs.values_of(image), bits=16 if image.mode == "I;16" else 8)
 
     def rebuild(results: Sequence[Photograph]) -> Any:
         result = to_pillow(results[0])
@@ -101,19 +96,12 @@ def to_pillow(photograph: Photograph) -> Any:
     """
     from PIL import Image
 
-    values = joined(photograph)
-    deep = photograph.bits == 16 and values.shape[-1] == 1
-    rounded = np.rint(values * (MAX_16BIT if deep else MAX_8BIT)).astype(np.uint16 if deep else np.uint8)
-    image = Image.fromarray(rounded[..., 0] if rounded.shape[-1] == 1 else rounded)
+    is_gray = photograph.pixels.shape[-1] == 1 and photograph.alpha is None
+    values = photographs.rounded(photograph, photograph.bits if is_gray else 8)
+    image = Image.fromarray(values[..., 0] if is_gray else values)
     image.info |= {"icc_profile": photograph.profile} if photograph.profile else {}
     image.info |= {"exif": photographs.EXIF_HEADER + photograph.exif} if photograph.exif else {}
     return image
-
-
-def joined(photograph: Photograph) -> np.ndarray:
-    """Returns a photograph's pixels and its alpha, if any, as float32[height, width, channel] clipped to [0, 1]."""
-    pixels, alpha = photograph.pixels, photograph.alpha
-    return np.clip(pixels if alpha is None else np.concatenate([pixels, alpha], -1), 0, 1)
 
 
 def read_array(image: np.ndarray | jax.Array) -> Images:
@@ -131,8 +119,8 @@ def read_array(image: np.ndarray | jax.Array) -> Images:
     to_array = jnp.asarray if isinstance(image, jax.Array) else np.asarray
 
     def rebuild(results: Sequence[Photograph]) -> Any:
+        joined = lambda result: photographs.rounded(result, 8) if dtype == np.uint8 else photographs.joined(result)
         stacked = np.stack([joined(result) for result in results])
-        stacked = np.rint(stacked * MAX_8BIT) if dtype == np.uint8 else stacked
         result = stacked.astype(dtype) if len(shape) == 4 else stacked[0].astype(dtype)
         return to_array(result[..., 0] if len(shape) == 2 else result)
 
@@ -149,7 +137,7 @@ def to_unit_range(image: np.ndarray | jax.Array, name: str) -> np.ndarray:
       UsageError: if it has another type, or values out of its range.
     """
     if image.dtype == np.uint8:
-        return np.asarray(image).astype(np.float32) / MAX_8BIT
+        return np.asarray(image).astype(np.float32) / 255
     if not jnp.issubdtype(image.dtype, jnp.floating):
         raise UsageError(f"{name} of type {image.dtype}: give uint8 in 0 to 255, or floating point in [0, 1]")
     values = np.asarray(image).astype(np.float32)

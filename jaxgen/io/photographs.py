@@ -149,7 +149,15 @@ def read_values(image) -> tuple[np.ndarray, np.ndarray | None]:
     """Returns oriented (pixels, alpha) of an image that Pillow reads at full depth."""
     from PIL import ImageOps
 
-    image = ImageOps.exif_transpose(image)
+    return values_of(ImageOps.exif_transpose(image))
+
+
+def values_of(image) -> tuple[np.ndarray, np.ndarray | None]:
+    """Returns (pixels, alpha) of a Pillow image as it lies in memory, see `Photograph`.
+
+    Raises:
+      ValueError: if its values are floating point, or gray values of more than 16 bits.
+    """
     if image.mode == "F":
         raise ValueError("its values are floating point: give 8 or 16 bits")
     if image.mode.startswith("I"):
@@ -191,13 +199,23 @@ def write(path: str | os.PathLike, photograph: Photograph) -> None:
     write_image_file(path, file)
 
 
+def joined(photograph: Photograph) -> np.ndarray:
+    """Returns the pixels and, where there is one, alpha as float32[height, width, 1 to 4], clipped to [0, 1]."""
+    pixels, alpha = photograph.pixels, photograph.alpha
+    return np.clip(pixels if alpha is None else np.concatenate([pixels, alpha], -1), 0, 1)
+
+
+def rounded(photograph: Photograph, bits: int) -> np.ndarray:
+    """Returns the pixels and alpha as integers of 8 or 16 bits, [height, width, 1 to 4]."""
+    return np.rint(joined(photograph) * (2**bits - 1)).astype(np.uint16 if bits == 16 else np.uint8)
+
+
 def encode(photograph: Photograph) -> bytes:
     """Returns the content of a photograph's file."""
     from PIL import Image
 
-    pixels, alpha, kind, bits, profile, exif = photograph
-    channels = pixels if alpha is None else np.concatenate([pixels, alpha], -1)
-    values = np.rint(np.clip(channels, 0, 1) * (2**bits - 1)).astype(np.uint16 if bits == 16 else np.uint8)
+    _, _, kind, bits, profile, exif = photograph
+    values = rounded(photograph, bits)
     if bits == 16 and values.shape[-1] > 1:
         if kind == "TIFF" and values.shape[-1] != 2:
             return deep_color.write_tiff(values, profile)

@@ -130,9 +130,13 @@ def read_mask(path: Path, shape: tuple[int, ...], megapixels: float = photograph
       UsageError: if it cannot be read, has another size, or marks nothing or all of the photograph.
     """
     image = photographs.read(path, megapixels)
-    brightness = image.pixels.mean(-1, keepdims=True)
-    visible = brightness if image.alpha is None else brightness * image.alpha
-    return checked_mask(visible, shape, f"mask {path}")
+    return checked_mask(brightness(image), shape, f"mask {path}")
+
+
+def brightness(photograph: photographs.Photograph) -> np.ndarray:
+    """Returns the mean of a photograph's channels times its alpha, float32[height, width, 1] in [0, 1]."""
+    mean = photograph.pixels.mean(-1, keepdims=True)
+    return mean if photograph.alpha is None else mean * photograph.alpha
 
 
 def checked_mask(brightness: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:

@@ -12,9 +12,8 @@ import numpy as np
 
 from jaxgen.errors import UsageError
 from jaxgen.io import conversion
-from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import detection, inference, tasks
-from jaxgen.restoration.files import checked_mask, read_mask, tile_progress
+from jaxgen.restoration.files import brightness, checked_mask, read_mask, tile_progress
 from jaxgen.restoration.inference import Restoration, Settings
 from jaxgen.restoration.restorer import Progress, no_progress
 from jaxgen.restoration.tiles import SIDES
@@ -68,10 +67,10 @@ def restore(
     """
     settings = Settings(sigma, strength, ensemble, tile_size)
     restoration = tasks.choose(task, settings, has_mask=mask is not None)
-    if scale is not None and scale != tasks.TASKS[task].scale:
-        factors = {1: "leave scale out, or choose superres"}
-        advice = factors.get(tasks.TASKS[task].scale, f"give {tasks.TASKS[task].scale}")
-        raise UsageError(f"scale {scale}: task {task} enlarges by {tasks.TASKS[task].scale}; {advice}")
+    factor = tasks.TASKS[task].scale
+    if scale not in {None, factor}:
+        advice = "leave scale out, or choose superres" if factor == 1 else f"give {factor}"
+        raise UsageError(f"scale {scale}: task {task} enlarges by {factor}; {advice}")
     return apply_to_images(restoration, image, settings, mask=mask, out=out, progress=progress)
 
 
@@ -157,12 +156,6 @@ def read_masks(mask: "Image | None", given: conversion.Images) -> list[np.ndarra
     return list(masks)
 
 
-def brightness(photograph: Photograph) -> np.ndarray:
-    """Returns the mean of a photograph's channels, 0 where it is transparent, float32[height, width, 1]."""
-    mean = photograph.pixels.mean(-1, keepdims=True)
-    return mean if photograph.alpha is None else mean * photograph.alpha
-
-
 def detect_damage(image: "Image") -> Any:
     """Detects the damage of a photograph: rust, stains, holes, tears and scratches.
 
@@ -184,13 +177,11 @@ def detect_damage(image: "Image") -> Any:
     return given.to_array(found if given.is_batch else found[0])
 
 
-ABOVE_HALF = np.nextafter(np.float32(0.5), np.float32(1))
-
-
 def confidence(pixels: np.ndarray) -> np.ndarray:
     """Returns the probabilities of damage in [height, width], above 0.5 where the damage counts and nowhere else."""
     mask, probability = detection.detect_damage(pixels)
-    limited = np.where(mask > 0, np.maximum(probability, ABOVE_HALF), np.minimum(probability, np.float32(0.5)))
+    above_half = np.nextafter(np.float32(0.5), np.float32(1))
+    limited = np.where(mask > 0, np.maximum(probability, above_half), np.minimum(probability, np.float32(0.5)))
     return limited[..., 0].astype(np.float32)
 
 

@@ -1,13 +1,12 @@
 """Loads a trained network by name, file or run folder: `jaxgen.load`."""
 
-import dataclasses
 import os
 from pathlib import Path
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.network import Network, load_network
-from jaxgen.restoration.pretrained import Card, Output
+from jaxgen.restoration.pretrained import Output
 from jaxgen.runs.disk.run_folder import CONFIG, newest
 from jaxgen.runs.open_restorer import make_restorer_of_run
 from jaxgen.runs.reopen import Opened, OpenOptions, open_run, read_config
@@ -56,21 +55,16 @@ def network_of_run(opened: Opened) -> Network:
     output: Output = "image" if objective.restoring else "mask"
     restorer = make_restorer_of_run(opened, capability)
     experiment = read_config(opened.path)["experiment"]["name"]
-    module = capability.module
-    fields = {field.name: getattr(module, field.name) for field in dataclasses.fields(module)}
-    scores = {
-        name: f"{value:.4g}" for name, value in newest(opened.metrics()).items() if name.startswith("evaluation/")
-    }
-    card = Card(
-        architecture=type(module).__name__,
-        fields={name: value for name, value in fields.items() if name not in pretrained.UNRECORDED_FIELDS},
-        output=output,
+    scores = {name: value for name, value in newest(opened.metrics()).items() if name.startswith("evaluation/")}
+    card = pretrained.make_card(
+        capability.module,
+        output,
+        restorer.spec,
         damage=str(getattr(config, "damage", "damage of its own")),
-        spec=restorer.spec,
         command=f"jaxgen train {experiment}",
         training=f"{opened.step} steps",
         data=config.data.name,
         data_license="that of the data",
-        scores=scores,
+        scores={name: f"{value:.4g}" for name, value in scores.items()},
     )
     return Network(str(opened.path), card, restorer)

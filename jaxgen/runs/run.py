@@ -4,7 +4,6 @@ import base64
 import html
 import importlib
 import importlib.util
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,7 +15,6 @@ from jaxgen.config.configure import configure
 from jaxgen.errors import UsageError
 from jaxgen.io.conversion import to_unit_range
 from jaxgen.restoration.network import Network
-from jaxgen.restoration.tiles import SIDES
 from jaxgen.runs import experiment_copy, reopen, restorer_scoring, scoring
 from jaxgen.runs.codes import require_latent
 from jaxgen.runs.disk.run_folder import RunFolder, newest
@@ -28,7 +26,7 @@ from jaxgen.runs.train import train as train_config
 from jaxgen.training import execute, progress
 
 if TYPE_CHECKING:
-    from jaxgen.io.conversion import Image
+    pass
 
 SHOWN_METRICS = 8
 """Newest metrics in the HTML form."""
@@ -182,33 +180,16 @@ class Run:
             return scoring.evaluate_likelihood(self.path, likelihood, **options)
         return scoring.evaluate_run(self.path, **options)
 
-    def restore(
-        self,
-        image: "Image",
-        *,
-        sigma: float | None = None,
-        mask: "Image | None" = None,
-        strength: float = 1.0,
-        ensemble: bool = False,
-        tile_size: int = SIDES[-1],
-        progress: bool | Callable[[int, int], None] = False,
-    ) -> Any:
-        """Restores images by the run's network; see `jaxgen.restore` for the arguments and the result.
+    @property
+    def restore(self) -> Network:
+        """The run's network, as a function of images: run.restore(image, sigma=25).
 
         Raises:
-          jaxgen.errors.UsageError: if the run restores nothing, or an argument does not fit it.
+          jaxgen.errors.UsageError: if the run restores nothing.
         """
         if self._built.objective.restoring is None:
             raise UsageError(f"{self.path}: this run restores nothing")
-        return self.network(
-            image,
-            sigma=sigma,
-            mask=mask,
-            strength=strength,
-            ensemble=ensemble,
-            tile_size=tile_size,
-            progress=progress,
-        )
+        return self.network
 
     def resume(self, steps: int, **options: Any) -> "Run":
         """Trains further.

@@ -98,9 +98,13 @@ class Summary:
         self._rate = Rate(clock)
         self._score: list[str] = []
 
-    def set_score(self, name: str, value: float) -> None:
-        """Sets the score of the last evaluation."""
-        self._score = [f"{name.rsplit('/', 1)[-1]} {value:.3g}"]
+    def evaluation_text(self, step: int, metrics: Mapping[str, float], selected: str, *, best: bool) -> str:
+        """Returns the line of an evaluation, the selected metric first, which later lines show as the score."""
+        ordered = sorted(metrics.items(), key=lambda item: item[0] != selected)[:SHOWN_METRICS]
+        names = shorten([name for name, _ in ordered])
+        values = [f"{name} {value:.4g}" for name, (_, value) in zip(names, ordered, strict=True)]
+        self._score = [f"{names[0]} {ordered[0][1]:.3g}"] if selected in metrics else []
+        return "  ".join([f"evaluation at step {step}", *values] + ["the best so far"] * best)
 
     def text(self, step: int, metrics: Mapping[str, float]) -> str:
         """Returns the line; rates are left out at the first call."""
@@ -134,14 +138,6 @@ def shorten(names: Sequence[str]) -> list[str]:
     return [short if last.count(short) == 1 else name for name, short in zip(names, last, strict=True)]
 
 
-def evaluation_text(step: int, metrics: Mapping[str, float], selected: str, *, best: bool) -> str:
-    """Returns the line of an evaluation, the selected metric first."""
-    ordered = sorted(metrics.items(), key=lambda item: item[0] != selected)[:SHOWN_METRICS]
-    names = shorten([name for name, _ in ordered])
-    values = [f"{name} {value:.4g}" for name, (_, value) in zip(names, ordered, strict=True)]
-    return "  ".join([f"evaluation at step {step}", *values] + ["the best so far"] * best)
-
-
 class Lines:
     """Plain lines, one every few seconds and one for the last step."""
 
@@ -159,9 +155,7 @@ class Lines:
 
     def evaluated(self, step: int, metrics: Mapping[str, float], selected: str, *, best: bool) -> None:
         """Prints a line of scores."""
-        if selected in metrics:
-            self._summary.set_score(selected, metrics[selected])
-        self.say(evaluation_text(step, metrics, selected, best=best))
+        self.say(self._summary.evaluation_text(step, metrics, selected, best=best))
 
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
         """Prints a line if the last one is old enough or the run is over."""
@@ -202,9 +196,7 @@ class Bar:
 
     def evaluated(self, step: int, metrics: Mapping[str, float], selected: str, *, best: bool) -> None:
         """Prints a line of scores above the bar."""
-        if selected in metrics:
-            self._summary.set_score(selected, metrics[selected])
-        self.say(evaluation_text(step, metrics, selected, best=best))
+        self.say(self._summary.evaluation_text(step, metrics, selected, best=best))
 
     def say(self, line: str) -> None:
         """Prints one line above the bar."""

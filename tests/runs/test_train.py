@@ -272,7 +272,6 @@ for name in "tyro PIL matplotlib tensorboardX tensorflow_datasets grain skimage 
 from jaxgen.data import Config as Data
 from jaxgen.runs.scripts import load_script
 from jaxgen.runs.train import train
-from jaxgen.runs.scripts import load_script
 
 module = load_script(sys.argv[1])
 data = Data("npz", sys.argv[2], size=28)

@@ -1,8 +1,8 @@
 """jit = scan = pmap = pmap(scan) = shard_map = every member of a population, on the full state after three steps.
 
 In float64 the executions agree to 1e-9, which proves that they compute the same thing; in float32 to round-off. Each
-objective is run in every way, optimised by XLA as it is for a user; the recipes of `MORE` take other paths through an
-objective and are spread over devices. A population whose members are written out is in tests/sweeps/test_population.py.
+objective is run in every way, with XLA's optimisations on; the recipes of `MORE` take other paths through an objective
+and are spread over devices. A population whose members are written out is in tests/sweeps/test_population.py.
 """
 
 import dataclasses

@@ -96,7 +96,7 @@ def test_beside_a_bar_80_columns_hold_both_losses_the_score_and_the_time_left():
     metrics = {"discriminator/loss": -12.345, "generator/loss": 0.6789, "generator/gradient_norm": 3.0}
     summary.short_text(1200, metrics)
     clock.now += 10
-    summary.set_score("evaluation/pixel_frechet", 12.345)
+    summary.evaluation_text(1250, {"evaluation/pixel_frechet": 12.345}, "evaluation/pixel_frechet", best=False)
     text = summary.short_text(1300, metrics)
     assert text == "1300/20000  D -12.3  G 0.679  pixel_frechet 12.3  0:31:10 left  10 steps/s"
     assert len(text.partition(" left")[0]) + len(" left") + 12 <= 80
@@ -150,14 +150,13 @@ def test_a_notebook_gets_one_output_that_is_replaced(monkeypatch):
     shell = type("ZMQInteractiveShell", (), {})()
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
-    display_of_run = progress.choose()
-    assert isinstance(display_of_run, progress.Notebook)
-    with display_of_run.running(0, 100, 1):
+    assert isinstance(progress.choose(), progress.Notebook)
+    clock = Clock()
+    notebook = progress.Notebook(clock=clock)
+    with notebook.running(0, 100, 1):
         for step in range(1, 101):
-            display_of_run.update(step, {"model/loss": 0.5})
-        display_of_run.evaluated(100, {"evaluation/fid": 3.0}, "evaluation/fid", best=True)
-    assert len(shown) == 1
-    assert shown[0].splitlines() == [
-        "evaluation at step 100  fid 3  the best so far",
-        "step 100/100  " + shown[0].split("step 100/100  ")[1],
-    ]
+            notebook.update(step, {"model/loss": 0.5})
+            clock.now += 0.1
+        notebook.evaluated(100, {"evaluation/fid": 3.0}, "evaluation/fid", best=True)
+    line = "step 100/100  10 steps/s  10 images/s  0:00:00 left  loss 0.5"
+    assert shown == [f"evaluation at step 100  fid 3  the best so far\n{line}"]

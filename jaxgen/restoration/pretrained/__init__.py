@@ -1,5 +1,6 @@
 """The networks that are installed with the package: a safetensors file each, with its model card inside."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -34,10 +35,6 @@ NETWORKS = {
 Output = Literal["image", "mask", "noise_level"]
 """What a network computes from an image: the restored image, the logit of damage at each pixel, or the standard
 deviation of the image's noise."""
-
-
-UNRECORDED_FIELDS = frozenset({"parent", "name", "dtype", "param_dtype"})
-"""Fields of a module that a card leaves out."""
 
 
 class Card(NamedTuple):
@@ -79,14 +76,14 @@ def make_card(module, output: Output, spec: NetworkSpec | None, **texts: Any) ->
     """Returns the card of a module.
 
     Args:
-      module: of the network; its class is one of `ARCHITECTURES`.
+      module: of the network; in a file its class must be one of `ARCHITECTURES`.
       output: what it computes.
       spec: see `Card`.
       **texts: damage, command, training, data, data_license, scores.
     """
-    name = type(module).__name__
-    fields = set(ARCHITECTURES[name].__dataclass_fields__) - UNRECORDED_FIELDS
-    return Card(name, {field: getattr(module, field) for field in sorted(fields)}, output=output, spec=spec, **texts)
+    fields = {field.name for field in dataclasses.fields(module)} - {"parent", "name", "dtype", "param_dtype"}
+    values = {field: getattr(module, field) for field in sorted(fields)}
+    return Card(type(module).__name__, values, output=output, spec=spec, **texts)
 
 
 def to_metadata(card: Card) -> dict[str, str]:
