@@ -11,7 +11,7 @@ COUNT = 60  # six images of each digit
 
 
 def save(folder, **changes):
-    """An archive of digits whose every pixel tells which image it is of."""
+    """An archive of digits whose every pixel is the number of its image."""
     index = np.arange(COUNT, dtype=np.uint8)
     image = np.broadcast_to(index[:, None, None, None], (COUNT, 4, 4, 1))
     path = folder / "digits.npz"

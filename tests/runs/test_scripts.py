@@ -28,7 +28,7 @@ def describe_batch(count, shape):
 
 
 def image_shape(config):
-    """The shape of a data set's images; MNIST may not be there, and Stacked-MNIST's are told."""
+    """The shape of a data set's images; MNIST may not be there, and Stacked-MNIST's is in the configuration."""
     if config.name == "stacked_mnist":
         return config.size, config.size, config.channels
     return data.load(config).image_shape

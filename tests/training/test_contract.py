@@ -25,7 +25,7 @@ DEVICES = 4
 
 
 def recipe(script, **fields):
-    """A script and what its Config is given; hyper's fields among them are told apart by name."""
+    """A script and what its Config is given; those of hyper are recognised by name."""
     return script, fields
 
 

@@ -35,7 +35,7 @@ def toy():
 
 @pytest.fixture(scope="module")
 def streamed(toy, tmp_path_factory):
-    """A data set that is read while training: pictures in a folder that are told to fit no memory."""
+    """A data set that is read while training: images in a folder, which may use no memory."""
     path = tmp_path_factory.mktemp("pictures")
     pixels = np.random.default_rng(0).uniform(0, 1, (PICTURES, 8, 8, 1))
     for number, picture in enumerate(pixels):

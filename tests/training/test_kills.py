@@ -27,7 +27,7 @@ def uninterrupted(start_toy, tmp_path_factory):
 
 
 def wait_for(process, beginning):
-    """Reads a process's output up to the line that begins as told, and returns it."""
+    """Reads a process's output up to the line that begins with a text, and returns it."""
     for line in process.stdout:
         if line.startswith(beginning):
             return line

@@ -191,11 +191,11 @@ def test_the_host_does_not_wait_between_dispatches(go, advances, tmp_path):
         state, metrics = advances[1](state, first)
         return state, metrics
 
-    class Told(Recorder):
+    class Ordered(Recorder):
         def update(self, step, metrics):
             events.append(f"read {step - 1}")
 
-    go(advance, progress=Told(), steps=4)
+    go(advance, progress=Ordered(), steps=4)
     assert events == ["dispatch 0", "dispatch 1", "read 0", "dispatch 2", "read 1", "dispatch 3", "read 2", "read 3"]
 
 

@@ -40,7 +40,7 @@ def test_elsewhere_than_in_the_main_thread_nothing_is_touched():
 
 
 def make_agree(*others):
-    """What several processes agree upon, told one call late; `others` are the wishes of another one, call by call."""
+    """What several processes agree upon, known one call late; `others` are the wishes of another one, call by call."""
     wishes, answers = iter(others), [(0, 0)]
 
     def agree(*expected):

@@ -1,4 +1,4 @@
-"""What a parent tells of a child, of whatever kind its end; each in a process of its own, as both fork."""
+"""What a parent reports of a child, however it ends; each in a process of its own, as both fork."""
 
 import signal
 import textwrap
@@ -35,8 +35,8 @@ def finish(process):
 
 @pytest.mark.parametrize("status", [0, 1, 2, 143])
 def test_an_exit_status_and_what_was_said_are_passed_on(start, status):
-    program = f"run(lambda: print('said') or print('jaxgen: told', file=sys.stderr) or {status})"
-    assert finish(start(program)) == (status, "said\n", "jaxgen: told\n")
+    program = f"run(lambda: print('said') or print('jaxgen: failed', file=sys.stderr) or {status})"
+    assert finish(start(program)) == (status, "said\n", "jaxgen: failed\n")
 
 
 def test_a_trace_becomes_one_line(start, tmp_path):
