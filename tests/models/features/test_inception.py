@@ -145,7 +145,7 @@ def test_pictures_are_resized_as_pytorch_does(torch_with_vision, size):
     theirs = torch.nn.functional.interpolate(
         channels_first(torch, images), size=(299, 299), mode="bilinear", align_corners=False
     )
-    # Positions of up to 400 pixels are rounded to float32 in another order, by up to 1.5e-5, and pixels differ by up to 1.
+    # Positions of up to 400 pixels are rounded to float32 in another order, by up to 1.5e-5 of a pixel.
     np.testing.assert_allclose(channels_first(torch, np.asarray(resized(images))), theirs, atol=1e-5)
 
 
