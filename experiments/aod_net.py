@@ -1,10 +1,17 @@
-"""Dehazing by AOD-Net, whose 1,761 parameters estimate one map of transmission and airlight together.
+"""Removes haze by AOD-Net, which has 1,761 parameters.
 
     python experiments/aod_net.py                                    # procedural haze over photographs
     python experiments/aod_net.py --width 16 --data.name folder --data.dir DIR
 
-PSNR and SSIM are evaluated on held-out photographs, before and after restoration.
-Source: Li et al. 2017: J = K · I − K + 1, squared error, weight decay, gradients clipped.
+The network estimates one map of transmission and airlight together. PSNR and SSIM are evaluated on held-out
+photographs, before and after restoration. As in the paper: J = K · I − K + 1, squared error, weight decay, gradients
+clipped.
+
+Family: Restoration
+Source: Li et al. 2017
+Command: python experiments/aod_net.py
+Score: not measured
+Time: not measured
 """
 
 from dataclasses import dataclass

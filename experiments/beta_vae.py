@@ -1,12 +1,18 @@
-"""β-VAE: a code whose numbers are held closer to the prior, and so to one meaning each.
+"""Encodes images by β-VAE, with one meaning per latent.
 
     python experiments/beta_vae.py                                  # digits, 28×28, β = 4
     python experiments/beta_vae.py --data.name folder --data.dir DIR --data.size 64 --data.channels 3 \\
         --likelihood logistic --features 32 32 64 64 --hyper.kl-weight 10
 
-The loss is −log p(x|z) + β · KL(q(z|x) ‖ p(z)), in nats, summed over pixels and latents. The images of traversals
-show what each number of the code does.
-Source: Higgins et al. 2017, equation 4; the convolutions are those of conv_vae.
+The code is held closer to the prior, and so to one meaning for each latent. The loss is −log p(x|z) + β · KL(q(z|x) ‖
+p(z)), in nats, summed over pixels and latents (equation 4). The images of traversals show what each latent does. The
+convolutions are those of conv_vae.
+
+Family: Variational autoencoders
+Source: Higgins et al. 2017
+Command: python experiments/beta_vae.py
+Score: not measured
+Time: not measured
 """
 
 from dataclasses import dataclass

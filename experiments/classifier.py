@@ -1,12 +1,17 @@
-"""Classifier of small images, and a feature network where ImageNet's classes mean nothing.
+"""Classifies small images; its features score generated ones.
 
     python experiments/classifier.py                                # digits, 28×28
     python experiments/classifier.py --variant binary --positive 3  # is it a 3?
 
-Three convolutions and two dense layers, softmax cross-entropy from integer labels; the variant binary has one logit.
-Source: the usual small network; the three that jaxgen ships are trained by `scripts/results classifiers`, whose options
-are in their files. Accuracy on the whole test split, last step, one seed: digits 0.978 (600 steps, 90 s), MNIST 0.992
-(2,000 steps, 160 s), Fashion-MNIST 0.907 (2,400 steps, 240 s), on two CPU cores with other work on them.
+The features serve where ImageNet's classes mean nothing. Three convolutions and two dense layers, softmax cross-entropy
+from integer labels; the variant binary has one logit. The three classifiers that jaxgen ships are trained by the
+command below; their files hold their options.
+
+Family: Detection, classification, estimation
+Source: none; the usual small network
+Command: scripts/results classifiers mnist --dir DIR
+Score: accuracy 0.992 on MNIST's test images, one seed
+Time: 160 s on two shared cores
 """
 
 from dataclasses import dataclass

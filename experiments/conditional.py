@@ -1,18 +1,20 @@
-"""Class-conditional GAN: the generator receives a class, the discriminator projects its features on it.
+"""Generates images of given classes by a projection GAN.
 
     python experiments/conditional.py                               # digits, 32×32
     python experiments/conditional.py --network dcgan --data.name fashion_mnist --data.dir DIR --data.fit pad
     python experiments/conditional.py --network r3gan --loss relativistic --penalties r1 r2 --critic-steps 1
 
-Samples show one class in each column. The generator takes the class beside the latent, whatever the network; the
-discriminator adds ⟨V y, φ(x)⟩ to its logit. Residual and DCGAN discriminators are spectrally normalised
-unless --norm is given.
-Source: Miyato and Koyama 2018, equation 3 and section 5: hinge loss, Adam 2e-4 with β (0, 0.9), five discriminator
-updates for each of the generator's. In place of their conditional batch norm the class joins the generator's input, as
-in Mirza and Osindero 2014.
-Score: `scripts/results study mnist_conditional`, DCGAN's networks of width 16 at 28×28, 2,000 steps: cFID 2.3 (floor
-0.9) with the reference's classes, where sngan, which is unconditional, has 42.1; the last checkpoint is the best; 179 s
-on one core of two, one seed.
+Samples show one class in each column. The generator takes the class beside the latent, whatever the network, as in
+Mirza and Osindero, in place of conditional batch norm; the discriminator adds ⟨V y, φ(x)⟩ to its logit (Miyato and
+Koyama, equation 3). Residual and DCGAN discriminators are spectrally normalised unless --norm is given. As in their
+section 5: hinge loss, Adam 2e-4 with β (0, 0.9), five discriminator updates for each of the generator's. The score is
+that of DCGAN's networks of width 16 at 28×28 after 2,000 steps, with the reference's classes.
+
+Family: Generative adversarial networks
+Source: Miyato and Koyama 2018; Mirza and Osindero 2014
+Command: scripts/results study mnist_conditional --dir DIR --seeds 1
+Score: cFID 2.3 on MNIST (floor 0.91), one seed
+Time: 179 s on one shared core of an AMD EPYC
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,15 @@
-"""GAN of plain convolutions: upsampling and 3×3 convolutions against strided 3×3 convolutions, no normalisation.
+"""Generates images by a GAN of unnormalised 3×3 convolutions.
 
     python experiments/conv_gan.py                                  # digits, 28×28
     python experiments/conv_gan.py --data.name fashion_mnist --data.dir DIR
 
-Source: the architecture of the first convolutional GANs before Radford et al. 2016; Adam with β₁ 0.5.
+The generator upsamples, the discriminator has strided convolutions. Adam has β₁ 0.5.
+
+Family: Generative adversarial networks
+Source: the convolutional GANs before Radford, Metz, Chintala 2016
+Command: python experiments/conv_gan.py
+Score: not measured
+Time: not measured
 """
 
 from dataclasses import dataclass

@@ -1,10 +1,17 @@
-"""Variational autoencoder of convolutions.
+"""Encodes and generates images by a VAE of convolutions.
 
     python experiments/conv_vae.py                                  # digits, 28×28
     python experiments/conv_vae.py --data.name mnist --data.dir DIR --binarise --samples 50
 
-The loss is the negative bound in nats, summed over pixels and latents: −log p(x|z) + KL(q(z|x) ‖ p(z)).
-Source: Kingma and Welling 2014; 4×4 convolutions of stride 2 as in Radford, Metz, Chintala 2016.
+The loss is the negative bound in nats, summed over pixels and latents: −log p(x|z) + KL(q(z|x) ‖ p(z)). The 4×4
+convolutions of stride 2 are DCGAN's.
+
+Family: Variational autoencoders
+Source: Kingma and Welling 2014; Radford, Metz, Chintala 2016
+Command: jaxgen train conv_vae --data.name mnist --data.dir DIR --binarise --features 24 48 --hidden 512 --latent 32 \\
+    --steps 36000 --schedule cosine --hyper.schedule-steps 36000 --hyper.learning-rate 1.5e-3
+Score: −log p(x) 86.1 ± 0.2 nats on MNIST's test images, one seed
+Time: 43 min on one core of two
 """
 
 from dataclasses import dataclass

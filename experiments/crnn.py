@@ -1,11 +1,17 @@
-"""A small convolutional encoder and decoder with batch norm and dropout, applied once or recurrently.
+"""Restores images by convolutions, once or recurrently.
 
     python experiments/crnn.py                                       # against noise, one pass
     python experiments/crnn.py --turns 3                             # the recurrent variant
     python experiments/crnn.py --turns 3 --damage worn --data.name folder --data.dir DIR
 
-PSNR and SSIM are evaluated on held-out photographs, before and after restoration.
-Source: Ioffe, Szegedy 2015 and Srivastava et al. 2014 for its parts; Liang, Hu 2015 for convolutions unrolled in time.
+The network is a small encoder and decoder with batch norm (Ioffe and Szegedy) and dropout (Srivastava et al.); Liang
+and Hu unroll convolutions in time. PSNR and SSIM are evaluated on held-out photographs, before and after restoration.
+
+Family: Restoration by recurrent networks
+Source: Liang and Hu 2015; Ioffe and Szegedy 2015; Srivastava et al. 2014
+Command: python experiments/crnn.py
+Score: not measured
+Time: not measured
 """
 
 from dataclasses import dataclass

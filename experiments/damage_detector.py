@@ -1,12 +1,17 @@
-"""Detection of rust, stains, foxing, tears and scratches by a U-Net, pixel by pixel.
+"""Detects rust, stains, tears and scratches, pixel by pixel.
 
     python experiments/damage_detector.py                            # photographs installed with the package
     python experiments/damage_detector.py --damage scratches --data.channels 1 --data.name folder --data.dir DIR
 
 A pixel is damaged where the damage has an opacity of 0.1 or more. Intersection over union, precision and recall are
-evaluated on held-out photographs.
-Source: Ronneberger, Fischer, Brox 2015 (U-Net); Zhang et al. 2021 (the residual one); Milletari, Navab, Ahmadi 2016
-(Dice loss).
+evaluated on held-out photographs. The plain U-Net is that of Ronneberger et al., the residual one that of Zhang et al.,
+the Dice loss that of Milletari et al.
+
+Family: Detection, classification, estimation
+Source: Ronneberger, Fischer, Brox 2015; Zhang et al. 2021; Milletari, Navab, Ahmadi 2016
+Command: scripts/results restorers detect --dir DIR --trained WHERE
+Score: intersection over union 0.45, precision 0.82, recall 0.68 on held-out photographs
+Time: 75 min on one shared core of an AMD EPYC
 """
 
 from dataclasses import dataclass

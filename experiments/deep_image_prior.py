@@ -1,19 +1,21 @@
-"""Deep Image Prior: restoration of one damaged image by a network that is fitted to it alone, with early stopping.
+"""Restores one image by a network fitted to it alone.
 
     python experiments/deep_image_prior.py                                     # a photograph that comes along, σ 25
     python experiments/deep_image_prior.py --data.dir PHOTO.png --damage none --data.size 0
     python experiments/deep_image_prior.py --damage holes --hyper.input-noise 0 --steps 5000
 
 The result is in RUN/samples/result-….png. A twentieth of the pixels is held out from the loss; the result is the
-average output at the step where its error on them is smallest, and training ends hyper.patience steps later. It needs
-no clean image, but noise that is independent from pixel to pixel. Pixels hidden by a mask have no weight in the loss.
-If the experiment itself damages the image, PSNR and SSIM of the result, and of the current step ("…_now"), are
-evaluated.
-Source: Ulyanov, Vedaldi, Lempitsky 2018: width 128, five halvings, Adam 0.01, input noise 1/30, outputs averaged by
-0.99; Batson and Royer 2019 and Yaman et al. 2022 for stopping.
-Score: the first command, one core of two with other work on it: 20.2 dB becomes 27.7 dB in 4 min, taken after 1,056 of
-1,556 steps; the best step has as much. Of 101085, 126007 and 302008 of CBSD68: 26.9, 28.9 and 30.4 dB, the best steps
-0.26, 0.02 and 0.12 dB more.
+average output at the step where its error on them is smallest, and training ends hyper.patience steps later (Batson and
+Royer; Yaman et al.). It needs no clean image, but noise that is independent from pixel to pixel. Pixels hidden by a
+mask have no weight in the loss. If the experiment itself damages the image, PSNR and SSIM of the result, and of the
+current step ("…_now"), are evaluated. As in Ulyanov et al.: width 128, five halvings, Adam 0.01, input noise 1/30,
+outputs averaged by 0.99.
+
+Family: Restoration
+Source: Ulyanov, Vedaldi, Lempitsky 2018; Batson and Royer 2019; Yaman et al. 2022
+Command: python experiments/deep_image_prior.py
+Score: PSNR 20.21 to 27.71 dB on one photograph, σ 25, one seed
+Time: 4 min on one shared core
 """
 
 from dataclasses import dataclass

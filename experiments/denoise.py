@@ -1,12 +1,18 @@
-"""Gray or color denoising by DnCNN, which predicts the noise.
+"""Denoises by DnCNN, which predicts the noise.
 
     python experiments/denoise.py                                   # photographs installed with the package, σ 25
     python experiments/denoise.py --data.name folder --data.dir DIR --hyper.sigma 50
     python experiments/denoise.py --data.name folder --data.dir DIR --hyper.sigma 55 --hyper.sigma-spread 1 --depth 20
 
-Gaussian noise is added without clipping, as in the published tables. PSNR and SSIM are evaluated on held-out
-photographs, before and after restoration.
-Source: Zhang et al. 2017: depth 17, width 64, patches of 40×40, batch 128, Adam 1e-3, squared error.
+Images are gray or color. Gaussian noise is added without clipping, as in the published tables. PSNR and SSIM are
+evaluated on held-out photographs, before and after restoration. As in the paper: depth 17, width 64, patches of 40×40,
+batch 128, Adam 1e-3, squared error.
+
+Family: Restoration
+Source: Zhang et al. 2017
+Command: python experiments/denoise.py --steps 3000 --depth 8 --width 32 --batch-size 16 --evaluate-every 250
+Score: PSNR 20.18 to 28.71 dB on held-out crops, σ 25, one seed
+Time: not recorded
 """
 
 from dataclasses import dataclass

@@ -1,12 +1,19 @@
-"""An encoder and a decoder with a dense bottleneck: 84 million parameters for 64×64 pixels.
+"""Restores images by an encoder and decoder with a dense code.
 
     python experiments/encoder_decoder.py --widths 16 32 64 128 256 --hidden 512   # a small one, for a CPU
     python experiments/encoder_decoder.py --damage holes --conditioning                    # inpainting with a mask
     python experiments/encoder_decoder.py --damage worn --data.name folder --data.dir DIR
 
-The whole square is compressed into a vector of 4096 values, and fine detail is lost: it is a baseline. Larger images
-are restored square by square. PSNR and SSIM are evaluated on held-out photographs, before and after restoration.
-Source: Hinton, Salakhutdinov 2006 (the code); Vincent et al. 2010 (denoising autoencoders, squared error).
+The network has 84 million parameters for 64×64 pixels. The whole square is compressed into a vector of 4096 values, and
+fine detail is lost: it is a baseline. Larger images are restored square by square. PSNR and SSIM are evaluated on
+held-out photographs, before and after restoration. The code is that of Hinton and Salakhutdinov, the squared error
+against the undamaged image that of Vincent et al.
+
+Family: Restoration
+Source: Hinton and Salakhutdinov 2006; Vincent et al. 2010
+Command: python experiments/encoder_decoder.py
+Score: not measured
+Time: not measured
 """
 
 from dataclasses import dataclass

@@ -1,11 +1,17 @@
-"""GAN of dense layers.
+"""Generates images by a GAN of dense layers.
 
     python experiments/gan_mlp.py                                   # digits, 28×28
     python experiments/gan_mlp.py --data.name mnist --data.dir DIR
     python experiments/gan_mlp.py --variant plain --batch-size 16 --hyper.learning-rate 1e-3 --hyper.b1 0.9
 
-Two networks of three layers each: `plain` (100-128-128-784, sigmoid) and `batch_norm` (100-256-512-1024-784, tanh).
-Source: Goodfellow et al. 2014, with the non-saturating loss of its section 3 and Adam.
+Two networks of three layers each: `plain` (100-128-128-784, sigmoid) and `batch_norm` (100-256-512-1024-784, tanh). The
+loss is the non-saturating one of the paper's section 3, the optimizer Adam.
+
+Family: Generative adversarial networks
+Source: Goodfellow et al. 2014
+Command: python experiments/gan_mlp.py
+Score: not measured
+Time: not measured
 """
 
 from dataclasses import dataclass

@@ -1,13 +1,19 @@
-"""A residual GAN grown from small images to large ones, each run fading its new block in.
+"""Grows a residual GAN from small images to large ones.
 
     python experiments/growing.py --run runs/grown_16                                 # digits, 16×16
     python experiments/growing.py --run runs/grown_32 --data.size 32 --init-from runs/grown_16 --fade-steps 1000
     python experiments/growing.py --run runs/grown_64 --data.size 64 --init-from runs/grown_32 --fade-steps 1000
 
-Both players start from the smaller run, whose blocks and heads they contain; a line lists what is copied and what is
-new. For --fade-steps steps the image is a mixture of the new one and of the enlarged old one.
-Source: Karras, Aila, Laine, Lehtinen 2018, section 2; the blocks of Gulrajani et al. 2017, appendix F; loss and penalty
-of Mescheder, Geiger, Nowozin 2018.
+Each run fades a new block in. Both players start from the smaller run, whose blocks and heads they contain; a line
+lists what is copied and what is new. For --fade-steps steps the image is a mixture of the new one and of the enlarged
+old one (Karras et al., section 2). The blocks are those of Gulrajani et al. 2017, appendix F; loss and penalty are
+those of Mescheder et al.
+
+Family: Generative adversarial networks
+Source: Karras, Aila, Laine, Lehtinen 2018; Mescheder, Geiger, Nowozin 2018
+Command: python experiments/growing.py
+Score: not measured
+Time: not measured
 """
 
 from dataclasses import dataclass

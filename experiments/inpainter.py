@@ -1,11 +1,17 @@
-"""Inpainting of rust, stains, foxing, tears, scratches and holes by a diffusion filter and a residual U-Net.
+"""Inpaints all damage by a diffusion filter and a U-Net.
 
     python experiments/inpainter.py                                     # photographs installed with the package
     python experiments/inpainter.py --damage holes --data.name folder --data.dir DIR
 
-The network takes the mask of hidden pixels and changes no others. PSNR and SSIM are evaluated on held-out photographs,
-before and after restoration, and so is the PSNR of the hidden pixels.
-Source: Gortler et al. 1996, Damelin and Hoang 2018 (the filter); Zhang et al. 2021 (DRUNet: the U-Net).
+Damage is rust, stains, foxing, tears, scratches and holes. The network takes the mask of hidden pixels and changes no
+others. PSNR and SSIM are evaluated on held-out photographs, before and after restoration, and so is the PSNR of the
+hidden pixels. The filter is that of Gortler et al. and of Damelin and Hoang, the U-Net DRUNet's (Zhang et al.).
+
+Family: Restoration
+Source: Gortler et al. 1996; Damelin and Hoang 2018; Zhang et al. 2021
+Command: scripts/results restorers inpaint_all --dir DIR --trained WHERE
+Score: PSNR of hidden pixels 13.82 to 19.17 dB on held-out photographs
+Time: 37 min on one shared core of an AMD EPYC
 """
 
 from dataclasses import dataclass

@@ -1,14 +1,20 @@
-"""Denoising without clean images by Neighbor2Neighbor: each pixel's target is its neighbor.
+"""Denoises by Neighbor2Neighbor, without clean images.
 
     python experiments/neighbor2neighbor.py                      # photographs installed with the package, σ 25
     python experiments/neighbor2neighbor.py --data.name folder --data.dir NOISY --damage none    # noisy images
     python experiments/neighbor2neighbor.py --hyper.sigma 55 --hyper.sigma-spread 1 --steps 20000
 
-The noise must be independent from pixel to pixel, as a sensor's is before the camera's software. PSNR and SSIM are
-evaluated on held-out photographs where clean ones exist; the best checkpoint is selected by the loss, which needs none.
-Source: Huang et al. 2021: U-Net, Adam 3e-4, consistency weight 1 to 2, crops of 256, batch 4.
-Score: --data.name folder --data.dir BSDS500 --data.channels 1 --steps 1000 --schedule cosine --hyper.schedule-steps
-1000, in 1.4 min on one core of two: 20.2 dB becomes 25.4 dB; longer trainings have not been measured.
+Each pixel's target is its neighbor. The noise must be independent from pixel to pixel, as a sensor's is before the
+camera's software. PSNR and SSIM are evaluated on held-out photographs where clean ones exist; the best checkpoint is
+selected by the loss, which needs none. The paper has a U-Net, Adam 3e-4, consistency weight 1 to 2, crops of 256, batch
+4.
+
+Family: Restoration
+Source: Huang et al. 2021
+Command: python experiments/neighbor2neighbor.py --data.name folder --data.dir BSDS500 --data.channels 1 \\
+    --steps 1000 --schedule cosine --hyper.schedule-steps 1000
+Score: PSNR 20.2 to 25.4 dB on held-out photographs, σ 25, one seed
+Time: 1.4 min on one core of two
 """
 
 from dataclasses import dataclass

@@ -1,11 +1,17 @@
-"""Estimation of the noise level by a small network, for denoisers that are conditioned on it.
+"""Estimates the noise level of an image.
 
     python experiments/noise_level.py                                # photographs installed with the package
     python experiments/noise_level.py --data.name folder --data.dir DIR
 
-It is trained on one channel and applied to each channel of color images. Levels are uniform from 0 to hyper.sigma.
-Source: Guo, Yan, Zhang, Zuo, Zhang 2019 (CBDNet: five convolutions of width 32); here at half the size, with a weighted
-mean instead of a map.
+Denoisers are conditioned on it. The network is trained on one channel and applied to each channel of color images.
+Levels are uniform from 0 to hyper.sigma. Five convolutions of width 32 are those of CBDNet; here they work at half the
+size, with a weighted mean instead of a map.
+
+Family: Detection, classification, estimation
+Source: Guo, Yan, Zhang, Zuo, Zhang 2019
+Command: scripts/results restorers noise_level --dir DIR --trained WHERE
+Score: mean error 0.3, 0.3, 0.4, 0.8 grey levels on BSD68 at σ 5, 10, 25, 50
+Time: not recorded
 """
 
 from dataclasses import dataclass

@@ -1,12 +1,18 @@
-"""Inpainting by a U-Net of partial convolutions, which use known pixels alone.
+"""Inpaints by a U-Net of partial convolutions.
 
     python experiments/partial_unet.py --widths 32 64 128 128 --no-norm            # a small one, for a CPU
     python experiments/partial_unet.py --data.name folder --data.dir DIR --data.size 256
     python experiments/partial_unet.py --damage scratches
 
-The network takes the mask; known pixels do not change. PSNR and SSIM are evaluated on held-out photographs, before and
-after restoration, and so is the PSNR of the hidden pixels.
-Source: Liu et al. 2018: seven levels, batch norm, L1 (the paper adds feature, style and smoothness losses).
+Partial convolutions use known pixels alone. The network takes the mask; known pixels do not change. PSNR and SSIM are
+evaluated on held-out photographs, before and after restoration, and so is the PSNR of the hidden pixels. As in the
+paper: seven levels, batch norm, L1; its feature, style and smoothness losses are left out.
+
+Family: Restoration
+Source: Liu et al. 2018
+Command: python experiments/partial_unet.py
+Score: not measured
+Time: not measured
 """
 
 from dataclasses import dataclass

@@ -1,11 +1,17 @@
-"""Inpainting of tears, scratches and dust by a diffusion filter and a dense network of each hidden pixel's patch.
+"""Inpaints thin damage by a network of each pixel's patch.
 
     python experiments/patch_inpainter.py                               # photographs installed with the package
     python experiments/patch_inpainter.py --damage scratches --data.name folder --data.dir DIR
 
-The network takes the mask of hidden pixels and changes no others. PSNR and SSIM are evaluated on held-out photographs,
-before and after restoration, and so is the PSNR of the hidden pixels.
-Source: Damelin and Hoang 2018 (the filter); Burger, Schuler, Harmeling 2012 (a fully connected network of patches).
+Damage is tears, scratches and dust. A diffusion filter (Damelin and Hoang) comes first, then a fully connected network
+of patches (Burger et al.). The network takes the mask of hidden pixels and changes no others. PSNR and SSIM are
+evaluated on held-out photographs, before and after restoration, and so is the PSNR of the hidden pixels.
+
+Family: Restoration
+Source: Damelin and Hoang 2018; Burger, Schuler, Harmeling 2012
+Command: scripts/results restorers inpaint_tight --dir DIR --trained WHERE
+Score: PSNR of hidden pixels 11.17 to 25.67 dB on held-out photographs
+Time: 77 min on one shared core of an AMD EPYC
 """
 
 from dataclasses import dataclass

@@ -1,13 +1,19 @@
-"""Image-to-image translation by pix2pix, from pairs; colorization of gray photographs where there are no pairs.
+"""Translates images to images by pix2pix.
 
     python experiments/pix2pix.py                                    # colours for photographs that come along
     python experiments/pix2pix.py --data.name pairs --data.dir DAMAGED --data.target-dir CLEAN --damage none
     python experiments/pix2pix.py --widths 32 64 128 128 --discriminator-widths 16 32 64    # a small one, for a CPU
 
-Pairs have the same names in two folders and the same sizes. PSNR and SSIM are measured on images held out from
-training, beside those of the input.
-Source: Isola, Zhu, Zhou, Efros 2017: 100 L1 + the adversarial loss of 70×70 patches that see the input too, here as L1
-+ 0.01 of it; instance norm, dropout for noise, Adam 2e-4 with β₁ 0.5, batch 1 to 10. Their generator has eight levels.
+It learns from pairs; without pairs it colors gray photographs. Pairs have the same names in two folders and the same
+sizes. PSNR and SSIM are measured on images held out from training, beside those of the input. The paper has 100 L1 +
+the adversarial loss of 70×70 patches that see the input too, here as L1 + 0.01 of it; instance norm, dropout for noise,
+Adam 2e-4 with β₁ 0.5, batch 1 to 10. Its generator has eight levels.
+
+Family: Restoration
+Source: Isola, Zhu, Zhou, Efros 2017
+Command: python experiments/pix2pix.py
+Score: not measured
+Time: not measured
 """
 
 from dataclasses import dataclass

@@ -1,12 +1,19 @@
-"""Gray or color denoising of any noise level by a residual U-Net at half the size, conditioned on a noise level map.
+"""Denoises at any noise level by a residual U-Net.
 
     python experiments/residual_unet.py                              # photographs installed with the package
     python experiments/residual_unet.py --data.name folder --data.dir DIR --data.channels 3 --hyper.sigma 55
 
-Noise levels are uniform from 0 to hyper.sigma; noise is added without clipping, as in the published tables. PSNR and
-SSIM are evaluated on held-out photographs, before and after restoration.
-Source: Zhang et al. 2021 (DRUNet: the U-Net of residual blocks without normalisation, and the map); Zhang, Zuo, Zhang
-2018 (FFDNet: half the size, and σ from 0 to 75).
+Images are gray or color; the U-Net works at half the size. The network is conditioned on a map of the noise level,
+which is uniform from 0 to hyper.sigma in training; noise is added without clipping, as in the published tables. PSNR
+and SSIM are evaluated on held-out photographs, before and after restoration. The blocks without normalisation and the
+map are those of DRUNet (Zhang et al.), half the size is that of FFDNet (Zhang, Zuo, Zhang). It is the network of the
+shipped denoise_gray, denoise_color, deblur and dejpeg.
+
+Family: Restoration
+Source: Zhang et al. 2021; Zhang, Zuo, Zhang 2018
+Command: scripts/results restorers denoise_gray --dir DIR --trained WHERE
+Score: PSNR 30.00 dB on Set12, σ 25
+Time: 3 h 36 min on one shared core of an AMD EPYC
 """
 
 from dataclasses import dataclass

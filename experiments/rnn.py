@@ -1,11 +1,17 @@
-"""A recurrent network over the rows and columns of an image, in both directions.
+"""Restores images by a recurrent net over rows and columns.
 
     python experiments/rnn.py                                        # Elman's cell against noise
     python experiments/rnn.py --cell gru --hidden 96
     python experiments/rnn.py --damage scratches --conditioning --data.name folder --data.dir DIR
 
-PSNR and SSIM are evaluated on held-out photographs, before and after restoration.
-Source: Elman 1990; Cho et al. 2014 (GRU); Visin et al. 2015 (ReNet: sweeps over rows and columns).
+PSNR and SSIM are evaluated on held-out photographs, before and after restoration. The GRU is that of Cho et al., the
+sweeps over rows and columns are ReNet's (Visin et al.).
+
+Family: Restoration by recurrent networks
+Source: Elman 1990; Cho et al. 2014; Visin et al. 2015
+Command: python experiments/rnn.py
+Score: not measured
+Time: not measured
 """
 
 from dataclasses import dataclass

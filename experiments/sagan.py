@@ -1,4 +1,4 @@
-"""SAGAN: residual networks in which one map attends to itself, hinge loss, two learning rates.
+"""Generates images by SAGAN: residual self-attention networks.
 
     python experiments/sagan.py                                     # digits, 32×32
     python experiments/sagan.py --width 128 --data.size 32 --data.channels 3 --latent 128 \\
@@ -6,9 +6,16 @@
     jaxgen sample runs/sagan --truncation 0.5                       # less diversity
 
 Both networks have attention on maps of 16 pixels; the discriminator's kernels are divided by their largest singular
-values. --remedies orthogonal_regularisation holds the generator's filters apart, so that truncated latents work.
-Source: Zhang, Goodfellow, Metaxas, Odena 2019: Adam with β (0, 0.9), 1e-4 and, for the discriminator, 4e-4; one update
-of each. Brock, Donahue, Simonyan 2019, sections 3.1 and 3.2 (truncation, orthogonal regularisation).
+values. As in Zhang et al.: Adam with β (0, 0.9), 1e-4 and, for the discriminator, 4e-4; one update of each. --remedies
+orthogonal_regularisation holds the generator's filters apart, so that truncated latents work (Brock et al., sections
+3.1 and 3.2).
+
+Family: Generative adversarial networks
+Source: Zhang, Goodfellow, Metaxas, Odena 2019; Brock, Donahue, Simonyan 2019
+Command: jaxgen train sagan --data.name mnist --data.dir DIR --data.size 32 --batch-size 32 \\
+    --hyper.learning-rate 2e-4 --remedies orthogonal_regularisation --steps 5000
+Score: cFID 35.7 on MNIST (floor 0.66), one seed
+Time: 32 min on one shared core
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Super-resolution by a factor of 4 by SRGAN: SRResNet against a discriminator of real images.
+"""Upsamples images by a factor of 4 by SRGAN.
 
     python experiments/srresnet.py --run runs/srresnet                               # first: least squares alone
     python experiments/srgan.py --init-from runs/srresnet                            # then: against the discriminator
@@ -6,11 +6,17 @@
     python experiments/srgan.py --width 32 --blocks 8 --no-norm --residual --discriminator-widths 16 32 64 \\
         --discriminator-hidden 64
 
-The network's fields must be those of the run that it starts from. Sharpness is bought with PSNR: it falls by 2 to 3 dB
-in the paper, where people rate the images higher.
-Source: Ledig et al. 2017: content loss plus 1e-3 times the adversarial one, Adam 1e-4, crops of 96, batch 16; the
-paper's content loss is of VGG's features, here --losses feature --features vgg19.safetensors, which jaxgen convert vgg
-writes. Jolicoeur-Martineau 2019 for the relativistic one.
+SRGAN is SRResNet against a discriminator of real images. The network's fields must be those of the run that it starts
+from. Sharpness is bought with PSNR: it falls by 2 to 3 dB in the paper, where people rate the images higher. As in
+Ledig et al.: content loss plus 1e-3 times the adversarial one, Adam 1e-4, crops of 96, batch 16; their content loss is
+of VGG's features, here --losses feature --features vgg19.safetensors, which jaxgen convert vgg writes. The relativistic
+loss is that of Jolicoeur-Martineau.
+
+Family: Restoration
+Source: Ledig et al. 2017; Jolicoeur-Martineau 2019
+Command: python experiments/srgan.py
+Score: not measured
+Time: not measured
 """
 
 from dataclasses import dataclass

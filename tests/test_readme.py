@@ -9,6 +9,7 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import pytest
 
@@ -22,6 +23,7 @@ from jaxgen.objectives.likelihoods import LIKELIHOODS
 from jaxgen.restoration.pretrained import NETWORKS
 from jaxgen.runs import command_line
 from jaxgen.runs.run import Run
+from jaxgen.runs.scripts import installed_experiments, load_script, read_recipe
 from jaxgen.sweeps.space import make_space
 
 ROOT = Path(__file__).parents[1]
@@ -29,7 +31,7 @@ READMES = sorted(
     path
     for pattern in (
         "README.md",
-        "experiments/**/README.md",
+        "experiments/**/*.md",
         "jaxgen/**/README.md",
         "scripts/**/README.md",
         "tests/**/README.md",
@@ -38,7 +40,8 @@ READMES = sorted(
 )
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in READMES)
 DOCUMENTS = [TEXT, *(path.read_text() for path in sorted((ROOT / "experiments").glob("[!_]*.py")))]
-TYPED = re.compile(r"^\s*(?:python experiments/(\w+)\.py|jaxgen train (\w+))((?:\\+\n|[^#\n])*)", re.MULTILINE)
+EXPERIMENT = r"(?:python experiments/(\w+)\.py|jaxgen train (\w+)\b(?!\.py))"
+TYPED = re.compile(rf"^\s*{EXPERIMENT}((?:\\+\n|[^#\n])*)", re.MULTILINE)
 one_line = lambda text: " ".join(re.sub(r"\\+\n", " ", text).split())
 
 # Commands stand at the start of a line in blocks, or between backticks in the text.
@@ -54,7 +57,7 @@ CALLS = sorted(
     }
 )
 LAUNCHED = [words.partition("-- ")[2] for program, words in CALLS if program == "scripts/launch"]
-INLINE = re.compile(r"`(?:python experiments/(\w+)\.py|jaxgen train (\w+)) ?([^`]*)`")
+INLINE = re.compile(rf"`{EXPERIMENT} ?([^`]*)`")
 COMMANDS = sorted(
     {(a or b, one_line(rest)) for d in DOCUMENTS for a, b, rest in TYPED.findall(d)}
     | {(a or b, one_line(rest)) for a, b, rest in INLINE.findall(TEXT)}
@@ -92,7 +95,7 @@ STAND_INS = {"TASK": "denoise", "S": "25", "A": "0.5"}
 OTHERS = [(program, words) for program, words in CALLS if words.split()[0] not in ("train", "sweep")]
 
 
-def load_script(name):
+def load_program(name):
     """Returns a script without a suffix as a module."""
     loader = SourceFileLoader(f"scripts_{name}", str(ROOT / "scripts" / name))
     module = module_from_spec(spec_from_loader(loader.name, loader))
@@ -105,7 +108,7 @@ def parsers():
     """Returns what understands the words of each program."""
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(ROOT / "scripts")
-        results, launch, bench = (load_script(name) for name in ("results", "launch", "bench"))
+        results, launch, bench = (load_program(name) for name in ("results", "launch", "bench"))
         yield {
             "jaxgen": parse_command,
             "scripts/results": results.make_parser().parse_args,
@@ -157,8 +160,8 @@ def test_python_runs():
         "my_critic": lambda params, images: images.sum((1, 2, 3)) * params,
     }
     blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-    runnable = [block for block in blocks if "import jaxgen\n" not in block]
-    assert (len(runnable), len(blocks)) == (3, 4)
+    runnable = [block for block in blocks if "import jaxgen\n" not in block and "run_script" not in block]
+    assert (len(runnable), len(blocks)) == (3, 5)
     for block in runnable:
         exec(block, names)
     images = names["batch"]["image"]
@@ -176,6 +179,35 @@ def test_calls_of_public_functions_fit_their_signatures():
         function = getattr(jaxgen, name) if owner == "jaxgen" else partial(getattr(Run, name), None)
         keywords = {keyword.arg: None for keyword in call.keywords}
         inspect.signature(function).bind(*call.args, **keywords)
+
+
+def test_the_example_of_an_experiment_trains_and_its_option_is_documented(tmp_path, capsys):
+    text = (ROOT / "experiments" / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?run_script.*?)```", text, re.DOTALL)
+    path = tmp_path / "mine.py"
+    path.write_text(block)
+    module = load_script(str(path))
+    with pytest.raises(SystemExit):
+        command_line.parse(module.Config, ["--help"], "", "mine.py")
+    assert "Units of the hidden layers." in capsys.readouterr().out
+    config = command_line.parse(module.Config, ["--width", "8"], "", "mine.py")
+    objective = module.build(config)
+    batch = {"image": jnp.full((8, 28, 28, 1), 0.5)}
+    state, metrics = jax.jit(objective.step)(jax.jit(objective.init)(jax.random.key(0), batch), batch)
+    assert int(state.step) == 1
+    assert all(jnp.isfinite(value) for value in metrics.values())
+
+
+def test_measured_scores_of_the_catalogue_stand_where_their_measurement_is_described():
+    """The catalogue, which is written from docstrings, cannot have a figure of its own."""
+    pages = "".join(
+        path.read_text(encoding="utf-8") for path in READMES if path.parent.name in {"results", "restoration"}
+    )
+    scores = {name: read_recipe(path)["Score"] for name, path in installed_experiments().items()}
+    measured = {name: score for name, score in scores.items() if score != "not measured"}
+    assert len(measured) > 15
+    figures = {(name, number) for name, score in measured.items() for number in re.findall(r"\d+\.\d+", score)}
+    assert [figure for figure in figures if figure[1] not in pages] == []
 
 
 @pytest.mark.parametrize(
@@ -206,7 +238,7 @@ def test_links_lead_to_files_and_the_text_is_short(path):
     text = path.read_text(encoding="utf-8")
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
     assert [link for link in links if not (path.parent / link).exists()] == []
-    assert len(text.splitlines()) <= 150
+    assert len(re.sub(r"<!-- table .*?<!-- end -->", "", text, flags=re.DOTALL).splitlines()) <= 150
 
 
 def test_every_promise_names_tests_that_are_there():

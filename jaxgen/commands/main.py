@@ -69,11 +69,12 @@ def parse_command(words: Sequence[str]) -> tuple[Callable[..., None], list[str]]
     name, *rest = words
     if name not in COMMANDS:
         raise unknown("command", name, COMMANDS, max_listed=len(COMMANDS))
-    command_type = import_module(f"jaxgen.commands.{name}").Command
+    module = import_module(f"jaxgen.commands.{name}")
+    command_type = module.Command
     if name == "train" and rest and not rest[0].startswith("-"):
         # Options that follow the name are the experiment's, --help too.
         return command_type(experiment=rest[0]), rest[1:]
-    program, description = f"jaxgen {name}", command_type.__doc__
+    program, description = f"jaxgen {name}", module.describe() if name == "train" else command_type.__doc__
     if name == "sweep":
         return parse_known(command_type, rest, description, program)
     return parse(command_type, rest, description, program), []

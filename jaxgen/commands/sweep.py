@@ -14,7 +14,8 @@ class Command:
     """Searches over the options of an experiment. Options of the experiment itself hold for every trial."""
 
     experiment: Positional[str]
-    """Name of an experiment, or path of an experiment script. ./experiments/NAME.py wins over an installed one."""
+    """Name of an experiment (`jaxgen train --help` lists them), or path of an experiment script. ./experiments/NAME.py
+    wins over an installed one."""
     sweep: OmitArgPrefixes[Options] = field(default_factory=Options)
 
     def __call__(self, *words: str) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tyro.conf import Positional
 
 from jaxgen.runs.command_line import run_script
-from jaxgen.runs.scripts import load_script
+from jaxgen.runs.scripts import load_script, recipes_by_family
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,3 +19,11 @@ class Command:
         """Runs the experiment's script with its own options."""
         module = load_script(self.experiment)
         run_script(module.Config, module.build, module.__doc__, words)
+
+
+def describe() -> str:
+    """Returns the description in `jaxgen train --help`, which lists the installed experiments."""
+    lines = [Command.__doc__ or ""]
+    for family, recipes in recipes_by_family().items():
+        lines += ["", family, *(f"  {name:17} {recipe['Summary']}" for name, recipe in recipes.items())]
+    return "\n".join(lines)

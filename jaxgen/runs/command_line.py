@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -232,7 +233,9 @@ def run_script(
 
     def action() -> None:
         words = sys.argv[1:] if arguments is None else arguments
-        config = parse(kind, words, description or "", find_script(build).name + ".py")
+        # Fields of the docstring, as in "Source: …", become paragraphs: tyro joins lines.
+        recipe = re.sub(r"(?<!\n)\n(?=[A-Z]\w+: )", "\n\n", description or "")
+        config = parse(kind, words, recipe, find_script(build).name + ".py")
         keep_freed_memory()
         use_compilation_cache()
         if config.distributed:

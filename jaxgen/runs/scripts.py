@@ -1,7 +1,9 @@
 """Finds experiment scripts by name or path and loads them as modules."""
 
+import ast
 import importlib
 import inspect
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +21,27 @@ def installed_experiments() -> dict[str, Path]:
     package = importlib.import_module(PACKAGE)
     folder = Path(inspect.getfile(package)).parent
     return {name: folder / f"{name}.py" for name in package.EXPERIMENTS}
+
+
+def read_recipe(path: Path) -> dict[str, str]:
+    """Returns what the docstring of an experiment's script says by field, without executing the script.
+
+    Returns:
+      the first line as "Summary", and what stands behind "Family:", "Source:", "Command:", "Score:" and "Time:".
+    """
+    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    fields = re.findall(r"^([A-Z]\w+): (.+?)(?=^[A-Z]\w+: |\n\n|\Z)", text, re.DOTALL | re.MULTILINE)
+    one_line = lambda words: " ".join(words.replace("\\\n", " ").split())
+    return {"Summary": text.partition("\n")[0]} | {name: one_line(words) for name, words in fields}
+
+
+def recipes_by_family() -> dict[str, dict[str, dict[str, str]]]:
+    """Returns the recipe of every installed experiment by family and name."""
+    families = {family: {} for family in importlib.import_module(PACKAGE).FAMILIES}
+    for name, path in installed_experiments().items():
+        recipe = read_recipe(path)
+        families.setdefault(recipe.get("Family", "Others"), {})[name] = recipe
+    return families
 
 
 def load_script(name: str) -> ModuleType:

@@ -1,4 +1,4 @@
-"""The recipes of the tables in scripts/README.md: options added to an experiment's defaults, sized for two cores."""
+"""The recipes of the tables in experiments/results: options added to an experiment's defaults, sized for two cores."""
 
 import dataclasses
 

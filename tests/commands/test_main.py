@@ -1,5 +1,7 @@
 import importlib
 import json
+import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from jaxgen.config import GanConfig
 from jaxgen.errors import UsageError
 from jaxgen.io import images
 from jaxgen.runs import command_line, reopen
-from jaxgen.runs.scripts import load_script
+from jaxgen.runs.scripts import installed_experiments, load_script, read_recipe
 from tests.bare_objective import drawing
 
 
@@ -274,6 +276,18 @@ def test_help_at_every_level(words, expected, capsys, monkeypatch, experiments):
     status, out, _ = run(capsys, *words.split())
     assert not status
     assert expected in out
+
+
+def test_the_help_of_training_lists_every_experiment_without_importing_any(capsys, monkeypatch):
+    imported = lambda: [name for name in sys.modules if name.startswith("jaxgen.experiments.")]
+    for name in imported():
+        monkeypatch.delitem(sys.modules, name)
+    status, out, _ = run(capsys, "train", "--help")
+    assert not status
+    assert imported() == []
+    listed = dict(re.findall(r"^  ([a-z]\w+) +(\S.*)$", out, re.MULTILINE))
+    assert listed == {name: read_recipe(path)["Summary"] for name, path in installed_experiments().items()}
+    assert "Variational autoencoders\n  beta_vae" in out
 
 
 def test_how_a_run_is_opened_reaches_it(tmp_path):

@@ -1,8 +1,10 @@
 import dataclasses
+import importlib
 import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +17,9 @@ from jaxgen.errors import UsageError
 from jaxgen.runs import command_line
 from jaxgen.runs.disk.config_file import from_dict, to_dict
 from jaxgen.runs.experiment_copy import find_script
-from jaxgen.runs.scripts import installed_experiments, load_script
+from jaxgen.runs.scripts import PACKAGE, installed_experiments, load_script, read_recipe
 
+FAMILY_NAMES = importlib.import_module(PACKAGE).FAMILIES
 REQUIRED = {"steps", "batch_size", "seed", "run", "checkpoint_every", "data.name", "data.dir", "data.seed"}
 
 
@@ -63,8 +66,25 @@ def test_every_field_is_documented(module, capsys):
 
 
 def test_its_docstring_is_a_recipe(module):
-    assert "Source:" in module.__doc__
-    assert "python experiments/" in module.__doc__
+    recipe = read_recipe(Path(module.__file__))
+    assert all(recipe[field] for field in ("Source", "Command", "Score", "Time"))
+    assert recipe["Family"] in FAMILY_NAMES
+    assert recipe["Summary"].endswith(".") and len(recipe["Summary"]) <= 60, "a line of `jaxgen train --help`"
+    assert f"python experiments/{Path(module.__file__).name}" in module.__doc__
+
+
+def test_a_recipe_is_read_without_executing_the_script(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        '"""Does it.\n\nNote that: this is text.\n\nSource: A and B 2001;\nC 2002\n'
+        'Command: python mine.py --steps 3 \\\\\n    --seed 1\nScore: 1: 2\n"""\nraise SystemExit\n'
+    )
+    assert read_recipe(path) == {
+        "Summary": "Does it.",
+        "Source": "A and B 2001; C 2002",
+        "Command": "python mine.py --steps 3 --seed 1",
+        "Score": "1: 2",
+    }
 
 
 def quick_config(module, **fields):
