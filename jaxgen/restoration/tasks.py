@@ -71,6 +71,7 @@ def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Re
     """Returns a photograph with damage inpainted, then JPEG's blocks and then noise removed, each where detected.
 
     Haze and blur are left alone: a misty morning and a soft background are no damage.
+    The noise is estimated with the pixels before inpainting, as inpainted ones have none.
 
     Args:
       photograph: its pixels and its alpha are used.
@@ -79,14 +80,14 @@ def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Re
     """
     step = settings._replace(strength=1.0, sigma=None, mask=None)
     pixels, message = inpaint(photograph, settings._replace(strength=1.0), progress)
-    messages = [message]
+    messages, inpainted = [message], (pixels != photograph.pixels).any(-1, keepdims=True)
     blocks = blockiness(pixels)
     if blocks > MIN_BLOCKINESS:
         pixels = apply(load("dejpeg"), photograph._replace(pixels=pixels), step, progress).pixels
         messages.append(f"JPEG blocks of {blocks:.1f} grey levels removed")
     sigma = settings.sigma
     if sigma is None:
-        sigma = noise_sigma(photograph._replace(pixels=pixels))
+        sigma = noise_sigma(photograph._replace(pixels=np.where(inpainted, photograph.pixels, pixels)))
     if settings.sigma is not None or sigma > MIN_NOISE:
         photograph_so_far = photograph._replace(pixels=pixels)
         pixels = denoise(photograph_so_far, step._replace(sigma=sigma), progress).pixels

@@ -37,3 +37,19 @@ def test_an_undamaged_photograph_does_not_change_and_strength_scales_the_change(
     np.testing.assert_allclose(unchanged.pixels, pixels, atol=1e-6)
     half = repair(Photograph(pixels), Settings(sigma=51, strength=0.5), no_progress)
     np.testing.assert_allclose(half.pixels, (pixels + np.clip(pixels - 0.2, 0, 1)) / 2, atol=1e-6)
+
+
+def test_noise_is_estimated_with_the_pixels_before_inpainting(calls, monkeypatch):
+    seen = []
+
+    def estimate(windows):
+        seen.extend(windows)
+        return np.zeros(len(windows))
+
+    monkeypatch.setattr(inference, "load_noise_estimator", lambda: estimate)
+    pixels = np.full((40, 30, 1), 0.8, np.float32)
+    pixels[5:15, 5:15] = 0.9
+    result = repair(Photograph(pixels), Settings(mask=(pixels == 0.9).astype(np.float32)), no_progress)
+    assert calls["names"] == ["inpaint_all"]
+    assert result.pixels[6, 6, 0] == pytest.approx(0.5)
+    np.testing.assert_array_equal(seen[0][:40, :30], pixels)
