@@ -10,7 +10,7 @@ absolute error.
 Family: Restoration
 Source: He and Sun 2015; Gharbi et al. 2017
 Command: scripts/results restorers dehaze --dir DIR --trained WHERE
-Score: PSNR 14.84 to 24.24 dB on ten photographs of CBSD68, β 1.2
+Score: PSNR from 14.84 to 24.24 dB on ten photographs of CBSD68, β 1.2
 Time: 83 min on one shared core of an AMD EPYC
 """
 

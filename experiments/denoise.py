@@ -11,7 +11,7 @@ batch 128, Adam 1e-3, squared error.
 Family: Restoration
 Source: Zhang et al. 2017
 Command: python experiments/denoise.py --steps 3000 --depth 8 --width 32 --batch-size 16 --evaluate-every 250
-Score: PSNR 20.18 to 28.71 dB on held-out crops, σ 25, one seed
+Score: PSNR from 20.18 to 28.71 dB on held-out crops, σ 25, one seed
 Time: not recorded
 """
 

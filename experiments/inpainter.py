@@ -10,7 +10,7 @@ hidden pixels. The filter is that of Gortler et al. and of Damelin and Hoang, th
 Family: Restoration
 Source: Gortler et al. 1996; Damelin and Hoang 2018; Zhang et al. 2021
 Command: scripts/results restorers inpaint_all --dir DIR --trained WHERE
-Score: PSNR of hidden pixels 13.82 to 19.17 dB on held-out photographs
+Score: PSNR of hidden pixels from 13.82 to 19.17 dB on held-out photographs
 Time: 37 min on one shared core of an AMD EPYC
 """
 

@@ -13,7 +13,7 @@ Family: Restoration
 Source: Huang et al. 2021
 Command: python experiments/neighbor2neighbor.py --data.name folder --data.dir BSDS500 --data.channels 1 \\
     --steps 1000 --schedule cosine --hyper.schedule-steps 1000
-Score: PSNR 20.2 to 25.4 dB on held-out photographs, σ 25, one seed
+Score: PSNR from 20.2 to 25.4 dB on held-out photographs, σ 25, one seed
 Time: 1.4 min on one core of two
 """
 

@@ -10,7 +10,7 @@ evaluated on held-out photographs, before and after restoration, and so is the P
 Family: Restoration
 Source: Damelin and Hoang 2018; Burger, Schuler, Harmeling 2012
 Command: scripts/results restorers inpaint_tight --dir DIR --trained WHERE
-Score: PSNR of hidden pixels 11.17 to 25.67 dB on held-out photographs
+Score: PSNR of hidden pixels from 11.17 to 25.67 dB on held-out photographs
 Time: 77 min on one shared core of an AMD EPYC
 """
 

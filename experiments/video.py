@@ -13,7 +13,7 @@ Family: Restoration by recurrent networks
 Source: Elman 1990; Shi et al. 2015; Jain and Jain 1981
 Command: python experiments/video.py --data.name folder --data.dir BSDS500 --data.channels 1 --width 32 --blocks 3 \\
     --steps 2200 --schedule cosine --hyper.schedule-steps 2200
-Score: PSNR 20.18 to 28.02 dB on five frames, σ 25, one seed (frame by frame 27.90)
+Score: PSNR from 20.18 to 28.02 dB on five frames, σ 25, one seed (frame by frame 27.90)
 Time: 7 min on one core of two
 """
 

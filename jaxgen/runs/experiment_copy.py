@@ -60,6 +60,16 @@ def local_imports(script: Script) -> list[str]:
     return sorted(name for name in names - {"jaxgen"} if is_local(name))
 
 
+def installed_name(script: Script) -> str | None:
+    """Returns the name of the installed experiment that has the same SHA-256 as a script; None where there is none."""
+    matches = (
+        name
+        for name, path in installed_experiments().items()
+        if script.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    )
+    return next(matches, None)
+
+
 def load_copy(run: Path, config: dict[str, Any], *, trust: bool, say: Callable[[str], None]) -> ModuleType:
     """Returns the module of a run's experiment script.
 
@@ -75,19 +85,17 @@ def load_copy(run: Path, config: dict[str, Any], *, trust: bool, say: Callable[[
       UsageError: if the script is missing, not trusted, or does not fit this version.
     """
     path, name = run / SCRIPT, config["experiment"]["name"]
-    installed = installed_experiments()
     if path.is_file():
         script = Script(name, path, path.read_bytes())
-        for known, original in installed.items():
-            if script.sha256 == hashlib.sha256(original.read_bytes()).hexdigest():
-                return importlib.import_module(f"{PACKAGE}.{known}")
+        if known := installed_name(script):
+            return importlib.import_module(f"{PACKAGE}.{known}")
         if trust:
             return load_trusted(script, config)
         raise UsageError(
             f"{path} (sha256 {script.sha256[:12]}…) is not a script of the installed experiments, and opening the run "
             "executes it: read it, then give --trust (in Python: trust=True)"
         )
-    if config["format"] == 0 and name in installed:
+    if config["format"] == 0 and name in installed_experiments():
         say(f"{run} was written before run folders held their script: {name}.py of this jaxgen is used instead")
         return importlib.import_module(f"{PACKAGE}.{name}")
     raise UsageError(f"{path} is missing: put the script of experiment {name!r} there, then give --trust")

@@ -26,7 +26,7 @@ from jaxgen.runs.derived_data import derive
 from jaxgen.runs.disk.checkpoints import Checkpoints
 from jaxgen.runs.disk.config_file import FORMER, absent_fields, to_dict, versions
 from jaxgen.runs.disk.run_folder import Line, RunFolder
-from jaxgen.runs.experiment_copy import Script, find_script, local_imports
+from jaxgen.runs.experiment_copy import Script, find_script, installed_name, local_imports
 from jaxgen.runs.init_from import init_from, select_players
 from jaxgen.training import distributed, execute, loop, memory, progress, supervision
 from jaxgen.training.optimizers import hyper_arrays
@@ -260,22 +260,24 @@ def with_former_defaults(config: Config, path: Path, say: Callable[[str], None])
     return config, former
 
 
-def closing_lines(path: Path, history: Sequence[Line], objective: Objective) -> list[str]:
+def closing_lines(path: Path, history: Sequence[Line], objective: Objective, script: Script) -> list[str]:
     """Returns what to print at the end of a training: its best score, where its files are, and commands to go on with.
 
     Args:
       path: the run folder.
       history: the lines of metrics.jsonl.
       objective: what was trained.
+      script: the experiment's script; commands execute its copy only with --trust unless it is an installed one.
     """
+    trust = "" if installed_name(script) else " --trust"
     lines, selection = [f"{path}: samples, curves.png, metrics.jsonl, checkpoints"], objective.selection
     if best := selection.best(history):
         lines.append(f"best {selection.metric} {best[selection.metric]:.4g} at step {best['step']}")
     commands = [f"jaxgen info {path}"]
     if objective.generative:
-        commands = [f"jaxgen sample {path}", f"jaxgen evaluate {path}", *commands]
+        commands = [f"jaxgen sample {path}{trust}", f"jaxgen evaluate {path}{trust}", *commands]
     elif objective.restoring:
-        commands = [f"jaxgen restore PHOTO --network {path}", *commands]
+        commands = [f"jaxgen restore PHOTO --network {path}{trust}", *commands]
     return [*lines, f"next: {'; '.join(commands)}"]
 
 
@@ -369,5 +371,5 @@ def train(
         if first_process:
             curves.draw(folder.history(), path / "curves.png", say=say)
             # On standard output, as the progress.
-            print("\n".join(closing_lines(path, folder.history(), objective)), flush=True)
+            print("\n".join(closing_lines(path, folder.history(), objective, script)), flush=True)
     return state

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from jaxgen.runs.disk import config_file
 from jaxgen.runs.experiment_copy import Script, find_script, local_imports
 from jaxgen.runs.reopen import OpenOptions, build, open_run
 from jaxgen.runs.scripts import load_script
-from jaxgen.runs.train import train
+from jaxgen.runs.train import closing_lines, train
 
 QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "sample_every": 0, "evaluate_images": 2, "variant": "plain"}
 TRUST = OpenOptions(trust=True)
@@ -54,6 +55,14 @@ def test_training_copies_the_script_and_records_what_wrote_the_run(original, exp
     assert content | config_file.versions() == content
     assert str(experiments) not in json.dumps(content)
     assert "trust" not in content["config"]
+
+
+@pytest.mark.parametrize(("addition", "expected"), [(b"", "run;"), (b"# Mine.", "run --trust;")])
+def test_the_commands_to_go_on_with_trust_an_own_script(original, experiments, addition, expected):
+    source = (experiments / "gan_mlp.py").read_bytes() + addition
+    objective = build(original, say=silent).objective
+    lines = closing_lines(Path("run"), [], objective, Script("gan_mlp", Path("gan_mlp.py"), source))
+    assert f"jaxgen sample {expected}" in lines[-1]
 
 
 def test_a_run_opens_from_anywhere_without_writing(original, run, tmp_path, monkeypatch):
