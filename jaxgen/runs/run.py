@@ -6,12 +6,13 @@ import importlib
 import importlib.util
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from jaxgen.config.base import Config
 from jaxgen.config.configure import configure
+from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
 from jaxgen.io.conversion import to_unit_range
 from jaxgen.restoration.network import Network
@@ -24,9 +25,6 @@ from jaxgen.runs.scripts import load_script
 from jaxgen.runs.train import run_path
 from jaxgen.runs.train import train as train_config
 from jaxgen.training import execute, progress
-
-if TYPE_CHECKING:
-    pass
 
 SHOWN_METRICS = 8
 """Newest metrics in the HTML form."""
@@ -143,21 +141,30 @@ class Run:
         mean, _ = execute.jit_on_first_device(latent.encode)(self.variables, to_unit_range(images, "images"))
         return np.asarray(mean)
 
-    def decode(self, codes: Any) -> np.ndarray:
+    def decode(self, codes: Any, labels: Any = None) -> np.ndarray:
         """Generates the images of codes or latents.
 
         Args:
           codes: float[n, latent].
+          labels: int[n], classes of the images of a class-conditional generator; None: every class in turn.
         Returns:
           float32[n, height, width, channels] in [0, 1].
         Raises:
-          jaxgen.errors.UsageError: if the run is no generator, or the codes have another size.
+          jaxgen.errors.UsageError: if the run is no generator, the codes have another size, or it has no such classes.
         """
         generative = reopen.require_generative(self._built.objective)
         codes = np.asarray(codes, np.float32)
         if codes.shape[1:] != (generative.latent_size,):
             raise UsageError(f"codes of shape {codes.shape}: give [n, {generative.latent_size}]")
-        return np.asarray(execute.jit_on_first_device(generative.generate)(self.variables, codes, None))
+        if labels is None and classes(self.config):
+            labels = np.arange(len(codes)) % classes(self.config)
+        elif labels is not None:
+            labels = np.asarray(labels)
+            if labels.shape != codes.shape[:1]:
+                raise UsageError(f"labels of shape {labels.shape}: give [{len(codes)}], one for each code")
+            for label in np.unique(labels):
+                reopen.check_label(self.config, int(label))
+        return np.asarray(execute.jit_on_first_device(generative.generate)(self.variables, codes, labels))
 
     def evaluate(self, *folders: str, likelihood: int | None = None, **options: Any) -> dict[str, Any]:
         """Computes scores, and appends them to RUN/evaluations.jsonl.

@@ -79,6 +79,7 @@ def test_the_html_form_shows_a_grid_and_metrics(vae):
         (lambda run: run.encode(np.zeros((1, 8, 8, 1))), "28, 28, 1"),
         (lambda run: run.encode(np.full((1, 28, 28, 1), 3.0)), "from 3 to 3"),
         (lambda run: run.decode(np.zeros((1, 4))), "n, 3"),
+        (lambda run: run.decode(np.zeros((1, 3)), [1]), "label 1"),
         (lambda run: run.restore(np.zeros((8, 8))), "restores nothing"),
         (lambda run: jaxgen.load(run.path), "open_run"),
         (lambda run: jaxgen.open_run(run.path, checkpoint="first"), "'last' or 'best'"),
@@ -91,6 +92,18 @@ def test_the_html_form_shows_a_grid_and_metrics(vae):
 def test_what_does_not_fit_is_named(vae, call, message):
     with pytest.raises(UsageError, match=message):
         call(vae)
+
+
+def test_a_conditional_generator_decodes_latents_of_given_classes(tmp_path):
+    data = {"name": "digits", "size": 8, "classes": 10}
+    run = jaxgen.train("conditional", steps=1, run=tmp_path / "run", network="mlp", data=data, **SMALL)
+    latents = np.random.default_rng(0).normal(size=(3, 100))
+    images = run.decode(latents, [0, 1, 2])
+    np.testing.assert_array_equal(images, run.decode(latents))
+    assert not np.array_equal(images, run.decode(latents, [0, 0, 0]))
+    for labels, message in (([0, 1, 10], "label 10"), ([0, 1], "one for each")):
+        with pytest.raises(UsageError, match=message):
+            run.decode(latents, labels)
 
 
 def test_a_restorer_is_called_through_the_run_or_loaded(tmp_path):
