@@ -20,6 +20,7 @@ from jaxgen.losses import adversarial, penalties, reconstruction
 from jaxgen.objectives.adversarial.diff_augment import AUGMENTATIONS
 from jaxgen.objectives.adversarial.remedies import REMEDIES
 from jaxgen.objectives.likelihoods import LIKELIHOODS
+from jaxgen.restoration.network import Network
 from jaxgen.restoration.pretrained import NETWORKS
 from jaxgen.runs import command_line
 from jaxgen.runs.run import Run
@@ -38,6 +39,8 @@ READMES = sorted(
     )
     for path in ROOT.glob(pattern)
 )
+ADDING = ROOT / "jaxgen" / "ADDING.md"
+"""Its commands and blocks need what it adds: tests/test_adding.py runs them."""
 TEXT = "\n".join(path.read_text(encoding="utf-8") for path in READMES)
 DOCUMENTS = [TEXT, *(path.read_text() for path in sorted((ROOT / "experiments").glob("[!_]*.py")))]
 EXPERIMENT = r"(?:python experiments/(\w+)\.py|jaxgen train (\w+)\b(?!\.py))"
@@ -92,7 +95,7 @@ def test_sweeps_are_understood_and_search_what_they_say(load_experiment, words):
 
 # What stands for something that the parser knows by name or as a number; files and folders may be called anything.
 STAND_INS = {"TASK": "denoise", "S": "25", "A": "0.5"}
-OTHERS = [(program, words) for program, words in CALLS if words.split()[0] not in ("train", "sweep")]
+OTHERS = [(program, words) for program, words in CALLS if words.split()[:1] not in (["train"], ["sweep"])]
 
 
 def load_program(name):
@@ -161,7 +164,7 @@ def test_python_runs():
     }
     blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     runnable = [block for block in blocks if "import jaxgen\n" not in block and "run_script" not in block]
-    assert (len(runnable), len(blocks)) == (3, 5)
+    assert (len(runnable), len(blocks)) == (4, 8)
     for block in runnable:
         exec(block, names)
     images = names["batch"]["image"]
@@ -171,13 +174,14 @@ def test_python_runs():
 
 def test_calls_of_public_functions_fit_their_signatures():
     """They train and restore: tests/runs/test_run.py and tests/restoration/test_functions.py do that in small."""
-    (block,) = re.findall(r"```python\n(import jaxgen\n.*?)```", TEXT, re.DOTALL)
-    calls = [node for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call)]
-    assert len(calls) == 4
+    blocks = re.findall(r"```python\n(import jaxgen\n.*?)```", TEXT, re.DOTALL)
+    calls = [node for block in blocks for node in ast.walk(ast.parse(block)) if isinstance(node, ast.Call)]
+    assert len(calls) == 8
     for call in calls:
         owner, name = ast.unparse(call.func).split(".")
-        function = getattr(jaxgen, name) if owner == "jaxgen" else partial(getattr(Run, name), None)
-        keywords = {keyword.arg: None for keyword in call.keywords}
+        method = Network.__call__ if name == "restore" else getattr(Run, name, None)
+        function = getattr(jaxgen, name) if owner == "jaxgen" else partial(method, None)
+        keywords = {keyword.arg: None for keyword in call.keywords if keyword.arg}
         inspect.signature(function).bind(*call.args, **keywords)
 
 
@@ -233,12 +237,25 @@ def test_tables_name_every_entry_of_the_registry(folder, names):
     assert [name for name in names if f"`{name}`" not in text] == []
 
 
+def anchors(text):
+    """Returns the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("path", [*READMES, ADDING], ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_to_files_and_headings(path):
+    links = re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", path.read_text(encoding="utf-8"))
+    for target, anchor in [link for link in links if "://" not in link[0]]:
+        file = path.parent / target if target else path
+        assert file.exists(), target
+        assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), anchor
+
+
 @pytest.mark.parametrize("path", READMES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_links_lead_to_files_and_the_text_is_short(path):
-    text = path.read_text(encoding="utf-8")
-    links = [link for link in re.findall(r"\]\(([^)#]+)\)", text) if "://" not in link]
-    assert [link for link in links if not (path.parent / link).exists()] == []
-    assert len(re.sub(r"<!-- table .*?<!-- end -->", "", text, flags=re.DOTALL).splitlines()) <= 150
+def test_a_page_is_short_generated_tables_apart(path):
+    text = re.sub(r"<!-- table .*?<!-- end -->", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert len(text.splitlines()) <= 150
 
 
 def test_every_promise_names_tests_that_are_there():

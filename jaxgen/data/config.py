@@ -26,9 +26,7 @@ class Config:
     """Which images, and how they come into a batch."""
 
     name: Annotated[str, Doc(f"Data source. {sources.describe()}.")] = "digits"
-    dir: Annotated[str, PER_PROCESS] = ""
-    """Path of the data: the data folder of TFDS (empty: its default), the .npz file, the folder of images, or the image
-    file (empty: one of scikit-image). For stacked_mnist one of the first two, with MNIST in it."""
+    dir: Annotated[str, PER_PROCESS, Doc(f"Path of the data. {sources.describe_folders()}.")] = ""
     target_dir: Annotated[str, PER_PROCESS] = ""
     """For pairs: the folder of target images, which have the names of the input images in dir."""
     seed: Seed = 0

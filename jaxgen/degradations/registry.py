@@ -132,18 +132,3 @@ def fixed(*names: str) -> Callable[[float], dict[str, Any]]:
 def sample_between(function: Callable[..., Any], low: str, high: str) -> Callable[..., Any]:
     """Returns the `sample` of a degradation whose strength is uniform between two hyperparameters."""
     return lambda keys, images, hyper: function(keys, images, uniform(keys, len(images), hyper[low], hyper[high]))
-
-
-def markdown_table() -> str:
-    """Returns the table of all degradations for the README."""
-    lines = [
-        "| name | degradation | returns | `--damage` | hyperparameters | benchmark |",
-        "|---|---|---|---|---|---|",
-    ]
-    for name, entry in sorted(DEGRADATIONS.items()):
-        returns = "images, opacity" if entry.returns == "opacity" else "images"
-        offered = f"`{name}`" if entry.sample else ""
-        numbers = ", ".join(f"`{number}`" for number in entry.hyper_names)
-        fixed = entry.benchmark.about if entry.benchmark else ""
-        lines.append(f"| `{entry.function.__name__}` | {entry.about} | {returns} | {offered} | {numbers} | {fixed} |")
-    return "\n".join(lines) + "\n"

@@ -1,5 +1,4 @@
 import inspect
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -9,7 +8,6 @@ from jaxgen import degradations
 from jaxgen.degradations import DEGRADATIONS, compression, registry, resampling
 
 IMAGES = np.random.default_rng(0).random((2, 16, 20, 3), np.float32)
-README = Path(__file__).parents[2] / "jaxgen" / "degradations" / "README.md"
 SLOW = {"bsrgan", "real_esrgan", "torn", "worn", "ruined", "old_photo"}
 """Compositions, which have tests of their own."""
 OVERLAYS = {"rust", "foxing", "stain", "holes", "tears", "scratches"}
@@ -46,13 +44,6 @@ def test_a_name_and_a_hyperparameter_belong_to_one_entry(monkeypatch):
     other = type("Other", (DEGRADATIONS["blur"].hyper,), {})
     with pytest.raises(ValueError, match="'blur_high' of degradation 'again' belongs to 'blur'"):
         registry.register(degradations.blur, "blur again", name="again", hyper=other)
-
-
-def test_the_readme_has_the_table_of_the_registry():
-    assert registry.markdown_table() in README.read_text(encoding="utf-8"), (
-        f"{README} differs from the registry: replace its table by the output of "
-        "python -c 'from jaxgen.degradations import registry; print(registry.markdown_table())'"
-    )
 
 
 def test_deterministic_degradations_compute_what_their_modules_do(computed):

@@ -16,13 +16,17 @@ class Source(NamedTuple):
 
     Attributes:
       function: "module:function" in `jaxgen.data.sources`.
-      about: what it holds, for the help.
+      about: what it holds, for help and tables.
+      folder: what `Config.dir` is for it; empty: it has no effect.
+      held_out: its test split, for tables.
       derivable: whether a run's images may replace its own (`Config.from_run`): runs make single images, not pairs or
         stacks.
     """
 
     function: str
     about: str
+    folder: str = ""
+    held_out: str = "every tenth image"
     derivable: bool = True
 
     def load(self, config: "Config") -> "Dataset":
@@ -36,16 +40,49 @@ class Source(NamedTuple):
 
 
 SOURCES = {
-    "digits": Source("embedded:load_digits", "8x8 handwritten digits, installed with scikit-learn"),
-    "faces": Source("embedded:load_faces", "25x25 gray faces, installed with scikit-image"),
-    "photos": Source("embedded:load_photos", "photographs installed with scikit-learn and scikit-image"),
-    "picture": Source("embedded:load_picture", "the one image in the file dir", derivable=False),
-    "npz": Source("npz:load_npz", "the arrays in the .npz file dir"),
-    "folder": Source("folder:load_folder", "the images in the folder dir"),
-    "pairs": Source("pairs:load_pairs", "the images in the folder dir, their targets in target_dir", derivable=False),
-    "stacked_mnist": Source("stacked_mnist:load_stacked", "three digits of MNIST in one color image", derivable=False),
+    "digits": Source(
+        "embedded:load_digits", "1,797 handwritten digits of 8x8 pixels, in scikit-learn", held_out="every fifth image"
+    ),
+    "faces": Source(
+        "embedded:load_faces", "100 gray faces of 25x25 pixels, in scikit-image", held_out="every fifth image"
+    ),
+    "photos": Source(
+        "embedded:load_photos",
+        "tiles of photographs, in scikit-learn and scikit-image",
+        held_out="the photographs chelsea and coffee, in gray also camera",
+    ),
+    "picture": Source(
+        "embedded:load_picture",
+        "a single image",
+        "the image file; empty: a photograph of scikit-image",
+        "none: every split is that image",
+        derivable=False,
+    ),
+    "npz": Source(
+        "npz:load_npz", "arrays of images and perhaps labels", "the .npz file", "test_image, or every tenth image"
+    ),
+    "folder": Source("folder:load_folder", "images in a folder and its subfolders", "the folder"),
+    "pairs": Source(
+        "pairs:load_pairs",
+        "images and their targets, by the same names in two folders",
+        "the folder of input images; target_dir: that of the targets",
+        "every tenth pair",
+        derivable=False,
+    ),
+    "stacked_mnist": Source(
+        "stacked_mnist:load_stacked",
+        "three digits of MNIST as red, green and blue",
+        "the data folder of TFDS with mnist, or an .npz file of MNIST",
+        "MNIST's test split",
+        derivable=False,
+    ),
 }
-TFDS = Source("tfds:load_tfds", "any other name is a prepared data set of TFDS")
+TFDS = Source(
+    "tfds:load_tfds",
+    "any other name is a prepared data set of TFDS",
+    "the data folder of TFDS; empty: its default",
+    "its test split, or every tenth image",
+)
 
 
 def find(name: str) -> Source:
@@ -56,3 +93,10 @@ def find(name: str) -> Source:
 def describe() -> str:
     """Returns the sources by name, for the help."""
     return "; ".join([*(f"{name}: {source.about}" for name, source in SOURCES.items()), TFDS.about])
+
+
+def describe_folders() -> str:
+    """Returns what `Config.dir` is for each source, for the help."""
+    return "; ".join(
+        [*(f"{name}: {source.folder}" for name, source in SOURCES.items() if source.folder), f"others: {TFDS.folder}"]
+    )
