@@ -1,4 +1,4 @@
-"""The recipes of jaxgen/ADDING.md work as written, applied to a copy of the package."""
+"""The recipes of jaxgen/ADDING.md work as written, applied to a copy of the package; so does training on own pairs."""
 
 import os
 import re
@@ -7,7 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+import jaxgen
+from jaxgen.io import images
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "jaxgen" / "ADDING.md").read_text(encoding="utf-8")
@@ -69,3 +73,28 @@ def test_the_table_names_the_file_of_each_registry():
         *_, registry = re.findall(r"`([A-Z]{3,})`", line)
         text = (ROOT / "jaxgen" / file).read_text(encoding="utf-8")
         assert re.search(rf"^{registry}\b.* = ", text, re.MULTILINE), line
+
+
+def test_a_shipped_network_is_trained_on_pairs_as_the_readme_says(tmp_path, monkeypatch, capsys):
+    text = (ROOT / "jaxgen" / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"^```python\n(import jaxgen\n.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    image = np.random.default_rng(0).random((16, 16, 3), np.float32)
+    for folder, content in (("DAMAGED", image / 2), ("CLEAN", image)):
+        (tmp_path / folder).mkdir()
+        for name in ("a.png", "b.png"):
+            images.write(tmp_path / folder / name, content)
+    images.write(tmp_path / "photo.jpg", image)
+    train = jaxgen.train
+
+    def train_little(name, data, **options):
+        little = {"steps": 1, "batch_size": 1, "evaluate_images": 1, "sample_every": 0, "tensorboard": False}
+        return train(name, data=data | {"size": 16}, **options | little)
+
+    monkeypatch.setattr(jaxgen, "train", train_little)
+    names = {}
+    exec(block, names)
+    assert "init_from dejpeg: 26 of 26 arrays copied" in capsys.readouterr().err
+    last = names["run"].metrics(frame=False)[-1]
+    assert np.isfinite([last["evaluation/psnr"], last["evaluation/psnr_input"]]).all()
+    assert names["clean"].size == (16, 16)
