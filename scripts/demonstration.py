@@ -132,7 +132,7 @@ TRAININGS = (
 def run_command(*words: str) -> None:
     """Prints a command line and runs it, or ends the program with its status."""
     print(f"\n$ {shlex.join(words)}", flush=True)
-    status = subprocess.run([sys.executable, "-m", "jaxgen.commands.main", *words[1:]], check=False).returncode
+    status = subprocess.run([sys.executable, "-m", "jaxgen", *words[1:]], check=False).returncode
     if status:
         sys.exit(status)
 

@@ -33,7 +33,8 @@ th { border-bottom: 1px solid var(--line); font-weight: 600; } td { border-botto
   background: #fff; color: #222; border-radius: 1rem; padding: 0 .45rem; font-size: .8rem; line-height: 1.6rem;
   white-space: nowrap; }
 .compare span { position: absolute; bottom: .5rem; background: #000a; color: #fff; font-size: .8rem;
-  padding: .1rem .5rem; border-radius: .3rem; pointer-events: none; } .compare .left { left: .5rem; } .compare .right { right: .5rem; }
+  padding: .1rem .5rem; border-radius: .3rem; pointer-events: none; }
+.compare .left { left: .5rem; } .compare .right { right: .5rem; }
 .compare input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: ew-resize; }
 .compare input:focus-visible ~ .bar { background: var(--accent); }
 """
