@@ -21,7 +21,7 @@ from PIL import Image
 from jaxgen.data.sources.embedded import photograph
 from jaxgen.degradations import downsample
 from jaxgen.evaluation.damages import damage_image
-from jaxgen.io import images
+from jaxgen.io import curves, images
 from jaxgen.metrics.image import psnr
 from jaxgen.pages import html
 from jaxgen.runs.disk.run_folder import RunFolder
@@ -34,16 +34,18 @@ class Restoration(NamedTuple):
     """A restoration of the page.
 
     Attributes:
-      task: of `jaxgen restore`.
+      task: of `jaxgen restore`; empty for a network that was trained here.
       photo: file in scikit-image.
-      damage: returns (damaged image, mask or None) of an undamaged one, float32[h, w, 3].
+      damage: returns (damaged image, mask or None) of an undamaged one, float32[h, w, channels].
       about: what the reader sees.
+      channels: of the photograph.
     """
 
     task: str
     photo: str
     damage: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
     about: str
+    channels: int = 3
 
 
 def shrink(clean: np.ndarray) -> tuple[np.ndarray, None]:
@@ -74,6 +76,14 @@ RESTORATIONS = {
     ),
     "small": Restoration("superres", "skimage/data/coffee.png", shrink, "A photograph at a quarter of its size."),
 }
+OWN = Restoration(
+    "",
+    "skimage/data/camera.png",
+    lambda clean: damage_image("noise", clean, 0),
+    "Noise of 25 gray levels, removed by the network that this training made in so few steps.",
+    channels=1,
+)
+"""What the trained denoiser does."""
 
 
 class Training(NamedTuple):
@@ -84,7 +94,8 @@ class Training(NamedTuple):
       title: heading of its section.
       about: what the reader sees.
       options: of `jaxgen train`.
-      pictures: beginnings of the names of pictures in the run's samples, with their captions.
+      pictures: names of pictures in the run's folder `samples`, with their captions.
+      curves: last parts of the names of metrics that are plotted.
       next: command lines to try.
     """
 
@@ -93,6 +104,7 @@ class Training(NamedTuple):
     about: str
     options: str
     pictures: dict[str, str]
+    curves: tuple[str, ...]
     next: tuple[str, ...]
 
 
@@ -100,31 +112,35 @@ TRAININGS = (
     Training(
         "r3gan",
         "A GAN draws digits",
-        "Each column is one class; every image is drawn from another random vector, and none is a training image. The "
-        "GAN learned from scikit-learn's 1,437 handwritten digits of 8×8 pixels, resized to 16×16. Each pixel is shown "
-        "as a square.",
+        "Each column is one class; every image is drawn from another random vector. The GAN learned from "
+        "scikit-learn's 1,437 handwritten digits of 8×8 pixels, resized to 16×16. Each pixel is shown as a square.",
         "--conditional --data.classes 10 --data.size 16 --steps 1200 "
         "--sample-every 300 --evaluate-every 300 --checkpoint-every 300",
-        {"samples": "after 1,200 steps"},
+        {"samples-00000300": "after 300 steps", "samples-00001200": "after 1,200 steps"},
+        ("loss", "pixel_frechet"),
         ("jaxgen sample {run} --label 7 --count 64", "jaxgen evaluate {run} --count 1000"),
     ),
     Training(
         "vae",
         "A VAE encodes digits in 20 numbers",
-        "Left: held-out digits above their reconstructions. Right: images of codes between those of two digits.",
+        "An encoder computes 20 numbers of each digit, and a decoder computes the digit of 20 numbers.",
         "--data.size 16 --steps 1500 --sample-every 500 --evaluate-every 500 --checkpoint-every 500",
-        {"reconstructions": "digits (first, third, … row) and reconstructions", "interpolations": "interpolations"},
+        {
+            "reconstructions-00001500": "first, third, … row: held-out digits; under each row its reconstructions",
+            "interpolations-00001500": "from one digit (left) to another (right)",
+        },
+        ("loss", "negative_elbo"),
         ("jaxgen sample {run} --count 64", "jaxgen evaluate {run}"),
     ),
     Training(
         "denoise",
         "A denoiser of your own",
-        "Held-out photographs with noise of 25 gray levels, restored by a network of 74 thousand parameters that was "
-        "trained here. The shipped networks above are larger and were trained for hours.",
-        "--steps 600 --depth 8 --width 32 --batch-size 16 "
-        "--sample-every 200 --evaluate-every 200 --checkpoint-every 200",
-        {"before-after": "from left to right: noisy, restored, undamaged"},
-        ("jaxgen restore PHOTO --network {run}", "jaxgen evaluate {run} --on FOLDER"),
+        "A small network learns from ten photographs to remove noise. Those above were trained for longer, on more.",
+        "--steps 800 --depth 8 --width 32 --batch-size 16 "
+        "--sample-every 400 --evaluate-every 200 --checkpoint-every 200",
+        {},
+        ("loss", "psnr"),
+        ("jaxgen restore PHOTO --network {run}", "jaxgen evaluate {run} --images FOLDER"),
     ),
 )
 
@@ -137,24 +153,21 @@ def run_command(*words: str) -> None:
         sys.exit(status)
 
 
-def restore(name: str, folder: Path) -> str:
+def restore(shown: Restoration, name: str, folder: Path, *options: str) -> str:
     """Damages a photograph, restores it by the command line, and returns its part of the page."""
-    shown = RESTORATIONS[name]
-    clean = photograph(shown.photo, 3).astype(np.float32) / 255
+    clean = photograph(shown.photo, shown.channels).astype(np.float32) / 255
     damaged, mask = shown.damage(clean)
-    before, undamaged = folder / f"{name}.png", folder / f"{name}-undamaged.png"
+    before = folder / f"{name}.png"
     images.write(before, damaged)
-    images.write(undamaged, clean)
-    options = []
+    images.write(folder / f"{name}-undamaged.png", clean)
+    words = ["jaxgen", "restore", str(before), *options]
     if mask is not None:
         images.write(folder / f"{name}-mask.png", mask)
-        options = ["--mask", str(folder / f"{name}-mask.png")]
-    words = ["jaxgen", "restore", str(before), "--task", shown.task, *options]
+        words += ["--mask", str(folder / f"{name}-mask.png")]
     run_command(*words, "--overwrite")
-    restored = images.read(folder / f"{name}-{shown.task}.png")
-    return html.compare(
-        jpeg(damaged, restored.shape[:2]), jpeg(restored), f"{shown.about} {scores(clean, damaged, restored)}"
-    ) + html.command(shlex.join(words))
+    restored = images.read(folder / f"{name}-{shown.task or 'restored'}.png")
+    caption = f"{shown.about} {scores(clean, damaged, restored)}"
+    return html.compare(jpeg(damaged, restored.shape[:2]), jpeg(restored), caption) + html.command(shlex.join(words))
 
 
 def scores(clean: np.ndarray, damaged: np.ndarray, restored: np.ndarray) -> str:
@@ -169,7 +182,8 @@ def scores(clean: np.ndarray, damaged: np.ndarray, restored: np.ndarray) -> str:
 
 def jpeg(image: np.ndarray, shape: tuple[int, ...] | None = None) -> bytes:
     """Returns an image as the bytes of a JPEG file, enlarged to a shape without smoothing if one is given."""
-    picture = Image.fromarray(np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8))
+    values = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
+    picture = Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values)
     if shape is not None:
         picture = picture.resize((shape[1], shape[0]), Image.Resampling.NEAREST)
     content = BytesIO()
@@ -181,26 +195,27 @@ def train(shown: Training, run: Path) -> str:
     """Trains an experiment and returns its part of the page."""
     words = ["jaxgen", "train", shown.experiment, "--run", str(run), *shown.options.split()]
     run_command(*words)
-    folder = RunFolder(run)
-    pictures = [
-        html.figure(newest_picture(folder, name), caption, enlarged=True) for name, caption in shown.pictures.items()
+    parts = [
+        html.figure(run / "samples" / f"{name}.png", caption, enlarged=True) for name, caption in shown.pictures.items()
     ]
+    if not shown.pictures:
+        parts = [restore(OWN, "noisy-gray", run, "--network", str(run))]
+    shown_metrics = [
+        {name: value for name, value in line.items() if name == "step" or name.split("/")[-1] in shown.curves}
+        for line in RunFolder(run).history()
+    ]
+    curves.draw(shown_metrics, run / "page-curves.png")
     return "\n".join(
         [
             html.heading(shown.title),
             html.paragraph(shown.about),
-            html.row(*pictures),
-            html.figure(run / "curves.png", "metrics over the steps of training"),
+            html.row(*parts),
+            html.figure(run / "page-curves.png", f"over the steps of training; all metrics: {run / 'curves.png'}"),
             html.command(shlex.join(words)),
             html.paragraph("Try next:"),
             html.command(*(line.format(run=run) for line in shown.next)),
         ]
     )
-
-
-def newest_picture(folder: RunFolder, name: str) -> Path:
-    """Returns the newest picture of a run whose name begins so."""
-    return max((folder.path / "samples").glob(f"{name}-*.png"))
 
 
 def main() -> None:
@@ -210,14 +225,17 @@ def main() -> None:
     folder = parser.parse_args().folder
     photographs = folder / "photographs"
     begin = time.monotonic()
-    restored = [restore(name, photographs) for name in RESTORATIONS]
+    restored = [restore(shown, name, photographs, "--task", shown.task) for name, shown in RESTORATIONS.items()]
     trained = [train(shown, folder / shown.experiment) for shown in TRAININGS]
     minutes = (time.monotonic() - begin) / 60
     page = html.document(
         "jaxgen: a demonstration",
         html.paragraph(f"Made by scripts/demo in {minutes:.1f} minutes. Every command on this page can be repeated."),
         html.heading("Photographs restored"),
-        html.paragraph("Drag across a picture. The damage is synthetic; no network was trained on these photographs."),
+        html.paragraph(
+            "Drag across a picture. The damage is synthetic. The networks come with the package and were not trained "
+            "on these photographs."
+        ),
         html.row(*restored),
         *trained,
     )

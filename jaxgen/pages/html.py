@@ -20,9 +20,10 @@ p { margin: .5rem 0; max-width: 46rem; } figure { margin: 1rem 0; min-width: 0; 
 figcaption { font-size: .9rem; opacity: .8; margin-top: .35rem; }
 img { display: block; max-width: 100%; height: auto; }
 img.pixels { image-rendering: pixelated; width: 100%; }
-.row { display: grid; gap: 0 1.5rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 19rem), 1fr)); }
+.row { display: grid; gap: 0 1.5rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); }
+.row > * { min-width: 0; }
 pre { background: var(--soft); border: 1px solid var(--line); border-radius: .4rem; padding: .6rem .8rem;
-  overflow-x: auto; font: 14px/1.5 ui-monospace, monospace; margin: .5rem 0; }
+  white-space: pre-wrap; overflow-wrap: anywhere; font: 14px/1.5 ui-monospace, monospace; margin: .5rem 0; }
 table { border-collapse: collapse; font-size: .95rem; } th, td { text-align: left; padding: .25rem 1.2rem .25rem 0; }
 th { border-bottom: 1px solid var(--line); font-weight: 600; } td { border-bottom: 1px solid var(--soft); }
 .compare { --split: 50%; position: relative; overflow: hidden; border-radius: .3rem; touch-action: pan-y; }
@@ -75,7 +76,7 @@ def command(*lines: str) -> str:
 
 def row(*parts: str) -> str:
     """Returns parts side by side, as many as the window has room for."""
-    return f'<div class="row">{"".join(parts)}</div>'
+    return f'<div class="row">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
 
 
 def table(rows: Mapping[str, str], head: tuple[str, str]) -> str:

@@ -205,9 +205,9 @@ def restore_file(
     if compare:
         pair = np.concatenate([upsampled(photograph.pixels, scale), result.pixels], 1)
         photographs.write(comparison, photographs.Photograph(pair, profile=photograph.profile))
-    size = photograph.pixels.shape[0] * photograph.pixels.shape[1] / 1e6
+    height, width = photograph.pixels.shape[:2]
     message = f"{result.message}, " if result.message else ""
-    return f"{out}  {message}{size:.1f} megapixels in {time.perf_counter() - begin:.1f} s"
+    return f"{out}  {message}{width}×{height} pixels in {time.perf_counter() - begin:.1f} s"
 
 
 def make_writable_folder(folder: Path) -> None:

@@ -115,7 +115,7 @@ class Summary:
         shown = losses_first[:SHOWN_METRICS]
         names = shorten([name for name, _ in shown])
         parts += [f"{name} {value:.3g}" for name, (_, value) in zip(names, shown, strict=True)]
-        return "  ".join(parts + self._score)
+        return "  ".join(parts + [f"last evaluation {score}" for score in self._score])
 
     def short_text(self, step: int, metrics: Mapping[str, float]) -> str:
         """Returns a line that fits beside a bar in 80 columns: steps, the losses of all players, score, time left."""

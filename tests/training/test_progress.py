@@ -114,7 +114,7 @@ def test_an_evaluation_is_a_line_that_names_the_best():
     assert stream.getvalue().splitlines() == [
         "evaluation at step 10  fid 30  kid 0.5  the best so far",
         "evaluation at step 20  fid 30  kid 0.5",
-        "step 50/50  loss 1  fid 30",
+        "step 50/50  loss 1  last evaluation fid 30",
     ]
 
 
