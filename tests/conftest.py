@@ -67,6 +67,7 @@ LONGEST = (
     *("training/test_contract.py", "runs/test_scripts.py", "runs/test_train.py", "sweeps/test_postgres.py"),
     *("sweeps/test_processes.py", "scripts/test_shipping.py", "sweeps/test_sweep.py", "training/test_distributed.py"),
     *("runs/test_init_from.py", "sweeps/test_population.py", "commands/test_main.py", "runs/test_export.py"),
+    "test_notebooks.py",
 )
 
 

@@ -28,6 +28,8 @@ from jaxgen.training import execute, progress
 
 SHOWN_METRICS = 8
 """Newest metrics in the HTML form."""
+MIN_GRID_WIDTH = 480
+"""Pixels of the grid of samples in the HTML form, at least."""
 
 
 class Run:
@@ -221,12 +223,12 @@ class Run:
         return f"<jaxgen run {self.path}: {self._experiment()}, {steps} steps, data {self.config.data.name}>"
 
     def _repr_html_(self) -> str:
-        """Returns the newest grid of samples and the newest metrics, for notebooks."""
+        """Returns the newest grid of samples and the newest metrics, scores and losses first, for notebooks."""
         last = self._last()
-        shown = {name: value for name, value in last.items() if name not in {"step", "time"}}
+        scores_first = lambda name: (not name.startswith("evaluation/"), not name.endswith("/loss"), name)
+        names = sorted(last.keys() - {"step", "time"}, key=scores_first)
         rows = "".join(
-            f"<tr><td>{html.escape(name)}</td><td>{value:.4g}</td></tr>"
-            for name, value in list(shown.items())[:SHOWN_METRICS]
+            f"<tr><td>{html.escape(name)}</td><td>{last[name]:.4g}</td></tr>" for name in names[:SHOWN_METRICS]
         )
         title = html.escape(f"{self._experiment()}, step {last.get('step', 0)}, {self.path}")
         return f"<div><p><b>{title}</b></p>{self._newest_grid()}<table>{rows}</table></div>"
@@ -242,8 +244,11 @@ class Run:
         grids = sorted((self.path / "samples").glob("*-[0-9]*.png"), key=lambda file: file.stem[-8:])
         if not grids:
             return ""
-        data = base64.b64encode(grids[-1].read_bytes()).decode()
-        return f'<img alt="{html.escape(grids[-1].stem)}" src="data:image/png;base64,{data}" style="max-width:100%">'
+        content = grids[-1].read_bytes()
+        # A PNG's width stands in its bytes 16 to 19; grids of small images are enlarged.
+        width = max(int.from_bytes(content[16:20], "big"), MIN_GRID_WIDTH)
+        data = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+        return f'<img alt="{html.escape(grids[-1].stem)}" src="{data}" width="{width}" style="max-width:100%">'
 
 
 def open_run(

@@ -16,8 +16,8 @@ WINDOW_SECONDS = 30.0
 
 
 def say(line: str) -> None:
-    """Prints one line on standard error."""
-    print(line, file=sys.stderr, flush=True)
+    """Prints one line on standard error, or in a notebook, which shows that as a failure, on standard output."""
+    print(line, file=sys.stdout if is_notebook() else sys.stderr, flush=True)
 
 
 class Progress(Protocol):
@@ -215,17 +215,24 @@ class Notebook(Lines):
         """Returns a context that lasts from step `start` to step `steps`."""
         from IPython.display import display  # pyright: ignore[reportMissingImports]
 
-        self._lines = []
-        self._handle = display({"text/plain": f"step {start}/{steps}"}, raw=True, display_id=True)
+        self._lines, self._last = [], f"step {start}/{steps}"
+        self._handle = display({"text/plain": self._last}, raw=True, display_id=True)
         with super().running(start, steps, images_per_step):
             yield
 
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
         """Replaces the line if it is old enough or the run is over."""
-        text, now = self._summary.text(step, metrics), self.clock()
+        self._seen, now = (step, metrics), self.clock()
+        self._last = f"step {self._summary.short_text(step, metrics)}"
         if now - self._printed >= self.seconds or step == self._summary.steps:
-            self._printed, self._last = now, text
+            self._printed = now
             self._show()
+
+    def evaluated(self, step: int, metrics: Mapping[str, float], selected: str, *, best: bool) -> None:
+        """Adds a line of scores, and puts the score into the line that is replaced."""
+        text = self._summary.evaluation_text(step, metrics, selected, best=best)
+        self._last = f"step {self._summary.short_text(*self._seen)}"
+        self.say(text)
 
     def say(self, line: str) -> None:
         """Adds a line above the one that is replaced."""
@@ -233,8 +240,7 @@ class Notebook(Lines):
         self._show()
 
     def _show(self) -> None:
-        lines = [*self._lines, getattr(self, "_last", "")]
-        self._handle.update({"text/plain": "\n".join(lines)}, raw=True)
+        self._handle.update({"text/plain": "\n".join([*self._lines, self._last])}, raw=True)
 
 
 def is_notebook() -> bool:

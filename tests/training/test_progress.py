@@ -136,7 +136,8 @@ def test_what_takes_long_says_so_again_and_again():
     assert len(lines) == count
 
 
-def test_a_notebook_gets_one_output_that_is_replaced(monkeypatch):
+def test_a_notebook_gets_one_output_that_is_replaced(monkeypatch, capsys):
+    """See tests/test_notebooks.py for a real one."""
     shown = []
 
     class Handle:
@@ -158,5 +159,7 @@ def test_a_notebook_gets_one_output_that_is_replaced(monkeypatch):
             notebook.update(step, {"model/loss": 0.5})
             clock.now += 0.1
         notebook.evaluated(100, {"evaluation/fid": 3.0}, "evaluation/fid", best=True)
-    line = "step 100/100  10 steps/s  10 images/s  0:00:00 left  loss 0.5"
+    line = "step 100/100  loss 0.5  fid 3  0:00:00 left  9.9 steps/s"
+    progress.say("no failure")
+    assert capsys.readouterr() == ("no failure\n", "")
     assert shown == [f"evaluation at step 100  fid 3  the best so far\n{line}"]
