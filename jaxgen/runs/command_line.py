@@ -83,24 +83,33 @@ def parse_known(kind: type[T], arguments: Sequence[str], description: str, progr
 
 
 def show_ranges(kind: type) -> AbstractContextManager:
-    """Returns a context in which tyro's help of a dataclass states the ranges of options beside their defaults."""
+    """Returns a context in which tyro's help of a dataclass states the ranges of options beside their defaults.
+
+    An empty default, None, "" or (), is not shown: the option's text says what happens without it.
+    """
     import tyro
     from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructTypeInfo
     from tyro.constructors._struct_spec_dataclass import dataclass_rule
 
     prefixes, allowed, registry = {part: prefix for prefix, part in parts(kind)}, ranges(kind), ConstructorRegistry()
 
-    def with_range(field: "StructFieldSpec", prefix: str) -> "StructFieldSpec":
-        if (name := prefix + field.name) not in allowed:
+    def with_hint(field: "StructFieldSpec", prefix: str) -> "StructFieldSpec":
+        shown_range = allowed.get(prefix + field.name)
+        is_empty = field.default is None or (isinstance(field.default, str | tuple) and not field.default)
+        if shown_range is None and not is_empty:
             return field
-        hint = lambda default: f"(default: {default}; {allowed[name]})"
+
+        def hint(default: str) -> str:
+            facts = [f"default: {default}"] * (not is_empty) + [str(shown_range)] * (shown_range is not None)
+            return f"({'; '.join(facts)})" if facts else ""
+
         return dataclasses.replace(field, type=Annotated[field.type, tyro.conf.arg(help_behavior_hint=hint)])
 
     @registry.struct_rule
     def rule(info: StructTypeInfo) -> StructConstructorSpec | None:
         if info.type not in prefixes or (spec := dataclass_rule(info)) is None:
             return None
-        fields = tuple(with_range(field, prefixes[info.type]) for field in spec.fields)
+        fields = tuple(with_hint(field, prefixes[info.type]) for field in spec.fields)
         return dataclasses.replace(spec, fields=fields)
 
     return registry

@@ -74,6 +74,8 @@ SHOWN = (
     Shown("scratches", "tears", "astronaut", "Tears are mostly found without the mask too.", masked=True),
     Shown("auto", "all", "coffee", "Tears and scratches are found through noise and JPEG without a mask; rust is not."),
 )
+STRIP = (("denoise", "noise"), ("dehaze", "haze"), ("scratches", "tears"), ("superres", ""))
+"""Tasks and damages of strip.jpg, which the main README shows: before in its upper row, after in its lower one."""
 
 
 def photograph(name: str) -> np.ndarray:
@@ -145,7 +147,7 @@ Before: {damage}, {before:.1f} dB. After `jaxgen restore PHOTO --task {shown.tas
 def write(folder: Path, seed: int = 0, say: Callable[[str], None] = print) -> None:
     """Writes the page and its images, and prints which tasks are omitted."""
     folder.mkdir(parents=True, exist_ok=True)
-    parts = [HEAD]
+    parts, shown_in_strip = [HEAD], {}
     for shown, pictures in rows(seed, say):
         name = f"{shown.task}-{shown.damage or 'small'}.jpg"
         images.write(folder / name, images.grid(np.stack(pictures), columns=3, pad=4))
@@ -153,4 +155,8 @@ def write(folder: Path, seed: int = 0, say: Callable[[str], None] = print) -> No
             float(psnr(jnp.asarray(pictures[-1][None]), jnp.asarray(picture[None]))[0]) for picture in pictures[:2]
         )
         parts.append(section(shown, name, before, after))
+        shown_in_strip[(shown.task, shown.damage)] = pictures[:2]
     (folder / "README.md").write_text("\n".join(parts))
+    if all(part in shown_in_strip for part in STRIP):
+        columns = np.stack([np.stack(shown_in_strip[part]) for part in STRIP], 1)
+        images.write(folder / "strip.jpg", images.grid(columns, pad=4))

@@ -33,6 +33,7 @@ def test_installed_networks_are_shown_and_missing_ones_printed(before_after, mon
         monkeypatch.setitem(tasks.TASKS, task, tasks.TASKS[task]._replace(restore=act))
     chosen = [shown for shown in before_after.SHOWN if shown.task in {"denoise", "inpaint", "dehaze"}]
     monkeypatch.setattr(before_after, "SHOWN", chosen)
+    monkeypatch.setattr(before_after, "STRIP", (("denoise", "noise"), ("inpaint", "holes")))
     messages = []
     folder = tmp_path / "new" / "restored"
     before_after.write(folder, say=messages.append)
@@ -43,7 +44,11 @@ def test_installed_networks_are_shown_and_missing_ones_printed(before_after, mon
     for name in ("denoise-noise.jpg", "inpaint-holes.jpg"):
         assert f"]({name})" in page
         assert np.asarray(Image.open(folder / name)).shape == (256 + 8, 3 * 260 + 4, 3)
-    assert {path.name for path in folder.iterdir()} == {"README.md", "denoise-noise.jpg", "inpaint-holes.jpg"}
+    pictures = {"denoise-noise.jpg", "inpaint-holes.jpg", "strip.jpg"}
+    assert {path.name for path in folder.iterdir()} == {"README.md", *pictures}
+    strip = np.asarray(Image.open(folder / "strip.jpg"))
+    assert strip.shape == (2 * 260 + 4, 2 * 260 + 4, 3)
+    assert strip[264:].mean() < 0.6 * strip[:260].mean()
     # Halving a photograph of mean square m costs 10 log10(4 / m) dB: the page states the PSNR of the shown image.
     decibels = [float(dB) for dB in re.findall(r"after `[^`]+`: ([\d.]+) dB", page, re.IGNORECASE)]
     assert len(decibels) == 2
