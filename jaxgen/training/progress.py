@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 SHOWN_METRICS = 6
 ABBREVIATIONS = {"discriminator": "D", "generator": "G"}
@@ -213,10 +213,10 @@ class Notebook(Lines):
     @contextmanager
     def running(self, start: int, steps: int, images_per_step: int) -> Iterator[None]:
         """Returns a context that lasts from step `start` to step `steps`."""
-        from IPython.display import display  # pyright: ignore[reportMissingImports]
+        from IPython.display import display
 
         self._lines, self._last = [], f"step {start}/{steps}"
-        self._handle = display({"text/plain": self._last}, raw=True, display_id=True)
+        self._handle: Any = display({"text/plain": self._last}, raw=True, display_id=True)
         with super().running(start, steps, images_per_step):
             yield
 
