@@ -11,6 +11,9 @@ from jaxgen.commands.options import CheckpointOptions, EvaluationSeed, LatentOpt
 from jaxgen.errors import UsageError
 from jaxgen.fields import PositiveInt
 
+MAX_COLUMNS = 20
+"""Classes up to which the grid has a column for each."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Command(LatentOptions, CheckpointOptions):
@@ -33,6 +36,7 @@ class Command(LatentOptions, CheckpointOptions):
 
     def __call__(self) -> None:
         """Writes a grid and the single images."""
+        from jaxgen.config.gan import classes
         from jaxgen.io import images as image_files
         from jaxgen.runs import reopen
 
@@ -54,7 +58,9 @@ class Command(LatentOptions, CheckpointOptions):
         if restore:
             images = restore(images)
         folder = self.out or self.run / "samples" / self.folder_name(opened.step)
-        print(image_files.write_all(folder, images))
+        # A column for each class, as the classes are drawn in turn.
+        columns = classes(opened.config) if self.label is None else 0
+        print(image_files.write_all(folder, images, columns if 1 < columns <= MAX_COLUMNS else None))
         if self.nearest:
             try:
                 print(write_nearest(opened.config.data, images, folder / "nearest.png"))

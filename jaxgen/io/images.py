@@ -147,12 +147,13 @@ def grid(images: np.ndarray, columns: int | None = None, pad: int = 2) -> np.nda
     return np.pad(joined, ((0, pad), (0, pad), (0, 0)), constant_values=WHITE)
 
 
-def write_all(folder: Path, samples: np.ndarray) -> Path:
+def write_all(folder: Path, samples: np.ndarray, columns: int | None = None) -> Path:
     """Writes grid.png and 0000.png, 0001.png, … into a folder and returns the grid's path.
 
     Args:
       folder: created if missing.
       samples: float[n, h, w, c] in [0, 1].
+      columns: of the grid; None: nearly as many as rows.
     Raises:
       UsageError: if one of them cannot be written.
     """
@@ -160,5 +161,5 @@ def write_all(folder: Path, samples: np.ndarray) -> Path:
     for index, sample in enumerate(samples):
         write(folder / f"{index:04d}.png", sample)
     path = folder / "grid.png"
-    write(path, grid(samples))
+    write(path, grid(samples, columns))
     return path

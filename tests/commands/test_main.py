@@ -119,7 +119,8 @@ def test_a_label_is_for_conditional_runs_alone(trained, tmp_path, capsys):
 
 
 def test_pictures_of_one_class_have_a_folder_of_their_own(tmp_path, capsys, monkeypatch):
-    def draw(variables, key, count, labels):
+    def draw(variables, key, count, labels=None):
+        labels = np.arange(count) % 4 if labels is None else labels
         return np.ones((count, 2, 2, 1)) * labels[:, None, None, None] / 4
 
     config = GanConfig(conditional=True, data=data.Config(classes=4))
@@ -130,6 +131,11 @@ def test_pictures_of_one_class_have_a_folder_of_their_own(tmp_path, capsys, monk
     folder = tmp_path / "samples" / "step-00000007-seed-0-label-2"
     assert out.splitlines()[0] == str(folder / "grid.png")
     np.testing.assert_allclose(images.read(folder / "0001.png"), 0.5, atol=0.01)
+    run(capsys, "sample", tmp_path, "--count", 8)
+    grid = images.read(tmp_path / "samples" / "step-00000007-seed-0" / "grid.png")
+    assert grid.shape[:2] == (2 * 4 + 2, 4 * 4 + 2)
+    columns = grid[2::4, 2::4, 0]
+    np.testing.assert_allclose(columns, np.tile([0, 0.25, 0.5, 0.75], (2, 1)), atol=0.01)
 
 
 def test_evaluation_tells_scores_floor_and_protocol_and_is_kept(trained, capsys):
