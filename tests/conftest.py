@@ -49,7 +49,7 @@ if not jax.config.jax_compilation_cache_dir:
 
 
 def pytest_addoption(parser):
-    parser.addoption("--full", action="store_true", help="compile every test's programs as a user's are compiled")
+    parser.addoption("--full", action="store_true", help="compile as for users; run notebooks, write the reference")
 
 
 def pytest_configure(config):
