@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import nbclient
@@ -35,6 +36,9 @@ def test_a_notebook_is_valid_small_and_executed_once_from_top_to_bottom(path):
     outputs = [kind for cell in kinds(notebook) for kind in cell]
     assert "error" not in outputs
     assert sum("image/" in kind for kind in outputs) >= 2
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert text.startswith("# ")
+    assert [link for link in re.findall(r"\]\(([^)]+)\)", text) if not (path.parent / link).exists()] == []
 
 
 @every_notebook
