@@ -165,10 +165,15 @@ def importance_weighted_bound(log_weights: Array) -> Array:
     """Returns log (1/K) Σ wₖ, a lower bound of log p(x) in expectation that rises with the number of samples K.
 
     Args:
-      log_weights: float[samples, batch], log p(x, zₖ) − log q(zₖ | x) with zₖ drawn from q, nats.
+      log_weights: float[batch, samples], log p(x, zₖ) − log q(zₖ | x) with zₖ drawn from q, nats: log p(x | zₖ) plus
+        `prior_log_ratio`.
     Returns:
       float[batch], nats; the evidence lower bound where K = 1.
+    Raises:
+      ValueError: if there are not two axes.
     Reference: Burda, Grosse, Salakhutdinov 2016, equation 8.
     """
     log_weights = promoted(log_weights)
-    return logsumexp(log_weights, axis=0) - math.log(len(log_weights))
+    if log_weights.ndim != 2:
+        raise ValueError(f"log weights of shape {log_weights.shape}: give [batch, samples]")
+    return logsumexp(log_weights, axis=1) - math.log(log_weights.shape[1])
