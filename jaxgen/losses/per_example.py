@@ -21,6 +21,22 @@ def matched(first: Array, second: Array) -> tuple[Array, Array]:
     return promoted(first), promoted(second)
 
 
+def matched_images(reference: Array, image: Array, max_value: float) -> tuple[Array, Array]:
+    """Returns both batches of images in at least float32.
+
+    Raises:
+      ValueError: if the shapes differ or are not those of batches, or whole numbers would count as images in [0, 1].
+    """
+    for images in (reference, image):
+        if jnp.ndim(images) != 4:
+            raise ValueError(f"images of shape {jnp.shape(images)}: give [batch, height, width, channel]")
+        if not jnp.issubdtype(jnp.result_type(images), jnp.floating) and max_value == 1:
+            raise ValueError(
+                f"images of {jnp.result_type(images)}: give floating point in [0, 1], or max_value=255 for 0 to 255"
+            )
+    return matched(reference, image)
+
+
 def total(x: Array) -> Array:
     """Returns the sum over every axis but the first, float[batch]."""
     return x.sum(tuple(range(1, x.ndim)))

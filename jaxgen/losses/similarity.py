@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxgen.losses.per_example import matched, mean
+from jaxgen.losses.per_example import matched_images, mean
 
 WINDOW = 11
 DEVIATION = 1.5
@@ -33,7 +33,8 @@ def window_means(x: Array) -> Array:
 def ssim(reference: Array, image: Array, max_value: float = 1.0) -> Array:
     """Returns the structural similarity, averaged over windows and channels.
 
-    Gaussian window of 11×11 pixels with σ = 1.5, population covariance, and only windows that lie inside the image.
+    Gaussian window of 11×11 pixels with σ = 1.5, population covariance, and only windows that lie inside the image:
+    scikit-image's with gaussian_weights=True, sigma=1.5 and use_sample_covariance=False, which are not its defaults.
 
     Args:
       reference: float[batch, height, width, channel].
@@ -42,10 +43,10 @@ def ssim(reference: Array, image: Array, max_value: float = 1.0) -> Array:
     Returns:
       float[batch] in [-1, 1]; 1 for equal images.
     Raises:
-      ValueError: if the shapes differ or the images are smaller than the window.
+      ValueError: if the shapes differ, the images are smaller than the window, or whole numbers have a max_value of 1.
     Reference: Wang et al. 2004, equation 13.
     """
-    x, y = matched(reference, image)
+    x, y = matched_images(reference, image, max_value)
     if min(x.shape[1:3]) < WINDOW:
         raise ValueError(f"images of {x.shape[1]}×{x.shape[2]} pixels: SSIM needs at least {WINDOW}×{WINDOW}")
     mean_x, mean_y, mean_squares, mean_product = map(window_means, (x, y, x * x + y * y, x * y))

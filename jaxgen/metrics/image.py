@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.losses.per_example import promoted
+from jaxgen.losses.per_example import matched_images, promoted
 from jaxgen.losses.reconstruction import mse
 from jaxgen.losses.similarity import ssim
 from jaxgen.metrics.metric import Metric
@@ -21,9 +21,9 @@ def psnr(reference: Array, image: Array, max_value: float = 1.0) -> Array:
     Returns:
       float[batch], dB; infinite for equal images.
     Raises:
-      ValueError: if the shapes differ.
+      ValueError: if the shapes differ, or whole numbers have a max_value of 1.
     """
-    return 10 * jnp.log10(max_value**2 / mse(reference, image))
+    return 10 * jnp.log10(max_value**2 / mse(*matched_images(reference, image, max_value)))
 
 
 def to_luma(images: Array) -> Array:

@@ -47,6 +47,23 @@ def test_psnr_agrees_with_scikit_image(pair):
     np.testing.assert_allclose(psnr(*pair), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("metric", [metrics.psnr, metrics.ssim])
+def test_whole_numbers_are_not_taken_for_images_in_0_to_1(metric, pair):
+    reference, image = (np.uint8(255 * x.clip(0, 1)) for x in pair)
+    with pytest.raises(ValueError, match=r"images of uint8: give floating point in \[0, 1\], or max_value=255"):
+        metric(reference, image)
+    jitted = jax.jit(metric, static_argnames="max_value")
+    np.testing.assert_allclose(
+        jitted(reference, image, max_value=255), jitted(np.float32(reference / 255), np.float32(image / 255)), rtol=1e-4
+    )
+
+
+@pytest.mark.parametrize("metric", [metrics.psnr, metrics.ssim])
+def test_an_image_without_a_batch_is_refused(metric, pair):
+    with pytest.raises(ValueError, match=r"images of shape \(40, 48, 3\): give \[batch, height, width, channel\]"):
+        metric(pair[0][0], pair[1][0])
+
+
 def test_psnr_by_hand():
     black = np.zeros((2, 4, 4, 1), np.float32)
     np.testing.assert_allclose(psnr(black, black + np.float32(0.1)), 20, rtol=1e-5)
