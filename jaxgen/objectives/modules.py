@@ -1,16 +1,26 @@
 """How an objective calls a module: variables in, output and updated statistics out; of many examples in parts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxgen.training.state import PyTree
+from jaxgen.errors import UsageError
+from jaxgen.training.state import Batch, PyTree
 
 EVALUATION_PART = 64
 """Held-out images whose activations are in memory at once, however many are evaluated."""
+
+
+def check_images(batch: Batch) -> None:
+    """Raises UsageError where a batch holds no images in floating point: gray levels up to 255 would train quietly."""
+    if not isinstance(batch, Mapping) or "image" not in batch:
+        raise UsageError('a batch without "image": give {"image": float[batch, height, width, channel] in [0, 1]}')
+    dtype = batch["image"].dtype
+    if not jnp.issubdtype(dtype, jnp.floating):
+        raise UsageError(f"a batch of images of {dtype}: give floating point in [0, 1], as in images / 255")
 
 
 def apply(

@@ -7,9 +7,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxgen.objectives.modules import check_images
 from jaxgen.training.averages import average, decay
 from jaxgen.training.gradients import descend
-from jaxgen.training.optimizers import MakeOptimizer, hyper_arrays, resolve_optimizer
+from jaxgen.training.optimizers import MakeOptimizer, hyper_arrays, require_hyper, resolve_optimizer
 from jaxgen.training.randomness import Stream, example_keys, step_key, stream
 from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import (
@@ -61,7 +62,7 @@ def make_single(
         for each example.
       loss: (variables, examples, hyper) -> (mean loss, (metrics, updated statistics)); variables is
         {"params": …, "stats": …}.
-      hyper: learning_rate, b1, b2, ema_decay, clip_norm, and what draw, loss and schedule read.
+      hyper: learning_rate, ema_decay, clip_norm (0: off), and what optimizer, draw, loss and schedule read.
       visualize, evaluate, selection, alarms, finished, generative, latent, restoring, detecting, discriminating: fields
         of `Objective`.
       optimizer: a name in `OPTIMIZERS`, or a function hyper -> optax.GradientTransformation.
@@ -70,10 +71,15 @@ def make_single(
       axis_name: the mapped axis over which a batch is spread, or None.
     Returns:
       Objective whose only player is "model".
+    Raises:
+      UsageError: if the optimizer is unknown or a hyperparameter is missing; from `init` and `step`, if the batch has
+        no images in floating point.
     """
     make_optimizer = resolve_optimizer(optimizer)
+    require_hyper(hyper, ("learning_rate", "ema_decay", "clip_norm"), make_optimizer)
 
     def init(key: Array, batch: Batch) -> TrainState:
+        check_images(batch)
         model_key, root = jax.random.split(key)
         stats = dict(initialise(model_key, batch))
         params = stats.pop("params")
@@ -89,6 +95,7 @@ def make_single(
         )
 
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
+        check_images(batch)
         numbers = schedule(state.hyper, state.step)
         keys = partial(batch_keys, step_key(state.key, state.step), batch, axis_name, microbatches)
         stats = state.stats[PLAYER]

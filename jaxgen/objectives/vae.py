@@ -7,6 +7,7 @@ Reference: Kingma and Welling 2014, equation 10; Burda, Grosse, Salakhutdinov 20
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 import jax
@@ -19,7 +20,7 @@ from jaxgen.objectives.codes import COLLAPSE, active_units, interpolations, rows
 from jaxgen.objectives.likelihoods import LIKELIHOODS
 from jaxgen.objectives.modules import apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.training.optimizers import MakeOptimizer
+from jaxgen.training.optimizers import MakeOptimizer, require_hyper
 from jaxgen.training.randomness import Stream, example_keys, stream
 from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import Batch, Generative, Latent, Metrics, Objective, PyTree, Selection, TrainState, averaged
@@ -27,6 +28,20 @@ from jaxgen.training.state import Batch, Generative, Latent, Metrics, Objective,
 NUM_SAMPLES = 64
 PAIRS = 32
 TOGETHER = 500  # codes of held-out images whose activations are in memory at once
+
+
+def check_options(likelihood: str, samples: int, binarise: bool, hyper: Mapping[str, float]) -> None:
+    """Raises UsageError for options that are unknown, out of range, contradictory or missing; see `make_vae`."""
+    if likelihood not in LIKELIHOODS:
+        raise unknown("likelihood", likelihood, LIKELIHOODS)
+    if samples < 1:
+        raise UsageError(f"samples {samples}: give at least 1 code for each image")
+    if binarise and likelihood != "bernoulli":
+        raise UsageError(f"binarise with likelihood {likelihood}: set likelihood to bernoulli, or give --no-binarise")
+    scales = LIKELIHOODS[likelihood].hyper
+    needed = ["kl_weight", *["free_bits"] * (samples == 1)]
+    needed += [field.name for field in fields(scales)] if scales else []
+    require_hyper(hyper, needed)
 
 
 def make_vae(
@@ -58,15 +73,11 @@ def make_vae(
     Returns:
       Objective with `generative` and `latent`. Its metrics are in nats per image.
     Raises:
-      UsageError: if the likelihood is unknown, there is no sample, or grey levels are wanted of binary images.
+      UsageError: if the likelihood is unknown, there is no sample, gray levels are wanted of binary images, or a
+        hyperparameter is missing.
     Reference: Burda, Grosse, Salakhutdinov 2016, equation 8; "dynamic" binarisation as in its section 5.
     """
-    if likelihood not in LIKELIHOODS:
-        raise unknown("likelihood", likelihood, LIKELIHOODS)
-    if samples < 1:
-        raise UsageError(f"samples {samples}: give at least 1 code for each image")
-    if binarise and likelihood != "bernoulli":
-        raise UsageError(f"binarise with likelihood {likelihood}: set likelihood to bernoulli, or give --no-binarise")
+    check_options(likelihood, samples, binarise, hyper)
     decoder = LIKELIHOODS[likelihood]
 
     def draw_noise(keys: Array, count: int) -> Array:

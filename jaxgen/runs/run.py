@@ -25,6 +25,7 @@ from jaxgen.runs.scripts import load_script
 from jaxgen.runs.train import run_path
 from jaxgen.runs.train import train as train_config
 from jaxgen.training import execute, progress
+from jaxgen.training.state import Objective
 
 SHOWN_METRICS = 8
 """Newest metrics in the HTML form."""
@@ -57,8 +58,20 @@ class Run:
 
     @property
     def variables(self) -> Any:
-        """The weights of the network that makes images, {"params": …, "stats": …}."""
+        """The weights of the network that makes images, {"params": …, "stats": …}; `objective` takes them so.
+
+        Flax's variables of the module itself are {"params": variables["params"], **variables["stats"]}.
+        """
         return self._opened.variables
+
+    @property
+    def objective(self) -> Objective:
+        """What the run trains, as pure functions that run in a `jax.jit` of your own; see `Objective`.
+
+        A generator makes images by run.objective.generative.generate(run.variables, latents, None), a restorer by
+        run.objective.restoring.restore(run.variables, images).
+        """
+        return self._built.objective
 
     @cached_property
     def network(self) -> Network:

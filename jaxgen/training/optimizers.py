@@ -1,13 +1,13 @@
 """Optimizers as functions of hyperparameters, built inside the step from traced numbers: a sweep never recompiles."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxgen.errors import unknown
+from jaxgen.errors import UsageError, unknown
 
 MakeOptimizer = Callable[[Mapping[str, Array]], optax.GradientTransformation]
 """(hyperparameters) -> an optax optimizer. Its state must not depend on the values of the hyperparameters."""
@@ -92,6 +92,20 @@ def resolve_optimizer(optimizer: str | MakeOptimizer) -> MakeOptimizer:
     if optimizer not in OPTIMIZERS:
         raise unknown("optimizer", optimizer, OPTIMIZERS)
     return OPTIMIZERS[optimizer]
+
+
+def require_hyper(hyper: Mapping[str, float], names: Iterable[str], *optimizers: MakeOptimizer) -> None:
+    """Raises UsageError, which names them all, where hyperparameters are missing.
+
+    Args:
+      hyper: the hyperparameters.
+      names: of those that are needed.
+      *optimizers: what those of `OPTIMIZERS` read is needed too; what other functions read is not known.
+    """
+    read = [name for optimizer in optimizers if isinstance(optimizer, Optimizer) for name in optimizer.hyper]
+    missing = [name for name in dict.fromkeys([*names, *read]) if name not in hyper]
+    if missing:
+        raise UsageError(f"hyper has no {', '.join(missing)}: give a number for each")
 
 
 def hyper_arrays(hyper: Mapping[str, float]) -> dict[str, Array]:

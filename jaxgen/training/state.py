@@ -1,5 +1,6 @@
 """The state of a training run, and the contract between objectives and execution."""
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -41,6 +42,10 @@ class TrainState(struct.PyTreeNode):
     key: Array
 
     def __repr__(self) -> str:
+        if not all(hasattr(leaf, "shape") for leaf in jax.tree.leaves(self)):
+            # What jax.tree.map made of the state, such as the shapes of its arrays.
+            values = (f"{field.name}={getattr(self, field.name)!r}" for field in dataclasses.fields(self))
+            return f"TrainState({', '.join(values)})"
         count = lambda tree: sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))
         players = ", ".join(f"{name}: {count(params):,} parameters" for name, params in self.params.items())
         return f"TrainState(step={self.step}, {players})"

@@ -14,6 +14,7 @@ import pytest
 from flax import nnx
 from flax.nnx import bridge
 
+from jaxgen.errors import UsageError
 from jaxgen.losses import adversarial, reconstruction
 from jaxgen.objectives.adversarial.gan import make_gan
 from jaxgen.objectives.adversarial.restoration import make_adversarial_restoration
@@ -123,3 +124,54 @@ def test_a_loss_of_ones_own_needs_no_registry(tiny):
     objective = tiny.make(loss=mine)
     state = objective.init(jax.random.key(0), tiny.BATCH)
     assert np.isfinite(jax.jit(objective.step)(state, tiny.BATCH)[1]["discriminator/loss"])
+
+
+def test_missing_hyperparameters_are_all_named_before_a_step():
+    with pytest.raises(UsageError, match="hyper has no discriminator_scale, ema_decay, clip_norm, r1_weight, b1, b2:"):
+        make_gan(None, None, loss=adversarial.hinge, latent=3, penalties=("r1",), hyper={"learning_rate": 1e-3})
+    with pytest.raises(UsageError, match="hyper has no free_bits, likelihood_scale:"):
+        make_vae(None, latent=3, likelihood="gaussian", hyper={"kl_weight": 1.0})
+    with pytest.raises(UsageError, match="hyper has no ema_decay, clip_norm:"):
+        make_vae(
+            None,
+            latent=3,
+            hyper={"kl_weight": 1.0, "free_bits": 0.0, "learning_rate": 1e-3},
+            optimizer=lambda hyper: optax.adam(hyper["learning_rate"]),
+        )
+
+
+def test_the_name_of_a_loss_is_refused_with_the_loss(tiny):
+    with pytest.raises(UsageError, match=r"give losses.adversarial.LOSSES\['hinge'\]"):
+        make_gan(None, None, loss="hinge", latent=3, hyper=tiny.HYPER)
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        (np.zeros((4, 4, 4, 1), "f"), 'without "image"'),
+        ({"images": np.zeros((4, 4, 4, 1), "f")}, 'without "image"'),
+        ({"image": np.zeros((4, 4, 4, 1), np.uint8)}, "images of uint8: give floating point"),
+    ],
+)
+def test_a_batch_without_images_in_0_to_1_is_refused(tiny, batch, message):
+    gan = tiny.make()
+    single = make_restoration(
+        bridge.ToLinen(Denoiser),
+        degrade=lambda keys, images, hyper: Damage(images),
+        loss=lambda clean, restored, hyper: reconstruction.mse(clean, restored),
+        hyper=tiny.HYPER,
+    )
+    for objective in (gan, single):
+        with pytest.raises(UsageError, match=message):
+            objective.init(jax.random.key(0), batch)
+        with pytest.raises(UsageError, match=message):
+            jax.eval_shape(
+                lambda key, objective=objective: objective.step(objective.init(key, tiny.BATCH), batch)[0],
+                jax.random.key(0),
+            )
+
+
+def test_a_state_whose_arrays_became_their_shapes_is_shown(tiny):
+    state = jax.eval_shape(tiny.make().init, jax.random.key(0), tiny.BATCH)
+    assert repr(state).startswith("TrainState(step=ShapeDtypeStruct")
+    assert "'kernel': (3, 32)" in repr(jax.tree.map(jnp.shape, state))

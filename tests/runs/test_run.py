@@ -2,6 +2,7 @@ import importlib
 import sys
 import types
 
+import jax
 import numpy as np
 import pytest
 
@@ -44,6 +45,8 @@ def test_sampling_encoding_and_decoding(vae):
     assert decoded.shape == samples.shape
     assert decoded.min() >= 0
     assert decoded.max() <= 1
+    generate = jax.jit(vae.objective.generative.generate)
+    np.testing.assert_allclose(generate(vae.variables, codes, None), decoded, atol=1e-5)
 
 
 def test_open_run_reads_what_train_wrote(vae):

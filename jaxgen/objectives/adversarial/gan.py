@@ -154,8 +154,9 @@ def make_gan(
     Returns:
       Objective with `generative` and `discriminating`.
     Raises:
-      UsageError: if an option is unknown or without effect; from `init` and `step`, if the data has another shape than
-        the generator makes or no labels, or the discriminator's layers contradict the options.
+      UsageError: if an option is unknown or without effect, or a hyperparameter is missing; from `init` and `step`, if
+        the data has another shape than the generator makes, whole numbers or no labels, or the discriminator's layers
+        contradict the options.
     Reference: Goodfellow et al. 2014, algorithm 1; Gulrajani et al. 2017, algorithm 1.
     """
     sampler = Sampler(generator, latent, classes)

@@ -6,7 +6,7 @@ Reference: Goodfellow et al. 2014, algorithm 1; Gulrajani et al. 2017, algorithm
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -14,14 +14,15 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from jaxgen.errors import UsageError
 from jaxgen.losses.adversarial import smooth_labels
-from jaxgen.losses.penalties import clip_weights
+from jaxgen.losses.penalties import PENALTIES, clip_weights
 from jaxgen.objectives.adversarial.discriminator import check_discriminator, check_options, require_labels
 from jaxgen.objectives.adversarial.losses import AdversarialLosses, Examples
-from jaxgen.objectives.modules import at_step
+from jaxgen.objectives.modules import at_step, check_images
 from jaxgen.training.averages import average, decay, running_mean, squared_distance
 from jaxgen.training.gradients import Descent, descend
-from jaxgen.training.optimizers import MakeOptimizer, hyper_arrays, resolve_optimizer
+from jaxgen.training.optimizers import MakeOptimizer, hyper_arrays, require_hyper, resolve_optimizer
 from jaxgen.training.randomness import Stream, example_keys, step_key, stream
 from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import Batch, Metrics, PyTree, TrainState, current
@@ -56,8 +57,10 @@ class TwoPlayerTraining:
     microbatches: int = 1
 
     def __post_init__(self) -> None:
-        """Raises UsageError for options that are unknown, without effect or contradictory."""
+        """Raises UsageError for options that are unknown, missing, without effect or contradictory."""
         losses = self.losses
+        if isinstance(losses.loss, str):
+            raise UsageError(f"loss is {losses.loss!r}: give losses.adversarial.LOSSES[{losses.loss!r}], or your own")
         check_options(
             losses.penalties,
             losses.penalty_every,
@@ -69,7 +72,10 @@ class TwoPlayerTraining:
         )
         if "label_smoothing" in losses.remedies:
             smooth_labels(losses.loss, 0.0)
-        _ = self.optimizers
+        needed = ["learning_rate", "discriminator_scale", "ema_decay", "clip_norm"]
+        needed += [field.name for name in losses.penalties for field in fields(PENALTIES[name].hyper)]
+        needed += ["clip_limit"] * self.clip_weights
+        require_hyper(self.hyper, needed, *self.optimizers.values())
 
     @property
     def optimizers(self) -> dict[str, MakeOptimizer]:
@@ -156,6 +162,7 @@ class TwoPlayerTraining:
 
     def step(self, state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         """Returns the state after `critic_steps` updates of the discriminator and one of the generator, and metrics."""
+        check_images(batch)
         self.check(state)
         hyper, key = self.schedule(state.hyper, state.step), step_key(state.key, state.step)
         generator, discriminator = (
@@ -209,6 +216,7 @@ class TwoPlayerTraining:
 
     def init(self, key: Array, batch: Batch) -> TrainState:
         """Returns the state before the first step."""
+        check_images(batch)
         generator_key, discriminator_key, root = jax.random.split(key, 3)
         hyper, task, packing = hyper_arrays(self.hyper), self.losses.task, self.losses.packing
         image, generator = task.init(generator_key, batch, hyper)

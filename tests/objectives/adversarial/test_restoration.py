@@ -44,7 +44,7 @@ def degrade(keys, images, hyper):
 
 def make(discriminator=None, **options):
     options = {"loss": adversarial.minimax, "degrade": degrade, "reconstruction": weighted_sum(("mse",))} | options
-    return make_adversarial_restoration(Scale(), discriminator or Critic(), hyper=HYPER, **options)
+    return make_adversarial_restoration(Scale(), discriminator or Critic(), hyper=HYPER | {"r1_weight": 1.0}, **options)
 
 
 def one_step(objective):
