@@ -17,7 +17,8 @@ from jaxgen.runs.reopen import open_run
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 TINY = (
-    "--data.name digits --data.size 16 --data.fit resize --steps 1 --batch-size 2 --evaluate-images 2 --no-tensorboard"
+    "--data.name digits --data.size 16 --data.fit resize --steps 1 --batch-size 2 --evaluate-images 2 "
+    "--sample-every 0 --no-tensorboard"
 )
 
 
