@@ -165,8 +165,8 @@ def importance_weighted_bound(log_weights: Array) -> Array:
     """Returns log (1/K) Σ wₖ, a lower bound of log p(x) in expectation that rises with the number of samples K.
 
     Args:
-      log_weights: float[batch, samples], log p(x, zₖ) − log q(zₖ | x) with zₖ drawn from q, nats: log p(x | zₖ) plus
-        `prior_log_ratio`.
+      log_weights: float[samples, batch], log p(x, zₖ) − log q(zₖ | x) with zₖ drawn from q, nats: log p(x | zₖ) plus
+        the transpose of `prior_log_ratio`.
     Returns:
       float[batch], nats; the evidence lower bound where K = 1.
     Raises:
@@ -175,5 +175,5 @@ def importance_weighted_bound(log_weights: Array) -> Array:
     """
     log_weights = promoted(log_weights)
     if log_weights.ndim != 2:
-        raise ValueError(f"log weights of shape {log_weights.shape}: give [batch, samples]")
-    return logsumexp(log_weights, axis=1) - math.log(log_weights.shape[1])
+        raise ValueError(f"log weights of shape {log_weights.shape}: give [samples, batch]")
+    return logsumexp(log_weights, axis=0) - math.log(len(log_weights))

@@ -101,7 +101,7 @@ def make_vae(
         """Returns the negative bound of each image."""
         if samples == 1:
             return nll[:, 0] + hyper["kl_weight"] * variational.free_bits(mean, log_variance, hyper["free_bits"])
-        return -variational.importance_weighted_bound(hyper["kl_weight"] * ratio - nll)
+        return -variational.importance_weighted_bound((hyper["kl_weight"] * ratio - nll).T)
 
     def initialise(key: Array, batch: Batch) -> PyTree:
         return module.init(key, jnp.zeros((1, *batch["image"].shape[1:])), jnp.zeros((1, 1, latent)), False)
@@ -159,7 +159,7 @@ def make_vae(
             codes, images = part
             noise = draw_noise(codes, samples)
             nll, ratio, mean, log_variance, _ = terms(variables, images, noise, state.hyper, train=False)
-            weighted = variational.importance_weighted_bound(ratio - nll)
+            weighted = variational.importance_weighted_bound((ratio - nll).T)
             return nll.mean(1), variational.kl_standard_normal(mean, log_variance), weighted, mean
 
         keys = example_keys(stream(state.key, Stream.EVALUATION), len(batch["image"]))

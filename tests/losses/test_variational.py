@@ -104,7 +104,7 @@ def test_a_scale_that_does_not_fit_the_images_is_refused():
 
 
 log_weights = st.lists(st.floats(-80, 20, width=32), min_size=12, max_size=12).map(
-    lambda x: np.float32(x).reshape(2, 6)
+    lambda x: np.float32(x).reshape(6, 2)
 )
 
 
@@ -114,34 +114,34 @@ def test_the_importance_weighted_bound_lies_between_mean_and_maximum(log_weights
     """Never below the evidence lower bound on the same samples, by Jensen's inequality."""
     bound = np.asarray(compiled.importance_weighted_bound(log_weights))
     assert bound.shape == (2,)
-    assert (bound >= log_weights.mean(1) - 1e-4).all() and (bound <= log_weights.max(1) + 1e-4).all()
+    assert (bound >= log_weights.mean(0) - 1e-4).all() and (bound <= log_weights.max(0) + 1e-4).all()
 
 
 def test_one_importance_sample_is_the_evidence_lower_bound():
-    log_weights = RNG.normal(size=(7, 1)).astype("f")
-    np.testing.assert_allclose(compiled.importance_weighted_bound(log_weights), log_weights[:, 0], rtol=1e-6)
+    log_weights = RNG.normal(size=(1, 7)).astype("f")
+    np.testing.assert_allclose(compiled.importance_weighted_bound(log_weights), log_weights[0], rtol=1e-6)
 
 
 def test_the_importance_weighted_bound_rises_to_the_evidence():
     """z ~ N(0, 1), x | z ~ N(z, 1), so p(x) = N(0, 2), seen through q = N(0, 1)."""
-    x, z = 1.0, np.random.default_rng(1).normal(size=(20_000, 64))
+    x, z = 1.0, np.random.default_rng(1).normal(size=(64, 20_000))
     log_weights = scipy.stats.norm.logpdf(x, z, 1).astype("f")
-    bounds = [np.mean(compiled.importance_weighted_bound(log_weights[:, :k])) for k in (1, 4, 64)]
+    bounds = [np.mean(compiled.importance_weighted_bound(log_weights[:k])) for k in (1, 4, 64)]
     evidence = scipy.stats.norm.logpdf(x, 0, np.sqrt(2))
     assert bounds[0] < bounds[1] < bounds[2] < evidence + 0.01
     assert bounds[2] == pytest.approx(evidence, abs=0.01)
 
 
 def test_importance_weights_far_out_do_not_overflow():
-    assert np.isfinite(compiled.importance_weighted_bound(np.float32([[-1e4, 1e4]]))).all()
+    assert np.isfinite(compiled.importance_weighted_bound(np.float32([[-1e4], [1e4]]))).all()
 
 
-def test_the_importance_weighted_bound_takes_the_ratios_of_prior_and_posterior_as_they_are():
+def test_the_importance_weighted_bound_takes_the_transposed_ratios_of_prior_and_posterior():
     noise = RNG.normal(size=(len(MEAN), 2, MEAN.shape[1])).astype("f")
     ratio = compiled.prior_log_ratio(MEAN, LOG_VARIANCE, noise)
     expected = scipy.special.logsumexp(ratio, axis=1) - np.log(2)
-    np.testing.assert_allclose(compiled.importance_weighted_bound(ratio), expected, rtol=1e-5)
-    with pytest.raises(ValueError, match=r"log weights of shape \(3,\): give \[batch, samples\]"):
+    np.testing.assert_allclose(compiled.importance_weighted_bound(ratio.T), expected, rtol=1e-5)
+    with pytest.raises(ValueError, match=r"log weights of shape \(3,\): give \[samples, batch\]"):
         compiled.importance_weighted_bound(ratio[:, 0])
 
 
