@@ -13,6 +13,7 @@ from jaxgen.allocator import keep_freed_memory
 from jaxgen.commands.options import RangedOptions
 from jaxgen.errors import UsageError
 from jaxgen.fields import Positive, Range
+from jaxgen.io import images
 from jaxgen.restoration import files, tasks
 from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.tiles import SIDES
@@ -39,7 +40,7 @@ def describe_tasks() -> str:
 class Command(RangedOptions):
     """Restores photographs. Writes each result in the folder of the original, which is never changed."""
 
-    photos: Positional[tuple[Path, ...]]
+    photos: Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PHOTOS", help_behavior_hint="")]]
     """Photographs, or folders of photographs."""
     task: Annotated[Task | None, method, tyro.conf.arg(help=describe_tasks())] = None
     network: Annotated[str | None, method] = None
@@ -68,6 +69,10 @@ class Command(RangedOptions):
 
     def __call__(self) -> None:
         """Restores each photograph."""
+        if not self.photos:
+            raise UsageError("missing PHOTOS: give photographs or folders, as in `jaxgen restore photo.jpg`")
+        if self.out and self.out.suffix.lower() in images.SUFFIXES and not self.out.is_dir():
+            raise UsageError(f"--out {self.out}: give a folder; the results in it are named after the photographs")
         if self.trust and not self.network:
             raise UsageError("--trust: it is for the run of --network")
         task = OWN_NETWORK if self.network else self.task or "auto"

@@ -64,7 +64,13 @@ def shape(path: str | os.PathLike) -> tuple[int, int, int]:
 
 def unreadable(path: str | os.PathLike, error: Exception) -> UsageError:
     """Returns the error that an image cannot be read, with the reason in one line."""
+    from PIL import UnidentifiedImageError
+
     reason = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, UnidentifiedImageError):
+        reason = "it is no image, or its format is unknown; save it as JPEG, PNG or TIFF"
+    elif isinstance(error, OSError) and error.strerror:  # Its text would name the file again.
+        reason = error.strerror
     return UsageError(f"cannot read the image {os.fspath(path)}: {reason}")
 
 

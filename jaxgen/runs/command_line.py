@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 USAGE, FAILED, SIGNALLED = 2, 1, 128
 OUT_OF_MEMORY = "the device is out of memory: lower --batch-size, --width or --tile-size, or raise --microbatches"
+NUMBERS = {"FLOAT": "a number", "INT": "a whole number"}
+"""What a person is asked for, by the name of the type in the help."""
 
 
 def option_names(kind: type, prefix: str = "") -> Iterator[str]:
@@ -148,8 +150,11 @@ def explain_parse_error(event: Any, kind: type) -> str:
         case _errors.InstantiationFailure(argument=None):
             message = event.message
         case _errors.InstantiationFailure(argument=argument) if argument is not None:
-            reason = event.message.partition("\n\nGot errors")[0].rstrip(".")
-            message = f"{display_name(argument)}: {reason}; give {argument.lowered.metavar}"
+            reason, metavar = event.message.partition("\n\nGot errors")[0].rstrip("."), argument.lowered.metavar
+            message = f"{display_name(argument)}: {reason}; give {metavar}"
+            # Of a number the reason would be Python's own, as in "invalid literal for int() with base 10".
+            if metavar in NUMBERS and (value := re.search(r"'.*'", reason)):
+                message = f"{display_name(argument)} {value[0]}: give {NUMBERS[metavar]}"
     return message
 
 

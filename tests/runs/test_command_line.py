@@ -46,7 +46,7 @@ def test_fields_are_set_by_their_dotted_names():
         ("--no-wandbb", "unknown option 'no-wandbb'"),
         ("--stepz 3", "unknown option 'stepz': did you mean steps?"),
         ("--hyper.penalty 3", "did you mean hyper.penalty-weight"),
-        ("--steps many", "--steps: invalid literal for int() with base 10: 'many'; give INT"),
+        ("--steps many", "--steps 'many': give a whole number"),
         ("--fit stretch", "unknown --fit 'stretch': allowed: crop, pad"),
         ("--steps", "--steps needs a value: give INT"),
         ("stray", "unexpected argument 'stray'"),
