@@ -164,12 +164,13 @@ def test_python_runs():
     }
     blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     runnable = [block for block in blocks if "import jaxgen\n" not in block and "run_script" not in block]
-    assert (len(runnable), len(blocks)) == (4, 9)
+    assert (len(runnable), len(blocks)) == (5, 10)
     for block in runnable:
         exec(block, names)
     images = names["batch"]["image"]
     assert jnp.isfinite(names["critic_loss"](2.0, images, images, names["jax"].random.key(0)))
     assert int(names["state"].step) == 1
+    assert names["denoise"](jnp.ones((1, 8, 8, 3)), jnp.full((1, 8, 8, 1), 0.1)).shape == (1, 8, 8, 3)
 
 
 def test_calls_of_public_functions_fit_their_signatures():

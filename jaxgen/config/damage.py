@@ -77,7 +77,7 @@ class OverlayHyper(*hyper_classes(OVERLAYS), Hyper):
     """Hyperparameters of damage that hides some pixels."""
 
     grain: float = 0.0
-    """Largest standard deviation of noise added after any other damage, in grey levels (0 to 255)."""
+    """Largest standard deviation of noise added after any other damage, in gray levels (0 to 255)."""
     opaque_probability: Probability = 0.0
     """Probability that an overlay is opaque and of one random color, like letters and real cracks."""
 

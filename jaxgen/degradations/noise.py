@@ -15,7 +15,7 @@ from jaxgen.fields import Probability
 from jaxgen.filters.checks import per_image
 
 NOISE_LEVELS = (15.0, 25.0, 50.0)
-"""Noise levels of the published denoising results, in grey levels."""
+"""Noise levels of the published denoising results, in gray levels."""
 
 
 def gaussian_noise(key: Array, images: Array, sigma: float | Array) -> Array:
@@ -58,7 +58,7 @@ class GaussianNoiseHyper:
     """Hyperparameters of Gaussian noise."""
 
     sigma: float = 25.0
-    """Standard deviation of the noise in grey levels (0 to 255); with sigma_spread, the largest one."""
+    """Standard deviation of the noise in gray levels (0 to 255); with sigma_spread, the largest one."""
     sigma_spread: Probability = 0.0
     """Fraction of sigma by which noise levels vary downwards, uniformly: 0, always sigma; 1, from 0 to sigma."""
 

@@ -198,7 +198,7 @@ def sensor_noise(key: Array, canvas: Canvas, sigma: float, scale: float) -> Canv
     Args:
       key: one key, or key[batch].
       canvas: of the images.
-      sigma: largest standard deviation of Gaussian noise, in grey levels; the smallest is 1.
+      sigma: largest standard deviation of Gaussian noise, in gray levels; the smallest is 1.
       scale: largest factor of the Poisson noise of 256 photons at white; the smallest is 0.05.
     """
     images, n = canvas.images, len(canvas.images)

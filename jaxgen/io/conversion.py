@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from jaxgen.errors import UsageError
 from jaxgen.io import photographs
@@ -51,11 +52,16 @@ def read(image: Any) -> Images:
         [height, width, 1, 3 or 4] or [n, height, width, 1, 3 or 4] of NumPy or JAX, uint8 in 0 to 255 or floating point
         in [0, 1].
     Raises:
-      UsageError: if it is anything else, cannot be read, or has values out of its range.
+      UsageError: if it is anything else, cannot be read, is traced, or has values out of its range.
     """
     if isinstance(image, str | os.PathLike):
         photograph = photographs.read(Path(image), float("inf"))
         return Images([photograph], False, lambda results: to_pillow(results[0]))
+    if isinstance(image, Tracer):
+        raise UsageError(
+            "an image traced by jax.jit or another transformation: give a concrete array; inside of one, apply the "
+            "network's module, see jaxgen.restoration.pretrained.read"
+        )
     if isinstance(image, np.ndarray | jax.Array):
         return read_array(image)
     if is_pillow(image):

@@ -37,6 +37,9 @@ def restore(
 ) -> Any:
     """Restores a photograph, or a batch of images, by the networks that come with the package.
 
+    It takes no traced images. In a `jax.jit` of your own apply a network's module: see
+    `jaxgen.restoration.pretrained.read`.
+
     >>> import jaxgen, numpy as np
     >>> noisy = np.random.default_rng(0).normal(0.5, 0.1, (32, 32)).clip(0, 1).astype("float32")
     >>> clean = jaxgen.restore(noisy, "denoise", sigma=25.5)
@@ -50,9 +53,9 @@ def restore(
       task: "auto" (inpaints detected damage, then removes JPEG's blocks and noise), "denoise", "dehaze", "deblur",
         "dejpeg", "superres", "derust", "scratches" or "inpaint".
       sigma: standard deviation of the noise in gray levels of 0-255, for "denoise" and "auto"; None: estimated.
-      mask: where the image is damaged, for "inpaint", "scratches", "derust" and "auto": white, True or 1. A path, a
-        Pillow image, or an array bool, uint8 or floating point [height, width] or [height, width, 1], of a batch
-        [n, height, width] or [n, height, width, 1]. None: damage is detected; "inpaint" needs a mask.
+      mask: where the image is damaged, for "inpaint", "scratches", "derust" and "auto". A path or a Pillow image,
+        white there; or an array bool (True), uint8 (255) or floating point (1), [height, width] or [height, width, 1],
+        of a batch [n, height, width] or [n, height, width, 1]. None: damage is detected; "inpaint" needs a mask.
       scale: factor by which the result is larger, for "superres": 4. None: that of the task.
       strength: fraction of the change that is applied, 0 to 1.
       ensemble: whether to average over eight flipped and rotated views: better, and 8 times as slow.

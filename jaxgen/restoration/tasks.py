@@ -23,7 +23,7 @@ HAZE_STRIDE = 4
 MIN_BLOCKINESS = 2.0
 """Grey levels of `blockiness` from which JPEG's blocks are removed: quality 50 or less."""
 MIN_NOISE = 3.0
-"""Standard deviation in grey levels from which noise is removed."""
+"""Standard deviation in gray levels from which noise is removed."""
 
 
 class Task(NamedTuple):
@@ -185,8 +185,10 @@ def batch_restorer(task: str) -> Callable[[np.ndarray], np.ndarray]:
 
 def check_ranges(settings: Settings) -> None:
     """Raises UsageError where a setting is out of its range."""
+    if settings.sigma is not None and np.ndim(settings.sigma) > 0:
+        raise UsageError("sigma of several values: give one for all images, and call this for each image otherwise")
     if settings.sigma is not None and not 0 <= settings.sigma <= GREY_LEVELS:
-        raise UsageError(f"sigma {settings.sigma:g}: give grey levels from 0 to 255, or leave it out to estimate it")
+        raise UsageError(f"sigma {settings.sigma:g}: give gray levels from 0 to 255, or leave it out to estimate it")
     if not SIDES[0] <= settings.tile_size <= SIDES[-1]:
         raise UsageError(f"tile_size {settings.tile_size}: give {SIDES[0]} to {SIDES[-1]} pixels")
     if not 0 <= settings.strength <= 1:

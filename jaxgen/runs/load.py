@@ -26,6 +26,9 @@ def load(source: str | os.PathLike, *, trust: bool = False) -> Network:
       source: name of a shipped network, path of a .safetensors file with a model card (`jaxgen convert` writes one from
         published weights), or the run folder of a restorer or a detector.
       trust: whether to execute a run's experiment.py although it is none of the installed experiments.
+    Returns:
+      the network, with its model card; see `jaxgen.restoration.network.Network`. It takes no traced images: for a
+      `jax.jit` of your own see `jaxgen.restoration.pretrained.read`, of a run `Run.objective`.
     Raises:
       jaxgen.errors.UsageError: if there is none.
     """

@@ -100,6 +100,11 @@ def test_anything_else_is_refused(image, message):
         conversion.read(image)
 
 
+def test_a_traced_image_is_refused_with_the_way_inside_a_program():
+    with pytest.raises(UsageError, match=r"traced by jax.jit.* see jaxgen.restoration.pretrained.read"):
+        jax.eval_shape(conversion.read, jax.ShapeDtypeStruct((4, 4), "float32"))
+
+
 def test_values_beyond_the_range_by_rounding_are_clipped():
     (one,) = conversion.read(np.array([[-1e-6, 1 + 1e-6]])).photographs
     np.testing.assert_array_equal(one.pixels[..., 0], [[0, 1]])

@@ -116,6 +116,7 @@ def test_the_image_that_was_given_is_not_changed(recorded):
     [
         ({"task": "denoize"}, "denoise"),
         ({"sigma": 300}, "sigma 300"),
+        ({"sigma": np.array([5.0, 25.0])}, "sigma of several values: give one for all images"),
         ({"task": "dehaze", "sigma": 5}, "sigma 5"),
         ({"task": "denoise", "mask": np.ones((32, 32), bool)}, "mask"),
         ({"task": "inpaint"}, "mask"),

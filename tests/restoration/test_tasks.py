@@ -55,8 +55,8 @@ def test_the_command_takes_every_task(task):
     ("task", "settings", "message"),
     [
         ("denois", Settings(), "unknown task 'denois': did you mean denoise"),
-        ("denoise", Settings(sigma=-1), "sigma -1: give grey levels from 0 to 255"),
-        ("denoise", Settings(sigma=256), "sigma 256: give grey levels from 0 to 255"),
+        ("denoise", Settings(sigma=-1), "sigma -1: give gray levels from 0 to 255"),
+        ("denoise", Settings(sigma=256), "sigma 256: give gray levels from 0 to 255"),
         ("denoise", Settings(strength=1.5), "strength 1.5: give 0 "),
         ("denoise", Settings(tile_size=32), "tile_size 32: give 64 to 1024 pixels"),
         ("denoise", Settings(tile_size=2048), "tile_size 2048: give 64 to 1024 pixels"),

@@ -147,7 +147,11 @@ def read_card(source: str) -> Card:
 
 
 def read(source: str) -> tuple[Any, Card]:
-    """Returns the variables and the card of a network.
+    """Returns the variables and the card of a network, by which a program of your own applies it.
+
+    card.module().apply(variables, inputs, False) is a pure function of float32[batch, height, width, channels]: images
+    in [0, 1] and, behind them, the channel that `card.spec.conditioning` names, the standard deviation of the noise in
+    the same units or a mask. `jaxgen.restore` differs near the border, where it pads by reflection.
 
     Args:
       source: name of a shipped network, or the path of a file with a card.
