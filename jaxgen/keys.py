@@ -2,6 +2,7 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 
@@ -14,8 +15,10 @@ def per_example(key: Array, count: int) -> Array:
     Returns:
       key[count].
     Raises:
-      ValueError: if `key` is neither a single key nor one for each example.
+      ValueError: if `key` is no array, or neither a single key nor one for each example.
     """
+    if not isinstance(key, jax.Array | np.ndarray):
+        raise ValueError(f"a key of type {type(key).__name__}: give jax.random.key(seed)")
     if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
         key = jax.random.wrap_key_data(key)
     if key.ndim == 0:

@@ -33,6 +33,11 @@ def test_older_keys_mean_the_same():
     np.testing.assert_array_equal(bits(keys.per_example(old_keys, 4)), np.asarray(old_keys))
 
 
+def test_a_seed_is_no_key():
+    with pytest.raises(ValueError, match=r"a key of type int: give jax.random.key\(seed\)"):
+        keys.per_example(0, 4)
+
+
 def test_a_wrong_number_of_keys_is_refused():
     with pytest.raises(ValueError, match="for 4 examples: give one key, or one for each example"):
         keys.per_example(jax.random.split(jax.random.key(0), 3), 4)

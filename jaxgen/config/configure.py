@@ -30,7 +30,7 @@ def configure(kind: Any, options: Mapping[str, Any], base: Any = None, prefix: s
     values = {}
     for name, value in options.items():
         if name not in names:
-            raise unknown("option", prefix + name, [prefix + known for known in names])
+            raise unknown_option(name, base, prefix)
         current = getattr(base, name)
         if dataclasses.is_dataclass(current) and isinstance(value, Mapping):
             values[name] = configure(type(current), value, current, f"{prefix}{name}.")
@@ -43,6 +43,15 @@ def configure(kind: Any, options: Mapping[str, Any], base: Any = None, prefix: s
         else:
             values[name] = convert(value, hints[name], prefix + name)
     return dataclasses.replace(base, **values)
+
+
+def unknown_option(name: str, base: Any, prefix: str) -> UsageError:
+    """Returns the error for a field that a configuration does not have, with the group that has it or near names."""
+    values = {field.name: getattr(base, field.name) for field in dataclasses.fields(base)}
+    for group, inside in values.items():
+        if dataclasses.is_dataclass(inside) and hasattr(inside, name):
+            return UsageError(f"unknown option {prefix + name!r}: it is in a group, give {group}={{{name!r}: …}}")
+    return unknown(f"option of {prefix[:-1]}" if prefix else "option", name, values)
 
 
 def convert(value: Any, hint: Any, name: str) -> Any:

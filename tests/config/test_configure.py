@@ -56,7 +56,8 @@ def test_other_fields_stay_those_of_the_base():
     ("options", "message"),
     [
         ({"step": 3}, "unknown option 'step'.*steps"),
-        ({"inner": {"rat": 3}}, r"unknown option 'inner\.rat'.*inner\.rate"),
+        ({"inner": {"rat": 3}}, "unknown option of inner 'rat': did you mean rate"),
+        ({"rate": 3}, "unknown option 'rate': it is in a group, give inner={'rate': …}"),
         ({"steps": "3"}, "steps is '3': give int"),
         ({"steps": 3.5}, "steps is 3.5: give int"),
         ({"steps": True}, "steps is True: give int"),
