@@ -1,6 +1,7 @@
 """Color images of 16 bits per channel, of which Pillow keeps the upper 8: PNG by pypng, TIFF by tifffile."""
 
 import io
+import struct
 import zlib
 from pathlib import Path
 
@@ -10,6 +11,7 @@ MAX_VALUE = 65535
 # Values of TIFF 6.0, sections 8 and 18.
 PLANAR = 2
 PREMULTIPLIED_ALPHA = 1
+METERS_PER_INCH = 0.0254
 
 
 def read_png(file: bytes) -> np.ndarray:
@@ -23,13 +25,16 @@ def read_png(file: bytes) -> np.ndarray:
     return values.reshape(height, width, info["planes"])
 
 
-def write_png(values: np.ndarray, profile: bytes | None, exif: bytes | None) -> bytes:
+def write_png(
+    values: np.ndarray, profile: bytes | None, exif: bytes | None, dpi: tuple[float, float] | None = None
+) -> bytes:
     """Returns a PNG file.
 
     Args:
       values: uint16[height, width, channel], 1 to 4 channels with alpha last.
       profile: ICC profile, or None.
       exif: EXIF data, beginning with their TIFF header, or None.
+      dpi: dots per inch, across and down, or None.
     """
     import png
 
@@ -40,6 +45,9 @@ def write_png(values: np.ndarray, profile: bytes | None, exif: bytes | None) -> 
     first, *others = png.Reader(bytes=pixels_only.getvalue()).chunks()
     metadata = [(b"iCCP", b"ICC profile\0\0" + zlib.compress(profile))] if profile else []
     metadata += [(b"eXIf", exif)] if exif else []
+    if dpi is not None:
+        per_meter = (round(dots / METERS_PER_INCH) for dots in dpi)
+        metadata += [(b"pHYs", struct.pack(">IIB", *per_meter, 1))]
     png.write_chunks(file, [first, *metadata, *others])
     return file.getvalue()
 
@@ -68,18 +76,27 @@ def unpremultiplied(values: np.ndarray) -> np.ndarray:
     return np.concatenate([np.rint(np.minimum(colors, MAX_VALUE)).astype(np.uint16), values[..., -1:]], -1)
 
 
-def write_tiff(values: np.ndarray, profile: bytes | None) -> bytes:
+def write_tiff(values: np.ndarray, profile: bytes | None, dpi: tuple[float, float] | None = None) -> bytes:
     """Returns a TIFF file.
 
     Args:
       values: uint16[height, width, 3 or 4], alpha last.
       profile: ICC profile, or None.
+      dpi: dots per inch, across and down, or None.
     """
     import tifffile
 
     file = io.BytesIO()
     extra = ["unassalpha"] if values.shape[-1] == 4 else None
     tifffile.imwrite(
-        file, values, photometric="rgb", extrasamples=extra, iccprofile=profile, compression="zlib", metadata=None
+        file,
+        values,
+        photometric="rgb",
+        extrasamples=extra,
+        iccprofile=profile,
+        compression="zlib",
+        metadata=None,
+        resolution=dpi,
+        resolutionunit="INCH" if dpi else None,
     )
     return file.getvalue()

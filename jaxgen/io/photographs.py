@@ -1,4 +1,4 @@
-"""Reads and writes photographs with their bit depth, transparency, color profile and EXIF data."""
+"""Reads and writes photographs with their bit depth, transparency, color profile, EXIF data and dots per inch."""
 
 import contextlib
 import io
@@ -31,6 +31,8 @@ EXIF_HEADER = b"Exif\0\0"
 PNG_DEPTH_OFFSET = 24
 """Byte of a PNG file that holds the bits per channel."""
 TIFF_BITS_TAG = 258
+MAX_DPI = 65535
+"""Largest value that fits in a JPEG file."""
 PPM_HEADER_SIZE = 4096
 
 
@@ -44,6 +46,7 @@ class Photograph(NamedTuple):
       bits: per channel, 8 or 16.
       profile: ICC color profile, or None.
       exif: EXIF data without the orientation, or None.
+      dpi: dots per inch, across and down, or None.
     """
 
     pixels: np.ndarray
@@ -52,6 +55,7 @@ class Photograph(NamedTuple):
     bits: int = 8
     profile: bytes | None = None
     exif: bytes | None = None
+    dpi: tuple[float, float] | None = None
 
 
 def read(path: str | os.PathLike, megapixels: float = MEGAPIXELS) -> Photograph:
@@ -102,7 +106,7 @@ def check_size(path: Path, image, megapixels: float) -> None:
 
 def decode(path: Path, image) -> Photograph:
     """Returns the photograph of an opened Pillow image."""
-    profile, exif = image.info.get("icc_profile"), exif_without_orientation(image)
+    profile, exif, dpi = image.info.get("icc_profile"), exif_without_orientation(image), dots_per_inch(image)
     kind = "JPEG" if image.format == "MPO" else image.format
     kind = kind if kind in SUFFIXES else "PNG"
     if image.format == "PPM" and image.mode == "RGB" and is_deep_ppm(path):
@@ -111,10 +115,10 @@ def decode(path: Path, image) -> Photograph:
         orientation = 1 if image.format == "PNG" and "exif" not in image.info else image.getexif().get(ORIENTATION, 1)
         values = deep_color.read_png(path.read_bytes()) if kind == "PNG" else deep_color.read_tiff(path)
         pixels, alpha = split_alpha(oriented(values.astype(np.float32) / deep_color.MAX_VALUE, orientation))
-        return Photograph(pixels, alpha, kind, 16, profile, exif)
+        return Photograph(pixels, alpha, kind, 16, profile, exif, dpi)
     if image.mode in {"CMYK", "LAB"}:
         profile = None  # It describes other colors than RGB, which is written.
-    return Photograph(*read_values(image), kind, 16 if image.mode.startswith("I") else 8, profile, exif)
+    return Photograph(*read_values(image), kind, 16 if image.mode.startswith("I") else 8, profile, exif, dpi)
 
 
 def is_deep(path: Path, image) -> bool:
@@ -143,6 +147,12 @@ def exif_without_orientation(image) -> bytes | None:
     exif.load(image.getexif().tobytes())
     exif.pop(ORIENTATION, None)
     return exif.tobytes().removeprefix(EXIF_HEADER) if len(exif) else None
+
+
+def dots_per_inch(image) -> tuple[float, float] | None:
+    """Returns the dots per inch that an image's file states, or None; Pillow returns 1 for a TIFF that states none."""
+    across, down = map(float, image.info.get("dpi", (0, 0)))
+    return (across, down) if 1 < across <= MAX_DPI and 1 < down <= MAX_DPI else None
 
 
 def read_values(image) -> tuple[np.ndarray, np.ndarray | None]:
@@ -214,13 +224,14 @@ def encode(photograph: Photograph) -> bytes:
     """Returns the content of a photograph's file."""
     from PIL import Image
 
-    _, _, kind, bits, profile, exif = photograph
+    _, _, kind, bits, profile, exif, dpi = photograph
     values = rounded(photograph, bits)
     if bits == 16 and values.shape[-1] > 1:
         if kind == "TIFF" and values.shape[-1] != 2:
-            return deep_color.write_tiff(values, profile)
-        return deep_color.write_png(values, profile, exif)
+            return deep_color.write_tiff(values, profile, dpi)
+        return deep_color.write_png(values, profile, exif, dpi)
     extra = {"icc_profile": profile} if profile else {}
+    extra |= {"dpi": dpi} if dpi else {}
     extra |= {"exif": EXIF_HEADER + exif} if exif and kind in {"PNG", "JPEG", "WEBP"} else {}
     file = io.BytesIO()
     Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values).save(

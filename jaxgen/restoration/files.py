@@ -205,7 +205,7 @@ def restore_file(
     if compare:
         pair = np.concatenate([upsampled(photograph.pixels, scale), result.pixels], 1)
         photographs.write(comparison, photographs.Photograph(pair, profile=photograph.profile))
-    height, width = photograph.pixels.shape[:2]
+    height, width = result.pixels.shape[:2]
     message = f"{result.message}, " if result.message else ""
     return f"{out}  {message}{width}×{height} pixels in {time.perf_counter() - begin:.1f} s"
 

@@ -76,6 +76,18 @@ def test_sixteen_bits_are_kept(channels, suffix, tmp_path):
     )
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+def test_dots_per_inch_are_kept(suffix, bits, tmp_path):
+    kind = {".png": "PNG", ".tif": "TIFF", ".jpg": "JPEG"}[suffix]
+    Image.fromarray(SHALLOW[..., :3]).save(tmp_path / f"a{suffix}", dpi=(300, 150))
+    found = photographs.read(tmp_path / f"a{suffix}")
+    photographs.write(tmp_path / f"b{suffix}", found._replace(bits=8 if kind == "JPEG" else bits))
+    assert tuple(map(round, Image.open(tmp_path / f"b{suffix}").info["dpi"])) == (300, 150)
+    Image.fromarray(SHALLOW[..., :3]).save(tmp_path / f"c{suffix}")
+    assert photographs.read(tmp_path / f"c{suffix}").dpi is None
+
+
 @pytest.mark.skipif(importlib.util.find_spec("imagecodecs") is not None, reason="imagecodecs is installed and reads it")
 def test_a_compressed_tiff_of_16_bits_names_the_missing_package(tmp_path):
     cv2.imwrite(str(tmp_path / "a.tif"), DEEP[..., :3], [cv2.IMWRITE_TIFF_COMPRESSION, 5])

@@ -78,7 +78,8 @@ def test_a_result_has_a_suffix_that_names_its_format(name, kind, expected, tmp_p
 
 def test_a_larger_result_has_a_larger_alpha_and_is_compared_with_the_enlargement(folder):
     double = lambda photograph, settings, progress: Result(photograph.pixels.repeat(2, 0).repeat(2, 1), "")
-    files.restore_file(folder / "a.png", "larger", double, Settings(), compare=True)
+    report = files.restore_file(folder / "a.png", "larger", double, Settings(), compare=True)
+    assert "14×18 pixels" in report
     original, result = (photographs.read(folder / name) for name in ("a.png", "a-larger.png"))
     assert result.pixels.shape == (18, 14, 3)
     assert result.alpha.shape == (18, 14, 1)
