@@ -1,8 +1,12 @@
 """What the losses share: inputs of one shape in at least single precision, and one value per example."""
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.typing import ArrayLike
+
+Images = Array | np.ndarray
+"""Images of JAX or NumPy; what is computed of them is JAX's."""
 
 
 def promoted(x: ArrayLike) -> Array:
@@ -10,7 +14,7 @@ def promoted(x: ArrayLike) -> Array:
     return jnp.asarray(x, jnp.promote_types(jnp.result_type(x), jnp.float32))
 
 
-def matched(first: Array, second: Array) -> tuple[Array, Array]:
+def matched(first: Images, second: Images) -> tuple[Array, Array]:
     """Returns both arrays in at least float32.
 
     Raises:
@@ -21,7 +25,7 @@ def matched(first: Array, second: Array) -> tuple[Array, Array]:
     return promoted(first), promoted(second)
 
 
-def matched_images(reference: Array, image: Array, max_value: float) -> tuple[Array, Array]:
+def matched_images(reference: Images, image: Images, max_value: float) -> tuple[Array, Array]:
     """Returns both batches of images in at least float32.
 
     Raises:

@@ -9,10 +9,10 @@ from jax import Array
 
 from jaxgen.fields import hyperparameters
 from jaxgen.losses import similarity
-from jaxgen.losses.per_example import matched, mean, promoted, total
+from jaxgen.losses.per_example import Images, matched, mean, promoted, total
 
 
-def mse(reference: Array, image: Array) -> Array:
+def mse(reference: Images, image: Images) -> Array:
     """Returns the mean squared difference.
 
     Args:

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import Array, lax
 
-from jaxgen.losses.per_example import matched_images, mean
+from jaxgen.losses.per_example import Images, matched_images, mean
 
 WINDOW = 11
 DEVIATION = 1.5
@@ -30,7 +30,7 @@ def window_means(x: Array) -> Array:
     return jnp.einsum("ow,bhwc->bhoc", columns, x, precision=lax.Precision.HIGHEST)
 
 
-def ssim(reference: Array, image: Array, max_value: float = 1.0) -> Array:
+def ssim(reference: Images, image: Images, max_value: float = 1.0) -> Array:
     """Returns the structural similarity, averaged over windows and channels.
 
     Gaussian window of 11×11 pixels with σ = 1.5, population covariance, and only windows that lie inside the image:

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.losses.per_example import matched_images, promoted
+from jaxgen.losses.per_example import Images, matched_images, promoted
 from jaxgen.losses.reconstruction import mse
 from jaxgen.losses.similarity import ssim
 from jaxgen.metrics.metric import Metric
@@ -11,7 +11,7 @@ from jaxgen.metrics.metric import Metric
 __all__ = ["METRICS", "mse", "psnr", "shave", "ssim", "to_luma"]
 
 
-def psnr(reference: Array, image: Array, max_value: float = 1.0) -> Array:
+def psnr(reference: Images, image: Images, max_value: float = 1.0) -> Array:
     """Computes the peak signal-to-noise ratio.
 
     Args:
@@ -26,7 +26,7 @@ def psnr(reference: Array, image: Array, max_value: float = 1.0) -> Array:
     return 10 * jnp.log10(max_value**2 / mse(*matched_images(reference, image, max_value)))
 
 
-def to_luma(images: Array) -> Array:
+def to_luma(images: Images) -> Array:
     """Converts RGB to BT.601 luma in the studio range (16 to 235 of 255), as in super-resolution tables.
 
     Args:

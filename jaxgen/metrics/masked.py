@@ -3,10 +3,10 @@
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.losses.per_example import promoted
+from jaxgen.losses.per_example import Images, matched_images
 
 
-def masked_psnr(reference: Array, image: Array, mask: Array, max_value: float = 1.0) -> Array:
+def masked_psnr(reference: Images, image: Images, mask: Images, max_value: float = 1.0) -> Array:
     """Computes the peak signal-to-noise ratio of the masked pixels.
 
     Args:
@@ -19,18 +19,18 @@ def masked_psnr(reference: Array, image: Array, mask: Array, max_value: float = 
     Raises:
       ValueError: if the shapes do not fit.
     """
-    reference, image = promoted(reference), promoted(image)
-    if reference.shape != image.shape or jnp.shape(mask) != (*reference.shape[:-1], 1):
+    reference, image = matched_images(reference, image, max_value)
+    if jnp.shape(mask) != (*reference.shape[:-1], 1):
         raise ValueError(
-            f"reference {reference.shape}, image {image.shape}, mask {jnp.shape(mask)}: "
-            "give two images of equal shape, and a mask of their height and width with one channel"
+            f"a mask of shape {jnp.shape(mask)} for images of shape {reference.shape}: "
+            "give one of their height and width with one channel"
         )
     weight = jnp.asarray(mask, reference.dtype)
     squares = (weight * (reference - image) ** 2).sum((1, 2, 3)) / (weight.sum((1, 2, 3)) * reference.shape[-1])
     return 10 * jnp.log10(max_value**2 / squares)
 
 
-def mask_iou(mask: Array, predicted: Array, threshold: float = 0.5) -> Array:
+def mask_iou(mask: Images, predicted: Images, threshold: float = 0.5) -> Array:
     """Computes the intersection over union of two masks.
 
     Args:

@@ -13,7 +13,8 @@ from jax import Array
 from jaxgen.metrics.metric import Direction
 
 PyTree = Any
-Batch = dict[str, Array]
+Batch = dict[str, Any]
+"""Arrays by name, of JAX or NumPy: "image" float[batch, height, width, channel] in [0, 1], and "label" int32[batch]."""
 Metrics = dict[str, Array]
 
 

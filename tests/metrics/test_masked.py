@@ -39,7 +39,9 @@ def test_mask_iou_of_intervals(begin, length, shift):
 
 
 def test_shapes_that_do_not_fit_are_refused():
-    with pytest.raises(ValueError, match="give two images of equal shape, and a mask of their height and width"):
+    with pytest.raises(ValueError, match="give one of their height and width with one channel"):
         masked_psnr(REFERENCE, IMAGE, MASK[..., 0])
+    with pytest.raises(ValueError, match=r"images of int\d+: give floating point in \[0, 1\], or max_value=255"):
+        masked_psnr(REFERENCE.astype(int), IMAGE, MASK)
     with pytest.raises(ValueError, match="give two of equal shape"):
         mask_iou(MASK, jnp.zeros((3, 8, 8, 1)))
