@@ -23,6 +23,26 @@ def test_a_long_list_is_left_out_where_something_is_near():
     assert str(unknown("option", "zzz", names)).count("option-") == 26
 
 
+def test_instead_of_a_long_list_a_message_says_where_it_is():
+    names = [f"option-{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    assert str(unknown("option", "zzz", names, listing="see --help")) == "unknown option 'zzz': see --help"
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("lr", "hyper.learning-rate"),
+        ("hyper.lr", "hyper.learning-rate"),
+        ("bs", "batch-size"),
+        ("b1", "hyper.b1"),
+        ("WGAN-GP", "wgan_gp"),
+    ],
+)
+def test_a_name_is_found_by_initials_by_its_last_part_and_in_capitals(given, found):
+    names = ["hyper.learning-rate", "hyper.b1", "hyper.b2", "batch-size", "wgan_gp"]
+    assert f"did you mean {found}? " in str(unknown("name", given, names))
+
+
 def test_a_missing_module_names_the_extra_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "grain", None)
     with (

@@ -18,7 +18,7 @@ class Command:
     def __call__(self, *words: str) -> None:
         """Runs the experiment's script with its own options."""
         module = load_script(self.experiment)
-        run_script(module.Config, module.build, module.__doc__, words)
+        run_script(module.Config, module.build, module.__doc__, words, f"jaxgen train {self.experiment}")
 
 
 def describe() -> str:

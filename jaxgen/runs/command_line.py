@@ -3,10 +3,13 @@
 import dataclasses
 import os
 import re
+import shutil
 import signal
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, TypeVar, get_args, get_origin, get_type_hints
 
@@ -19,9 +22,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 USAGE, FAILED, SIGNALLED = 2, 1, 128
+MAX_COLUMNS = 120
+"""Length of the lines of a description in the help, in a wider terminal."""
 OUT_OF_MEMORY = "the device is out of memory: lower --batch-size, --width or --tile-size, or raise --microbatches"
 NUMBERS = {"FLOAT": "a number", "INT": "a whole number"}
 """What a person is asked for, by the name of the type in the help."""
+OTHER_NAMES = {
+    "epochs": "steps",
+    "gp-weight": "hyper.penalty-weight",
+    "gpus": "devices",
+    "iterations": "steps",
+    "lambda": "hyper.penalty-weight",
+    "resume": "run",
+}
+"""Options by the names that they have in other programs."""
 
 
 def option_names(kind: type, prefix: str = "") -> Iterator[str]:
@@ -70,6 +84,10 @@ def parse_known(kind: type[T], arguments: Sequence[str], description: str, progr
     import tyro
     from tyro import _errors
 
+    if {"-h", "--help"} & set(arguments):
+        # Printed here, as tyro joins lines and does not wrap them.
+        print(wrap(description, min(shutil.get_terminal_size().columns, MAX_COLUMNS)), end="\n\n")
+
     def fail(event: _errors.ParseErrorEvent) -> NoReturn:
         raise UsageError(explain_parse_error(event, kind))
 
@@ -77,17 +95,25 @@ def parse_known(kind: type[T], arguments: Sequence[str], description: str, progr
         return tyro.cli(
             kind,
             args=list(arguments),
-            description=description,
+            description="",
             prog=program,
             return_unknown_args=True,
             config=(tyro.conf.DisallowNone, tyro.conf.PositionalMetavarFromFieldName),
         )
 
 
+def wrap(text: str, columns: int) -> str:
+    """Returns a docstring with its paragraphs wrapped; indented lines, and fields such as "Source: …", stay lines."""
+    lines = re.sub(r"(?<=\S)\n(?=\S)(?![A-Z]\w+: )", " ", text.strip()).split("\n")
+    fill = partial(textwrap.fill, width=columns, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(line if line.startswith(" ") else fill(line) for line in lines)
+
+
 def show_ranges(kind: type) -> AbstractContextManager:
     """Returns a context in which tyro's help of a dataclass states the ranges of options beside their defaults.
 
-    An empty default, None, "" or (), is not shown: the option's text says what happens without it.
+    An empty default, None, "" or (), is not shown: the option's text says what happens without it. Line breaks of the
+    text are spaces.
     """
     import tyro
     from tyro.constructors import ConstructorRegistry, StructConstructorSpec, StructTypeInfo
@@ -96,7 +122,10 @@ def show_ranges(kind: type) -> AbstractContextManager:
     prefixes, allowed, registry = {part: prefix for prefix, part in parts(kind)}, ranges(kind), ConstructorRegistry()
 
     def with_hint(field: "StructFieldSpec", prefix: str) -> "StructFieldSpec":
-        shown_range = allowed.get(prefix + field.name)
+        shown_range, text = allowed.get(prefix + field.name), field.helptext
+        # Found when it is shown: to read it is slow.
+        joined = lambda: " ".join(((text() if callable(text) else text) or "").split()) or None
+        field = dataclasses.replace(field, helptext=joined)
         is_empty = field.default is None or (isinstance(field.default, str | tuple) and not field.default)
         if shown_range is None and not is_empty:
             return field
@@ -139,10 +168,10 @@ def explain_parse_error(event: Any, kind: type) -> str:
             message = f"give one of {names}: {help_hint}"
         case _errors.MutexConflict():
             message = f"{event.first_token} and {event.second_token} exclude each other: give one of them"
-        case _errors.InvalidChoice():
-            message = str(
-                unknown(display_name(event.argument), event.value, [name for name in event.choices if name != "None"])
-            )
+        case _errors.InvalidChoice(argument=argument, value=value, choices=choices):
+            message = str(unknown(display_name(argument), value, [name for name in choices if name != "None"]))
+            if "," in value and {*value.split(",")} <= {*choices}:
+                message = f"{display_name(argument)} {value}: write spaces between the names, {value.replace(',', ' ')}"
         case _errors.BadValue(argument=argument) if argument.is_positional():
             message = f"missing {display_name(argument)}: {help_hint}"
         case _errors.BadValue(argument=argument):
@@ -164,7 +193,10 @@ def explain_unknown(words: Sequence[str], kind: type, program: str) -> str:
     if option is None:
         return f"unexpected argument {words[0]!r}: `{program} --help` lists what is allowed"
     names = [name.replace("_", "-") for name in option_names(kind)]
-    return str(unknown("option", option.lstrip("-").partition("=")[0].replace("_", "-"), names))
+    name = option.lstrip("-").partition("=")[0].replace("_", "-")
+    if (meant := OTHER_NAMES.get(name)) in names:
+        return f"unknown option {name!r}: did you mean {meant}?"
+    return str(unknown("option", name, names, listing=f"`{program} --help` lists the options"))
 
 
 def display_name(argument: Any) -> str:
@@ -229,7 +261,7 @@ def describe_error(error: BaseException) -> tuple[str, int] | None:
 
 
 def run_script(
-    kind: type, build: Callable, description: str | None, arguments: Sequence[str] | None = None
+    kind: type, build: Callable, description: str | None, arguments: Sequence[str] | None = None, program: str = ""
 ) -> NoReturn:
     """Runs an experiment script: parses the command line, trains and exits.
 
@@ -238,6 +270,7 @@ def run_script(
       build: the script's build.
       description: the script's docstring, which --help prints.
       arguments: the words of the command line; None: those of this process.
+      program: what is typed before the words; empty: the script's file name.
     """
     import jax
 
@@ -247,9 +280,7 @@ def run_script(
 
     def action() -> None:
         words = sys.argv[1:] if arguments is None else arguments
-        # Fields of the docstring, as in "Source: …", become paragraphs: tyro joins lines.
-        recipe = re.sub(r"(?<!\n)\n(?=[A-Z]\w+: )", "\n\n", description or "")
-        config = parse(kind, words, recipe, find_script(build).name + ".py")
+        config = parse(kind, words, description or "", program or find_script(build).name + ".py")
         keep_freed_memory()
         use_compilation_cache()
         if config.distributed:

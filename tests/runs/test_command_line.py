@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import pytest
@@ -27,6 +28,9 @@ class Config:
     """Write elsewhere too."""
     fit: Literal["pad", "crop"] = "pad"
     """How."""
+    remedies: tuple[Literal["one", "two"], ...] = ()
+    """None of them, or several, each a word of its own after the option, so that it needs no comma and so that this
+    text has a continuation."""
     hyper: Inner = Inner()
 
 
@@ -46,6 +50,8 @@ def test_fields_are_set_by_their_dotted_names():
         ("--no-wandbb", "unknown option 'no-wandbb'"),
         ("--stepz 3", "unknown option 'stepz': did you mean steps?"),
         ("--hyper.penalty 3", "did you mean hyper.penalty-weight"),
+        ("--epochs 3", "unknown option 'epochs': did you mean steps?"),
+        ("--remedies one,two", "--remedies one,two: write spaces between the names, one two"),
         ("--steps many", "--steps 'many': give a whole number"),
         ("--fit stretch", "unknown --fit 'stretch': allowed: crop, pad"),
         ("--steps", "--steps needs a value: give INT"),
@@ -66,6 +72,25 @@ def test_help_tells_every_field_and_its_default(capsys):
     text = capsys.readouterr().out
     for part in ("What it is.", "Training steps.", "(default: 5)", "Weight λ.", "{pad,crop}"):
         assert part in text
+
+
+def test_help_fits_the_terminal_and_joins_the_lines_of_a_docstring(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    text = (
+        "It does one thing.\n\n    python a.py\n\n"
+        + "A paragraph that\n1 terminal wraps. " * 5
+        + "\n\nSource: A\nTime: 3 s"
+    )
+    with pytest.raises(SystemExit):
+        parse(Config, ["--help"], text, "script.py")
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) == 60
+    assert {"It does one thing.", "    python a.py", "Source: A", "Time: 3 s"} <= {*lines}
+    boxed = [line.strip("│") for line in lines if line.startswith("│")]
+    first = next(number for number, line in enumerate(boxed) if "None of them" in line)
+    last = next(number for number, line in enumerate(boxed) if "continuation." in line)
+    for line, following in pairwise(boxed[first : last + 1]):
+        assert len(f"{line.rstrip()} {following.split()[0]} ") > len(line), "the next word would fit"
 
 
 @pytest.mark.parametrize(
