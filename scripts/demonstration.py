@@ -72,9 +72,11 @@ RESTORATIONS = {
         "scratches",
         "skimage/data/astronaut.png",
         lambda clean: damage_image("tears", clean, 0),
-        "Tears. A mask says where they are; without one they are detected.",
+        "Tears, white in a mask. Without a mask they are looked for: some are missed, other lines are taken for tears.",
     ),
-    "small": Restoration("superres", "skimage/data/coffee.png", shrink, "A photograph at a quarter of its size."),
+    "small": Restoration(
+        "superres", "skimage/data/coffee.png", shrink, "A quarter of the size. Before: its pixels as squares."
+    ),
 }
 OWN = Restoration(
     "",
@@ -113,7 +115,8 @@ TRAININGS = (
         "r3gan",
         "A GAN draws digits",
         "Each column is one class; every image is drawn from another random vector. The GAN learned from "
-        "scikit-learn's 1,437 handwritten digits of 8×8 pixels, resized to 16×16. Each pixel is shown as a square.",
+        "scikit-learn's 1,437 handwritten digits of 8×8 pixels, resized to 16×16. Each pixel is shown as a square. "
+        "pixel_frechet is a distance between drawn and real digits: lower is better.",
         "--conditional --data.classes 10 --data.size 16 --steps 1200 "
         "--sample-every 300 --evaluate-every 300 --checkpoint-every 300",
         {"samples-00000300": "after 300 steps", "samples-00001200": "after 1,200 steps"},
@@ -123,7 +126,8 @@ TRAININGS = (
     Training(
         "vae",
         "A VAE encodes digits in 20 numbers",
-        "An encoder computes 20 numbers of each digit, and a decoder computes the digit of 20 numbers.",
+        "An encoder turns a digit into 20 numbers, and a decoder turns 20 numbers into a digit. "
+        "negative_elbo is the loss on digits that it was not trained on: lower is better.",
         "--data.size 16 --steps 1500 --sample-every 500 --evaluate-every 500 --checkpoint-every 500",
         {
             "reconstructions-00001500": "first, third, … row: held-out digits; under each row its reconstructions",
@@ -135,7 +139,8 @@ TRAININGS = (
     Training(
         "denoise",
         "A denoiser of your own",
-        "A small network learns from ten photographs to remove noise. Those above were trained for longer, on more.",
+        "A small network learns from ten photographs to remove noise. Those above were trained for longer, on more. "
+        "psnr, in dB, says how near its results are to the undamaged photographs: higher is better.",
         "--steps 800 --depth 8 --width 32 --batch-size 16 "
         "--sample-every 400 --evaluate-every 200 --checkpoint-every 200",
         {},
@@ -227,10 +232,15 @@ def main() -> None:
     begin = time.monotonic()
     restored = [restore(shown, name, photographs, "--task", shown.task) for name, shown in RESTORATIONS.items()]
     trained = [train(shown, folder / shown.experiment) for shown in TRAININGS]
+    activation = Path(sys.prefix) / "bin" / "activate"
     minutes = (time.monotonic() - begin) / 60
     page = html.document(
         "jaxgen: a demonstration",
-        html.paragraph(f"Made by scripts/demo in {minutes:.1f} minutes. Every command on this page can be repeated."),
+        html.paragraph(
+            f"Made by scripts/demo in {minutes:.1f} minutes. To try the commands of this page, first run the following "
+            "in a terminal. To restore a photograph again, add --overwrite; the original is never changed."
+        ),
+        html.command(f"cd {shlex.quote(str(Path.cwd()))}", f"source {shlex.quote(str(activation))}"),
         html.heading("Photographs restored"),
         html.paragraph(
             "Drag across a picture. The damage is synthetic. The networks come with the package and were not trained "
@@ -241,6 +251,7 @@ def main() -> None:
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
     print(f"\nopen {folder / 'index.html'} in a browser: photographs before and after, samples, curves, next commands")
+    print(f"for the command jaxgen, first run: source {activation}")
 
 
 if __name__ == "__main__":

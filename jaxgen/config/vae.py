@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     LikelihoodName = str
 else:
     LikelihoodName = Literal[tuple(LIKELIHOODS)]
-GREY = "a Bernoulli likelihood of grey intensities is no probability of images; train with --binarise"
+GREY = "the score of gray pixels under a Bernoulli likelihood is no probability of images; train with --binarise"
 
 
 @dataclass(frozen=True)

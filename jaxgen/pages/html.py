@@ -4,6 +4,7 @@ Text is escaped. Pictures are inside the page, so that it can be moved and maile
 """
 
 import base64
+import re
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -24,6 +25,7 @@ img.pixels { image-rendering: pixelated; width: 100%; }
 .row > * { min-width: 0; }
 pre { background: var(--soft); border: 1px solid var(--line); border-radius: .4rem; padding: .6rem .8rem;
   white-space: pre-wrap; overflow-wrap: anywhere; font: 14px/1.5 ui-monospace, monospace; margin: .5rem 0; }
+pre span { display: inline-block; }
 table { border-collapse: collapse; font-size: .95rem; } th, td { text-align: left; padding: .25rem 1.2rem .25rem 0; }
 th { border-bottom: 1px solid var(--line); font-weight: 600; } td { border-bottom: 1px solid var(--soft); }
 .compare { --split: 50%; position: relative; overflow: hidden; border-radius: .3rem; touch-action: pan-y; }
@@ -70,8 +72,9 @@ def paragraph(text: str) -> str:
 
 
 def command(*lines: str) -> str:
-    """Returns command lines, each as it is typed."""
-    return f"<pre>{escape(chr(10).join(lines))}</pre>"
+    """Returns command lines, each as it is typed. A line breaks before an option, never between its hyphens."""
+    text = re.sub(r"(?<= )--[^ ]+", r"<span>\g<0></span>", escape("\n".join(lines)))
+    return f"<pre>{text}</pre>"
 
 
 def row(*parts: str) -> str:

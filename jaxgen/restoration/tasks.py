@@ -84,7 +84,7 @@ def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Re
     blocks = blockiness(pixels)
     if blocks > MIN_BLOCKINESS:
         pixels = apply(load("dejpeg"), photograph._replace(pixels=pixels), step, progress).pixels
-        messages.append(f"JPEG blocks of {blocks:.1f} grey levels removed")
+        messages.append(f"JPEG blocks of {blocks:.1f} gray levels removed")
     sigma = settings.sigma
     if sigma is None:
         sigma = noise_sigma(photograph._replace(pixels=np.where(inpainted, photograph.pixels, pixels)))

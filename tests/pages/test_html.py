@@ -1,5 +1,6 @@
 import base64
 import re
+from html import unescape
 from html.parser import HTMLParser
 from io import BytesIO
 
@@ -48,6 +49,12 @@ def page_of_everything() -> str:
         html.table({"step": "3"}, ("name", "value")),
         html.row(html.figure(png(9), "A", enlarged=True), html.compare(png(0), png(255), "B")),
     )
+
+
+def test_a_command_breaks_before_an_option_and_is_copied_as_it_is_typed():
+    text = html.command("jaxgen restore 'a & b.jpg' --task denoise --out x--y")
+    assert re.findall("<span>(.*?)</span>", text) == ["--task", "--out"]
+    assert unescape(re.sub("<.*?>", "", text)) == "jaxgen restore 'a & b.jpg' --task denoise --out x--y"
 
 
 def test_a_page_is_well_formed_and_needs_no_other_file():

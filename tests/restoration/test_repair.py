@@ -26,7 +26,7 @@ def test_each_damage_is_repaired_where_it_is_detected(calls, monkeypatch, sigma)
     pixels[5:15, 5:15] = 1
     result = repair(Photograph(pixels[..., :1]), Settings(), no_progress)
     assert calls["names"] == ["detect", "detect_lines", "inpaint_all", "dejpeg"]
-    assert result.message == "8.3% damaged, detected, JPEG blocks of 5.0 grey levels removed"
+    assert result.message == "8.3% damaged, detected, JPEG blocks of 5.0 gray levels removed"
     np.testing.assert_allclose(result.pixels[6, 6], 0.25, atol=1e-6)
     np.testing.assert_allclose(result.pixels[30, 20], 0.4, atol=1e-6)
 

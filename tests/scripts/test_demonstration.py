@@ -3,6 +3,7 @@
 import json
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -43,11 +44,21 @@ def page(tmp_path, monkeypatch, load_experiment):
 def test_the_page_compares_each_photograph_and_names_each_command(page):
     assert page.count('class="compare"') == len(demonstration.RESTORATIONS) + 1
     for shown in demonstration.TRAININGS:
-        assert f"jaxgen train {shown.experiment} --run" in page
+        assert f"jaxgen train {shown.experiment} <span>--run" in page
+    assert f"source {sys.prefix}/bin/activate" in page
     # The stand-in restored nothing, so that before and after score the same; that of a torn photograph is below 30 dB.
     scores = [sentence.split(" ") for sentence in page.split("PSNR ")[1:]]
     assert len(scores) == len(demonstration.RESTORATIONS)
     assert all(before == after for before, _, _, after, *_ in scores)
+
+
+@pytest.mark.parametrize(("argument", "status", "message"), [("--help", 0, "RUNS=DIR"), ("x", 2, "no arguments")])
+def test_help_is_printed_before_anything_is_installed(argument, status, message):
+    script = Path(demonstration.__file__).with_name("demo")
+    done = subprocess.run([script, argument], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == status
+    assert message in done.stdout + done.stderr
+    assert "installing" not in done.stdout
 
 
 @pytest.mark.parametrize("line", [line for shown in demonstration.TRAININGS for line in shown.next])
