@@ -237,8 +237,8 @@ def main() -> None:
     page = html.document(
         "jaxgen: a demonstration",
         html.paragraph(
-            f"Made by scripts/demo in {minutes:.1f} minutes. To try the commands of this page, first run the following "
-            "in a terminal. To restore a photograph again, add --overwrite; the original is never changed."
+            f"Made by scripts/demo; its last call took {minutes:.1f} minutes. To use the commands of this page, first "
+            "run the following in a terminal. To restore a photograph again, add --overwrite: it replaces the result."
         ),
         html.command(f"cd {shlex.quote(str(Path.cwd()))}", f"source {shlex.quote(str(activation))}"),
         html.heading("Photographs restored"),
