@@ -260,6 +260,11 @@ def with_former_defaults(config: Config, path: Path, say: Callable[[str], None])
     return config, former
 
 
+def going_on(start: int, steps: int) -> str:
+    """Returns what a resumed run does, after so many steps of all its steps."""
+    return f"going on from step {start}" if start < steps else f"has {start} steps already: more --steps continue it"
+
+
 def closing_lines(path: Path, history: Sequence[Line], objective: Objective, script: Script) -> list[str]:
     """Returns what to print at the end of a training: its best score, where its files are, and commands to go on with.
 
@@ -310,6 +315,8 @@ def train(
         options, say = dataclasses.replace(options, checkpoint_minutes=0.0), lambda line: None
     path = run_path(config, script)
     config, former = with_former_defaults(config, path, say)
+    kind = type(config)
+    RunFolder(path).check_options(script.name, to_dict(config), defaults=to_dict(kind()), changeable=changeable(kind))
     with progress.reminding("loading the data", say):
         config, dataset, objective, evaluation_batch, measure, first, template = prepare(config, build, devices)
     program = execute.compile_program(
@@ -348,7 +355,7 @@ def train(
             start, state = restored.step, restored.state
             for step in restored.damaged:
                 checkpoints.discard(step)
-            say(f"{path}: going on from step {start}")
+            say(f"{path}: {going_on(start, config.steps)}")
         visualize = execute.jit_on_first_device(objective.visualize)
         state = loop.train(
             program.advance,

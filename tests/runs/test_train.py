@@ -122,11 +122,11 @@ def train_toy(tmp_path_factory):
     """Returns a function from fields of the toy experiment's configuration to the folder of its run in this process."""
     toy_experiment = load_script(str(Path(__file__).parents[1] / "toy_experiment.py"))
 
-    def run(**fields):
+    def run(*, say=lambda line: None, **fields):
         folder = tmp_path_factory.mktemp("toy") / "run"
         intervals = {"checkpoint_every": 10, "evaluate_every": 10, "log_every": 10, "sample_every": 10}
         options = {"steps": 20, "evaluate_images": 8, "run": str(folder)} | intervals | fields
-        train(toy_experiment.Config(**options), toy_experiment.build, say=lambda line: None)
+        train(toy_experiment.Config(**options), toy_experiment.build, say=say)
         return folder
 
     return run
@@ -140,6 +140,20 @@ def toy_run(train_toy):
 def test_another_seed_ends_with_other_bits(train_toy, toy_run):
     assert summary.describe(train_toy(seed=4))["digest"] != summary.describe(toy_run)["digest"]
     assert summary.describe(train_toy())["digest"] == summary.describe(toy_run)["digest"]
+
+
+def test_another_option_is_refused_before_the_data_are_loaded(train_toy, toy_run, monkeypatch):
+    monkeypatch.delattr(data, "load")
+    with pytest.raises(UsageError, match=r"batch_size is \d+ there and 3 here; use the values there"):
+        train_toy(run=str(toy_run), batch_size=3)
+    with pytest.raises(AttributeError, match="load"):
+        train_toy(run=str(toy_run), steps=30)
+
+
+def test_a_run_that_has_its_steps_already_says_so(train_toy, toy_run):
+    lines = []
+    train_toy(run=str(toy_run), say=lines.append)
+    assert f"{toy_run}: has 20 steps already: more --steps continue it" in lines
 
 
 @pytest.mark.parametrize("fields", [{"steps_per_dispatch": 5}, {"devices": 2}], ids=["dispatches", "devices"])

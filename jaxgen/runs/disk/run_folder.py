@@ -126,6 +126,30 @@ class RunFolder(Closing):
         """Returns whether training can go on from a checkpoint, so that the configuration must stay."""
         return any((self.path / "checkpoints").glob("[0-9]*"))
 
+    def check_options(
+        self, experiment: str, options: Config, *, defaults: Config, changeable: Collection[str] = ()
+    ) -> None:
+        """Compares options with those of the run that the folder holds, if any, before its data are loaded.
+
+        Args:
+          experiment: the name of the experiment.
+          options: the content of "config". The size and the channels of images are not compared: the data have them.
+          defaults: see `open`.
+          changeable: see `open`.
+        Raises:
+          UsageError: if an option differs, or config.json cannot be read.
+        """
+        before = self.config() if self.has_checkpoints() else None
+        if before is None:
+            return
+        known = before["config"].get("data", {})
+        shape = {name: known[name] for name in ("size", "channels") if name in known}
+        now = {"experiment": before.get("experiment", {}) | {"name": experiment}, "config": options}
+        if "data" in options:
+            now["config"] = options | {"data": options["data"] | shape}
+        self._defaults = flatten(defaults)
+        self._compare(before, before | now, changeable)
+
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Appends a line to metrics.jsonl and logs it to the trackers.
 
@@ -212,7 +236,15 @@ class RunFolder(Closing):
         former = self._defaults | config_file.former_defaults(before["format"])
         old = {name: former[name] for name in new if name in former} | old
         both = {name: (old.get(name, ABSENT), new.get(name, ABSENT)) for name in old | new if name not in changeable}
-        differences = [f"{name} is {a!r} there and {b!r} here" for name, (a, b) in both.items() if a != b]
+        different = {name: values for name, values in both.items() if values[0] != values[1]}
+        if "experiment" in different:
+            raise UsageError(
+                f"{self.path} holds a run of {old['experiment']} and not of {new['experiment']}: use another run folder"
+            )
+        if len(different) > 1:
+            # The digest of other images says no more than the option that chose them.
+            different.pop("images_sha256", None)
+        differences = [f"{name} is {a!r} there and {b!r} here" for name, (a, b) in different.items()]
         if differences:
             raise UsageError(
                 f"{self.path} holds a run of another configuration: {', '.join(differences)}; "

@@ -67,8 +67,8 @@ def test_a_difference_names_the_field_and_both_values(opened, messages):
         open_again(opened, CONFIG | {"image_shape": [16, 16, 1]}, messages)
     with pytest.raises(UsageError, match=r"new is '\(absent\)' there and 1 here"):
         open_again(opened, changed("config", new=1), messages)
-    with pytest.raises(UsageError, match="experiment is 'toy' there and 'other' here"):
-        open_again(opened, changed("experiment", name="other"), messages)
+    with pytest.raises(UsageError, match="holds a run of toy and not of other"):
+        open_again(opened, changed("experiment", name="other") | {"config": other["config"]}, messages)
     with open_again(opened, CONFIG, messages):
         pass
 
