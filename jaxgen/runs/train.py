@@ -93,15 +93,23 @@ def open_folder(
     return folder or RunFolder.follow(path, content, changeable=changeable(type(config), per_process=True))
 
 
-def evaluation_images(config: data.Config, images: int, objective: Objective) -> Batch:
+def evaluation_images(config: data.Config, images: int, objective: Objective, training: data.Dataset) -> Batch:
     """Returns the images that a run is evaluated on, always the same: a batch of the data set's test split.
 
     For a model that only generates it is a batch of training images: the best checkpoint is chosen by the samples'
     distance from them, so the test split stays unseen until the final evaluation.
+
+    Args:
+      config: of the data, with the images' size and channels.
+      images: their number, at most all.
+      objective: what is trained.
+      training: the training images, which are not loaded again.
     """
     generates_only = objective.generative is not None and objective.latent is None
     split = config.split if generates_only else "test"
-    dataset = data.load(dataclasses.replace(config, split=split, flip=False, dequantize=False))
+    is_loaded = split == config.split and not config.from_run
+    config = dataclasses.replace(config, split=split, flip=False, dequantize=False)
+    dataset = dataclasses.replace(training, config=config) if is_loaded else data.load(config)
     return dataset.batch(0, 0, min(images, len(dataset)))
 
 
@@ -213,7 +221,7 @@ def prepare(config: Config, build: Build, devices: int = 1) -> Prepared:
     dataset = derive(data.load(config.data), trust=config.trust)
     config = with_image_shape(config, dataset)
     objective = build(config, None)
-    evaluation_batch = evaluation_images(config.data, config.evaluate_images, objective)
+    evaluation_batch = evaluation_images(config.data, config.evaluate_images, objective, dataset)
     measure, objective = choose_evaluation(config, objective, evaluation_batch)
     first = dataset.batch(0, 0, 1)
     template = jax.eval_shape(objective.init, jax.random.key(0), first)

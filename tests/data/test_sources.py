@@ -89,6 +89,8 @@ def test_without_tfds_the_nearest_source_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     with pytest.raises(UsageError, match=r"unknown data set 'facez': did you mean faces.*pip install 'jaxgen\[data\]'"):
         data.load(data.Config(name="facez"))
+    with pytest.raises(UsageError, match=r"unknown data set 'mnist': allowed: "):
+        data.load(data.Config(name="mnist"))
 
 
 def test_a_fraction_of_the_training_images_and_all_of_the_held_out_ones():

@@ -20,7 +20,7 @@ from jaxgen.errors import UsageError
 from jaxgen.runs import summary
 from jaxgen.runs.disk.config_file import FORMAT, FORMER_DEFAULTS
 from jaxgen.runs.scripts import load_script
-from jaxgen.runs.train import evaluation_images, prepare_devices, train
+from jaxgen.runs.train import evaluation_images, prepare, prepare_devices, train
 from jaxgen.training import distributed, execute
 
 STEPS = 40
@@ -335,10 +335,18 @@ def test_values_out_of_range_are_reported_before_anything_is_written(small, tmp_
     assert not (tmp_path / "run").exists()
 
 
+def test_a_gan_loads_its_training_images_once(small, monkeypatch):
+    config, build, _ = small
+    load, loaded = data.load, []
+    monkeypatch.setattr(data, "load", lambda config: loaded.append(config.split) or load(config))
+    prepare(config(), build)
+    assert loaded == ["train"]
+
+
 @pytest.mark.parametrize(("name", "split"), [("gan_mlp", "train"), ("vae", "test"), ("denoise", "test")])
 def test_what_only_generates_is_chosen_by_training_images_and_all_else_by_images_held_out(load_experiment, name, split):
-    module, digits = load_experiment(name), data.Config(name="digits", size=28, channels=1)
+    module, digits = load_experiment(name), data.Config(name="digits", size=28, channels=1, flip=True)
     objective = module.build(module.Config(data=digits))
-    batch_images = evaluation_images(digits, 40, objective)["image"]
+    batch_images = evaluation_images(digits, 40, objective, data.load(digits))["image"]
     target = data.load(data.Config(name="digits", size=28, split=split)).batch(0, 0, 40)["image"]
     np.testing.assert_array_equal(batch_images, target)

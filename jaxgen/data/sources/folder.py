@@ -76,7 +76,7 @@ def open_folder(config: Config) -> tuple[FolderRecords, np.ndarray]:
 def image_paths(folder: str) -> list[Path]:
     """Returns the images under a folder, sorted, or raises UsageError where there are none."""
     if not folder or not Path(folder).is_dir():
-        raise UsageError(f"no folder of images at {folder!r}: give its path as dir")
+        raise UsageError(f"no folder of images at {folder!r}: set data.dir to its path")
     paths = sorted(
         path
         for path in Path(folder).rglob("*")

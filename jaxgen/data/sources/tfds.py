@@ -2,8 +2,10 @@
 
 import contextlib
 import difflib
+import logging
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -88,6 +90,8 @@ def find(name: str, folder: str) -> Any:
         needs = f"; the data sets of TensorFlow Datasets need {error.name}: pip install 'jaxgen[data]'"
         raise unknown_set(name, (), needs) from error
 
+    # It recommends OpenCV whenever Pillow reads its images.
+    logging.getLogger("absl").addFilter(is_no_advice)
     known = tfds.list_builders(with_community_datasets=False)
     try:
         return builder_from_files(name, data_dir=folder or None)
@@ -95,8 +99,15 @@ def find(name: str, folder: str) -> Any:
         if base(name) not in known:
             raise unknown_set(name, known, f", and the {len(known)} of TFDS") from error
     if folder and not os.path.isdir(folder):
-        raise UsageError(f"no folder {folder!r}: give dir the folder under which TFDS prepared {name}")
+        raise UsageError(f"no folder {folder!r}: set data.dir to the folder under which TFDS prepared {name}")
+    for inner in sorted(Path(folder).glob(f"*/{base(name)}")) if folder else []:
+        raise UsageError(f"{name} is not in {folder} but in {inner.parent}: set data.dir to {inner.parent}")
     raise UsageError(f"{name} is not prepared under {folder or 'the folder of TFDS'}: {how_to_prepare(name, folder)}")
+
+
+def is_no_advice(record: logging.LogRecord) -> bool:
+    """Returns whether a log line of TFDS is anything but its advice to install OpenCV."""
+    return not record.getMessage().startswith("OpenCV is not installed")
 
 
 @contextlib.contextmanager
@@ -122,7 +133,8 @@ def unknown_set(name: str, known: Sequence[str], others: str) -> UsageError:
       known: names of TFDS.
       others: text after the list of `SOURCES`.
     """
-    near = difflib.get_close_matches(name, [*SOURCES, *known], n=3, cutoff=0.5)
+    # Without TFDS the name may well be right: mnist is not meant to be stacked_mnist.
+    near = difflib.get_close_matches(name, [*SOURCES, *known], n=3, cutoff=0.5 if known else 0.6)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     return UsageError(f"unknown data set {name!r}: {hint}allowed: {', '.join(SOURCES)}{others}")
 
@@ -133,7 +145,7 @@ def how_to_prepare(name: str, folder: str) -> str:
     build = f"tfds.builder('{name}'{where}, file_format='array_record').download_and_prepare()"
     return (
         "where there are TensorFlow and a network, run once: "
-        f'python -c "import tensorflow_datasets as tfds; {build}", or give dir the folder that holds it'
+        f'python -c "import tensorflow_datasets as tfds; {build}", or set data.dir to the folder that holds it'
     )
 
 

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import logging
 import shutil
 import socket
 import subprocess
@@ -111,8 +112,32 @@ def test_sets_that_are_not_there_are_reported_without_a_network(tmp_path, monkey
 
 
 def test_a_folder_that_is_not_there(tmp_path):
-    with pytest.raises(UsageError, match=r"no folder .*absent.: give dir the folder under which TFDS prepared mnist"):
+    with pytest.raises(
+        UsageError, match=r"no folder .*absent.: set data.dir to the folder under which TFDS prepared mnist"
+    ):
         data.load(data.Config(name="mnist", dir=str(tmp_path / "absent")))
+
+
+def test_a_folder_above_the_one_of_tfds(shared_tfds):
+    above = Path(shared_tfds).parent
+    with pytest.raises(
+        UsageError, match=rf"mnist is not in {above} but in {shared_tfds}: set data.dir to {shared_tfds}"
+    ):
+        data.load(data.Config(name="mnist", dir=str(above)))
+
+
+def test_reading_with_pillow_gives_no_advice(shared_tfds, monkeypatch, caplog):
+    from tensorflow_datasets.core.features import image_feature
+
+    monkeypatch.setattr(image_feature, "cv2", None)
+    monkeypatch.setattr(logging.getLogger("absl"), "propagate", True)
+    monkeypatch.setattr(
+        image_feature.logging, "log_first_n", lambda level, text, n: image_feature.logging.log(level, text)
+    )
+    data.load(data.Config(name="mnist", dir=shared_tfds, split="test[:2]"))
+    assert "OpenCV" not in caplog.text
+    image_feature.logging.warning("a line that stays")
+    assert "a line that stays" in caplog.text
 
 
 def test_splits_that_are_not_there(shared_tfds):
