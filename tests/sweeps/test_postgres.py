@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from jaxgen.sweeps.storage import open_storage
 
-TRIALS = 12
+TRIALS = 8
 PROCESSES = 4
 TIMEOUT_SECONDS = 240
 

@@ -74,8 +74,6 @@ MORE = {
         data=MIDDLE,
         loss="relativistic",
         penalties=("r1",),
-        critic_steps=2,
-        augment=("cutout",),
     ),
     "denoising without clean pictures": recipe("neighbor2neighbor", widths=(4,), blocks=1, data=MIDDLE),
     "clips": recipe("video", frames=2, window=12, speed=2, width=4, blocks=1, data=MIDDLE),

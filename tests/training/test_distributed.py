@@ -78,7 +78,7 @@ def start_two(start):
 
     def start_both(run, *words, reads=False):
         port = free_port()
-        more = ["--heartbeat-timeout", "10", "--connect-timeout", "60", *words]
+        more = ["--heartbeat-timeout", "5", "--connect-timeout", "60", *words]
         two = [Process(start, run, number, port, more, reads) for number in range(2)]
         started.extend(two)
         return two
