@@ -164,7 +164,7 @@ def test_python_runs():
     }
     blocks = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
     runnable = [block for block in blocks if "import jaxgen\n" not in block and "run_script" not in block]
-    assert (len(runnable), len(blocks)) == (5, 10)
+    assert (len(runnable), len(blocks)) == (6, 11)
     for block in runnable:
         exec(block, names)
     images = names["batch"]["image"]
