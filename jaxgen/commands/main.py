@@ -1,11 +1,13 @@
 """The `jaxgen` command: one file per subcommand, a dataclass `Command` that tyro parses. Calling it runs it."""
 
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from pathlib import Path
 
 import jaxgen
-from jaxgen.errors import unknown
+from jaxgen.errors import UsageError, unknown
 from jaxgen.runs.command_line import exit_status, parse, parse_known
 
 COMMANDS = {
@@ -67,6 +69,8 @@ def parse_command(words: Sequence[str]) -> tuple[Callable[..., None], list[str]]
       SystemExit: with status 0 after the help of a subcommand.
     """
     name, *rest = words
+    if name not in COMMANDS and Path(name).exists():
+        raise UsageError(f"{name} is no command: to restore photographs, run jaxgen restore {shlex.quote(name)}")
     if name not in COMMANDS:
         raise unknown("command", name, COMMANDS, max_listed=len(COMMANDS))
     module = import_module(f"jaxgen.commands.{name}")

@@ -45,27 +45,27 @@ class Command(RangedOptions):
     task: Annotated[Task | None, method, tyro.conf.arg(help=describe_tasks())] = None
     network: Annotated[str | None, method] = None
     """A network of yours: a run folder, or a .safetensors file."""
-    trust: bool = False
-    """Execute experiment.py of the --network's run although it is none of the installed experiments."""
-    sigma: float | None = None
-    """Noise level in gray levels of 0-255 (default: estimated)."""
     mask: Path | None = None
     """Mask image, white where the photograph is damaged; for several photographs, a folder of masks of the same names
     (default: damage is detected)."""
+    sigma: float | None = None
+    """Noise level in gray levels of 0-255 (default: estimated)."""
     strength: float = 1.0
     """Blend between original (0) and result (1)."""
-    ensemble: bool = False
-    """Average over eight flipped and rotated views: better, and 8 times as slow."""
     compare: bool = False
     """Also write original and result side by side."""
     out: Path | None = None
     """Folder for the results (default: that of the original)."""
     overwrite: bool = False
     """Restore again where the result exists."""
+    ensemble: bool = False
+    """Average over eight flipped and rotated views: better, and 8 times as slow."""
     tile_size: Annotated[int, Range(minimum=SIDES[0], maximum=SIDES[-1])] = 1024
     """Side of the largest tile, in pixels."""
     max_megapixels: Positive = 100.0
     """Largest image that is read, in megapixels."""
+    trust: bool = False
+    """Execute experiment.py of the --network's run although it is none of the installed experiments."""
 
     def __call__(self) -> None:
         """Restores each photograph."""

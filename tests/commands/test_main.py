@@ -244,6 +244,7 @@ def test_the_nearest_training_images_stand_below_samples(trained, tmp_path, caps
         ("train vae --data.name digts", "did you mean digits"),
         ("polish", "unknown command 'polish': allowed: convert,"),
         ("smple nowhere", "did you mean sample"),
+        ("tests", "run jaxgen restore tests"),
     ],
 )
 def test_errors_are_one_line_and_status_two(words, message, capsys, monkeypatch, experiments):
