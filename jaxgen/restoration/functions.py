@@ -199,8 +199,7 @@ def estimate_noise(image: "Image") -> Any:
     Args:
       image: see `restore`.
     Returns:
-      the standard deviation of the noise in gray levels of 0-255, a float; of a batch float32[n]. Of a color image
-      that of independent noise in the channels; where JPEG smoothed its colors, the luma decides.
+      the standard deviation of the noise in gray levels of 0-255, a float; of a batch float32[n].
     Raises:
       jaxgen.errors.UsageError: if the image must be corrected.
     """

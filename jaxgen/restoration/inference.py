@@ -12,7 +12,6 @@ import numpy as np
 from jaxgen import filters
 from jaxgen.degradations.resampling import upsample
 from jaxgen.errors import UsageError
-from jaxgen.io.images import LUMA
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.estimation import GREY_LEVELS, estimate_noise
@@ -78,18 +77,8 @@ def load(name: str, output: pretrained.Output = "image") -> Restorer:
 
 
 def noise_sigma(photograph: Photograph) -> float:
-    """Returns the estimated standard deviation of a photograph's noise, in grey levels of 255.
-
-    JPEG's chroma subsampling, and cameras, smooth the noise of color alone. The noise of each channel then seems weaker
-    than it is to a denoiser, and only that of the luma is as it was: white noise of σ in the channels gives the luma
-    noise of σ times the norm of its weights. Of a color photograph the larger one of both estimates is returned.
-    """
-    network, pixels = load_noise_estimator(), photograph.pixels
-    sigma = estimate_noise(network, pixels, photograph.alpha)
-    if pixels.shape[-1] == len(LUMA):
-        of_luma = estimate_noise(network, (pixels @ LUMA)[..., None], photograph.alpha)
-        sigma = max(sigma, of_luma / float(np.linalg.norm(LUMA)))
-    return GREY_LEVELS * sigma
+    """Returns the estimated standard deviation of a photograph's noise, in grey levels of 255."""
+    return GREY_LEVELS * estimate_noise(load_noise_estimator(), photograph.pixels, photograph.alpha)
 
 
 def apply(network: Restorer, photograph: Photograph, settings: Settings, progress: Progress) -> Result:

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from jaxgen.io.images import LUMA
 from jaxgen.restoration import detection, inference, inpainting, tasks
 from jaxgen.restoration.restorer import NetworkSpec, Restorer
 
@@ -58,7 +57,5 @@ def calls(monkeypatch, networks):
 
     for module in (inference, detection, inpainting, tasks):
         monkeypatch.setattr(module, "load", load)
-    # In the luma of a color image this is white noise of 0.1.
-    level = 0.1 * np.linalg.norm(LUMA)
-    monkeypatch.setattr(inference, "load_noise_estimator", lambda: lambda images: np.full(len(images), level))
+    monkeypatch.setattr(inference, "load_noise_estimator", lambda: lambda images: np.full(len(images), 0.1))
     return recorded

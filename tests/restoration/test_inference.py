@@ -1,9 +1,5 @@
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
-from skimage import data
 
 from jaxgen.degradations.resampling import upsample
 from jaxgen.errors import UsageError
@@ -19,17 +15,6 @@ PIXELS = np.random.default_rng(0).random((20, 30, 3), np.float32)
 def halving(channels, conditioning="none"):
     network = lambda inputs: inputs[..., :channels] / 2
     return Restorer(network, make_spec(channels, conditioning))
-
-
-def test_the_noise_of_a_jpeg_is_estimated_from_its_luma_where_its_colors_were_smoothed():
-    noisy = data.chelsea()[:256, 100:356] + np.random.default_rng(0).normal(0, 25, (256, 256, 3))
-    file = io.BytesIO()
-    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(file, "JPEG", quality=92)  # Chroma at half the size.
-    jpeg = np.asarray(Image.open(file), np.float32) / 255
-    one_channel = inference.noise_sigma(Photograph(jpeg[..., [1]]))
-    assert one_channel < 20
-    assert 22 < inference.noise_sigma(Photograph(jpeg)) < 28
-    assert 22 < inference.noise_sigma(Photograph((noisy / 255).clip(0, 1).astype(np.float32))) < 28
 
 
 @pytest.mark.parametrize("channels", [1, 3])
