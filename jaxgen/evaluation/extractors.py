@@ -114,7 +114,8 @@ def load_extractor(name: str, data: str, channels: int) -> Extractor:
     if name.endswith(".safetensors"):
         return load_inception(Path(name), channels)
     if name not in EXTRACTORS:
-        raise unknown("extractor", name, EXTRACTORS)
+        weights = "the path of InceptionV3's weights (.safetensors), which jaxgen convert inception writes"
+        raise unknown("extractor", name, ("auto", *EXTRACTORS, weights))
     extractor = EXTRACTORS[name]
     if channels != extractor.channels:
         raise UsageError(

@@ -82,7 +82,7 @@ def evaluate_run(
         raise UsageError(f"{run} at step {opened.step}: {error}") from error
     protocol = evaluation["protocol"]
     if (generated := protocol["generated"]) < count:
-        say(f"{generated} images are generated and not {count}: the floor has no more, {protocol['floor']}")
+        say(f"{generated} images are scored and not {count}: for the floor there are no more real ones")
     if evaluation["memorisation"] and evaluation["memorisation"]["copies"]:
         say(f"warning: {ADVICE}")
     evaluation = {"step": opened.step, "checkpoint": options.checkpoint, **evaluation}

@@ -1,5 +1,6 @@
 """Summary of a run folder, read without building its networks."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,17 +41,44 @@ def as_json(metrics: dict[str, float]) -> dict[str, float | str]:
     return {name: to_json(value) for name, value in metrics.items()}
 
 
+def opening_line(path: Path, content: Mapping[str, Any], parameters: Mapping[str, int], devices: int) -> str:
+    """Returns what to print when a training begins: what is trained, on which images and on how many devices.
+
+    Args:
+      path: the run folder.
+      content: of config.json.
+      parameters: their number by player.
+      devices: their number.
+    """
+    name, on = content["experiment"]["name"], f"{devices} device{'s' * (devices > 1)}"
+    return f"{path}: {name} on {describe_images(content)}; {describe_parameters(parameters)} parameters; {on}"
+
+
+def describe_images(content: Mapping[str, Any]) -> str:
+    """Returns number, set and shape of the images that the content of a config.json names."""
+    shape = "×".join(map(str, content["image_shape"]))
+    return f"{content['images']:,} images of {content['config']['data']['name']}, {shape}"
+
+
+def describe_parameters(parameters: Mapping[str, int]) -> str:
+    """Returns the number of parameters of each player."""
+    return ", ".join(f"{player} {count:,}" for player, count in parameters.items())
+
+
 def to_text(summary: dict[str, Any]) -> str:
     """Returns the summary as text."""
+    step, best = summary["step"], summary["best"]
     lines = [
         f"experiment   {summary['experiment']['name']} (sha256 {summary['experiment']['sha256'][:12]}…)",
-        f"step         {summary['step']}   checkpoints {', '.join(map(str, summary['checkpoints']))}",
+        f"data         {describe_images(summary)}",
+        f"step         {step}   checkpoints {', '.join(map(str, summary['checkpoints']))}",
         f"digest       {summary['digest']}",
-        "parameters   " + ", ".join(f"{player} {count:,}" for player, count in summary["parameters"].items()),
+        f"parameters   {describe_parameters(summary['parameters'])}",
+        f"metrics      step {step}{', the best' if best and best['step'] == step else ''}",
     ]
     lines += [f"  {name:40} {float(value):.6g}" for name, value in summary["metrics"].items()]
-    if summary["best"]:
-        lines += [f"best         step {summary['best']['step']}"]
-        lines += [f"  {name:40} {float(value):.6g}" for name, value in summary["best"]["metrics"].items()]
-    lines += [f"  {name} = {value}" for name, value in flatten(summary["config"]).items()]
+    if best and best["step"] != step:
+        lines += [f"best         step {best['step']}"]
+        lines += [f"  {name:40} {float(value):.6g}" for name, value in best["metrics"].items()]
+    lines += ["options", *(f"  {name} = {value}".rstrip() for name, value in flatten(summary["config"]).items())]
     return "\n".join(lines)

@@ -25,9 +25,11 @@ from jaxgen.io import curves
 from jaxgen.runs.derived_data import derive
 from jaxgen.runs.disk.checkpoints import Checkpoints
 from jaxgen.runs.disk.config_file import FORMER, absent_fields, to_dict, versions
+from jaxgen.runs.disk.records import count_parameters
 from jaxgen.runs.disk.run_folder import Line, RunFolder
 from jaxgen.runs.experiment_copy import Script, find_script, installed_name, local_imports
 from jaxgen.runs.init_from import init_from, select_players
+from jaxgen.runs.summary import opening_line
 from jaxgen.training import distributed, execute, loop, memory, progress, supervision
 from jaxgen.training.optimizers import hyper_arrays
 from jaxgen.training.state import Batch, Objective, TrainState
@@ -348,6 +350,7 @@ def train(
             path / "checkpoints", keep=config.keep_checkpoints, selection=objective.selection, say=say
         ) as checkpoints,
     ):
+        say(opening_line(path, content, count_parameters(template.params), devices))
         hyper = hyper_arrays(dataclasses.asdict(config.hyper))
         restored = checkpoints.restore(program.place_shapes(template), new_hyper=hyper)
         distributed.require_same(restored.step if restored else 0, "the checkpoint to go on from")

@@ -63,6 +63,8 @@ def test_info_tells_step_digest_parameters_and_metrics(trained, capsys):
     assert summary["best"]["step"] in summary["checkpoints"]
     status, out, _ = run(capsys, "info", trained)
     assert "generator 130,576" in out
+    assert "1,438 images of digits, 28×28×1" in out
+    assert out.count("evaluation/pixel_frechet") == (1 if summary["best"]["step"] == 6 else 2)
     assert "hyper.learning_rate = 0.0002" in out
 
 
@@ -70,7 +72,10 @@ def test_training_again_to_the_same_step_changes_nothing(trained, capsys, experi
     digest = json.loads(run(capsys, "info", trained, "--json")[1])["digest"]
     words = f"train {experiments / 'gan_mlp.py'} --run {trained} --steps 6 --checkpoint-every 2 --evaluate-every 2"
     words += " --batch-size 8 --variant plain --log-every 1 --no-tensorboard"
-    assert run(capsys, *words.split())[0] == 0
+    status, _, err = run(capsys, *words.split())
+    assert status == 0
+    images, players = "1,438 images of digits, 28×28×1", "discriminator 117,121, generator 130,576 parameters"
+    assert err.splitlines()[0] == f"{trained}: gan_mlp on {images}; {players}; 1 device"
     assert json.loads(run(capsys, "info", trained, "--json")[1])["digest"] == digest
 
 

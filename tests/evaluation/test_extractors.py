@@ -70,6 +70,7 @@ def test_a_network_is_compiled_once():
     ("name", "data", "channels", "message"),
     [
         ("auto", "photos", 3, "no extractor is shipped for the data set 'photos'.* jaxgen convert inception"),
+        ("inception", "mnist", 1, "unknown extractor 'inception': allowed: auto, .*jaxgen convert inception"),
         ("mnits", "mnist", 1, "unknown extractor 'mnits': did you mean mnist"),
         ("mnist", "npz", 3, r"takes images of 1 channel\(s\), the run has 3"),
         ("stacked_mnist", "npz", 1, r"takes images of 3 channel\(s\), the run has 1"),

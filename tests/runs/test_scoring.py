@@ -78,7 +78,7 @@ def test_fewer_images_than_were_asked_for_are_said_in_one_line(pretend, tmp_path
     monkeypatch.setattr(scoring.report, "evaluate", lambda *arguments, **options: dict(result))
     said = []
     scoring.evaluate_run(tmp_path, count=10_000, say=said.append)
-    assert said == ["1438 images are generated and not 10000: the floor has no more, 1438 of train"]
+    assert said == ["1438 images are scored and not 10000: for the floor there are no more real ones"]
     scoring.evaluate_run(tmp_path, count=1438, say=said.append)
     assert len(said) == 1
 

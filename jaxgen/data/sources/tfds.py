@@ -100,8 +100,8 @@ def find(name: str, folder: str) -> Any:
             raise unknown_set(name, known, f", and the {len(known)} of TFDS") from error
     if folder and not os.path.isdir(folder):
         raise UsageError(f"no folder {folder!r}: set data.dir to the folder under which TFDS prepared {name}")
-    for inner in sorted(Path(folder).glob(f"*/{base(name)}")) if folder else []:
-        raise UsageError(f"{name} is not in {folder} but in {inner.parent}: set data.dir to {inner.parent}")
+    if folder and (inside := sorted(Path(folder).glob(f"*/{base(name)}"))):
+        raise UsageError(f"{name} is not in {folder} but in {inside[0].parent}: set data.dir to {inside[0].parent}")
     raise UsageError(f"{name} is not prepared under {folder or 'the folder of TFDS'}: {how_to_prepare(name, folder)}")
 
 

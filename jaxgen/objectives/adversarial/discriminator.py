@@ -141,7 +141,7 @@ def check_discriminator(
     if penalties and coupled:
         raise UsageError(
             f"penalties {', '.join(penalties)} are per example, and {coupled} in the discriminator couples the "
-            "examples of a batch: give the discriminator another norm and no minibatch kernels"
+            "examples of a batch: give the discriminator another norm, such as none, and no minibatch kernels"
         )
     if clip_weights and "spectral" in variables["stats"]:
         raise UsageError(

@@ -41,10 +41,15 @@ def make_record(
         "config": config,
         "metrics": dict(metrics),
         "selection": selection and selection._asdict(),
-        "parameters": {player: sum(x.size for x in jax.tree.leaves(tree)) for player, tree in state.params.items()},
+        "parameters": count_parameters(state.params),
         "digest": hash_json(leaves),
         "leaves": leaves,
     }
+
+
+def count_parameters(params: Mapping[str, Any]) -> dict[str, int]:
+    """Returns the number of parameters of each player."""
+    return {player: sum(x.size for x in jax.tree.leaves(tree)) for player, tree in params.items()}
 
 
 def seal(record: Record) -> dict[str, Any]:
