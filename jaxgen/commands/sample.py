@@ -89,8 +89,10 @@ def write_nearest(config: Any, samples: np.ndarray, path: Path) -> str:
     from jaxgen.evaluation.memorisation import describe, rows_with_nearest
     from jaxgen.evaluation.report import load_split, load_training_images
     from jaxgen.io import images
+    from jaxgen.training import progress
 
-    training = load_training_images(config)
+    with progress.reminding("loading the data for nearest.png (--no-nearest leaves it out)", progress.say):
+        training = load_training_images(config)
     rows = rows_with_nearest(samples, training)
     if rows is None:
         raise UsageError("the training images are streamed, cropped or composed, and have no nearest one")

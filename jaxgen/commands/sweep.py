@@ -25,4 +25,6 @@ class Command:
         keep_freed_memory()
         use_compilation_cache()
         folder = sweep.run(self.experiment, self.sweep, words)
-        print((folder / "results.md").read_text(), end="")
+        print((folder / "results.md").read_text())
+        files = sorted(path.name for path in folder.iterdir() if path.suffix in {".md", ".csv", ".png"})
+        print(f"{folder}: {', '.join(files)}, trials")

@@ -103,7 +103,10 @@ def read_config(run: Path) -> dict[str, Any]:
     """
     content = config_file.read(run / CONFIG)
     if content is None:
-        raise UsageError(f"{run} is no run folder: it has no {CONFIG}; give the folder that --run named")
+        near = [Path("runs") / run.name, *sorted(path.parent for path in run.glob(f"*/{CONFIG}"))]
+        found = [str(path) for path in near if (path / CONFIG).is_file()]
+        hint = f"did you mean {' or '.join(found[:3])}?" if found else "give the folder that --run named"
+        raise UsageError(f"{run} is no run folder: it has no {CONFIG}; {hint}")
     return content
 
 

@@ -197,6 +197,13 @@ def test_restored_images_are_not_scored_as_generated_ones(experiments, tmp_path,
     assert "this experiment generates no images; leave it out" in err
 
 
+def test_a_name_in_place_of_a_run_folder_finds_the_run(trained, tmp_path, capsys, monkeypatch):
+    (tmp_path / "runs").symlink_to(trained.parent)
+    monkeypatch.chdir(tmp_path)
+    assert "gan is no run folder: it has no config.json; did you mean runs/gan?" in run(capsys, "info", "gan")[2]
+    assert "runs is no run folder: it has no config.json; did you mean runs/gan?" in run(capsys, "info", "runs")[2]
+
+
 def test_sampling_needs_no_data(trained, tmp_path, capsys, monkeypatch):
     def load(config):
         raise UsageError("the data are gone")

@@ -46,6 +46,15 @@ def test_the_table_has_every_trial_with_its_deviation_best_first(swept):
     assert float(first[2]) == pytest.approx(means[0], rel=1e-4)
 
 
+def test_the_command_prints_the_table_and_names_its_files(swept, monkeypatch, capsys):
+    folder, _, _ = swept
+    monkeypatch.setattr(sweep, "run", lambda *_: folder)
+    main.run(["sweep", "gan_mlp", "--search", "latent=int:4:8"])
+    out = capsys.readouterr().out
+    assert out.startswith((folder / "results.md").read_text())
+    assert out.splitlines()[-1] == f"{folder}: importance.png, parallel.png, results.csv, results.md, trials"
+
+
 def test_the_command_of_the_best_trial_gives_its_metric(swept, monkeypatch, tmp_path):
     folder, _, _ = swept
     with (folder / "results.csv").open() as file:
