@@ -350,7 +350,9 @@ def train(
             path / "checkpoints", keep=config.keep_checkpoints, selection=objective.selection, say=say
         ) as checkpoints,
     ):
-        say(opening_line(path, content, count_parameters(template.params), devices))
+        if first_process:
+            # On standard output, as the progress.
+            print(opening_line(path, content, count_parameters(template.params), devices), flush=True)
         hyper = hyper_arrays(dataclasses.asdict(config.hyper))
         restored = checkpoints.restore(program.place_shapes(template), new_hyper=hyper)
         distributed.require_same(restored.step if restored else 0, "the checkpoint to go on from")
@@ -388,6 +390,5 @@ def train(
         )
         if first_process:
             curves.draw(folder.history(), path / "curves.png", say=say)
-            # On standard output, as the progress.
             print("\n".join(closing_lines(path, folder.history(), objective, script)), flush=True)
     return state

@@ -72,10 +72,10 @@ def test_training_again_to_the_same_step_changes_nothing(trained, capsys, experi
     digest = json.loads(run(capsys, "info", trained, "--json")[1])["digest"]
     words = f"train {experiments / 'gan_mlp.py'} --run {trained} --steps 6 --checkpoint-every 2 --evaluate-every 2"
     words += " --batch-size 8 --variant plain --log-every 1 --no-tensorboard"
-    status, _, err = run(capsys, *words.split())
+    status, out, _ = run(capsys, *words.split())
     assert status == 0
     images, players = "1,438 images of digits, 28×28×1", "discriminator 117,121, generator 130,576 parameters"
-    assert err.splitlines()[0] == f"{trained}: gan_mlp on {images}; {players}; 1 device"
+    assert out.splitlines()[0] == f"{trained}: gan_mlp on {images}; {players}; 1 device"
     assert json.loads(run(capsys, "info", trained, "--json")[1])["digest"] == digest
 
 
