@@ -21,23 +21,15 @@ HERE = Path(__file__).parent
 CORES = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
-def keep_to_own_cores() -> bool:
-    """Keeps a worker of pytest-xdist to its share of the cores, as threads of several workers are slow.
-
-    Returns:
-      whether there are more workers than cores: each then keeps to one core only until JAX has counted the cores, as
-      some tests wait for processes, and what they leave idle is for others.
-    """
+def keep_to_own_cores() -> None:
+    """Keeps a worker of pytest-xdist and what it starts to its share of the cores, as threads of several are slow."""
     worker, count = os.environ.get("PYTEST_XDIST_WORKER"), int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if not worker or not CORES:
-        return False
-    number, cores = int(worker.removeprefix("gw")), sorted(CORES)
-    os.sched_setaffinity(0, cores[number::count] or {cores[number % len(cores)]})
-    return count > len(CORES)
+    if worker and len(CORES) >= count:
+        os.sched_setaffinity(0, sorted(CORES)[int(worker.removeprefix("gw")) :: count])
 
 
 # Before JAX counts the cores.
-MORE_WORKERS_THAN_CORES = keep_to_own_cores()
+keep_to_own_cores()
 # Before anything touches a device: every test may spread a batch over four of them.
 jax.config.update("jax_num_cpu_devices", 4)
 # A test's programs are small: to compile them in parts costs more than it saves.
@@ -68,9 +60,6 @@ def pytest_configure(config):
         # For the processes that tests start, too.
         flags = " ".join([os.environ.get("XLA_FLAGS", ""), *FLAGS]).strip()
         os.environ |= {"XLA_FLAGS": flags, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"}
-    if MORE_WORKERS_THAN_CORES:
-        jax.devices()
-        os.sched_setaffinity(0, CORES)
 
 
 # A file stays with one worker; these take longest, and the last one to end should not have begun late.

@@ -81,6 +81,7 @@ def test_no_trial_is_lost_or_counted_twice(postgres, start_python, toy_script, t
     lost = [trial for trial in every if trial.state == TrialState.FAIL and "reason" not in trial.user_attrs]
     # One of them may have been between two trials. A worker with a late heartbeat counts as lost, too.
     assert {worker_of(trial) for trial in lost} & set(killed)
-    assert all(complete[trial.user_attrs["index"]][0].params == trial.params for trial in lost)
+    # One that was killed before its values were drawn has none.
+    assert all(complete[trial.user_attrs["index"]][0].params == trial.params for trial in lost if trial.params)
     with (tmp_path / "results.csv").open() as file:
         assert len({row["hyper.learning_rate"] for row in csv.DictReader(file)}) == TRIALS
