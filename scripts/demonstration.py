@@ -82,7 +82,7 @@ OWN = Restoration(
     "",
     "skimage/data/camera.png",
     lambda clean: damage_image("noise", clean, 0),
-    "Noise of 25 gray levels, removed by the network that this training made in so few steps.",
+    "Noise of 25 gray levels, removed by the network of this short training.",
     channels=1,
 )
 """What the trained denoiser does."""
@@ -114,7 +114,7 @@ TRAININGS = (
     Training(
         "r3gan",
         "A GAN draws digits",
-        "Each column is one class; every image is drawn from another random vector. The GAN learned from "
+        "Each column is one class; every image is drawn from another random vector. The training images are "
         "scikit-learn's 1,437 handwritten digits of 8×8 pixels, resized to 16×16. Each pixel is shown as a square. "
         "pixel_frechet is a distance between drawn and real digits: lower is better.",
         "--conditional --data.classes 10 --data.size 16 --steps 1200 "
@@ -139,7 +139,7 @@ TRAININGS = (
     Training(
         "denoise",
         "A denoiser of your own",
-        "A small network learns from ten photographs to remove noise. Those above were trained for longer, on more. "
+        "A small network is trained on ten photographs to remove noise. Those above were trained for longer, on more. "
         "psnr, in dB, says how near its results are to the undamaged photographs: higher is better.",
         "--steps 800 --depth 8 --width 32 --batch-size 16 "
         "--sample-every 400 --evaluate-every 200 --checkpoint-every 200",

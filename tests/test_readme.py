@@ -264,3 +264,9 @@ def test_every_promise_names_tests_that_are_there():
     named = [name for row in rows for name in re.findall(r"`(tests/[^`]*)`", row)]
     assert len(named) > 40
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_main_page_counts_what_is_there():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"| {len(installed_experiments())} recipes: " in text
+    assert f"| {len(NETWORKS)} networks, " in text

@@ -5,7 +5,6 @@ Text is escaped. Pictures are inside the page, so that it can be moved and maile
 
 import base64
 import re
-from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
@@ -26,8 +25,6 @@ img.pixels { image-rendering: pixelated; width: 100%; }
 pre { background: var(--soft); border: 1px solid var(--line); border-radius: .4rem; padding: .6rem .8rem;
   white-space: pre-wrap; overflow-wrap: anywhere; font: 14px/1.5 ui-monospace, monospace; margin: .5rem 0; }
 pre span { display: inline-block; }
-table { border-collapse: collapse; font-size: .95rem; } th, td { text-align: left; padding: .25rem 1.2rem .25rem 0; }
-th { border-bottom: 1px solid var(--line); font-weight: 600; } td { border-bottom: 1px solid var(--soft); }
 .compare { --split: 50%; position: relative; overflow: hidden; border-radius: .3rem; touch-action: pan-y; }
 .compare img { width: 100%; } .compare .after { position: absolute; inset: 0; clip-path: inset(0 0 0 var(--split)); }
 .compare .bar { position: absolute; top: 0; bottom: 0; left: var(--split); width: 2px; margin-left: -1px;
@@ -80,12 +77,6 @@ def command(*lines: str) -> str:
 def row(*parts: str) -> str:
     """Returns parts side by side, as many as the window has room for."""
     return f'<div class="row">{"".join(f"<div>{part}</div>" for part in parts)}</div>'
-
-
-def table(rows: Mapping[str, str], head: tuple[str, str]) -> str:
-    """Returns a table of two columns."""
-    lines = [f"<tr><td>{escape(name)}</td><td>{escape(value)}</td></tr>" for name, value in rows.items()]
-    return f"<table><tr><th>{escape(head[0])}</th><th>{escape(head[1])}</th></tr>{''.join(lines)}</table>"
 
 
 def source(picture: Path | bytes) -> str:

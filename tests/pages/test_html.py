@@ -46,7 +46,6 @@ def page_of_everything() -> str:
         html.heading("Section"),
         html.paragraph("Text."),
         html.command("jaxgen --help", "jaxgen --version"),
-        html.table({"step": "3"}, ("name", "value")),
         html.row(html.figure(png(9), "A", enlarged=True), html.compare(png(0), png(255), "B")),
     )
 
@@ -78,7 +77,6 @@ def test_pictures_in_a_page_are_those_given():
         html.command,
         lambda text: html.figure(png(0), text),
         lambda text: html.compare(png(0), png(0), text, (text, text)),
-        lambda text: html.table({text: text}, (text, text)),
         html.document,
     ],
 )
