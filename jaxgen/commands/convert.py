@@ -22,6 +22,9 @@ class Command:
     denoiser: DnCNN or FFDNet, from a PyTorch state dict (.pth, .pt, .safetensors) or a MatConvNet network (.mat).
     inception: InceptionV3 of pytorch-fid (.pth), for `jaxgen evaluate --extractor FILE`.
     vgg: VGG-19 of torchvision (.pth, .pt, .safetensors), for --losses feature --features FILE.
+
+    Examples:
+        jaxgen convert vgg vgg19.pth vgg19.safetensors
     """
 
     network: Positional[Network]

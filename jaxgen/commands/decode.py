@@ -10,7 +10,11 @@ from jaxgen.commands.options import CheckpointOptions
 
 @dataclass(frozen=True, kw_only=True)
 class Command(CheckpointOptions):
-    """Reconstructs images from codes of a variational autoencoder."""
+    """Reconstructs images from codes of a variational autoencoder.
+
+    Examples:
+        jaxgen decode runs/conv_vae codes.npz --out FOLDER
+    """
 
     run: Positional[Path]
     """Run folder of the variational autoencoder that made the codes."""

@@ -11,7 +11,11 @@ from jaxgen.fields import Positive
 
 @dataclass(frozen=True, kw_only=True)
 class Command(CheckpointOptions):
-    """Compresses images into codes of a variational autoencoder."""
+    """Compresses images into codes of a variational autoencoder.
+
+    Examples:
+        jaxgen encode runs/conv_vae IMAGES --out codes.npz
+    """
 
     run: Positional[Path]
     """Run folder of a variational autoencoder."""

@@ -60,7 +60,13 @@ class RealImageOptions(RangedOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Command(CheckpointOptions):
-    """Scores a run or a restorer. Appends the result to RUN/evaluations.jsonl."""
+    """Scores a run or a restorer. Appends the result to RUN/evaluations.jsonl.
+
+    Examples:
+        jaxgen evaluate runs/wgan_gp
+        jaxgen evaluate denoise_gray --images FOLDER --sigma 15 25 50
+        jaxgen evaluate runs/conv_vae --likelihood 5000
+    """
 
     run: Positional[Path]
     """Run folder; with --images also a shipped restorer or a .safetensors file."""

@@ -11,7 +11,11 @@ from jaxgen.fields import PositiveInt
 
 @dataclass(frozen=True, kw_only=True)
 class Command(RunOptions):
-    """Draws saliency maps and Grad-CAM of a classifier or discriminator."""
+    """Draws saliency maps and Grad-CAM of a classifier or discriminator.
+
+    Examples:
+        jaxgen explain runs/classifier
+    """
 
     run: Positional[Path]
     """Run folder of a classifier or generative adversarial network."""

@@ -12,7 +12,12 @@ from jaxgen.fields import PositiveInt
 
 @dataclass(frozen=True, kw_only=True)
 class Command(CheckpointOptions):
-    """Writes a generator or restorer as StableHLO, which JAX runs without this package."""
+    """Writes a generator or restorer as StableHLO, which JAX runs without this package.
+
+    Examples:
+        jaxgen export runs/wgan_gp --out digits.stablehlo
+        jaxgen export denoise_gray --out denoise.stablehlo
+    """
 
     network: Positional[str]
     """Run folder, shipped network, or .safetensors file."""

@@ -11,7 +11,11 @@ from jaxgen.fields import PositiveInt
 
 @dataclass(frozen=True, kw_only=True)
 class Command(CheckpointOptions):
-    """Fills a hole of an image: searches the latent whose generated image agrees with the rest of it."""
+    """Fills a hole of an image: searches the latent whose generated image agrees with the rest of it.
+
+    Examples:
+        jaxgen fill runs/dcgan image.png --mask mask.png
+    """
 
     run: Positional[Path]
     """Run folder of a generator."""

@@ -10,7 +10,12 @@ from tyro.conf import Positional
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """Describes a run: configuration, parameters, step, digest, last and best metrics. Or prints a model card."""
+    """Describes a run: configuration, parameters, step, digest, last and best metrics. Or prints a model card.
+
+    Examples:
+        jaxgen info runs/wgan_gp --json
+        jaxgen info denoise_color
+    """
 
     source: Annotated[Positional[str], tyro.conf.arg(metavar="RUN|NETWORK|FILE")]
     """Run folder; or a shipped network or .safetensors file, whose model card is printed."""

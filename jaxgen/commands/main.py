@@ -1,5 +1,6 @@
 """The `jaxgen` command: one file per subcommand, a dataclass `Command` that tyro parses. Calling it runs it."""
 
+import inspect
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -78,7 +79,8 @@ def parse_command(words: Sequence[str]) -> tuple[Callable[..., None], list[str]]
     if name == "train" and rest and not rest[0].startswith("-"):
         # Options that follow the name are the experiment's, --help too.
         return command_type(experiment=rest[0]), rest[1:]
-    program, description = f"jaxgen {name}", module.describe() if name == "train" else command_type.__doc__
+    program = f"jaxgen {name}"
+    description = module.describe() if name == "train" else inspect.getdoc(command_type)
     if name == "sweep":
         return parse_known(command_type, rest, description, program)
     return parse(command_type, rest, description, program), []

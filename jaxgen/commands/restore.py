@@ -38,7 +38,13 @@ def describe_tasks() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Command(RangedOptions):
-    """Restores photographs. Writes each result in the folder of the original, which is never changed."""
+    """Restores photographs. Writes each result in the folder of the original, which is never changed.
+
+    Examples:
+        jaxgen restore photo.jpg --task denoise        # writes photo-denoise.jpg
+        jaxgen restore photo.jpg --task scratches --mask mask.png
+        jaxgen restore FOLDER --task denoise --out RESTORED --compare
+    """
 
     photos: Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PHOTOS", help_behavior_hint="")]]
     """Photographs, or folders of photographs."""

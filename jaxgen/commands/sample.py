@@ -17,7 +17,12 @@ MAX_COLUMNS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class Command(LatentOptions, CheckpointOptions):
-    """Draws images from a trained generator."""
+    """Draws images from a trained generator.
+
+    Examples:
+        jaxgen sample runs/wgan_gp --count 64 --seed 1
+        jaxgen sample runs/conditional --label 3
+    """
 
     run: Positional[Path]
     """Run folder."""

@@ -11,7 +11,11 @@ from jaxgen.sweeps.options import Options
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """Searches over the options of an experiment. Options of the experiment itself hold for every trial."""
+    """Searches over the options of an experiment. Options of the experiment itself hold for every trial.
+
+    Examples:
+        jaxgen sweep gan_mlp --steps 500 --search hyper.learning-rate=log:1e-5:1e-2
+    """
 
     experiment: Positional[str]
     """Name of an experiment (`jaxgen train --help` lists them), or path of an experiment script. ./experiments/NAME.py

@@ -1,0 +1,19 @@
+import inspect
+import shlex
+from importlib import import_module
+
+import pytest
+
+from jaxgen.commands.main import COMMANDS, parse_command
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_each_command_has_examples_that_are_understood(name, capsys):
+    with pytest.raises(SystemExit):
+        parse_command([name, "--help"])
+    shown = capsys.readouterr().out
+    documented = inspect.getdoc(import_module(f"jaxgen.commands.{name}").Command) or ""
+    lines = [line.strip() for line in documented.splitlines() if line.startswith("    jaxgen ")]
+    assert lines and all(line in shown and len(line) <= 76 for line in lines)
+    for line in lines:
+        parse_command(shlex.split(line, comments=True)[1:])
