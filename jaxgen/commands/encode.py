@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+import tyro
 from tyro.conf import Positional
 
 from jaxgen.commands.options import CheckpointOptions
+from jaxgen.errors import UsageError
 from jaxgen.fields import Positive
 
 
@@ -19,7 +22,7 @@ class Command(CheckpointOptions):
 
     run: Positional[Path]
     """Run folder of a variational autoencoder."""
-    images: Positional[tuple[Path, ...]]
+    images: Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGES", help_behavior_hint="")]]
     """Images, or folders of images."""
     out: Path
     """File of codes, .npz."""
@@ -31,6 +34,11 @@ class Command(CheckpointOptions):
     def __call__(self) -> None:
         """Writes the codes and prints their rate and distortion."""
         from jaxgen.runs.codes import encode_files
+
+        if not self.images:
+            raise UsageError(
+                "missing IMAGES: give images or folders, as in `jaxgen encode RUN photo.png --out codes.npz`"
+            )
 
         summary = encode_files(
             self.run,

@@ -80,7 +80,7 @@ def parse_command(words: Sequence[str]) -> tuple[Callable[..., None], list[str]]
         # Options that follow the name are the experiment's, --help too.
         return command_type(experiment=rest[0]), rest[1:]
     program = f"jaxgen {name}"
-    description = module.describe() if name == "train" else inspect.getdoc(command_type)
+    description = module.describe() if name == "train" else inspect.getdoc(command_type) or ""
     if name == "sweep":
         return parse_known(command_type, rest, description, program)
     return parse(command_type, rest, description, program), []
