@@ -81,15 +81,7 @@ def adversarial_training_options(config: AdversarialOptions) -> dict[str, Any]:
             f"packing {config.packing} does not divide the {config.batch_size // config.microbatches} images of a "
             "microbatch: set batch_size to a multiple of packing × microbatches"
         )
-    same = config.discriminator_optimizer == "same"
-    return {
-        "loss": LOSSES[config.loss],
-        "penalties": config.penalties,
-        "penalty_every": config.penalty_every,
-        "clip_weights": config.clip_weights,
-        "augment": config.augment,
-        "packing": config.packing,
-        "remedies": config.remedies,
-        "critic_steps": config.critic_steps,
-        "discriminator_optimizer": None if same else config.discriminator_optimizer,
-    }
+    options = {field.name: getattr(config, field.name) for field in dataclasses.fields(AdversarialOptions)}
+    if config.discriminator_optimizer == "same":
+        options["discriminator_optimizer"] = None
+    return options | {"loss": LOSSES[config.loss]}

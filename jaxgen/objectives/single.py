@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,20 +14,7 @@ from jaxgen.training.gradients import descend
 from jaxgen.training.optimizers import MakeOptimizer, hyper_arrays, require_hyper, resolve_optimizer
 from jaxgen.training.randomness import Stream, example_keys, step_key, stream
 from jaxgen.training.schedules import Hyper, Schedule, constant
-from jaxgen.training.state import (
-    Alarm,
-    Batch,
-    Detecting,
-    Discriminating,
-    Generative,
-    Latent,
-    Metrics,
-    Objective,
-    PyTree,
-    Restoring,
-    Selection,
-    TrainState,
-)
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, TrainState
 
 PLAYER = "model"
 Draw = Callable[[Callable[[Stream], Array], Batch, Hyper], PyTree]
@@ -39,20 +27,11 @@ def make_single(
     loss: Loss,
     *,
     hyper: Mapping[str, float],
-    visualize: Callable[[TrainState, Batch], dict[str, Array]],
-    evaluate: Callable[[TrainState, Batch], Metrics],
-    selection: Selection,
-    alarms: tuple[Alarm, ...] = (),
-    finished: str = "",
-    generative: Generative | None = None,
-    latent: Latent | None = None,
-    restoring: Restoring | None = None,
-    detecting: Detecting | None = None,
-    discriminating: Discriminating | None = None,
     optimizer: str | MakeOptimizer = "adam",
     schedule: Schedule = constant,
     microbatches: int = 1,
     axis_name: str | None = None,
+    **capabilities: Any,
 ) -> Objective:
     """Returns the objective of one network that minimizes one loss.
 
@@ -63,12 +42,11 @@ def make_single(
       loss: (variables, examples, hyper) -> (mean loss, (metrics, updated statistics)); variables is
         {"params": …, "stats": …}.
       hyper: learning_rate, ema_decay, clip_norm (0: off), and what optimizer, draw, loss and schedule read.
-      visualize, evaluate, selection, alarms, finished, generative, latent, restoring, detecting, discriminating: fields
-        of `Objective`.
       optimizer: a name in `OPTIMIZERS`, or a function hyper -> optax.GradientTransformation.
       schedule: evaluated first in every step.
       microbatches: see `gradients.gradient`.
       axis_name: the mapped axis over which a batch is spread, or None.
+      **capabilities: visualize, evaluate, selection and further fields of `Objective`.
     Returns:
       Objective whose only player is "model".
     Raises:
@@ -121,22 +99,7 @@ def make_single(
             ema={PLAYER: average(state.ema[PLAYER], made, decay(numbers["ema_decay"], state.step))},
         ), metrics_by_player
 
-    return Objective(
-        init=init,
-        step=step,
-        player=PLAYER,
-        microbatches=microbatches,
-        visualize=visualize,
-        evaluate=evaluate,
-        selection=selection,
-        alarms=alarms,
-        finished=finished,
-        generative=generative,
-        latent=latent,
-        restoring=restoring,
-        detecting=detecting,
-        discriminating=discriminating,
-    )
+    return Objective(init=init, step=step, player=PLAYER, microbatches=microbatches, **capabilities)
 
 
 def batch_keys(key: Array, batch: Batch, axis_name: str | None, microbatches: int, name: Stream) -> Array:

@@ -1,15 +1,13 @@
-"""The discriminator's inputs and outputs, and the combinations of options that contradict its layers."""
+"""The discriminator's inputs and outputs."""
 
 from typing import Any
 
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.errors import UsageError, unknown
-from jaxgen.losses.penalties import PENALTIES
+from jaxgen.errors import UsageError
 from jaxgen.nn.heads import FEATURES
-from jaxgen.objectives.adversarial.diff_augment import AUGMENTATIONS, diff_augment
-from jaxgen.objectives.adversarial.remedies import REMEDIES
+from jaxgen.objectives.adversarial.diff_augment import diff_augment
 from jaxgen.objectives.modules import apply, compares_batch
 from jaxgen.training.state import PyTree
 
@@ -117,82 +115,6 @@ def coupling(discriminator: Any, variables: PyTree) -> str:
     if "batch_stats" in variables["stats"]:
         return "batch norm"
     return "minibatch discrimination" if compares_batch(discriminator) else ""
-
-
-def check_discriminator(
-    discriminator: Any,
-    variables: PyTree,
-    penalties: tuple[str, ...],
-    clip_weights: bool,
-    separate_batches: bool,
-    microbatches: int,
-) -> None:
-    """Raises UsageError where a discriminator's layers contradict the options.
-
-    Args:
-      discriminator: the module.
-      variables: its variables.
-      penalties: names of the penalties on it.
-      clip_weights: whether its parameters are clipped.
-      separate_batches: see `make_gan`.
-      microbatches: parts of a batch that are differentiated one after the other.
-    """
-    coupled = coupling(discriminator, variables)
-    if penalties and coupled:
-        raise UsageError(
-            f"penalties {', '.join(penalties)} are per example, and {coupled} in the discriminator couples the "
-            "examples of a batch: give the discriminator another norm, such as none, and no minibatch kernels"
-        )
-    if clip_weights and "spectral" in variables["stats"]:
-        raise UsageError(
-            "clip_weights bounds kernels that spectral norm then divides by their largest singular value, which undoes "
-            "it: choose one of the two"
-        )
-    if compares_batch(discriminator) and coupled == "batch norm" and not separate_batches:
-        raise UsageError(
-            "minibatch discrimination compares images of one kind, and this network's batch norm must see both kinds "
-            "in one batch: choose one of the two, or another network"
-        )
-    if compares_batch(discriminator) and microbatches > 1:
-        raise UsageError(
-            f"minibatch discrimination compares the images of a batch, and {microbatches} microbatches would hide each "
-            "part from the others: set microbatches to 1, or leave the minibatch kernels out"
-        )
-
-
-def check_options(
-    penalties: tuple[str, ...],
-    penalty_every: int,
-    augment: tuple[str, ...],
-    remedies: tuple[str, ...],
-    packing: int,
-    critic_steps: int,
-    microbatches: int,
-) -> None:
-    """Raises UsageError for options that are unknown, given twice, out of range, without effect or contradictory."""
-    kinds = (
-        ("penalty", penalties, PENALTIES),
-        ("augmentation", augment, AUGMENTATIONS),
-        ("remedy", remedies, REMEDIES),
-    )
-    for kind, given, allowed in kinds:
-        for name in given:
-            if name not in allowed:
-                raise unknown(kind, name, allowed)
-            if given.count(name) > 1:
-                raise UsageError(f"{kind} {name} is given twice: once is enough")
-    for name, value in (("penalty_every", penalty_every), ("packing", packing), ("critic_steps", critic_steps)):
-        if value < 1:
-            raise UsageError(f"{name} is {value}: give at least 1")
-    if penalty_every > 1 and not penalties:
-        raise UsageError(
-            f"penalty_every is {penalty_every} and there is no penalty: add one to penalties, or leave it at 1"
-        )
-    if "feature_matching" in remedies and microbatches > 1:
-        raise UsageError(
-            f"feature_matching compares the means of a batch, and {microbatches} microbatches would compare those of "
-            "each part, which is another loss: set microbatches to 1, or leave the remedy out"
-        )
 
 
 def require_labels(batch: dict[str, Array], classes: int) -> None:

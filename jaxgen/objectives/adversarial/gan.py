@@ -15,7 +15,7 @@ from jaxgen.errors import UsageError
 from jaxgen.losses.adversarial import AdversarialLoss
 from jaxgen.objectives.adversarial.discriminator import call
 from jaxgen.objectives.adversarial.gan_samples import Sampler, draw_latents
-from jaxgen.objectives.adversarial.losses import AdversarialLosses, Examples
+from jaxgen.objectives.adversarial.losses import Examples
 from jaxgen.objectives.adversarial.stability import discriminator_alarms, diversity, diversity_alarms
 from jaxgen.objectives.adversarial.two_player import DISCRIMINATOR, GENERATOR, TwoPlayerTraining
 from jaxgen.training.optimizers import MakeOptimizer
@@ -161,26 +161,24 @@ def make_gan(
     """
     sampler = Sampler(generator, latent, classes)
     training = TwoPlayerTraining(
-        AdversarialLosses(
-            Generation(sampler),
-            discriminator,
-            loss,
-            penalties,
-            penalty_every,
-            augment,
-            packing,
-            remedies,
-            separate_batches,
-            axis_name,
-        ),
-        hyper,
-        clip_weights,
-        critic_steps,
-        share_latents,
-        optimizer,
-        discriminator_optimizer,
-        schedule,
-        microbatches,
+        task=Generation(sampler),
+        discriminator=discriminator,
+        loss=loss,
+        penalties=penalties,
+        penalty_every=penalty_every,
+        augment=augment,
+        packing=packing,
+        remedies=remedies,
+        separate_batches=separate_batches,
+        axis_name=axis_name,
+        hyper=hyper,
+        clip_weights=clip_weights,
+        critic_steps=critic_steps,
+        share_noise=share_latents,
+        optimizer=optimizer,
+        discriminator_optimizer=discriminator_optimizer,
+        schedule=schedule,
+        microbatches=microbatches,
     )
 
     def score(state: TrainState, images: Array, labels: Array | None = None) -> Array:

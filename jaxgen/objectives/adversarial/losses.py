@@ -69,7 +69,7 @@ class GeneratorTask(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class AdversarialLosses:
     """The losses of both players, and the options that they depend on; see `make_gan`."""
 

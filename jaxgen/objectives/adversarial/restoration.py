@@ -13,7 +13,7 @@ from jax import Array
 
 from jaxgen.losses.adversarial import AdversarialLoss
 from jaxgen.metrics.image import psnr
-from jaxgen.objectives.adversarial.losses import AdversarialLosses, Examples
+from jaxgen.objectives.adversarial.losses import Examples
 from jaxgen.objectives.adversarial.stability import discriminator_alarms
 from jaxgen.objectives.adversarial.two_player import GENERATOR, TwoPlayerTraining
 from jaxgen.objectives.modules import apply
@@ -117,20 +117,18 @@ def make_adversarial_restoration(
       Objective with `restoring`; its evaluation is that of `make_restoration`.
     """
     training = TwoPlayerTraining(
-        AdversarialLosses(
-            Restoration(generator, degrade, reconstruction, conditional, dropout),
-            discriminator,
-            loss,
-            penalties,
-            penalty_every,
-            augment,
-            packing,
-            remedies,
-            axis_name=axis_name,
-        ),
-        hyper,
-        clip_weights,
-        critic_steps,
+        task=Restoration(generator, degrade, reconstruction, conditional, dropout),
+        discriminator=discriminator,
+        loss=loss,
+        penalties=penalties,
+        penalty_every=penalty_every,
+        augment=augment,
+        packing=packing,
+        remedies=remedies,
+        axis_name=axis_name,
+        hyper=hyper,
+        clip_weights=clip_weights,
+        critic_steps=critic_steps,
         optimizer=optimizer,
         discriminator_optimizer=discriminator_optimizer,
         schedule=schedule,

@@ -98,34 +98,42 @@ def test_what_couples_the_examples_is_named():
 
 
 @pytest.mark.parametrize(
-    ("module", "named", "clip", "apart", "message"),
+    ("module", "options", "message"),
     [
-        (Discriminator("batch_norm"), ("r1",), False, True, "penalties r1 are per example, and batch norm in the disc"),
-        (Discriminator(kernels=2), ("r1", "r2"), False, True, "penalties r1, r2 are per example, and minibatch discri"),
-        (Discriminator("batch_norm", kernels=2), (), False, False, "minibatch discrimination compares images of one"),
+        (
+            Discriminator("batch_norm"),
+            {"penalties": ("r1",)},
+            "penalties r1 are per example, and batch norm in the disc",
+        ),
+        (
+            Discriminator(kernels=2),
+            {"penalties": ("r1", "r2")},
+            "penalties r1, r2 are per example, and minibatch discri",
+        ),
+        (
+            Discriminator("batch_norm", kernels=2),
+            {"separate_batches": False},
+            "minibatch discrimination compares images of one",
+        ),
+        (
+            Discriminator(norm="spectral"),
+            {"clip_weights": True},
+            "clip_weights bounds kernels that spectral norm then divides",
+        ),
+        (
+            Discriminator(kernels=2),
+            {"microbatches": 2},
+            "minibatch discrimination compares the images of a batch, and 2 microbatches",
+        ),
     ],
 )
-def test_layers_that_contradict_the_options_are_refused(module, named, clip, apart, message):
+def test_layers_that_contradict_the_options_are_refused(tiny, module, options, message):
+    start = lambda discriminator, options: jax.eval_shape(
+        tiny.make(discriminator=discriminator, **options).init, jax.random.key(0), tiny.BATCH
+    )
     with pytest.raises(UsageError, match=message):
-        discriminator.check_discriminator(module, variables(module), named, clip, apart, 1)
-
-
-def test_clipping_under_spectral_norm_is_refused():
-    held = {"params": {}, "stats": {"spectral": {}}}
-    with pytest.raises(UsageError, match="clip_weights bounds kernels that spectral norm then divides"):
-        discriminator.check_discriminator(Silent(), held, (), True, True, 1)
-    discriminator.check_discriminator(Silent(), held, ("gradient_penalty",), False, True, 1)
-
-
-def test_minibatch_discrimination_in_parts_is_refused():
-    compares = Discriminator(kernels=2)
-    with pytest.raises(UsageError, match="minibatch discrimination compares the images of a batch, and 2 microbatches"):
-        discriminator.check_discriminator(compares, variables(compares), (), False, True, 2)
-    discriminator.check_discriminator(Discriminator(), variables(Discriminator()), (), False, True, 2)
-
-
-WITHOUT = {"penalties": (), "penalty_every": 1, "augment": (), "remedies": ()}
-WITHOUT |= {"packing": 1, "critic_steps": 1, "microbatches": 1}
+        start(module, options)
+    start(Discriminator(), options)
 
 
 @pytest.mark.parametrize(
@@ -144,9 +152,9 @@ WITHOUT |= {"packing": 1, "critic_steps": 1, "microbatches": 1}
         ({"remedies": ("feature_matching",), "microbatches": 4}, "compares the means of a batch, and 4 microbatches"),
     ],
 )
-def test_options_without_sense_are_refused(options, message):
+def test_options_without_sense_are_refused(tiny, options, message):
     with pytest.raises(UsageError, match=message):
-        discriminator.check_options(**WITHOUT | options)
+        tiny.make(**options)
 
 
 def test_classes_need_labels():
