@@ -4,13 +4,20 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional
 
 from jaxgen.commands.options import CheckpointOptions, EvaluationSeed, LatentOptions, RangedOptions
 from jaxgen.errors import UsageError
 from jaxgen.fields import PositiveInt
+from jaxgen.metrics.protocols import PROTOCOLS
+
+# A type checker knows no computed Literal.
+if TYPE_CHECKING:
+    Protocol = str
+else:
+    Protocol = Literal[*PROTOCOLS]
 
 COUNT = 10_000
 
@@ -34,8 +41,11 @@ class RestorerOptions:
     """Folders of clean images."""
     sigma: tuple[float, ...] | None = None
     """Noise levels for a denoiser, in gray levels of 0-255 (default: 15 25 50)."""
-    protocol: Literal["gray8", "rgb8", "y601-shave4"] | None = None
-    """Color space and border of the comparison (default: gray8 or rgb8, by the restorer)."""
+    protocol: tuple[Protocol, ...] | None = None
+    """Color space and border of the comparison, one for all folders or one for each (default: gray8 or rgb8, by the
+    restorer). Gray images in a folder count as color images of three equal channels."""
+    ensemble: bool = False
+    """Also score the mean over eight flipped and rotated views, which takes 8 times as long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +75,7 @@ class Command(CheckpointOptions):
     Examples:
         jaxgen evaluate runs/wgan_gp
         jaxgen evaluate denoise_gray --images FOLDER --sigma 15 25 50
+        jaxgen evaluate superres --images SET5 BSD68 --protocol y601-shave4 rgb8
         jaxgen evaluate runs/conv_vae --likelihood 5000
     """
 
@@ -139,7 +150,8 @@ class Command(CheckpointOptions):
             self.run,
             [str(folder) for folder in self.restorer.images],
             sigmas=self.restorer.sigma,
-            protocol=self.restorer.protocol,
+            protocols=self.restorer.protocol,
+            ensemble=self.restorer.ensemble,
             seed=self.seed,
             options=self.open_options(),
         )

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxgen.degradations.noise import gaussian_noise
-from jaxgen.evaluation.restoration import read_images
+from jaxgen.evaluation.restoration import pair_folders, read_images
 from jaxgen.metrics.protocols import PROTOCOLS
 from jaxgen.restoration.estimation import estimate_noise
 
@@ -50,7 +50,7 @@ def measure(network: Network, sigma: float, images: Sequence[np.ndarray], *, see
 
 
 def evaluate(
-    network: Network, sigmas: Sequence[float], folders: Sequence[str], protocol: str, *, seed: int = 0
+    network: Network, sigmas: Sequence[float], folders: Sequence[str], protocols: Sequence[str], *, seed: int = 0
 ) -> dict[str, Any]:
     """Computes the errors for several noise levels and folders.
 
@@ -58,19 +58,20 @@ def evaluate(
       network: the estimator.
       sigmas: standard deviations of the noise, in grey levels.
       folders: of photographs without noise.
-      protocol: one of `metrics.protocols`, for gray or color images.
+      protocols: names in `metrics.protocols`, for gray or color images; one for all folders or one for each.
       seed: of the noise.
     Returns:
-      {"protocol", "levels": {folder: {"pictures", "sigmas": {"σ 25": {"bias", "absolute", "worst"}}}}}.
+      {"protocol", "levels": {folder: {"pictures", "protocol", "sigmas": {"σ 25": {"bias", "absolute", "worst"}}}}}.
     Raises:
-      UsageError: if a folder has no images for the protocol.
+      UsageError: if a folder has no images, or the protocols are not as many as the folders.
     """
-    tables = {}
-    for folder in folders:
+    tables, pairs = {}, pair_folders(folders, protocols)
+    for name, (folder, protocol) in pairs.items():
         images = read_images(folder, protocol)
         errors = {f"σ {sigma:g}": measure(network, sigma, images, seed=seed)._asdict() for sigma in sigmas}
-        tables[folder] = {"pictures": len(images), "sigmas": errors}
-    colors = "gray" if PROTOCOLS[protocol].channels == 1 else "colour"
+        tables[name] = {"pictures": len(images), "protocol": protocol, "sigmas": errors}
+    kinds = {protocol: "gray" if PROTOCOLS[protocol].channels == 1 else "color" for _, protocol in pairs.values()}
+    colors = " and ".join(dict.fromkeys(kinds.values()))
     return {"protocol": f"{colors}; noise added unclipped, seed {seed}; grey levels of 255", "levels": tables}
 
 

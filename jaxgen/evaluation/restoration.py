@@ -56,14 +56,35 @@ class Row(NamedTuple):
     metrics: dict[str, float]
 
 
+def pair_folders(folders: Sequence[str], protocols: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Returns (folder, protocol) by the name of each set in a report: its folder, or both where a folder is repeated.
+
+    Args:
+      folders: of images.
+      protocols: names in `PROTOCOLS`, one for all folders or one for each.
+    Raises:
+      UsageError: if they are neither one nor as many as the folders, or one is unknown.
+    """
+    for protocol in protocols:
+        if protocol not in PROTOCOLS:
+            raise unknown("protocol", protocol, PROTOCOLS)
+    if len(protocols) not in {1, len(folders)}:
+        raise UsageError(f"{len(protocols)} protocols for {len(folders)} folders: give one for all, or one for each")
+    pairs = list(zip(folders, protocols if len(protocols) > 1 else [*protocols] * len(folders), strict=True))
+    return {
+        folder if folders.count(folder) == 1 else f"{folder}, {protocol}": (folder, protocol)
+        for folder, protocol in pairs
+    }
+
+
 def read_images(folder: str, protocol: str) -> list[np.ndarray]:
     """Reads the images of a folder with the channels of a protocol, float32[height, width, channel] in [0, 1].
 
+    For a color protocol a gray image gets three equal channels; for a gray one a color image is reduced to its luma.
+
     Raises:
-      UsageError: if there are none, the protocol is unknown, or an image is too small or gray for a color protocol.
+      UsageError: if there are none, or one is too small.
     """
-    if protocol not in PROTOCOLS:
-        raise unknown("protocol", protocol, PROTOCOLS)
     channels, arrays = PROTOCOLS[protocol].channels, []
     for path in image_paths(folder):
         image = images.read(path)
@@ -71,7 +92,7 @@ def read_images(folder: str, protocol: str) -> list[np.ndarray]:
             size = f"{image.shape[0]}×{image.shape[1]}"
             raise UsageError(f"{path} is {size}: give images of at least {MIN_SIDE}×{MIN_SIDE} pixels")
         if image.shape[-1] < channels:
-            raise UsageError(f"{path} is gray, and protocol {protocol} compares colors: set --protocol gray8")
+            image = image.repeat(channels, -1)
         if image.shape[-1] > channels:
             image = np.rint((image * images.LUMA).sum(-1, keepdims=True) * 255) / np.float32(255)
         arrays.append(image)
@@ -139,7 +160,7 @@ def evaluate(
     damage: Damage,
     strengths: Mapping[str, float],
     folders: Sequence[str],
-    protocol: str,
+    protocols: Sequence[str],
     *,
     description: str,
     seed: int = 0,
@@ -152,32 +173,39 @@ def evaluate(
       damage: not compiled yet.
       strengths: of the damage, by name, as in {"σ 25": 25.0}.
       folders: of undamaged images.
-      protocol: one of `PROTOCOLS`.
-      description: of the damage, for the protocol.
+      protocols: names in `PROTOCOLS`, one for all folders or one for each.
+      description: of the damage, for the report.
       seed: of the damage.
     Returns:
-      {"protocol", "sets": {folder: {"pictures", "damages": {name: {method: {"psnr", "ssim"}}}}}, "parameters",
-      "multiply_adds_per_pixel", "seconds_per_megapixel"}.
+      {"protocol", "sets": {folder: {"pictures", "protocol", "damages": {name: {method: {"psnr", "ssim"}}}}},
+      "parameters", "multiply_adds_per_pixel", "seconds_per_megapixel"}.
     Raises:
-      UsageError: if a folder has no images for the protocol, or the restorer has other channels.
+      UsageError: if a folder has no images, the protocols are not as many as the folders, or the restorer has other
+        channels than one of them.
     """
-    if protocol not in PROTOCOLS:
-        raise unknown("protocol", protocol, PROTOCOLS)
-    if restorer.spec.channels != (channels := PROTOCOLS[protocol].channels):
-        raise UsageError(f"a restorer of {restorer.spec.channels} channels, and protocol {protocol} needs {channels}")
+    pairs = pair_folders(folders, protocols)
+    used = dict.fromkeys(protocol for _, protocol in pairs.values())
+    for protocol in used:
+        if restorer.spec.channels != (channels := PROTOCOLS[protocol].channels):
+            raise UsageError(
+                f"a restorer of {restorer.spec.channels} channels, and protocol {protocol} needs {channels}"
+            )
     sets, compiled = {}, jax.jit(damage)
-    for folder in folders:
+    for set_name, (folder, protocol) in pairs.items():
         references = read_images(folder, protocol)
         rows = {
             name: measure(methods, compiled, strength, references, protocol, scale=restorer.spec.scale, seed=seed)
             for name, strength in strengths.items()
         }
-        sets[folder] = {
+        sets[set_name] = {
             "pictures": len(references),
+            "protocol": protocol,
             "damages": {name: {row.name: row_to_json(row) for row in each} for name, each in rows.items()},
         }
     return {
-        "protocol": f"{protocol}: {PROTOCOLS[protocol].description}; {description}, seed {seed}",
+        "protocol": "; ".join(
+            [*(f"{name}: {PROTOCOLS[name].description}" for name in used), f"{description}, seed {seed}"]
+        ),
         "sets": sets,
         "parameters": restorer.spec.parameters,
         "multiply_adds_per_pixel": restorer.spec.multiply_adds_per_pixel,
@@ -193,9 +221,12 @@ def row_to_json(row: Row) -> dict[str, float | str]:
 def to_text(evaluation: dict[str, Any]) -> str:
     """Formats an evaluation as a table for each folder, and the cost."""
     lines = [evaluation["protocol"]]
+    has_several = len({table["protocol"] for table in evaluation["sets"].values()}) > 1
     for name, table in evaluation["sets"].items():
         damages = table["damages"]
-        head = f"{name} ({table['pictures']})"
+        protocol = table["protocol"]
+        suffix = f", {protocol}" if has_several and not name.endswith(f", {protocol}") else ""
+        head = f"{name}{suffix} ({table['pictures']})"
         methods = list(next(iter(damages.values())))
         width = max(map(len, (head, *methods)))
         cells = {damage: {method: format_cell(row) for method, row in rows.items()} for damage, rows in damages.items()}

@@ -1,6 +1,7 @@
 """Evaluates a restorer on folders of images: that of a run, of a file, or a shipped one."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ def evaluate(
     folders: Sequence[str],
     *,
     sigmas: Sequence[float] | None = None,
-    protocol: str | None = None,
+    protocols: Sequence[str] | None = None,
+    ensemble: bool = False,
     seed: int = 0,
     options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
@@ -40,7 +42,9 @@ def evaluate(
       folders: folders of undamaged images.
       sigmas: noise levels on the scale 0 to 255, a column each; None: 15, 25 and 50. Other degradations have fixed
         columns.
-      protocol: one of `metrics.protocols`; None: gray8 or rgb8, by the restorer's channels.
+      protocols: names in `metrics.protocols`, one for all folders or one for each; None: gray8 or rgb8, by the
+        restorer's channels.
+      ensemble: whether the mean over eight flipped and rotated views is scored too.
       seed: seed of the noise.
       options: how the run is opened.
       say: takes warnings.
@@ -57,7 +61,9 @@ def evaluate(
         network = pretrained.load_noise_estimator(str(source))
         about = {"network": str(source), "sha256": pretrained.digest(str(source))}
         sigmas = sigmas or NOISE_LEVELS
-        return about | noise_estimation.evaluate(network, sigmas, folders, protocol or "gray8", seed=seed)
+        if ensemble:
+            raise UsageError(f"ensemble: {source} estimates the noise level and restores nothing; leave --ensemble out")
+        return about | noise_estimation.evaluate(network, sigmas, folders, protocols or ("gray8",), seed=seed)
     restorer, kind, about = load_shipped(str(source)) if is_file else load_run(source, options, say)
     strengths = DAMAGES[kind].strengths if kind in DAMAGES else None
     if strengths is None:
@@ -70,11 +76,11 @@ def evaluate(
     values = sigmas or ((float(scale),) if DAMAGES[kind].resizes else strengths.values)
     scores = about | restoration.evaluate(
         restorer,
-        methods(restorer),
+        methods(restorer, ensemble=ensemble),
         lambda key, images, strength: degrade(key, images, {"grain": jnp.float32(0)} | strengths.hyper(strength))[:2],
         {strengths.column.format(value): value for value in values},
         folders,
-        protocol or ("gray8" if restorer.spec.channels == 1 else "rgb8"),
+        protocols or ("gray8" if restorer.spec.channels == 1 else "rgb8",),
         description=strengths.about,
         seed=seed,
     )
@@ -83,27 +89,22 @@ def evaluate(
     return scores
 
 
-def methods(restorer: Restorer) -> dict[str, restoration.Method]:
-    """Returns the ways to apply a restorer: with the true or an estimated noise level, with or without ensemble."""
-    if not restorer.spec.condition_channels:
-        return {
-            "network": lambda damaged, conditioning: restore(restorer, damaged),
-            "network, ensemble": lambda damaged, conditioning: restore(restorer, damaged, ensemble=True),
-        }
-    with_sigma = {
-        "network, σ given": lambda damaged, conditioning: restore(restorer, damaged, conditioning),
-        "network, σ given, ensemble": lambda damaged, conditioning: restore(
-            restorer, damaged, conditioning, ensemble=True
-        ),
-    }
-    if "noise_level" not in pretrained.NETWORKS:
-        return with_sigma
-    level = pretrained.load_noise_estimator()
-    return with_sigma | {
-        "network, σ estimated": lambda damaged, conditioning: restore(
-            restorer, damaged, estimate_noise(level, damaged)
-        ),
-    }
+def methods(restorer: Restorer, *, ensemble: bool = False) -> dict[str, restoration.Method]:
+    """Returns the ways to apply a restorer, by name: with the true and with an estimated noise level if it takes one.
+
+    Args:
+      restorer: the network.
+      ensemble: whether the mean over eight flipped and rotated views is one of them.
+    """
+    takes_level = restorer.spec.conditioning == "noise_level"
+    name = "network, σ given" if takes_level else "network"
+    found: dict[str, restoration.Method] = {name: partial(restore, restorer)}
+    if ensemble:
+        found[f"{name}, ensemble"] = partial(restore, restorer, ensemble=True)
+    if takes_level and "noise_level" in pretrained.NETWORKS:
+        level = pretrained.load_noise_estimator()
+        found["network, σ estimated"] = lambda damaged, _: restore(restorer, damaged, estimate_noise(level, damaged))
+    return found
 
 
 def load_shipped(source: str) -> tuple[Restorer, str, dict[str, Any]]:

@@ -104,7 +104,8 @@ def held_out_scores(run: Path) -> dict[str, str]:
 
 def test_scores(run: Path, folder: str, channels: int) -> dict[str, str]:
     """Returns the scores of a denoiser by test set and noise level, as text."""
-    found = restorer_scoring.evaluate(run, [f"{folder}/{name}" for name in TEST_SETS[channels]], sigmas=SIGMAS)
+    folders = [f"{folder}/{name}" for name in TEST_SETS[channels]]
+    found = restorer_scoring.evaluate(run, folders, sigmas=SIGMAS, ensemble=True)
     texts = {"protocol": found["protocol"]}
     for name, measured in found["sets"].items():
         for damage, rows in measured["damages"].items():

@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
 
 
 def test_errors_of_the_noise_level_are_in_grey_levels(folder):
-    evaluation = noise_estimation.evaluate(spread, (5.0, 30.0), [folder], "gray8")
+    evaluation = noise_estimation.evaluate(spread, (5.0, 30.0), [folder], ["gray8"])
     table = evaluation["levels"][folder]
     assert table["pictures"] == 2
     for sigma in (5, 30):
@@ -56,5 +56,5 @@ def test_a_noise_level_network_in_a_file_is_evaluated(folder, tmp_path):
     evaluation = restorer_scoring.evaluate(path, [folder], sigmas=(5.0,))
     assert evaluation["network"] == str(path)
     assert "mean |error|" in restorer_scoring.to_text(evaluation)
-    with pytest.raises(UsageError, match="compares colors"):
-        restorer_scoring.evaluate(path, [folder], sigmas=(5.0,), protocol="rgb8")
+    with pytest.raises(UsageError, match="2 protocols for 1 folders"):
+        restorer_scoring.evaluate(path, [folder], sigmas=(5.0,), protocols=["rgb8", "gray8"])

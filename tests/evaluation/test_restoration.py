@@ -45,10 +45,19 @@ def test_images_have_the_channels_of_the_protocol(folder):
     first, second = restoration.read_images(str(folder), "gray8")
     assert (first.shape, second.shape) == ((24, 20, 1), (24, 21, 1))
     np.testing.assert_allclose(second * 255, np.rint(second * 255), atol=1e-4)
-    with pytest.raises(UsageError, match=r"0\.png is gray, and protocol rgb8 compares colors: set --protocol gray8"):
-        restoration.read_images(str(folder), "rgb8")
+    gray, color = restoration.read_images(str(folder), "rgb8")
+    assert color.shape == (24, 21, 3)
+    np.testing.assert_array_equal(gray, first.repeat(3, -1))
+
+
+def test_each_folder_has_its_protocol():
+    pairs = restoration.pair_folders(["a", "b", "a"], ["gray8", "rgb8", "y601-shave4"])
+    assert pairs == {"a, gray8": ("a", "gray8"), "b": ("b", "rgb8"), "a, y601-shave4": ("a", "y601-shave4")}
+    assert restoration.pair_folders(["a", "b"], ["rgb8"]) == {"a": ("a", "rgb8"), "b": ("b", "rgb8")}
+    with pytest.raises(UsageError, match="2 protocols for 3 folders: give one for all, or one for each"):
+        restoration.pair_folders(["a", "b", "c"], ["rgb8", "rgb8"])
     with pytest.raises(UsageError, match="unknown protocol 'gray9'"):
-        restoration.read_images(str(folder), "gray9")
+        restoration.pair_folders(["a"], ["gray9"])
 
 
 def test_rows_are_means_over_the_images(folder):
@@ -79,7 +88,21 @@ def test_every_image_has_its_own_reproducible_noise(folder):
 
 def test_a_restorer_of_other_channels_is_refused(folder):
     with pytest.raises(UsageError, match="a restorer of 1 channels, and protocol rgb8 needs 3"):
-        restoration.evaluate(RESTORER, METHODS, brighten, {"a": 0.1}, [str(folder)], "rgb8", description="lifted")
+        restoration.evaluate(RESTORER, METHODS, brighten, {"a": 0.1}, [str(folder)], ["rgb8"], description="lifted")
+
+
+def test_protocols_of_folders_are_named_in_the_report(folder):
+    color = RESTORER._replace(spec=SPEC._replace(channels=3))
+    folders, protocols = [str(folder), str(folder)], ["rgb8", "y601-shave4"]
+    methods = {"network": lambda damaged, conditioning: restore(color, damaged, conditioning)}
+    found = restoration.evaluate(color, methods, brighten, {"a": 0.1}, folders, protocols, description="lifted")
+    assert [table["protocol"] for table in found["sets"].values()] == protocols
+    whole, luma = (table["damages"]["a"][restoration.INPUT]["psnr"] for table in found["sets"].values())
+    # Luma has 219 levels where RGB has 255; clipped pixels are few.
+    assert luma - whole == pytest.approx(20 * np.log10(255 / 219), abs=0.2)
+    assert found["protocol"].startswith("rgb8: all of RGB") and "; y601-shave4: BT.601" in found["protocol"]
+    text = restoration.to_text(found)
+    assert all(f"{folder}, {protocol} (2)" in text for protocol in protocols)
 
 
 def test_an_image_that_is_too_small_is_named(folder):
@@ -90,7 +113,7 @@ def test_an_image_that_is_too_small_is_named(folder):
 
 def test_an_evaluation_has_tables_protocol_and_cost(folder):
     evaluation = restoration.evaluate(
-        RESTORER, METHODS, brighten, {"lifted": 0.1}, [str(folder)], "gray8", description="lifted", seed=3
+        RESTORER, METHODS, brighten, {"lifted": 0.1}, [str(folder)], ["gray8"], description="lifted", seed=3
     )
     assert evaluation["protocol"] == "gray8: gray, results rounded to 8 bits; lifted, seed 3"
     assert (evaluation["parameters"], evaluation["multiply_adds_per_pixel"]) == (9, 7.0)
@@ -113,7 +136,7 @@ def test_a_registered_metric_is_a_column_of_the_table(folder, monkeypatch):
     for path in folder.glob("*.png"):
         Image.open(path).crop((0, 0, 20, 23)).save(path)
     evaluation = restoration.evaluate(
-        RESTORER, METHODS, brighten, {"lifted": 0.1}, [str(folder)], "gray8", description="lifted"
+        RESTORER, METHODS, brighten, {"lifted": 0.1}, [str(folder)], ["gray8"], description="lifted"
     )
     rows = evaluation["sets"][str(folder)]["damages"]["lifted"]
     assert list(rows["network"]) == ["psnr", "ssim", "largest_error"]

@@ -87,7 +87,7 @@ def test_damage_of_other_kinds_has_columns_of_its_own(load_experiment, folder, t
     module = load_experiment("residual_unet")
     config = dataclasses.replace(small(module, tmp_path / "jpeg"), damage="jpeg")
     train(config, module.build, say=lambda line: None)
-    result = restorer_scoring.evaluate(tmp_path / "jpeg", [folder])
+    result = restorer_scoring.evaluate(tmp_path / "jpeg", [folder], ensemble=True)
     by_damage = result["sets"][folder]["damages"]
     assert list(by_damage) == ["quality 10", "quality 20", "quality 30", "quality 40"]
     inputs = [rows["damaged input"]["psnr"] for rows in by_damage.values()]
@@ -115,14 +115,24 @@ def test_super_resolution_is_compared_with_bicubic_interpolation(load_experiment
     folder = str(tmp_path / "pictures")
     (tmp_path / "pictures").mkdir()
     Image.fromarray(rng.integers(0, 256, (25, 31, 3), np.uint8)).save(tmp_path / "pictures" / "a.png")
-    result = restorer_scoring.evaluate(tmp_path / "sr", [folder], protocol="y601-shave4")
+    result = restorer_scoring.evaluate(tmp_path / "sr", [folder], protocols=["y601-shave4"])
     (rows,) = result["sets"][folder]["damages"].values()
-    assert set(rows) == {"bicubic enlargement", "network, ensemble", "network"}
+    assert set(rows) == {"bicubic enlargement", "network"}
     assert list(result["sets"][folder]["damages"]) == ["×2"]
     whole = restoration.read_images(folder, "y601-shave4")[0][None, :24, :30]
     small = np.round(np.clip(downsample(whole, 2), 0, 1) * 255) / np.float32(255)
     expected = restoration.score("y601-shave4", whole, upsample(small, 2))
     assert rows["bicubic enlargement"]["psnr"] == pytest.approx(float(expected["psnr"][0]), abs=1e-3)
+
+
+def test_the_noise_of_a_folder_is_estimated_by_its_protocol(folder):
+    found = restorer_scoring.evaluate("noise_level", [folder, folder], sigmas=(25.0,), protocols=["gray8", "rgb8"])
+    assert list(found["levels"]) == [f"{folder}, gray8", f"{folder}, rgb8"]
+    assert found["protocol"].startswith("gray and color; ")
+    with pytest.raises(
+        UsageError, match="noise_level estimates the noise level and restores nothing; leave --ensemble"
+    ):
+        restorer_scoring.evaluate("noise_level", [folder], ensemble=True)
 
 
 def test_damage_that_hides_places_is_measured_elsewhere(folder):
