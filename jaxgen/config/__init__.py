@@ -1,83 +1,45 @@
 """What all experiments share: their configuration, from a script to a run, and from a run folder back to its script."""
 
-from jaxgen.config.adversarial import Augmentation, Loss, Penalty, Remedy
-from jaxgen.config.base import Condition, Config, Hyper, Optimizer, Shape, compute_dtype, objective_options
-from jaxgen.config.damage import (
-    DAMAGE_CONDITIONS,
-    DAMAGES,
-    OVERLAYS,
-    DamageHyper,
-    DamageName,
-    NoiseHyper,
-    OverlayHyper,
-    OverlayName,
-    check_ranges,
-    damage_conditions,
-    make_degrade,
-    scanned,
-)
-from jaxgen.config.gan import GanConfig, GanHyper, discriminator_options, gan_options
-from jaxgen.config.players import Norm, players
-from jaxgen.config.restoration import (
-    AdversarialRestorationConfig,
-    AdversarialRestorationHyper,
-    InpaintingConfig,
-    ReconstructionLoss,
-    RestorationConfig,
-    RestorationHyper,
-    UnconditionedConfig,
-    adversarial_restoration_options,
-    image_channels,
-    inpainter_options,
-    restoration_options,
-    restorer_options,
-)
-from jaxgen.config.vae import VariationalConfig, VariationalHyper, network_options, variational_options
-
-__all__ = [
-    "DAMAGES",
-    "DAMAGE_CONDITIONS",
-    "OVERLAYS",
-    "AdversarialRestorationConfig",
-    "AdversarialRestorationHyper",
-    "Augmentation",
-    "Condition",
-    "Config",
-    "DamageHyper",
-    "DamageName",
-    "GanConfig",
-    "GanHyper",
-    "Hyper",
-    "InpaintingConfig",
-    "Loss",
-    "NoiseHyper",
-    "Norm",
-    "Optimizer",
-    "OverlayHyper",
-    "OverlayName",
-    "Penalty",
-    "ReconstructionLoss",
-    "Remedy",
-    "RestorationConfig",
-    "RestorationHyper",
-    "Shape",
-    "UnconditionedConfig",
-    "VariationalConfig",
-    "VariationalHyper",
-    "adversarial_restoration_options",
-    "check_ranges",
-    "compute_dtype",
-    "damage_conditions",
-    "discriminator_options",
-    "gan_options",
-    "image_channels",
-    "inpainter_options",
-    "make_degrade",
-    "network_options",
-    "objective_options",
-    "players",
-    "restoration_options",
-    "restorer_options",
-    "scanned",
-    "variational_options",
-]
+from jaxgen.config.adversarial import Loss as Loss
+from jaxgen.config.adversarial import Penalty as Penalty
+from jaxgen.config.base import Condition as Condition
+from jaxgen.config.base import Config as Config
+from jaxgen.config.base import Hyper as Hyper
+from jaxgen.config.base import Optimizer as Optimizer
+from jaxgen.config.base import Shape as Shape
+from jaxgen.config.base import compute_dtype as compute_dtype
+from jaxgen.config.base import objective_options as objective_options
+from jaxgen.config.damage import DAMAGE_CONDITIONS as DAMAGE_CONDITIONS
+from jaxgen.config.damage import DAMAGES as DAMAGES
+from jaxgen.config.damage import OVERLAYS as OVERLAYS
+from jaxgen.config.damage import DamageHyper as DamageHyper
+from jaxgen.config.damage import DamageName as DamageName
+from jaxgen.config.damage import NoiseHyper as NoiseHyper
+from jaxgen.config.damage import OverlayHyper as OverlayHyper
+from jaxgen.config.damage import OverlayName as OverlayName
+from jaxgen.config.damage import check_ranges as check_ranges
+from jaxgen.config.damage import damage_conditions as damage_conditions
+from jaxgen.config.damage import make_degrade as make_degrade
+from jaxgen.config.damage import scanned as scanned
+from jaxgen.config.gan import GanConfig as GanConfig
+from jaxgen.config.gan import GanHyper as GanHyper
+from jaxgen.config.gan import discriminator_options as discriminator_options
+from jaxgen.config.gan import gan_options as gan_options
+from jaxgen.config.players import Norm as Norm
+from jaxgen.config.players import players as players
+from jaxgen.config.restoration import AdversarialRestorationConfig as AdversarialRestorationConfig
+from jaxgen.config.restoration import AdversarialRestorationHyper as AdversarialRestorationHyper
+from jaxgen.config.restoration import InpaintingConfig as InpaintingConfig
+from jaxgen.config.restoration import ReconstructionLoss as ReconstructionLoss
+from jaxgen.config.restoration import RestorationConfig as RestorationConfig
+from jaxgen.config.restoration import RestorationHyper as RestorationHyper
+from jaxgen.config.restoration import UnconditionedConfig as UnconditionedConfig
+from jaxgen.config.restoration import adversarial_restoration_options as adversarial_restoration_options
+from jaxgen.config.restoration import image_channels as image_channels
+from jaxgen.config.restoration import inpainter_options as inpainter_options
+from jaxgen.config.restoration import restoration_options as restoration_options
+from jaxgen.config.restoration import restorer_options as restorer_options
+from jaxgen.config.vae import VariationalConfig as VariationalConfig
+from jaxgen.config.vae import VariationalHyper as VariationalHyper
+from jaxgen.config.vae import network_options as network_options
+from jaxgen.config.vae import variational_options as variational_options

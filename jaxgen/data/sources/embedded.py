@@ -43,57 +43,29 @@ DEFAULT_WINDOW = 64  # pixels
 
 
 def load_digits(config: Config) -> Dataset:
-    """Returns the digits in the shape of a configuration."""
-    return from_arrays(*digits(config.split), config)
+    """Returns scikit-learn's 1797 handwritten digits with their labels; every fifth is test.
 
-
-def load_faces(config: Config) -> Dataset:
-    """Returns the faces in the shape of a configuration."""
-    return from_arrays(faces(config.split), None, config)
-
-
-def load_photos(config: Config) -> Dataset:
-    """Returns tiles of photographs in the shape of a configuration."""
-    return from_arrays(photos(config), None, config)
-
-
-def load_picture(config: Config) -> Dataset:
-    """Returns the one image of a configuration, in its shape."""
-    return from_arrays(single_image(config.dir)[None], None, config)
-
-
-def digits(split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Returns scikit-learn's 1797 handwritten digits, and which digit each is.
-
-    Args:
-      split: "train", "test" (every fifth), or "all".
-    Returns:
-      (uint8[n, 8, 8, 1], int32[n]).
     Raises:
       UsageError: if there is no such split.
     Reference: Alpaydin and Kaynak 1998, "Optical recognition of handwritten digits", UCI repository.
     """
     table = np.loadtxt(packaged(DIGITS), delimiter=",", dtype=np.int32)
-    table = table[held_out(len(table), split, every=5)]
-    return resample.to_uint8(table[:, :64].reshape(-1, 8, 8, 1) * (255 / 16)), table[:, 64]
+    table = table[held_out(len(table), config.split, every=5)]
+    return from_arrays(resample.to_uint8(table[:, :64].reshape(-1, 8, 8, 1) * (255 / 16)), table[:, 64], config)
 
 
-def faces(split: str) -> np.ndarray:
-    """Returns a hundred grey faces of 25 pixels from scikit-image; the other hundred of its file show no face.
+def load_faces(config: Config) -> Dataset:
+    """Returns a hundred grey faces of 25 pixels from scikit-image, every fifth test; the rest of its file shows none.
 
-    Args:
-      split: "train", "test" (every fifth), or "all".
-    Returns:
-      uint8[n, 25, 25, 1].
     Raises:
       UsageError: if there is no such split.
     Reference: Huang et al. 2007, "Labeled faces in the wild".
     """
     stored = np.load(packaged(FACES), allow_pickle=False)[:100, ..., None]
-    return resample.to_uint8(stored[held_out(len(stored), split, every=5)] * 255)
+    return from_arrays(resample.to_uint8(stored[held_out(len(stored), config.split, every=5)] * 255), None, config)
 
 
-def photos(config: Config) -> np.ndarray:
+def load_photos(config: Config) -> Dataset:
     """Returns overlapping tiles of photographs, of twice the image size where the photographs are large enough.
 
     Random crops of tiles are then random crops of photographs, and resized tiles are photographs at half their scale.
@@ -101,8 +73,6 @@ def photos(config: Config) -> np.ndarray:
 
     Args:
       config: `split`, `channels` (0 is colour) and `size` (0 gives tiles of 128 pixels) count.
-    Returns:
-      uint8[n, side, side, 1 or 3].
     Raises:
       UsageError: if there is no such split.
     """
@@ -110,22 +80,22 @@ def photos(config: Config) -> np.ndarray:
     photographs = [photograph(file, config.channels or 3) for photos in taken for file in files(photos, config.split)]
     size = config.size or DEFAULT_WINDOW
     side = tile_side(size, min(min(photo.shape[:2]) for photo in photographs))
-    return np.stack(
-        [
-            photo[top : top + side, left : left + side]
-            for photo in photographs
-            for top, left in corners(photo.shape[0], photo.shape[1], side, min(size, side))
-        ]
-    )
+    tiles = [
+        photo[top : top + side, left : left + side]
+        for photo in photographs
+        for top, left in corners(photo.shape[0], photo.shape[1], side, min(size, side))
+    ]
+    return from_arrays(np.stack(tiles), None, config)
 
 
-def single_image(path: str) -> np.ndarray:
-    """Returns one image, uint8[height, width, channel], the same for every split; scikit-image's astronaut by default.
+def load_picture(config: Config) -> Dataset:
+    """Returns the one image `config.dir`, the same for every split; scikit-image's astronaut by default.
 
     Raises:
       UsageError: if there is none, or it cannot be read.
     """
-    return resample.to_uint8(images.read(path or packaged(ASTRONAUT)) * 255)
+    image = resample.to_uint8(images.read(config.dir or packaged(ASTRONAUT)) * 255)
+    return from_arrays(image[None], None, config)
 
 
 def files(photos: dict[str, tuple[str, ...]], split: str) -> tuple[str, ...]:

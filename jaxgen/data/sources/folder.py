@@ -51,26 +51,19 @@ class FolderRecords:
 
 
 def load_folder(config: Config) -> Dataset:
-    """Returns the images of a folder in the shape of a configuration."""
-    return from_records(*open_folder(config), config)
-
-
-def open_folder(config: Config) -> tuple[FolderRecords, np.ndarray]:
     """Returns the images of a folder and of the folders in it, in the order of their paths.
 
     To be cropped at random, images of different sizes are cut into overlapping tiles of one size.
 
     Args:
       config: `dir`, `split` (every tenth image is test), `fit` and `size` count.
-    Returns:
-      (records, int64[n]).
     Raises:
       UsageError: if there is no such folder, no image in it, or one that is smaller than the crop or unreadable.
     """
     paths = image_paths(config.dir)
     paths = [paths[index] for index in held_out(len(paths), config.split)]
     windows = tile(paths, config.size) if config.fit == "crop" and config.size else [Window(path) for path in paths]
-    return FolderRecords(windows), np.arange(len(windows))
+    return from_records(FolderRecords(windows), np.arange(len(windows)), config)
 
 
 def image_paths(folder: str) -> list[Path]:

@@ -17,22 +17,16 @@ PREFIXES = {"train": [""], "test": ["test_"], "all": ["", "test_"]}
 
 
 def load_npz(config: Config) -> Dataset:
-    """Returns the images of the archive `config.dir` in the shape of a configuration."""
-    return from_arrays(*load(config.dir, config.split), config)
-
-
-def load(path: str, split: str) -> tuple[np.ndarray, np.ndarray | None]:
     """Returns the images of an archive and their labels.
 
     Args:
-      path: an .npz file with `image` uint8[n, height, width, channel] or [n, height, width], and where there are any
-        `label` integer[n], `test_image` and `test_label`. Without `test_image`, every tenth image is held out as test.
-      split: "train", "test", or "all".
-    Returns:
-      (image, label or None).
+      config: its `dir` is an .npz file with `image` uint8[n, height, width, channel] or [n, height, width], and where
+        there are any `label` integer[n], `test_image` and `test_label`. Without `test_image`, every tenth image is
+        held out as test.
     Raises:
       UsageError: if the file is missing or damaged, or does not hold these arrays.
     """
+    path, split = config.dir, config.split
     arrays = read(path)
     if "image" not in arrays:
         raise UsageError(f"{path} has no array named image: it needs image, and may have {', '.join(NAMES[1:])}")
@@ -42,12 +36,12 @@ def load(path: str, split: str) -> tuple[np.ndarray, np.ndarray | None]:
             raise UsageError(f"{path}: {prefix}label must hold one number for each of {prefix}image")
     if "test_image" not in arrays:
         keep = held_out(len(arrays["image"]), split)
-        return arrays["image"][keep], arrays["label"][keep] if "label" in arrays else None
+        return from_arrays(arrays["image"][keep], arrays["label"][keep] if "label" in arrays else None, config)
     if split not in PREFIXES:
         raise unknown("split", split, PREFIXES)
     image = join(path, arrays, split, "image")
     assert image is not None  # `image` is there, see above
-    return image, join(path, arrays, split, "label")
+    return from_arrays(image, join(path, arrays, split, "label"), config)
 
 
 def read(path: str) -> dict[str, np.ndarray]:

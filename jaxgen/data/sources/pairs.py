@@ -44,18 +44,11 @@ class PairRecords:
 
 
 def load_pairs(config: Config) -> Dataset:
-    """Returns pairs of images in the shape of a configuration."""
-    return from_records(*open_pairs(config), config)
-
-
-def open_pairs(config: Config) -> tuple[PairRecords, np.ndarray]:
     """Returns the images of two folders that have the same path within them, up to the suffix.
 
     Args:
       config: `dir` (the inputs), `target_dir` (the targets), `split` (every tenth pair is test),
         `fit` and `size` count.
-    Returns:
-      (records, int64[n]).
     Raises:
       UsageError: if a folder or an image's partner is missing, or one is smaller than the crop or unreadable.
     """
@@ -73,7 +66,7 @@ def open_pairs(config: Config) -> tuple[PairRecords, np.ndarray]:
     records = PairRecords(
         FolderRecords(windows), FolderRecords([window._replace(path=partner[window.path]) for window in windows])
     )
-    return records, np.arange(len(windows))
+    return from_records(records, np.arange(len(windows)), config)
 
 
 def by_name(folder: str) -> dict[str, Path]:

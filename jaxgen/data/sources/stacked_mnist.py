@@ -21,7 +21,9 @@ def load_stacked(config: Config) -> Dataset:
     try:
         digits = find(plain.name).load(plain)
     except UsageError as error:
-        raise UsageError(f"stacked_mnist is composed of {describe_digits(plain)}: {error}") from None
+        where = "TFDS's mnist (dir is its data folder, or the path of an .npz file of MNIST)"
+        where = "the digits in an .npz file" if plain.name == "npz" else where
+        raise UsageError(f"stacked_mnist is composed of {where}: {error}") from None
     if digits.records is not None:
         raise UsageError(f"memory {config.memory} GiB does not hold the digits of stacked_mnist: give 0.1 or more")
     if digits.image_shape[2] != 1:
@@ -45,10 +47,3 @@ def digits_config(config: Config) -> Config:
         raise UsageError(f"classes {config.classes}: stacked_mnist has {CLASSES}; give that, or 0")
     name = "npz" if config.dir.endswith(".npz") else "mnist"
     return dataclasses.replace(config, name=name, channels=0, classes=BASE)
-
-
-def describe_digits(digits: Config) -> str:
-    """Returns where the gray digits come from, in words."""
-    if digits.name == "npz":
-        return "the digits in an .npz file"
-    return "TFDS's mnist (dir is its data folder, or the path of an .npz file of MNIST)"

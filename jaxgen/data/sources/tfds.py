@@ -48,19 +48,12 @@ class TfdsRecords:
 
 
 def load_tfds(config: Config) -> Dataset:
-    """Returns a prepared set in the shape of a configuration."""
-    return from_records(*open_tfds(config), config)
-
-
-def open_tfds(config: Config) -> tuple[TfdsRecords, np.ndarray]:
-    """Returns the records of a prepared set, and which of them belong to the split.
+    """Returns the images of a prepared set.
 
     A set without a split named test holds out every tenth image of train.
 
     Args:
       config: `name` as TFDS writes it (name, name/config, name:version), `dir` and `split` count.
-    Returns:
-      (records, int64[n]).
     Raises:
       UsageError: if there is no such set, it is not prepared under `dir`, or it has no such split or no images.
     """
@@ -75,7 +68,7 @@ def open_tfds(config: Config) -> tuple[TfdsRecords, np.ndarray]:
         source = open_split(builder, config, "train" if holds_out else config.split)
         count = len(source)
     keep = held_out(count, config.split) if holds_out else np.arange(count)
-    return TfdsRecords(config.name, source, labelled), keep
+    return from_records(TfdsRecords(config.name, source, labelled), keep, config)
 
 
 def find(name: str, folder: str) -> Any:

@@ -51,7 +51,7 @@ def test_digits_come_to_the_size_of_a_model(size):
 @pytest.fixture(scope="module")
 def photo_sets():
     return {
-        (split, channels): embedded.photos(data.Config(name="photos", split=split, channels=channels))
+        (split, channels): data.load(data.Config(name="photos", split=split, channels=channels)).arrays["image"]
         for split in ("train", "test")
         for channels in (1, 3)
     }
@@ -82,7 +82,7 @@ def test_crops_of_photos_have_their_full_scale():
 
 def test_photos_have_no_other_splits():
     with pytest.raises(UsageError, match="unknown split 'validation': allowed: all, test, train"):
-        embedded.photos(data.Config(name="photos", split="validation"))
+        data.load(data.Config(name="photos", split="validation"))
 
 
 def test_a_package_that_lacks_the_file(monkeypatch):
@@ -90,7 +90,7 @@ def test_a_package_that_lacks_the_file(monkeypatch):
         embedded.packaged("skimage/data/absent.png")
     monkeypatch.setattr(embedded, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match=r"digits\.csv\.gz should come with scikit-learn"):
-        embedded.digits("train")
+        data.load(data.Config(name="digits"))
 
 
 def test_a_single_image_is_every_split(tmp_path):

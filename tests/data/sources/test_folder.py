@@ -3,7 +3,6 @@ import pytest
 from PIL import Image
 
 from jaxgen import data
-from jaxgen.data.sources import folder
 from jaxgen.errors import UsageError
 
 
@@ -83,8 +82,8 @@ def test_an_orientation_turns_the_tile_as_well(tmp_path):
     exif[0x0112] = 6
     Image.fromarray(pixels).save(tmp_path / "turned.tiff", exif=exif)
     save(tmp_path / "upright.png", 40, 40, "L")
-    windows = folder.open_folder(data.Config(name="folder", dir=str(tmp_path), size=8, fit="crop", split="all"))[0]
-    turned = [example["image"] for example in windows.read(range(len(windows)))][:2]
+    loaded = data.load(data.Config(name="folder", dir=str(tmp_path), size=8, fit="crop", split="all"))
+    turned = loaded.arrays["image"]
     upright = np.rot90(pixels, -1)
     assert (turned[0][..., 0] == upright[:16, :16]).all()
     assert (turned[1][..., 0] == upright[8:24, :16]).all()

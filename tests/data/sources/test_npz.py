@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from jaxgen import data
-from jaxgen.data.sources import npz
 from jaxgen.errors import UsageError
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (20, 6, 5, 3), dtype=np.uint8)
@@ -56,20 +55,20 @@ def test_archives_that_hold_no_set(tmp_path, arrays, split, message):
 
 def test_missing_damaged_and_foreign_files(tmp_path):
     with pytest.raises(UsageError, match=r"no .npz file at ''"):
-        npz.load("", "train")
+        data.load(data.Config(name="npz", dir=""))
     with pytest.raises(UsageError, match=r"no .npz file at"):
-        npz.load(str(tmp_path), "train")
+        data.load(data.Config(name="npz", dir=str(tmp_path)))
     path = tmp_path / "set.npz"
     np.savez_compressed(path, image=IMAGE)
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], whole[:200] + bytes(64) + whole[264:], b"no archive", b""):
         path.write_bytes(damaged)
         with pytest.raises(UsageError, match=r"set\.npz is not an \.npz file, or is damaged"):
-            npz.load(str(path), "train")
+            data.load(data.Config(name="npz", dir=str(path)))
 
 
 def test_a_single_array_is_no_archive(tmp_path):
     path = tmp_path / "set.npy"
     np.save(path, IMAGE)
     with pytest.raises(UsageError, match=r"is not an .npz file"):
-        npz.load(str(path), "train")
+        data.load(data.Config(name="npz", dir=str(path)))

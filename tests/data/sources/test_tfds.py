@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from jaxgen import data
-from jaxgen.data.sources import tfds
 from jaxgen.errors import UsageError
 
 
@@ -67,14 +66,14 @@ def copied(shared_tfds, folder, **changes):
 
 def test_a_set_without_test_images_holds_out_every_tenth(shared_tfds, tmp_path):
     folder = copied(shared_tfds, tmp_path)
-    lengths = {split: len(tfds.open_tfds(data.Config("mnist", folder, split=split))[1]) for split in ("train", "test")}
-    assert lengths == {"train": 9000, "test": 1000}
+    load = lambda split: data.load(data.Config("mnist", folder, split=split, memory=0))
+    assert {split: len(load(split)) for split in ("train", "test")} == {"train": 9000, "test": 1000}
 
 
 def test_a_set_prepared_without_random_access(shared_tfds, tmp_path):
     folder = copied(shared_tfds, tmp_path, fileFormat="tfrecord")
     with pytest.raises(UsageError, match=r"mnist is prepared as tfrecord, which has no random access: .*array_record"):
-        tfds.open_tfds(data.Config("mnist", folder))
+        data.load(data.Config("mnist", folder))
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped"])
