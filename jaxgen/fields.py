@@ -77,13 +77,11 @@ def hyperparameters(**fields: tuple) -> type:
     Args:
       **fields: (default, text in --help) of each; where it is not any float, its type and range as well, as in `Decay`.
     """
-
-    def annotated(default: float, about: str, kind: Any = float) -> tuple[Any, float]:
-        return Annotated[kind, Doc(about)], default
-
-    return dataclasses.make_dataclass(
-        "_".join(fields), [(name, *annotated(*values)) for name, values in fields.items()], frozen=True
-    )
+    typed = [
+        (name, Annotated[kind[0] if kind else float, Doc(about)], default)
+        for name, (default, about, *kind) in fields.items()
+    ]
+    return dataclasses.make_dataclass("_".join(fields), typed, frozen=True)
 
 
 def parts(kind: type, prefix: str = "") -> Iterator[tuple[str, type]]:

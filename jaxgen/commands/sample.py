@@ -44,6 +44,7 @@ class Command(LatentOptions, CheckpointOptions):
         from jaxgen.config.gan import classes
         from jaxgen.io import images as image_files
         from jaxgen.runs import reopen
+        from jaxgen.runs.latents import with_latents
 
         restore = None
         if self.restore:
@@ -51,14 +52,7 @@ class Command(LatentOptions, CheckpointOptions):
 
             restore = tasks.batch_restorer(self.restore)
         opened = reopen.open_run(self.run, self.open_options())
-        if self.mixture:
-            from jaxgen.runs.latents import with_mixture
-
-            opened = with_mixture(opened, self.mixture)
-        if self.truncation:
-            from jaxgen.runs.latents import with_truncation
-
-            opened = with_truncation(opened, self.truncation)
+        opened, _ = with_latents(opened, self.mixture, self.truncation)
         images = opened.sample(self.count, self.seed, self.label)
         if restore:
             images = restore(images)

@@ -23,11 +23,6 @@ def batch_size(images: Any) -> int:
     return len(jax.tree.leaves(images)[0])
 
 
-def stage_keys(key: Array, examples: int, stage: int) -> Array:
-    """Returns key[examples] of one stage, independent of the stages after it."""
-    return jax.vmap(lambda k: jax.random.fold_in(k, stage))(keys.per_example(key, examples))
-
-
 def compose(*degradations: Degradation) -> Degradation:
     """Returns the degradation that applies several in sequence, each with its own random numbers.
 
@@ -36,9 +31,9 @@ def compose(*degradations: Degradation) -> Degradation:
     """
 
     def composed(key: Array, images: Any) -> Any:
-        examples = batch_size(images)
+        each = keys.per_example(key, batch_size(images))
         for stage, degradation in enumerate(degradations):
-            images = degradation(stage_keys(key, examples, stage), images)
+            images = degradation(jax.vmap(lambda k, stage=stage: jax.random.fold_in(k, stage))(each), images)
         return images
 
     return composed

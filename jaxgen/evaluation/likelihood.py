@@ -1,6 +1,5 @@
 """The likelihood of held-out images under a variational model, by importance sampling, with the protocol."""
 
-import dataclasses
 import time
 from collections.abc import Callable
 from functools import partial
@@ -25,37 +24,6 @@ BATCH = 100
 CHUNK_BYTES = 2**26
 """Bytes of the largest array of a chunk. Larger chunks are not faster."""
 GREY_LEVELS = 256
-
-
-@dataclasses.dataclass(frozen=True)
-class Protocol:
-    """The protocol of a likelihood. Two likelihoods are comparable only if their protocols are equal.
-
-    Attributes:
-      data: the data set.
-      split: the split.
-      images: number of images.
-      size: height and width in pixels; 0: as stored.
-      fit: how images are resized or cropped to that size.
-      pixels: the random variable: grey levels, intensities, or binarized pixels.
-      likelihood: of the decoder.
-      samples: latent codes drawn for each image.
-      chunk: codes in a chunk.
-      seed: of the codes and of the binarization.
-      ema: whether the variables are the averaged ones.
-    """
-
-    data: str
-    split: str
-    images: int
-    size: int
-    fit: str
-    pixels: str
-    likelihood: str
-    samples: int
-    chunk: int
-    seed: int
-    ema: bool
 
 
 def choose_chunk(log_weights: Callable[..., Array], arguments: tuple[Any, ...], samples: int, chunk: int) -> int:
@@ -88,13 +56,6 @@ def describe_pixels(likelihood: Likelihood, binarise: bool) -> str:
         0: "intensities with noise of one level, a density",
         2: "intensities, which is no probability of images",
     }.get(likelihood.levels, f"{likelihood.levels} grey levels")
-
-
-def load_images(config: data.Config, split: str, count: int, *, dequantize: bool) -> np.ndarray:
-    """Loads up to `count` images of a split, float32[n, height, width, channel]."""
-    dataset = load_split(config, split, dequantize=dequantize)
-    batches = dataset_batches(dataset, min(count, len(dataset)), BATCH)
-    return np.concatenate([np.asarray(batch["image"]) for batch in batches])
 
 
 def padded(images: np.ndarray, start: int) -> np.ndarray:
@@ -143,8 +104,9 @@ def evaluate(
       seed: of the codes and of the binarization.
       ema: whether the variables are the averaged ones, for the protocol.
     Returns:
-      {"scores", "protocol", "seconds"}. Scores: nll and its standard error over images, negative_elbo (nats),
-      bits_per_dimension if p is a probability of images, effective_samples (the median) and active_units.
+      {"scores", "protocol", "seconds"}; two likelihoods are comparable only if their protocols are equal. Scores: nll
+      and its standard error over images, negative_elbo (nats), bits_per_dimension if p is a probability of images,
+      effective_samples (the median) and active_units.
     Raises:
       UsageError: if a number is out of range, or a chunk does not fit in memory.
     """
@@ -153,7 +115,9 @@ def evaluate(
     if samples < 1:
         raise UsageError(f"--likelihood {samples}: give at least 1 sample")
     begin, kind = time.perf_counter(), LIKELIHOODS[likelihood]
-    images = load_images(config, reference, count, dequantize=not kind.levels)
+    dataset = load_split(config, reference, dequantize=not kind.levels)
+    batches = dataset_batches(dataset, min(count, len(dataset)), BATCH)
+    images = np.concatenate([np.asarray(batch["image"]) for batch in batches])
     codes_key, binarise_key = jax.random.split(jax.random.key(seed))
     if binarise:
         images = np.asarray(jax.random.bernoulli(binarise_key, images), np.float32)
@@ -174,21 +138,20 @@ def evaluate(
     if binarise or kind.levels != 2:
         levels = 0 if kind.levels else GREY_LEVELS
         scores["bits_per_dimension"] = float(bits_per_dimension(scores["nll"], images[0].size, levels))
-    protocol = Protocol(
-        data=config.name,
-        split=reference,
-        images=len(images),
-        size=config.size,
-        fit=config.fit,
-        pixels=describe_pixels(kind, binarise),
-        likelihood=likelihood,
-        samples=samples,
-        chunk=chunk,
-        seed=seed,
-        ema=ema,
-    )
-    seconds = round(time.perf_counter() - begin, 2)
-    return {"scores": scores, "protocol": dataclasses.asdict(protocol), "seconds": seconds}
+    protocol = {
+        "data": config.name,
+        "split": reference,
+        "images": len(images),
+        "size": config.size,
+        "fit": config.fit,
+        "pixels": describe_pixels(kind, binarise),
+        "likelihood": likelihood,
+        "samples": samples,
+        "chunk": chunk,
+        "seed": seed,
+        "ema": ema,
+    }
+    return {"scores": scores, "protocol": protocol, "seconds": round(time.perf_counter() - begin, 2)}
 
 
 def to_text(evaluation: dict[str, Any]) -> str:

@@ -29,57 +29,6 @@ OTHER_SPLIT = {"test": "train", "train": "test"}
 OPTION = "--count"
 
 
-@dataclasses.dataclass(frozen=True)
-class Protocol:
-    """The protocol of scores. Two scores are comparable only if their protocols are equal.
-
-    Attributes:
-      extractor: the feature network.
-      sha256: of its weights.
-      resize: how images are resized for it.
-      batch: images in a batch of the network and of the generator.
-      data: the data set.
-      size: height and width of its images in pixels; 0: as stored.
-      fit: how they are resized or cropped to that size.
-      data_seed: of the order, the crops and the composition of real images.
-      reference: the split that generated images are compared with.
-      real: number of images of that split.
-      generated: number of generated images.
-      grey_levels: to which generated images are rounded.
-      labels: of generated images: "none", or "as in the reference" for a conditional generator.
-      floor: number of images and split that replace the generated images in the floor.
-      precision_recall_neighbours: k of precision and recall.
-      density_coverage_neighbours: k of density and coverage.
-      inception_score_splits: splits whose Inception Scores are averaged.
-      ema: whether the generator has the averaged variables.
-      seed: of the latents.
-      latents: their distribution.
-      restored: task of `jaxgen restore` that has restored the generated images, or "no".
-    """
-
-    extractor: str
-    sha256: str
-    resize: str
-    batch: int
-    data: str
-    size: int
-    fit: str
-    data_seed: int
-    reference: str
-    real: int
-    generated: int
-    grey_levels: int
-    labels: str
-    floor: str
-    precision_recall_neighbours: int
-    density_coverage_neighbours: int
-    inception_score_splits: int
-    ema: bool
-    seed: int
-    latents: str
-    restored: str
-
-
 def load_split(config: data.Config, split: str, *, dequantize: bool = False) -> Dataset:
     """Loads a whole split without flips. `dequantize` adds uniform noise of one grey level, for a density."""
     return data.load(dataclasses.replace(config, split=split, fraction=1.0, flip=False, dequantize=dequantize))
@@ -141,6 +90,7 @@ def evaluate(
       restored: name of that task, for the protocol.
     Returns:
       {"scores", "floor", "memorisation", "protocol", "seconds" (without the loading of data and without the floor)}.
+      Two scores are comparable only if their protocols are equal.
     Raises:
       UsageError: if there are too few images, their features are not finite, or the seed is out of range.
     """
@@ -163,34 +113,37 @@ def evaluate(
     floor = scores.compute_scores(real, other, extractor.prefix, extractor.modes)
     training = real_features(extractor, load_training_images(config), MAX_IMAGES)
     copies = memorisation(generated_features, training, real if reference == "test" else other)
-    protocol = Protocol(
-        extractor=extractor.name,
-        sha256=extractor.sha256,
-        resize=extractor.resize,
-        batch=extractor.batch,
-        data=config.name,
-        size=config.size,
-        fit=config.fit,
-        data_seed=ORDER_SEED,
-        reference=reference,
-        real=len(real.features),
-        generated=generated,
-        grey_levels=GREY_LEVELS,
-        labels="as in the reference" if conditional else "none",
-        floor=f"{generated} of {OTHER_SPLIT[reference]}",
-        precision_recall_neighbours=scores.PRECISION_RECALL_NEIGHBOURS,
-        density_coverage_neighbours=scores.DENSITY_COVERAGE_NEIGHBOURS,
-        inception_score_splits=scores.INCEPTION_SCORE_SPLITS,
-        ema=ema,
-        seed=seed,
-        latents=latents,
-        restored=restored,
-    )
+    protocol = {
+        "extractor": extractor.name,
+        "sha256": extractor.sha256,
+        "resize": extractor.resize,
+        "batch": extractor.batch,
+        "data": config.name,
+        "size": config.size,
+        "fit": config.fit,
+        # Of the order, the crops and the composition of real images.
+        "data_seed": ORDER_SEED,
+        "reference": reference,
+        "real": len(real.features),
+        "generated": generated,
+        # To which generated images are rounded.
+        "grey_levels": GREY_LEVELS,
+        "labels": "as in the reference" if conditional else "none",
+        # The images that replace the generated ones.
+        "floor": f"{generated} of {OTHER_SPLIT[reference]}",
+        "precision_recall_neighbours": scores.PRECISION_RECALL_NEIGHBOURS,
+        "density_coverage_neighbours": scores.DENSITY_COVERAGE_NEIGHBOURS,
+        "inception_score_splits": scores.INCEPTION_SCORE_SPLITS,
+        "ema": ema,
+        "seed": seed,
+        "latents": latents,
+        "restored": restored,
+    }
     return {
         "scores": generated_scores,
         "floor": floor,
         "memorisation": copies._asdict() | {"copied": copies.copied, "copies": copies.copies} if copies else None,
-        "protocol": dataclasses.asdict(protocol),
+        "protocol": protocol,
         "seconds": round(seconds, 2),
     }
 

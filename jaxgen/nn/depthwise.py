@@ -18,12 +18,6 @@ from jaxgen.nn.lowerings import DIMENSIONS, Size, on_cpu
 from jaxgen.platforms import may_run_on_cpu
 
 
-def require_odd(w: Array) -> None:
-    """Raises where a kernel has no middle pixel."""
-    if w.shape[0] % 2 == 0 or w.shape[1] % 2 == 0:
-        raise ValueError(f"a depthwise kernel of {w.shape[0]}x{w.shape[1]}: both sides must be odd")
-
-
 def padded(x: Array, kernel: Size) -> Array:
     """Returns images with the zeros around them that let a kernel keep their size."""
     down, across = kernel[0] // 2, kernel[1] // 2
@@ -41,7 +35,8 @@ def depthwise_conv(x: Array, w: Array) -> Array:
     Raises:
       ValueError: if a side of the kernel is even, or the channels differ.
     """
-    require_odd(w)
+    if w.shape[0] % 2 == 0 or w.shape[1] % 2 == 0:
+        raise ValueError(f"a depthwise kernel of {w.shape[0]}x{w.shape[1]}: both sides must be odd")
     if x.shape[-1] != w.shape[-1]:
         raise ValueError(f"images of {x.shape[-1]} channels and {w.shape[-1]} depthwise kernels: give one for each")
     return closed_depthwise_conv(x, w) if may_run_on_cpu() else grouped(x, w)

@@ -22,11 +22,6 @@ GLYPHS = np.array([[[c == "#" for c in glyph] for glyph in line.split()] for lin
 GLYPHS = GLYPHS.transpose(1, 0, 2).astype(np.float32)
 
 
-def digit_count(classes: int) -> int:
-    """Returns how many digits the largest class number has."""
-    return len(str(classes - 1))
-
-
 def write(numbers: Array, digits: int) -> Array:
     """Draws integers as ink, right aligned.
 
@@ -96,7 +91,7 @@ def mistakes(images: Array, labels: Array, predictions: Array, classes: int) -> 
     """
     correct = predictions == labels
     chosen = jnp.argsort(correct, stable=True)[:MISTAKES]
-    digits = digit_count(classes)
+    digits = len(str(classes - 1))
     ink = [write(numbers[chosen], digits) for numbers in (labels, predictions)]
     _, _, width, channels = images.shape
     wide = max(width, 2 * ink[0].shape[-1] + 2 * GAP)

@@ -1,7 +1,6 @@
 """Training of one network by one loss, which autoencoders, restorers and classifiers share."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import jax
@@ -75,7 +74,8 @@ def make_single(
     def step(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         check_images(batch)
         numbers = schedule(state.hyper, state.step)
-        keys = partial(batch_keys, step_key(state.key, state.step), batch, axis_name, microbatches)
+        key, count = step_key(state.key, state.step), len(batch["image"])
+        keys = lambda name: example_keys(stream(key, name), count, axis_name, microbatches)
         stats = state.stats[PLAYER]
         new = descend(
             lambda params, examples: loss({"params": params, "stats": stats}, examples, numbers),
@@ -100,8 +100,3 @@ def make_single(
         ), metrics_by_player
 
     return Objective(init=init, step=step, player=PLAYER, microbatches=microbatches, **capabilities)
-
-
-def batch_keys(key: Array, batch: Batch, axis_name: str | None, microbatches: int, name: Stream) -> Array:
-    """Returns one key of the named stream for each of this device's examples."""
-    return example_keys(stream(key, name), len(batch["image"]), axis_name, microbatches)

@@ -35,6 +35,25 @@ Draw = Callable[[Array, int], tuple[Array, Array | None]]
 """(key, count) -> (latents, labels or None)."""
 
 
+def with_latents(opened: Opened, mixture: int | None, truncation: float | None) -> tuple[Opened, str]:
+    """Returns a run that samples latents from another distribution, and what that is, for a protocol.
+
+    Args:
+      opened: the run.
+      mixture: components, see `with_mixture`; None or 0: none.
+      truncation: limit, see `with_truncation`; None or 0: none. With neither, the run is returned as it is.
+    Raises:
+      UsageError: if the run has no codes, or generates no images.
+    """
+    source = "the prior"
+    if mixture:
+        source = f"a mixture of {mixture} Gaussians fitted to the codes of up to {MAX_IMAGES} training images"
+        opened = with_mixture(opened, mixture)
+    if truncation:
+        opened, source = with_truncation(opened, truncation), f"the prior, truncated to ±{truncation:g}"
+    return opened, source
+
+
 def training_codes(opened: Opened, count: int = MAX_IMAGES) -> np.ndarray:
     """Returns the posterior means of a run's training images, float32[images, latent].
 
@@ -100,11 +119,6 @@ def with_mixture(opened: Opened, components: int = COMPONENTS) -> Opened:
     return opened._replace(objective=replace(opened.objective, generative=replace(generative, sample=sample)))
 
 
-def describe_mixture(components: int) -> str:
-    """Returns how `with_mixture` samples latents, for a protocol."""
-    return f"a mixture of {components} Gaussians fitted to the codes of up to {MAX_IMAGES} training images"
-
-
 def with_truncation(opened: Opened, limit: float) -> Opened:
     """Returns a run that samples latents from the normal distribution truncated to ±limit.
 
@@ -151,8 +165,3 @@ def estimate_statistics(update: Callable[..., PyTree], variables: PyTree, draw: 
 
     keys = jax.random.split(jax.random.key(0), STATISTICS_BATCHES)
     return jax.jit(lambda variables: lax.scan(body, variables, keys)[0])(variables)
-
-
-def describe_truncation(limit: float) -> str:
-    """Returns how `with_truncation` samples latents, for a protocol."""
-    return f"the prior, truncated to ±{limit:g}"

@@ -19,6 +19,7 @@ from jaxgen.restoration.network import Network
 from jaxgen.runs import experiment_copy, reopen, restorer_scoring, scoring
 from jaxgen.runs.codes import require_latent
 from jaxgen.runs.disk.run_folder import RunFolder, newest
+from jaxgen.runs.latents import with_latents
 from jaxgen.runs.load import network_of_run
 from jaxgen.runs.reopen import Built, Opened, OpenOptions
 from jaxgen.runs.scripts import load_script
@@ -124,18 +125,11 @@ class Run:
         """
         if count < 1:
             raise UsageError(f"count is {count}: give at least 1")
-        opened = self._opened
-        if mixture is not None:
-            from jaxgen.runs.latents import with_mixture
-
-            opened = with_mixture(opened, mixture)
-        if truncation is not None:
-            from jaxgen.runs.latents import with_truncation
-
-            if truncation <= 0:
-                raise UsageError(f"truncation is {truncation:g}: give more than 0")
-            opened = with_truncation(opened, truncation)
-        return opened.sample(count, seed, label)
+        if truncation is not None and truncation <= 0:
+            raise UsageError(f"truncation is {truncation:g}: give more than 0")
+        if mixture is not None and mixture < 1:
+            raise UsageError(f"mixture is {mixture}: give at least 1")
+        return with_latents(self._opened, mixture, truncation)[0].sample(count, seed, label)
 
     def encode(self, images: Any) -> np.ndarray:
         """Encodes images by a variational autoencoder.

@@ -12,7 +12,8 @@ from jaxgen.errors import UsageError
 from jaxgen.evaluation import extractors, report
 from jaxgen.evaluation.memorisation import ADVICE
 from jaxgen.restoration import tasks
-from jaxgen.runs import latents, reopen
+from jaxgen.runs import reopen
+from jaxgen.runs.latents import with_latents
 from jaxgen.runs.reopen import DEFAULTS, OpenOptions, require_generative
 from jaxgen.training import progress
 from jaxgen.training.optimizers import hyper_arrays
@@ -58,11 +59,7 @@ def evaluate_run(
     network = extractors.load_extractor(extractor, built.config.data.name, built.config.data.channels)
     clean = tasks.batch_restorer(restore) if restore else None
     opened = reopen.load_weights(built, options, say)
-    source = "the prior"
-    if mixture:
-        opened, source = latents.with_mixture(opened, mixture), latents.describe_mixture(mixture)
-    if truncation:
-        opened, source = latents.with_truncation(opened, truncation), latents.describe_truncation(truncation)
+    opened, source = with_latents(opened, mixture, truncation)
     try:
         evaluation = report.evaluate(
             network,

@@ -37,16 +37,6 @@ def stream(key: Array, name: Stream, index: int | Array = 0) -> Array:
     return jax.random.fold_in(jax.random.fold_in(key, int(name)), index)
 
 
-def device_index(axis_name: str | None) -> Array | int:
-    """Returns this device's position along the mapped axis, 0 where there is none."""
-    return 0 if axis_name is None else lax.axis_index(axis_name)
-
-
-def device_count(axis_name: str | None) -> int:
-    """Returns the number of devices along the mapped axis, 1 where there is none."""
-    return 1 if axis_name is None else lax.axis_size(axis_name)
-
-
 def example_keys(key: Array, count: int, axis_name: str | None = None, microbatches: int = 1) -> Array:
     """Returns one key for each of this device's examples, by the example's index in the global batch.
 
@@ -59,6 +49,7 @@ def example_keys(key: Array, count: int, axis_name: str | None = None, microbatc
       key[count].
     """
     part = count // microbatches
-    inside = device_index(axis_name) * part + jnp.arange(part)
-    offsets = jnp.arange(microbatches) * part * device_count(axis_name)
+    device, devices = (0, 1) if axis_name is None else (lax.axis_index(axis_name), lax.axis_size(axis_name))
+    inside = device * part + jnp.arange(part)
+    offsets = jnp.arange(microbatches) * part * devices
     return jax.vmap(lambda i: jax.random.fold_in(key, i))((offsets[:, None] + inside).reshape(-1))

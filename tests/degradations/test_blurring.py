@@ -79,11 +79,6 @@ def test_the_gradient_is_the_adjoint():
         assert (np.asarray(blurred) * other).sum() == pytest.approx((images * np.asarray(pulled)).sum(), rel=1e-12)
 
 
-@pytest.mark.parametrize(("length", "fast"), [(1, 1), (7, 8), (11, 12), (84, 90), (97, 100), (243, 243)])
-def test_the_next_fast_length(length, fast):
-    assert blurring.fast_length(length) == fast
-
-
 def test_bfloat16_stays():
     images = jax.ShapeDtypeStruct((1, 4, 4, 1), jnp.bfloat16)
     assert jax.eval_shape(lambda x: degradations.blur(KEY, x, 1.0, 3), images).dtype == jnp.bfloat16

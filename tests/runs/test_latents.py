@@ -12,7 +12,7 @@ from jaxgen.config.base import Config
 from jaxgen.errors import UsageError
 from jaxgen.nn.layers import BatchNorm
 from jaxgen.objectives.adversarial.gan_samples import Sampler
-from jaxgen.runs.latents import describe_truncation, with_truncation
+from jaxgen.runs.latents import with_latents, with_truncation
 from jaxgen.runs.reopen import Opened
 from tests.bare_objective import bare, drawing
 
@@ -24,7 +24,7 @@ def test_latents_are_normal_within_the_limit_and_never_beyond():
     drawn = np.asarray(opened.objective.generative.sample(None, jax.random.key(0), 4000)).ravel()
     assert abs(drawn).max() <= 0.7
     assert scipy.stats.kstest(drawn, scipy.stats.truncnorm(-0.7, 0.7).cdf).pvalue > 1e-3
-    assert describe_truncation(0.7) == "the prior, truncated to ±0.7"
+    assert with_latents(opened, None, 0.7)[1] == "the prior, truncated to ±0.7"
 
 
 def test_labels_are_the_classes_in_turn(load_experiment):
