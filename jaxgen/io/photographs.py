@@ -1,4 +1,4 @@
-"""Reads and writes photographs with their bit depth, transparency, color profile, EXIF data and dots per inch."""
+"""Reads and writes photographs with their bit depth, transparency, color profile, EXIF data and other metadata."""
 
 import contextlib
 import io
@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgen.errors import UsageError
-from jaxgen.io import deep_color
-from jaxgen.io.images import ORIENTATION, is_gray, unreadable
+from jaxgen.io import metadata, png_files, tiff_files
+from jaxgen.io.images import is_gray, unreadable
+from jaxgen.io.metadata import EXIF_HEADER
 from jaxgen.io.text import write_image_file
 
 MEGAPIXELS = 100.0
@@ -27,12 +28,9 @@ SUFFIXES = {
 }
 """Formats that are written as they were read, with their suffixes; others are written as PNG."""
 QUALITY = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
-EXIF_HEADER = b"Exif\0\0"
-PNG_DEPTH_OFFSET = 24
-"""Byte of a PNG file that holds the bits per channel."""
-TIFF_BITS_TAG = 258
 MAX_DPI = 65535
 """Largest value that fits in a JPEG file."""
+MAX_VALUE = 65535
 PPM_HEADER_SIZE = 4096
 
 
@@ -47,6 +45,11 @@ class Photograph(NamedTuple):
       profile: ICC color profile, or None.
       exif: EXIF data without the orientation, or None.
       dpi: dots per inch, across and down, or None.
+      xmp: XMP packet, or None.
+      texts: comments, titles and the like: pairs of a keyword, as in PNG files, and a text.
+      color_chunks: of a PNG file, see `png_files.COLOR_CHUNKS`.
+      max_sample: value of white in a TIFF file where it is not the largest of 16 bits; otherwise 0.
+      notes: what of the file is not kept, short phrases.
     """
 
     pixels: np.ndarray
@@ -56,22 +59,34 @@ class Photograph(NamedTuple):
     profile: bytes | None = None
     exif: bytes | None = None
     dpi: tuple[float, float] | None = None
+    xmp: bytes | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+    color_chunks: tuple[tuple[bytes, bytes], ...] = ()
+    max_sample: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def read(path: str | os.PathLike, megapixels: float = MEGAPIXELS) -> Photograph:
     """Returns the photograph in a file.
 
     Args:
-      path: of an image in any format that Pillow reads, whatever its suffix.
+      path: of an image in any format that Pillow reads, whatever its suffix, or a TIFF file of 9 to 16 bits a channel.
       megapixels: size limit.
     Raises:
       UsageError: if the file is missing, empty, damaged, no image, several images or above the size limit.
     """
     path = Path(path)
     try:
-        with path.open("rb") as file, open_image(file) as image:
-            check_size(path, image, megapixels)
-            return decode(path, image)
+        with path.open("rb") as file:
+            start = file.peek(4)[:4]
+            if not start:
+                raise ValueError("it is empty")
+            if start in tiff_files.MAGIC:
+                return read_tiff(path, file, megapixels)
+            with open_image(file) as image:
+                frames = getattr(image, "n_frames", 1)
+                check_size(path, image.size, frames if image.format != "MPO" else 1, megapixels)  # MPO: see `decode`.
+                return decode(path, image)
     except UsageError:
         raise
     except Exception as error:  # Pillow's readers raise many types for damaged files.
@@ -83,8 +98,6 @@ def open_image(file: io.BufferedReader) -> Iterator[Any]:
     """Yields the Pillow image of an open file, of which only the header was read."""
     from PIL import Image
 
-    if not file.peek(1):
-        raise ValueError("it is empty")
     # `check_size` raises an error in place of Pillow's warning.
     previous, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
@@ -94,40 +107,78 @@ def open_image(file: io.BufferedReader) -> Iterator[Any]:
         Image.MAX_IMAGE_PIXELS = previous
 
 
-def check_size(path: Path, image, megapixels: float) -> None:
+def check_size(path: Path, size: tuple[int, int], images: int, megapixels: float) -> None:
     """Raises UsageError for a file of several images, or one above the size limit."""
-    frames = getattr(image, "n_frames", 1)
-    if frames > 1 and image.format != "MPO":  # Further views of a camera's JPEG, or its preview.
-        raise UsageError(f"{path}: it holds {frames} images; give a file for each")
-    size = image.width * image.height / 1e6
-    if size > megapixels:
-        raise UsageError(f"{path}: {size:.1f} megapixels, and {megapixels:g} are allowed: raise --max-megapixels")
+    if images > 1:
+        raise UsageError(f"{path}: it holds {images} images; give a file for each")
+    millions = size[0] * size[1] / 1e6
+    if millions > megapixels:
+        raise UsageError(f"{path}: {millions:.1f} megapixels, and {megapixels:g} are allowed: raise --max-megapixels")
+
+
+def read_tiff(path: Path, file: io.BufferedReader, megapixels: float) -> Photograph:
+    """Returns the photograph in an open TIFF file; previews beside it do not count."""
+    from tifffile import TiffFile
+
+    with TiffFile(path) as tiff:
+        found = tiff_files.pictures(tiff)
+        page, frame = found[0]
+        check_size(path, (page.imagewidth, page.imagelength), len(found), megapixels)
+        tags = tiff_files.read_tags(page)
+        bits, max_sample, profile, notes = 8, 0, tags.profile, ()
+        if found[0].is_deep:
+            values, white = tiff_files.read_samples(page)
+            bits = 8 if white == 255 else 16
+            if page.bitspersample == 16 and white < MAX_VALUE:
+                max_sample, notes = white, (f"its white is {white} of {MAX_VALUE}",)
+            pixels, alpha = split_alpha(oriented(values.astype(np.float32) / white, tags.orientation))
+        else:
+            with open_image(file) as image:
+                image.seek(frame)
+                image.load()  # Pillow orients TIFF files itself.
+                profile, notes = profile_of_rgb(image, profile)
+                pixels, alpha = values_of(image)
+    turned = tags.orientation >= 5
+    dpi = limited(tags.dpi[::-1] if turned and tags.dpi else tags.dpi)
+    whole = Photograph(pixels, alpha, "TIFF", bits, profile, metadata.exif_of_texts(tags.texts), dpi, tags.xmp)
+    return sized(whole._replace(max_sample=max_sample, notes=notes))
 
 
 def decode(path: Path, image) -> Photograph:
-    """Returns the photograph of an opened Pillow image."""
-    profile, exif, dpi = image.info.get("icc_profile"), exif_without_orientation(image), dots_per_inch(image)
-    kind = "JPEG" if image.format == "MPO" else image.format
-    kind = kind if kind in SUFFIXES else "PNG"
+    """Returns the photograph of an opened Pillow image, of an MPO file (a camera's further views) the first one."""
+    kind = {"MPO": "JPEG"}.get(image.format, image.format)
     if image.format == "PPM" and image.mode == "RGB" and is_deep_ppm(path):
         raise ValueError("it has 16 bits for each color, of which this format's reader keeps 8: save it as PNG")
-    if is_deep(path, image):
-        orientation = 1 if image.format == "PNG" and "exif" not in image.info else image.getexif().get(ORIENTATION, 1)
-        values = deep_color.read_png(path.read_bytes()) if kind == "PNG" else deep_color.read_tiff(path)
-        pixels, alpha = split_alpha(oriented(values.astype(np.float32) / deep_color.MAX_VALUE, orientation))
-        return Photograph(pixels, alpha, kind, 16, profile, exif, dpi)
-    if image.mode in {"CMYK", "LAB"}:
-        profile = None  # It describes other colors than RGB, which is written.
-    return Photograph(*read_values(image), kind, 16 if image.mode.startswith("I") else 8, profile, exif, dpi)
-
-
-def is_deep(path: Path, image) -> bool:
-    """Returns whether an image has several channels of 16 bits."""
-    if image.format == "PNG":
-        with path.open("rb") as file:
-            bits = file.read(PNG_DEPTH_OFFSET + 1)[-1]
-        return bits == 16 and image.mode in {"RGB", "RGBA", "LA"}
-    return image.format == "TIFF" and image.mode in {"RGB", "RGBA"} and max(image.tag_v2.get(TIFF_BITS_TAG, (8,))) == 16
+    content = path.read_bytes() if kind == "PNG" else b""
+    chunks = dict(png_files.read_chunks(content))
+    if kind == "PNG" and png_files.is_deep(content) and (image.mode in {"RGB", "RGBA", "LA"} or b"tRNS" in chunks):
+        values = png_files.read_samples(content).astype(np.float32) / MAX_VALUE
+    else:
+        image.load()
+        values = None
+    has_exif = kind != "PNG" or b"eXIf" in chunks or not image.info.keys().isdisjoint(png_files.EXIF_KEYWORDS)
+    exif = metadata.Exif()
+    if has_exif:
+        load = (lambda: metadata.parsed(chunks[b"eXIf"])) if b"eXIf" in chunks else image.getexif
+        exif = metadata.read_exif(load, image.info.get("exif", b""))
+    pixels, alpha = split_alpha(values) if values is not None else values_of(image)
+    pixels = oriented(pixels, exif.orientation)
+    alpha = None if alpha is None else oriented(alpha, exif.orientation)
+    profile, notes = profile_of_rgb(image, image.info.get("icc_profile"))
+    dpi = dots_per_inch(image, exif)
+    photograph = Photograph(
+        pixels,
+        alpha,
+        kind if kind in SUFFIXES else "PNG",
+        16 if values is not None or image.mode.startswith("I") else 8,
+        profile,
+        exif.content,
+        dpi[::-1] if dpi and exif.orientation >= 5 else dpi,
+        *read_texts(image, content),
+        tuple((name, chunks[name]) for name in png_files.COLOR_CHUNKS if name in chunks),
+        notes=notes + ((exif.note,) if exif.note else ()),
+    )
+    return sized(photograph, is_turned=exif.orientation >= 5)
 
 
 def is_deep_ppm(path: Path) -> bool:
@@ -137,29 +188,73 @@ def is_deep_ppm(path: Path) -> bool:
     return int(words[3]) > 255
 
 
-def exif_without_orientation(image) -> bytes | None:
-    """Returns an image's EXIF data without the orientation, or None where there are none."""
-    from PIL import Image
-
-    if image.format == "TIFF":  # Its EXIF data are the whole header.
-        return None
-    exif = Image.Exif()
-    exif.load(image.getexif().tobytes())
-    exif.pop(ORIENTATION, None)
-    return exif.tobytes().removeprefix(EXIF_HEADER) if len(exif) else None
+def profile_of_rgb(image, profile: bytes | None) -> tuple[bytes | None, tuple[str, ...]]:
+    """Returns the color profile of an image as it is written, and notes: one of other colors than RGB is left out."""
+    if image.mode in {"CMYK", "LAB"}:
+        return None, (f"{image.mode} converted to RGB",)
+    return profile, ()
 
 
-def dots_per_inch(image) -> tuple[float, float] | None:
-    """Returns the dots per inch that an image's file states, or None; Pillow returns 1 for a TIFF that states none."""
+def read_texts(image, content: bytes) -> tuple[bytes | None, tuple[tuple[str, str], ...]]:
+    """Returns the XMP packet and the texts of an image.
+
+    Args:
+      image: of Pillow.
+      content: of the file where it is a PNG file; otherwise empty.
+    """
+    if not content:
+        texts = tuple(("Comment", comment) for comment in metadata.jpeg_comments(image))
+        xmp = image.info.get("xmp")
+        return (xmp if isinstance(xmp, bytes) else None), texts
+    found = (png_files.read_text(*chunk) for chunk in png_files.read_chunks(content))
+    texts = tuple(text for text in found if text and text[0] not in png_files.EXIF_KEYWORDS)
+    packets = [text.encode() for keyword, text in texts if keyword == png_files.XMP_KEYWORD]
+    return packets[0] if packets else None, tuple(text for text in texts if text[0] != png_files.XMP_KEYWORD)
+
+
+def dots_per_inch(image, exif: metadata.Exif) -> tuple[float, float] | None:
+    """Returns the dots per inch that an image's file states, or None; for JPEG files without any Pillow says 72."""
+    is_stated = image.format not in {"JPEG", "MPO"} or image.info.get("jfif_unit") in {1, 2} or exif.has_resolution
     across, down = map(float, image.info.get("dpi", (0, 0)))
+    return limited((across, down)) if is_stated else None
+
+
+def limited(dpi: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Returns dots per inch, or None where they make no sense."""
+    across, down = dpi or (0, 0)
     return (across, down) if 1 < across <= MAX_DPI and 1 < down <= MAX_DPI else None
 
 
-def read_values(image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Returns oriented (pixels, alpha) of an image that Pillow reads at full depth."""
-    from PIL import ImageOps
+def sized(photograph: Photograph, scale: int = 1, *, is_turned: bool = False) -> Photograph:
+    """Returns a photograph whose metadata are those of its pixels.
 
-    return values_of(ImageOps.exif_transpose(image))
+    An enlarged photograph has the same size on paper: its dots per inch are multiplied by the scale.
+
+    Args:
+      photograph: with pixels that are larger than its metadata say, or turned.
+      scale: by how much they are larger.
+      is_turned: whether the width and the height in its EXIF data are exchanged.
+    """
+    height, width = photograph.pixels.shape[:2]
+    exif, xmp, dpi = photograph.exif, photograph.xmp, photograph.dpi
+    if exif is not None:
+        exif = metadata.exif_of_size(exif, width, height, scale, is_turned=is_turned)
+    if xmp is not None:
+        xmp = metadata.xmp_of_size(xmp, width, height)
+    return photograph._replace(exif=exif, xmp=xmp, dpi=limited(dpi and (scale * dpi[0], scale * dpi[1])))
+
+
+def with_pixels(photograph: Photograph, pixels: np.ndarray, alpha: np.ndarray | None) -> Photograph:
+    """Returns a photograph with other pixels and alpha, and its metadata for their size; see `sized`.
+
+    Args:
+      photograph: the original.
+      pixels: float32[scale · height, scale · width, channel].
+      alpha: float32[scale · height, scale · width, 1] or None.
+    """
+    scale = pixels.shape[0] // photograph.pixels.shape[0]
+    changed = photograph._replace(pixels=pixels, alpha=alpha)
+    return changed if scale == 1 else sized(changed, scale)
 
 
 def values_of(image) -> tuple[np.ndarray, np.ndarray | None]:
@@ -171,7 +266,7 @@ def values_of(image) -> tuple[np.ndarray, np.ndarray | None]:
     if image.mode == "F":
         raise ValueError("its values are floating point: give 8 or 16 bits")
     if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.float32) / deep_color.MAX_VALUE
+        values = np.asarray(image).astype(np.float32) / MAX_VALUE
         if not 0 <= values.min() <= values.max() <= 1:
             raise ValueError("its gray values are not 16-bit")
         return values[..., None], None
@@ -215,26 +310,57 @@ def joined(photograph: Photograph) -> np.ndarray:
     return np.clip(pixels if alpha is None else np.concatenate([pixels, alpha], -1), 0, 1)
 
 
-def rounded(photograph: Photograph, bits: int) -> np.ndarray:
-    """Returns the pixels and alpha as integers of 8 or 16 bits, [height, width, 1 to 4]."""
-    return np.rint(joined(photograph) * (2**bits - 1)).astype(np.uint16 if bits == 16 else np.uint8)
+def rounded(photograph: Photograph, bits: int, white: int = 0) -> np.ndarray:
+    """Returns the pixels and alpha as integers of 8 or 16 bits, [height, width, 1 to 4].
+
+    Args:
+      photograph: its pixels and its alpha are used.
+      bits: 8 or 16.
+      white: value of 1 in [0, 1]; 0: the largest of the bits.
+    """
+    return np.rint(joined(photograph) * (white or 2**bits - 1)).astype(np.uint16 if bits == 16 else np.uint8)
 
 
 def encode(photograph: Photograph) -> bytes:
-    """Returns the content of a photograph's file."""
+    """Returns the content of a photograph's file; formats of 8 bits get 8."""
     from PIL import Image
 
-    _, _, kind, bits, profile, exif, dpi = photograph
-    values = rounded(photograph, bits)
-    if bits == 16 and values.shape[-1] > 1:
-        if kind == "TIFF" and values.shape[-1] != 2:
-            return deep_color.write_tiff(values, profile, dpi)
-        return deep_color.write_png(values, profile, exif, dpi)
-    extra = {"icc_profile": profile} if profile else {}
-    extra |= {"dpi": dpi} if dpi else {}
-    extra |= {"exif": EXIF_HEADER + exif} if exif and kind in {"PNG", "JPEG", "WEBP"} else {}
+    kind, channels = photograph.kind, joined(photograph).shape[-1]
+    is_deep = photograph.bits == 16 and (kind in {"PNG", "TIFF"} or (kind == "PPM" and channels == 1))
+    values = rounded(photograph, 16 if is_deep else 8, photograph.max_sample if kind == "TIFF" else 0)
+    if kind == "TIFF":
+        texts = metadata.texts_by_tag(photograph.exif, photograph.texts, tiff_files.DESCRIPTIVE)
+        tags = tiff_files.Tags(1, photograph.dpi, photograph.profile, photograph.xmp, texts)
+        return tiff_files.write(values, tags, photograph.max_sample)
+    if kind == "PNG" and is_deep and channels > 1:
+        return png_files.insert_chunks(png_files.write_samples(values), chunks_of(photograph))
     file = io.BytesIO()
-    Image.fromarray(values[..., 0] if values.shape[-1] == 1 else values).save(
-        file, kind, **extra, **QUALITY.get(kind, {})
-    )
-    return file.getvalue()
+    extra = {} if kind == "PNG" else options_of(photograph)
+    Image.fromarray(values[..., 0] if channels == 1 else values).save(file, kind, **extra)
+    return png_files.insert_chunks(file.getvalue(), chunks_of(photograph)) if kind == "PNG" else file.getvalue()
+
+
+def chunks_of(photograph: Photograph) -> list[tuple[bytes, bytes]]:
+    """Returns the chunks of a PNG file that hold a photograph's metadata."""
+    xmp = ((png_files.XMP_KEYWORD, photograph.xmp.decode("utf-8", "replace")),) if photograph.xmp else ()
+    return [
+        *photograph.color_chunks,
+        *png_files.metadata_chunks(photograph.profile, photograph.exif, photograph.dpi),
+        *(png_files.text_chunk(keyword, metadata.without_surrogates(text)) for keyword, text in photograph.texts),
+        *(png_files.text_chunk(keyword, text) for keyword, text in xmp),
+    ]
+
+
+def options_of(photograph: Photograph) -> dict[str, Any]:
+    """Returns Pillow's options of a file other than PNG and TIFF, with the metadata that its format holds."""
+    kind, exif, xmp = photograph.kind, photograph.exif, photograph.xmp
+    options: dict[str, Any] = dict(QUALITY.get(kind, {}))
+    options |= {"icc_profile": photograph.profile} if photograph.profile else {}
+    options |= {"dpi": photograph.dpi} if photograph.dpi else {}
+    if kind in {"JPEG", "WEBP"}:
+        limit = metadata.JPEG_SEGMENT if kind == "JPEG" else float("inf")
+        options |= {"exif": EXIF_HEADER + exif} if exif and len(exif) <= limit else {}
+        options |= {"xmp": xmp} if xmp and len(xmp) <= limit else {}
+    if kind == "JPEG" and photograph.texts:
+        options["comment"] = metadata.encoded(photograph.texts)[: metadata.JPEG_SEGMENT]
+    return options
