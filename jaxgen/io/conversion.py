@@ -11,7 +11,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxgen.errors import UsageError
-from jaxgen.io import photographs
+from jaxgen.io import metadata, photographs
 from jaxgen.io.photographs import Photograph
 
 if TYPE_CHECKING:
@@ -89,16 +89,32 @@ def read_pillow(image: Any) -> Images:
 
     def rebuild(results: Sequence[Photograph]) -> Any:
         result = to_pillow(results[0])
-        result.info = {**image.info, **result.info}
+        scale = result.width // image.width
+        result.info = {**(image.info if scale == 1 else enlarged_info(image, scale)), **result.info}
         return result
 
     return Images([photograph], False, rebuild)
 
 
+def enlarged_info(image: Any, scale: int) -> dict[Any, Any]:
+    """Returns the info of a Pillow image for one that is larger by a whole factor, and as large on paper."""
+    info, width, height = dict(image.info), scale * image.width, scale * image.height
+    if isinstance(info.get("dpi"), tuple):
+        info["dpi"] = tuple(scale * float(dots) for dots in info["dpi"])
+    if isinstance(info.get("exif"), bytes):
+        try:
+            info["exif"] = metadata.EXIF_HEADER + metadata.exif_of_size(info["exif"], width, height, scale)
+        except Exception:  # Pillow raises many types for damaged tags.
+            del info["exif"]
+    if isinstance(info.get("xmp"), bytes):
+        info["xmp"] = metadata.xmp_of_size(info["xmp"], width, height)
+    return info
+
+
 def to_pillow(photograph: Photograph) -> Any:
     """Returns a photograph as a Pillow image: I;16 for 16 bits of gray, otherwise 8 bits a channel.
 
-    Its info holds the color profile and the EXIF data.
+    Its info holds the color profile, the EXIF data and the dots per inch.
     """
     from PIL import Image
 
@@ -107,6 +123,7 @@ def to_pillow(photograph: Photograph) -> Any:
     image = Image.fromarray(values[..., 0] if is_gray else values)
     image.info |= {"icc_profile": photograph.profile} if photograph.profile else {}
     image.info |= {"exif": photographs.EXIF_HEADER + photograph.exif} if photograph.exif else {}
+    image.info |= {"dpi": photograph.dpi} if photograph.dpi else {}
     return image
 
 

@@ -201,13 +201,13 @@ def restore_file(
     result = restoration(photograph, settings, progress)
     scale = result.pixels.shape[0] // photograph.pixels.shape[0]
     alpha = None if photograph.alpha is None else upsampled(photograph.alpha, scale)
-    photographs.write(out, photograph._replace(pixels=result.pixels, alpha=alpha))
+    photographs.write(out, photographs.with_pixels(photograph, result.pixels, alpha))
     if compare:
         pair = np.concatenate([upsampled(photograph.pixels, scale), result.pixels], 1)
         photographs.write(comparison, photographs.Photograph(pair, profile=photograph.profile))
     height, width = result.pixels.shape[:2]
-    message = f"{result.message}, " if result.message else ""
-    return f"{out}  {message}{width}×{height} pixels in {time.perf_counter() - begin:.1f} s"
+    messages = ", ".join(filter(None, (result.message, *photograph.notes, f"{width}×{height} pixels")))
+    return f"{out}  {messages} in {time.perf_counter() - begin:.1f} s"
 
 
 def make_writable_folder(folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxgen.errors import UsageError
-from jaxgen.io import conversion
+from jaxgen.io import conversion, photographs
 from jaxgen.restoration import detection, inference, tasks
 from jaxgen.restoration.files import brightness, checked_mask, read_mask, tile_progress
 from jaxgen.restoration.inference import Restoration, Settings
@@ -103,8 +103,8 @@ def apply_to_images(
         pixels, message = restoration(photograph, settings._replace(mask=one), show)
         factor = pixels.shape[0] // photograph.pixels.shape[0]
         alpha = None if photograph.alpha is None else inference.upsampled(photograph.alpha, factor)
-        results.append(photograph._replace(pixels=pixels, alpha=alpha))
-        messages.append(message)
+        results.append(photographs.with_pixels(photograph, pixels, alpha))
+        messages.append(", ".join(filter(None, (message, *photograph.notes))))
     if out is not None:
         conversion.write(Path(out), results[0])
     result = given.rebuild(results)
