@@ -138,8 +138,7 @@ def read_tiff(path: Path, file: io.BufferedReader, megapixels: float) -> Photogr
                 image.load()  # Pillow orients TIFF files itself.
                 profile, notes = profile_of_rgb(image, profile)
                 pixels, alpha = values_of(image)
-    turned = tags.orientation >= 5
-    dpi = limited(tags.dpi[::-1] if turned and tags.dpi else tags.dpi)
+    dpi = limited(tags.dpi, is_turned=tags.orientation >= 5)
     whole = Photograph(pixels, alpha, "TIFF", bits, profile, metadata.exif_of_texts(tags.texts), dpi, tags.xmp)
     return sized(whole._replace(max_sample=max_sample, notes=notes))
 
@@ -165,7 +164,7 @@ def decode(path: Path, image) -> Photograph:
     pixels = oriented(pixels, exif.orientation)
     alpha = None if alpha is None else oriented(alpha, exif.orientation)
     profile, notes = profile_of_rgb(image, image.info.get("icc_profile"))
-    dpi = dots_per_inch(image, exif)
+    is_turned = exif.orientation >= 5
     photograph = Photograph(
         pixels,
         alpha,
@@ -173,12 +172,12 @@ def decode(path: Path, image) -> Photograph:
         16 if values is not None or image.mode.startswith("I") else 8,
         profile,
         exif.content,
-        dpi[::-1] if dpi and exif.orientation >= 5 else dpi,
+        limited(dots_per_inch(image, exif), is_turned=is_turned),
         *read_texts(image, content),
         tuple((name, chunks[name]) for name in png_files.COLOR_CHUNKS if name in chunks),
         notes=notes + ((exif.note,) if exif.note else ()),
     )
-    return sized(photograph, is_turned=exif.orientation >= 5)
+    return sized(photograph, is_turned=is_turned)
 
 
 def is_deep_ppm(path: Path) -> bool:
@@ -216,12 +215,12 @@ def dots_per_inch(image, exif: metadata.Exif) -> tuple[float, float] | None:
     """Returns the dots per inch that an image's file states, or None; for JPEG files without any Pillow says 72."""
     is_stated = image.format not in {"JPEG", "MPO"} or image.info.get("jfif_unit") in {1, 2} or exif.has_resolution
     across, down = map(float, image.info.get("dpi", (0, 0)))
-    return limited((across, down)) if is_stated else None
+    return (across, down) if is_stated else None
 
 
-def limited(dpi: tuple[float, float] | None) -> tuple[float, float] | None:
-    """Returns dots per inch, or None where they make no sense."""
-    across, down = dpi or (0, 0)
+def limited(dpi: tuple[float, float] | None, *, is_turned: bool = False) -> tuple[float, float] | None:
+    """Returns dots per inch, exchanged where a photograph was turned, or None where they make no sense."""
+    across, down = (dpi or (0, 0))[:: -1 if is_turned else 1]
     return (across, down) if 1 < across <= MAX_DPI and 1 < down <= MAX_DPI else None
 
 
