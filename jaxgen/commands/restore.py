@@ -92,9 +92,9 @@ class Command(RangedOptions):
             from jaxgen.runs.reopen import OpenOptions
 
             network = open_restorer(self.network, OpenOptions(trust=self.trust))
-            restoration = tasks.by_network(network, settings, has_mask=has_mask)
+            restoration, scale = tasks.by_network(network, settings, has_mask=has_mask), network.spec.scale
         else:
-            restoration = tasks.choose(task, settings, has_mask=has_mask)
+            restoration, scale = tasks.choose(task, settings, has_mask=has_mask), tasks.TASKS[task].scale
         restore = partial(
             files.restore_file,
             task=task,
@@ -105,6 +105,7 @@ class Command(RangedOptions):
             compare=self.compare,
             overwrite=self.overwrite,
             megapixels=self.max_megapixels,
+            scale=scale,
             progress=files.tile_progress(sys.stderr),
         )
         files.restore_files(photos, restore, partial(print, flush=True))

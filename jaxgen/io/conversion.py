@@ -11,7 +11,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxgen.errors import UsageError
-from jaxgen.io import metadata, photographs
+from jaxgen.io import formats, metadata, photographs
 from jaxgen.io.photographs import Photograph
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def to_unit_range(image: np.ndarray | jax.Array, name: str) -> np.ndarray:
 
 def format_of(path: Path) -> str:
     """Returns Pillow's name of the format that a path's suffix names, or raises UsageError where none has it."""
-    kinds = {suffix: kind for kind, suffixes in photographs.SUFFIXES.items() for suffix in suffixes}
+    kinds = {suffix: kind for kind, suffixes in formats.SUFFIXES.items() for suffix in suffixes}
     if path.suffix.lower() not in kinds:
         raise UsageError(f"{path}: give a file that ends in one of {', '.join(sorted(kinds))}")
     return kinds[path.suffix.lower()]

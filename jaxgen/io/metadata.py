@@ -29,8 +29,6 @@ TEXT_TAGS = {
     "Copyright": 33432,
 }
 """PNG's keywords of texts, and the tag of a TIFF file that holds such a text."""
-JPEG_SEGMENT = 65_500
-"""Bytes of EXIF data, of an XMP packet or of a comment that a JPEG file holds."""
 
 
 class Exif(NamedTuple):

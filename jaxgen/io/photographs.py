@@ -11,23 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgen.errors import UsageError
-from jaxgen.io import metadata, png_files, tiff_files
+from jaxgen.io import formats, metadata, png_files, tiff_files
+from jaxgen.io.formats import QUALITY, SUFFIXES
 from jaxgen.io.images import is_gray, unreadable
 from jaxgen.io.metadata import EXIF_HEADER
 from jaxgen.io.text import write_image_file
 
 MEGAPIXELS = 100.0
 """Default size limit of files that are read."""
-SUFFIXES = {
-    "PNG": (".png",),
-    "JPEG": (".jpg", ".jpeg"),
-    "TIFF": (".tif", ".tiff"),
-    "WEBP": (".webp",),
-    "BMP": (".bmp",),
-    "PPM": (".ppm", ".pgm"),
-}
-"""Formats that are written as they were read, with their suffixes; others are written as PNG."""
-QUALITY = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
 MAX_DPI = 65535
 """Largest value that fits in a JPEG file."""
 MAX_VALUE = 65535
@@ -49,6 +40,7 @@ class Photograph(NamedTuple):
       texts: comments, titles and the like: pairs of a keyword, as in PNG files, and a text.
       color_chunks: of a PNG file, see `png_files.COLOR_CHUNKS`.
       max_sample: value of white in a TIFF file where it is not the largest of 16 bits; otherwise 0.
+      read_kind: name of the format in which it was read, where that one is not written; otherwise empty.
       notes: what of the file is not kept, short phrases.
     """
 
@@ -63,6 +55,7 @@ class Photograph(NamedTuple):
     texts: tuple[tuple[str, str], ...] = ()
     color_chunks: tuple[tuple[bytes, bytes], ...] = ()
     max_sample: int = 0
+    read_kind: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -145,7 +138,7 @@ def read_tiff(path: Path, file: io.BufferedReader, megapixels: float) -> Photogr
 
 def decode(path: Path, image) -> Photograph:
     """Returns the photograph of an opened Pillow image, of an MPO file (a camera's further views) the first one."""
-    kind = {"MPO": "JPEG"}.get(image.format, image.format)
+    kind = "JPEG" if image.format == "MPO" else str(image.format)
     if image.format == "PPM" and image.mode == "RGB" and is_deep_ppm(path):
         raise ValueError("it has 16 bits for each color, of which this format's reader keeps 8: save it as PNG")
     content = path.read_bytes() if kind == "PNG" else b""
@@ -175,6 +168,7 @@ def decode(path: Path, image) -> Photograph:
         limited(dots_per_inch(image, exif), is_turned=is_turned),
         *read_texts(image, content),
         tuple((name, chunks[name]) for name in png_files.COLOR_CHUNKS if name in chunks),
+        read_kind="" if kind in SUFFIXES else kind,
         notes=notes + ((exif.note,) if exif.note else ()),
     )
     return sized(photograph, is_turned=is_turned)
@@ -303,6 +297,11 @@ def write(path: str | os.PathLike, photograph: Photograph) -> None:
     write_image_file(path, file)
 
 
+def channels_of(photograph: Photograph) -> int:
+    """Returns the number of channels with alpha, 1 to 4."""
+    return photograph.pixels.shape[-1] + (photograph.alpha is not None)
+
+
 def joined(photograph: Photograph) -> np.ndarray:
     """Returns the pixels and, where there is one, alpha as float32[height, width, 1 to 4], clipped to [0, 1]."""
     pixels, alpha = photograph.pixels, photograph.alpha
@@ -320,12 +319,37 @@ def rounded(photograph: Photograph, bits: int, white: int = 0) -> np.ndarray:
     return np.rint(joined(photograph) * (white or 2**bits - 1)).astype(np.uint16 if bits == 16 else np.uint8)
 
 
+def fitted(photograph: Photograph, scale: int = 1) -> Photograph:
+    """Returns a photograph whose format holds its restored version, with notes of what has to change.
+
+    A format that does not is replaced by PNG, which holds 8 and 16 bits, alpha and any size.
+
+    Args:
+      photograph: the original.
+      scale: size of the restored version as a multiple of the original's.
+    """
+    kind, notes = photograph.kind, list(photograph.notes)
+    height, width = (scale * side for side in photograph.pixels.shape[:2])
+    if reason := formats.misfit(photograph.read_kind or kind, height, width, has_alpha=photograph.alpha is not None):
+        kind = "PNG"
+        notes.append(f"written as PNG: {reason}")
+    if photograph.bits == 16 and not formats.holds_sixteen_bits(kind, channels_of(photograph)):
+        notes.append(f"8 bits a channel: {kind} holds no more")
+    kept = photograph._replace(kind=kind)
+    for name in ("exif", "xmp"):
+        content = getattr(photograph, name)
+        if kind == "JPEG" and content is not None and len(content) > formats.MAX_SEGMENT:
+            kept = kept._replace(**{name: None})
+            notes.append(f"{name.upper()} left out: JPEG holds {formats.MAX_SEGMENT:,} bytes of it")
+    return kept._replace(notes=tuple(notes))
+
+
 def encode(photograph: Photograph) -> bytes:
     """Returns the content of a photograph's file; formats of 8 bits get 8."""
     from PIL import Image
 
-    kind, channels = photograph.kind, joined(photograph).shape[-1]
-    is_deep = photograph.bits == 16 and (kind in {"PNG", "TIFF"} or (kind == "PPM" and channels == 1))
+    kind, channels = photograph.kind, channels_of(photograph)
+    is_deep = photograph.bits == 16 and formats.holds_sixteen_bits(kind, channels)
     values = rounded(photograph, 16 if is_deep else 8, photograph.max_sample if kind == "TIFF" else 0)
     if kind == "TIFF":
         texts = metadata.texts_by_tag(photograph.exif, photograph.texts, tiff_files.DESCRIPTIVE)
@@ -357,9 +381,8 @@ def options_of(photograph: Photograph) -> dict[str, Any]:
     options |= {"icc_profile": photograph.profile} if photograph.profile else {}
     options |= {"dpi": photograph.dpi} if photograph.dpi else {}
     if kind in {"JPEG", "WEBP"}:
-        limit = metadata.JPEG_SEGMENT if kind == "JPEG" else float("inf")
-        options |= {"exif": EXIF_HEADER + exif} if exif and len(exif) <= limit else {}
-        options |= {"xmp": xmp} if xmp and len(xmp) <= limit else {}
+        options |= {"exif": EXIF_HEADER + exif} if exif else {}
+        options |= {"xmp": xmp} if xmp else {}
     if kind == "JPEG" and photograph.texts:
-        options["comment"] = metadata.encoded(photograph.texts)[: metadata.JPEG_SEGMENT]
+        options["comment"] = metadata.encoded(photograph.texts)[: formats.MAX_SEGMENT]
     return options

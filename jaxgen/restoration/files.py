@@ -171,6 +171,7 @@ def restore_file(
     compare: bool = False,
     overwrite: bool = False,
     megapixels: float = photographs.MEGAPIXELS,
+    scale: int = 1,
     progress: Progress = no_progress,
 ) -> str:
     """Restores one photograph, writes the result, and returns a one-line report.
@@ -185,13 +186,15 @@ def restore_file(
       compare: whether an image with the original on the left and the result on the right is written too.
       overwrite: whether an earlier result is replaced; otherwise it stays and nothing is done.
       megapixels: size limit.
+      scale: size of the result as a multiple of the original's, by which its format is chosen; see
+        `photographs.fitted`.
       progress: takes the number of tiles done and the number of all tiles.
     Raises:
       UsageError: if the photograph or its mask cannot be read, they do not fit together, or the result cannot be
         written.
     """
     begin = time.perf_counter()
-    photograph = photographs.read(path, megapixels)
+    photograph = photographs.fitted(photographs.read(path, megapixels), scale)
     out, comparison = output_paths(path, task, photograph.kind, folder)
     if not overwrite and out.exists() and (comparison.exists() or not compare):
         return f"{out} exists already: replace it with --overwrite"
@@ -199,11 +202,11 @@ def restore_file(
     if masks is not None:
         settings = settings._replace(mask=read_mask(find_mask(path, masks), photograph.pixels.shape, megapixels))
     result = restoration(photograph, settings, progress)
-    scale = result.pixels.shape[0] // photograph.pixels.shape[0]
-    alpha = None if photograph.alpha is None else upsampled(photograph.alpha, scale)
+    factor = result.pixels.shape[0] // photograph.pixels.shape[0]
+    alpha = None if photograph.alpha is None else upsampled(photograph.alpha, factor)
     photographs.write(out, photographs.with_pixels(photograph, result.pixels, alpha))
     if compare:
-        pair = np.concatenate([upsampled(photograph.pixels, scale), result.pixels], 1)
+        pair = np.concatenate([upsampled(photograph.pixels, factor), result.pixels], 1)
         photographs.write(comparison, photographs.Photograph(pair, profile=photograph.profile))
     height, width = result.pixels.shape[:2]
     messages = ", ".join(filter(None, (result.message, *photograph.notes, f"{width}×{height} pixels")))

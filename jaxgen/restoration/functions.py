@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxgen.errors import UsageError
-from jaxgen.io import conversion, photographs
+from jaxgen.io import conversion, formats, photographs
+from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import detection, inference, tasks
 from jaxgen.restoration.files import brightness, checked_mask, read_mask, tile_progress
 from jaxgen.restoration.inference import Restoration, Settings
@@ -74,7 +75,7 @@ def restore(
     if scale not in {None, factor}:
         advice = "leave scale out, or choose superres" if factor == 1 else f"give {factor}"
         raise UsageError(f"scale {scale}: task {task} enlarges by {factor}; {advice}")
-    return apply_to_images(restoration, image, settings, mask=mask, out=out, progress=progress)
+    return apply_to_images(restoration, image, settings, mask=mask, scale=factor, out=out, progress=progress)
 
 
 def apply_to_images(
@@ -83,6 +84,7 @@ def apply_to_images(
     settings: Settings,
     *,
     mask: "Image | None" = None,
+    scale: int = 1,
     out: str | os.PathLike | None = None,
     progress: bool | Callable[[int, int], None] = False,
 ) -> Any:
@@ -91,13 +93,14 @@ def apply_to_images(
     Args:
       restoration: of one photograph.
       image, mask, out, progress: see `restore`.
+      scale: size of the results as a multiple of the images', by which `out` is checked before the work.
       settings: of the restoration, without a mask.
     """
     given = conversion.read(image)
     masks = read_masks(mask, given)
     show = chosen_progress(progress)
     if out is not None:
-        check_out(Path(out), image, given)
+        given = given._replace(photographs=[fitted_to(Path(out), image, given, scale)])
     results, messages = [], []
     for photograph, one in zip(given.photographs, masks, strict=True):
         pixels, message = restoration(photograph, settings._replace(mask=one), show)
@@ -113,13 +116,21 @@ def apply_to_images(
     return result
 
 
-def check_out(out: Path, image: "Image", given: conversion.Images) -> None:
-    """Raises UsageError where the result cannot be written to a file, before the work is done."""
+def fitted_to(out: Path, image: "Image", given: conversion.Images, scale: int) -> Photograph:
+    """Returns the photograph of an argument with what a file can hold of its metadata.
+
+    Raises:
+      UsageError: where the result cannot be written to that file, before the work is done.
+    """
     if given.is_batch:
         raise UsageError(f"out {out}: a file holds one image, and this is a batch; leave out out=")
     if isinstance(image, str | os.PathLike) and out.resolve() == Path(image).resolve():
         raise UsageError(f"out {out} is the photograph itself, which is never replaced: give another file")
-    conversion.format_of(out)
+    photograph = given.photographs[0]._replace(kind=conversion.format_of(out), read_kind="")
+    height, width = (scale * side for side in photograph.pixels.shape[:2])
+    if reason := formats.misfit(photograph.kind, height, width, has_alpha=photograph.alpha is not None):
+        raise UsageError(f"out {out}: {reason}; give a file that ends in .png")
+    return photographs.fitted(photograph, scale)
 
 
 def chosen_progress(progress: bool | Progress) -> Progress:
