@@ -18,6 +18,7 @@ from jaxgen.restoration.files import brightness, checked_mask, read_mask, tile_p
 from jaxgen.restoration.inference import Restoration, Settings
 from jaxgen.restoration.restorer import Progress, no_progress
 from jaxgen.restoration.tiles import SIDES
+from jaxgen.restoration.transparency import with_extended_colors
 
 if TYPE_CHECKING:
     from jaxgen.io.conversion import Image
@@ -187,7 +188,7 @@ def detect_damage(image: "Image") -> Any:
       jaxgen.errors.UsageError: if the image must be corrected.
     """
     given = conversion.read(image)
-    found = np.stack([confidence(photograph.pixels) for photograph in given.photographs])
+    found = np.stack([confidence(with_extended_colors(photograph).pixels) for photograph in given.photographs])
     return given.to_array(found if given.is_batch else found[0])
 
 

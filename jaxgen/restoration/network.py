@@ -15,6 +15,7 @@ from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.pretrained import Card
 from jaxgen.restoration.restorer import Progress, Restorer
 from jaxgen.restoration.tiles import SIDES
+from jaxgen.restoration.transparency import with_extended_colors
 
 if TYPE_CHECKING:
     from jaxgen.io.conversion import Image
@@ -93,7 +94,8 @@ class Network:
     ) -> Any:
         tasks.check_ranges(settings)
         show = chosen_progress(progress)
-        logits = [inference.run(network, one.pixels, None, settings, show) for one in given.photographs]
+        visible = [with_extended_colors(one).pixels for one in given.photographs]
+        logits = [inference.run(network, pixels, None, settings, show) for pixels in visible]
         values = np.stack([special.expit(one[..., 0]) for one in logits]).astype(np.float32)
         return given.to_array(values if given.is_batch else values[0])
 

@@ -14,6 +14,7 @@ from jaxgen.restoration.inference import Restoration, Result, Settings, apply, b
 from jaxgen.restoration.inpainting import inpaint
 from jaxgen.restoration.restorer import Progress, Restorer, no_progress
 from jaxgen.restoration.tiles import SIDES
+from jaxgen.restoration.transparency import restore_visible
 
 MIN_HAZE = 0.04
 """Root mean square of the change, in [0, 1], below which a photograph counts as free of haze: `dehaze` changes those a
@@ -136,7 +137,7 @@ def choose(name: str, settings: Settings, *, has_mask: bool = False) -> Restorat
         raise UsageError(f"mask: task {name} restores the whole photograph; leave it out, or choose {others}")
     if task.needs_mask and not has_mask:
         raise UsageError(f"task {name} needs a mask: give --mask, white where to inpaint; scratches detects damage")
-    return task.restore
+    return partial(restore_visible, task.restore)
 
 
 def by_network(network: Restorer, settings: Settings, *, has_mask: bool = False) -> Restoration:
@@ -151,7 +152,7 @@ def by_network(network: Restorer, settings: Settings, *, has_mask: bool = False)
     """
     check_ranges(settings)
     inference.check_settings(network, settings, has_mask=has_mask or settings.mask is not None)
-    return partial(apply, network)
+    return partial(restore_visible, partial(apply, network))
 
 
 def restore_photograph(
