@@ -2,21 +2,25 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from tyro.conf import Positional
 
-from jaxgen.commands.options import RunOptions
+from jaxgen.commands.options import OpeningCommand, flat
 from jaxgen.fields import PositiveInt
+from jaxgen.runs.open_options import RunOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(RunOptions):
+class Command(OpeningCommand):
     """Draws saliency maps and Grad-CAM of a classifier or discriminator.
 
     Examples:
         jaxgen explain runs/classifier
     """
 
+    function = "jaxgen.runs.explain:explain_run"
+    options: Annotated[RunOptions, flat] = RunOptions()
     run: Positional[Path]
     """Run folder of a classifier or generative adversarial network."""
     images: Positional[tuple[Path, ...]] = ()
@@ -27,10 +31,3 @@ class Command(RunOptions):
     """Class that a conditional discriminator assumes (default: the class of each held-out image)."""
     out: Path | None = None
     """Image to write (default: in RUN/samples)."""
-
-    def __call__(self) -> None:
-        """Writes the image."""
-        from jaxgen.runs.explain import explain_run
-
-        options = {"count": self.count, "label": self.label, "out": self.out, "options": self.open_options()}
-        print(explain_run(self.run, self.images, **options))

@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+import tyro
 from tyro.conf import Positional
 
-from jaxgen.commands.options import CheckpointOptions
+from jaxgen.commands.options import OpeningCommand
 from jaxgen.fields import PositiveInt
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(CheckpointOptions):
+class Command(OpeningCommand):
     """Writes a generator or restorer as StableHLO, which JAX runs without this package.
 
     Examples:
@@ -19,7 +20,8 @@ class Command(CheckpointOptions):
         jaxgen export denoise_gray --out denoise.stablehlo
     """
 
-    network: Positional[str]
+    function = "jaxgen.runs.export:export_network"
+    source: Annotated[Positional[str], tyro.conf.arg(metavar="NETWORK")]
     """Run folder, shipped network, or .safetensors file."""
     out: Path
     """File to write, .stablehlo."""
@@ -29,17 +31,3 @@ class Command(CheckpointOptions):
     """Height and width of a restorer's images (default: any)."""
     overwrite: bool = False
     """Replace a file that exists."""
-
-    def __call__(self) -> None:
-        """Writes the program."""
-        from jaxgen.runs.export import export_network
-
-        summary = export_network(
-            self.network,
-            self.out,
-            platforms=self.platforms,
-            size=self.size,
-            overwrite=self.overwrite,
-            options=self.open_options(),
-        )
-        print(summary)

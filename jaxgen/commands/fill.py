@@ -5,18 +5,19 @@ from pathlib import Path
 
 from tyro.conf import Positional
 
-from jaxgen.commands.options import CheckpointOptions, EvaluationSeed
+from jaxgen.commands.options import EvaluationSeed, OpeningCommand
 from jaxgen.fields import PositiveInt
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(CheckpointOptions):
+class Command(OpeningCommand):
     """Fills a hole of an image: searches the latent whose generated image agrees with the rest of it.
 
     Examples:
         jaxgen fill runs/dcgan image.png --mask mask.png
     """
 
+    function = "jaxgen.runs.fill:fill_file"
     run: Positional[Path]
     """Run folder of a generator."""
     image: Positional[Path]
@@ -31,19 +32,3 @@ class Command(CheckpointOptions):
     """File of the result (default: IMAGE-filled.png in the folder of the image)."""
     overwrite: bool = False
     """Replace a file that exists."""
-
-    def __call__(self) -> None:
-        """Writes the filled image."""
-        from jaxgen.runs.fill import fill_file
-
-        summary = fill_file(
-            self.run,
-            self.image,
-            self.mask,
-            out=self.out,
-            overwrite=self.overwrite,
-            seed=self.seed,
-            steps=self.steps,
-            options=self.open_options(),
-        )
-        print(summary)

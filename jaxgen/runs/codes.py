@@ -59,10 +59,10 @@ def ideal_bits(quantized: np.ndarray, step: float) -> float:
 
 def encode_files(
     run: Path,
-    paths: Sequence[Path],
+    images: Sequence[Path],
     out: Path,
     *,
-    step: float = STEP,
+    quantization_step: float = STEP,
     overwrite: bool = False,
     options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
@@ -73,20 +73,24 @@ def encode_files(
 
     Args:
       run: run folder of a variational autoencoder.
-      paths: images and folders of images.
+      images: files and folders of images.
       out: the file, .npz.
-      step: quantization step, in standard deviations of the prior.
+      quantization_step: step that codes are rounded to, in standard deviations of the prior.
       overwrite: whether to replace an existing file.
       options: how the run is opened.
       say: takes warnings.
     Raises:
-      UsageError: if the run has no codes, an image cannot be read, two have one name, or the file cannot be written.
+      UsageError: if there are no images, the run has no codes, an image cannot be read, two have one name, or the file
+        cannot be written.
     """
+    if not images:
+        raise UsageError("missing IMAGES: give images or folders, as in `jaxgen encode RUN photo.png --out codes.npz`")
+    step = quantization_step
     prepare_output(out, suffix=SUFFIX, overwrite=overwrite)
     opened = open_variational(run, options, say)
     encode = execute.jit_on_first_device(require_latent(opened.objective, run).encode)
     decode = execute.jit_on_first_device(require_generative(opened.objective).generate)
-    files = [file for path in paths for file in list_photographs(path, ())]
+    files = [file for path in images for file in list_photographs(path, ())]
     names = [file.stem for file in files]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"several images are named {', '.join(sorted(repeated))}: encode them into two files")
@@ -106,7 +110,7 @@ def encode_files(
 
 def decode_file(
     run: Path,
-    path: Path,
+    codes: Path,
     out: Path,
     *,
     options: OpenOptions = DEFAULTS,
@@ -116,7 +120,7 @@ def decode_file(
 
     Args:
       run: the run folder whose encoder computed the codes.
-      path: the file.
+      codes: the file.
       out: the folder to write to; existing images are replaced.
       options: how the run is opened.
       say: takes warnings.
@@ -124,18 +128,18 @@ def decode_file(
       UsageError: if the run has no codes, the file is none of codes, or the codes are those of other variables:
         another run, checkpoint or --ema.
     """
-    codes = read_codes(path)
+    content = read_codes(codes)
     opened = open_variational(run, options, say)
     generative = require_generative(opened.objective)
-    if (digest(opened.variables), (generative.latent_size,)) != (codes.digest, codes.quantized.shape[1:]):
+    if (digest(opened.variables), (generative.latent_size,)) != (content.digest, content.quantized.shape[1:]):
         raise UsageError(
-            f"{path} has codes of other variables, at step {codes.run_step}, and {run} is at step {opened.step}: give "
-            "the run that encoded them, and the same --checkpoint and --ema"
+            f"{codes} has codes of other variables, at step {content.run_step}, and {run} is at step {opened.step}: "
+            "give the run that encoded them, and the same --checkpoint and --ema"
         )
     make_writable_folder(out)
-    latents = codes.quantized * np.float32(codes.step)
+    latents = content.quantized * np.float32(content.step)
     decoded = np.asarray(execute.jit_on_first_device(generative.generate)(opened.variables, latents, None))
-    for name, image in zip(codes.names, decoded, strict=True):
+    for name, image in zip(content.names, decoded, strict=True):
         images.write(out / f"{name}.png", image)
     return f"{out}  {len(decoded)} images"
 

@@ -46,7 +46,7 @@ def fill(opened: reopen.Opened, inputs: np.ndarray, masks: np.ndarray, seed: int
 
 def fill_file(
     run: Path,
-    source: Path,
+    image: Path,
     mask: Path,
     *,
     out: Path | None = None,
@@ -60,9 +60,9 @@ def fill_file(
 
     Args:
       run: run folder of a generator.
-      source: the image file, of the size of the run's images.
+      image: the file, of the size of the run's images.
       mask: an image of the same size, white in the hole.
-      out: the file to write; None: SOURCE-filled.png in the same folder. Known pixels keep their values, exactly in
+      out: the file to write; None: IMAGE-filled.png in the same folder. Known pixels keep their values, exactly in
         a lossless format.
       overwrite: whether to replace an existing file.
       seed: seed of the initial latents.
@@ -74,16 +74,16 @@ def fill_file(
         empty or full, or the result would replace an input.
     """
     begin = time.perf_counter()
-    out = out or source.with_name(f"{source.stem}-filled.png")
-    if out.resolve() in (source.resolve(), mask.resolve()):
+    out = out or image.with_name(f"{image.stem}-filled.png")
+    if out.resolve() in (image.resolve(), mask.resolve()):
         raise UsageError(f"{out} would be replaced by the result: name another file with --out")
     prepare_output(out, overwrite=overwrite)
     built = reopen.build(run, options, say)
     require_generative(built.objective, ADVICE)
-    image = read_image(source, built.image_shape)
-    hidden = read_mask(mask, image.shape)
+    pixels = read_image(image, built.image_shape)
+    hidden = read_mask(mask, pixels.shape)
     opened = reopen.load_weights(built, options, say)
-    filled = jax.tree.map(np.asarray, fill(opened, image[None], hidden[None], seed, steps))
+    filled = jax.tree.map(np.asarray, fill(opened, pixels[None], hidden[None], seed, steps))
     images.write(out, filled.images[0])
     label = f"class {filled.labels[0]}, " if classes(opened.config) else ""
     psnr = -10 * np.log10(max(filled.error[0], MIN_ERROR))

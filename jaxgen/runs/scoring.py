@@ -10,6 +10,7 @@ from jaxgen.config.gan import classes
 from jaxgen.config.vae import GREY, VariationalConfig, takes_grey_for_binary
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import extractors, report
+from jaxgen.evaluation.likelihood import evaluate as estimate
 from jaxgen.evaluation.memorisation import ADVICE
 from jaxgen.restoration import tasks
 from jaxgen.runs import reopen
@@ -89,7 +90,7 @@ def evaluate_run(
 
 def evaluate_likelihood(
     run: Path,
-    samples: int,
+    likelihood: int,
     *,
     count: int = 10_000,
     chunk_size: int = 0,
@@ -102,7 +103,7 @@ def evaluate_likelihood(
 
     Args:
       run: the run folder.
-      samples: codes sampled per image.
+      likelihood: codes sampled per image.
       count: number of images, at most those of the split.
       chunk_size: codes per image that are evaluated at once; 0: chosen by memory.
       reference: split of the images, "test" or "train".
@@ -114,8 +115,6 @@ def evaluate_likelihood(
     Raises:
       UsageError: if the run has no likelihood, cannot be opened, or a number is out of range.
     """
-    from jaxgen.evaluation import likelihood
-
     built = reopen.build(run, options, say)
     config = built.config
     if built.objective.latent is None or not isinstance(config, VariationalConfig):
@@ -123,14 +122,14 @@ def evaluate_likelihood(
     if takes_grey_for_binary(config):
         say(f"warning: {GREY}")
     opened = reopen.load_weights(built, options, say)
-    evaluation = likelihood.evaluate(
+    evaluation = estimate(
         config.data,
         built.objective.latent,
         opened.variables,
         hyper_arrays(dataclasses.asdict(config.hyper)),
         likelihood=config.likelihood,
         binarise=config.binarise,
-        samples=samples,
+        samples=likelihood,
         count=count,
         chunk=chunk_size,
         reference=reference,
