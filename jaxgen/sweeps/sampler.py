@@ -1,6 +1,6 @@
 """The samplers that propose the settings of a trial, and the pruners that stop trials early."""
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -9,8 +9,6 @@ from jaxgen.sweeps.space import Field
 
 Sampler = Literal["tpe", "random", "grid"]
 Pruner = Literal["none", "asha", "hyperband"]
-SAMPLERS = get_args(Sampler)
-PRUNERS = get_args(Pruner)
 REDUCTION_FACTOR = 3
 """The best third of the trials continue after each rung."""
 
@@ -19,7 +17,7 @@ def make_sampler(name: str, seed: int, number: int) -> optuna.samplers.BaseSampl
     """Returns the sampler of one trial.
 
     Args:
-      name: one of `SAMPLERS`. Trials of a grid have fixed values, and draw nothing.
+      name: a `Sampler`. Trials of a grid have fixed values, and draw nothing.
       seed: of the sweep.
       number: of the trial. Each trial has its own seed, so that its values do not depend on which worker draws them.
     """
@@ -34,7 +32,7 @@ def make_pruner(name: str, interval: int, steps: int) -> optuna.pruners.BasePrun
     """Returns a pruner.
 
     Args:
-      name: one of `PRUNERS`.
+      name: a `Pruner`.
       interval: training steps between two evaluations. The first rung is after one interval.
       steps: training steps of a trial.
     """
