@@ -7,6 +7,9 @@ from pathlib import Path
 
 from jaxgen.errors import UsageError
 
+MAX_PREFIX = 200
+"""Bytes of a file's name that the name of its unfinished version has."""
+
 
 def to_json(value: float) -> float | str:
     """Returns a number that JSON can represent: infinity and NaN as text."""
@@ -16,7 +19,9 @@ def to_json(value: float) -> float | str:
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Writes a file that is never visible half-written, also where several processes write it."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    # The file system's limit of a name is that of the file's own name, not of this longer one.
+    name = os.fsdecode(os.fsencode(path.name)[:MAX_PREFIX])
+    unfinished = path.with_name(f".{name}.{os.getpid()}.unfinished")
     try:
         unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
         unfinished.replace(path)
