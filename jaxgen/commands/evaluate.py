@@ -4,21 +4,22 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import OmitArgPrefixes, Positional
 
-from jaxgen.commands.options import EvaluationSeed, LatentOptions, RangedOptions, flat
+from jaxgen.commands.options import CheckpointOptions, EvaluationSeed, LatentOptions, RangedOptions
 from jaxgen.errors import UsageError
 from jaxgen.fields import PositiveInt
 from jaxgen.metrics.protocols import PROTOCOLS
-from jaxgen.runs.open_options import DEFAULTS, OpenOptions
 
 # A type checker knows no computed Literal.
 if TYPE_CHECKING:
     Protocol = str
 else:
     Protocol = Literal[*PROTOCOLS]
+
+COUNT = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ class RealImageOptions(RangedOptions):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(RangedOptions):
+class Command(CheckpointOptions):
     """Scores a run or a restorer. Appends the result to RUN/evaluations.jsonl.
 
     Examples:
@@ -78,7 +79,6 @@ class Command(RangedOptions):
         jaxgen evaluate runs/conv_vae --likelihood 5000
     """
 
-    options: Annotated[OpenOptions, flat] = DEFAULTS
     run: Positional[Path]
     """Run folder; with --images also a shipped restorer or a .safetensors file."""
     seed: EvaluationSeed = 0
@@ -97,7 +97,7 @@ class Command(RangedOptions):
             self.evaluate_restorer()
         elif self.vae.likelihood is not None:
             refuse(self.generator, self.restorer, reason="it has no effect beside --likelihood")
-            self.evaluate_likelihood()
+            self.evaluate_likelihood(self.vae.likelihood)
         else:
             refuse(self.restorer, reason="it is for a restorer: give --images FOLDER")
             refuse(self.vae, reason="it is for --likelihood")
@@ -108,18 +108,33 @@ class Command(RangedOptions):
         from jaxgen.evaluation import report
         from jaxgen.runs import scoring
 
+        generator = self.generator
         scores = scoring.evaluate_run(
-            self.run, seed=self.seed, options=self.options, **given(self.real, self.generator)
+            self.run,
+            extractor=generator.extractor or "auto",
+            count=self.real.count or COUNT,
+            reference=self.real.reference or "test",
+            seed=self.seed,
+            options=self.open_options(),
+            mixture=generator.mixture or 0,
+            truncation=generator.truncation or 0.0,
+            restore=generator.restore or "",
         )
         print(json.dumps(scores) if self.json else report.to_text(scores))
 
-    def evaluate_likelihood(self) -> None:
-        """Prints the likelihood of real images."""
+    def evaluate_likelihood(self, samples: int) -> None:
+        """Prints the likelihood of real images, from so many codes of each."""
         from jaxgen.evaluation import likelihood
         from jaxgen.runs import scoring
 
         scores = scoring.evaluate_likelihood(
-            self.run, seed=self.seed, options=self.options, **given(self.real, self.vae)
+            self.run,
+            samples,
+            count=self.real.count or COUNT,
+            chunk_size=self.vae.chunk_size or 0,
+            reference=self.real.reference or "test",
+            seed=self.seed,
+            options=self.open_options(),
         )
         print(json.dumps(scores) if self.json else likelihood.to_text(scores))
 
@@ -138,18 +153,14 @@ class Command(RangedOptions):
             protocols=self.restorer.protocol,
             ensemble=self.restorer.ensemble,
             seed=self.seed,
-            options=self.options,
+            options=self.open_options(),
         )
         print(json.dumps(scores) if self.json else restorer_scoring.to_text(scores))
 
 
-def given(*groups: Any) -> dict[str, Any]:
-    """Returns the options of these groups that were given, by name."""
-    values = {field: getattr(group, field.name) for group in groups for field in dataclasses.fields(group)}
-    return {field.name: value for field, value in values.items() if value != field.default}
-
-
 def refuse(*groups: Any, reason: str) -> None:
     """Raises UsageError for an option of these groups that was given, since it would have no effect."""
-    for name in given(*groups):
-        raise UsageError(f"--{name.replace('_', '-')}: {reason}")
+    for group in groups:
+        for field in dataclasses.fields(group):
+            if getattr(group, field.name) != field.default:
+                raise UsageError(f"--{field.name.replace('_', '-')}: {reason}")

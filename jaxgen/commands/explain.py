@@ -2,25 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
 from tyro.conf import Positional
 
-from jaxgen.commands.options import OpeningCommand, flat
+from jaxgen.commands.options import RunOptions
 from jaxgen.fields import PositiveInt
-from jaxgen.runs.open_options import RunOptions
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(OpeningCommand):
+class Command(RunOptions):
     """Draws saliency maps and Grad-CAM of a classifier or discriminator.
 
     Examples:
         jaxgen explain runs/classifier
     """
 
-    function = "jaxgen.runs.explain:explain_run"
-    options: Annotated[RunOptions, flat] = RunOptions()
     run: Positional[Path]
     """Run folder of a classifier or generative adversarial network."""
     images: Positional[tuple[Path, ...]] = ()
@@ -31,3 +27,10 @@ class Command(OpeningCommand):
     """Class that a conditional discriminator assumes (default: the class of each held-out image)."""
     out: Path | None = None
     """Image to write (default: in RUN/samples)."""
+
+    def __call__(self) -> None:
+        """Writes the image."""
+        from jaxgen.runs.explain import explain_run
+
+        options = {"count": self.count, "label": self.label, "out": self.out, "options": self.open_options()}
+        print(explain_run(self.run, self.images, **options))

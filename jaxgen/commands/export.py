@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-import tyro
 from tyro.conf import Positional
 
-from jaxgen.commands.options import OpeningCommand
+from jaxgen.commands.options import CheckpointOptions
 from jaxgen.fields import PositiveInt
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(OpeningCommand):
+class Command(CheckpointOptions):
     """Writes a generator or restorer as StableHLO, which JAX runs without this package.
 
     Examples:
@@ -20,8 +19,7 @@ class Command(OpeningCommand):
         jaxgen export denoise_gray --out denoise.stablehlo
     """
 
-    function = "jaxgen.runs.export:export_network"
-    source: Annotated[Positional[str], tyro.conf.arg(metavar="NETWORK")]
+    network: Positional[str]
     """Run folder, shipped network, or .safetensors file."""
     out: Path
     """File to write, .stablehlo."""
@@ -31,3 +29,17 @@ class Command(OpeningCommand):
     """Height and width of a restorer's images (default: any)."""
     overwrite: bool = False
     """Replace a file that exists."""
+
+    def __call__(self) -> None:
+        """Writes the program."""
+        from jaxgen.runs.export import export_network
+
+        summary = export_network(
+            self.network,
+            self.out,
+            platforms=self.platforms,
+            size=self.size,
+            overwrite=self.overwrite,
+            options=self.open_options(),
+        )
+        print(summary)

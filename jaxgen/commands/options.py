@@ -1,19 +1,18 @@
 """Options that several commands share."""
 
 from dataclasses import dataclass, fields
-from importlib import import_module
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from jaxgen.evaluation import MAX_SEED
 from jaxgen.fields import Positive, PositiveInt, Range, require_in_range
-from jaxgen.runs.open_options import DEFAULTS, OpenOptions
+
+if TYPE_CHECKING:
+    from jaxgen.runs.reopen import OpenOptions
 
 EvaluationSeed = Annotated[int, Range(minimum=0, maximum=MAX_SEED)]
 latent_source = tyro.conf.create_mutex_group(required=False, title="distribution of latents")
-flat = tyro.conf.arg(name="")
-"""Marks a group of options that stand among the command's own, without a prefix."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,17 +25,30 @@ class RangedOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OpeningCommand(RangedOptions):
-    """A command that opens a run and calls a function of the package with its options, one argument each."""
+class RunOptions(RangedOptions):
+    """How a run folder is opened."""
 
-    function: ClassVar[str]
-    """The function as "module:name". The module is imported when the command runs; what it returns is printed."""
-    options: Annotated[OpenOptions, flat] = DEFAULTS
+    checkpoint: Literal["last", "best"] = "last"
+    """The last checkpoint, or the best one by the experiment's metric."""
+    trust: bool = False
+    """Execute RUN/experiment.py although it is none of the installed experiments."""
+    data_dir: Annotated[str, tyro.conf.arg(name="data.dir")] = ""
+    """Folder of the run's data, if it has moved."""
 
-    def __call__(self) -> None:
-        """Calls the function and prints what it returns."""
-        module, name = self.function.split(":")
-        print(getattr(import_module(module), name)(**{field.name: getattr(self, field.name) for field in fields(self)}))
+    def open_options(self) -> "OpenOptions":
+        """Returns the options as `jaxgen.runs.reopen` takes them."""
+        from jaxgen.runs.reopen import OpenOptions
+
+        names = [field.name for field in fields(OpenOptions) if hasattr(self, field.name)]
+        return OpenOptions(**{name: getattr(self, name) for name in names})
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointOptions(RunOptions):
+    """How a run folder is opened, and which parameters of its checkpoint are used."""
+
+    ema: bool = True
+    """Use the moving average of the parameters instead of their last values."""
 
 
 @dataclass(frozen=True, kw_only=True)

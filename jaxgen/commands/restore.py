@@ -16,6 +16,7 @@ from jaxgen.fields import Positive, Range
 from jaxgen.io import images
 from jaxgen.restoration import files, tasks
 from jaxgen.restoration.inference import Settings
+from jaxgen.restoration.masks import Color
 from jaxgen.restoration.tiles import SIDES
 from jaxgen.runs.command_line import use_compilation_cache
 
@@ -52,8 +53,10 @@ class Command(RangedOptions):
     network: Annotated[str | None, method] = None
     """A network of yours: a run folder, or a .safetensors file."""
     mask: Path | None = None
-    """Mask image, white where the photograph is damaged; for several photographs, a folder of masks of the same names
-    (default: damage is detected)."""
+    """Mask image, white where the photograph is damaged, or a copy of it that is painted on there. For several
+    photographs a folder of masks of the same names, or of names as in photo_mask.png (default: damage is detected)."""
+    mask_color: Color | None = None
+    """Color of the damage in the mask (default: white, and a mask that marks more than half is refused)."""
     sigma: float | None = None
     """Noise level in gray levels of 0-255 (default: estimated)."""
     strength: float = 1.0
@@ -81,6 +84,8 @@ class Command(RangedOptions):
             raise UsageError(f"--out {self.out}: give a folder; the results in it are named after the photographs")
         if self.trust and not self.network:
             raise UsageError("--trust: it is for the run of --network")
+        if self.mask_color and not self.mask:
+            raise UsageError("--mask-color: it is for --mask")
         task = OWN_NETWORK if self.network else self.task or "auto"
         settings = Settings(self.sigma, self.strength, self.ensemble, self.tile_size)
         has_mask = self.mask is not None
@@ -101,6 +106,7 @@ class Command(RangedOptions):
             restoration=restoration,
             settings=settings,
             masks=self.mask,
+            mask_color=self.mask_color,
             folder=self.out,
             compare=self.compare,
             overwrite=self.overwrite,

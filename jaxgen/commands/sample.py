@@ -2,22 +2,21 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from tyro.conf import Positional
 
-from jaxgen.commands.options import EvaluationSeed, LatentOptions, flat
+from jaxgen.commands.options import CheckpointOptions, EvaluationSeed, LatentOptions
 from jaxgen.errors import UsageError
 from jaxgen.fields import PositiveInt
-from jaxgen.runs.open_options import DEFAULTS, OpenOptions
 
 MAX_COLUMNS = 20
 """Classes up to which the grid has a column for each."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Command(LatentOptions):
+class Command(LatentOptions, CheckpointOptions):
     """Draws images from a trained generator.
 
     Examples:
@@ -25,7 +24,6 @@ class Command(LatentOptions):
         jaxgen sample runs/conditional --label 3
     """
 
-    options: Annotated[OpenOptions, flat] = DEFAULTS
     run: Positional[Path]
     """Run folder."""
     count: PositiveInt = 64
@@ -53,7 +51,7 @@ class Command(LatentOptions):
             from jaxgen.restoration import tasks
 
             restore = tasks.batch_restorer(self.restore)
-        opened = reopen.open_run(self.run, self.options)
+        opened = reopen.open_run(self.run, self.open_options())
         opened, _ = with_latents(opened, self.mixture, self.truncation)
         images = opened.sample(self.count, self.seed, self.label)
         if restore:

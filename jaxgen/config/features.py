@@ -51,11 +51,16 @@ def vgg(path: Path) -> Callable[[Array], Array]:
         if not path.is_file():
             raise UsageError(f"no weights at {path}: jaxgen convert vgg writes them, and says where they come from")
         arrays, _ = weights.read(path)
-        extractors.require_arrays(
-            path, "VGG-19", arrays, extractors.arrays_of(VGG19, MIN_SIDE), "jaxgen convert vgg writes such a file"
-        )
+        extractors.require_arrays(path, "VGG-19", arrays, vgg_arrays(), "jaxgen convert vgg writes such a file")
         # The features are first computed while a step is traced, and these arrays must not belong to the trace.
         with jax.ensure_compile_time_eval():
             return jax.device_put(arrays)
 
     return lambda images: cast(Array, VGG19().apply(variables(), images))
+
+
+@functools.cache
+def vgg_arrays() -> dict[str, tuple]:
+    """Returns (shape, dtype) of each of VGG-19's arrays, by its path."""
+    images = jax.ShapeDtypeStruct((1, MIN_SIDE, MIN_SIDE, 3), "float32")
+    return extractors.describe_arrays(jax.eval_shape(VGG19().init, jax.random.key(0), images))

@@ -158,10 +158,10 @@ def inception_features(variables: PyTree, images: Array) -> tuple[Array, Array]:
 
 
 @functools.cache
-def arrays_of(kind: Any, side: int) -> dict[str, tuple]:
-    """Returns shape and dtype of each array of a kind of network for color images of a side, by its path."""
-    images = jax.ShapeDtypeStruct((1, side, side, 3), "float32")
-    return describe_arrays(jax.eval_shape(kind().init, jax.random.key(0), images))
+def inception_arrays() -> dict[str, tuple]:
+    """Returns shape and dtype of each array of InceptionV3, by its path."""
+    images = jax.ShapeDtypeStruct((1, SIZE, SIZE, INCEPTION_CHANNELS), "float32")
+    return describe_arrays(jax.eval_shape(InceptionV3().init, jax.random.key(0), images))
 
 
 def describe_arrays(variables: PyTree) -> dict[str, tuple]:
@@ -174,9 +174,7 @@ def describe_arrays(variables: PyTree) -> dict[str, tuple]:
 
 def require_inception(path: Path, variables: PyTree, metadata: Mapping[str, Any]) -> None:
     """Raises UsageError if a file has not the arrays of InceptionV3, or no source in its metadata."""
-    require_arrays(
-        path, "InceptionV3", variables, arrays_of(InceptionV3, SIZE), "jaxgen convert inception writes such a file"
-    )
+    require_arrays(path, "InceptionV3", variables, inception_arrays(), "jaxgen convert inception writes such a file")
     if not metadata.get("source"):
         raise UsageError(
             f"{path} does not name the source of its weights, and only with the published weights is the distance FID: "

@@ -17,9 +17,31 @@ from flax.linen.dtypes import promote_dtype
 from jax import Array, lax
 from jax.nn.initializers import Initializer, lecun_normal, zeros
 
-from jaxgen.nn.convolution import conv, conv_input_gradient
+from jaxgen.nn.convolution import conv, conv_input_gradient, conv_kernel_gradient
 from jaxgen.nn.network import Network
-from jaxgen.nn.normalization import SpectralNorm, at_least_float32
+from jaxgen.nn.normalization import BatchNorm, InstanceNorm, LayerNorm, SpectralNorm, at_least_float32, make_norm
+
+__all__ = [
+    "BatchNorm",
+    "Conv",
+    "ConvMeanPool",
+    "ConvTranspose",
+    "Dense",
+    "Dropout",
+    "GroupedConv",
+    "InstanceNorm",
+    "LayerNorm",
+    "Maps",
+    "SpectralNorm",
+    "UpsampleConv",
+    "at_least_float32",
+    "conv",
+    "conv_input_gradient",
+    "conv_kernel_gradient",
+    "logit",
+    "make_norm",
+    "transposed_convolutions",
+]
 
 Padding = str | Sequence[tuple[int, int]]
 

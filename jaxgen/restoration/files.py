@@ -11,13 +11,12 @@ import numpy as np
 from jaxgen.errors import UnfinishedError, UsageError
 from jaxgen.io import images, photographs
 from jaxgen.restoration.inference import Restoration, Settings, upsampled
+from jaxgen.restoration.masks import Color, find_mask, read_mask
 from jaxgen.restoration.restorer import Progress, no_progress
 
 COMPARISON = "before-after"
 MAX_ERROR_LENGTH = 200
 """Characters of an unexpected error that are shown."""
-MASK_THRESHOLD = 0.5
-"""Brightness in [0, 1] above which a pixel of a mask is damaged."""
 
 
 def output_paths(path: Path, task: str, kind: str, folder: Path | None) -> tuple[Path, Path]:
@@ -95,71 +94,6 @@ def collect_photographs(
     return list(by_path.values())
 
 
-def find_mask(path: Path, masks: Path) -> Path:
-    """Returns the file of a photograph's mask.
-
-    Args:
-      path: of the photograph.
-      masks: the file itself, or a folder that holds a file of the photograph's name, whatever its suffix.
-    Raises:
-      UsageError: if there is none, or several, or it is the photograph itself.
-    """
-    if not masks.is_dir():
-        if masks.resolve() == path.resolve():
-            raise UsageError(f"mask {masks} is the photograph itself: give an image that is white where it is damaged")
-        return masks
-    candidates = sorted(
-        file
-        for file in masks.iterdir()
-        if file.stem == path.stem and file.suffix.lower() in images.SUFFIXES and file.resolve() != path.resolve()
-    )
-    if len(candidates) != 1:
-        which = ", ".join(file.name for file in candidates) or "none"
-        raise UsageError(f"{path}: one mask named {path.stem} must be in {masks}, and there is {which}")
-    return candidates[0]
-
-
-def read_mask(path: Path, shape: tuple[int, ...], megapixels: float = photographs.MEGAPIXELS) -> np.ndarray:
-    """Returns a mask, float32[height, width, 1], 1 where its image is white and 0 where it is black or transparent.
-
-    Args:
-      path: of the image, in any format that Pillow reads.
-      shape: of the photograph, height and width first.
-      megapixels: size limit.
-    Raises:
-      UsageError: if it cannot be read, has another size, or marks nothing or all of the photograph.
-    """
-    image = photographs.read(path, megapixels)
-    return checked_mask(brightness(image), shape, f"mask {path}")
-
-
-def brightness(photograph: photographs.Photograph) -> np.ndarray:
-    """Returns the mean of a photograph's channels times its alpha, float32[height, width, 1] in [0, 1]."""
-    mean = photograph.pixels.mean(-1, keepdims=True)
-    return mean if photograph.alpha is None else mean * photograph.alpha
-
-
-def checked_mask(brightness: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
-    """Returns a mask, float32[height, width, 1], 1 where its brightness is above `MASK_THRESHOLD`, else 0.
-
-    Args:
-      brightness: float32[height, width, 1] in [0, 1].
-      shape: of the photograph, height and width first.
-      name: of the mask, for errors.
-    Raises:
-      UsageError: if it has another size than the photograph, or marks nothing or all of it.
-    """
-    mask = (brightness > MASK_THRESHOLD).astype(np.float32)
-    if mask.shape[:2] != shape[:2]:
-        size, wanted = (f"{width}×{height}" for height, width in (mask.shape[:2], shape[:2]))
-        raise UsageError(f"{name} is {size} pixels and the photograph {wanted}: give one of the photograph's size")
-    if not mask.any():
-        raise UsageError(f"{name} has no white pixel: paint damaged pixels white (255)")
-    if mask.all():
-        raise UsageError(f"{name} is white everywhere: paint undamaged pixels black (0)")
-    return mask
-
-
 def restore_file(
     path: Path,
     task: str,
@@ -167,6 +101,7 @@ def restore_file(
     settings: Settings,
     *,
     masks: Path | None = None,
+    mask_color: Color | None = None,
     folder: Path | None = None,
     compare: bool = False,
     overwrite: bool = False,
@@ -181,7 +116,8 @@ def restore_file(
       task: its name, part of the result's name.
       restoration: the function of the task.
       settings: of the restoration.
-      masks: image of the photograph's damage, or a folder of such images; see `find_mask`.
+      masks: image of the photograph's damage, or a folder of such images; see `masks.find_mask`.
+      mask_color: of the damage in it; see `masks.mask_of`.
       folder: for the results; None: the folder of the original.
       compare: whether an image with the original on the left and the result on the right is written too.
       overwrite: whether an earlier result is replaced; otherwise it stays and nothing is done.
@@ -200,7 +136,7 @@ def restore_file(
         return f"{out} exists already: replace it with --overwrite"
     make_writable_folder(out.parent)
     if masks is not None:
-        settings = settings._replace(mask=read_mask(find_mask(path, masks), photograph.pixels.shape, megapixels))
+        settings = settings._replace(mask=read_mask(find_mask(path, masks), photograph.pixels, megapixels, mask_color))
     result = restoration(photograph, settings, progress)
     factor = result.pixels.shape[0] // photograph.pixels.shape[0]
     alpha = None if photograph.alpha is None else upsampled(photograph.alpha, factor)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
@@ -14,8 +14,9 @@ from jaxgen.errors import UsageError
 from jaxgen.io import conversion, formats, photographs
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import detection, inference, tasks
-from jaxgen.restoration.files import brightness, checked_mask, read_mask, tile_progress
+from jaxgen.restoration.files import tile_progress
 from jaxgen.restoration.inference import Restoration, Settings
+from jaxgen.restoration.masks import Color, mask_of, mask_of_array, read_mask
 from jaxgen.restoration.restorer import Progress, no_progress
 from jaxgen.restoration.tiles import SIDES
 from jaxgen.restoration.transparency import with_extended_colors
@@ -30,6 +31,7 @@ def restore(
     *,
     sigma: float | None = None,
     mask: "Image | None" = None,
+    mask_color: Color | None = None,
     scale: int | None = None,
     strength: float = 1.0,
     ensemble: bool = False,
@@ -56,8 +58,10 @@ def restore(
         "dejpeg", "superres", "derust", "scratches" or "inpaint".
       sigma: standard deviation of the noise in gray levels of 0-255, for "denoise" and "auto"; None: estimated.
       mask: where the image is damaged, for "inpaint", "scratches", "derust" and "auto". A path or a Pillow image,
-        white there; or an array bool (True), uint8 (255) or floating point (1), [height, width] or [height, width, 1],
-        of a batch [n, height, width] or [n, height, width, 1]. None: damage is detected; "inpaint" needs a mask.
+        white there, or a copy of the image that is painted on; or an array bool (True), uint8 (255) or floating point
+        (1), [height, width] or [height, width, 1], of a batch [n, height, width] or [n, height, width, 1]. Whatever a
+        soft brush touched is damaged. None: damage is detected; "inpaint" needs a mask.
+      mask_color: "white" or "black", that of the damage in the mask; None: white, and more than half is refused.
       scale: factor by which the result is larger, for "superres": 4. None: that of the task.
       strength: fraction of the change that is applied, 0 to 1.
       ensemble: whether to average over eight flipped and rotated views: better, and 8 times as slow.
@@ -76,7 +80,9 @@ def restore(
     if scale not in {None, factor}:
         advice = "leave scale out, or choose superres" if factor == 1 else f"give {factor}"
         raise UsageError(f"scale {scale}: task {task} enlarges by {factor}; {advice}")
-    return apply_to_images(restoration, image, settings, mask=mask, scale=factor, out=out, progress=progress)
+    return apply_to_images(
+        restoration, image, settings, mask=mask, mask_color=mask_color, scale=factor, out=out, progress=progress
+    )
 
 
 def apply_to_images(
@@ -85,6 +91,7 @@ def apply_to_images(
     settings: Settings,
     *,
     mask: "Image | None" = None,
+    mask_color: Color | None = None,
     scale: int = 1,
     out: str | os.PathLike | None = None,
     progress: bool | Callable[[int, int], None] = False,
@@ -93,12 +100,12 @@ def apply_to_images(
 
     Args:
       restoration: of one photograph.
-      image, mask, out, progress: see `restore`.
+      image, mask, mask_color, out, progress: see `restore`.
       scale: size of the results as a multiple of the images', by which `out` is checked before the work.
       settings: of the restoration, without a mask.
     """
     given = conversion.read(image)
-    masks = read_masks(mask, given)
+    masks = read_masks(mask, given, mask_color)
     show = chosen_progress(progress)
     if out is not None:
         given = given._replace(photographs=[fitted_to(Path(out), image, given, scale)])
@@ -141,22 +148,27 @@ def chosen_progress(progress: bool | Progress) -> Progress:
     return tile_progress(sys.stderr) if progress else no_progress
 
 
-def read_masks(mask: "Image | None", given: conversion.Images) -> list[np.ndarray | None]:
+def read_masks(mask: "Image | None", given: conversion.Images, color: Color | None = None) -> list[np.ndarray | None]:
     """Returns a mask, float32[height, width, 1] of 0 and 1, for each photograph; None where there is none.
 
     Args:
       mask: see `restore`.
       given: the photographs.
+      color: of the damage; see `restore`.
     Raises:
-      UsageError: if it is no mask, or does not fit the photographs.
+      UsageError: if it is no mask, does not fit the photographs, or there is a color without it.
     """
+    if color not in {None, *get_args(Color)}:
+        raise UsageError(f"mask_color {color!r}: give {' or '.join(get_args(Color))}")
     if mask is None:
+        if color is not None:
+            raise UsageError(f"mask_color {color!r}: there is no mask; give mask, or leave it out")
         return [None] * len(given.photographs)
-    shape = given.photographs[0].pixels.shape
+    pixels = [photograph.pixels for photograph in given.photographs]
     if isinstance(mask, str | os.PathLike):
-        masks = [read_mask(Path(mask), shape, float("inf"))]
+        masks = [read_mask(Path(mask), pixels[0], float("inf"), color)]
     elif conversion.is_pillow(mask):
-        masks = [checked_mask(brightness(conversion.read_pillow(mask).photographs[0]), shape, "mask")]
+        masks = [mask_of(conversion.read_pillow(mask).photographs[0], pixels[0], "mask", color)]
     else:
         values = np.asarray(mask)
         unit = values.astype(np.float32) if values.dtype == bool else conversion.to_unit_range(values, "mask")
@@ -165,10 +177,13 @@ def read_masks(mask: "Image | None", given: conversion.Images) -> list[np.ndarra
         if unit.ndim != given.is_batch + 3 or unit.shape[-1] != 1:
             wanted = "[n, height, width]" if given.is_batch else "[height, width]"
             raise UsageError(f"mask of shape {values.shape}: give {wanted}")
-        masks = [checked_mask(one, shape, "mask") for one in (unit if given.is_batch else unit[None])]
-    if len(masks) != len(given.photographs):
-        raise UsageError(f"{len(masks)} masks for {len(given.photographs)} images: give as many masks as images")
-    return list(masks)
+        each = unit if given.is_batch else unit[None]
+        if len(each) == len(pixels):
+            return [mask_of_array(one, image, color) for one, image in zip(each, pixels, strict=True)]
+        masks = list(each)
+    if len(masks) != len(pixels):
+        raise UsageError(f"{len(masks)} masks for {len(pixels)} images: give as many masks as images")
+    return [*masks]
 
 
 def detect_damage(image: "Image") -> Any:

@@ -12,6 +12,7 @@ from jaxgen.restoration import inference, pretrained, tasks
 from jaxgen.restoration.estimation import GREY_LEVELS, estimate_noise
 from jaxgen.restoration.functions import apply_to_images, chosen_progress
 from jaxgen.restoration.inference import Settings
+from jaxgen.restoration.masks import Color
 from jaxgen.restoration.pretrained import Card
 from jaxgen.restoration.restorer import Progress, Restorer
 from jaxgen.restoration.tiles import SIDES
@@ -48,6 +49,7 @@ class Network:
         *,
         sigma: float | None = None,
         mask: "Image | None" = None,
+        mask_color: Color | None = None,
         strength: float = 1.0,
         ensemble: bool = False,
         tile_size: int = SIDES[-1],
@@ -60,6 +62,7 @@ class Network:
           sigma: standard deviation of the noise in gray levels of 0-255, for a network that takes a noise level; None:
             estimated.
           mask: where the image is damaged, for a network that takes a mask; see `jaxgen.restore`.
+          mask_color: "white" or "black", that of the damage in the mask; see `jaxgen.restore`.
           strength: fraction of the change that is applied, 0 to 1.
           ensemble: whether to average over eight flipped and rotated views, at 8 times the cost.
           tile_size: side of the largest tile, 64 to 1024 pixels.
@@ -74,8 +77,8 @@ class Network:
         settings = Settings(sigma, strength, ensemble, tile_size)
         if isinstance(self._function, Restorer) and self.card.output == "image":
             restoration = tasks.by_network(self._function, settings, has_mask=mask is not None)
-            return apply_to_images(restoration, image, settings, mask=mask, progress=progress)
-        self._refuse(sigma=sigma, mask=mask, strength=None if strength == 1 else strength)
+            return apply_to_images(restoration, image, settings, mask=mask, mask_color=mask_color, progress=progress)
+        self._refuse(sigma=sigma, mask=mask, mask_color=mask_color, strength=None if strength == 1 else strength)
         given = conversion.read(image)
         if isinstance(self._function, Restorer):
             return self._probabilities(self._function, given, settings, progress)

@@ -59,10 +59,10 @@ def ideal_bits(quantized: np.ndarray, step: float) -> float:
 
 def encode_files(
     run: Path,
-    images: Sequence[Path],
+    paths: Sequence[Path],
     out: Path,
     *,
-    quantization_step: float = STEP,
+    step: float = STEP,
     overwrite: bool = False,
     options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
@@ -73,24 +73,20 @@ def encode_files(
 
     Args:
       run: run folder of a variational autoencoder.
-      images: files and folders of images.
+      paths: images and folders of images.
       out: the file, .npz.
-      quantization_step: step that codes are rounded to, in standard deviations of the prior.
+      step: quantization step, in standard deviations of the prior.
       overwrite: whether to replace an existing file.
       options: how the run is opened.
       say: takes warnings.
     Raises:
-      UsageError: if there are no images, the run has no codes, an image cannot be read, two have one name, or the file
-        cannot be written.
+      UsageError: if the run has no codes, an image cannot be read, two have one name, or the file cannot be written.
     """
-    if not images:
-        raise UsageError("missing IMAGES: give images or folders, as in `jaxgen encode RUN photo.png --out codes.npz`")
-    step = quantization_step
     prepare_output(out, suffix=SUFFIX, overwrite=overwrite)
     opened = open_variational(run, options, say)
     encode = execute.jit_on_first_device(require_latent(opened.objective, run).encode)
     decode = execute.jit_on_first_device(require_generative(opened.objective).generate)
-    files = [file for path in images for file in list_photographs(path, ())]
+    files = [file for path in paths for file in list_photographs(path, ())]
     names = [file.stem for file in files]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"several images are named {', '.join(sorted(repeated))}: encode them into two files")
@@ -110,7 +106,7 @@ def encode_files(
 
 def decode_file(
     run: Path,
-    codes: Path,
+    path: Path,
     out: Path,
     *,
     options: OpenOptions = DEFAULTS,
@@ -120,7 +116,7 @@ def decode_file(
 
     Args:
       run: the run folder whose encoder computed the codes.
-      codes: the file.
+      path: the file.
       out: the folder to write to; existing images are replaced.
       options: how the run is opened.
       say: takes warnings.
@@ -128,18 +124,18 @@ def decode_file(
       UsageError: if the run has no codes, the file is none of codes, or the codes are those of other variables:
         another run, checkpoint or --ema.
     """
-    content = read_codes(codes)
+    codes = read_codes(path)
     opened = open_variational(run, options, say)
     generative = require_generative(opened.objective)
-    if (digest(opened.variables), (generative.latent_size,)) != (content.digest, content.quantized.shape[1:]):
+    if (digest(opened.variables), (generative.latent_size,)) != (codes.digest, codes.quantized.shape[1:]):
         raise UsageError(
-            f"{codes} has codes of other variables, at step {content.run_step}, and {run} is at step {opened.step}: "
-            "give the run that encoded them, and the same --checkpoint and --ema"
+            f"{path} has codes of other variables, at step {codes.run_step}, and {run} is at step {opened.step}: give "
+            "the run that encoded them, and the same --checkpoint and --ema"
         )
     make_writable_folder(out)
-    latents = content.quantized * np.float32(content.step)
+    latents = codes.quantized * np.float32(codes.step)
     decoded = np.asarray(execute.jit_on_first_device(generative.generate)(opened.variables, latents, None))
-    for name, image in zip(content.names, decoded, strict=True):
+    for name, image in zip(codes.names, decoded, strict=True):
         images.write(out / f"{name}.png", image)
     return f"{out}  {len(decoded)} images"
 

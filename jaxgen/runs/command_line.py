@@ -42,7 +42,7 @@ def option_names(kind: type, prefix: str = "") -> Iterator[str]:
     """Yields the dotted name of every option of a dataclass: its fields and those of nested dataclasses.
 
     Positional arguments and class variables are left out. Fields of a dataclass that is marked with tyro's
-    OmitArgPrefixes or an empty name have no prefix.
+    OmitArgPrefixes have no prefix.
     """
     from tyro.conf import OmitArgPrefixes, Positional
 
@@ -52,8 +52,7 @@ def option_names(kind: type, prefix: str = "") -> Iterator[str]:
         if Positional in markers or get_origin(hint) is ClassVar:
             continue
         if isinstance(inner, type) and dataclasses.is_dataclass(inner):
-            is_flat = OmitArgPrefixes in markers or any(getattr(marker, "name", None) == "" for marker in markers)
-            yield from option_names(inner, prefix if is_flat else f"{prefix}{name}.")
+            yield from option_names(inner, prefix if OmitArgPrefixes in markers else f"{prefix}{name}.")
         else:
             # The name that tyro.conf.arg gives wins.
             yield prefix + next((marker.name for marker in markers if getattr(marker, "name", None)), name)

@@ -12,13 +12,12 @@ from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.features import ORDER_SEED
 from jaxgen.evaluation.report import load_split
-from jaxgen.io import images as image_files
+from jaxgen.io import images
 from jaxgen.models.features.attribution import grad_cam, last_feature_map, saliency
 from jaxgen.restoration.files import list_photographs, make_writable_folder
 from jaxgen.runs import reopen
 from jaxgen.runs.codes import read_images
-from jaxgen.runs.open_options import DEFAULTS, RunOptions
-from jaxgen.runs.reopen import check_label
+from jaxgen.runs.reopen import DEFAULTS, OpenOptions, check_label
 from jaxgen.training import progress
 from jaxgen.training.state import Objective, TrainState
 
@@ -90,19 +89,19 @@ def to_rows(explanation: Explanation) -> np.ndarray:
 
 def explain_run(
     run: Path,
-    images: Sequence[Path] = (),
+    paths: Sequence[Path] = (),
     *,
     count: int = COUNT,
     label: int | None = None,
     out: Path | None = None,
-    options: RunOptions = DEFAULTS,
+    options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
 ) -> str:
     """Writes the explanation of a run's scores to an image file, and returns one line about it.
 
     Args:
       run: run folder of a classifier or a GAN.
-      images: files and folders of images; none: images of the run's test split.
+      paths: images and folders of images; none: images of the run's test split.
       count: number of images of the test split.
       label: class of all images for a conditional discriminator; None: the labels of the test split.
       out: the file to write; None: RUN/samples/step-STEP-explained.png.
@@ -115,10 +114,10 @@ def explain_run(
     built = reopen.build(run, options, say)
     check_label(built.config, label)
     labels = None
-    if images and classes(built.config) and label is None:
+    if paths and classes(built.config) and label is None:
         raise UsageError(f"{run}: this discriminator is conditional; give the class of the images with --label")
-    if images:
-        files = [file for path in images for file in list_photographs(path, ())]
+    if paths:
+        files = [file for path in paths for file in list_photographs(path, ())]
         inputs = read_images(files, built.config.data)
     else:
         dataset = load_split(built.config.data, "test")
@@ -131,7 +130,7 @@ def explain_run(
     explanation = explain(built.objective, restored.state, inputs, labels)
     out = out or run / "samples" / f"step-{restored.step:08d}-explained.png"
     make_writable_folder(out.parent)
-    image_files.write(out, image_files.grid(to_rows(explanation)))
+    images.write(out, images.grid(to_rows(explanation)))
     scores = ", ".join(f"{score:.2f}" for score in explanation.scores[:8])
     more = ", …" if len(explanation.scores) > 8 else ""
     missing = "" if explanation.grad_cam.any() else "; no Grad-CAM, as this network has no feature maps"

@@ -11,7 +11,8 @@ from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
 from jaxgen.io import images
 from jaxgen.objectives.latent_search import Filled, make_latent_search
-from jaxgen.restoration.files import prepare_output, read_mask
+from jaxgen.restoration.files import prepare_output
+from jaxgen.restoration.masks import Color, read_mask
 from jaxgen.runs import reopen
 from jaxgen.runs.reopen import DEFAULTS, OpenOptions, require_generative
 from jaxgen.training import execute, progress
@@ -46,9 +47,10 @@ def fill(opened: reopen.Opened, inputs: np.ndarray, masks: np.ndarray, seed: int
 
 def fill_file(
     run: Path,
-    image: Path,
+    source: Path,
     mask: Path,
     *,
+    mask_color: Color | None = None,
     out: Path | None = None,
     overwrite: bool = False,
     seed: int = 0,
@@ -60,9 +62,10 @@ def fill_file(
 
     Args:
       run: run folder of a generator.
-      image: the file, of the size of the run's images.
+      source: the image file, of the size of the run's images.
       mask: an image of the same size, white in the hole.
-      out: the file to write; None: IMAGE-filled.png in the same folder. Known pixels keep their values, exactly in
+      mask_color: of the hole in it; see `restoration.masks.mask_of`.
+      out: the file to write; None: SOURCE-filled.png in the same folder. Known pixels keep their values, exactly in
         a lossless format.
       overwrite: whether to replace an existing file.
       seed: seed of the initial latents.
@@ -71,19 +74,19 @@ def fill_file(
       say: takes warnings.
     Raises:
       UsageError: if the run cannot be opened or is no generator, an image cannot be read, sizes differ, the mask is
-        empty or full, or the result would replace an input.
+        empty or full, or covers more than half and no color is given, or the result would replace an input.
     """
     begin = time.perf_counter()
-    out = out or image.with_name(f"{image.stem}-filled.png")
-    if out.resolve() in (image.resolve(), mask.resolve()):
+    out = out or source.with_name(f"{source.stem}-filled.png")
+    if out.resolve() in (source.resolve(), mask.resolve()):
         raise UsageError(f"{out} would be replaced by the result: name another file with --out")
     prepare_output(out, overwrite=overwrite)
     built = reopen.build(run, options, say)
     require_generative(built.objective, ADVICE)
-    pixels = read_image(image, built.image_shape)
-    hidden = read_mask(mask, pixels.shape)
+    image = read_image(source, built.image_shape)
+    hidden = read_mask(mask, image, color=mask_color)
     opened = reopen.load_weights(built, options, say)
-    filled = jax.tree.map(np.asarray, fill(opened, pixels[None], hidden[None], seed, steps))
+    filled = jax.tree.map(np.asarray, fill(opened, image[None], hidden[None], seed, steps))
     images.write(out, filled.images[0])
     label = f"class {filled.labels[0]}, " if classes(opened.config) else ""
     psnr = -10 * np.log10(max(filled.error[0], MIN_ERROR))

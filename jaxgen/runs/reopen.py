@@ -2,7 +2,7 @@
 
 import dataclasses
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -14,13 +14,29 @@ from jaxgen.runs.disk import config_file
 from jaxgen.runs.disk.checkpoints import Checkpoints, Restored
 from jaxgen.runs.disk.run_folder import CONFIG, Line, RunFolder
 from jaxgen.runs.experiment_copy import load_copy
-from jaxgen.runs.open_options import DEFAULTS, OpenOptions, RunOptions
 from jaxgen.training import execute, progress
 from jaxgen.training.optimizers import hyper_arrays
 from jaxgen.training.state import Generative, Objective, PyTree, averaged, current
 
 NOTHING_GENERATED = "this run generates no images"
 RUNS_ONLY = "leave --checkpoint, --no-ema, --trust and --data.dir out, they are for runs"
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenOptions:
+    """Options of every command that opens a run."""
+
+    checkpoint: Literal["last", "best"] = "last"
+    """Checkpoint to load."""
+    ema: bool = True
+    """Use the moving average of the parameters, or the parameters of that step."""
+    trust: bool = False
+    """Execute the run's experiment.py although no installed experiment has the same SHA-256."""
+    data_dir: str = ""
+    """Folder of the run's data, where it has moved; empty: as in training."""
+
+
+DEFAULTS = OpenOptions()
 
 
 class Built(NamedTuple):
@@ -94,7 +110,7 @@ def read_config(run: Path) -> dict[str, Any]:
     return content
 
 
-def build(run: Path, options: RunOptions = DEFAULTS, say=progress.say) -> Built:
+def build(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Built:
     """Returns a run without its weights; no checkpoint is read.
 
     Args:

@@ -279,7 +279,7 @@ def open_run(
     """
     if checkpoint not in {"last", "best"}:
         raise UsageError(f"checkpoint is {checkpoint!r}: give 'last' or 'best'")
-    options = OpenOptions(checkpoint=checkpoint, ema=ema, trust=trust, data_dir=str(data_dir))
+    options = OpenOptions(checkpoint, ema, trust, str(data_dir))
     return Run(reopen.build(Path(path), options), options)
 
 

@@ -10,7 +10,6 @@ from jaxgen.config.gan import classes
 from jaxgen.config.vae import GREY, VariationalConfig, takes_grey_for_binary
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import extractors, report
-from jaxgen.evaluation.likelihood import evaluate as estimate
 from jaxgen.evaluation.memorisation import ADVICE
 from jaxgen.restoration import tasks
 from jaxgen.runs import reopen
@@ -90,7 +89,7 @@ def evaluate_run(
 
 def evaluate_likelihood(
     run: Path,
-    likelihood: int,
+    samples: int,
     *,
     count: int = 10_000,
     chunk_size: int = 0,
@@ -103,7 +102,7 @@ def evaluate_likelihood(
 
     Args:
       run: the run folder.
-      likelihood: codes sampled per image.
+      samples: codes sampled per image.
       count: number of images, at most those of the split.
       chunk_size: codes per image that are evaluated at once; 0: chosen by memory.
       reference: split of the images, "test" or "train".
@@ -115,6 +114,8 @@ def evaluate_likelihood(
     Raises:
       UsageError: if the run has no likelihood, cannot be opened, or a number is out of range.
     """
+    from jaxgen.evaluation import likelihood
+
     built = reopen.build(run, options, say)
     config = built.config
     if built.objective.latent is None or not isinstance(config, VariationalConfig):
@@ -122,14 +123,14 @@ def evaluate_likelihood(
     if takes_grey_for_binary(config):
         say(f"warning: {GREY}")
     opened = reopen.load_weights(built, options, say)
-    evaluation = estimate(
+    evaluation = likelihood.evaluate(
         config.data,
         built.objective.latent,
         opened.variables,
         hyper_arrays(dataclasses.asdict(config.hyper)),
         likelihood=config.likelihood,
         binarise=config.binarise,
-        samples=likelihood,
+        samples=samples,
         count=count,
         chunk=chunk_size,
         reference=reference,

@@ -2,13 +2,12 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_type_hints
+from typing import TYPE_CHECKING, Literal, get_args
 
-from jaxgen.config.configure import convert
-from jaxgen.errors import UsageError
+from jaxgen.errors import UsageError, unknown
 from jaxgen.fields import NonNegativeInt, PositiveInt, require_in_range
 from jaxgen.metrics.metric import Direction
-from jaxgen.sweeps.sampler import Pruner, Sampler
+from jaxgen.sweeps.sampler import PRUNERS, SAMPLERS, Pruner, Sampler
 from jaxgen.training import execute
 
 Executor = Literal["auto", "population", "processes"]
@@ -64,8 +63,16 @@ def check(options: Options) -> None:
     Raises:
       UsageError: if a value is not allowed, or an option has no effect beside another one.
     """
-    for name, hint in get_type_hints(Options).items():
-        convert(getattr(options, name), hint, name)
+    allowed = {
+        "sampler": SAMPLERS,
+        "pruner": PRUNERS,
+        "executor": get_args(Executor),
+        "direction": (None, *get_args(Direction)),
+        "execution": (None, *execute.MEMBER_EXECUTIONS),
+    }
+    for name, values in allowed.items():
+        if getattr(options, name) not in values:
+            raise unknown(name, getattr(options, name), [value for value in values if value])
     require_in_range(options)
     if options.executor == "processes" and (options.members or options.execution):
         raise UsageError("--members and --execution are for a population: omit them, or set --executor population")

@@ -1,6 +1,6 @@
 """The samplers that propose the settings of a trial, and the pruners that stop trials early."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import optuna
@@ -9,6 +9,8 @@ from jaxgen.sweeps.space import Field
 
 Sampler = Literal["tpe", "random", "grid"]
 Pruner = Literal["none", "asha", "hyperband"]
+SAMPLERS = get_args(Sampler)
+PRUNERS = get_args(Pruner)
 REDUCTION_FACTOR = 3
 """The best third of the trials continue after each rung."""
 
@@ -17,7 +19,7 @@ def make_sampler(name: str, seed: int, number: int) -> optuna.samplers.BaseSampl
     """Returns the sampler of one trial.
 
     Args:
-      name: a `Sampler`. Trials of a grid have fixed values, and draw nothing.
+      name: one of `SAMPLERS`. Trials of a grid have fixed values, and draw nothing.
       seed: of the sweep.
       number: of the trial. Each trial has its own seed, so that its values do not depend on which worker draws them.
     """
@@ -32,7 +34,7 @@ def make_pruner(name: str, interval: int, steps: int) -> optuna.pruners.BasePrun
     """Returns a pruner.
 
     Args:
-      name: a `Pruner`.
+      name: one of `PRUNERS`.
       interval: training steps between two evaluations. The first rung is after one interval.
       steps: training steps of a trial.
     """

@@ -13,7 +13,6 @@ from jaxgen.config import GanConfig
 from jaxgen.errors import UsageError
 from jaxgen.io import images
 from jaxgen.runs import command_line, reopen
-from jaxgen.runs.open_options import OpenOptions, RunOptions
 from jaxgen.runs.scripts import installed_experiments, load_script, read_recipe
 from tests.bare_objective import drawing
 
@@ -319,8 +318,7 @@ def test_how_a_run_is_opened_reaches_it(tmp_path):
     for name in ("sample", "evaluate", "explain", "export"):
         words = [name, str(tmp_path), "--trust", "--data.dir", "moved", "--checkpoint", "best"]
         command, _ = main.parse_command(words + (["--out", "x"] if name == "export" else []))
-        kind = RunOptions if name == "explain" else OpenOptions
-        assert command.options == kind(checkpoint="best", trust=True, data_dir="moved")
+        assert command.open_options() == reopen.OpenOptions(checkpoint="best", trust=True, data_dir="moved")
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)

@@ -5,7 +5,7 @@ import pytest
 
 from jaxgen.config import features
 from jaxgen.errors import UsageError
-from jaxgen.evaluation import classifiers, extractors
+from jaxgen.evaluation import classifiers
 from jaxgen.io import weights
 from jaxgen.models.features import vgg
 from jaxgen.objectives.reconstruction_losses import weighted_sum
@@ -21,11 +21,11 @@ def test_features_of_a_shipped_classifier():
 def file(tmp_path, monkeypatch):
     """A file of a VGG of three narrow convolutions."""
     monkeypatch.setattr(vgg, "BLOCKS", ((2, 1), (3, 2)))
-    extractors.arrays_of.cache_clear()
+    features.vgg_arrays.cache_clear()
     path = tmp_path / "vgg19.safetensors"
     weights.write(path, vgg.VGG19().init(jax.random.key(0), jnp.zeros((1, 16, 16, 3))), {})
     yield path
-    extractors.arrays_of.cache_clear()
+    features.vgg_arrays.cache_clear()
 
 
 @pytest.mark.parametrize("channels", [1, 3])

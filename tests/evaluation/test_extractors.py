@@ -101,7 +101,7 @@ def inception(tmp_path, monkeypatch):
         monkeypatch.setattr(extractors.weights, "read", lambda path: (tree, about))
         return extractors.load_extractor(str(path), "npz", channels)
 
-    arrays = extractors.arrays_of(extractors.InceptionV3, extractors.SIZE)
+    arrays = extractors.inception_arrays()
     monkeypatch.setattr(extractors.jax, "device_put", lambda tree: tree)
     return choose
 

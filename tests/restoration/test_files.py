@@ -216,5 +216,5 @@ def test_a_photographs_mask_is_read_from_a_file_or_a_folder(folder, tmp_path):
         )
         result = photographs.read(folder / "out" / "b-x.jpg").pixels
         assert result[3:5, 2:4].max() < 0.2
-    with pytest.raises(UsageError, match="one mask named a must be in"):
+    with pytest.raises(UsageError, match="one mask named a or a_mask must be in"):
         files.restore_file(folder / "a.png", "x", masked, Settings(), masks=folder / "masks")

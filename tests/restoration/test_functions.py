@@ -55,8 +55,8 @@ def test_a_batch_is_its_images_one_by_one(recorded):
     batch = np.stack([NOISY, CLEAN])
     masks = np.zeros((2, 32, 32), bool)
     masks[0, :3], masks[1, 5:] = True, True
-    result = jaxgen.restore(batch, "inpaint", mask=masks)
-    np.testing.assert_array_equal(result[1], jaxgen.restore(CLEAN, "inpaint", mask=masks[1]))
+    result = jaxgen.restore(batch, "inpaint", mask=masks, mask_color="white")
+    np.testing.assert_array_equal(result[1], jaxgen.restore(CLEAN, "inpaint", mask=masks[1], mask_color="white"))
     for settings, mask in zip(recorded, masks, strict=False):
         np.testing.assert_array_equal(settings.mask[..., 0], mask)
 

@@ -88,8 +88,8 @@ def test_images_that_do_not_fit_are_named(pretend, files, picture, mask, message
     pretend()
     folder, _ = files
     images.write(folder / "given.png", np.float32(mask if picture is None else picture))
-    chosen = {"image": folder / "a.png", "mask": folder / "mask.png"}
-    chosen |= {"mask" if picture is None else "image": folder / "given.png"}
+    chosen = {"source": folder / "a.png", "mask": folder / "mask.png"}
+    chosen |= {"mask" if picture is None else "source": folder / "given.png"}
     with pytest.raises(UsageError, match=message) as caught:
         fill.fill_file(folder, **chosen)
     assert "\n" not in str(caught.value)

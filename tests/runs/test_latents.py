@@ -10,7 +10,7 @@ from flax import linen as nn
 
 from jaxgen.config.base import Config
 from jaxgen.errors import UsageError
-from jaxgen.nn.normalization import BatchNorm
+from jaxgen.nn.layers import BatchNorm
 from jaxgen.objectives.adversarial.gan_samples import Sampler
 from jaxgen.runs.latents import with_latents, with_truncation
 from jaxgen.runs.reopen import Opened

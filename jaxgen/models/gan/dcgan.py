@@ -14,9 +14,8 @@ from jax import Array
 from jax.nn.initializers import Initializer, normal
 
 from jaxgen.nn.heads import DiscriminatorNetwork, discriminator_head
-from jaxgen.nn.layers import Conv, ConvTranspose, Dense, Maps, at_least_float32
+from jaxgen.nn.layers import BatchNorm, Conv, ConvTranspose, Dense, Maps, at_least_float32, make_norm
 from jaxgen.nn.network import SynchronizedNetwork
-from jaxgen.nn.normalization import BatchNorm, make_norm
 from jaxgen.nn.sizes import pyramid
 
 kernel_init = normal(0.02)

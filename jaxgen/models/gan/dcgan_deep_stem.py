@@ -13,9 +13,8 @@ from jax import Array
 from jaxgen.errors import UsageError
 from jaxgen.models.gan.dcgan import kernel_init, leaky_relu, scale_init
 from jaxgen.nn.heads import DiscriminatorNetwork, discriminator_head
-from jaxgen.nn.layers import Conv, ConvTranspose, Dense, Maps, at_least_float32
+from jaxgen.nn.layers import BatchNorm, Conv, ConvTranspose, Dense, Maps, at_least_float32, make_norm
 from jaxgen.nn.network import SynchronizedNetwork
-from jaxgen.nn.normalization import BatchNorm, make_norm
 
 SIZE = 128
 

@@ -17,9 +17,8 @@ from jaxgen.errors import UsageError
 from jaxgen.models.gan.resnet import CriticBlock, UpBlock, linear_init, mean_pool, upsample
 from jaxgen.nn.attention import SelfAttention, require_side
 from jaxgen.nn.heads import DiscriminatorNetwork, discriminator_head
-from jaxgen.nn.layers import Conv, Dense, Maps, at_least_float32
+from jaxgen.nn.layers import BatchNorm, Conv, Dense, Maps, at_least_float32
 from jaxgen.nn.network import SynchronizedNetwork
-from jaxgen.nn.normalization import BatchNorm
 from jaxgen.nn.sizes import pyramid
 
 NETWORK = "growing network"

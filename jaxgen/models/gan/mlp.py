@@ -13,9 +13,8 @@ from jax import Array
 
 from jaxgen.errors import unknown
 from jaxgen.nn.heads import DiscriminatorNetwork, discriminator_head
-from jaxgen.nn.layers import Dense, at_least_float32
+from jaxgen.nn.layers import Dense, at_least_float32, make_norm
 from jaxgen.nn.network import SynchronizedNetwork
-from jaxgen.nn.normalization import make_norm
 
 
 class Variant(NamedTuple):

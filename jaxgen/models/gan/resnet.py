@@ -18,9 +18,8 @@ from jax.nn.initializers import variance_scaling
 
 from jaxgen.nn.attention import SelfAttention, require_side
 from jaxgen.nn.heads import DiscriminatorNetwork, discriminator_head
-from jaxgen.nn.layers import Conv, ConvMeanPool, Dense, Maps, UpsampleConv, at_least_float32
+from jaxgen.nn.layers import BatchNorm, Conv, ConvMeanPool, Dense, Maps, UpsampleConv, at_least_float32, make_norm
 from jaxgen.nn.network import SynchronizedNetwork
-from jaxgen.nn.normalization import BatchNorm, make_norm
 from jaxgen.nn.sizes import pyramid
 
 before_relu = variance_scaling(2.0, "fan_avg", "uniform")

@@ -12,9 +12,8 @@ from jax import Array
 from jax.nn.initializers import he_normal
 
 from jaxgen.models.features.classifier import max_pool
-from jaxgen.nn.layers import Conv, ConvTranspose, Dropout, at_least_float32
+from jaxgen.nn.layers import BatchNorm, Conv, ConvTranspose, Dropout, at_least_float32
 from jaxgen.nn.network import SynchronizedNetwork
-from jaxgen.nn.normalization import BatchNorm
 from jaxgen.nn.padding import crop, pad_to_multiple
 
 

@@ -10,9 +10,8 @@ from flax import linen as nn
 from jax import Array
 from jax.nn.initializers import he_normal
 
-from jaxgen.nn.layers import Conv, at_least_float32
+from jaxgen.nn.layers import BatchNorm, Conv, at_least_float32
 from jaxgen.nn.network import SynchronizedNetwork
-from jaxgen.nn.normalization import BatchNorm
 
 
 class Block(SynchronizedNetwork):

@@ -9,9 +9,8 @@ from flax import linen as nn
 from jax import Array
 
 from jaxgen.degradations.resampling import resize
-from jaxgen.nn.layers import Conv, at_least_float32
+from jaxgen.nn.layers import Conv, InstanceNorm, at_least_float32
 from jaxgen.nn.network import Network
-from jaxgen.nn.normalization import InstanceNorm
 from jaxgen.nn.padding import crop, pad_to_multiple
 
 SLOPE = 0.2

@@ -12,9 +12,8 @@ from flax import linen as nn
 from jax import Array
 from jax.nn.initializers import he_normal, zeros
 
-from jaxgen.nn.layers import Conv, at_least_float32
+from jaxgen.nn.layers import BatchNorm, Conv, at_least_float32
 from jaxgen.nn.network import Network, SynchronizedNetwork
-from jaxgen.nn.normalization import BatchNorm
 from jaxgen.nn.padding import crop, pad_to_multiple
 
 Known = tuple[Array, Array]

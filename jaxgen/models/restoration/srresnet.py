@@ -10,9 +10,8 @@ from jax.nn.initializers import constant
 from jax.typing import DTypeLike
 
 from jaxgen.degradations.resampling import upsample
-from jaxgen.nn.layers import Conv, at_least_float32
+from jaxgen.nn.layers import BatchNorm, Conv, at_least_float32
 from jaxgen.nn.network import SynchronizedNetwork
-from jaxgen.nn.normalization import BatchNorm
 from jaxgen.nn.pixel_shuffle import depth_to_space
 
 

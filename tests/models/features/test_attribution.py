@@ -6,8 +6,7 @@ from flax import linen as nn
 
 from jaxgen.models.features import attribution, classifier
 from jaxgen.models.gan import conv_gan, dcgan, dcgan_deep_stem, growing, mlp, r3gan, resnet
-from jaxgen.nn.layers import Conv, Dense, Maps
-from jaxgen.nn.normalization import BatchNorm
+from jaxgen.nn.layers import BatchNorm, Conv, Dense, Maps
 
 IMAGES = np.random.default_rng(0).uniform(0, 1, (2, 8, 8, 3)).astype(np.float32)
 
