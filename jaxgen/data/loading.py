@@ -41,7 +41,12 @@ def from_arrays(image: np.ndarray, label: np.ndarray | None = None, config: Conf
     keep = choose_fraction(len(image), config.fraction, config.split, config.seed)
     arrays = {"image": resample.fit(image[keep], config)}
     if label is not None:
-        arrays["label"] = class_numbers(np.asarray(label), len(image))[keep]
+        label = np.asarray(label)
+        if label.shape != (len(image),):
+            raise UsageError(f"label has shape {label.shape} for {len(image)} images: give one number for each")
+        if not np.issubdtype(label.dtype, np.integer):
+            raise UsageError(f"label has type {label.dtype}: give integers")
+        arrays["label"] = label.astype(np.int32)[keep]
     labels.check(arrays.get("label"), config)
     labels.check_all_there(arrays.get("label"), config)
     return Dataset(config, arrays)
@@ -80,12 +85,3 @@ def to_gray_levels(image: np.ndarray) -> np.ndarray:
     if not (image.min() >= 0 and image.max() <= 1):
         raise UsageError(f"image has values from {image.min()} to {image.max()}: floating point must be in [0, 1]")
     return resample.to_uint8(image * 255)
-
-
-def class_numbers(label: np.ndarray, count: int) -> np.ndarray:
-    """Returns labels as int32[count], or raises UsageError where they are none."""
-    if label.shape != (count,):
-        raise UsageError(f"label has shape {label.shape} for {count} images: give one number for each")
-    if not np.issubdtype(label.dtype, np.integer):
-        raise UsageError(f"label has type {label.dtype}: give integers")
-    return label.astype(np.int32)

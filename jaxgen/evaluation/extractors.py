@@ -4,7 +4,7 @@ import functools
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -137,7 +137,12 @@ def load_inception(path: Path, channels: int) -> Extractor:
     if not path.is_file():
         raise UsageError(f"no weights at {path}: jaxgen convert inception writes them, and names the file to download")
     variables, metadata = weights.read(path)
-    require_inception(path, variables, metadata)
+    require_arrays(path, "InceptionV3", variables, inception_arrays(), "jaxgen convert inception writes such a file")
+    if not metadata.get("source"):
+        raise UsageError(
+            f"{path} does not name the source of its weights, and only with the published weights is the distance FID: "
+            "use jaxgen convert inception, which records the source"
+        )
     repeated = ", one channel repeated to three" if channels == 1 else ""
     return Extractor(
         name=f"InceptionV3{repeated}",
@@ -170,16 +175,6 @@ def describe_arrays(variables: PyTree) -> dict[str, tuple]:
         jax.tree_util.keystr(path, simple=True, separator="/"): (tuple(x.shape), str(x.dtype))
         for path, x in jax.tree_util.tree_leaves_with_path(variables)
     }
-
-
-def require_inception(path: Path, variables: PyTree, metadata: Mapping[str, Any]) -> None:
-    """Raises UsageError if a file has not the arrays of InceptionV3, or no source in its metadata."""
-    require_arrays(path, "InceptionV3", variables, inception_arrays(), "jaxgen convert inception writes such a file")
-    if not metadata.get("source"):
-        raise UsageError(
-            f"{path} does not name the source of its weights, and only with the published weights is the distance FID: "
-            "use jaxgen convert inception, which records the source"
-        )
 
 
 def require_arrays(path: Path, network: str, variables: PyTree, expected: Mapping[str, tuple], remedy: str) -> None:

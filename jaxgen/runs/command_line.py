@@ -231,33 +231,27 @@ def exit_status(action: Callable[[], Any]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SIGNALLED + signal.SIGPIPE
     except (Exception, KeyboardInterrupt) as error:
-        description = describe_error(error)
-        if description is None:
-            raise
-        message, status = description
+        from jax.errors import JaxRuntimeError
+
+        from jaxgen.training.stopping import Interrupted, NonFiniteError
+
+        message = str(error)
+        match error:
+            case UsageError():
+                status = USAGE
+            case NonFiniteError() | UnfinishedError():
+                status = FAILED
+            case Interrupted():
+                status = SIGNALLED + error.signal
+            case KeyboardInterrupt():
+                message, status = "stopped; files written so far stay", SIGNALLED + signal.SIGINT
+            case JaxRuntimeError() if "RESOURCE_EXHAUSTED" in message:
+                message, status = f"{OUT_OF_MEMORY}: {message.splitlines()[0]}", FAILED
+            case _:  # A bug keeps its traceback.
+                raise
         print(f"jaxgen: {' '.join(message.split())}", file=sys.stderr)
         return status
     return 0
-
-
-def describe_error(error: BaseException) -> tuple[str, int] | None:
-    """Returns the message and the exit status of an error, or None for a bug, which keeps its traceback."""
-    from jax.errors import JaxRuntimeError
-
-    from jaxgen.training.stopping import Interrupted, NonFiniteError
-
-    match error:
-        case UsageError():
-            return str(error), USAGE
-        case NonFiniteError() | UnfinishedError():
-            return str(error), FAILED
-        case Interrupted():
-            return str(error), SIGNALLED + error.signal
-        case KeyboardInterrupt():
-            return "stopped; files written so far stay", SIGNALLED + signal.SIGINT
-        case JaxRuntimeError() if "RESOURCE_EXHAUSTED" in str(error):
-            return f"{OUT_OF_MEMORY}: {str(error).splitlines()[0]}", FAILED
-    return None
 
 
 def run_script(

@@ -201,22 +201,6 @@ def without_paths() -> Iterator[None]:
         jax.config.update(name, before)
 
 
-def lower_or_explain(
-    network: Network, source: str, platforms: Sequence[str], size: tuple[int, int] | None
-) -> jax.export.Exported:
-    """Calls `lower`, and raises UsageError where the network does not support symbolic sizes."""
-    try:
-        return lower(network, platforms, size)
-    except Exception as error:  # operations that do not support symbolic sizes raise many kinds
-        free, way = "any number of images", "its code asks for that number"
-        if network.any_size and not size:
-            free, way = f"{free}, height and width", "give --size HEIGHT WIDTH"
-        reason = str(error).strip().splitlines()[:1]
-        raise UsageError(
-            f"{source} cannot be exported for {free}: {way} ({type(error).__name__}: {' '.join(reason)})"
-        ) from error
-
-
 def to_text(network: Network, program: jax.export.Exported, out: Path) -> str:
     """Returns a description of a file: its platforms, operands, result, and the Python code that runs it."""
     typed = lambda name, array, about: f"{name} {array.dtype}[{', '.join(map(str, array.shape))}], {about}"
@@ -277,7 +261,16 @@ def export_network(
         network = load_run(Path(source), options, say)
     if size and not network.any_size:
         raise UsageError(f"size {size[0]}×{size[1]}: a generator's images have one size; leave --size out")
-    program = lower_or_explain(network, source, platforms, size)
+    try:
+        program = lower(network, platforms, size)
+    except Exception as error:  # operations that do not support symbolic sizes raise many kinds
+        free, way = "any number of images", "its code asks for that number"
+        if network.any_size and not size:
+            free, way = f"{free}, height and width", "give --size HEIGHT WIDTH"
+        reason = str(error).strip().splitlines()[:1]
+        raise UsageError(
+            f"{source} cannot be exported for {free}: {way} ({type(error).__name__}: {' '.join(reason)})"
+        ) from error
     try:
         out.write_bytes(program.serialize())
     except ImportError as error:

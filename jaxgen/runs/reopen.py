@@ -18,7 +18,6 @@ from jaxgen.training import execute, progress
 from jaxgen.training.optimizers import hyper_arrays
 from jaxgen.training.state import Generative, Objective, PyTree, averaged, current
 
-NOTHING_GENERATED = "this run generates no images"
 RUNS_ONLY = "leave --checkpoint, --no-ema, --trust and --data.dir out, they are for runs"
 
 
@@ -113,10 +112,6 @@ def read_config(run: Path) -> dict[str, Any]:
 def build(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Built:
     """Returns a run without its weights; no checkpoint is read.
 
-    Args:
-      run: its folder.
-      options: how it is opened.
-      say: takes warnings.
     Raises:
       UsageError: if the folder holds no run, its script is missing or not trusted, or they do not fit together.
     """
@@ -131,10 +126,6 @@ def build(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Built
 def restore(built: Built, which: str, say=progress.say) -> Restored:
     """Returns a checkpoint of a run, for use without further training: its optimizer state is left out.
 
-    Args:
-      built: the run.
-      which: "last" or "best".
-      say: takes warnings.
     Raises:
       UsageError: if there is no checkpoint, all are damaged, or its networks are not those of the configuration.
     """
@@ -151,10 +142,6 @@ def restore(built: Built, which: str, say=progress.say) -> Restored:
 def load_weights(built: Built, options: OpenOptions = DEFAULTS, say=progress.say) -> Opened:
     """Returns a run with the weights of a checkpoint.
 
-    Args:
-      built: the run without weights.
-      options: how it is opened.
-      say: takes warnings.
     Raises:
       UsageError: see `restore`.
     """
@@ -167,10 +154,6 @@ def load_weights(built: Built, options: OpenOptions = DEFAULTS, say=progress.say
 def open_run(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Opened:
     """Returns a run with the weights of a checkpoint.
 
-    Args:
-      run: its folder.
-      options: how it is opened.
-      say: takes warnings.
     Raises:
       UsageError: if the folder, its script or its checkpoint is missing, damaged or not trusted.
     """
@@ -180,7 +163,7 @@ def open_run(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Op
 def require_generative(objective: Objective, advice: str = "see the images in its samples folder") -> Generative:
     """Returns how a run generates images, or raises UsageError, with advice, where it does not."""
     if objective.generative is None:
-        raise UsageError(f"{NOTHING_GENERATED}; {advice}")
+        raise UsageError(f"this run generates no images; {advice}")
     return objective.generative
 
 

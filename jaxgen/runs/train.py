@@ -63,18 +63,6 @@ def prepare_devices(config: Config) -> int:
     return max((count for count in counts if units % count == 0), default=processes)
 
 
-def join_processes(config: Config) -> None:
-    """Joins the processes that a configuration describes. Call it before JAX starts its backend."""
-    if config.distributed:
-        distributed.initialize(
-            config.coordinator_address,
-            config.num_processes,
-            config.process_id,
-            connect_timeout=config.connect_timeout,
-            heartbeat_timeout=config.heartbeat_timeout,
-        )
-
-
 def open_folder(
     config: Config, path: Path, content: dict[str, Any], script: Script, say: Callable[[str], None]
 ) -> RunFolder:
@@ -270,11 +258,6 @@ def with_former_defaults(config: Config, path: Path, say: Callable[[str], None])
     return config, former
 
 
-def going_on(start: int, steps: int) -> str:
-    """Returns what a resumed run does, after so many steps of all its steps."""
-    return f"going on from step {start}" if start < steps else f"has {start} steps already: more --steps continue it"
-
-
 def closing_lines(path: Path, history: Sequence[Line], objective: Objective, script: Script) -> list[str]:
     """Returns what to print at the end of a training: its best score, where its files are, and commands to go on with.
 
@@ -317,7 +300,14 @@ def train(
     check(config)
     options = loop.Options(**{field.name: getattr(config, field.name) for field in dataclasses.fields(loop.Options)})
     options.check(0)
-    join_processes(config)
+    if config.distributed:
+        distributed.initialize(
+            config.coordinator_address,
+            config.num_processes,
+            config.process_id,
+            connect_timeout=config.connect_timeout,
+            heartbeat_timeout=config.heartbeat_timeout,
+        )
     script, devices = script or find_script(build), prepare_devices(config)
     first_process = distributed.is_first()
     if not first_process:
@@ -368,7 +358,8 @@ def train(
             start, state = restored.step, restored.state
             for step in restored.damaged:
                 checkpoints.discard(step)
-            say(f"{path}: {going_on(start, config.steps)}")
+            ended = f"has {start} steps already: more --steps continue it"
+            say(f"{path}: {ended if start >= config.steps else f'going on from step {start}'}")
         visualize = execute.jit_on_first_device(objective.visualize)
         state = loop.train(
             program.advance,

@@ -130,18 +130,14 @@ class ProcessExecutor(Executor):
             return None
         # The status first: metrics that are written after it was read are read at the next poll.
         status = attempt.process.poll()
-        history = self.read_metric(attempt)
+        metric = self.queue.definition.metric
+        history = [(line["step"], line[metric]) for line in RunFolder(attempt.path).history() if metric in line]
         if self.is_pruned(attempt, history):
             stop(attempt.process)
         elif status is None or not self.is_ended(slot, attempt, status, history):
             return None
         self.slots[slot] = None
         return attempt.trial
-
-    def read_metric(self, attempt: Attempt) -> list[tuple[int, float]]:
-        """Returns the steps and values at which a run has logged the metric."""
-        metric = self.queue.definition.metric
-        return [(line["step"], line[metric]) for line in RunFolder(attempt.path).history() if metric in line]
 
     def is_pruned(self, attempt: Attempt, history: Sequence[tuple[int, float]]) -> bool:
         """Reports new values of the metric to the pruner, and returns whether it has stopped the trial."""

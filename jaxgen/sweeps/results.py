@@ -85,11 +85,6 @@ def to_csv(trials: Sequence[FrozenTrial], definition: Definition) -> str:
     return text.getvalue()
 
 
-def train_command(trial: FrozenTrial, definition: Definition, script: str, arguments: Sequence[str]) -> str:
-    """Returns the command that trains with a trial's values."""
-    return shlex.join(["jaxgen", "train", script, *arguments, *definition.space.arguments(trial.params)])
-
-
 def describe_progress(trial: Trial, queue: TrialQueue, count: int) -> str:
     """Returns a line on a trial that has ended, and on the best one so far."""
     definition = queue.definition
@@ -121,7 +116,10 @@ def write(folder: Path, queue: TrialQueue, script: str, arguments: Sequence[str]
     """
     definition, trials = queue.definition, queue.finished()
     complete = [trial for trial in ranked(trials, definition) if trial.state == TrialState.COMPLETE]
-    best = f"\nBest trial:\n\n    {train_command(complete[0], definition, script, arguments)}\n" if complete else ""
+    best = ""
+    if complete:
+        words = ["jaxgen", "train", script, *arguments, *definition.space.arguments(complete[0].params)]
+        best = f"\nBest trial:\n\n    {shlex.join(words)}\n"
     try:
         # All workers of a sweep end at the same time, and may share its folder.
         with (folder / ".results.lock").open("w") as file:

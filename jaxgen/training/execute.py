@@ -196,7 +196,8 @@ def compile_program(
 
     def advance(state: TrainState, first: int) -> tuple[TrainState, StepMetrics]:
         state, metrics = run(state, (fetch(first), positions))
-        metrics.start_fetch()
+        for array in (metrics.finite, metrics.values):
+            array.copy_to_host_async()
         return state, metrics
 
     return Program(

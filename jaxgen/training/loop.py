@@ -168,7 +168,7 @@ def train(
 
     def read(step: int, metrics: StepMetrics) -> dict[str, float]:
         values = metrics.fetch()
-        if not metrics.all_finite() and (bad := first_non_finite(values)):
+        if not jax.device_get(metrics.finite) and (bad := first_non_finite(values)):
             raise NonFiniteError(step - options.steps_per_dispatch + 1 + bad[0], bad[1], checkpoints.last_good())
         last = {name: float(value[-1]) for name, value in values.items()}
         if options.log_every and step % options.log_every == 0:

@@ -27,18 +27,9 @@ class StepMetrics:
     finite: Array
     names: tuple[str, ...]
 
-    def start_fetch(self) -> None:
-        """Starts to copy the values to the host, without waiting for them."""
-        for array in (self.finite, self.values):
-            array.copy_to_host_async()
-
     def fetch(self) -> dict[str, np.ndarray]:
         """Returns float[steps] or float[steps, members] by name, on the host, once they are computed."""
         return dict(zip(self.names, jax.device_get(self.values), strict=True))
-
-    def all_finite(self) -> bool:
-        """Returns whether every value is finite, once they are computed."""
-        return bool(jax.device_get(self.finite))
 
 
 def stack_metrics(metrics: Metrics) -> StepMetrics:

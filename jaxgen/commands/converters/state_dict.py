@@ -30,15 +30,10 @@ def read_torch(path: Path) -> dict[str, np.ndarray]:
         raise UsageError(f"{path} is no file of tensors by name ({first}): give a state dict") from None
 
 
-def read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    """Returns the arrays of a safetensors file by name."""
-    return dict(weights.read(path)[0])
-
-
 READERS: dict[str, Callable[[Path], Mapping[str, np.ndarray]]] = {
     ".pth": read_torch,
     ".pt": read_torch,
-    ".safetensors": read_safetensors,
+    ".safetensors": lambda path: dict(weights.read(path)[0]),
 }
 """Readers of a state dict by the suffix of its file."""
 

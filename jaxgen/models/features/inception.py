@@ -65,11 +65,6 @@ def average_pool(x: Array) -> Array:
     return nn.avg_pool(x, (3, 3), (1, 1), "SAME", count_include_pad=False)
 
 
-def same_max_pool(x: Array) -> Array:
-    """Applies 3×3 max pooling of stride 1."""
-    return nn.max_pool(x, (3, 3), (1, 1), "SAME")
-
-
 def join(*branches: Array) -> Array:
     """Concatenates branches along the channel axis."""
     return jnp.concatenate(branches, axis=-1)
@@ -155,6 +150,7 @@ class InceptionE(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """Returns float[batch, height, width, 2048]."""
+        pooled = nn.max_pool(x, (3, 3), (1, 1), "SAME") if self.max_pooled else average_pool(x)
         both = lambda y, name: (
             ConvRelu(384, (1, 3), name=f"{name}a")(y),
             ConvRelu(384, (3, 1), name=f"{name}b")(y),
@@ -163,7 +159,7 @@ class InceptionE(nn.Module):
             ConvRelu(320, name="branch1x1")(x),
             *both(chain(x, "branch3x3", (384,)), "branch3x3_2"),
             *both(chain(x, "branch3x3dbl", (448,), (384, (3, 3))), "branch3x3dbl_3"),
-            ConvRelu(192, name="branch_pool")(same_max_pool(x) if self.max_pooled else average_pool(x)),
+            ConvRelu(192, name="branch_pool")(pooled),
         )
 
 

@@ -120,16 +120,13 @@ def upgrade(content: dict[str, Any], path: Path) -> dict[str, Any]:
         names = RENAMED_FIELDS.get(version, {})
         flat = {names.get(name, name): value for name, value in flat.items()}
         for name, values in RENAMED_VALUES.get(version, {}).items():
-            if name in flat:
-                flat[name] = rename_value(flat[name], values)
+            if isinstance(value := flat.get(name), list):
+                flat[name] = [values.get(item, item) for item in value]
+            elif name in flat:
+                flat[name] = values.get(value, value)
         name = experiment.get("name", "")
         experiment["name"] = RENAMED_EXPERIMENTS.get(version, {}).get(name, name)
     return content | {"format": written, "experiment": experiment, "config": nest(flat)}
-
-
-def rename_value(value: Any, names: Mapping[Any, Any]) -> Any:
-    """Returns the new name of a value, or of each item of a list."""
-    return [names.get(item, item) for item in value] if isinstance(value, list) else names.get(value, value)
 
 
 def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

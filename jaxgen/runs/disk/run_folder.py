@@ -287,17 +287,12 @@ def parse(path: Path) -> list[Line]:
     lines, parsed = path.read_bytes().splitlines(), []
     for number, line in enumerate(lines, 1):
         try:
-            parsed.append(parse_line(line))
+            content = json.loads(line)
+            parsed.append(content | {"step": int(content["step"])})
         except (ValueError, KeyError, TypeError) as error:
             if number < len(lines):
                 raise UsageError(f"line {number} of {path} cannot be read: remove that line") from error
     return parsed
-
-
-def parse_line(line: bytes) -> Line:
-    """Returns a line of metrics.jsonl with its step as an integer; raises where it is none."""
-    parsed = json.loads(line)
-    return parsed | {"step": int(parsed["step"])}
 
 
 @contextlib.contextmanager
