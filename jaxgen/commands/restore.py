@@ -15,8 +15,11 @@ from jaxgen.errors import UsageError
 from jaxgen.fields import Positive, Range
 from jaxgen.io import images
 from jaxgen.restoration import files, tasks
+from jaxgen.restoration.files import StatusLine
+from jaxgen.restoration.folders import find_photographs
 from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.masks import Color
+from jaxgen.restoration.plans import Options, plan
 from jaxgen.restoration.tiles import SIDES
 from jaxgen.runs.command_line import use_compilation_cache
 
@@ -65,8 +68,10 @@ class Command(RangedOptions):
     """Also write original and result side by side."""
     out: Path | None = None
     """Folder for the results (default: that of the original)."""
+    recursive: bool = False
+    """Restore the photographs in folders of a folder too; --out gets the same folders."""
     overwrite: bool = False
-    """Restore again where the result exists."""
+    """Restore again where the result exists. Other files are never replaced."""
     ensemble: bool = False
     """Average over eight flipped and rotated views: better, and 8 times as slow."""
     tile_size: Annotated[int, Range(minimum=SIDES[0], maximum=SIDES[-1])] = 1024
@@ -87,31 +92,57 @@ class Command(RangedOptions):
         if self.mask_color and not self.mask:
             raise UsageError("--mask-color: it is for --mask")
         task = OWN_NETWORK if self.network else self.task or "auto"
+        if self.recursive and not any(path.is_dir() for path in self.photos):
+            raise UsageError("--recursive: it is for folders, and there is none among PHOTOS")
         settings = Settings(self.sigma, self.strength, self.ensemble, self.tile_size)
         has_mask = self.mask is not None
-        photos = files.collect_photographs(self.photos, (*tasks.TASKS, OWN_NETWORK), self.out, self.mask)
+        names = (*tasks.TASKS, OWN_NETWORK)
+        found = find_photographs(self.photos, names, masks=self.mask, out=self.out, recursive=self.recursive)
         keep_freed_memory()
         use_compilation_cache()
         if self.network:
-            from jaxgen.runs.open_restorer import open_restorer
+            from jaxgen.runs.open_restorer import identity, open_restorer
             from jaxgen.runs.reopen import OpenOptions
 
-            network = open_restorer(self.network, OpenOptions(trust=self.trust))
+            network, network_identity = (
+                open_restorer(self.network, OpenOptions(trust=self.trust)),
+                identity(self.network),
+            )
             restoration, scale = tasks.by_network(network, settings, has_mask=has_mask), network.spec.scale
         else:
+            network_identity = ""
             restoration, scale = tasks.choose(task, settings, has_mask=has_mask), tasks.TASKS[task].scale
-        restore = partial(
-            files.restore_file,
-            task=task,
-            restoration=restoration,
-            settings=settings,
+        options = Options(
+            task,
+            settings,
+            scale,
             masks=self.mask,
             mask_color=self.mask_color,
-            folder=self.out,
+            network=network_identity,
+            out=self.out,
             compare=self.compare,
             overwrite=self.overwrite,
-            megapixels=self.max_megapixels,
-            scale=scale,
-            progress=files.tile_progress(sys.stderr),
         )
-        files.restore_files(photos, restore, partial(print, flush=True))
+        planned = plan(found.photographs, options)
+        say = partial(print, flush=True)
+        if len(self.photos) > 1 or any(path.is_dir() for path in self.photos):
+            say(summary_of(len(found.photographs), len(planned.done)))
+        for line in found.lines():
+            say(line)
+        for path in planned.done:
+            say(files.done_already(path))
+        status = StatusLine(sys.stderr)
+        restore = partial(
+            files.restore_file,
+            restoration=restoration,
+            options=options,
+            megapixels=self.max_megapixels,
+            progress=status.show_tiles,
+        )
+        files.restore_files(planned.jobs, restore, say, status)
+
+
+def summary_of(photographs: int, done: int) -> str:
+    """Returns the line before the work: the number of photographs, and of those with a result."""
+    count = f"{photographs} photograph{'s' if photographs != 1 else ''}"
+    return f"{count}, {done} of them done already" if done else count

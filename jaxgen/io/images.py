@@ -1,5 +1,8 @@
 """Reads and writes image files, and arranges images in a grid."""
 
+import functools
+import importlib
+import importlib.util
 import io
 import math
 import os
@@ -10,7 +13,14 @@ import numpy as np
 from jaxgen.errors import UsageError
 from jaxgen.io.text import write_image_file
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pbm", ".pgm", ".ppm"})
+HEIF_SUFFIXES = frozenset({".heic", ".heif"})
+SUFFIXES = HEIF_SUFFIXES | {
+    *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif", ".bmp", ".tif", ".tiff", ".gif"),
+    *(".pbm", ".pgm", ".ppm"),
+}
+"""Of the files in a folder that count as images."""
+HEIF_ADVICE = "HEIF images, whose reader is missing: pip install 'jaxgen[heic]'"
+AVIF_ADVICE = "AVIF images, which this build of Pillow does not read: pip install --upgrade pillow"
 ORIENTATION = 0x0112
 """EXIF tag; for values above 4, height and width are exchanged."""
 WHITE = 1.0
@@ -33,6 +43,7 @@ def read(path: str | os.PathLike) -> np.ndarray:
     """
     from PIL import Image, ImageOps
 
+    add_heif_reader()
     try:
         # An open file, not a path: Pillow memory-maps files given by path, and mangles those it has to rotate.
         with open(path, "rb") as file, Image.open(file) as image_file:
@@ -51,6 +62,7 @@ def shape(path: str | os.PathLike) -> tuple[int, int, int]:
     """
     from PIL import Image
 
+    add_heif_reader()
     try:
         with open(path, "rb") as file, Image.open(file) as image_file:
             # Pillow orients a TIFF's size itself; to find an orientation behind a PNG's pixels it would decode them.
@@ -62,13 +74,32 @@ def shape(path: str | os.PathLike) -> tuple[int, int, int]:
         raise unreadable(path, error) from error
 
 
+@functools.cache
+def add_heif_reader() -> bool:
+    """Lets Pillow read HEIF files where pillow-heif is installed, and returns whether it is."""
+    if importlib.util.find_spec("pillow_heif") is None:
+        return False
+    importlib.import_module("pillow_heif").register_heif_opener()
+    return True
+
+
+def missing_reader(suffix: str) -> str:
+    """Returns what images of a suffix are and how they could be read; empty where they can, or none are known."""
+    from PIL import features
+
+    if suffix.lower() in HEIF_SUFFIXES and not add_heif_reader():
+        return HEIF_ADVICE
+    return AVIF_ADVICE if suffix.lower() == ".avif" and not features.check("avif") else ""
+
+
 def unreadable(path: str | os.PathLike, error: Exception) -> UsageError:
     """Returns the error that an image cannot be read, with the reason in one line."""
     from PIL import UnidentifiedImageError
 
     reason = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, UnidentifiedImageError):
-        reason = "it is no image, or its format is unknown; save it as JPEG, PNG or TIFF"
+        reason = missing_reader(Path(path).suffix) and f"it is one of the {missing_reader(Path(path).suffix)}"
+        reason = reason or "it is no image, or its format is unknown; save it as JPEG, PNG or TIFF"
     elif isinstance(error, OSError) and error.strerror:  # Its text would name the file again.
         reason = error.strerror
     return UsageError(f"cannot read the image {os.fspath(path)}: {reason}")

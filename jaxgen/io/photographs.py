@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxgen.errors import UsageError
-from jaxgen.io import formats, metadata, png_files, tiff_files
+from jaxgen.io import formats, metadata, png_files, provenance, tiff_files
 from jaxgen.io.formats import QUALITY, SUFFIXES
-from jaxgen.io.images import is_gray, unreadable
+from jaxgen.io.images import add_heif_reader, is_gray, unreadable
 from jaxgen.io.metadata import EXIF_HEADER
 from jaxgen.io.text import write_image_file
 
@@ -91,6 +91,7 @@ def open_image(file: io.BufferedReader) -> Iterator[Any]:
     """Yields the Pillow image of an open file, of which only the header was read."""
     from PIL import Image
 
+    add_heif_reader()
     # `check_size` raises an error in place of Pillow's warning.
     previous, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
     try:
@@ -280,12 +281,13 @@ def oriented(values: np.ndarray, orientation: int) -> np.ndarray:
     return values[:, ::-1] if orientation in {2, 3, 6, 7} else values
 
 
-def write(path: str | os.PathLike, photograph: Photograph) -> None:
+def write(path: str | os.PathLike, photograph: Photograph, note: dict[str, Any] | None = None) -> None:
     """Writes a photograph in its format, atomically.
 
     Args:
       path: of the file; a missing folder is created.
       photograph: pixels and alpha outside of [0, 1] are clipped.
+      note: what it was made from, see `provenance`; None: the file has none.
     Raises:
       UsageError: if it cannot be written.
     """
@@ -294,7 +296,7 @@ def write(path: str | os.PathLike, photograph: Photograph) -> None:
         file = encode(photograph)
     except (OSError, ValueError) as error:  # Too large for the format, or too much EXIF data.
         raise UsageError(f"cannot write {path} as {photograph.kind}: {error}") from error
-    write_image_file(path, file)
+    write_image_file(path, file if note is None else provenance.attach(file, note))
 
 
 def channels_of(photograph: Photograph) -> int:

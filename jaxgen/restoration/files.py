@@ -1,217 +1,176 @@
-"""Restores photograph files: results are written to the folders of the originals, and an error stops no other file."""
+"""Restores photograph files, one after the other: an error stops no other file, and the time that is left is shown."""
 
-import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 
 from jaxgen.errors import UnfinishedError, UsageError
-from jaxgen.io import images, photographs
-from jaxgen.restoration.inference import Restoration, Settings, upsampled
-from jaxgen.restoration.masks import Color, find_mask, read_mask
+from jaxgen.io import photographs
+from jaxgen.restoration.folders import Item
+from jaxgen.restoration.inference import Restoration, upsampled
+from jaxgen.restoration.masks import read_mask
+from jaxgen.restoration.plans import Job, Options, note, plan
 from jaxgen.restoration.restorer import Progress, no_progress
 
-COMPARISON = "before-after"
 MAX_ERROR_LENGTH = 200
 """Characters of an unexpected error that are shown."""
 
 
-def output_paths(path: Path, task: str, kind: str, folder: Path | None) -> tuple[Path, Path]:
-    """Returns the paths of a restored photograph, and of the image that compares it with the original.
-
-    Args:
-      path: of the original.
-      task: its name.
-      kind: Pillow's name of the format.
-      folder: for the results; None: the folder of the original.
-    """
-    suffixes = photographs.SUFFIXES[kind]
-    # The original's own spelling, as in .jpeg or .JPG; another suffix is kept, as in a.gif-denoise.png.
-    is_same_format = path.suffix.lower() in suffixes
-    name = f"{path.stem if is_same_format else path.name}-{task}"
-    out = (folder or path.parent) / f"{name}{path.suffix if is_same_format else suffixes[0]}"
-    return out, out.with_name(f"{out.name}-{COMPARISON}.png")
-
-
-def is_result(path: Path, tasks: Iterable[str]) -> bool:
-    """Returns whether a file has the name of a result of one of the tasks, and its original is in the same folder."""
-    if path.name.endswith(f"-{COMPARISON}.png"):
-        return True
-    originals = {path.stem.removesuffix(f"-{task}") for task in tasks if path.stem.endswith(f"-{task}")}
-    return bool(originals) and any(
-        other.name in originals or other.stem in originals for other in path.parent.iterdir()
-    )
-
-
-def list_photographs(path: Path, tasks: Iterable[str]) -> list[Path]:
-    """Returns a file alone, or the images of a folder sorted by name, without results of tasks.
-
-    Raises:
-      UsageError: if there is nothing at the path, or no image in the folder.
-    """
-    if not path.exists():
-        raise UsageError(f"no file or folder {path}")
-    if not path.is_dir():
-        return [path]
-    files = sorted(
-        file
-        for file in path.iterdir()
-        if file.suffix.lower() in images.SUFFIXES
-        and file.is_file()
-        and not file.name.startswith(".")
-        and not is_result(file, tasks)
-    )
-    if not files:
-        raise UsageError(f"no images in {path}: looked for {', '.join(sorted(images.SUFFIXES))}")
-    return files
-
-
-def collect_photographs(
-    paths: Sequence[Path], tasks: Iterable[str], folder: Path | None, masks: Path | None = None
-) -> list[Path]:
-    """Returns the photographs under several paths, each once.
-
-    Args:
-      paths: of files and folders.
-      tasks: names whose results are no photographs.
-      folder: for all results; None: each in the folder of its original.
-      masks: see `restore_file`; a mask inside a folder of photographs is left out.
-    Raises:
-      UsageError: if there is nothing at a path, or two photographs would have the same result file.
-    """
-    if masks is not None and not masks.exists():
-        raise UsageError(f"mask: no file or folder {masks}")
-    by_path = {file.resolve(): file for path in paths for file in list_photographs(path, tasks)}
-    if masks is not None and any(path.is_dir() for path in paths):
-        by_path.pop(masks.resolve(), None)
-    by_name: dict[str, Path] = {}
-    for file in by_path.values() if folder else ():
-        if (other := by_name.setdefault(file.name, file)) is not file:
-            raise UsageError(f"{other} and {file} would have one result in {folder}: restore them into two folders")
-    return list(by_path.values())
-
-
 def restore_file(
-    path: Path,
-    task: str,
+    job: Job,
     restoration: Restoration,
-    settings: Settings,
+    options: Options,
     *,
-    masks: Path | None = None,
-    mask_color: Color | None = None,
-    folder: Path | None = None,
-    compare: bool = False,
-    overwrite: bool = False,
     megapixels: float = photographs.MEGAPIXELS,
-    scale: int = 1,
     progress: Progress = no_progress,
 ) -> str:
     """Restores one photograph, writes the result, and returns a one-line report.
 
     Args:
-      path: of the original.
-      task: its name, part of the result's name.
+      job: the photograph and its files.
       restoration: the function of the task.
-      settings: of the restoration.
-      masks: image of the photograph's damage, or a folder of such images; see `masks.find_mask`.
-      mask_color: of the damage in it; see `masks.mask_of`.
-      folder: for the results; None: the folder of the original.
-      compare: whether an image with the original on the left and the result on the right is written too.
-      overwrite: whether an earlier result is replaced; otherwise it stays and nothing is done.
+      options: of the run.
       megapixels: size limit.
-      scale: size of the result as a multiple of the original's, by which its format is chosen; see
-        `photographs.fitted`.
       progress: takes the number of tiles done and the number of all tiles.
     Raises:
       UsageError: if the photograph or its mask cannot be read, they do not fit together, or the result cannot be
         written.
     """
     begin = time.perf_counter()
-    photograph = photographs.fitted(photographs.read(path, megapixels), scale)
-    out, comparison = output_paths(path, task, photograph.kind, folder)
-    if not overwrite and out.exists() and (comparison.exists() or not compare):
-        return f"{out} exists already: replace it with --overwrite"
-    make_writable_folder(out.parent)
-    if masks is not None:
-        settings = settings._replace(mask=read_mask(find_mask(path, masks), photograph.pixels, megapixels, mask_color))
+    if job.error is not None or job.out is None:
+        raise job.error or UsageError(f"{job.path}: it cannot be read")
+    made_from = note(job.path, options, job.mask)
+    photograph = photographs.fitted(photographs.read(job.path, megapixels), options.scale)
+    settings = options.settings
+    if job.mask is not None:
+        settings = settings._replace(mask=read_mask(job.mask, photograph.pixels, megapixels, options.mask_color))
     result = restoration(photograph, settings, progress)
     factor = result.pixels.shape[0] // photograph.pixels.shape[0]
     alpha = None if photograph.alpha is None else upsampled(photograph.alpha, factor)
-    photographs.write(out, photographs.with_pixels(photograph, result.pixels, alpha))
-    if compare:
+    photographs.write(job.out, photographs.with_pixels(photograph, result.pixels, alpha), made_from)
+    if job.comparison is not None:
         pair = np.concatenate([upsampled(photograph.pixels, factor), result.pixels], 1)
-        photographs.write(comparison, photographs.Photograph(pair, profile=photograph.profile))
+        photographs.write(job.comparison, photographs.Photograph(pair, profile=photograph.profile), made_from)
     height, width = result.pixels.shape[:2]
     messages = ", ".join(filter(None, (result.message, *photograph.notes, f"{width}×{height} pixels")))
-    return f"{out}  {messages} in {time.perf_counter() - begin:.1f} s"
+    return f"{job.out}  {messages} in {time.perf_counter() - begin:.1f} s"
 
 
-def make_writable_folder(folder: Path) -> None:
-    """Makes a folder, or raises UsageError where nothing can be written into it, before the work is done."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot make the folder {folder}: {error.strerror}") from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"cannot write into {folder}: permission denied; choose another folder with --out")
-
-
-def prepare_output(out: Path, *, suffix: str = "", overwrite: bool = False) -> None:
-    """Makes the folder of a file, or raises UsageError where the file cannot be written, before the work is done.
+def restore_one(path: Path, restoration: Restoration, options: Options) -> str:
+    """Plans and restores one photograph, and returns a one-line report.
 
     Args:
-      out: the file.
-      suffix: the only one that it may have; empty: any.
-      overwrite: whether it may exist.
+      path: of the photograph.
+      restoration: the function of the task.
+      options: of the run.
+    Raises:
+      UsageError: see `plans.plan` and `restore_file`.
     """
-    if suffix and out.suffix != suffix:
-        raise UsageError(f"{out}: give a file that ends in {suffix}")
-    if out.exists() and not overwrite:
-        raise UsageError(f"{out} is there already: name another file with --out, or replace it with --overwrite")
-    make_writable_folder(out.parent)
+    jobs, done = plan([Item(path)], options)
+    return restore_file(jobs[0], restoration, options) if jobs else done_already(done[0])
+
+
+def done_already(path: Path) -> str:
+    """Returns the line about a result that is there."""
+    return f"{path} is done already: restore it again with --overwrite"
+
+
+class StatusLine:
+    """The last line of a terminal: photographs done, time left, and the tiles of a large one. Nothing elsewhere."""
+
+    def __init__(self, stream: TextIO) -> None:
+        """Shows nothing yet.
+
+        Args:
+          stream: of the terminal.
+        """
+        self.stream, self.text = stream, ""
+
+    def show(self, text: str) -> None:
+        """Replaces the line; empty: removes it."""
+        self.text = text
+        if self.stream.isatty():
+            self.stream.write(f"\r\x1b[K{text}")
+            self.stream.flush()
+
+    def show_tiles(self, done: int, total: int) -> None:
+        """Shows the tiles done behind the line's text."""
+        if total > 1 and self.stream.isatty():
+            tiles = f"tile {done}/{total}" if done < total else ""
+            self.stream.write("\r\x1b[K" + ", ".join(filter(None, (self.text, tiles))))
+            self.stream.flush()
 
 
 def tile_progress(stream: TextIO) -> Progress:
     """Returns a function that shows the tiles of a large image on a terminal, and nothing elsewhere."""
-
-    def show(done: int, total: int) -> None:
-        if total > 1 and stream.isatty():
-            stream.write(f"\rtile {done}/{total}" if done < total else "\r\x1b[K")
-            stream.flush()
-
-    return show
+    return StatusLine(stream).show_tiles
 
 
-def restore_files(paths: Sequence[Path], restore: Callable[[Path], str], say: Callable[[str], None]) -> None:
+def time_left(pixels: Sequence[int], done: int, seconds: float) -> float:
+    """Returns how long the remaining photographs take, if a pixel takes as long as it did, in seconds.
+
+    Args:
+      pixels: number of pixels of each photograph; 0: unknown.
+      done: how many of them are done.
+      seconds: that these took.
+    """
+    finished = sum(pixels[:done])
+    return seconds * sum(pixels[done:]) / finished if finished else 0.0
+
+
+def in_words(seconds: float) -> str:
+    """Returns a duration, rounded: 40 s, 12 min, 3 h 10 min."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def restore_files(
+    jobs: Sequence[Job],
+    restore: Callable[[Job], str],
+    say: Callable[[str], None],
+    status: StatusLine | None = None,
+) -> None:
     """Restores photographs one after the other; if one of several fails, its error is reported and the rest are done.
 
     Args:
-      paths: of the originals.
+      jobs: the photographs.
       restore: restores one and returns a one-line report.
-      say: takes a line for each.
+      say: takes a line for each, with the time that is left where no terminal shows it.
+      status: of the terminal.
     Raises:
       UnfinishedError: if some of several failed, with their names; of a single photograph the error itself.
     """
-    failed = []
-    for index, path in enumerate(paths):
-        count = f"[{index + 1}/{len(paths)}] " if len(paths) > 1 else ""
+    failed, begin, total = [], time.perf_counter(), len(jobs)
+    is_terminal = status is not None and status.stream.isatty()
+    left = ""
+    for index, job in enumerate(jobs):
+        count = f"[{index + 1}/{total}] " if total > 1 else ""
+        if status is not None and total > 1:
+            status.show(f"{index} of {total} photographs done{left}")
         try:
-            say(count + restore(path))
+            line = count + restore(job)
         except UsageError as error:
-            if len(paths) == 1:
+            if total == 1:
                 raise
-            failed.append(path)
-            say(f"{count}FAILED {error if str(path) in str(error) else f'{path}: {error}'}")
+            failed.append(job)
+            line = f"{count}FAILED {error if str(job.path) in str(error) else f'{job.path}: {error}'}"
         except Exception as error:  # Of any kind: the other photographs are restored all the same.
-            if len(paths) == 1:
+            if total == 1:
                 raise
-            failed.append(path)
+            failed.append(job)
             reason = " ".join(str(error).split())[:MAX_ERROR_LENGTH]
-            say(f"{count}FAILED {path}: {type(error).__name__}: {reason}")
+            line = f"{count}FAILED {job.path}: {type(error).__name__}: {reason}"
+        finally:
+            if status is not None:
+                status.show("")
+        seconds = time_left([job.pixels for job in jobs], index + 1, time.perf_counter() - begin)
+        left = f", about {in_words(seconds)} left" if seconds else ""
+        say(line if is_terminal else line + left)
     if failed:
-        raise UnfinishedError(
-            f"{len(failed)} of {len(paths)} failed, the others are done: {', '.join(path.name for path in failed)}"
-        )
+        names = ", ".join(job.path.name for job in failed)
+        raise UnfinishedError(f"{len(failed)} of {total} failed, the others are done: {names}")

@@ -11,7 +11,8 @@ from jaxgen.data import Config as DataConfig
 from jaxgen.data.resample import fit, to_uint8
 from jaxgen.errors import UsageError
 from jaxgen.io import images
-from jaxgen.restoration.files import list_photographs, make_writable_folder, prepare_output
+from jaxgen.restoration.folders import list_images
+from jaxgen.restoration.plans import make_writable_folder, prepare_output
 from jaxgen.runs import reopen
 from jaxgen.runs.disk.digests import digest
 from jaxgen.runs.reopen import DEFAULTS, OpenOptions, require_generative
@@ -86,7 +87,7 @@ def encode_files(
     opened = open_variational(run, options, say)
     encode = execute.jit_on_first_device(require_latent(opened.objective, run).encode)
     decode = execute.jit_on_first_device(require_generative(opened.objective).generate)
-    files = [file for path in paths for file in list_photographs(path, ())]
+    files = [file for path in paths for file in list_images(path)]
     names = [file.stem for file in files]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"several images are named {', '.join(sorted(repeated))}: encode them into two files")

@@ -14,7 +14,8 @@ from jaxgen.evaluation.features import ORDER_SEED
 from jaxgen.evaluation.report import load_split
 from jaxgen.io import images
 from jaxgen.models.features.attribution import grad_cam, last_feature_map, saliency
-from jaxgen.restoration.files import list_photographs, make_writable_folder
+from jaxgen.restoration.folders import list_images
+from jaxgen.restoration.plans import make_writable_folder
 from jaxgen.runs import reopen
 from jaxgen.runs.codes import read_images
 from jaxgen.runs.reopen import DEFAULTS, OpenOptions, check_label
@@ -117,7 +118,7 @@ def explain_run(
     if paths and classes(built.config) and label is None:
         raise UsageError(f"{run}: this discriminator is conditional; give the class of the images with --label")
     if paths:
-        files = [file for path in paths for file in list_photographs(path, ())]
+        files = [file for path in paths for file in list_images(path)]
         inputs = read_images(files, built.config.data)
     else:
         dataset = load_split(built.config.data, "test")

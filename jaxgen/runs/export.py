@@ -19,7 +19,7 @@ from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError, unknown
 from jaxgen.platforms import trace_for
 from jaxgen.restoration import pretrained
-from jaxgen.restoration.files import prepare_output
+from jaxgen.restoration.plans import prepare_output
 from jaxgen.restoration.restorer import Conditioning
 from jaxgen.runs import reopen
 from jaxgen.runs.open_restorer import conditioning

@@ -11,8 +11,8 @@ from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
 from jaxgen.io import images
 from jaxgen.objectives.latent_search import Filled, make_latent_search
-from jaxgen.restoration.files import prepare_output
 from jaxgen.restoration.masks import Color, read_mask
+from jaxgen.restoration.plans import prepare_output
 from jaxgen.runs import reopen
 from jaxgen.runs.reopen import DEFAULTS, OpenOptions, require_generative
 from jaxgen.training import execute, progress

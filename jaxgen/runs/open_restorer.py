@@ -9,6 +9,7 @@ from jaxgen.errors import UsageError
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.restorer import Conditioning, Restorer, make_restorer, measure_spec
 from jaxgen.runs.reopen import DEFAULTS, Opened, OpenOptions, open_run
+from jaxgen.runs.summary import describe
 from jaxgen.training.state import Detecting, Restoring
 
 
@@ -24,6 +25,15 @@ def open_restorer(source: str, options: OpenOptions = DEFAULTS) -> Restorer:
     if pretrained.is_network(source):
         return pretrained.load_restorer(source)
     return restorer_of_run(open_run(Path(source), options), source)
+
+
+def identity(source: str) -> str:
+    """Returns a digest of a restorer's weights, as they are in its file or in the last checkpoint of its run.
+
+    Args:
+      source: see `open_restorer`.
+    """
+    return pretrained.digest(source) if pretrained.is_network(source) else describe(Path(source))["digest"]
 
 
 def restorer_of_run(opened: Opened, source: str) -> Restorer:

@@ -10,7 +10,8 @@ import jaxgen
 from jaxgen.errors import UsageError
 from jaxgen.io import formats, photographs
 from jaxgen.restoration import files, functions
-from jaxgen.restoration.inference import Result, Settings
+from jaxgen.restoration.inference import Result
+from jaxgen.restoration.plans import Options
 
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "photographs"
 
@@ -50,7 +51,7 @@ def test_the_line_says_what_is_written_instead(tmp_path):
         seen.append(photograph.kind)
         return larger(photograph, settings, progress)
 
-    line = files.restore_file(tmp_path / "a.jpg", "superres", act, Settings(), scale=4)
+    line = files.restore_one(tmp_path / "a.jpg", act, Options("superres", scale=4))
     assert seen == ["PNG"]
     assert line.startswith(f"{out}  written as PNG: JPEG holds 65,500 pixels a side at most, and 65,600×8 are needed, ")
     with out.open("rb") as file, photographs.open_image(file) as image:
@@ -62,7 +63,7 @@ def test_the_line_says_what_is_written_instead(tmp_path):
 )
 def test_a_format_that_is_only_read_is_named(suffix, reason, tmp_path):
     Image.fromarray(np.full((8, 8, 3), 90, np.uint8)).save(tmp_path / f"a.{suffix}")
-    line = files.restore_file(tmp_path / f"a.{suffix}", "superres", larger, Settings(), scale=4)
+    line = files.restore_one(tmp_path / f"a.{suffix}", larger, Options("superres", scale=4))
     assert f"a.{suffix}-superres.png  written as PNG: {reason}, 32×32 pixels" in line
 
 
@@ -72,14 +73,14 @@ def test_colors_that_are_converted_are_named(mode, tmp_path):
     Image.fromarray(np.full((8, 8, 3), 90, np.uint8)).convert("RGB").save(tmp_path / "rgb.png")
     values = np.full((8, 8, 4 if mode == "CMYK" else 3), 90, np.uint8)
     Image.frombytes(mode, (8, 8), values.tobytes()).save(tmp_path / f"a.{suffix}")
-    line = files.restore_file(tmp_path / f"a.{suffix}", "superres", larger, Settings(), scale=4)
+    line = files.restore_one(tmp_path / f"a.{suffix}", larger, Options("superres", scale=4))
     assert f"{mode} converted to RGB" in line
 
 
 def test_what_fits_is_not_mentioned(tmp_path):
     for suffix in ("jpg", "png", "tif", "webp", "bmp", "ppm"):
         Image.fromarray(np.full((8, 8, 3), 90, np.uint8)).save(tmp_path / f"a.{suffix}")
-        line = files.restore_file(tmp_path / f"a.{suffix}", "superres", larger, Settings(), scale=4)
+        line = files.restore_one(tmp_path / f"a.{suffix}", larger, Options("superres", scale=4))
         assert line.startswith(f"{tmp_path / f'a-superres.{suffix}'}  32×32 pixels in")
 
 
@@ -124,6 +125,6 @@ def test_metadata_too_long_for_a_jpeg_are_named(tmp_path):
 
 @pytest.mark.skipif(not CASES.exists(), reason="no cases in ../shared")
 def test_the_case_becomes_a_png(tmp_path):
-    line = files.restore_file(CASES / "wide" / "pano16400.jpg", "x", larger, Settings(), folder=tmp_path, scale=4)
+    line = files.restore_one(CASES / "wide" / "pano16400.jpg", larger, Options("x", out=tmp_path, scale=4))
     assert "written as PNG: JPEG holds 65,500" in line
     assert [path.name for path in tmp_path.iterdir()] == ["pano16400.jpg-x.png"]

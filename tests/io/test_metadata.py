@@ -11,7 +11,8 @@ from PIL.TiffImagePlugin import IFDRational
 
 from jaxgen.io import metadata, photographs, png_files, tiff_files
 from jaxgen.restoration import files
-from jaxgen.restoration.inference import Result, Settings
+from jaxgen.restoration.inference import Result
+from jaxgen.restoration.plans import Options
 
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "photographs"
 VALUES = np.kron(np.random.default_rng(0).integers(0, 256, (5, 7, 3)), np.ones((8, 8, 1))).astype(np.uint8)
@@ -48,7 +49,7 @@ def test_damaged_exif_costs_the_exif_and_not_the_photograph(bad, tmp_path):
     assert np.abs(found.pixels - expected).mean() < 0.05
     assert (found.exif, found.notes) == (None, (metadata.EXIF_DROPPED,))
     act = lambda photograph, settings, progress: Result(photograph.pixels, "done")
-    line = files.restore_file(tmp_path / "a.jpg", "auto", act, Settings())
+    line = files.restore_one(tmp_path / "a.jpg", act, Options("auto"))
     assert f"done, {metadata.EXIF_DROPPED}, {expected.shape[1]}×{expected.shape[0]} pixels" in line
 
 
@@ -88,7 +89,7 @@ def sizes(exif):
 def test_an_enlarged_photograph_has_the_size_on_paper_that_it_had(suffix, tmp_path):
     Image.fromarray(VALUES).save(tmp_path / f"a{suffix}", exif=photograph_exif(), dpi=(300, 150), xmp=XMP)
     larger = lambda photograph, settings, progress: Result(photograph.pixels.repeat(4, 0).repeat(4, 1), "")
-    files.restore_file(tmp_path / f"a{suffix}", "superres", larger, Settings())
+    files.restore_one(tmp_path / f"a{suffix}", larger, Options("superres"))
     written = tmp_path / f"a-superres{suffix}"
     found = photographs.read(written)
     assert sizes(found.exif) == [224, 160, 1200, 600, 224, 160]

@@ -1,6 +1,5 @@
 import io
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +8,9 @@ from PIL import Image, ImageCms
 from jaxgen.errors import UnfinishedError, UsageError
 from jaxgen.io import photographs
 from jaxgen.restoration import files
-from jaxgen.restoration.inference import Result, Settings
+from jaxgen.restoration.folders import find_photographs
+from jaxgen.restoration.inference import Result
+from jaxgen.restoration.plans import Options, output_path, plan
 
 GENERATOR = np.random.default_rng(0)
 TASKS = ("denoise", "auto")
@@ -27,8 +28,14 @@ def folder(tmp_path):
     return tmp_path
 
 
-def restore(path, **options):
-    return files.restore_file(path, "denoise", invert, Settings(), **options)
+def restore(path, act=invert, task="denoise", **options):
+    return files.restore_one(path, act, Options(task, **options))
+
+
+def restore_all(path, act, say):
+    options = Options("denoise")
+    jobs, _ = plan(find_photographs([path], TASKS).photographs, options)
+    files.restore_files(jobs, lambda job: files.restore_file(job, act, options), say)
 
 
 def test_the_result_lies_beside_the_original_which_stays(folder):
@@ -45,14 +52,14 @@ def test_the_result_lies_beside_the_original_which_stays(folder):
 def test_an_earlier_result_stays_unless_overwritten(folder):
     restore(folder / "b.jpg")
     first = (folder / "b-denoise.jpg").stat().st_mtime_ns
-    assert restore(folder / "b.jpg").endswith("b-denoise.jpg exists already: replace it with --overwrite")
+    assert restore(folder / "b.jpg").endswith("b-denoise.jpg is done already: restore it again with --overwrite")
     assert (folder / "b-denoise.jpg").stat().st_mtime_ns == first
     restore(folder / "b.jpg", overwrite=True)
     assert (folder / "b-denoise.jpg").stat().st_mtime_ns > first
 
 
 def test_a_comparison_has_the_original_on_the_left(folder):
-    restore(folder / "c.gif", compare=True, folder=folder / "out")
+    restore(folder / "c.gif", compare=True, out=folder / "out")
     assert sorted(path.name for path in (folder / "out").iterdir()) == [
         "c.gif-denoise.png",
         "c.gif-denoise.png-before-after.png",
@@ -70,15 +77,18 @@ def test_a_comparison_has_the_original_on_the_left(folder):
         ("a.tiff", "TIFF", "a-denoise.tiff"),
         ("a.png", "JPEG", "a.png-denoise.jpg"),
         ("a.b.gif", "PNG", "a.b.gif-denoise.png"),
+        ("a.gif.png", "PNG", "a.gif.png-denoise.png"),
+        ("a.b.png", "PNG", "a.b-denoise.png"),
+        ("a.jfif", "JPEG", "a-denoise.jfif"),
     ],
 )
 def test_a_result_has_a_suffix_that_names_its_format(name, kind, expected, tmp_path):
-    assert files.output_paths(tmp_path / name, "denoise", kind, None)[0] == tmp_path / expected
+    assert output_path(tmp_path / name, "denoise", kind, tmp_path) == tmp_path / expected
 
 
 def test_a_larger_result_has_a_larger_alpha_and_is_compared_with_the_enlargement(folder):
     double = lambda photograph, settings, progress: Result(photograph.pixels.repeat(2, 0).repeat(2, 1), "")
-    report = files.restore_file(folder / "a.png", "larger", double, Settings(), compare=True)
+    report = restore(folder / "a.png", double, "larger", compare=True)
     assert "14×18 pixels" in report
     original, result = (photographs.read(folder / name) for name in ("a.png", "a-larger.png"))
     assert result.pixels.shape == (18, 14, 3)
@@ -87,25 +97,11 @@ def test_a_larger_result_has_a_larger_alpha_and_is_compared_with_the_enlargement
     assert Image.open(folder / "a-larger.png-before-after.png").size == (28, 18)
 
 
-def test_a_folder_is_its_pictures_without_earlier_results(folder):
-    (folder / "words.txt").touch()
-    (folder / ".hidden.png").touch()
-    restore(folder / "b.jpg", compare=True)
-    assert [path.name for path in files.list_photographs(folder, TASKS)] == ["a.png", "b.jpg", "c.gif"]
-
-
-def test_nothing_to_restore_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="no images in "):
-        files.list_photographs(tmp_path, TASKS)
-    with pytest.raises(UsageError, match=r"no file or folder .*missing\.png"):
-        files.list_photographs(tmp_path / "missing.png", TASKS)
-
-
 def test_a_bad_file_is_reported_and_the_others_are_restored(folder):
     (folder / "bad.png").write_text("no picture")
     lines = []
     with pytest.raises(UnfinishedError, match=r"^1 of 4 failed, the others are done: bad\.png$"):
-        files.restore_files(files.list_photographs(folder, TASKS), restore, lines.append)
+        restore_all(folder, invert, lines.append)
     assert [line[:5] for line in lines] == [f"[{i}/4]" for i in range(1, 5)]
     assert "FAILED cannot read the image" in lines[2]
     assert (folder / "c.gif-denoise.png").exists()
@@ -119,26 +115,9 @@ def test_whatever_goes_wrong_with_one_the_others_are_done(folder):
             raise MemoryError("no room\nfor it")
         return invert(photograph, settings, progress)
 
-    one = lambda path: files.restore_file(path, "denoise", act, Settings())
     with pytest.raises(UnfinishedError, match=r"^1 of 3 failed, the others are done: c\.gif$"):
-        files.restore_files(files.collect_photographs([folder], TASKS, None), one, lines.append)
+        restore_all(folder, act, lines.append)
     assert lines[2] == f"[3/3] FAILED {folder / 'c.gif'}: MemoryError: no room for it"
-
-
-def test_a_photograph_named_twice_is_restored_once(folder):
-    paths = files.collect_photographs([folder / "a.png", folder, folder / "a.png"], TASKS, None)
-    assert [path.name for path in paths] == ["a.png", "b.jpg", "c.gif"]
-
-
-def test_masks_and_results_of_tasks_are_no_photographs(folder):
-    (folder / "mask.png").write_bytes((folder / "a.png").read_bytes())
-    (folder / "old-denoise.png").write_bytes((folder / "a.png").read_bytes())
-    restore(folder / "a.png")
-    restore(folder / "c.gif")
-    paths = files.collect_photographs([folder], TASKS, None, folder / "mask.png")
-    assert [path.name for path in paths] == ["a.png", "b.jpg", "c.gif", "old-denoise.png"]
-    with pytest.raises(UsageError, match=r"mask: no file or folder .*missing\.png"):
-        files.collect_photographs([folder], TASKS, None, folder / "missing.png")
 
 
 def test_what_goes_wrong_with_a_single_photograph_is_raised(folder):
@@ -146,7 +125,7 @@ def test_what_goes_wrong_with_a_single_photograph_is_raised(folder):
         raise MemoryError("no room")
 
     with pytest.raises(MemoryError, match="no room"):
-        files.restore_files([folder / "a.png"], lambda path: files.restore_file(path, "x", act, Settings()), print)
+        restore_all(folder / "a.png", act, print)
 
 
 def test_a_comparison_keeps_the_profile_of_the_colours(folder):
@@ -154,15 +133,6 @@ def test_a_comparison_keeps_the_profile_of_the_colours(folder):
     Image.open(folder / "b.jpg").save(folder / "b.jpg", icc_profile=profile)
     restore(folder / "b.jpg", compare=True)
     assert Image.open(folder / "b-denoise.jpg-before-after.png").info["icc_profile"] == profile
-
-
-def test_two_photographs_never_have_one_result(folder):
-    (folder / "deeper").mkdir()
-    (folder / "deeper" / "a.png").write_bytes((folder / "a.png").read_bytes())
-    paths = [folder / "a.png", folder / "deeper" / "a.png"]
-    assert len(files.collect_photographs(paths, TASKS, None)) == 2
-    with pytest.raises(UsageError, match=r"a\.png and .*deeper/a\.png would have one result in out: restore them"):
-        files.collect_photographs(paths, TASKS, Path("out"))
 
 
 def test_a_comparison_that_is_missing_is_made(folder):
@@ -175,28 +145,54 @@ def test_a_comparison_that_is_missing_is_made(folder):
 def test_a_folder_that_cannot_be_written_is_refused_before_the_work(folder):
     folder.chmod(0o555)
     with pytest.raises(UsageError, match=r"cannot write into .*: permission denied; choose another folder with --out"):
-        files.restore_file(folder / "a.png", "denoise", lambda *_: pytest.fail("it worked"), Settings())
+        restore(folder / "a.png", lambda *_: pytest.fail("it worked"))
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_the_work(folder):
     with pytest.raises(UsageError, match=r"cannot make the folder .*b\.jpg"):
-        files.restore_file(
-            folder / "a.png", "denoise", lambda *_: pytest.fail("it worked"), Settings(), folder=folder / "b.jpg"
-        )
+        restore(folder / "a.png", lambda *_: pytest.fail("it worked"), out=folder / "b.jpg")
 
 
 def test_a_single_bad_file_is_a_mistake_of_its_own(tmp_path):
     (tmp_path / "bad.png").write_text("no picture")
     with pytest.raises(UsageError, match=r"cannot read the image .*bad\.png"):
-        files.restore_files([tmp_path / "bad.png"], restore, print)
+        restore_all(tmp_path / "bad.png", invert, print)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_the_time_left_is_that_of_the_pixels_left():
+    assert files.time_left([10, 30, 20, 0], 2, 8.0) == 4.0
+    assert files.time_left([10, 30], 2, 8.0) == files.time_left([0, 30], 1, 8.0) == 0.0
+    words = [files.in_words(seconds) for seconds in (3.4, 89, 90, 3600, 5399, 11_400)]
+    assert words == ["3 s", "89 s", "2 min", "60 min", "1 h 30 min", "3 h 10 min"]
+
+
+@pytest.mark.parametrize("stream", [Terminal(), io.StringIO()], ids=["terminal", "file"])
+def test_photographs_done_and_the_time_left_are_shown(stream, folder, monkeypatch):
+    options, clock, lines = Options("denoise"), iter(range(0, 1000, 10)), []
+    monkeypatch.setattr(files.time, "perf_counter", lambda: next(clock))
+    jobs, _ = plan(find_photographs([folder], TASKS).photographs, options)
+    files.restore_files(jobs, lambda job: str(job.path.name), lines.append, files.StatusLine(stream))
+    shown = stream.getvalue().split("\r\x1b[K")
+    if stream.isatty():
+        assert lines == ["[1/3] a.png", "[2/3] b.jpg", "[3/3] c.gif"]
+        assert shown[1::2] == [
+            "0 of 3 photographs done",
+            "1 of 3 photographs done, about 20 s left",
+            "2 of 3 photographs done, about 10 s left",
+        ]
+        assert not any(shown[::2])
+    else:
+        assert lines == ["[1/3] a.png, about 20 s left", "[2/3] b.jpg, about 10 s left", "[3/3] c.gif"]
+        assert shown == [""]
 
 
 def test_tiles_are_shown_on_a_terminal_alone():
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    for stream, expected in ((Terminal(), "\rtile 1/2\r\x1b[K"), (io.StringIO(), "")):
+    for stream, expected in ((Terminal(), "\r\x1b[Ktile 1/2\r\x1b[K"), (io.StringIO(), "")):
         show = files.tile_progress(stream)
         for done, total in ((1, 2), (2, 2), (1, 1)):
             show(done, total)
@@ -211,10 +207,8 @@ def test_a_photographs_mask_is_read_from_a_file_or_a_folder(folder, tmp_path):
     Image.fromarray(values).save(folder / "masks" / "b.png")
     masked = lambda photograph, settings, progress: Result(photograph.pixels * (1 - settings.mask), "")
     for masks in (folder / "mask.png", folder / "masks"):
-        files.restore_file(
-            folder / "b.jpg", "x", masked, Settings(), masks=masks, folder=folder / "out", overwrite=True
-        )
+        restore(folder / "b.jpg", masked, "x", masks=masks, out=folder / "out", overwrite=True)
         result = photographs.read(folder / "out" / "b-x.jpg").pixels
         assert result[3:5, 2:4].max() < 0.2
     with pytest.raises(UsageError, match="one mask named a or a_mask must be in"):
-        files.restore_file(folder / "a.png", "x", masked, Settings(), masks=folder / "masks")
+        restore(folder / "a.png", masked, "x", masks=folder / "masks")
