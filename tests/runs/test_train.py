@@ -118,9 +118,13 @@ def test_a_signal_saves_and_the_same_command_goes_on(start, uninterrupted, tmp_p
 
 
 @pytest.fixture(scope="module")
-def train_toy(tmp_path_factory):
+def toy_experiment():
+    return load_script(str(Path(__file__).parents[1] / "toy_experiment.py"))
+
+
+@pytest.fixture(scope="module")
+def train_toy(toy_experiment, tmp_path_factory):
     """Returns a function from fields of the toy experiment's configuration to the folder of its run in this process."""
-    toy_experiment = load_script(str(Path(__file__).parents[1] / "toy_experiment.py"))
 
     def run(*, say=lambda line: None, **fields):
         folder = tmp_path_factory.mktemp("toy") / "run"
@@ -164,8 +168,16 @@ def test_steps_in_one_dispatch_and_two_devices_compute_the_same(train_toy, toy_r
 
 @pytest.fixture
 def small(load_experiment, tmp_path):
-    """Returns (Config fields, build, traces) of a run in this process whose traces of the step are counted."""
-    module, traces = load_experiment(SCRIPT), []
+    """Returns (function from fields to a configuration, build) of a run of a GAN in this process."""
+    module, fields = load_experiment(SCRIPT), {"run": str(tmp_path / "run"), "steps": 8, "batch_size": 8}
+    fields |= {"variant": "plain", "tensorboard": False, "evaluate_images": 16}
+    return (lambda **more: module.Config(**fields | more)), module.build
+
+
+@pytest.fixture
+def toy(toy_experiment, tmp_path):
+    """Returns (function from fields to a configuration, build, traces) of a run of the toy whose traces are counted."""
+    module, traces = toy_experiment, []
 
     def build(config, axis_name=None):
         objective = module.build(config, axis_name)
@@ -176,14 +188,13 @@ def small(load_experiment, tmp_path):
 
         return dataclasses.replace(objective, step=step)
 
-    fields = {"run": str(tmp_path / "run"), "steps": 8, "batch_size": 8, "variant": "plain", "tensorboard": False}
-    fields |= {"evaluate_images": 16}
+    fields = {"run": str(tmp_path / "run"), "steps": 8, "evaluate_images": 8}
     return (lambda **more: module.Config(**fields | more)), build, traces
 
 
 @pytest.mark.parametrize(("steps_per_dispatch", "devices"), [(1, 1), (4, 1), (1, 2)])
-def test_one_compilation_a_run(small, steps_per_dispatch, devices, monkeypatch):
-    config, build, traces = small
+def test_one_compilation_a_run(toy, steps_per_dispatch, devices, monkeypatch):
+    config, build, traces = toy
     compiled, compilations = [], []
     jax.monitoring.register_event_duration_secs_listener(
         lambda event, duration, **_: compiled.append(event) if event.endswith("backend_compile_duration") else None
@@ -225,7 +236,7 @@ def test_as_many_accelerators_as_hold_whole_packs(monkeypatch, batch_size, micro
 
 
 def test_fewer_examples_than_devices_is_reported_before_anything_is_written(small, tmp_path):
-    config, build, _ = small
+    config, build = small
     with pytest.raises(UsageError, match=r"6 images for each gradient do not divide over 4 devices"):
         train(config(devices=4, batch_size=6), build, say=lambda line: None)
     assert not (tmp_path / "run").exists()
@@ -239,8 +250,8 @@ def test_a_size_that_the_network_cannot_make_is_reported_before_anything_is_writ
     assert not (tmp_path / "run").exists()
 
 
-def test_a_run_goes_on_when_its_experiment_has_a_new_hyperparameter(small, tmp_path, monkeypatch):
-    configure, build, _ = small
+def test_a_run_goes_on_when_its_experiment_has_a_new_hyperparameter(toy, tmp_path, monkeypatch):
+    configure, build, _ = toy
     whole = train(configure(run=str(tmp_path / "whole")), build, say=lambda line: None)
 
     @dataclasses.dataclass(frozen=True)
@@ -270,7 +281,7 @@ def test_a_run_goes_on_when_its_experiment_has_a_new_hyperparameter(small, tmp_p
 
 
 def test_the_learning_rate_of_a_finished_schedule_is_what_it_says(small):
-    config, build, _ = small
+    config, build = small
     base = config()
     hyper = type(base.hyper)(learning_rate=1e-3, learning_rate_final=1e-4, schedule_steps=4.0)
     state = train(config(schedule="linear", hyper=hyper, log_every=8), build, say=lambda line: None)
@@ -304,11 +315,11 @@ def test_training_needs_only_jax_flax_optax_orbax_and_numpy(experiments, tmp_pat
         assert (done.stdout + done.stderr).count(f"{name} is not installed") == 1, name
 
 
-def test_other_images_in_the_same_place_are_reported(small, tmp_path):
-    config, build, _ = small
-    place, images = tmp_path / "set.npz", np.zeros((20, 28, 28, 1), np.uint8)
+def test_other_images_in_the_same_place_are_reported(toy, tmp_path):
+    config, build, _ = toy
+    place, images = tmp_path / "set.npz", np.zeros((20, 8, 8, 1), np.uint8)
     np.savez(place, image=images)
-    chosen = data.Config(name="npz", dir=str(place), size=28)
+    chosen = data.Config(name="npz", dir=str(place), size=8)
     train(config(data=chosen), build, say=lambda line: None)
     np.savez(place, image=images + 1)
     with pytest.raises(UsageError, match="images_sha256 is"):
@@ -329,14 +340,14 @@ def test_other_images_in_the_same_place_are_reported(small, tmp_path):
     ],
 )
 def test_values_out_of_range_are_reported_before_anything_is_written(small, tmp_path, fields, message):
-    config, build, _ = small
+    config, build = small
     with pytest.raises(UsageError, match=message):
         train(config(**fields), build, say=lambda line: None)
     assert not (tmp_path / "run").exists()
 
 
 def test_a_gan_loads_its_training_images_once(small, monkeypatch):
-    config, build, _ = small
+    config, build = small
     load, loaded = data.load, []
     monkeypatch.setattr(data, "load", lambda config: loaded.append(config.split) or load(config))
     prepare(config(), build)
