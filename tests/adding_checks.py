@@ -17,6 +17,8 @@ from jaxgen.models.restoration import ARCHITECTURES
 from jaxgen.runs.command_line import parse
 from jaxgen.runs.scripts import load_script
 
+pytestmark = pytest.mark.usefixtures("no_samples")
+
 REPOSITORY = Path(os.environ["JAXGEN_REPOSITORY"])
 RESTORER = "--damage posterize --hyper.posterize-levels 4 --losses log_cosh --hyper.log-cosh-weight 2 --optimizer nadam"
 GAN = "--loss two_hinges --penalties drift --hyper.drift-weight 0.01 --variant plain --batch-size 4"

@@ -105,6 +105,28 @@ def _keep_from_the_collector():
     gc.set_threshold(50_000, 20, 100)
 
 
+def train_without(part):
+    """Has the trainings in this process leave out a part of the loop, whose program need not be compiled then."""
+    from jaxgen.training import loop
+
+    whole = loop.train
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "train", lambda *arguments, **options: whole(*arguments, **options | {part: None}))
+        yield
+
+
+@pytest.fixture(scope="module")
+def no_samples():
+    """Trainings in this process save no sample images, at their end neither."""
+    yield from train_without("visualize")
+
+
+@pytest.fixture(scope="module")
+def no_evaluation():
+    """Trainings in this process are not evaluated, at their end neither."""
+    yield from train_without("evaluate")
+
+
 @pytest.fixture
 def all_cores():
     """Gives a test every core, also those of other workers, and returns their numbers."""

@@ -13,6 +13,8 @@ import pytest
 import jaxgen
 from jaxgen.io import images
 
+pytestmark = pytest.mark.usefixtures("no_samples")
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "jaxgen" / "ADDING.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n# (\S+\.py)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)

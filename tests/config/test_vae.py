@@ -17,6 +17,8 @@ from jaxgen.runs.reopen import OpenOptions, open_run
 from jaxgen.runs.train import prepare, train
 from jaxgen.training import memory
 
+pytestmark = pytest.mark.usefixtures("no_samples")
+
 QUIET = {"batch_size": 32, "tensorboard": False, "sample_every": 0, "evaluate_images": 2, "evaluate_every": 0}
 SMALL = {"latent": 4, "hidden": (32,)}
 silent = lambda line: None

@@ -12,6 +12,8 @@ from jaxgen.runs.train import train
 from jaxgen.training.state import Restoring
 from tests.bare_objective import bare
 
+pytestmark = pytest.mark.usefixtures("no_samples")
+
 QUIET = {"steps": 1, "batch_size": 4, "tensorboard": False, "sample_every": 0, "evaluate_images": 4}
 DIGITS = data.Config(name="digits", size=8, channels=1)
 

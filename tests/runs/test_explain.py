@@ -10,6 +10,8 @@ from jaxgen.io import images
 from jaxgen.runs import explain
 from jaxgen.runs.train import train
 
+pytestmark = pytest.mark.usefixtures("no_samples")
+
 QUIET = {"batch_size": 32, "tensorboard": False, "sample_every": 0, "evaluate_images": 8, "evaluate_every": 0}
 silent = lambda line: None
 

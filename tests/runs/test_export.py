@@ -23,6 +23,8 @@ from jaxgen.runs.reopen import OpenOptions
 from jaxgen.runs.train import train
 from jaxgen.training.state import averaged
 
+pytestmark = pytest.mark.usefixtures("no_samples", "no_evaluation")
+
 QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "sample_every": 0, "evaluate_images": 2}
 
 ALONE = """

@@ -15,6 +15,8 @@ from jaxgen.runs.reopen import open_run
 from jaxgen.runs.train import train
 from jaxgen.training.state import TrainState
 
+pytestmark = pytest.mark.usefixtures("no_samples", "no_evaluation")
+
 QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "sample_every": 0, "evaluate_images": 2}
 SMALL = {"width": 2, "blocks": 1, "scale": 2}
 
@@ -64,7 +66,9 @@ def test_a_file_of_weights_is_a_start_too(config, srresnet_run, tmp_path):
 def grow(load_experiment):
     def grow(run, size, **fields):
         module, lines = load_experiment("growing"), []
-        config = module.Config(**QUIET | {"width": 4, "run": str(run)} | fields)
+        # Without a penalty, the second derivatives of which take long to compile.
+        plain = {"width": 4, "loss": "hinge", "penalties": ()}
+        config = module.Config(**QUIET | plain | {"run": str(run)} | fields)
         config = dataclasses.replace(
             config,
             data=dataclasses.replace(config.data, size=size),

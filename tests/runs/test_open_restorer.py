@@ -13,6 +13,8 @@ from jaxgen.runs.open_restorer import conditioning, open_restorer
 from jaxgen.runs.reopen import open_run
 from jaxgen.runs.train import train
 
+pytestmark = pytest.mark.usefixtures("no_samples")
+
 QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "sample_every": 0, "evaluate_images": 2}
 IMAGE = np.random.default_rng(0).random((30, 40, 1), np.float32)
 

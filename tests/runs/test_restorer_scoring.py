@@ -12,6 +12,8 @@ from jaxgen.runs import open_restorer, restorer_scoring
 from jaxgen.runs.reopen import OpenOptions
 from jaxgen.runs.train import train
 
+pytestmark = pytest.mark.usefixtures("no_samples")
+
 QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "sample_every": 0, "evaluate_images": 2}
 
 

@@ -40,6 +40,7 @@ def without_torch(tmp_path):
 def test_the_table_of_a_small_case(bench, tmp_path, capfd, without_torch, monkeypatch):
     monkeypatch.setattr(systems, "WAITS", {"spinning threads": {}})
     monkeypatch.setattr(systems, "either_memory", lambda row: row)
+    monkeypatch.setattr(coordinator, "TURN_SECONDS", 0.05)
     figures = tmp_path / "figures.json"
     try:
         import torch  # noqa: F401

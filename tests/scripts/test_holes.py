@@ -9,6 +9,8 @@ from jaxgen.errors import UsageError
 from jaxgen.io import images
 from jaxgen.runs.train import train
 
+pytestmark = pytest.mark.usefixtures("no_samples")
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
 

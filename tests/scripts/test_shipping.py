@@ -15,6 +15,8 @@ from jaxgen.restoration.restorer import restore
 from jaxgen.runs import command_line
 from jaxgen.runs.reopen import open_run
 
+pytestmark = pytest.mark.usefixtures("no_samples")
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 TINY = (
     "--data.name digits --data.size 16 --data.fit resize --steps 1 --batch-size 2 --evaluate-images 2 "

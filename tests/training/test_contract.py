@@ -42,15 +42,15 @@ MORE = {
         batch_size=16,
         microbatches=2,
         packing=2,
-        augment=("translation", "color", "cutout"),
         schedule="cosine",
         schedule_steps=4.0,
     ),
-    "minimax with batch norm, in microbatches": recipe(
+    "minimax of augmented images with batch norm, in microbatches": recipe(
         "dcgan",
         width=4,
         data=MIDDLE,
         loss="minimax",
+        augment=("translation", "color", "cutout"),
         optimizer="sgd",
         microbatches=2,
         clip_norm=0.5,
@@ -82,7 +82,9 @@ MORE = {
     ),
     "several codes of binary images": recipe("iwae", latent=3, samples=4, hidden=(8,), data=SMALL),
     "grey levels and free bits": recipe("vae", latent=3, hidden=(8,), likelihood="logistic", data=SMALL, free_bits=0.1),
-    "growing, its block faded in": recipe("growing", width=4, fade_steps=9, init_from="x", data=MIDDLE),
+    "growing, its block faded in": recipe(
+        "growing", width=4, fade_steps=9, init_from="x", data=MIDDLE, loss="hinge", penalties=()
+    ),
     "the level of noise": recipe("noise_level", depth=2, width=4, data=MIDDLE),
     "pacgan with classes and kernels": recipe(
         "pacgan", width=4, data=SMALL, conditional=True, minibatch_kernels=2, critic_steps=2
