@@ -9,9 +9,6 @@ clipped.
 
 Family: Restoration
 Source: Li et al. 2017
-Command: python experiments/aod_net.py
-Score: not measured
-Time: not measured
 """
 
 from dataclasses import dataclass

@@ -10,15 +10,11 @@ convolutions are those of conv_vae.
 
 Family: Variational autoencoders
 Source: Higgins et al. 2017
-Command: python experiments/beta_vae.py
-Score: not measured
-Time: not measured
 """
 
 from dataclasses import dataclass
 
-from jaxgen.config import VariationalConfig, VariationalHyper, network_options, variational_options
-from jaxgen.data import Config as DataConfig
+from jaxgen.config import ConvVaeConfig, VariationalHyper, network_options, variational_options
 from jaxgen.models.vae.vae import ConvVAE
 from jaxgen.objectives.vae import make_vae
 from jaxgen.runs.command_line import run_script
@@ -26,16 +22,10 @@ from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(VariationalConfig):
+class Config(ConvVaeConfig):
     """Options of this experiment."""
 
     latent: int = 10
-    """Size of the code."""
-    features: tuple[int, ...] = (32, 64)
-    """Channels of the encoder's convolutions, each of which halves the sides; the decoder's are these backwards."""
-    hidden: int = 256
-    """Width of the dense layer on either side of the code."""
-    data: DataConfig = DataConfig(name="digits", size=28, channels=1)
     hyper: VariationalHyper = VariationalHyper(learning_rate=1e-3, kl_weight=4.0)
 
 

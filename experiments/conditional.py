@@ -39,9 +39,7 @@ class Config(GanConfig):
     conditional: bool = True
     """Condition both networks on the images' labels, of which data.classes gives the number."""
     critic_steps: int = 5
-    """Discriminator updates for each generator update."""
     share_latents: bool = False
-    """The generator's update sees the latents of the last discriminator update; else fresh ones."""
     network: Literal["mlp", "dcgan", "resnet", "r3gan"] = "resnet"
     """Dense layers, Radford's networks, Gulrajani's residual ones, or residual ones without normalisation."""
     norm: Norm | Literal["auto"] = "auto"

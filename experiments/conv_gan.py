@@ -7,9 +7,6 @@ The generator upsamples, the discriminator has strided convolutions. Adam has β
 
 Family: Generative adversarial networks
 Source: the convolutional GANs before Radford, Metz, Chintala 2016
-Command: python experiments/conv_gan.py
-Score: not measured
-Time: not measured
 """
 
 from dataclasses import dataclass

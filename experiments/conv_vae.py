@@ -16,8 +16,7 @@ Time: 43 min on one core of two
 
 from dataclasses import dataclass
 
-from jaxgen.config import VariationalConfig, network_options, variational_options
-from jaxgen.data import Config as DataConfig
+from jaxgen.config import ConvVaeConfig, network_options, variational_options
 from jaxgen.models.vae.vae import ConvVAE
 from jaxgen.objectives.vae import make_vae
 from jaxgen.runs.command_line import run_script
@@ -25,14 +24,8 @@ from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(VariationalConfig):
+class Config(ConvVaeConfig):
     """Options of this experiment."""
-
-    features: tuple[int, ...] = (32, 64)
-    """Channels of the encoder's convolutions, each of which halves the sides; the decoder's are these backwards."""
-    hidden: int = 256
-    """Width of the dense layer on either side of the code."""
-    data: DataConfig = DataConfig(name="digits", size=28, channels=1)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:

@@ -9,9 +9,6 @@ and Hu unroll convolutions in time. PSNR and SSIM are evaluated on held-out phot
 
 Family: Restoration by recurrent networks
 Source: Liang and Hu 2015; Ioffe and Szegedy 2015; Srivastava et al. 2014
-Command: python experiments/crnn.py
-Score: not measured
-Time: not measured
 """
 
 from dataclasses import dataclass

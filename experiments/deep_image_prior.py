@@ -13,7 +13,6 @@ outputs averaged by 0.99.
 
 Family: Restoration
 Source: Ulyanov, Vedaldi, Lempitsky 2018; Batson and Royer 2019; Yaman et al. 2022
-Command: python experiments/deep_image_prior.py
 Score: PSNR from 20.21 to 27.71 dB on one photograph, σ 25, one seed
 Time: 4 min on one shared core
 """

@@ -11,9 +11,6 @@ against the undamaged image that of Vincent et al.
 
 Family: Restoration
 Source: Hinton and Salakhutdinov 2006; Vincent et al. 2010
-Command: python experiments/encoder_decoder.py
-Score: not measured
-Time: not measured
 """
 
 from dataclasses import dataclass

@@ -9,9 +9,6 @@ loss is the non-saturating one of the paper's section 3, the optimizer Adam.
 
 Family: Generative adversarial networks
 Source: Goodfellow et al. 2014
-Command: python experiments/gan_mlp.py
-Score: not measured
-Time: not measured
 """
 
 from dataclasses import dataclass

@@ -11,9 +11,6 @@ those of Mescheder et al.
 
 Family: Generative adversarial networks
 Source: Karras, Aila, Laine, Lehtinen 2018; Mescheder, Geiger, Nowozin 2018
-Command: python experiments/growing.py
-Score: not measured
-Time: not measured
 """
 
 from dataclasses import dataclass
@@ -33,7 +30,6 @@ class Config(GanConfig):
 
     penalties: tuple[Penalty, ...] = ("r1",)
     share_latents: bool = False
-    """The generator's update sees the latents of the last discriminator update; else fresh ones."""
     norm: Norm = "none"
     """Normalisation in the discriminator."""
     width: PositiveInt = 32

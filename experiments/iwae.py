@@ -10,9 +10,6 @@ times and Adam's ε 1e-4; here it falls as a cosine over the steps, and ε is 1e
 
 Family: Variational autoencoders
 Source: Burda, Grosse, Salakhutdinov 2016
-Command: python experiments/iwae.py
-Score: not measured
-Time: not measured
 """
 
 from dataclasses import dataclass
@@ -31,11 +28,8 @@ class Config(VariationalConfig):
     """Options of this experiment."""
 
     latent: int = 50
-    """Size of the code."""
     samples: int = 50
-    """Codes drawn for each image; with more than one the bound is importance-weighted."""
     binarise: bool = True
-    """Draw every pixel black or white anew in each step, white with its intensity as probability."""
     hidden: tuple[int, ...] = (200, 200)
     """Widths of the encoder's hidden layers; the decoder's are these backwards."""
     activation: Literal["relu", "tanh"] = "tanh"

@@ -11,9 +11,6 @@ and 36 blocks.
 
 Family: Restoration
 Source: Chen, Chu, Zhang, Sun 2022
-Command: python experiments/nafnet.py
-Score: not measured
-Time: not measured
 """
 
 from dataclasses import dataclass

@@ -16,26 +16,17 @@ Time: 152 s on one shared core of an AMD EPYC
 
 from dataclasses import dataclass
 
-from jaxgen.config import GanConfig, GanHyper, Norm, gan_options, players
-from jaxgen.data import Config as DataConfig
-from jaxgen.fields import PositiveInt
+from jaxgen.config import DcganConfig, gan_options, players
 from jaxgen.objectives.adversarial.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(GanConfig):
+class Config(DcganConfig):
     """Options of this experiment."""
 
     packing: int = 2
-    """Images that the discriminator sees at once, side by side in their channels."""
-    norm: Norm = "batch"
-    """Normalisation in the discriminator."""
-    width: PositiveInt = 64
-    """Filters next to the image; they double with every halving of the size."""
-    data: DataConfig = DataConfig(name="digits", size=32, channels=1)
-    hyper: GanHyper = GanHyper(learning_rate=2e-4, b1=0.5)
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:

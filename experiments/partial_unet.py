@@ -10,9 +10,6 @@ paper: seven levels, batch norm, L1; its feature, style and smoothness losses ar
 
 Family: Restoration
 Source: Liu et al. 2018
-Command: python experiments/partial_unet.py
-Score: not measured
-Time: not measured
 """
 
 from dataclasses import dataclass

@@ -11,9 +11,6 @@ Adam 2e-4 with β₁ 0.5, batch 1 to 10. Its generator has eight levels.
 
 Family: Restoration
 Source: Isola, Zhu, Zhou, Efros 2017
-Command: python experiments/pix2pix.py
-Score: not measured
-Time: not measured
 """
 
 from dataclasses import dataclass

@@ -9,9 +9,6 @@ sweeps over rows and columns are ReNet's (Visin et al.).
 
 Family: Restoration by recurrent networks
 Source: Elman 1990; Cho et al. 2014; Visin et al. 2015
-Command: python experiments/rnn.py
-Score: not measured
-Time: not measured
 """
 
 from dataclasses import dataclass

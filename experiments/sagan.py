@@ -34,7 +34,6 @@ class Config(GanConfig):
 
     loss: Loss = "hinge"
     share_latents: bool = False
-    """The generator's update sees the latents of the last discriminator update; else fresh ones."""
     norm: Norm = "spectral"
     """Normalisation in the discriminator."""
     width: PositiveInt = 32

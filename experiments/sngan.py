@@ -34,9 +34,7 @@ class Config(GanConfig):
 
     loss: Loss = "hinge"
     critic_steps: int = 5
-    """Discriminator updates for each generator update."""
     share_latents: bool = False
-    """The generator's update sees the latents of the last discriminator update; else fresh ones."""
     network: Literal["dcgan", "resnet"] = "resnet"
     """Radford's networks or Gulrajani's residual ones."""
     norm: Norm = "spectral"

@@ -14,9 +14,6 @@ loss is that of Jolicoeur-Martineau.
 
 Family: Restoration
 Source: Ledig et al. 2017; Jolicoeur-Martineau 2019
-Command: python experiments/srgan.py
-Score: not measured
-Time: not measured
 """
 
 from dataclasses import dataclass

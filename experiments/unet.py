@@ -10,9 +10,6 @@ widths 64 to 1024; here the convolutions pad, so that the size stays, and the ne
 
 Family: Restoration
 Source: Ronneberger, Fischer, Brox 2015
-Command: python experiments/unet.py
-Score: not measured
-Time: not measured
 """
 
 from dataclasses import dataclass

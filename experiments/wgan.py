@@ -18,31 +18,21 @@ Time: 335 s on two shared cores of an AMD EPYC
 from dataclasses import dataclass
 from typing import Literal
 
-from jaxgen.config import GanConfig, GanHyper, Norm, Optimizer, gan_options, players
-from jaxgen.data import Config as DataConfig
-from jaxgen.fields import PositiveInt
+from jaxgen.config import DcganConfig, GanHyper, Optimizer, gan_options, players
 from jaxgen.objectives.adversarial.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
 
 
 @dataclass(frozen=True)
-class Config(GanConfig):
+class Config(DcganConfig):
     """Options of this experiment."""
 
     loss: Literal["wasserstein"] = "wasserstein"
     clip_weights: bool = True
-    """Clip the discriminator's parameters to ±hyper.clip_limit after each update."""
     critic_steps: int = 5
-    """Discriminator updates for each generator update."""
     share_latents: bool = False
-    """The generator's update sees the latents of the last discriminator update; else fresh ones."""
     optimizer: Optimizer = "rmsprop"
-    norm: Norm = "batch"
-    """Normalisation in the discriminator."""
-    width: PositiveInt = 64
-    """Filters next to the image; they double with every halving of the size."""
-    data: DataConfig = DataConfig(name="digits", size=32, channels=1)
     hyper: GanHyper = GanHyper(learning_rate=5e-5, b1=0.0, b2=0.99, clip_limit=0.01)
 
 

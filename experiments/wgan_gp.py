@@ -37,9 +37,7 @@ class Config(GanConfig):
     loss: Literal["wasserstein"] = "wasserstein"
     penalties: tuple[Penalty, ...] = ("gradient_penalty",)
     critic_steps: int = 5
-    """Critic updates for each generator update."""
     share_latents: bool = False
-    """The generator's update sees the latents of the last critic update; else fresh ones."""
     batch_size: int = 50
     network: Literal["dcgan", "resnet"] = "dcgan"
     """DCGAN's networks without normalisation in the critic, or the paper's residual ones."""

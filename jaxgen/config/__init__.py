@@ -25,6 +25,7 @@ from jaxgen.config.gan import GanConfig as GanConfig
 from jaxgen.config.gan import GanHyper as GanHyper
 from jaxgen.config.gan import discriminator_options as discriminator_options
 from jaxgen.config.gan import gan_options as gan_options
+from jaxgen.config.players import DcganConfig as DcganConfig
 from jaxgen.config.players import Norm as Norm
 from jaxgen.config.players import players as players
 from jaxgen.config.restoration import AdversarialRestorationConfig as AdversarialRestorationConfig
@@ -39,6 +40,7 @@ from jaxgen.config.restoration import image_channels as image_channels
 from jaxgen.config.restoration import inpainter_options as inpainter_options
 from jaxgen.config.restoration import restoration_options as restoration_options
 from jaxgen.config.restoration import restorer_options as restorer_options
+from jaxgen.config.vae import ConvVaeConfig as ConvVaeConfig
 from jaxgen.config.vae import VariationalConfig as VariationalConfig
 from jaxgen.config.vae import VariationalHyper as VariationalHyper
 from jaxgen.config.vae import network_options as network_options

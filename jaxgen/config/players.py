@@ -1,10 +1,13 @@
 """The networks of adversarial experiments by name, built from a configuration."""
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from jaxgen.config.base import compute_dtype
 from jaxgen.config.gan import GanConfig, discriminator_options
+from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError, unknown
+from jaxgen.fields import PositiveInt
 from jaxgen.models.gan import dcgan, dcgan_deep_stem, growing, mlp, r3gan, resnet
 
 Norm = Literal["batch", "spectral", "none"]
@@ -18,6 +21,17 @@ NETWORKS = {
     "r3gan": (r3gan.Generator, r3gan.Discriminator),
 }
 """Generator and discriminator by name."""
+
+
+@dataclass(frozen=True)
+class DcganConfig(GanConfig):
+    """Options of the experiments with the networks and the recipe of Radford et al. 2016."""
+
+    norm: Norm = "batch"
+    """Normalisation in the discriminator."""
+    width: PositiveInt = 64
+    """Filters next to the image; they double with every halving of the size."""
+    data: DataConfig = DataConfig(name="digits", size=32, channels=1)
 
 
 def players(network: str, norm: str, config: GanConfig, axis_name: str | None, **shared: Any) -> dict[str, Any]:

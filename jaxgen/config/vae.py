@@ -12,6 +12,7 @@ from jaxgen.config.base import (
     hyper_condition,
     objective_options,
 )
+from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
 from jaxgen.fields import PositiveInt
 from jaxgen.objectives.likelihoods import LIKELIHOODS
@@ -61,6 +62,17 @@ class VariationalConfig(Config):
         ),
         Condition(("hyper.free_bits",), "set samples to 1", lambda config: config.samples == 1),
     )
+
+
+@dataclass(frozen=True)
+class ConvVaeConfig(VariationalConfig):
+    """Options of the variational experiments with convolutions."""
+
+    features: tuple[int, ...] = (32, 64)
+    """Channels of the encoder's convolutions, each of which halves the sides; the decoder's are these backwards."""
+    hidden: int = 256
+    """Width of the dense layer on either side of the code."""
+    data: DataConfig = DataConfig(name="digits", size=28, channels=1)
 
 
 def takes_grey_for_binary(config: Config) -> bool:

@@ -27,12 +27,14 @@ def read_recipe(path: Path) -> dict[str, str]:
     """Returns what the docstring of an experiment's script says by field, without executing the script.
 
     Returns:
-      the first line as "Summary", and what stands behind "Family:", "Source:", "Command:", "Score:" and "Time:".
+      the first line as "Summary", and what stands behind "Family:", "Source:", "Command:", "Score:" and "Time:". Where
+      the last three are absent, the script without options, and "not measured".
     """
     text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
     fields = re.findall(r"^([A-Z]\w+): (.+?)(?=^[A-Z]\w+: |\n\n|\Z)", text, re.DOTALL | re.MULTILINE)
     one_line = lambda words: " ".join(words.replace("\\\n", " ").split())
-    return {"Summary": text.partition("\n")[0]} | {name: one_line(words) for name, words in fields}
+    plain = {"Command": f"python experiments/{path.name}"} | dict.fromkeys(("Score", "Time"), "not measured")
+    return {"Summary": text.partition("\n")[0]} | plain | {name: one_line(words) for name, words in fields}
 
 
 def recipes_by_family() -> dict[str, dict[str, dict[str, str]]]:

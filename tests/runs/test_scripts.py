@@ -84,7 +84,10 @@ def test_a_recipe_is_read_without_executing_the_script(tmp_path):
         "Source": "A and B 2001; C 2002",
         "Command": "python mine.py --steps 3 --seed 1",
         "Score": "1: 2",
+        "Time": "not measured",
     }
+    path.write_text('"""Does it."""\nraise SystemExit\n')
+    assert read_recipe(path)["Command"] == "python experiments/mine.py"
 
 
 def quick_config(module, **fields):
