@@ -15,7 +15,7 @@ from jaxgen.runs.reopen import OpenOptions, build, open_run
 from jaxgen.runs.scripts import load_script
 from jaxgen.runs.train import closing_lines, train
 
-pytestmark = pytest.mark.usefixtures("no_samples", "no_evaluation")
+pytestmark = pytest.mark.usefixtures("no_samples")
 
 QUIET = {"steps": 1, "batch_size": 2, "tensorboard": False, "sample_every": 0, "evaluate_images": 2, "variant": "plain"}
 TRUST = OpenOptions(trust=True)
