@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.io.photographs import Photograph
-from jaxgen.restoration import inference
+from jaxgen.restoration import inference, toning
 from jaxgen.restoration.estimation import GREY_LEVELS, blockiness
 from jaxgen.restoration.inference import Restoration, Result, Settings, apply, blend, load, noise_sigma
 from jaxgen.restoration.inpainting import inpaint
@@ -48,9 +48,21 @@ class Task(NamedTuple):
 
 
 def denoise(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
-    """Returns a photograph without noise; see `inference.apply`."""
-    network = load("denoise_gray" if photograph.pixels.shape[-1] == 1 else "denoise_color")
-    return apply(network, photograph, settings, progress)
+    """Returns a photograph without noise; see `inference.apply`. A toned one is restored as a gray one."""
+    pixels = photograph.pixels
+    if pixels.shape[-1] == 1 or not toning.is_toned(pixels):
+        network = load("denoise_gray" if pixels.shape[-1] == 1 else "denoise_color")
+        return apply(network, photograph, settings, progress)
+    gray = photograph._replace(pixels=toning.gray_of(pixels))
+    sigma = noise_sigma(gray)
+    if settings.sigma is not None:
+        # The noise of the brightness is a fraction of the channels', which depends on how much these have in common.
+        in_channels = noise_sigma(photograph)
+        sigma = settings.sigma * (min(sigma / in_channels, 1.0) if in_channels > MIN_NOISE else 1.0)
+    restored = apply(load("denoise_gray"), gray, settings._replace(sigma=sigma, strength=1.0), progress).pixels
+    known = f"{settings.sigma:.1f} as set" if settings.sigma is not None else f"{sigma:.1f} estimated"
+    result = blend(pixels, toning.toned(restored, pixels), settings.strength)
+    return Result(result, f"noise σ {known}, one tone kept")
 
 
 def dehaze(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
@@ -137,7 +149,7 @@ def choose(name: str, settings: Settings, *, has_mask: bool = False) -> Restorat
         raise UsageError(f"mask: task {name} restores the whole photograph; leave it out, or choose {others}")
     if task.needs_mask and not has_mask:
         raise UsageError(f"task {name} needs a mask: give --mask, white where to inpaint; scratches detects damage")
-    return partial(restore_visible, task.restore)
+    return partial(restore_visible, partial(toning.restore_gray, task.restore))
 
 
 def by_network(network: Restorer, settings: Settings, *, has_mask: bool = False) -> Restoration:

@@ -17,7 +17,7 @@ PHOTOGRAPH = data.astronaut()[:200, 150:350]
 def test_each_damage_is_repaired_where_it_is_detected(calls, monkeypatch, sigma):
     pixels = np.full((40, 30, 3), 0.8, np.float32)
     result = repair(Photograph(pixels), Settings(sigma=sigma), no_progress)
-    assert calls["names"] == ["detect", "detect_lines", "denoise_color"]
+    assert calls["names"] == ["detect", "detect_lines", "denoise_gray"]
     assert calls["level"] == pytest.approx(0.1 if sigma is None else 0.2)
     assert result.message == f"no damage detected, noise σ {sigma or 25.5} removed"
     monkeypatch.setattr(tasks, "blockiness", lambda pixels: 5.0)
