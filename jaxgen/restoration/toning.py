@@ -23,13 +23,14 @@ MIN_BLOCKS = 256
 """Blocks of the smallest photograph that counts as toned: the function would fit any colors of a few."""
 # Chosen on the first 34 photographs of CBSD68, in their colors and in tones: clean, as JPEG files, and with noise
 # of up to σ 50 in each channel.
-TOLERANCES = ((1, 8.0), (2, 5.0), (4, 4.0))
+TOLERANCES = ((1, 6.5), (2, 3.5), (4, 2.5))
 """Blocks along a square's side, and gray levels: the mean chroma of no such square of a toned photograph differs by
 more from the function of its brightness, besides the noise."""
 DEVIATIONS = 4.5
 """Standard deviations of the noise of a square's mean that it may differ besides."""
-MAX_NOISE = 45.0
-"""Standard deviation of the chroma's noise, in gray levels, above which colors cannot be told from it."""
+MAX_NOISE = 30.0
+"""Standard deviation of the chroma's noise, in gray levels, above which faint colors are lost in it. Noise that all
+channels have in common is none of the chroma's."""
 MAX_CHROMA, MAX_SLOPE = 0.3, 1.0
 """Largest difference of a channel from the brightness in a tone, and slope of that difference over the brightness."""
 SHARP_NOISE = 8.0
