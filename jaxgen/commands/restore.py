@@ -74,8 +74,8 @@ class Command(RangedOptions):
     """Restore again where the result exists. Other files are never replaced."""
     ensemble: bool = False
     """Average over eight flipped and rotated views: better, and 8 times as slow."""
-    tile_size: Annotated[int, Range(minimum=SIDES[0], maximum=SIDES[-1])] = 1024
-    """Side of the largest tile, in pixels."""
+    tile_size: Annotated[int | None, Range(minimum=SIDES[0], maximum=SIDES[-1])] = None
+    """Side of the largest tile, in pixels (default: chosen for each network by the memory that it needs)."""
     max_megapixels: Positive = 100.0
     """Largest image that is read, in megapixels."""
     trust: bool = False
@@ -129,8 +129,8 @@ class Command(RangedOptions):
             say(summary_of(len(found.photographs), len(planned.done)))
         for line in found.lines():
             say(line)
-        for path in planned.done:
-            say(files.done_already(path))
+        if planned.done:
+            say(files.done_already(planned.done))
         status = StatusLine(sys.stderr)
         restore = partial(
             files.restore_file,

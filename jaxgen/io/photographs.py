@@ -22,6 +22,8 @@ MEGAPIXELS = 100.0
 MAX_DPI = 65535
 """Largest value that fits in a JPEG file."""
 MAX_VALUE = 65535
+BAND = 256
+"""Rows that are rounded at once."""
 PPM_HEADER_SIZE = 4096
 
 
@@ -125,7 +127,7 @@ def read_tiff(path: Path, file: io.BufferedReader, megapixels: float) -> Photogr
             bits = 8 if white == 255 else 16
             if page.bitspersample == 16 and white < MAX_VALUE:
                 max_sample, notes = white, (f"its white is {white} of {MAX_VALUE}",)
-            pixels, alpha = split_alpha(oriented(values.astype(np.float32) / white, tags.orientation))
+            pixels, alpha = split_alpha(oriented(unit_range(values, white), tags.orientation))
         else:
             with open_image(file) as image:
                 image.seek(frame)
@@ -145,7 +147,7 @@ def decode(path: Path, image) -> Photograph:
     content = path.read_bytes() if kind == "PNG" else b""
     chunks = dict(png_files.read_chunks(content))
     if kind == "PNG" and png_files.is_deep(content) and (image.mode in {"RGB", "RGBA", "LA"} or b"tRNS" in chunks):
-        values = png_files.read_samples(content).astype(np.float32) / MAX_VALUE
+        values = unit_range(png_files.read_samples(content), MAX_VALUE)
     else:
         image.load()
         values = None
@@ -260,13 +262,20 @@ def values_of(image) -> tuple[np.ndarray, np.ndarray | None]:
     if image.mode == "F":
         raise ValueError("its values are floating point: give 8 or 16 bits")
     if image.mode.startswith("I"):
-        values = np.asarray(image).astype(np.float32) / MAX_VALUE
+        values = unit_range(np.asarray(image), MAX_VALUE)
         if not 0 <= values.min() <= values.max() <= 1:
             raise ValueError("its gray values are not 16-bit")
         return values[..., None], None
     mode = ("L" if is_gray(image.mode) else "RGB") + ("A" if image.has_transparency_data else "")
-    values = np.asarray(image.convert(mode)).astype(np.float32) / 255
+    values = unit_range(np.asarray(image if image.mode == mode else image.convert(mode)), 255)
     return split_alpha(values[..., None] if mode == "L" else values)
+
+
+def unit_range(values: np.ndarray, white: int) -> np.ndarray:
+    """Returns integers as float32, white as 1."""
+    result = values.astype(np.float32)
+    result /= white
+    return result
 
 
 def split_alpha(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
@@ -318,7 +327,15 @@ def rounded(photograph: Photograph, bits: int, white: int = 0) -> np.ndarray:
       bits: 8 or 16.
       white: value of 1 in [0, 1]; 0: the largest of the bits.
     """
-    return np.rint(joined(photograph) * (white or 2**bits - 1)).astype(np.uint16 if bits == 16 else np.uint8)
+    height, width = photograph.pixels.shape[:2]
+    values = np.empty((height, width, channels_of(photograph)), np.uint16 if bits == 16 else np.uint8)
+    # A band at a time: a photograph of 24 megapixels has 0.3 GB.
+    for top in range(0, height, BAND):
+        rows = slice(top, top + BAND)
+        alpha = None if photograph.alpha is None else photograph.alpha[rows]
+        band = joined(photograph._replace(pixels=photograph.pixels[rows], alpha=alpha))
+        values[rows] = np.rint(band * (white or 2**bits - 1))
+    return values
 
 
 def fitted(photograph: Photograph, scale: int = 1) -> Photograph:

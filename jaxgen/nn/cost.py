@@ -36,6 +36,27 @@ def multiply_adds_per_pixel(module: nn.Module, channels: int) -> float:
     return (counts[1] - counts[0]) / (large**2 - small**2)
 
 
+def activation_bytes_per_pixel(module: nn.Module, channels: int) -> float:
+    """Returns the bytes of the input and output of the widest convolution or matrix product, for each pixel.
+
+    Args:
+      module, channels: see `multiply_adds_per_pixel`.
+    """
+    side = SIDES[-1] * module.size_multiple
+    return widest_operation(trace(module, side, channels)) / side**2
+
+
+def widest_operation(program) -> int:
+    """Returns the bytes of the first input and the output of the widest convolution or matrix product of a program."""
+    found = [0]
+    for operation in program.eqns:
+        if operation.primitive.name in {"conv_general_dilated", "dot_general"}:
+            image, output = operation.invars[0].aval, operation.outvars[0].aval
+            found.append(sum(math.prod(array.shape) * array.dtype.itemsize for array in (image, output)))
+        found += [widest_operation(inner) for inner in programs(operation.params)]
+    return max(found)
+
+
 def trace(module: nn.Module, side: int, channels: int):
     """Returns the program of a network for one square image."""
     image = jax.ShapeDtypeStruct((1, side, side, channels), "float32")

@@ -15,7 +15,6 @@ from scipy import ndimage, special
 
 from jaxgen.restoration.inference import Settings, halved, load, run
 from jaxgen.restoration.restorer import no_progress
-from jaxgen.restoration.tiles import SIDES
 
 
 class Thresholds(NamedTuple):
@@ -59,12 +58,12 @@ class Detection(NamedTuple):
     probability: np.ndarray
 
 
-def detect_damage(pixels: np.ndarray, tile_size: int = SIDES[-1]) -> Detection:
+def detect_damage(pixels: np.ndarray, tile_size: int | None = None) -> Detection:
     """Detects the damage of a photograph.
 
     Args:
       pixels: float32[height, width, 1 or 3] in [0, 1].
-      tile_size: side of the largest tile in pixels.
+      tile_size: side of the largest tile in pixels; None: chosen.
     """
     settings = Settings(tile_size=tile_size)
     logits = lambda name: run(load(name, "mask"), pixels, None, settings, no_progress)[..., 0]

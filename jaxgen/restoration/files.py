@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxgen.errors import UnfinishedError, UsageError
 from jaxgen.io import photographs
-from jaxgen.restoration.folders import Item
+from jaxgen.restoration.folders import Item, first_names
 from jaxgen.restoration.inference import Restoration, upsampled
 from jaxgen.restoration.masks import read_mask
 from jaxgen.restoration.plans import Job, Options, note, plan
@@ -70,12 +70,14 @@ def restore_one(path: Path, restoration: Restoration, options: Options) -> str:
       UsageError: see `plans.plan` and `restore_file`.
     """
     jobs, done = plan([Item(path)], options)
-    return restore_file(jobs[0], restoration, options) if jobs else done_already(done[0])
+    return restore_file(jobs[0], restoration, options) if jobs else done_already(done)
 
 
-def done_already(path: Path) -> str:
-    """Returns the line about a result that is there."""
-    return f"{path} is done already: restore it again with --overwrite"
+def done_already(paths: Sequence[Path]) -> str:
+    """Returns the line about results that are there."""
+    if len(paths) == 1:
+        return f"{paths[0]} is done already: restore it again with --overwrite"
+    return f"{len(paths)} results are done already ({first_names(paths)}): restore them again with --overwrite"
 
 
 class StatusLine:
@@ -169,7 +171,7 @@ def restore_files(
             if status is not None:
                 status.show("")
         seconds = time_left([job.pixels for job in jobs], index + 1, time.perf_counter() - begin)
-        left = f", about {in_words(seconds)} left" if seconds else ""
+        left = f", about {in_words(seconds)} left" if seconds >= 1 else ""
         say(line if is_terminal else line + left)
     if failed:
         names = ", ".join(job.path.name for job in failed)

@@ -18,7 +18,6 @@ from jaxgen.restoration.files import tile_progress
 from jaxgen.restoration.inference import Restoration, Settings
 from jaxgen.restoration.masks import Color, mask_of, mask_of_array, read_mask
 from jaxgen.restoration.restorer import Progress, no_progress
-from jaxgen.restoration.tiles import SIDES
 from jaxgen.restoration.transparency import with_extended_colors
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ def restore(
     scale: int | None = None,
     strength: float = 1.0,
     ensemble: bool = False,
-    tile_size: int = SIDES[-1],
+    tile_size: int | None = None,
     out: str | os.PathLike | None = None,
     progress: bool | Callable[[int, int], None] = False,
 ) -> Any:
@@ -65,7 +64,7 @@ def restore(
       scale: factor by which the result is larger, for "superres": 4. None: that of the task.
       strength: fraction of the change that is applied, 0 to 1.
       ensemble: whether to average over eight flipped and rotated views: better, and 8 times as slow.
-      tile_size: side of the largest tile, 64 to 1024 pixels.
+      tile_size: side of the largest tile, 64 to 1024 pixels; None: chosen. It never changes the result.
       out: file for the result, of a single image. Its suffix names the format; 16 bits and metadata of a file are kept.
       progress: True: shows the tiles done on a terminal; a function: takes the number of tiles done and of all tiles.
     Returns:

@@ -16,12 +16,13 @@ from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.estimation import GREY_LEVELS, estimate_noise
 from jaxgen.restoration.restorer import Progress, Restorer, restore
-from jaxgen.restoration.tiles import SIDES
 
 FEATHER = 5
 """Pixels, odd, over which restored pixels are blended into unchanged ones around a mask."""
 BAND = 128
 """Rows that are upsampled at once: a whole large photograph would take some 0.6 GB a megapixel."""
+WIDE_BAND = 512
+"""Rows of a mask that are dilated, eroded or blurred at once."""
 BAND_MARGIN = 4
 """Rows beyond a band that its bicubic interpolation depends on."""
 
@@ -33,14 +34,14 @@ class Settings(NamedTuple):
       sigma: standard deviation of the noise in grey levels of 255; None: estimated.
       strength: fraction of the change that is applied, 0 to 1.
       ensemble: whether the mean over eight rotations and reflections is taken.
-      tile_size: side of the largest tile in pixels.
+      tile_size: side of the largest tile in pixels; None: chosen for each network, see `Restorer.tile_side`.
       mask: float32[height, width, 1], 1 where the photograph is damaged, else 0; None: detected.
     """
 
     sigma: float | None = None
     strength: float = 1.0
     ensemble: bool = False
-    tile_size: int = SIDES[-1]
+    tile_size: int | None = None
     mask: np.ndarray | None = None
 
 
@@ -118,7 +119,7 @@ def check_settings(network: Restorer, settings: Settings, *, has_mask: bool) -> 
     conditioning = network.spec.conditioning
     if settings.sigma is not None and conditioning != "noise_level":
         raise UsageError(f"sigma {settings.sigma:g}: this network takes no noise level; leave it out")
-    if settings.tile_size != SIDES[-1] and network.spec.receptive_field_radius is None:
+    if settings.tile_size is not None and network.spec.receptive_field_radius is None:
         raise UsageError(f"tile_size {settings.tile_size}: this network takes the whole image at once; leave it out")
     if has_mask and conditioning != "mask":
         raise UsageError("mask: this network takes none; leave it out")
@@ -202,4 +203,20 @@ def dilated_and_blurred(mask: jax.Array) -> jax.Array:
 
 def feathered(mask: np.ndarray) -> np.ndarray:
     """Returns a mask[height, width, 1] that is 1 where it was and falls to 0 over a few pixels around."""
-    return np.asarray(dilated_and_blurred(mask[None])[0])
+    return in_bands(dilated_and_blurred, mask, FEATHER)
+
+
+def in_bands(function: Callable[[jax.Array], jax.Array], values: np.ndarray, margin: int) -> np.ndarray:
+    """Returns what a function makes of values[height, width, channel], of some hundred rows at a time.
+
+    Args:
+      function: float32[1, h, w, channel] -> the same shape.
+      values: float32[height, width, channel].
+      margin: rows beyond a band that its values depend on.
+    """
+    height, result = len(values), np.empty_like(values)
+    for top in range(0, height, WIDE_BAND):
+        first, end = max(top - margin, 0), min(top + WIDE_BAND, height)
+        band = np.asarray(function(jnp.asarray(values[None, first : min(end + margin, height)]))[0])
+        result[top:end] = band[top - first : end - first]
+    return result

@@ -15,7 +15,6 @@ from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.masks import Color
 from jaxgen.restoration.pretrained import Card
 from jaxgen.restoration.restorer import Progress, Restorer
-from jaxgen.restoration.tiles import SIDES
 from jaxgen.restoration.transparency import with_extended_colors
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class Network:
         mask_color: Color | None = None,
         strength: float = 1.0,
         ensemble: bool = False,
-        tile_size: int = SIDES[-1],
+        tile_size: int | None = None,
         progress: bool | Callable[[int, int], None] = False,
     ) -> Any:
         """Applies the network.
@@ -65,7 +64,7 @@ class Network:
           mask_color: "white" or "black", that of the damage in the mask; see `jaxgen.restore`.
           strength: fraction of the change that is applied, 0 to 1.
           ensemble: whether to average over eight flipped and rotated views, at 8 times the cost.
-          tile_size: side of the largest tile, 64 to 1024 pixels.
+          tile_size: side of the largest tile, 64 to 1024 pixels; None: chosen. It never changes the result.
           progress: True: shows the tiles done on a terminal; a function: takes the number of tiles done and of all.
         Returns:
           by `card.output`. "image": the restored image, of the kind, dtype and range that was given (a Pillow image for
@@ -82,7 +81,7 @@ class Network:
         given = conversion.read(image)
         if isinstance(self._function, Restorer):
             return self._probabilities(self._function, given, settings, progress)
-        self._refuse(ensemble=ensemble or None, tile_size=None if tile_size == SIDES[-1] else tile_size)
+        self._refuse(ensemble=ensemble or None, tile_size=tile_size)
         sigmas = [GREY_LEVELS * estimate_noise(self._function, one.pixels, one.alpha) for one in given.photographs]
         return given.to_array(np.array(sigmas, np.float32)) if given.is_batch else sigmas[0]
 

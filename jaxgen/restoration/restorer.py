@@ -1,5 +1,6 @@
 """A trained network that maps images to images, or to damage masks, with all that is needed to apply it to any size."""
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
@@ -7,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxgen.errors import UsageError
-from jaxgen.nn.cost import multiply_adds_per_pixel, parameters
+from jaxgen.nn.cost import activation_bytes_per_pixel, multiply_adds_per_pixel, parameters
 from jaxgen.nn.receptive_field import receptive_field_radius
 from jaxgen.restoration import tiles
 
@@ -72,10 +73,16 @@ class Restorer(NamedTuple):
       network: float32[b, h, w, channels + condition_channels] -> float32[b, scale · h, scale · w, k], compiled for each
         size; k is `channels`, or 1 where it is the logit of damage.
       spec: of the network.
+      activation_bytes: returns those of `nn.cost.activation_bytes_per_pixel`, traced when asked for; 0: unknown.
     """
 
     network: Callable[[np.ndarray], np.ndarray]
     spec: NetworkSpec
+    activation_bytes: Callable[[], float] = lambda: 0.0
+
+    def tile_side(self) -> int:
+        """Returns the side of the largest tile that is chosen for it, in pixels."""
+        return tiles.largest_side(self.activation_bytes(), self.spec.receptive_field_radius or 0)
 
 
 def measure_spec(module, variables: PyTree, channels: int, conditioning: Conditioning) -> NetworkSpec:
@@ -105,7 +112,9 @@ def measure_spec(module, variables: PyTree, channels: int, conditioning: Conditi
 
 def make_restorer(module, variables: PyTree, spec: NetworkSpec) -> Restorer:
     """Returns the restorer of a module (inputs, train) and its variables."""
-    return Restorer(compile_module(module, variables), spec)
+    inputs = spec.channels + spec.condition_channels
+    activation_bytes = functools.cache(lambda: activation_bytes_per_pixel(module, inputs))
+    return Restorer(compile_module(module, variables), spec, activation_bytes)
 
 
 def compile_module(module, variables: PyTree) -> Callable[[np.ndarray], np.ndarray]:
@@ -121,7 +130,7 @@ def restore(
     condition: float | np.ndarray | None = None,
     *,
     ensemble: bool = False,
-    largest_tile: int = tiles.SIDES[-1],
+    largest_tile: int | None = None,
     progress: Progress = no_progress,
 ) -> np.ndarray:
     """Returns a network's output for an image of any size.
@@ -132,7 +141,8 @@ def restore(
       condition: what the channel behind the image holds, a value for all pixels or float32[height, width, 1]; None for
         a network without conditioning.
       ensemble: whether the mean over the image's eight rotations and reflections is returned, at eight times the cost.
-      largest_tile: side of the largest tile in pixels; see `tiles.apply_by_tiles`. No effect without tiles.
+      largest_tile: side of the largest tile in pixels; see `tiles.apply_by_tiles`. None: chosen, so that the memory of
+        a tile is bounded. No effect without tiles.
       progress: called after each tile; an ensemble goes through all tiles eight times.
     Returns:
       float32[scale · height, scale · width, k]; values may leave [0, 1].
@@ -154,24 +164,28 @@ def restore(
             f"an image of {width}×{height} pixels: this network {reason} and cannot be applied tile by tile; "
             f"give at most {spec.max_untiled_pixels / 1e6:.1f} megapixels, or choose another network"
         )
-    if condition is not None:
-        channel = np.broadcast_to(np.asarray(condition, np.float32), (height, width, 1))
-        image = np.concatenate([image, channel], -1)
+    # A view: the channel has no memory of its own, as it is joined to the image tile by tile.
+    channel = None if condition is None else np.broadcast_to(np.asarray(condition, np.float32), (height, width, 1))
 
-    def apply(view: np.ndarray) -> np.ndarray:
+    def apply(image: np.ndarray, channel: np.ndarray | None) -> np.ndarray:
         if spec.receptive_field_radius is None:
-            return np.array(restorer.network(view[None])[0])
+            return np.array(restorer.network(tiles.joined(image, channel)[None])[0])
         return tiles.apply_by_tiles(
             restorer.network,
-            view,
+            image,
+            channel,
             radius=spec.receptive_field_radius,
             size_multiple=spec.size_multiple,
             scale=spec.scale,
-            largest_tile=largest_tile,
+            largest_tile=restorer.tile_side() if largest_tile is None else largest_tile,
             progress=progress,
         )
 
-    return self_ensemble(apply, image) if ensemble else apply(image)
+    if not ensemble:
+        return apply(image, channel)
+    count = spec.channels
+    split = lambda view: (view[..., :count], None if channel is None else view[..., count:])
+    return self_ensemble(lambda view: apply(*split(view)), tiles.joined(image, channel))
 
 
 def self_ensemble(restore: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:

@@ -202,7 +202,7 @@ def check_ranges(settings: Settings) -> None:
         raise UsageError("sigma of several values: give one for all images, and call this for each image otherwise")
     if settings.sigma is not None and not 0 <= settings.sigma <= GREY_LEVELS:
         raise UsageError(f"sigma {settings.sigma:g}: give gray levels from 0 to 255, or leave it out to estimate it")
-    if not SIDES[0] <= settings.tile_size <= SIDES[-1]:
+    if settings.tile_size is not None and not SIDES[0] <= settings.tile_size <= SIDES[-1]:
         raise UsageError(f"tile_size {settings.tile_size}: give {SIDES[0]} to {SIDES[-1]} pixels")
     if not 0 <= settings.strength <= 1:
         raise UsageError(f"strength {settings.strength:g}: give 0 (no change) to 1 (all of it)")

@@ -16,6 +16,12 @@ from jaxgen.sampling import mirrored
 SIDES = (64, 96, 128, 192, 256, 384, 512, 768, 1024)
 """Sides of tiles without their margins, in pixels: they exceed a line of 64 or more by at most half."""
 
+MAX_BYTES = 500e6
+"""Memory of the activations of one tile."""
+LIVE = 3
+"""Memory of a network's activations as a multiple of those of its widest convolution: of the shipped ones 1.4 to 2.9,
+by XLA's analysis of the programs for a CPU."""
+
 Network = Callable[[np.ndarray], np.ndarray]
 
 
@@ -41,6 +47,22 @@ def tile_side(length: int, largest: int) -> int:
     return next(side for side in allowed if side * fewest >= length)
 
 
+def largest_side(activation_bytes: float, margin: int) -> int:
+    """Returns the side of the largest tiles whose activations, margins included, take at most `MAX_BYTES`.
+
+    Args:
+      activation_bytes: of the widest convolution, for each pixel; 0: unknown.
+      margin: pixels around a tile.
+    """
+    fitting = [side for side in SIDES if LIVE * activation_bytes * (side + 2 * margin) ** 2 <= MAX_BYTES]
+    return max(fitting, default=SIDES[0])
+
+
+def joined(image: np.ndarray, channel: np.ndarray | None) -> np.ndarray:
+    """Returns an image [height, width, c] with one more channel [height, width, 1], or itself without."""
+    return image if channel is None else np.concatenate([image, channel], -1)
+
+
 def corners(height: int, width: int, tall: int, wide: int) -> Iterator[tuple[int, int]]:
     """Yields the upper left corner of each tile, row by row."""
     for top in range(0, height, tall):
@@ -51,6 +73,7 @@ def corners(height: int, width: int, tall: int, wide: int) -> Iterator[tuple[int
 def apply_by_tiles(
     network: Network,
     image: np.ndarray,
+    condition: np.ndarray | None = None,
     *,
     radius: int,
     size_multiple: int,
@@ -63,6 +86,7 @@ def apply_by_tiles(
     Args:
       network: float32[1, h, w, c] -> float32[1, scale · h, scale · w, k], compiled for each size.
       image: float32[height, width, c].
+      condition: float32[height, width, 1], one more channel behind the image's; or None.
       radius: of the network's receptive field in pixels; see `jaxgen.nn.receptive_field`.
       size_multiple: shifts by as many pixels commute with the network.
       scale: size of the output as a multiple of the input's.
@@ -90,7 +114,9 @@ def apply_by_tiles(
     for index, (top, left) in enumerate(tiles):
         rows = reflected(top - margin, top + tall + margin, height)
         columns = reflected(left - margin, left + wide + margin, width)
-        output = np.asarray(network(image[np.ix_(rows, columns)][None]))[0]
+        window = np.ix_(rows, columns)
+        tile = joined(image[window], None if condition is None else condition[window])
+        output = np.asarray(network(tile[None]))[0]
         inner = output[scale * margin :, scale * margin :]
         if result is None:
             result = np.empty((scale * height, scale * width, output.shape[-1]), output.dtype)

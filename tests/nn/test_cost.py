@@ -5,7 +5,7 @@ from flax import linen as nn
 
 from jaxgen.models.restoration.dncnn import DnCNN
 from jaxgen.models.restoration.ffdnet import FFDNet
-from jaxgen.nn.cost import multiply_adds_per_pixel, parameters
+from jaxgen.nn.cost import activation_bytes_per_pixel, multiply_adds_per_pixel, parameters
 
 
 class Wrapped(nn.Module):
@@ -61,3 +61,11 @@ def test_a_loop_of_unknown_length_is_refused():
     loop = lambda x: jax.lax.while_loop(lambda x: x.sum() > 0, lambda x: x @ jnp.ones((3, 3)), x)
     with pytest.raises(ValueError, match="loop of unknown length"):
         each(loop)
+
+
+def test_the_widest_convolution_counts():
+    # 64 channels in and out, of 4 bytes.
+    assert activation_bytes_per_pixel(DnCNN(), 1) == 2 * 64 * 4
+    # At half the size.
+    assert activation_bytes_per_pixel(FFDNet(channels=1), 2) == 2 * 64 * 4 / 4
+    assert activation_bytes_per_pixel(Wrapped(lambda inputs: 2 * inputs), 3) == 0

@@ -5,6 +5,7 @@ from flax import linen as nn
 
 from jaxgen.errors import UsageError
 from jaxgen.models.restoration.residual_unet import ResidualUNet
+from jaxgen.restoration import pretrained, tiles
 from jaxgen.restoration.restorer import make_restorer, measure_spec, restore
 
 MODULE = ResidualUNet(widths=(4, 6), blocks=1, channels=3)
@@ -94,3 +95,16 @@ def test_inputs_that_do_not_fit_are_refused(restorer):
         restore(restorer, IMAGE[..., :1], 0.1)
     with pytest.raises(ValueError, match="the network's conditioning is noise_level: give a condition"):
         restore(restorer, IMAGE)
+
+
+@pytest.mark.parametrize(("name", "output"), [("superres", "image"), ("detect", "mask"), ("denoise_gray", "image")])
+def test_a_tile_of_the_chosen_side_has_bounded_memory(name, output):
+    restorer = pretrained.load(name, output)
+    spec, module, side = restorer.spec, pretrained.read_card(name).module(), 128
+    images = jax.ShapeDtypeStruct((1, side, side, spec.channels + spec.condition_channels), "float32")
+    variables, _ = pretrained.read(name)
+    program = jax.jit(lambda variables, images: module.apply(variables, images, False))
+    used = program.lower(variables, images).compile().memory_analysis().temp_size_in_bytes / side**2
+    tile = restorer.tile_side() + 2 * spec.receptive_field_radius
+    assert used * tile**2 < tiles.MAX_BYTES
+    assert restorer.tile_side() < tiles.SIDES[-1] or name == "denoise_gray"

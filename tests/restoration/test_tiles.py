@@ -105,3 +105,20 @@ def test_a_network_that_upsamples_is_tiled_at_its_own_size():
     image = GENERATOR.standard_normal((70, 130, 2)).astype(np.float32)
     output = tiles.apply_by_tiles(network, image, radius=RADIUS, size_multiple=MULTIPLE, scale=3, largest_tile=64)
     np.testing.assert_allclose(output, whole(local, image).repeat(3, 0).repeat(3, 1), atol=1e-9)
+
+
+def test_the_largest_tile_is_chosen_by_the_memory_of_its_activations():
+    assert tiles.largest_side(0.0, 100) == tiles.SIDES[-1]
+    assert tiles.largest_side(1e9, 0) == tiles.SIDES[0]
+    chosen = [tiles.largest_side(2000.0, margin) for margin in (0, 30, 100)]
+    assert chosen == sorted(chosen, reverse=True)
+    for margin, side in zip((0, 30, 100), chosen, strict=True):
+        larger = tiles.SIDES[tiles.SIDES.index(side) + 1]
+        used = [tiles.LIVE * 2000.0 * (one + 2 * margin) ** 2 for one in (side, larger)]
+        assert used[0] <= tiles.MAX_BYTES < used[1]
+
+
+def test_a_condition_is_one_more_channel_of_every_tile():
+    network, image = Local(), GENERATOR.standard_normal((100, 130, 3)).astype(np.float32)
+    joined = restore(network, image, 64)
+    np.testing.assert_array_equal(restore(network, image[..., :2], 64, condition=image[..., 2:]), joined)
