@@ -17,7 +17,7 @@ from jaxgen.io import images
 from jaxgen.restoration import files, tasks
 from jaxgen.restoration.files import StatusLine
 from jaxgen.restoration.folders import find_photographs
-from jaxgen.restoration.inference import Settings
+from jaxgen.restoration.inference import Settings, load
 from jaxgen.restoration.masks import Color
 from jaxgen.restoration.plans import Options, plan
 from jaxgen.restoration.tiles import SIDES
@@ -110,7 +110,8 @@ class Command(RangedOptions):
             )
             restoration, scale = tasks.by_network(network, settings, has_mask=has_mask), network.spec.scale
         else:
-            network_identity = ""
+            name, network_identity = tasks.TASKS[task].network, ""
+            network = load(name) if name else None
             restoration, scale = tasks.choose(task, settings, has_mask=has_mask), tasks.TASKS[task].scale
         options = Options(
             task,
@@ -136,6 +137,7 @@ class Command(RangedOptions):
             files.restore_file,
             restoration=restoration,
             options=options,
+            network=network,
             megapixels=self.max_megapixels,
             progress=status.show_tiles,
         )

@@ -11,7 +11,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxgen.errors import UsageError
-from jaxgen.io import formats, metadata, photographs
+from jaxgen.io import formats, metadata, photographs, samples
 from jaxgen.io.photographs import Photograph
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def read_pillow(image: Any) -> Images:
             f"a Pillow image of mode {image.mode}: give one of {', '.join(PILLOW_MODES)}, for example "
             f"image.convert('RGB')"
         )
-    photograph = Photograph(*photographs.values_of(image), bits=16 if image.mode == "I;16" else 8)
+    photograph = Photograph(*samples.values_of(image), bits=16 if image.mode == "I;16" else 8)
 
     def rebuild(results: Sequence[Photograph]) -> Any:
         result = to_pillow(results[0])
@@ -138,7 +138,7 @@ def read_array(image: np.ndarray | jax.Array) -> Images:
         )
     values = to_unit_range(image, "an image")
     batch = values.reshape(-1, *(shape[-3:] if len(shape) > 2 else (*shape, 1)))
-    pixels = [photographs.split_alpha(one) for one in batch]
+    pixels = [samples.split_alpha(one) for one in batch]
     to_array = jnp.asarray if isinstance(image, jax.Array) else np.asarray
 
     def rebuild(results: Sequence[Photograph]) -> Any:

@@ -12,6 +12,8 @@ SUFFIXES = {
 QUALITY = {"JPEG": {"quality": 95, "subsampling": 0}, "WEBP": {"quality": 95}}
 MAX_SIDE = {"JPEG": 65_500, "WEBP": 16_383}
 """Pixels of the longer side that a format holds, where it is limited below 2³¹."""
+MAX_PIXELS = 100_000_000
+"""Pixels of an enlarged image up to which its whole file is made in memory, by 0.7 GB."""
 OPAQUE = ("JPEG", "PPM")
 """Formats without alpha."""
 MAX_SEGMENT = 65_500
@@ -23,7 +25,7 @@ def holds_sixteen_bits(kind: str, channels: int) -> bool:
     return kind in {"PNG", "TIFF"} or (kind == "PPM" and channels == 1)
 
 
-def misfit(kind: str, height: int, width: int, *, has_alpha: bool) -> str:
+def misfit(kind: str, height: int, width: int, *, has_alpha: bool, scale: int = 1) -> str:
     """Returns why a format cannot hold an image; empty where it can.
 
     Args:
@@ -31,6 +33,7 @@ def misfit(kind: str, height: int, width: int, *, has_alpha: bool) -> str:
       height: of the image, in pixels.
       width: of the image, in pixels.
       has_alpha: whether the image has an alpha channel.
+      scale: by which it was enlarged; a large enlarged image is written band by band, as only a PNG file is.
     """
     if kind == "GIF":
         return "GIF holds 256 colors"
@@ -38,4 +41,6 @@ def misfit(kind: str, height: int, width: int, *, has_alpha: bool) -> str:
         return f"{kind} is read and not written"
     if max(height, width) > MAX_SIDE.get(kind, 2**31):
         return f"{kind} holds {MAX_SIDE[kind]:,} pixels a side at most, and {width:,}×{height:,} are needed"
+    if scale > 1 and kind != "PNG" and height * width > MAX_PIXELS:
+        return f"{height * width / 1e6:.0f} megapixels are too many to be written as {kind} in little memory"
     return f"{kind} holds no transparency" if has_alpha and kind in OPAQUE else ""

@@ -28,7 +28,7 @@ class Header(NamedTuple):
     def result_kind(self, scale: int = 1) -> str:
         """Returns the format in which the restored photograph is written, as `photographs.fitted` chooses it."""
         size = scale * self.height, scale * self.width
-        return "PNG" if formats.misfit(self.kind, *size, has_alpha=False) else self.kind
+        return "PNG" if formats.misfit(self.kind, *size, has_alpha=False, scale=scale) else self.kind
 
 
 def read(path: Path) -> Header:

@@ -13,15 +13,15 @@ import numpy as np
 from jaxgen.errors import UsageError
 from jaxgen.io import formats, metadata, png_files, provenance, tiff_files
 from jaxgen.io.formats import QUALITY, SUFFIXES
-from jaxgen.io.images import add_heif_reader, is_gray, unreadable
+from jaxgen.io.images import add_heif_reader, unreadable
 from jaxgen.io.metadata import EXIF_HEADER
+from jaxgen.io.samples import MAX_VALUE, oriented, split_alpha, unit_range, values_of
 from jaxgen.io.text import write_image_file
 
 MEGAPIXELS = 100.0
 """Default size limit of files that are read."""
 MAX_DPI = 65535
 """Largest value that fits in a JPEG file."""
-MAX_VALUE = 65535
 BAND = 256
 """Rows that are rounded at once."""
 PPM_HEADER_SIZE = 4096
@@ -253,43 +253,6 @@ def with_pixels(photograph: Photograph, pixels: np.ndarray, alpha: np.ndarray | 
     return changed if scale == 1 else sized(changed, scale)
 
 
-def values_of(image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Returns (pixels, alpha) of a Pillow image as it lies in memory, see `Photograph`.
-
-    Raises:
-      ValueError: if its values are floating point, or gray values of more than 16 bits.
-    """
-    if image.mode == "F":
-        raise ValueError("its values are floating point: give 8 or 16 bits")
-    if image.mode.startswith("I"):
-        values = unit_range(np.asarray(image), MAX_VALUE)
-        if not 0 <= values.min() <= values.max() <= 1:
-            raise ValueError("its gray values are not 16-bit")
-        return values[..., None], None
-    mode = ("L" if is_gray(image.mode) else "RGB") + ("A" if image.has_transparency_data else "")
-    values = unit_range(np.asarray(image if image.mode == mode else image.convert(mode)), 255)
-    return split_alpha(values[..., None] if mode == "L" else values)
-
-
-def unit_range(values: np.ndarray, white: int) -> np.ndarray:
-    """Returns integers as float32, white as 1."""
-    result = values.astype(np.float32)
-    result /= white
-    return result
-
-
-def split_alpha(values: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Returns (pixels, alpha) of values [height, width, 1 to 4]; the last of two or four channels is alpha."""
-    return (values[..., :-1], values[..., -1:]) if values.shape[-1] in {2, 4} else (values, None)
-
-
-def oriented(values: np.ndarray, orientation: int) -> np.ndarray:
-    """Returns values [height, width, channel] rotated and reflected according to EXIF's orientation, 1 to 8."""
-    values = values.swapaxes(0, 1) if orientation >= 5 else values
-    values = values[::-1] if orientation in {3, 4, 7, 8} else values
-    return values[:, ::-1] if orientation in {2, 3, 6, 7} else values
-
-
 def write(path: str | os.PathLike, photograph: Photograph, note: dict[str, Any] | None = None) -> None:
     """Writes a photograph in its format, atomically.
 
@@ -300,9 +263,13 @@ def write(path: str | os.PathLike, photograph: Photograph, note: dict[str, Any] 
     Raises:
       UsageError: if it cannot be written.
     """
-    path = Path(path)
+    write_values(Path(path), photograph, rounded(photograph, *depth_of(photograph)), note)
+
+
+def write_values(path: Path, photograph: Photograph, values: np.ndarray, note: dict[str, Any] | None = None) -> None:
+    """Writes a photograph with given samples; see `write` and `encode_values`."""
     try:
-        file = encode(photograph)
+        file = encode_values(photograph, values)
     except (OSError, ValueError) as error:  # Too large for the format, or too much EXIF data.
         raise UsageError(f"cannot write {path} as {photograph.kind}: {error}") from error
     write_image_file(path, file if note is None else provenance.attach(file, note))
@@ -349,7 +316,8 @@ def fitted(photograph: Photograph, scale: int = 1) -> Photograph:
     """
     kind, notes = photograph.kind, list(photograph.notes)
     height, width = (scale * side for side in photograph.pixels.shape[:2])
-    if reason := formats.misfit(photograph.read_kind or kind, height, width, has_alpha=photograph.alpha is not None):
+    has_alpha = photograph.alpha is not None
+    if reason := formats.misfit(photograph.read_kind or kind, height, width, has_alpha=has_alpha, scale=scale):
         kind = "PNG"
         notes.append(f"written as PNG: {reason}")
     if photograph.bits == 16 and not formats.holds_sixteen_bits(kind, channels_of(photograph)):
@@ -363,13 +331,28 @@ def fitted(photograph: Photograph, scale: int = 1) -> Photograph:
     return kept._replace(notes=tuple(notes))
 
 
+def depth_of(photograph: Photograph) -> tuple[int, int]:
+    """Returns the bits of the samples in a photograph's file, and the value of white, 0: the largest of the bits."""
+    is_deep = photograph.bits == 16 and formats.holds_sixteen_bits(photograph.kind, channels_of(photograph))
+    return 16 if is_deep else 8, photograph.max_sample if photograph.kind == "TIFF" else 0
+
+
 def encode(photograph: Photograph) -> bytes:
     """Returns the content of a photograph's file; formats of 8 bits get 8."""
+    return encode_values(photograph, rounded(photograph, *depth_of(photograph)))
+
+
+def encode_values(photograph: Photograph, values: np.ndarray) -> bytes:
+    """Returns the content of a photograph's file with given samples.
+
+    Args:
+      photograph: its format and its metadata are used.
+      values: uint8 or uint16[height, width, 1 to 4], see `depth_of`.
+    """
     from PIL import Image
 
     kind, channels = photograph.kind, channels_of(photograph)
-    is_deep = photograph.bits == 16 and formats.holds_sixteen_bits(kind, channels)
-    values = rounded(photograph, 16 if is_deep else 8, photograph.max_sample if kind == "TIFF" else 0)
+    is_deep = values.dtype == np.uint16
     if kind == "TIFF":
         texts = metadata.texts_by_tag(photograph.exif, photograph.texts, tiff_files.DESCRIPTIVE)
         tags = tiff_files.Tags(1, photograph.dpi, photograph.profile, photograph.xmp, texts)

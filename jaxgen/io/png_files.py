@@ -71,11 +71,12 @@ def read_chunks(file: bytes) -> Iterator[tuple[bytes, bytes]]:
 def insert_chunks(file: bytes, chunks: Sequence[tuple[bytes, bytes]]) -> bytes:
     """Returns a file with further chunks behind its first one, the header."""
     end = len(SIGNATURE) + 12 + int.from_bytes(file[len(SIGNATURE) : len(SIGNATURE) + 4])
-    added = (
-        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in chunks
-    )
-    return b"".join([file[:end], *added, file[end:]])
+    return b"".join([file[:end], *(chunk(*one) for one in chunks), file[end:]])
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    """Returns a chunk with its length and its checksum."""
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def metadata_chunks(

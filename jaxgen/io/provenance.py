@@ -9,12 +9,12 @@ tags; RIFF container of WebP, "unknown chunks".
 import io
 import json
 import struct
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-PNG_START = b"\x89PNG\r\n\x1a\n"
+from jaxgen.io.png_files import SIGNATURE, chunk
+
 # Ancillary, private, and not to be copied when the pixels change.
 PNG_CHUNK = b"jxRC"
 WEBP_CHUNK = b"JXRC"
@@ -68,7 +68,7 @@ def read(path: Path) -> dict[str, Any] | None:
 
 def storage_of(start: bytes) -> Storage | None:
     """Returns how the format of a file holds a note, by the file's first 12 bytes; None: it holds none."""
-    if start.startswith(PNG_START):
+    if start.startswith(SIGNATURE):
         return Storage(attach_png, find_png)
     if start.startswith(b"\xff\xd8"):
         return Storage(attach_jpeg, find_jpeg)
@@ -81,20 +81,15 @@ def storage_of(start: bytes) -> Storage | None:
     return Storage(attach_pnm, find_pnm) if start[:2] in {b"P5", b"P6"} else None
 
 
-def png_chunk(kind: bytes, data: bytes) -> bytes:
-    """Returns a chunk of a PNG file with its length and its checksum."""
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
 def attach_png(content: bytes, note: bytes) -> bytes:
     """Puts a chunk behind the header."""
-    end = len(PNG_START) + 25
-    return content[:end] + png_chunk(PNG_CHUNK, note) + content[end:]
+    end = len(SIGNATURE) + 25
+    return content[:end] + chunk(PNG_CHUNK, note) + content[end:]
 
 
 def find_png(file: BinaryIO) -> bytes | None:
     """Returns the data of the chunk, which stands before the pixels."""
-    file.seek(len(PNG_START))
+    file.seek(len(SIGNATURE))
     while len(head := file.read(8)) == 8 and head[4:] not in {b"IDAT", b"IEND"}:
         length = int.from_bytes(head[:4], "big")
         if head[4:] == PNG_CHUNK:

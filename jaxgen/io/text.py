@@ -17,11 +17,16 @@ def to_json(value: float) -> float | str:
     return value if math.isfinite(value) else str(value)
 
 
-def write_atomically(path: Path, content: str | bytes) -> None:
-    """Writes a file that is never visible half-written, also where several processes write it."""
+def unfinished_path(path: Path) -> Path:
+    """Returns where this process writes a file before it takes its name."""
     # The file system's limit of a name is that of the file's own name, not of this longer one.
     name = os.fsdecode(os.fsencode(path.name)[:MAX_PREFIX])
-    unfinished = path.with_name(f".{name}.{os.getpid()}.unfinished")
+    return path.with_name(f".{name}.{os.getpid()}.unfinished")
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Writes a file that is never visible half-written, also where several processes write it."""
+    unfinished = unfinished_path(path)
     try:
         unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
         unfinished.replace(path)

@@ -1,19 +1,22 @@
 """Restores photograph files, one after the other: an error stops no other file, and the time that is left is shown."""
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 
 from jaxgen.errors import UnfinishedError, UsageError
 from jaxgen.io import photographs
+from jaxgen.io.band_files import BandFile
 from jaxgen.restoration.folders import Item, first_names
-from jaxgen.restoration.inference import Restoration, upsampled
+from jaxgen.restoration.inference import Restoration, Settings, bands, has_bands, upsampled, upsampled_rows
 from jaxgen.restoration.masks import read_mask
 from jaxgen.restoration.plans import Job, Options, note, plan
-from jaxgen.restoration.restorer import Progress, no_progress
+from jaxgen.restoration.restorer import Progress, Restorer, no_progress
+from jaxgen.restoration.transparency import with_extended_colors
 
 MAX_ERROR_LENGTH = 200
 """Characters of an unexpected error that are shown."""
@@ -24,6 +27,7 @@ def restore_file(
     restoration: Restoration,
     options: Options,
     *,
+    network: Restorer | None = None,
     megapixels: float = photographs.MEGAPIXELS,
     progress: Progress = no_progress,
 ) -> str:
@@ -33,6 +37,7 @@ def restore_file(
       job: the photograph and its files.
       restoration: the function of the task.
       options: of the run.
+      network: that does the task alone, if one does: a larger result is then written some rows at a time.
       megapixels: size limit.
       progress: takes the number of tiles done and the number of all tiles.
     Raises:
@@ -47,6 +52,9 @@ def restore_file(
     settings = options.settings
     if job.mask is not None:
         settings = settings._replace(mask=read_mask(job.mask, photograph.pixels, megapixels, options.mask_color))
+    if network is not None and has_bands(network, settings):
+        write_bands(job, network, photograph, settings, made_from, progress)
+        return report(job, photograph, "", network.spec.scale, begin)
     result = restoration(photograph, settings, progress)
     factor = result.pixels.shape[0] // photograph.pixels.shape[0]
     alpha = None if photograph.alpha is None else upsampled(photograph.alpha, factor)
@@ -54,9 +62,61 @@ def restore_file(
     if job.comparison is not None:
         pair = np.concatenate([upsampled(photograph.pixels, factor), result.pixels], 1)
         photographs.write(job.comparison, photographs.Photograph(pair, profile=photograph.profile), made_from)
-    height, width = result.pixels.shape[:2]
-    messages = ", ".join(filter(None, (result.message, *photograph.notes, f"{width}×{height} pixels")))
+    return report(job, photograph, result.message, factor, begin)
+
+
+def report(job: Job, photograph: photographs.Photograph, message: str, scale: int, begin: float) -> str:
+    """Returns the line about a result.
+
+    Args:
+      job: of the photograph.
+      photograph: the original.
+      message: what was done.
+      scale: size of the result as a multiple of the photograph's.
+      begin: when the work began, by `time.perf_counter`.
+    """
+    height, width = (scale * side for side in photograph.pixels.shape[:2])
+    messages = ", ".join(filter(None, (message, *photograph.notes, f"{width}×{height} pixels")))
     return f"{job.out}  {messages} in {time.perf_counter() - begin:.1f} s"
+
+
+def write_bands(
+    job: Job,
+    network: Restorer,
+    photograph: photographs.Photograph,
+    settings: Settings,
+    made_from: dict[str, Any],
+    progress: Progress,
+) -> None:
+    """Restores a photograph by a network that enlarges it, and writes the result some rows at a time.
+
+    Args:
+      job: with the files.
+      network: see `inference.has_bands`.
+      photograph: the original, whose format holds the result.
+      settings: of the restoration.
+      made_from: the note of the results.
+      progress: takes the number of tiles done and the number of all tiles.
+    Raises:
+      UsageError: if a file cannot be written.
+    """
+    scale, top = network.spec.scale, 0
+    height, width, channels = photograph.pixels.shape
+    pair = photographs.Photograph(
+        np.broadcast_to(np.float32(0), (height, 2 * width, channels)), profile=photograph.profile
+    )
+    with contextlib.ExitStack() as stack:
+        assert job.out is not None, "the photograph was read"
+        out = stack.enter_context(BandFile(job.out, photograph, made_from, scale))
+        comparison = job.comparison and stack.enter_context(BandFile(job.comparison, pair, made_from, scale))
+        for restored in bands(network, with_extended_colors(photograph), settings, progress):
+            end = top + len(restored) // scale
+            alpha = None if photograph.alpha is None else upsampled_rows(photograph.alpha, scale, top, end)
+            out.write(restored, alpha)
+            if comparison:
+                interpolated = upsampled_rows(photograph.pixels, scale, top, end)
+                comparison.write(np.concatenate([interpolated, restored], 1))
+            top = end
 
 
 def restore_one(path: Path, restoration: Restoration, options: Options) -> str:

@@ -1,7 +1,7 @@
 """Applies a network to a photograph of any size and number of channels."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from jaxgen.errors import UsageError
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.estimation import GREY_LEVELS, estimate_noise
-from jaxgen.restoration.restorer import Progress, Restorer, restore
+from jaxgen.restoration.restorer import Progress, Restorer, restore, restore_in_bands
 
 FEATHER = 5
 """Pixels, odd, over which restored pixels are blended into unchanged ones around a mask."""
@@ -168,6 +168,47 @@ def blend(pixels: np.ndarray, restored: np.ndarray, weight: float | np.ndarray, 
     restored *= np.float32(weight)
     restored += pixels
     return np.clip(restored, 0, 1, out=restored)
+
+
+def bands(network: Restorer, photograph: Photograph, settings: Settings, progress: Progress) -> Iterator[np.ndarray]:
+    """Yields what `apply` returns, some rows at a time from above.
+
+    Args:
+      network: of tiles and without conditioning; see `has_bands`.
+      photograph: its pixels are used.
+      settings: the strength and the tile size are used.
+      progress: takes the number of tiles done and the number of all tiles.
+    Yields:
+      float32[scale · rows, scale · width, channel] in [0, 1].
+    """
+    pixels, spec, top = photograph.pixels, network.spec, 0
+    is_same = pixels.shape[-1] == spec.channels
+    inputs = [pixels] if is_same else [pixels[..., [channel]] for channel in range(pixels.shape[-1])]
+    if spec.channels > 1 and not is_same:
+        inputs = [np.broadcast_to(pixels, (*pixels.shape[:2], spec.channels))]
+    each = (restore_in_bands(network, one, largest_tile=settings.tile_size, progress=progress) for one in inputs)
+    for parts in map(list, zip(*each, strict=True)):
+        restored = np.concatenate(parts, -1) if len(parts) > 1 else parts[0]
+        restored = restored.mean(-1, keepdims=True) if restored.shape[-1] > pixels.shape[-1] else restored
+        end = top + len(restored) // spec.scale
+        if settings.strength == 1:
+            yield np.clip(restored, 0, 1, out=restored)
+        else:
+            yield blend(upsampled_rows(pixels, spec.scale, top, end), restored, settings.strength)
+        top = end
+
+
+def has_bands(network: Restorer, settings: Settings) -> bool:
+    """Returns whether a network's result can be computed some rows at a time, and needs to be, as it is larger."""
+    spec = network.spec
+    is_tiled = spec.receptive_field_radius is not None and spec.conditioning == "none"
+    return is_tiled and spec.scale > 1 and not settings.ensemble
+
+
+def upsampled_rows(values: np.ndarray, scale: int, top: int, end: int) -> np.ndarray:
+    """Returns the rows of `upsampled` that belong to the rows from top to end of values[height, width, channel]."""
+    first, last = max(top - BAND_MARGIN, 0), min(end + BAND_MARGIN, len(values))
+    return upsampled(values[first:last], scale)[scale * (top - first) : scale * (end - first)]
 
 
 def upsampled(values: np.ndarray, scale: int) -> np.ndarray:

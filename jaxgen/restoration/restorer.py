@@ -171,14 +171,7 @@ def restore(
         if spec.receptive_field_radius is None:
             return np.array(restorer.network(tiles.joined(image, channel)[None])[0])
         return tiles.apply_by_tiles(
-            restorer.network,
-            image,
-            channel,
-            radius=spec.receptive_field_radius,
-            size_multiple=spec.size_multiple,
-            scale=spec.scale,
-            largest_tile=restorer.tile_side() if largest_tile is None else largest_tile,
-            progress=progress,
+            restorer.network, image, channel, **tile_options(restorer, largest_tile), progress=progress
         )
 
     if not ensemble:
@@ -186,6 +179,29 @@ def restore(
     count = spec.channels
     split = lambda view: (view[..., :count], None if channel is None else view[..., count:])
     return self_ensemble(lambda view: apply(*split(view)), tiles.joined(image, channel))
+
+
+def restore_in_bands(
+    restorer: Restorer, image: np.ndarray, *, largest_tile: int | None = None, progress: Progress = no_progress
+) -> Iterator[np.ndarray]:
+    """Yields what `restore` returns, a row of tiles at a time from above.
+
+    Args:
+      restorer: the network, without conditioning.
+      image, largest_tile, progress: see `restore`.
+    """
+    yield from tiles.bands_of_tiles(restorer.network, image, **tile_options(restorer, largest_tile), progress=progress)
+
+
+def tile_options(restorer: Restorer, largest_tile: int | None) -> dict[str, Any]:
+    """Returns the options of `tiles.bands_of_tiles` for a network with tiles."""
+    spec = restorer.spec
+    return {
+        "radius": spec.receptive_field_radius,
+        "size_multiple": spec.size_multiple,
+        "scale": spec.scale,
+        "largest_tile": restorer.tile_side() if largest_tile is None else largest_tile,
+    }
 
 
 def self_ensemble(restore: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:

@@ -37,6 +37,7 @@ class Task(NamedTuple):
       takes_mask: whether the damage can be given by a mask.
       needs_mask: whether it must be.
       scale: size of the result as a multiple of the photograph's.
+      network: name of the shipped network that does it alone; empty: there are several.
     """
 
     restore: Restoration
@@ -45,6 +46,7 @@ class Task(NamedTuple):
     takes_mask: bool = False
     needs_mask: bool = False
     scale: int = 1
+    network: str = ""
 
 
 def denoise(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
@@ -114,7 +116,7 @@ TASKS = {
     "dehaze": Task(dehaze, "removes haze"),
     "deblur": Task(partial(by_shipped, "deblur"), "removes Gaussian blur up to σ 3 pixels"),
     "dejpeg": Task(partial(by_shipped, "dejpeg"), "removes JPEG's blocks and ringing"),
-    "superres": Task(partial(by_shipped, "superres"), "upsamples by a factor of 4", scale=4),
+    "superres": Task(partial(by_shipped, "superres"), "upsamples by a factor of 4", scale=4, network="superres"),
     "derust": Task(inpaint, "inpaints damage of any kind, detected or given by a mask", takes_mask=True),
     "scratches": Task(
         partial(INPAINT_LINES, tight_network="inpaint_tight"),

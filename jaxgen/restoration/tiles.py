@@ -8,6 +8,7 @@ differs from the network's on the image alone, which pads with zeros.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -63,14 +64,7 @@ def joined(image: np.ndarray, channel: np.ndarray | None) -> np.ndarray:
     return image if channel is None else np.concatenate([image, channel], -1)
 
 
-def corners(height: int, width: int, tall: int, wide: int) -> Iterator[tuple[int, int]]:
-    """Yields the upper left corner of each tile, row by row."""
-    for top in range(0, height, tall):
-        for left in range(0, width, wide):
-            yield top, left
-
-
-def apply_by_tiles(
+def bands_of_tiles(
     network: Network,
     image: np.ndarray,
     condition: np.ndarray | None = None,
@@ -80,8 +74,8 @@ def apply_by_tiles(
     scale: int = 1,
     largest_tile: int = SIDES[-1],
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> np.ndarray:
-    """Returns a network's output for an image, computed tile by tile.
+) -> Iterator[np.ndarray]:
+    """Yields a network's output for an image from above, a row of tiles at a time.
 
     Args:
       network: float32[1, h, w, c] -> float32[1, scale · h, scale · w, k], compiled for each size.
@@ -93,8 +87,8 @@ def apply_by_tiles(
       largest_tile: side of the largest tile without its margin, in pixels. It bounds the memory and never changes the
         result.
       progress: takes the number of tiles done and the number of all tiles.
-    Returns:
-      float32[scale · height, scale · width, k].
+    Yields:
+      float32[scale · rows, scale · width, k], the last one with fewer rows.
     Raises:
       ValueError: if the image is empty, no tile is as small as `largest_tile`, or tiles are no multiples of
         `size_multiple`.
@@ -109,19 +103,39 @@ def apply_by_tiles(
     # A multiple, so that a tile starts at the same phase of the network's strides as the image.
     margin = -(-radius // size_multiple) * size_multiple
     tall, wide = tile_side(height, largest_tile), tile_side(width, largest_tile)
-    tiles = list(corners(height, width, tall, wide))
-    result: np.ndarray | None = None
-    for index, (top, left) in enumerate(tiles):
+    total, done = -(-height // tall) * -(-width // wide), 0
+    for top in range(0, height, tall):
         rows = reflected(top - margin, top + tall + margin, height)
-        columns = reflected(left - margin, left + wide + margin, width)
-        window = np.ix_(rows, columns)
-        tile = joined(image[window], None if condition is None else condition[window])
-        output = np.asarray(network(tile[None]))[0]
-        inner = output[scale * margin :, scale * margin :]
+        kept = scale * (min(top + tall, height) - top)
+        band: np.ndarray | None = None
+        for left in range(0, width, wide):
+            window = np.ix_(rows, reflected(left - margin, left + wide + margin, width))
+            tile = joined(image[window], None if condition is None else condition[window])
+            output = np.asarray(network(tile[None]))[0]
+            if band is None:
+                band = np.empty((kept, scale * width, output.shape[-1]), output.dtype)
+            part = band[:, scale * left : scale * (left + wide)]
+            part[...] = output[scale * margin :, scale * margin :][:kept, : part.shape[1]]
+            done += 1
+            progress(done, total)
+        assert band is not None, "a row has at least one tile"
+        yield band
+
+
+def apply_by_tiles(
+    network: Network, image: np.ndarray, condition: np.ndarray | None = None, *, scale: int = 1, **options: Any
+) -> np.ndarray:
+    """Returns a network's output for an image, computed tile by tile, float32[scale · height, scale · width, k].
+
+    Args:
+      network, image, condition, scale, options: see `bands_of_tiles`.
+    """
+    result: np.ndarray | None = None
+    top = 0
+    for band in bands_of_tiles(network, image, condition, scale=scale, **options):
         if result is None:
-            result = np.empty((scale * height, scale * width, output.shape[-1]), output.dtype)
-        part = result[scale * top : scale * (top + tall), scale * left : scale * (left + wide)]
-        part[...] = inner[: part.shape[0], : part.shape[1]]
-        progress(index + 1, len(tiles))
-    assert result is not None, "an image has at least one tile"
+            result = np.empty((scale * image.shape[0], *band.shape[1:]), band.dtype)
+        result[top : top + len(band)] = band
+        top += len(band)
+    assert result is not None, "an image has at least one row of tiles"
     return result

@@ -5,7 +5,7 @@ import tifffile
 from PIL import Image, ImageCms
 
 from jaxgen.errors import UsageError
-from jaxgen.io import photographs
+from jaxgen.io import photographs, samples
 
 GENERATOR = np.random.default_rng(0)
 DEEP = GENERATOR.integers(0, 65536, (5, 7, 4)).astype(np.uint16)
@@ -135,7 +135,7 @@ def test_images_are_oriented_once(orientation, suffix, tmp_path):
     exif[ORIENTATION] = orientation
     Image.fromarray(smooth).save(tmp_path / f"a{suffix}", exif=exif)
     first, second, _ = again(tmp_path / f"a{suffix}", tmp_path)
-    expected = photographs.oriented(smooth[..., None], orientation)
+    expected = samples.oriented(smooth[..., None], orientation)
     for found in (first, second):
         np.testing.assert_allclose(found.pixels * 255, expected, atol=3)
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from jaxgen.io import photographs, provenance
 from jaxgen.io.photographs import Photograph
+from jaxgen.io.png_files import SIGNATURE
 
 NOTE = {"photograph": "ab" * 32, "task": "denoise", "options": {"sigma": 2.5, "mask": None}}
 GENERATOR = np.random.default_rng(0)
@@ -67,7 +68,7 @@ def test_both_byte_orders_of_tiff_hold_a_note(order, tmp_path):
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.tif"), values)
 
 
-@pytest.mark.parametrize("start", [provenance.PNG_START, b"\xff\xd8\xff\xef", b"II*\0", b"RIFF    WEBP", b"BM", b"P6"])
+@pytest.mark.parametrize("start", [SIGNATURE, b"\xff\xd8\xff\xef", b"II*\0", b"RIFF    WEBP", b"BM", b"P6"])
 @pytest.mark.parametrize("rest", [b"", b"\0" * 3, b"\xff" * 40, b"\0\0\0\x04jxRC{{{{0000", b"jaxgen\0"])
 def test_damaged_files_have_no_note(start, rest, tmp_path):
     (tmp_path / "bad").write_bytes(start + rest)

@@ -1,16 +1,19 @@
 import io
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
 from jaxgen.errors import UnfinishedError, UsageError
-from jaxgen.io import photographs
-from jaxgen.restoration import files
-from jaxgen.restoration.folders import find_photographs
-from jaxgen.restoration.inference import Result
+from jaxgen.io import formats, photographs
+from jaxgen.restoration import files, tasks
+from jaxgen.restoration.folders import Item, find_photographs
+from jaxgen.restoration.inference import Result, Settings
 from jaxgen.restoration.plans import Options, output_path, plan
+from jaxgen.restoration.restorer import Restorer
+from tests.restoration.conftest import make_spec
 
 GENERATOR = np.random.default_rng(0)
 TASKS = ("denoise", "auto")
@@ -212,3 +215,38 @@ def test_a_photographs_mask_is_read_from_a_file_or_a_folder(folder, tmp_path):
         assert result[3:5, 2:4].max() < 0.2
     with pytest.raises(UsageError, match="one mask named a or a_mask must be in"):
         restore(folder / "a.png", masked, "x", masks=folder / "masks")
+
+
+def repeating(channels=3):
+    """A network that doubles the size and lowers the contrast."""
+    return Restorer(
+        lambda inputs: (0.8 * inputs.repeat(2, 1) + 0.1).repeat(2, 2),
+        make_spec(channels, scale=2, receptive_field_radius=0),
+    )
+
+
+@pytest.mark.parametrize("is_large", [False, True], ids=["in memory", "on the disk"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_enlarged_photograph_is_written_in_bands_as_it_would_be_whole(channels, is_large, tmp_path, monkeypatch):
+    for name, count in (("a.png", 4), ("b.jpg", 3), ("c.png", 1)):
+        values = GENERATOR.integers(0, 256, (150, 70, count)).astype(np.uint8)
+        Image.fromarray(values[..., 0] if count == 1 else values).save(tmp_path / name)
+    network = repeating(channels)
+    settings = Settings(strength=0.7, tile_size=64)
+    act = tasks.by_network(network, settings)
+    for name in ("a.png", "b.jpg", "c.png"):
+        if is_large:
+            monkeypatch.setattr(formats, "MAX_PIXELS", 10_000)
+        results = []
+        for folder, given in (("bands", network), ("whole", None)):
+            options = Options("larger", settings, 2, out=tmp_path / folder, compare=True)
+            (job,), _ = plan([Item(tmp_path / name)], options)
+            report = files.restore_file(job, act, options, network=given)
+            assert "140×300 pixels" in report
+            assert ("too many to be written as JPEG" in report) == (is_large and name == "b.jpg")
+            results.append([photographs.read(path) for path in job.outputs])
+        assert job.out.suffix == (".png" if is_large else Path(name).suffix)
+        for found, expected in zip(*results, strict=True):
+            np.testing.assert_allclose(found.pixels, expected.pixels, atol=1.01 / 255)
+            assert (found.alpha is None) == (expected.alpha is None)
+            assert found._replace(pixels=None, alpha=None) == expected._replace(pixels=None, alpha=None)
