@@ -101,6 +101,7 @@ def plan(items: Sequence[Item], options: Options) -> Plan:
     done = [job for job in jobs if job.error is None and not options.overwrite and is_done(job, options)]
     remaining = [job for job in jobs if job not in done]
     check_existing(remaining, options)
+    check_memory(remaining, options)
     for folder in dict.fromkeys(path.parent for job in remaining for path in job.outputs):
         make_writable_folder(folder)
     return Plan(remaining, [job.out for job in done if job.out is not None])
@@ -251,6 +252,37 @@ def check_existing(jobs: Sequence[Job], options: Options) -> None:
             f"{listed(others)} of other options, or of the photograph before it was changed: replace with --overwrite, "
             "or choose another folder with --out"
         )
+
+
+def ensemble_bytes(pixels: int, scale: int) -> int:
+    """Returns the memory of the ensemble of an enlarged photograph: its sum, a view and that view turned back.
+
+    Args:
+      pixels: of the photograph; its three channels are float32.
+      scale: size of the result as a multiple of the photograph's.
+    """
+    return 3 * 3 * 4 * scale**2 * pixels
+
+
+def check_memory(jobs: Sequence[Job], options: Options) -> None:
+    """Raises UsageError where the ensemble of an enlarged photograph needs more memory than the machine has.
+
+    All else is done in tiles and bands of rows, or with a few copies of the photograph.
+    """
+    if options.scale == 1 or not options.settings.ensemble or not jobs:
+        return
+    largest = max(jobs, key=lambda job: job.pixels)
+    needed, there = ensemble_bytes(largest.pixels, options.scale), physical_memory()
+    if needed > there:
+        raise UsageError(
+            f"{largest.path}: an ensemble of {largest.pixels * options.scale**2 / 1e6:.0f} megapixels takes about "
+            f"{needed / 1e9:.1f} GB of memory, and {there / 1e9:.1f} are there: leave --ensemble out"
+        )
+
+
+def physical_memory() -> int:
+    """Returns the bytes of memory of the machine."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def listed(paths: Sequence[Path]) -> str:

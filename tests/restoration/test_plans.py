@@ -192,3 +192,19 @@ def test_a_note_names_nothing_of_the_user(tmp_path):
     found = provenance.read(tmp_path / "secret-auto.png")
     assert "secret" not in str(found) and str(Path(tmp_path).name) not in str(found)
     assert found["task"] == "auto"
+
+
+def test_an_ensemble_that_needs_more_memory_than_there_is_is_refused_before_the_work(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.png")
+    assert plans.physical_memory() > 100e6
+    needed = plans.ensemble_bytes(9 * 7, 4)
+    # The sum, a view and one turned back, of three channels of four bytes.
+    assert needed == 3 * np.zeros((36, 28, 3), np.float32).nbytes
+    for there in (needed - 1, needed):
+        monkeypatch.setattr(plans, "physical_memory", lambda there=there: there)
+        assert outputs([path], scale=4) == ["a-auto.png"]
+        if there >= needed:
+            assert outputs([path], scale=4, settings=Settings(ensemble=True)) == ["a-auto.png"]
+            continue
+        with pytest.raises(UsageError, match=r"a\.png: an ensemble of .* GB of memory, .*: leave --ensemble out"):
+            outputs([path], scale=4, settings=Settings(ensemble=True))
