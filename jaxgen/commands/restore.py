@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
-from jaxgen.allocator import keep_freed_memory
 from jaxgen.commands.options import RangedOptions
 from jaxgen.errors import UsageError
 from jaxgen.fields import Positive, Range
@@ -98,7 +97,6 @@ class Command(RangedOptions):
         has_mask = self.mask is not None
         names = (*tasks.TASKS, OWN_NETWORK)
         found = find_photographs(self.photos, names, masks=self.mask, out=self.out, recursive=self.recursive)
-        keep_freed_memory()
         use_compilation_cache()
         if self.network:
             from jaxgen.runs.open_restorer import identity, open_restorer

@@ -10,7 +10,18 @@ from scipy import ndimage
 
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration.detection import detect_damage
-from jaxgen.restoration.inference import Result, Settings, blend, feathered, halved, in_bands, load, run, upsampled
+from jaxgen.restoration.inference import (
+    BAND,
+    Result,
+    Settings,
+    blend,
+    feathered,
+    halved,
+    in_bands,
+    load,
+    run,
+    upsampled_rows,
+)
 from jaxgen.restoration.restorer import Progress, Restorer
 
 MAX_DETECTED = 0.5
@@ -62,11 +73,14 @@ def fill(network: Restorer, pixels: np.ndarray, mask: np.ndarray, settings: Sett
     deep = eroded(mask)
     if not deep.any() or min(mask.shape[:2]) < 2 * SMALL_SIDE:
         return run(network, pixels, mask, settings, progress)
-    height, width = mask.shape[:2]
+    width = mask.shape[1]
     coarse = fill(network, halved(pixels, np.mean), halved(mask, np.max), settings, progress)
     # In place: a photograph of 24 megapixels has 0.3 GB.
     is_deep, pixels = deep > 0, pixels.copy()
-    np.copyto(pixels, upsampled(coarse, 2)[:height, :width], where=is_deep)
+    for top in range(0, len(coarse), BAND):
+        rows = slice(2 * top, 2 * (top + BAND))
+        band, enlarged = pixels[rows], upsampled_rows(coarse, 2, top, top + BAND)
+        np.copyto(band, enlarged[: len(band), :width], where=is_deep[rows])
     del coarse
     result = run(network, pixels, mask - deep, settings, progress)
     np.copyto(result, pixels, where=is_deep)
