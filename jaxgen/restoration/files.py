@@ -16,6 +16,7 @@ from jaxgen.restoration.inference import Restoration, Settings, bands, has_bands
 from jaxgen.restoration.masks import read_mask
 from jaxgen.restoration.plans import Job, Options, note, plan
 from jaxgen.restoration.restorer import Progress, Restorer, no_progress
+from jaxgen.restoration.toning import has_equal_channels
 from jaxgen.restoration.transparency import with_extended_colors
 
 MAX_ERROR_LENGTH = 200
@@ -53,7 +54,7 @@ def restore_file(
     if job.mask is not None:
         settings = settings._replace(mask=read_mask(job.mask, photograph.pixels, megapixels, options.mask_color))
     if network is not None and has_bands(network, settings):
-        write_bands(job, network, photograph, settings, made_from, progress)
+        write_bands(job, network, photograph, settings, options, made_from, progress)
         return report(job, photograph, "", network.spec.scale, begin)
     result = restoration(photograph, settings, progress)
     factor = result.pixels.shape[0] // photograph.pixels.shape[0]
@@ -85,6 +86,7 @@ def write_bands(
     network: Restorer,
     photograph: photographs.Photograph,
     settings: Settings,
+    options: Options,
     made_from: dict[str, Any],
     progress: Progress,
 ) -> None:
@@ -95,6 +97,7 @@ def write_bands(
       network: see `inference.has_bands`.
       photograph: the original, whose format holds the result.
       settings: of the restoration.
+      options: of the run: a task restores a gray photograph in three channels as a gray one.
       made_from: the note of the results.
       progress: takes the number of tiles done and the number of all tiles.
     Raises:
@@ -109,7 +112,12 @@ def write_bands(
         assert job.out is not None, "the photograph was read"
         out = stack.enter_context(BandFile(job.out, photograph, made_from, scale))
         comparison = job.comparison and stack.enter_context(BandFile(job.comparison, pair, made_from, scale))
-        for restored in bands(network, with_extended_colors(photograph), settings, progress):
+        visible = with_extended_colors(photograph)
+        is_gray = not options.network and has_equal_channels(visible.pixels)
+        if is_gray:
+            visible = visible._replace(pixels=visible.pixels[..., :1])
+        for part in bands(network, visible, settings, progress):
+            restored = part.repeat(3, -1) if is_gray else part
             end = top + len(restored) // scale
             alpha = None if photograph.alpha is None else upsampled_rows(photograph.alpha, scale, top, end)
             out.write(restored, alpha)

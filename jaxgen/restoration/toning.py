@@ -50,10 +50,15 @@ def restore_gray(restore: Restoration, photograph: Photograph, settings: Setting
       progress: takes the number of tiles done and the number of all tiles.
     """
     pixels = photograph.pixels
-    if pixels.shape[-1] != 3 or (pixels != pixels[..., :1]).any():
+    if not has_equal_channels(pixels):
         return restore(photograph, settings, progress)
     gray, message = restore(photograph._replace(pixels=pixels[..., :1]), settings, progress)
     return Result(gray.repeat(3, -1), message)
+
+
+def has_equal_channels(pixels: np.ndarray) -> bool:
+    """Returns whether pixels[height, width, channel] are gray ones in three channels."""
+    return pixels.shape[-1] == 3 and not (pixels != pixels[..., :1]).any()
 
 
 def gray_of(pixels: np.ndarray) -> np.ndarray:

@@ -1,5 +1,6 @@
 import io
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image, ImageCms
 
 from jaxgen.errors import UnfinishedError, UsageError
 from jaxgen.io import formats, photographs
-from jaxgen.restoration import files, tasks
+from jaxgen.restoration import files, inference, tasks
 from jaxgen.restoration.folders import Item, find_photographs
 from jaxgen.restoration.inference import Result, Settings
 from jaxgen.restoration.plans import Options, output_path, plan
@@ -250,3 +251,19 @@ def test_an_enlarged_photograph_is_written_in_bands_as_it_would_be_whole(channel
             np.testing.assert_allclose(found.pixels, expected.pixels, atol=1.01 / 255)
             assert (found.alpha is None) == (expected.alpha is None)
             assert found._replace(pixels=None, alpha=None) == expected._replace(pixels=None, alpha=None)
+
+
+def test_a_gray_photograph_in_color_is_enlarged_as_a_gray_one(tmp_path, monkeypatch):
+    values = GENERATOR.integers(0, 256, (80, 70)).astype(np.uint8)
+    Image.fromarray(values).convert("RGB").save(tmp_path / "a.png")
+    tinted = lambda inputs: inputs.repeat(2, 1).repeat(2, 2) * np.array([1, 0.8, 0.6], np.float32)
+    network = Restorer(tinted, make_spec(3, scale=2, receptive_field_radius=0))
+    monkeypatch.setitem(tasks.TASKS, "superres", tasks.Task(partial(inference.apply, network), "", scale=2))
+    act, results = tasks.choose("superres", Settings()), []
+    for folder, given in (("bands", network), ("whole", None)):
+        options = Options("superres", Settings(), 2, out=tmp_path / folder)
+        (job,), _ = plan([Item(tmp_path / "a.png")], options)
+        files.restore_file(job, act, options, network=given)
+        results.append(photographs.read(job.out).pixels)
+    np.testing.assert_array_equal(*results)
+    np.testing.assert_array_equal(results[0][..., 0], results[0][..., 2])
