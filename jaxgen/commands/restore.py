@@ -67,6 +67,12 @@ class Command(RangedOptions):
     """Also write original and result side by side."""
     out: Path | None = None
     """Folder for the results (default: that of the original)."""
+    dry_run: bool = False
+    """Say what would be done, and write nothing but the masks of detected damage."""
+    save_mask: bool = False
+    """Also write the mask that is used; it can be edited and given to --mask."""
+    force: bool = False
+    """Restore also where no damage is detected."""
     recursive: bool = False
     """Restore the photographs in folders of a folder too; --out gets the same folders."""
     overwrite: bool = False
@@ -82,18 +88,14 @@ class Command(RangedOptions):
 
     def __call__(self) -> None:
         """Restores each photograph."""
-        if not self.photos:
-            raise UsageError("missing PHOTOS: give photographs or folders, as in `jaxgen restore photo.jpg`")
-        if self.out and self.out.suffix.lower() in images.SUFFIXES and not self.out.is_dir():
-            raise UsageError(f"--out {self.out}: give a folder; the results in it are named after the photographs")
-        if self.trust and not self.network:
-            raise UsageError("--trust: it is for the run of --network")
-        if self.mask_color and not self.mask:
-            raise UsageError("--mask-color: it is for --mask")
         task = OWN_NETWORK if self.network else self.task or "auto"
-        if self.recursive and not any(path.is_dir() for path in self.photos):
-            raise UsageError("--recursive: it is for folders, and there is none among PHOTOS")
-        settings = Settings(self.sigma, self.strength, self.ensemble, self.tile_size)
+        is_mask_known = not self.network and (tasks.TASKS[task].takes_mask or tasks.TASKS[task].gives_mask)
+        self.check_options()
+        if self.save_mask and not is_mask_known:
+            raise UsageError(f"--save-mask: task {task} uses no mask; leave it out")
+        settings = Settings(
+            self.sigma, self.strength, self.ensemble, self.tile_size, force=self.force, dry_run=self.dry_run
+        )
         has_mask = self.mask is not None
         names = (*tasks.TASKS, OWN_NETWORK)
         found = find_photographs(self.photos, names, masks=self.mask, out=self.out, recursive=self.recursive)
@@ -121,6 +123,8 @@ class Command(RangedOptions):
             out=self.out,
             compare=self.compare,
             overwrite=self.overwrite,
+            gives_mask=not self.network and tasks.TASKS[task].gives_mask,
+            save_mask=self.save_mask or (self.dry_run and is_mask_known),
         )
         planned = plan(found.photographs, options)
         say = partial(print, flush=True)
@@ -140,6 +144,23 @@ class Command(RangedOptions):
             progress=status.show_tiles,
         )
         files.restore_files(planned.jobs, restore, say, status)
+
+    def check_options(self) -> None:
+        """Raises UsageError for options that have no effect with the others."""
+        if not self.photos:
+            raise UsageError("missing PHOTOS: give photographs or folders, as in `jaxgen restore photo.jpg`")
+        if self.out and self.out.suffix.lower() in images.SUFFIXES and not self.out.is_dir():
+            raise UsageError(f"--out {self.out}: give a folder; the results in it are named after the photographs")
+        if self.trust and not self.network:
+            raise UsageError("--trust: it is for the run of --network")
+        if self.mask_color and not self.mask:
+            raise UsageError("--mask-color: it is for --mask")
+        if self.recursive and not any(path.is_dir() for path in self.photos):
+            raise UsageError("--recursive: it is for folders, and there is none among PHOTOS")
+        if (self.dry_run or self.force) and self.network:
+            raise UsageError("--dry-run and --force: they are for tasks, and a network of yours detects nothing")
+        if self.dry_run and self.compare:
+            raise UsageError("--compare: a dry run writes no result; leave it out")
 
 
 def summary_of(photographs: int, done: int) -> str:

@@ -53,7 +53,7 @@ register(
     example={"beta": (1.4, 1.5)},
     sample=lambda keys, images, hyper: haze(keys, images, beta=(hyper["haze_low"], hyper["haze_high"])),
     hyper=hyperparameters(
-        haze_low=(0.6, "Smallest scattering coefficient of haze, for depths up to 1."),
+        haze_low=(0.6, "Smallest scattering coefficient of haze, for depths up to 1; below 0: a share has no haze."),
         haze_high=(1.8, "Largest scattering coefficient of haze."),
     ),
     benchmark=Benchmark(
@@ -74,6 +74,7 @@ def random_haze(
       images: float[batch, height, width, 1 or 3] in [0, 1].
       depth: float[batch, height, width, 1], 1 at the farthest pixel; None: procedural.
       beta: (low, high) of the scattering coefficient, each a number or float[batch]; the default is for depth to 1.
+        Coefficients below 0 are 0: a low limit below 0 leaves a share of the images clear.
       airlight: (low, high) of the air's brightness in [0, 1], each a number or float[batch].
     Returns:
       (float[batch, height, width, channel] in the images' dtype, transmission float32[batch, height, width, 1]).
@@ -85,9 +86,8 @@ def random_haze(
     for_scene, for_beta, for_airlight = split_keys(key, len(images), 3)
     if depth is None:
         depth = procedural_depth(for_scene, (len(images), *image_size(images)))
-    return scatter(
-        images, depth, uniform_between("beta", beta, for_beta), uniform_between("airlight", airlight, for_airlight)
-    )
+    density = jnp.maximum(uniform_between("beta", beta, for_beta), 0)
+    return scatter(images, depth, density, uniform_between("airlight", airlight, for_airlight))
 
 
 def procedural_depth(key: Array, shape: tuple[int, int, int]) -> Array:

@@ -1,10 +1,9 @@
 """Detects where a photograph is damaged.
 
-Two networks give the probability that a pixel is damaged: one for areas, the other for lines. On undamaged photographs
-the probability is high at one or two percent of the pixels too; so a region counts only where its network is nearly
-certain somewhere in it. The networks know damage of the size that it has in small photographs, so that the photograph
-is searched at several sizes.
-Reference: Canny 1986, section VI (hysteresis: two thresholds, the higher one reached somewhere in the region).
+Two networks give the probability that a pixel is damaged: one for areas, the other for lines. Both are sure of parts of
+undamaged pictures too, such as twigs, letters or a flat sky. So their pixels are only candidates, and a connected
+region of them counts where a classifier of whole regions is confident that it is damage; see `regions`. The networks
+know damage of the size that it has in small photographs, so that the photograph is searched at several sizes.
 """
 
 import math
@@ -13,28 +12,14 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage, special
 
-from jaxgen.restoration.inference import Settings, halved, load, run
+from jaxgen.restoration.inference import Settings, halved, load, load_region_classifier, run
+from jaxgen.restoration.regions import find_regions
 from jaxgen.restoration.restorer import no_progress
 
-
-class Thresholds(NamedTuple):
-    """When a connected region counts as damage.
-
-    Attributes:
-      low: probability that each of its pixels reaches.
-      high: probability that one of its pixels reaches.
-      pixels: its smallest area.
-    """
-
-    low: float
-    high: float
-    pixels: int
-
-
-# Chosen on the first 34 photographs of CBSD68, undamaged and with each damage: most undamaged ones have no such region.
-# LINE on an old print too, in which a higher probability would miss cracks.
-AREA = Thresholds(low=0.9, high=0.999, pixels=100)
-LINE = Thresholds(low=0.5, high=0.985, pixels=60)
+CANDIDATE = {"detect": 0.9, "detect_lines": 0.5}
+"""Probability of each network from which a pixel belongs to a region."""
+MIN_CONFIDENCE = {"detect": 0.95, "detect_lines": 0.9}
+"""Confidence from which a region of a network counts as damage."""
 FAINT_LINE = 0.3
 """Probability at which a pixel counts as part of a line near a detected line: scratches come in groups, and most are
 too short to be detected one by one."""
@@ -52,10 +37,12 @@ class Detection(NamedTuple):
     Attributes:
       mask: float32[height, width, 1], 1 at the pixels of regions that count as damage, else 0.
       probability: float32[height, width, 1] of damage at each pixel, the largest of both networks and all sizes.
+      confidence: the largest probability that a region is damage; 0 without any region.
     """
 
     mask: np.ndarray
     probability: np.ndarray
+    confidence: float
 
 
 def detect_damage(pixels: np.ndarray, tile_size: int | None = None) -> Detection:
@@ -68,30 +55,46 @@ def detect_damage(pixels: np.ndarray, tile_size: int | None = None) -> Detection
     settings = Settings(tile_size=tile_size)
     logits = lambda name: run(load(name, "mask"), pixels, None, settings, no_progress)[..., 0]
     areas, lines = logits("detect"), logits("detect_lines")
-    mask = (detected_regions(areas, AREA) | detected_lines(lines)).astype(np.float32)[..., None]
-    found = Detection(mask, special.expit(np.maximum(areas, lines))[..., None])
+    (area_mask, area_confidence), (line_mask, line_confidence) = (
+        damaged_regions(name, values, pixels) for name, values in (("detect", areas), ("detect_lines", lines))
+    )
+    mask = (area_mask | with_faint_lines(line_mask, lines)).astype(np.float32)[..., None]
+    probability = special.expit(np.maximum(areas, lines))[..., None]
+    found = Detection(mask, probability, max(area_confidence, line_confidence))
     height, width = mask.shape[:2]
     if min(height, width) < 2 * SMALL_SIDE:
         return found
     coarse = detect_damage(halved(pixels, np.mean), tile_size)
-    enlarged = (values.repeat(2, 0).repeat(2, 1)[:height, :width] for values in coarse)
-    return Detection(*map(np.maximum, found, enlarged))
+    mask, probability = (
+        np.maximum(fine, values.repeat(2, 0).repeat(2, 1)[:height, :width])
+        for fine, values in ((found.mask, coarse.mask), (found.probability, coarse.probability))
+    )
+    return Detection(mask, probability, max(found.confidence, coarse.confidence))
 
 
-def detected_regions(logits: np.ndarray, thresholds: Thresholds) -> np.ndarray:
-    """Returns which pixels are in 8-connected regions that count, bool[height, width]."""
-    labels = np.empty(logits.shape, np.int32)
-    ndimage.label(logits >= logit(thresholds.low), np.ones((3, 3)), labels)
-    is_large = np.bincount(labels.ravel()) >= thresholds.pixels
-    is_certain = np.zeros_like(is_large)
-    is_certain[labels[logits >= logit(thresholds.high)]] = True
-    is_large[0] = False  # The background.
-    return (is_large & is_certain)[labels]
+def damaged_regions(name: str, logits: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, float]:
+    """Returns which pixels are in regions that count as damage, bool[height, width], and the largest confidence.
+
+    Args:
+      name: of the network.
+      logits: float32[height, width], its output.
+      pixels: float32[height, width, 1 or 3] in [0, 1], the photograph.
+    """
+    found = find_regions(logits, pixels, logit(CANDIDATE[name]))
+    if not len(found.numbers):
+        return np.zeros(logits.shape, bool), 0.0
+    # Padded to a power of two: each number of rows is compiled.
+    rows = 1 << (len(found.numbers) - 1).bit_length()
+    padded = np.pad(found.features, ((0, rows - len(found.numbers)), (0, 0)))
+    confidence = special.expit(load_region_classifier(name)(padded))[: len(found.numbers)]
+    counts = np.zeros(found.labels.max() + 1, bool)
+    counts[found.numbers[confidence >= MIN_CONFIDENCE[name]]] = True
+    return counts[found.labels], float(confidence.max())
 
 
-def detected_lines(logits: np.ndarray) -> np.ndarray:
-    """Returns which pixels are on lines or at their edges, bool[height, width]."""
-    is_near = dilated(detected_regions(logits, LINE), FAINT_LINE_RADIUS)
+def with_faint_lines(mask: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Returns a mask of lines with the faint lines near them and with their edges, bool[height, width]."""
+    is_near = dilated(mask, FAINT_LINE_RADIUS)
     return dilated(is_near & (logits >= logit(FAINT_LINE)), LINE_DILATION)
 
 

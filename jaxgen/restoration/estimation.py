@@ -1,4 +1,4 @@
-"""Estimates how strong the noise and the JPEG blocks of an image of any size are."""
+"""Estimates how strong the noise of an image of any size is."""
 
 from collections.abc import Callable
 
@@ -15,8 +15,6 @@ MAX_CLIPPED = 0.05
 """Fraction of a window's values that may be clipped: at 0.2, noise of σ 25 on white backgrounds was estimated as 16."""
 QUANTILE = 0.25
 """Quantile of the windows' estimates that is returned: texture is often taken for noise, noise hardly for texture."""
-BLOCK = 8
-"""Side of JPEG's blocks, in pixels."""
 
 
 def estimate_noise(
@@ -104,28 +102,3 @@ def is_hardly_clipped(candidates: np.ndarray) -> np.ndarray:
     """
     clipped = ((candidates == 0) | (candidates == 1)).mean((1, 2))
     return clipped <= max(MAX_CLIPPED, clipped.min())
-
-
-def blockiness(image: np.ndarray) -> float:
-    """Returns by how many grey levels of 255 the steps at the borders of JPEG's blocks exceed those around them.
-
-    The blocks may begin at any pixel, since the image may have been cropped after compression.
-
-    Args:
-      image: float32[height, width, channel] in [0, 1].
-    """
-    gray = image.mean(-1)
-    if min(gray.shape) < 4 * BLOCK:
-        return 0.0
-    return float(np.mean([excess_at_block_borders(gray), excess_at_block_borders(gray.T)])) * GREY_LEVELS
-
-
-def excess_at_block_borders(gray: np.ndarray) -> float:
-    """Returns by how much the vertical steps of gray[height, width] at one phase modulo 8 exceed those at any other.
-
-    In an image whose pixels were doubled several phases are large, and the result is small.
-    """
-    steps = np.abs(np.diff(gray, axis=0)).mean(1)
-    excess = steps[1:-1] - (steps[:-2] + steps[2:]) / 2
-    phases = sorted(excess[phase::BLOCK].mean() for phase in range(BLOCK))
-    return phases[-1] - phases[-2]

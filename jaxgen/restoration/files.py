@@ -46,24 +46,33 @@ def restore_file(
         written.
     """
     begin = time.perf_counter()
-    if job.error is not None or job.out is None:
-        raise job.error or UsageError(f"{job.path}: it cannot be read")
+    if job.error is not None:
+        raise job.error
     made_from = note(job.path, options, job.mask)
     photograph = photographs.fitted(photographs.read(job.path, megapixels), options.scale)
     settings = options.settings
     if job.mask is not None:
         settings = settings._replace(mask=read_mask(job.mask, photograph.pixels, megapixels, options.mask_color))
-    if network is not None and has_bands(network, settings):
+    if network is not None and job.out is not None and has_bands(network, settings):
         write_bands(job, network, photograph, settings, options, made_from, progress)
         return report(job, photograph, "", network.spec.scale, begin)
     result = restoration(photograph, settings, progress)
+    message = result.message
+    if job.mask_out is not None and result.mask is not None:
+        photographs.write(job.mask_out, photographs.Photograph(result.mask), made_from)
+        message = f"{message}, mask in {job.mask_out}"
+    if job.out is None:
+        return f"{job.path}: {', '.join((message, *photograph.notes))}"
+    if options.gives_mask:
+        photographs.write(job.out, photographs.Photograph(result.pixels), made_from)
+        return report(job, photograph, message, 1, begin)
     factor = result.pixels.shape[0] // photograph.pixels.shape[0]
     alpha = None if photograph.alpha is None else upsampled(photograph.alpha, factor)
     photographs.write(job.out, photographs.with_pixels(photograph, result.pixels, alpha), made_from)
     if job.comparison is not None:
         pair = np.concatenate([upsampled(photograph.pixels, factor), result.pixels], 1)
         photographs.write(job.comparison, photographs.Photograph(pair, profile=photograph.profile), made_from)
-    return report(job, photograph, result.message, factor, begin)
+    return report(job, photograph, message, factor, begin)
 
 
 def report(job: Job, photograph: photographs.Photograph, message: str, scale: int, begin: float) -> str:

@@ -110,7 +110,8 @@ def apply_to_images(
         given = given._replace(photographs=[fitted_to(Path(out), image, given, scale)])
     results, messages = [], []
     for photograph, one in zip(given.photographs, masks, strict=True):
-        pixels, message = restoration(photograph, settings._replace(mask=one), show)
+        result = restoration(photograph, settings._replace(mask=one), show)
+        pixels, message = result.pixels, result.message
         factor = pixels.shape[0] // photograph.pixels.shape[0]
         alpha = None if photograph.alpha is None else inference.upsampled(photograph.alpha, factor)
         results.append(photographs.with_pixels(photograph, pixels, alpha))
@@ -208,7 +209,7 @@ def detect_damage(image: "Image") -> Any:
 
 def confidence(pixels: np.ndarray) -> np.ndarray:
     """Returns the probabilities of damage in [height, width], above 0.5 where the damage counts and nowhere else."""
-    mask, probability = detection.detect_damage(pixels)
+    mask, probability, _ = detection.detect_damage(pixels)
     above_half = np.nextafter(np.float32(0.5), np.float32(1))
     limited = np.where(mask > 0, np.maximum(probability, above_half), np.minimum(probability, np.float32(0.5)))
     return limited[..., 0].astype(np.float32)

@@ -19,6 +19,8 @@ from jaxgen.restoration.restorer import Progress, Restorer, restore, restore_in_
 
 FEATHER = 5
 """Pixels, odd, over which restored pixels are blended into unchanged ones around a mask."""
+LARGEST_NOISE = 4
+"""Standard deviations of the noise by which a denoiser changes a pixel at most: one in 16,000 has more."""
 BAND = 128
 """Rows that are upsampled at once: a whole large photograph would take some 0.6 GB a megapixel."""
 WIDE_BAND = 512
@@ -36,6 +38,8 @@ class Settings(NamedTuple):
       ensemble: whether the mean over eight rotations and reflections is taken.
       tile_size: side of the largest tile in pixels; None: chosen for each network, see `Restorer.tile_side`.
       mask: float32[height, width, 1], 1 where the photograph is damaged, else 0; None: detected.
+      force: whether a task restores also where it detects no damage.
+      dry_run: whether a task only says what it detects, and changes nothing.
     """
 
     sigma: float | None = None
@@ -43,6 +47,8 @@ class Settings(NamedTuple):
     ensemble: bool = False
     tile_size: int | None = None
     mask: np.ndarray | None = None
+    force: bool = False
+    dry_run: bool = False
 
 
 class Result(NamedTuple):
@@ -50,16 +56,22 @@ class Result(NamedTuple):
 
     Attributes:
       pixels: float32[height, width, channel] in [0, 1]; height and width are the photograph's, or a whole multiple.
-      message: what was estimated and done, one short phrase; may be empty.
+      message: what was detected or estimated, one short phrase; may be empty.
+      mask: float32[height, width, 1], 1 where the photograph is damaged, else 0; None: nowhere.
+      is_found: whether there is anything to restore; if not, the pixels are the photograph's.
     """
 
     pixels: np.ndarray
     message: str
+    mask: np.ndarray | None = None
+    is_found: bool = True
 
 
 Restoration = Callable[[Photograph, Settings, Progress], Result]
 
 load_noise_estimator = functools.cache(pretrained.load_noise_estimator)
+REGION_CLASSIFIERS = {"detect": "classify_areas", "detect_lines": "classify_lines"}
+"""The classifier of the regions that each detector finds."""
 
 
 @functools.cache
@@ -75,6 +87,12 @@ def load(name: str, output: pretrained.Output = "image") -> Restorer:
             f"{', '.join(pretrained.NETWORKS)}): choose another network with --network"
         )
     return pretrained.load(name, output)
+
+
+@functools.cache
+def load_region_classifier(detector: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns the classifier of a detector's regions, float32[n, k] -> logits float32[n]; see `regions`."""
+    return pretrained.load_function(REGION_CLASSIFIERS[detector], "confidence")
 
 
 def noise_sigma(photograph: Photograph) -> float:
@@ -105,6 +123,9 @@ def apply(network: Restorer, photograph: Photograph, settings: Settings, progres
         condition = sigma / GREY_LEVELS
         message = f"noise σ {sigma:.1f} {'estimated' if is_estimated else 'as set'}"
     restored = run(network, photograph.pixels, condition, settings, progress)
+    if network.spec.conditioning == "noise_level":
+        limit = np.float32(LARGEST_NOISE * sigma / GREY_LEVELS)
+        np.clip(restored, photograph.pixels - limit, photograph.pixels + limit, out=restored)
     return Result(blend(photograph.pixels, restored, weight, network.spec.scale), message)
 
 

@@ -54,15 +54,19 @@ def inpaint(
     """
     pixels, mask, source = photograph.pixels, settings.mask, "as given"
     if mask is None:
-        mask, source = detect_damage(pixels, settings.tile_size).mask, "detected"
+        detected = detect_damage(pixels, settings.tile_size)
+        mask, source = detected.mask, f"detected with confidence {detected.confidence:.2f}"
         if mask.mean() > MAX_DETECTED:
             message = f"{mask.mean():.0%} look damaged, too much to inpaint without a mask: give --mask"
-            return Result(pixels.copy(), message)
+            return Result(pixels.copy(), message, is_found=False)
     if not mask.any():
-        return Result(pixels.copy(), "no damage detected")
+        return Result(pixels.copy(), "no damage detected, unchanged", is_found=False)
+    message = f"{mask.mean():.1%} damaged, {source}"
+    if settings.dry_run:
+        return Result(pixels, message, mask)
     name = tight_network if tight_network and is_tight(pixels, mask) else network
     restored = fill(load(name), pixels, mask, settings, progress)
-    return Result(blend(pixels, restored, settings.strength * feathered(mask)), f"{mask.mean():.1%} damaged, {source}")
+    return Result(blend(pixels, restored, settings.strength * feathered(mask)), message, mask)
 
 
 def fill(network: Restorer, pixels: np.ndarray, mask: np.ndarray, settings: Settings, progress: Progress) -> np.ndarray:

@@ -36,6 +36,8 @@ class Options(NamedTuple):
       out: folder of the results; None: those of the photographs.
       compare: whether an image with the original on the left and the result on the right is written too.
       overwrite: whether earlier results are replaced.
+      gives_mask: whether the result is the mask of the damage, a PNG file whatever the photograph's format.
+      save_mask: whether the mask that is used is written too, where there is any damage.
     """
 
     task: str
@@ -47,6 +49,8 @@ class Options(NamedTuple):
     out: Path | None = None
     compare: bool = False
     overwrite: bool = False
+    gives_mask: bool = False
+    save_mask: bool = False
 
 
 class Job(NamedTuple):
@@ -54,9 +58,10 @@ class Job(NamedTuple):
 
     Attributes:
       path: of the photograph.
-      out: of the result; None where the photograph cannot be read.
+      out: of the result; None where the photograph cannot be read, or nothing is restored.
       comparison: of the image that compares it with the original; None: there is none.
       mask: of the image of its damage, or None.
+      mask_out: of the mask that is written; None: none is.
       pixels: number of pixels of the photograph.
       error: why it cannot be restored, or None.
     """
@@ -65,13 +70,14 @@ class Job(NamedTuple):
     out: Path | None = None
     comparison: Path | None = None
     mask: Path | None = None
+    mask_out: Path | None = None
     pixels: int = 0
     error: UsageError | None = None
 
     @property
     def outputs(self) -> list[Path]:
         """The files that are written."""
-        return [path for path in (self.out, self.comparison) if path is not None]
+        return [path for path in (self.out, self.comparison, self.mask_out) if path is not None]
 
 
 class Plan(NamedTuple):
@@ -116,9 +122,11 @@ def make_job(item: Item, options: Options) -> Job:
     except UsageError as error:
         return Job(path, error=error)
     folder = path.parent if options.out is None else options.out / item.subfolder
-    out = output_path(path, options.task, header.result_kind(options.scale), folder)
+    kind = "PNG" if options.gives_mask else header.result_kind(options.scale)
+    out = output_path(path, options.task, kind, folder)
     comparison = out.with_name(f"{out.name}-{COMPARISON}.png") if options.compare else None
-    return Job(path, out, comparison, mask, header.pixels)
+    mask_out = out.with_name(f"{out.stem}-mask.png") if options.save_mask else None
+    return Job(path, None if options.settings.dry_run else out, comparison, mask, mask_out, header.pixels)
 
 
 def output_path(path: Path, task: str, kind: str, folder: Path) -> Path:
@@ -171,10 +179,10 @@ def digest(path: Path) -> str:
 
 def is_done(job: Job, options: Options) -> bool:
     """Returns whether the files of a job are there, and are the results of its photograph with the same options."""
-    if not all(path.is_file() for path in job.outputs):
+    if job.out is None or not all(path.is_file() for path in job.outputs if path != job.mask_out):
         return False
     expected = note(job.path, options, job.mask)
-    return all(without_place(provenance.read(path)) == without_place(expected) for path in job.outputs)
+    return all(without_place(provenance.read(path)) == without_place(expected) for path in job.outputs if path.exists())
 
 
 def without_place(found: Mapping[str, Any] | None) -> dict[str, Any]:

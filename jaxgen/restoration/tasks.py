@@ -9,22 +9,21 @@ import numpy as np
 from jaxgen.errors import UsageError, unknown
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import inference, toning
-from jaxgen.restoration.estimation import GREY_LEVELS, blockiness
+from jaxgen.restoration.estimation import GREY_LEVELS
+from jaxgen.restoration.evidence import MIN_BLUR, blur_sigma, is_compressed
 from jaxgen.restoration.inference import Restoration, Result, Settings, apply, blend, load, noise_sigma
 from jaxgen.restoration.inpainting import inpaint
 from jaxgen.restoration.restorer import Progress, Restorer, no_progress
 from jaxgen.restoration.tiles import SIDES
 from jaxgen.restoration.transparency import restore_visible
 
-MIN_HAZE = 0.04
-"""Root mean square of the change, in [0, 1], below which a photograph counts as free of haze: `dehaze` changes those a
-little too."""
+MIN_HAZE = 0.09
+"""Root mean square of the change by `dehaze`, in [0, 1], from which a photograph counts as hazy. It changes undamaged
+pictures a little too, one in twenty by 0.09; a misty morning is no damage."""
 HAZE_STRIDE = 4
 """Pixels between those over which that change is measured: what haze changes is smooth."""
-MIN_BLOCKINESS = 2.0
-"""Grey levels of `blockiness` from which JPEG's blocks are removed: quality 50 or less."""
-MIN_NOISE = 3.0
-"""Standard deviation in gray levels from which noise is removed."""
+MIN_NOISE = 1.5
+"""Estimated standard deviation in gray levels from which noise is removed."""
 
 
 class Task(NamedTuple):
@@ -38,6 +37,8 @@ class Task(NamedTuple):
       needs_mask: whether it must be.
       scale: size of the result as a multiple of the photograph's.
       network: name of the shipped network that does it alone; empty: there are several.
+      gives_mask: whether the result is the mask of the damage, 1 channel.
+      takes_force: whether it can be forced to restore where it detects nothing.
     """
 
     restore: Restoration
@@ -47,76 +48,138 @@ class Task(NamedTuple):
     needs_mask: bool = False
     scale: int = 1
     network: str = ""
+    gives_mask: bool = False
+    takes_force: bool = False
 
 
 def denoise(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
-    """Returns a photograph without noise; see `inference.apply`. A toned one is restored as a gray one."""
+    """Returns a photograph without noise, or unchanged where hardly any is estimated; see `inference.apply`.
+
+    A toned photograph is restored as a gray one, and gets its tone back.
+    """
     pixels = photograph.pixels
-    if pixels.shape[-1] == 1 or not toning.is_toned(pixels):
-        network = load("denoise_gray" if pixels.shape[-1] == 1 else "denoise_color")
-        return apply(network, photograph, settings, progress)
-    gray = photograph._replace(pixels=toning.gray_of(pixels))
-    sigma = noise_sigma(gray)
-    if settings.sigma is not None:
-        # The noise of the brightness is a fraction of the channels', which depends on how much these have in common.
-        in_channels = noise_sigma(photograph)
-        sigma = settings.sigma * (min(sigma / in_channels, 1.0) if in_channels > MIN_NOISE else 1.0)
-    restored = apply(load("denoise_gray"), gray, settings._replace(sigma=sigma, strength=1.0), progress).pixels
-    known = f"{settings.sigma:.1f} as set" if settings.sigma is not None else f"{sigma:.1f} estimated"
-    result = blend(pixels, toning.toned(restored, pixels), settings.strength)
-    return Result(result, f"noise σ {known}, one tone kept")
+    is_toned = pixels.shape[-1] > 1 and toning.is_toned(pixels)
+    gray = photograph._replace(pixels=toning.gray_of(pixels)) if is_toned else photograph
+    sigma = settings.sigma
+    if sigma is None:
+        sigma = noise_sigma(gray)
+        if sigma < MIN_NOISE and not settings.force:
+            return unchanged(photograph, f"no noise detected (σ {sigma:.1f})")
+        message = f"noise σ {sigma:.1f} estimated"
+    else:
+        message = f"noise σ {sigma:.1f} as set"
+        if is_toned and (in_channels := noise_sigma(photograph)) > MIN_NOISE:
+            # The noise of the brightness is a fraction of the channels', which depends on how much these share.
+            sigma *= min(noise_sigma(gray) / in_channels, 1.0)
+    network = load("denoise_gray" if gray.pixels.shape[-1] == 1 else "denoise_color")
+    if not is_toned:
+        return by_shipped(network, message, photograph, settings._replace(sigma=sigma), progress)
+    restored = by_shipped(network, message, gray, settings._replace(sigma=sigma, strength=1.0), progress).pixels
+    result = pixels if settings.dry_run else blend(pixels, toning.toned(restored, pixels), settings.strength)
+    return Result(result, f"{message}, one tone kept")
 
 
 def dehaze(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
     """Returns a photograph without haze, or unchanged where there is hardly any; see `inference.apply`."""
     pixels = photograph.pixels
     clear = apply(load("dehaze"), photograph, settings._replace(strength=1.0), progress).pixels
-    change = clear[::HAZE_STRIDE, ::HAZE_STRIDE] - pixels[::HAZE_STRIDE, ::HAZE_STRIDE]
-    if np.sqrt(np.mean(change**2)) < MIN_HAZE:
-        return Result(pixels, "no haze detected")
-    return Result(blend(pixels, clear, settings.strength), "")
+    change = np.sqrt(np.mean((clear - pixels)[::HAZE_STRIDE, ::HAZE_STRIDE] ** 2))
+    if change < MIN_HAZE and not settings.force:
+        return unchanged(photograph, "no haze detected")
+    restored = pixels if settings.dry_run else blend(pixels, clear, settings.strength)
+    return Result(restored, f"haze of {change:.0%} of the brightness")
 
 
-def by_shipped(name: str, photograph: Photograph, settings: Settings, progress: Progress) -> Result:
-    """Returns a photograph restored by one shipped network; see `inference.apply`."""
-    return apply(load(name), photograph, settings, progress)
+def deblur(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
+    """Returns a sharper photograph, or unchanged where its sharpest edges are sharp enough; see `inference.apply`."""
+    sigma = blur_sigma(photograph.pixels)
+    if sigma < MIN_BLUR and not settings.force:
+        return unchanged(photograph, f"no blur detected (σ {sigma:.1f} pixels at the sharpest edges)")
+    return by_shipped(load("deblur"), f"blur σ {sigma:.1f} pixels", photograph, settings, progress)
+
+
+def dejpeg(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
+    """Returns a photograph without traces of JPEG, or unchanged where there are none; see `inference.apply`."""
+    if not is_compressed(photograph.pixels) and not settings.force:
+        return unchanged(photograph, "no traces of JPEG at a quality below 85 detected")
+    return by_shipped(load("dejpeg"), "traces of JPEG", photograph, settings, progress)
+
+
+def superres(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
+    """Returns a photograph enlarged four times; see `inference.apply`."""
+    return by_shipped(load("superres"), "", photograph, settings, progress)
+
+
+def by_shipped(
+    network: Restorer, message: str, photograph: Photograph, settings: Settings, progress: Progress
+) -> Result:
+    """Returns a photograph restored by one network, or untouched in a dry run; see `inference.apply`."""
+    if settings.dry_run:
+        return Result(photograph.pixels, message)
+    return apply(network, photograph, settings, progress)._replace(message=message)
+
+
+def unchanged(photograph: Photograph, message: str) -> Result:
+    """Returns the result of a task that has nothing to restore."""
+    return Result(photograph.pixels, f"{message}, unchanged", is_found=False)
 
 
 def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
-    """Returns a photograph with damage inpainted, then JPEG's blocks and then noise removed, each where detected.
+    """Returns a photograph without the damage that is detected in it.
 
-    Haze and blur are left alone: a misty morning and a soft background are no damage.
-    The noise is estimated with the pixels before inpainting, as inpainted ones have none.
+    Noise, JPEG's traces and blur are looked for in the untouched photograph, since inpainted pixels have none. Damage
+    to be inpainted is looked for where noise and JPEG's traces are gone: the detectors take them for damage. Haze is
+    left alone: a misty morning is no damage.
 
     Args:
       photograph: its pixels and its alpha are used.
       settings: all are used; a mask replaces detection, a noise level replaces its estimate.
       progress: called for each network.
     """
-    step = settings._replace(strength=1.0, sigma=None, mask=None)
-    pixels, message = inpaint(photograph, settings._replace(strength=1.0), progress)
-    messages, inpainted = [message], (pixels != photograph.pixels).any(-1, keepdims=True)
-    blocks = blockiness(pixels)
-    if blocks > MIN_BLOCKINESS:
-        pixels = apply(load("dejpeg"), photograph._replace(pixels=pixels), step, progress).pixels
-        messages.append(f"JPEG blocks of {blocks:.1f} gray levels removed")
-    sigma = settings.sigma
-    if sigma is None:
-        sigma = noise_sigma(photograph._replace(pixels=np.where(inpainted, photograph.pixels, pixels)))
-    if settings.sigma is not None or sigma > MIN_NOISE:
-        photograph_so_far = photograph._replace(pixels=pixels)
-        pixels = denoise(photograph_so_far, step._replace(sigma=sigma), progress).pixels
-        messages.append(f"noise σ {sigma:.1f} removed")
-    return Result(blend(photograph.pixels, pixels, settings.strength), ", ".join(messages))
+    plain = settings._replace(strength=1.0, sigma=None, mask=None, dry_run=False)
+    found: list[Result] = []
+
+    def apply_task(task: Restoration, chosen: Settings) -> None:
+        """Applies one more task to the photograph so far, and notes the result where it finds anything."""
+        before = photograph if not found else photograph._replace(pixels=found[-1].pixels)
+        result = task(before, chosen, progress)
+        if result.is_found:
+            found.append(result)
+
+    sigma = noise_sigma(photograph) if settings.sigma is None else settings.sigma
+    is_blurred = blur_sigma(photograph.pixels) >= MIN_BLUR
+    apply_task(dejpeg, plain)
+    if settings.sigma is not None or sigma >= MIN_NOISE:
+        apply_task(denoise, plain._replace(sigma=sigma))
+        if settings.sigma is None:
+            found[-1] = found[-1]._replace(message=f"noise σ {sigma:.1f} estimated")
+    apply_task(inpaint, plain._replace(mask=settings.mask))
+    mask = next((result.mask for result in found if result.mask is not None), None)
+    if is_blurred:
+        apply_task(deblur, plain._replace(force=True))
+    if not found:
+        return unchanged(photograph, "no damage detected")
+    message = ", ".join(result.message for result in found)
+    pixels = photograph.pixels
+    if not settings.dry_run:
+        pixels = blend(pixels, found[-1].pixels, settings.strength)
+    return Result(pixels, message, mask)
+
+
+def detect(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
+    """Returns the mask of a photograph's damage, float32[height, width, 1], 1 where `auto` would inpaint."""
+    found = inpaint(photograph, settings._replace(dry_run=True), progress)
+    mask = np.zeros_like(photograph.pixels[..., :1]) if found.mask is None else found.mask
+    return found._replace(pixels=mask, mask=mask)
 
 
 INPAINT_LINES = partial(inpaint, network="inpaint_lines")
 TASKS = {
-    "denoise": Task(denoise, "removes noise", takes_sigma=True),
-    "dehaze": Task(dehaze, "removes haze"),
-    "deblur": Task(partial(by_shipped, "deblur"), "removes Gaussian blur up to σ 3 pixels"),
-    "dejpeg": Task(partial(by_shipped, "dejpeg"), "removes JPEG's blocks and ringing"),
-    "superres": Task(partial(by_shipped, "superres"), "upsamples by a factor of 4", scale=4, network="superres"),
+    "denoise": Task(denoise, "removes noise", takes_sigma=True, takes_force=True),
+    "dehaze": Task(dehaze, "removes haze", takes_force=True),
+    "deblur": Task(deblur, "removes Gaussian blur up to σ 3 pixels", takes_force=True),
+    "dejpeg": Task(dejpeg, "removes JPEG's blocks and ringing", takes_force=True),
+    "superres": Task(superres, "upsamples by a factor of 4", scale=4, network="superres"),
     "derust": Task(inpaint, "inpaints damage of any kind, detected or given by a mask", takes_mask=True),
     "scratches": Task(
         partial(INPAINT_LINES, tight_network="inpaint_tight"),
@@ -124,7 +187,8 @@ TASKS = {
         takes_mask=True,
     ),
     "inpaint": Task(INPAINT_LINES, "inpaints what a mask shows", takes_mask=True, needs_mask=True),
-    "auto": Task(repair, "inpaints detected damage, then removes JPEG's blocks and noise", True, True),
+    "detect": Task(detect, "writes the mask of the damage that auto would inpaint", gives_mask=True),
+    "auto": Task(repair, "removes what it detects: JPEG's traces, noise, rust, tears, scratches, blur", True, True),
 }
 """The tasks by name; a new one is a line here, and tests of its own."""
 
@@ -144,6 +208,9 @@ def choose(name: str, settings: Settings, *, has_mask: bool = False) -> Restorat
     if name not in TASKS:
         raise unknown("task", name, TASKS)
     task = TASKS[name]
+    if settings.force and not task.takes_force:
+        others = ", ".join(other for other in TASKS if TASKS[other].takes_force)
+        raise UsageError(f"force: it is for {others}, and not for {name}; leave it out")
     if settings.sigma is not None and not task.takes_sigma:
         raise UsageError(f"sigma {settings.sigma:g}: task {name} takes no noise level; leave it out")
     if has_mask and not task.takes_mask:

@@ -52,8 +52,8 @@ def restore_gray(restore: Restoration, photograph: Photograph, settings: Setting
     pixels = photograph.pixels
     if not has_equal_channels(pixels):
         return restore(photograph, settings, progress)
-    gray, message = restore(photograph._replace(pixels=pixels[..., :1]), settings, progress)
-    return Result(gray.repeat(3, -1), message)
+    result = restore(photograph._replace(pixels=pixels[..., :1]), settings, progress)
+    return result if result.pixels is result.mask else result._replace(pixels=result.pixels.repeat(3, -1))
 
 
 def has_equal_channels(pixels: np.ndarray) -> bool:

@@ -131,6 +131,7 @@ def load_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> Net
 def load_file(source: str) -> Network:
     """Loads a shipped network, or that of a file with its model card; see `pretrained.read`."""
     variables, card = pretrained.read(source)
+    pretrained.require_images(source, card)
     module, variables = card.module(), to_numpy(variables)
 
     def apply(inputs: Array) -> Array:

@@ -2,9 +2,12 @@ import numpy as np
 import pytest
 
 from jaxgen.restoration import detection, inference, inpainting, tasks
+from jaxgen.restoration.regions import FEATURES
 from jaxgen.restoration.restorer import NetworkSpec, Restorer
 
 BRIGHT = 0.9
+LARGE_REGION = 60
+"""Pixels from which the classifier of the fixture is sure of a region."""
 
 
 def make_spec(channels, conditioning="none", **fields):
@@ -55,6 +58,10 @@ def calls(monkeypatch, networks):
 
         return Restorer(record, make_spec(channels, conditioning))
 
+    def classify(features):
+        return np.where(features[:, FEATURES.index("log_area")] >= np.log(LARGE_REGION - 0.5), 9.0, -9.0)
+
+    monkeypatch.setattr(detection, "load_region_classifier", lambda name: classify)
     for module in (inference, detection, inpainting, tasks):
         monkeypatch.setattr(module, "load", load)
     monkeypatch.setattr(inference, "load_noise_estimator", lambda: lambda images: np.full(len(images), 0.1))

@@ -1,23 +1,19 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from skimage.measure import label, regionprops
 
 from jaxgen.restoration.detection import (
-    AREA,
+    CANDIDATE,
     FAINT_LINE,
     FAINT_LINE_RADIUS,
-    LINE,
     LINE_DILATION,
     SMALL_SIDE,
-    Thresholds,
+    damaged_regions,
     detect_damage,
-    detected_lines,
-    detected_regions,
     logit,
+    with_faint_lines,
 )
 from jaxgen.restoration.inference import halved
+from tests.restoration.conftest import LARGE_REGION
 
 PIXELS = np.full((40, 30, 3), 0.8, np.float32)
 UNLIKELY = -9.0
@@ -31,43 +27,35 @@ def logits(height, width, **parts):
     return values
 
 
-@given(st.integers(0, 2**32 - 1), st.integers(1, 8))
-def test_large_regions_that_are_certain_somewhere_count(seed, pixels):
-    values = np.random.default_rng(seed).normal(size=(12, 15))
-    thresholds = Thresholds(low=0.6, high=0.8, pixels=pixels)
-    expected = np.zeros(values.shape, bool)
-    for region in regionprops(label(values >= logit(0.6), connectivity=2), values):
-        expected[tuple(region.coords.T)] = region.area >= pixels and region.intensity_max >= logit(0.8)
-    np.testing.assert_array_equal(detected_regions(values, thresholds), expected)
+def test_regions_of_which_the_classifier_is_confident_count(calls):
+    values = logits(40, 60, large=(slice(2, 12), slice(2, 12), 0.95), small=(slice(20, 25), slice(30, 36), 0.999))
+    pixels = np.full((40, 60, 3), 0.5, np.float32)
+    mask, confidence = damaged_regions("detect", values, pixels)
+    assert mask[2:12, 2:12].all() and mask.sum() == 100
+    assert confidence == pytest.approx(1, abs=1e-3)
+    mask, confidence = damaged_regions("detect", logits(40, 60, small=(slice(20, 25), slice(30, 36), 0.999)), pixels)
+    assert not mask.any() and confidence == pytest.approx(0, abs=1e-3)
+    assert damaged_regions("detect", logits(40, 60), pixels)[1] == 0
 
 
-def test_small_or_uncertain_regions_do_not_count():
-    low, high = AREA.low + 0.01, AREA.high + 0.0001
-    large, small = (slice(2, 12), slice(2, 12)), (slice(2, 11), slice(20, 31))
-    assert not detected_regions(logits(20, 40, a=(*large, low)), AREA).any()
-    assert not detected_regions(logits(20, 40, a=(*small, high)), AREA).any()
-    mask = detected_regions(logits(20, 40, a=(*large, low), b=(*small, high), c=(5, 5, high)), AREA)
-    assert mask[large].all()
-    assert mask.sum() == 100
-    assert not detected_regions(np.full((5, 5), UNLIKELY), AREA).any()
-    assert detected_regions(np.full((20, 20), 9.0), AREA).all()
-
-
-def test_pixels_that_share_a_corner_are_one_region():
+def test_pixels_that_share_a_corner_are_one_region(calls):
     diagonal = np.full((120, 120), UNLIKELY)
-    np.fill_diagonal(diagonal, logit(0.9995))
-    assert detected_regions(diagonal, AREA).sum() == 120
+    np.fill_diagonal(diagonal, logit(CANDIDATE["detect"] + 0.01))
+    assert damaged_regions("detect", diagonal, np.full((120, 120, 1), 0.5, np.float32))[0].sum() == 120
 
 
 def test_faint_lines_count_near_a_certain_line():
     short = (10, slice(0, 8), FAINT_LINE + 0.01)
-    assert not detected_lines(logits(40, 700, short=short)).any()
-    long = (30, slice(100, 100 + LINE.pixels), LINE.high + 0.01)
-    mask = detected_lines(logits(40, 700, short=short, long=long, far=(30, slice(500, 520), FAINT_LINE + 0.01)))
+    lines = np.zeros((40, 700), bool)
+    assert not with_faint_lines(lines, logits(40, 700, short=short)).any()
+    lines[30, 100 : 100 + LARGE_REGION] = True
+    long = (30, slice(100, 100 + LARGE_REGION), 0.9)
+    far = (30, slice(500, 520), FAINT_LINE + 0.01)
+    mask = with_faint_lines(lines, logits(40, 700, short=short, long=long, far=far))
     assert mask[10 - LINE_DILATION : 11 + LINE_DILATION, : 8 + LINE_DILATION].all()
-    assert mask[30 - LINE_DILATION : 31 + LINE_DILATION, 100 - LINE_DILATION : 100 + LINE.pixels + LINE_DILATION].all()
-    assert mask.sum() == (1 + 2 * LINE_DILATION) * (8 + LINE_DILATION + LINE.pixels + 2 * LINE_DILATION)
-    assert 500 - (100 + LINE.pixels) > FAINT_LINE_RADIUS
+    assert mask[30 - LINE_DILATION : 31 + LINE_DILATION, 100 - LINE_DILATION : 100 + LARGE_REGION].all()
+    assert mask.sum() == (1 + 2 * LINE_DILATION) * (8 + LINE_DILATION + LARGE_REGION + 2 * LINE_DILATION)
+    assert 500 - (100 + LARGE_REGION) > FAINT_LINE_RADIUS
 
 
 def test_areas_and_lines_are_detected_by_separate_networks(calls, networks):

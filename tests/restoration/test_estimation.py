@@ -1,13 +1,8 @@
-import io
-
 import numpy as np
 import pytest
-from PIL import Image
-from skimage import data
 
 from jaxgen.restoration import estimation
-from jaxgen.restoration.estimation import blockiness, estimate_noise
-from jaxgen.restoration.tasks import MIN_BLOCKINESS
+from jaxgen.restoration.estimation import estimate_noise
 
 GENERATOR = np.random.default_rng(0)
 spread = lambda images: images.std((1, 2, 3))
@@ -66,21 +61,3 @@ def test_transparent_pixels_do_not_count():
 
 def test_an_image_of_clipped_values_alone_is_estimated_too():
     assert estimate_noise(spread, np.zeros((200, 200, 1), np.float32)) == 0
-
-
-PHOTOGRAPH = data.astronaut()[:200, 150:350]
-
-
-def compressed(quality):
-    file = io.BytesIO()
-    Image.fromarray(PHOTOGRAPH).save(file, "JPEG", quality=quality)
-    return np.asarray(Image.open(file), np.float32) / 255
-
-
-def test_blockiness_grows_with_compression_whatever_the_crop():
-    values = [blockiness(compressed(quality)) for quality in (95, 75, 40, 20, 10)]
-    assert values == sorted(values)
-    assert values[1] < MIN_BLOCKINESS < values[2]
-    assert blockiness(compressed(20)[3:, 5:]) == pytest.approx(values[3], rel=0.1)
-    assert blockiness(PHOTOGRAPH.repeat(2, 0).repeat(2, 1) / np.float32(255)) < 1
-    assert blockiness(PHOTOGRAPH[:16, :16] / np.float32(255)) == 0

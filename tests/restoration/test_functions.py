@@ -149,7 +149,7 @@ def test_damage_is_above_a_half_exactly_where_it_is_inpainted(monkeypatch):
     mask = np.zeros((4, 4, 1), np.float32)
     mask[:2] = 1
     probability = np.linspace(0, 1, 16, dtype=np.float32).reshape(4, 4, 1)
-    monkeypatch.setattr(functions.detection, "detect_damage", lambda pixels: (mask, probability))
+    monkeypatch.setattr(functions.detection, "detect_damage", lambda pixels: (mask, probability, 1.0))
     found = jaxgen.detect_damage(np.zeros((4, 4, 3)))
     np.testing.assert_array_equal(found > 0.5, mask[..., 0] > 0)
     np.testing.assert_allclose(found[2:], 0.5)

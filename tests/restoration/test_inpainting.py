@@ -29,7 +29,7 @@ def test_without_a_mask_the_damage_is_detected(calls, channels):
     before = pixels.copy()
     result = inpaint(Photograph(pixels), Settings(), no_progress)
     assert calls["names"] == ["detect", "detect_lines", "inpaint_all"]
-    assert result.message == "8.3% damaged, detected"
+    assert result.message == "8.3% damaged, detected with confidence 1.00"
     np.testing.assert_allclose(result.pixels[MASK[..., 0] > 0], 0.5, atol=1e-6)
     np.testing.assert_array_equal(pixels, before)
 
@@ -37,7 +37,7 @@ def test_without_a_mask_the_damage_is_detected(calls, channels):
 def test_an_undamaged_photograph_does_not_change(calls):
     result = inpaint(Photograph(PIXELS), Settings(), no_progress)
     assert calls["names"] == ["detect", "detect_lines"]
-    assert result.message == "no damage detected"
+    assert result.message == "no damage detected, unchanged"
     np.testing.assert_array_equal(result.pixels, PIXELS)
     assert result.pixels is not PIXELS
 

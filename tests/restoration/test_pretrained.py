@@ -17,6 +17,7 @@ from jaxgen.metrics.masked import masked_psnr
 from jaxgen.models.restoration.residual_unet import ResidualUNet
 from jaxgen.restoration import pretrained, tasks
 from jaxgen.restoration.estimation import estimate_noise
+from jaxgen.restoration.regions import FEATURES
 from jaxgen.restoration.restorer import measure_spec, no_progress, restore
 
 LEVELS = 255
@@ -97,14 +98,16 @@ EXPECTED = {
     "denoise_color": (0.71566, 0.54454, 0.47035, 0.27006),
     "inpaint_all": (0.24111, 0.98431, 0.36159, 0.23253),
     "superres": (0.98382, 0.84910, 0.74646, 0.46280),
-    "detect": (-0.57832, -3.48288, -4.15990, -1.10084),
+    "detect": (-1.15611, -2.87202, -3.46287, -1.49495),
     "dehaze": (1.00075, 0.96527, 0.90174, 0.39169),
     "dejpeg": (0.89200, 0.97461, 0.84828, 0.41372),
     "deblur": (0.91120, 0.92506, 0.91637, 0.41551),
-    "detect_lines": (-4.58448, -5.38028, -3.37397, -1.44655),
+    "detect_lines": (-7.30474, -8.35302, -7.59047, -5.26342),
     "inpaint_lines": (0.24688, 0.97935, 0.37412, 0.23523),
     "inpaint_tight": (0.24307, 0.97979, 0.37442, 0.23407),
     "inpaint_translucent": (0.24382, 0.97979, 0.37442, 0.23407),
+    "classify_areas": (-2.67955, -0.56855, -3.12215, -1.08798),
+    "classify_lines": (-1.48732, -4.69049, -2.79894, -2.29268),
 }
 """Four values of each network's output, evenly spaced, on random images of 48×64 pixels."""
 
@@ -114,6 +117,8 @@ def output_on_random_input(name):
     card, rng = pretrained.read_card(name), np.random.default_rng(7)
     if card.output == "noise_level":
         return pretrained.load_noise_estimator(name)(rng.random((4, 48, 64, 1), np.float32))
+    if card.output == "confidence":
+        return pretrained.load_function(name, "confidence")(rng.normal(0, 3, (4, len(FEATURES))).astype(np.float32))
     restorer = pretrained.load(name, card.output)
     inputs = rng.random((1, 48, 64, restorer.spec.channels + restorer.spec.condition_channels), np.float32)
     if restorer.spec.conditioning == "mask":

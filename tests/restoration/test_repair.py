@@ -1,7 +1,11 @@
-"""The task `auto`."""
+"""The task `auto`, and what all tasks do where they detect nothing."""
+
+import io
 
 import numpy as np
 import pytest
+from PIL import Image
+from scipy import ndimage
 from skimage import data
 
 from jaxgen.io.photographs import Photograph
@@ -10,46 +14,88 @@ from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.restorer import no_progress
 from jaxgen.restoration.tasks import repair
 
-PHOTOGRAPH = data.astronaut()[:200, 150:350]
+# Halved, so that nothing of the JPEG file is left that it once was.
+PHOTOGRAPH = np.asarray(Image.fromarray(data.astronaut()).resize((256, 256), Image.Resampling.BOX)) / np.float32(255)
+
+
+def no_noise(monkeypatch):
+    monkeypatch.setattr(inference, "load_noise_estimator", lambda: lambda images: np.full(len(images), 0.001))
 
 
 @pytest.mark.parametrize("sigma", [None, 51.0])
-def test_each_damage_is_repaired_where_it_is_detected(calls, monkeypatch, sigma):
-    pixels = np.full((40, 30, 3), 0.8, np.float32)
+def test_noise_is_removed_before_damage_is_detected(calls, monkeypatch, sigma):
+    pixels = np.full((40, 30, 3), (0.8, 0.5, 0.3), np.float32)
     result = repair(Photograph(pixels), Settings(sigma=sigma), no_progress)
-    assert calls["names"] == ["detect", "detect_lines", "denoise_gray"]
+    assert calls["names"] == ["denoise_color", "detect", "detect_lines"]
     assert calls["level"] == pytest.approx(0.1 if sigma is None else 0.2)
-    assert result.message == f"no damage detected, noise σ {sigma or 25.5} removed"
-    monkeypatch.setattr(tasks, "blockiness", lambda pixels: 5.0)
-    monkeypatch.setattr(inference, "load_noise_estimator", lambda: lambda images: np.full(len(images), 0.001))
-    calls["names"].clear()
+    assert result.message == f"noise σ {sigma or 25.5} {'as set' if sigma else 'estimated'}"
+
+
+def test_each_damage_is_repaired_where_it_is_detected(calls, networks, monkeypatch):
+    no_noise(monkeypatch)
+    monkeypatch.setattr(tasks, "is_compressed", lambda pixels: True)
+    pixels = np.full((40, 30, 3), (0.8, 0.7, 0.6), np.float32)
     pixels[5:15, 5:15] = 1
-    result = repair(Photograph(pixels[..., :1]), Settings(), no_progress)
-    assert calls["names"] == ["detect", "detect_lines", "inpaint_all", "dejpeg"]
-    assert result.message == "8.3% damaged, detected, JPEG blocks of 5.0 gray levels removed"
-    np.testing.assert_allclose(result.pixels[6, 6], 0.25, atol=1e-6)
-    np.testing.assert_allclose(result.pixels[30, 20], 0.4, atol=1e-6)
+    networks["dejpeg"] = (lambda inputs: inputs, 3, "none")
+    result = repair(Photograph(pixels), Settings(), no_progress)
+    assert calls["names"] == ["dejpeg", "detect", "detect_lines", "inpaint_all"]
+    assert result.message == "traces of JPEG, 8.3% damaged, detected with confidence 1.00"
+    assert result.pixels[6, 6] == pytest.approx(0.5)
+    assert result.pixels[30, 20] == pytest.approx((0.8, 0.7, 0.6))
+    assert result.mask.sum() == 100
 
 
-def test_an_undamaged_photograph_does_not_change_and_strength_scales_the_change(calls):
-    pixels = PHOTOGRAPH.astype(np.float32) / 255 * 0.8
-    unchanged = repair(Photograph(pixels), Settings(sigma=0.0), no_progress)
-    np.testing.assert_allclose(unchanged.pixels, pixels, atol=1e-6)
+def test_a_dry_run_says_what_is_detected_and_changes_nothing(calls, networks, monkeypatch):
+    no_noise(monkeypatch)
+    pixels = np.full((40, 30, 3), (0.8, 0.7, 0.6), np.float32)
+    pixels[5:15, 5:15] = 1
+    result = repair(Photograph(pixels), Settings(dry_run=True), no_progress)
+    np.testing.assert_array_equal(result.pixels, pixels)
+    assert result.message == "8.3% damaged, detected with confidence 1.00"
+    assert result.mask.sum() == 100
+
+
+def test_strength_scales_the_change(calls, networks):
+    pixels = PHOTOGRAPH * 0.8
     half = repair(Photograph(pixels), Settings(sigma=51, strength=0.5), no_progress)
     np.testing.assert_allclose(half.pixels, (pixels + np.clip(pixels - 0.2, 0, 1)) / 2, atol=1e-6)
 
 
-def test_noise_is_estimated_with_the_pixels_before_inpainting(calls, monkeypatch):
-    seen = []
+@pytest.mark.parametrize("task", ["auto", "scratches", "derust", "dehaze", "dejpeg", "denoise", "deblur"])
+def test_an_undamaged_photograph_stays_as_it_is_bit_by_bit(task):
+    result = tasks.restore_photograph(Photograph(PHOTOGRAPH), task)
+    np.testing.assert_array_equal(result.pixels, PHOTOGRAPH)
+    assert not result.is_found
+    assert result.message.endswith("unchanged")
 
-    def estimate(windows):
-        seen.extend(windows)
-        return np.zeros(len(windows))
 
-    monkeypatch.setattr(inference, "load_noise_estimator", lambda: estimate)
-    pixels = np.full((40, 30, 1), 0.8, np.float32)
-    pixels[5:15, 5:15] = 0.9
-    result = repair(Photograph(pixels), Settings(mask=(pixels == 0.9).astype(np.float32)), no_progress)
-    assert calls["names"] == ["inpaint_all"]
-    assert result.pixels[6, 6, 0] == pytest.approx(0.5)
-    np.testing.assert_array_equal(seen[0][:40, :30], pixels)
+def test_a_detecting_task_can_be_forced(calls):
+    for task in ("dehaze", "dejpeg", "deblur"):
+        result = tasks.restore_photograph(Photograph(PHOTOGRAPH), task, Settings(force=True))
+        np.testing.assert_allclose(result.pixels, PHOTOGRAPH / 2, atol=1e-6)
+
+
+def psnr(first, second):
+    return -10 * np.log10(np.mean((first - second) ** 2))
+
+
+@pytest.mark.parametrize(("task", "damage"), [("deblur", "blur"), ("dejpeg", "jpeg"), ("denoise", "noise")])
+def test_on_one_damage_alone_auto_does_as_well_as_its_task(task, damage):
+    if damage == "blur":
+        damaged = ndimage.gaussian_filter(PHOTOGRAPH, (2, 2, 0))
+    elif damage == "jpeg":
+        file = io.BytesIO()
+        Image.fromarray((PHOTOGRAPH * 255).astype(np.uint8)).save(file, "JPEG", quality=20)
+        damaged = np.asarray(Image.open(file), np.float32) / 255
+    else:
+        noise = np.random.default_rng(0).normal(0, 15 / 255, PHOTOGRAPH.shape)
+        damaged = np.clip(PHOTOGRAPH + noise, 0, 1).astype(np.float32)
+    scores = [psnr(tasks.restore_photograph(Photograph(damaged), name).pixels, PHOTOGRAPH) for name in (task, "auto")]
+    assert scores[1] > scores[0] - 0.3
+    assert scores[1] > psnr(damaged, PHOTOGRAPH)
+
+
+def test_a_denoiser_changes_no_pixel_by_more_than_four_standard_deviations():
+    noisy = np.clip(PHOTOGRAPH + np.random.default_rng(0).normal(0, 0.2, PHOTOGRAPH.shape), 0, 1).astype(np.float32)
+    result = tasks.restore_photograph(Photograph(noisy), "denoise", Settings(sigma=1.5))
+    assert abs(result.pixels - noisy).max() <= 4 * 1.5 / 255 + 1e-6

@@ -15,6 +15,7 @@ from jaxgen.models.restoration.nafnet import NAFNet
 from jaxgen.models.restoration.noise_estimator import NoiseEstimator
 from jaxgen.models.restoration.partial_unet import PartialUNet
 from jaxgen.models.restoration.patch_inpainter import PatchInpainter
+from jaxgen.models.restoration.region_classifier import RegionClassifier
 from jaxgen.models.restoration.residual_unet import ResidualUNet
 from jaxgen.models.restoration.rnn import RNN
 from jaxgen.models.restoration.srresnet import SRResNet
@@ -37,6 +38,7 @@ ARCHITECTURES: dict[str, type[nn.Module]] = {
         NoiseEstimator,
         PartialUNet,
         PatchInpainter,
+        RegionClassifier,
         ResidualUNet,
         RNN,
         SRResNet,

@@ -21,20 +21,22 @@ NETWORKS = {
     "denoise_color": "4af8cb2bdf7ee0d0a66ac187251f8625288b8a7d700a16ac0d3f6d105a934010",
     "inpaint_all": "29ea77ba2cd5898de2b1c053f0114265936143504895eb4d2617a5dd888f675b",
     "superres": "f7a631301b7cb39b833b099f0d9011bec89be244ba117016da478c4012c4733b",
-    "detect": "5e7cc80b719a4cd097e55978dd7d83c6077799162026c840bd67f44df0e48226",
+    "detect": "72cfc10bb612c40272fe266b5608b3c39fcef3b81ef2c068c2e111df91aeb61c",
     "dehaze": "d4c48b6b637c0444781971e50f103ec6bd7ca1cad5827593d26f0ff87e295fb7",
     "dejpeg": "6d02a3b7e5f0bbbbcd984442d9a7e56fed51bfc767fc40b216d4d28d2210eab7",
     "deblur": "611cd579e127d87873dd70deddf8f26b4737c0fce7ca126a78b1f8092409df1a",
-    "detect_lines": "12894787d34c18ccaf84d3fc2da6170b07ec50e980720a4b4b20af250a46646c",
+    "detect_lines": "d40f0f3c4a522cebf2626ca0b0b401fe5614cec9549db666beb48eb9c7e7072f",
+    "classify_areas": "8ea27e46f38cbc8f30114f0371e778788dd811bf1ef8022278184381af368a5b",
+    "classify_lines": "b3294b5f876ebf6d39bfa24846d0494e25839fa06dc6cdecac2f3b9529860a81",
     "inpaint_lines": "b92afa52c9ad406ae247d7e813559b3119ead1fe88fd811ff508348968830508",
     "inpaint_tight": "d46ba1bc8cde16c1b9d44ea96c8bb618ac06d2f86ca83ac114048d90d6ce4bfd",
     "inpaint_translucent": "1b607d486b48f95025467648a98852e4ca729e5948dcd1dda9c6b75e1016fc39",
 }
 """The sha256 of NAME.safetensors in this folder, by name. The card in the file holds all else: see `read_card`."""
 
-Output = Literal["image", "mask", "noise_level"]
-"""What a network computes from an image: the restored image, the logit of damage at each pixel, or the standard
-deviation of the image's noise."""
+Output = Literal["image", "mask", "noise_level", "confidence"]
+"""What a network computes: from an image the restored image, the logit of damage at each pixel, or the standard
+deviation of the image's noise; from measurements of a region the logit that it is damage."""
 
 
 class Card(NamedTuple):
@@ -45,7 +47,7 @@ class Card(NamedTuple):
       fields: of the module.
       output: what it computes.
       damage: that it was trained on.
-      spec: of a network that is applied to images of any size; None where the output is a noise level.
+      spec: of a network that is applied to images of any size; None where the output is a noise level or a confidence.
       command: that trained it.
       training: the machine and the time that training took; or the authors.
       data: that it was trained on.
@@ -191,6 +193,14 @@ def to_text(description: dict[str, Any]) -> str:
     return "\n".join([*lines, "scores", *(f"  {name}: {score}" for name, score in description["scores"].items())])
 
 
+def require_images(source: str, card: Card) -> None:
+    """Raises UsageError for a network that takes no images."""
+    if card.output == "confidence":
+        raise UsageError(
+            f"{source} classifies regions that detectors find, and takes no images: choose another network"
+        )
+
+
 def load_restorer(source: str) -> Restorer:
     """Returns a network that restores images, or raises UsageError where its output is another; see `read`."""
     return load(source, "image")
@@ -199,6 +209,7 @@ def load_restorer(source: str) -> Restorer:
 def load(source: str, output: Output) -> Restorer:
     """Returns a network that is applied to images of any size, or raises UsageError where its output is another."""
     variables, card = read(source)
+    require_images(source, card)
     if card.output != output or card.spec is None:
         raise wrong_output(source, card, output)
     return make_restorer(card.module(), variables, card.spec)
@@ -206,9 +217,14 @@ def load(source: str, output: Output) -> Restorer:
 
 def load_noise_estimator(source: str = "noise_level") -> Callable[[np.ndarray], np.ndarray]:
     """Returns a network that estimates the noise level, float32[b, h, w, 1] -> float32[b]; see `read`."""
+    return load_function(source, "noise_level")
+
+
+def load_function(source: str, output: Output) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns a network as a function of arrays, or raises UsageError where its output is another; see `read`."""
     variables, card = read(source)
-    if card.output != "noise_level":
-        raise wrong_output(source, card, "noise_level")
+    if card.output != output:
+        raise wrong_output(source, card, output)
     return compile_module(card.module(), variables)
 
 

@@ -1,0 +1,130 @@
+"""Regions of pixels that a network takes for damage, and the confidence that each of them is.
+
+A network that looks at a pixel's neighborhood takes twigs, wires, hair and letters for scratches, and flat areas for
+holes. Whether a region is damage shows in the whole of it: how sure the network is along it, how long and thin it is,
+how it differs from what surrounds it, and how much of the picture looks the same.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage
+
+from jaxgen.restoration.evidence import to_gray
+
+SMALLEST = 20
+"""Pixels of a region below which it is no evidence by itself."""
+FLAT = 1.5 / 255
+"""Range of brightness among a pixel's neighbors below which it is flat: in drawings much is, in photographs hardly
+anything but holes that were filled with one color."""
+RING = 3
+"""Pixels around a region that it is compared with."""
+CERTAIN = 4.0
+"""Logit from which a pixel counts as certain."""
+FEATURES = (
+    *("peak", "upper_decile", "mean", "log_area", "log_length", "log_elongation", "log_share", "log_certain_share"),
+    *("ring_logit", "contrast", "deviation", "saturation", "brightness", "flat", "flat_elsewhere", "edge"),
+)
+"""What is measured of a region; see `measure`."""
+
+
+class Regions(NamedTuple):
+    """The regions of one photograph.
+
+    Attributes:
+      labels: int32[height, width], the number of the region that a pixel belongs to; 0: none.
+      numbers: int[n], those of the regions that are large enough to be measured.
+      features: float32[n, len(FEATURES)], a row for each of them.
+    """
+
+    labels: np.ndarray
+    numbers: np.ndarray
+    features: np.ndarray
+
+
+def find_regions(logits: np.ndarray, pixels: np.ndarray, low: float) -> Regions:
+    """Returns the 8-connected regions of pixels whose logit reaches a limit.
+
+    Args:
+      logits: float32[height, width] of damage.
+      pixels: float32[height, width, 1 or 3] in [0, 1], the photograph.
+      low: the limit.
+    """
+    labels = np.empty(logits.shape, np.int32)
+    ndimage.label(logits >= low, np.ones((3, 3)), labels)
+    areas = np.bincount(labels.ravel())
+    numbers = np.flatnonzero(areas >= SMALLEST)
+    numbers = numbers[numbers > 0]  # 0 is the background.
+    picture = np.array([(logits >= low).mean(), (logits > CERTAIN).mean() + 1e-4])
+    gray, saturation = to_gray(pixels), pixels.max(-1) - pixels.min(-1)
+    spread: np.ndarray = ndimage.maximum_filter(gray, 3) - ndimage.minimum_filter(gray, 3)
+    elsewhere = np.asarray(spread)[labels == 0]
+    flat_elsewhere = (elsewhere < FLAT).mean() if elsewhere.size else 0.0
+    boxes = ndimage.find_objects(labels)
+    rows = [
+        [
+            *measure(labels, number, boxes[number - 1], logits, gray, saturation, np.log(np.maximum(picture, 1e-4))),
+            *flatness(labels, number, boxes[number - 1], spread, float(flat_elsewhere)),
+        ]
+        for number in numbers
+    ]
+    return Regions(labels, numbers, np.array(rows, np.float32).reshape(-1, len(FEATURES)))
+
+
+def measure(
+    labels: np.ndarray,
+    number: int,
+    box: tuple[slice, slice],
+    logits: np.ndarray,
+    gray: np.ndarray,
+    saturation: np.ndarray,
+    log_shares: np.ndarray,
+) -> list[float]:
+    """Returns the features of one region.
+
+    Args:
+      labels: see `Regions`.
+      number: of the region.
+      box: its rows and columns.
+      logits, gray, saturation: float32[height, width].
+      log_shares: logarithms of the share of the picture that is in any region, and that is certain.
+    """
+    length = max(side.stop - side.start for side in box)
+    around = tuple(slice(max(side.start - RING, 0), side.stop + RING) for side in box)
+    inside = labels[around] == number
+    ring = ndimage.binary_dilation(inside, np.ones((3, 3)), RING) & (labels[around] == 0)
+    values, gray_inside, area = logits[around][inside], gray[around][inside], inside.sum()
+    ring_logit = logits[around][ring].mean() if ring.any() else values.mean()
+    gray_around = gray[around][ring].mean() if ring.any() else gray_inside.mean()
+    return [
+        values.max(),
+        np.quantile(values, 0.9),
+        values.mean(),
+        np.log(area),
+        np.log(length),
+        np.log(length**2 / area),
+        *log_shares,
+        ring_logit,
+        abs(gray_inside.mean() - gray_around),
+        gray_inside.std(),
+        saturation[around][inside].mean(),
+        gray_inside.mean(),
+    ]
+
+
+def flatness(
+    labels: np.ndarray, number: int, box: tuple[slice, slice], spread: np.ndarray, flat_elsewhere: float
+) -> list[float]:
+    """Returns the flat shares of a region and of the rest of the picture, and how sharp the region's edge is.
+
+    Args:
+      labels, number, box: see `measure`.
+      spread: float32[height, width], range of brightness among each pixel's neighbors.
+      flat_elsewhere: share of the picture outside all regions that is flat.
+    """
+    around = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in box)
+    inside = labels[around] == number
+    core = np.asarray(ndimage.binary_erosion(inside, np.ones((3, 3))), bool)
+    edge = inside & ~core
+    flat = (spread[around][core] < FLAT).mean() if core.any() else 0.0
+    return [float(flat), flat_elsewhere, float(spread[around][edge].mean())]

@@ -1,0 +1,131 @@
+"""Undamaged pictures: collected, drawn, measured, and the regions of detectors that are classified by them."""
+
+import importlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage import data
+
+from jaxgen.errors import UsageError
+from jaxgen.restoration import pretrained
+from jaxgen.restoration.inference import Result
+from jaxgen.restoration.regions import FEATURES, find_regions
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Imports a module beside the scripts."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    return importlib.import_module
+
+
+def test_a_drawing_depends_on_its_seed_alone(script):
+    drawings = script("studies.drawings")
+    for kind in drawings.DRAWINGS:
+        first, again, other = (np.asarray(drawings.draw(kind, seed, 64, 48)) for seed in (1, 1, 2))
+        assert first.shape == (48, 64, 3)
+        np.testing.assert_array_equal(first, again)
+        assert (first != other).any()
+        assert first.std() > 2
+
+
+def test_photographs_are_reduced_and_split(script, tmp_path, monkeypatch):
+    clean_pictures = script("studies.clean_pictures")
+    monkeypatch.setattr(clean_pictures, "noise_sigma", lambda photograph: 0.5)
+    monkeypatch.setattr(clean_pictures, "DRAWINGS_OF_EACH", 2)
+    (tmp_path / "in").mkdir()
+    for index in range(4):
+        Image.fromarray(data.astronaut()).save(tmp_path / "in" / f"{index}.png")
+    Image.fromarray(data.astronaut()[:100]).save(tmp_path / "in" / "flat.png")
+    lines = []
+    clean_pictures.collect([tmp_path / "in"], tmp_path / "out", lines.append)
+    halves = [sorted(path.name for path in (tmp_path / "out" / half).iterdir()) for half in clean_pictures.HALVES]
+    assert [name for name in halves[0] if name.startswith("in")] == ["in-0.png", "in-2.png"]
+    assert [name for name in halves[1] if name.startswith("in")] == ["in-1.png", "in-3.png"]
+    assert len(halves[0]) == len(halves[1]) == 2 + len(clean_pictures.DRAWINGS)
+    assert Image.open(tmp_path / "out" / clean_pictures.HALVES[0] / "in-0.png").size == (256, 256)
+    assert lines[0].endswith("flat.png: 256×50 pixels after reduction, left out")
+    monkeypatch.setattr(clean_pictures, "noise_sigma", lambda photograph: 3.0)
+    clean_pictures.collect([tmp_path / "in"], tmp_path / "noisy", lines.append)
+    assert any(line.endswith("0.png: noise σ 3.0, left out") for line in lines)
+
+
+def test_the_change_of_undamaged_pictures_is_counted(script, tmp_path, monkeypatch):
+    harmless = script("studies.harmless")
+    for index, value in enumerate((0, 128, 255)):
+        Image.fromarray(np.full((16, 16, 3), value, np.uint8)).save(tmp_path / f"{index}.png")
+    added = {0.0: 0.0, 1.0: -0.5}
+    monkeypatch.setattr(
+        harmless.tasks,
+        "restore_photograph",
+        lambda photograph, task: Result(photograph.pixels + added.get(float(photograph.pixels[0, 0, 0]), 1 / 255), "m"),
+    )
+    lines = []
+    out, page = tmp_path / "out.json", tmp_path / "page.html"
+    harmless.run([tmp_path], ["denoise"], out, page, lines.append)
+    assert lines[-1] == "| `denoise` | 3 | 1 (33.3 %) | 2 (66.7 %) | 1 (33.3 %) | 6.1 dB, 2.png |"
+    assert [one["psnr"] for one in json.loads(out.read_text())["denoise"]] == pytest.approx(
+        [np.inf, 48.13, 6.05], abs=0.01
+    )
+    assert page.read_text().count("data:image/png") == 2
+    with pytest.raises(UsageError, match="unknown task 'superres'"):
+        harmless.run([tmp_path], ["superres"], None, None, lines.append)
+    with pytest.raises(UsageError, match="no PNG files"):
+        harmless.run([tmp_path / "empty"], [], None, None, lines.append)
+
+
+def test_boosted_trees_give_what_scikit_learn_gives(script):
+    regions = script("shipping.regions")
+    random = np.random.default_rng(0)
+    features = random.normal(size=(400, len(FEATURES))).astype(np.float32)
+    is_damage = features[:, 0] * features[:, 1] + 0.3 * random.normal(size=400) > 0
+    module, variables = regions.fit(features, is_damage)
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    grown = GradientBoostingClassifier(**regions.BOOSTING, random_state=0).fit(features, is_damage)
+    np.testing.assert_allclose(module.apply(variables, features, False), grown.decision_function(features), atol=1e-4)
+
+
+def test_a_classifier_is_trained_on_the_regions_of_damaged_pictures(script, tmp_path, monkeypatch):
+    """The network of the test takes bright pixels for damage."""
+    regions = script("shipping.regions")
+    for index in range(6):
+        pixels = np.full((180, 200, 3), 40, np.uint8)
+        pixels[20:40, 20 : 40 + index] = 250
+        Image.fromarray(pixels).save(tmp_path / f"picture-{index}.png")
+    monkeypatch.setattr(regions, "run", lambda network, pixels, *_: 20 * (pixels.mean(-1, keepdims=True) - 0.5))
+    monkeypatch.setattr(regions, "load", lambda name, output: None)
+    monkeypatch.setattr(regions, "SHAPES", ((160, 160),))
+    lines = []
+    sha256 = regions.make("detect_lines", tmp_path, tmp_path, "a test", lines.append)
+    path = tmp_path / "classify_lines.safetensors"
+    assert pretrained.digest(str(path)) == sha256
+    logits = pretrained.load_function(str(path), "confidence")(np.zeros((2, len(FEATURES)), np.float32))
+    assert logits.shape == (2,) and np.isfinite(logits).all()
+    assert "held-out pictures, regions of damage that count" in lines[0]
+    with pytest.raises(UsageError, match="unknown detector 'detec'"):
+        regions.make("detec", tmp_path, tmp_path, "a test", lines.append)
+
+
+def test_the_features_of_a_region_are_those_of_its_pixels():
+    pixels = np.full((40, 50, 3), 0.25, np.float32)
+    pixels[10:20, 5:25] = 0.75
+    logits = np.full((40, 50), -8.0, np.float32)
+    logits[10:20, 5:25] = 3.0
+    logits[30, 40] = 5.0  # Too small to be measured.
+    found = find_regions(logits, pixels, 0.0)
+    assert len(found.numbers) == 1
+    row = dict(zip(FEATURES, found.features[0], strict=True))
+    assert row["peak"] == row["mean"] == row["upper_decile"] == 3
+    assert row["log_area"] == pytest.approx(np.log(200)) and row["log_length"] == pytest.approx(np.log(20))
+    assert row["log_elongation"] == pytest.approx(np.log(2))
+    assert row["log_share"] == pytest.approx(np.log(201 / 2000))
+    assert (row["ring_logit"], row["contrast"], row["brightness"]) == pytest.approx((-8, 0.5, 0.75))
+    assert (row["deviation"], row["saturation"], row["flat"]) == pytest.approx((0, 0, 1), abs=1e-6)
+    assert row["flat_elsewhere"] > 0.9 and row["edge"] == pytest.approx(0.5)
+    assert find_regions(logits - 10, pixels, 0.0).features.shape == (0, len(FEATURES))
