@@ -53,8 +53,9 @@ def restore(
       image: a path; a Pillow image of mode L, LA, RGB, RGBA or I;16; or an array [height, width],
         [height, width, 1, 3 or 4] or [n, height, width, 1, 3 or 4] of NumPy or JAX, uint8 in 0 to 255 or floating point
         in [0, 1]. A fourth channel is alpha, which is kept.
-      task: "auto" (inpaints detected damage, then removes JPEG's blocks and noise), "denoise", "dehaze", "deblur",
-        "dejpeg", "superres", "derust", "scratches" or "inpaint".
+      task: "auto" (removes what it detects: JPEG's traces, noise, rust, tears, scratches, blur), "denoise", "dehaze",
+        "deblur", "dejpeg", "superres", "derust", "scratches", "inpaint" or "detect" (the result is the mask of the
+        damage, of one channel).
       sigma: standard deviation of the noise in gray levels of 0-255, for "denoise" and "auto"; None: estimated.
       mask: where the image is damaged, for "inpaint", "scratches", "derust" and "auto". A path or a Pillow image,
         white there, or a copy of the image that is painted on; or an array bool (True), uint8 (255) or floating point
@@ -197,8 +198,8 @@ def detect_damage(image: "Image") -> Any:
       image: see `restore`.
     Returns:
       float32[height, width] in [0, 1], of a batch [n, height, width]; a JAX array for one, otherwise NumPy's. Above 0.5
-      exactly where `restore` would inpaint. Elsewhere it is the probability that two networks give, at most 0.5: the
-      damage of regions in which they are nowhere nearly certain does not count.
+      exactly where `restore` would inpaint. Elsewhere it is the probability that two networks give, at most 0.5: a
+      region counts as a whole, where a classifier is confident that it is damage.
     Raises:
       jaxgen.errors.UsageError: if the image must be corrected.
     """

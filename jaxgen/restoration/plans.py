@@ -19,6 +19,8 @@ from jaxgen.restoration.folders import COMPARISON, Item, first_names
 from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.masks import Color, find_mask
 
+UNNOTED = frozenset({"mask", "tile_size", "dry_run"})
+"""Settings that change no result; a mask is noted by its file."""
 MAX_NAME = 255
 """Bytes of a file's name, where the file system states no limit."""
 
@@ -154,7 +156,7 @@ def note(path: Path, options: Options, mask: Path | None) -> dict[str, Any]:
       options: of the run.
       mask: of the image of its damage, or None.
     """
-    settings = {key: value for key, value in options.settings._asdict().items() if key not in {"mask", "tile_size"}}
+    settings = {key: value for key, value in options.settings._asdict().items() if key not in UNNOTED}
     return {
         "photograph": digest(path),
         "place": hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32],
