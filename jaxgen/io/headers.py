@@ -39,10 +39,7 @@ def read(path: Path) -> Header:
     """
     try:
         with path.open("rb") as file:
-            start = file.peek(4)[:4]
-            if not start:
-                raise ValueError("it is empty")
-            if start in tiff_files.MAGIC:
+            if tiff_files.is_tiff(file):
                 from tifffile import TiffFile
 
                 with TiffFile(path) as tiff:

@@ -73,10 +73,7 @@ def read(path: str | os.PathLike, megapixels: float = MEGAPIXELS) -> Photograph:
     path = Path(path)
     try:
         with path.open("rb") as file:
-            start = file.peek(4)[:4]
-            if not start:
-                raise ValueError("it is empty")
-            if start in tiff_files.MAGIC:
+            if tiff_files.is_tiff(file):
                 return read_tiff(path, file, megapixels)
             with open_image(file) as image:
                 frames = getattr(image, "n_frames", 1)

@@ -58,6 +58,18 @@ class Picture(NamedTuple):
         return self.frame is None or self.page.sampleformat != UNSIGNED or (color and self.page.bitspersample > 8)
 
 
+def is_tiff(file: io.BufferedReader) -> bool:
+    """Returns whether an open file is a TIFF file by its first bytes, which stay unread.
+
+    Raises:
+      ValueError: if it is empty.
+    """
+    start = file.peek(len(MAGIC[0]))[: len(MAGIC[0])]
+    if not start:
+        raise ValueError("it is empty")
+    return start in MAGIC
+
+
 def pictures(file: "TiffFile") -> list[Picture]:
     """Returns the pictures of a file: its pages that are neither reduced ones of others nor masks.
 

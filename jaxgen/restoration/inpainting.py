@@ -58,7 +58,7 @@ def inpaint(
         mask, source = detected.mask, f"detected with confidence {detected.confidence:.2f}"
         if mask.mean() > MAX_DETECTED:
             message = f"{mask.mean():.0%} look damaged, too much to inpaint without a mask: give --mask"
-            return Result(pixels.copy(), message, is_found=False)
+            return Result(pixels.copy(), message, mask, is_found=False)
     if not mask.any():
         return Result(pixels.copy(), "no damage detected, unchanged", is_found=False)
     message = f"{mask.mean():.1%} damaged, {source}"

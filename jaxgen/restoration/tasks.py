@@ -139,12 +139,13 @@ def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Re
     plain = settings._replace(strength=1.0, sigma=None, mask=None, dry_run=False)
     found: list[Result] = []
 
-    def apply_task(task: Restoration, chosen: Settings) -> None:
+    def apply_task(task: Restoration, chosen: Settings) -> Result:
         """Applies one more task to the photograph so far, and notes the result where it finds anything."""
         before = photograph if not found else photograph._replace(pixels=found[-1].pixels)
         result = task(before, chosen, progress)
         if result.is_found:
             found.append(result)
+        return result
 
     sigma = noise_sigma(photograph) if settings.sigma is None else settings.sigma
     is_blurred = blur_sigma(photograph.pixels) >= MIN_BLUR
@@ -153,13 +154,16 @@ def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Re
         apply_task(denoise, plain._replace(sigma=sigma))
         if settings.sigma is None:
             found[-1] = found[-1]._replace(message=f"noise σ {sigma:.1f} estimated")
-    apply_task(inpaint, plain._replace(mask=settings.mask))
+    damage = apply_task(inpaint, plain._replace(mask=settings.mask))
     mask = next((result.mask for result in found if result.mask is not None), None)
     if is_blurred:
         apply_task(deblur, plain._replace(force=True))
     if not found:
-        return unchanged(photograph, "no damage detected")
-    message = ", ".join(result.message for result in found)
+        return Result(photograph.pixels, damage.message, is_found=False)
+    messages = [result.message for result in found]
+    if damage.mask is not None and not damage.is_found:  # Too much of it to inpaint.
+        messages.append(damage.message)
+    message = ", ".join(messages)
     pixels = photograph.pixels
     if not settings.dry_run:
         pixels = blend(pixels, found[-1].pixels, settings.strength)

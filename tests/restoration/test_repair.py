@@ -99,3 +99,13 @@ def test_a_denoiser_changes_no_pixel_by_more_than_four_standard_deviations():
     noisy = np.clip(PHOTOGRAPH + np.random.default_rng(0).normal(0, 0.2, PHOTOGRAPH.shape), 0, 1).astype(np.float32)
     result = tasks.restore_photograph(Photograph(noisy), "denoise", Settings(sigma=1.5))
     assert abs(result.pixels - noisy).max() <= 4 * 1.5 / 255 + 1e-6
+
+
+def test_auto_says_where_too_much_looks_damaged_to_be_inpainted(calls, monkeypatch):
+    pixels = np.full((40, 30, 3), (1.0, 0.95, 0.9), np.float32)
+    result = repair(Photograph(pixels), Settings(sigma=0.0), no_progress)
+    assert result.message.endswith("too much to inpaint without a mask: give --mask") and result.mask is None
+    no_noise(monkeypatch)
+    result = repair(Photograph(pixels), Settings(), no_progress)
+    assert result.message == "100% look damaged, too much to inpaint without a mask: give --mask"
+    assert not result.is_found
