@@ -91,7 +91,7 @@ def test_an_orientation_turns_the_tile_as_well(tmp_path):
 
 def test_folders_without_images(tmp_path):
     (tmp_path / "notes.txt").write_text("no picture")
-    with pytest.raises(UsageError, match=r"no images in .* nor in its folders: looked for \.bmp"):
+    with pytest.raises(UsageError, match=r"no images in .* nor in its folders: looked for .*\.bmp"):
         load(tmp_path)
     with pytest.raises(UsageError, match="no folder of images at ''"):
         load("")
