@@ -15,6 +15,7 @@ from jaxgen.config.damage import OVERLAYS as OVERLAYS
 from jaxgen.config.damage import DamageHyper as DamageHyper
 from jaxgen.config.damage import DamageName as DamageName
 from jaxgen.config.damage import NoiseHyper as NoiseHyper
+from jaxgen.config.damage import NoiseName as NoiseName
 from jaxgen.config.damage import OverlayHyper as OverlayHyper
 from jaxgen.config.damage import OverlayName as OverlayName
 from jaxgen.config.damage import check_ranges as check_ranges

@@ -47,6 +47,8 @@ DAMAGES: dict[str, Degradation] = {name: entry for name, entry in DEGRADATIONS.i
 """The degradations that an experiment can apply to its training images, by the value of `--damage`."""
 OVERLAYS: tuple[str, ...] = tuple(name for name, entry in DAMAGES.items() if entry.returns == "opacity")
 """Those that hide some pixels and so have a mask."""
+NOISES: tuple[str, ...] = tuple(name for name, entry in DAMAGES.items() if entry.returns == "noise_level")
+"""Those that have a noise level."""
 
 
 def described(names: Iterable[str]) -> str:
@@ -56,9 +58,11 @@ def described(names: Iterable[str]) -> str:
 
 if TYPE_CHECKING:
     DamageName = str
+    NoiseName = str
     OverlayName = str
 else:
     DamageName = Annotated[Literal[tuple(DAMAGES)], Doc(described(DAMAGES))]
+    NoiseName = Annotated[Literal[NOISES], Doc(described(NOISES))]
     OverlayName = Annotated[Literal[OVERLAYS], Doc(described(OVERLAYS))]
 
 

@@ -8,6 +8,7 @@ from jaxgen.config.base import Condition, Config, compute_dtype, hyper_classes, 
 from jaxgen.config.damage import (
     DAMAGE_CONDITIONS,
     DAMAGES,
+    NOISES,
     OVERLAYS,
     DamageHyper,
     DamageName,
@@ -48,7 +49,9 @@ class RestorationConfig(Config):
     conditions: ClassVar[tuple[Condition, ...]] = (
         *Config.conditions,
         *DAMAGE_CONDITIONS,
-        Condition(("conditioning",), f"set damage to noise, {', '.join(OVERLAYS)}", has_damage("noise", *OVERLAYS)),
+        Condition(
+            ("conditioning",), f"set damage to {', '.join((*NOISES, *OVERLAYS))}", has_damage(*NOISES, *OVERLAYS)
+        ),
         Condition(("features",), "add feature to losses", lambda config: needs_features(config.losses)),
         *option_conditions("losses", {name: loss.hyper for name, loss in LOSSES.items()}),
     )
@@ -92,7 +95,7 @@ def image_channels(config: RestorationConfig) -> int | None:
     Raises:
       UsageError: if it is needed and data.channels is not set.
     """
-    if not config.conditioning or config.damage not in ("noise", *OVERLAYS):
+    if not config.conditioning or config.damage not in (*NOISES, *OVERLAYS):
         return None
     return known_channels(config)
 

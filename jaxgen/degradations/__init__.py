@@ -24,12 +24,15 @@ from jaxgen.degradations.deterministic import downsample as downsample
 from jaxgen.degradations.deterministic import grayscale as grayscale
 from jaxgen.degradations.deterministic import jpeg as jpeg
 from jaxgen.degradations.deterministic import motion_blur as motion_blur
+from jaxgen.degradations.file_noise import photo_noise as photo_noise
 from jaxgen.degradations.geometry import warp as warp
+from jaxgen.degradations.grain import film_grain as film_grain
 from jaxgen.degradations.noise import blind_gaussian_noise as blind_gaussian_noise
 from jaxgen.degradations.noise import gaussian_noise as gaussian_noise
 from jaxgen.degradations.noise import poisson_noise as poisson_noise
 from jaxgen.degradations.noise import rician_noise as rician_noise
 from jaxgen.degradations.noise import salt_and_pepper as salt_and_pepper
+from jaxgen.degradations.noise import shared_noise as shared_noise
 from jaxgen.degradations.noise import speckle as speckle
 from jaxgen.degradations.recipes import bsrgan as bsrgan
 from jaxgen.degradations.recipes import real_esrgan as real_esrgan

@@ -93,6 +93,40 @@ register(
 )
 
 
+def normal_of_channels(key: Array, images: Array, correlation: float | Array) -> Array:
+    """Draws standard normal numbers of the images' shape, float32 or wider, that are correlated between the channels.
+
+    Args:
+      key: one key, or key[batch].
+      images: float[batch, height, width, channel].
+      correlation: of two channels at a pixel, in [0, 1], one or float[batch].
+    """
+    own, common = split_keys(key, len(images), 2)
+    correlation = per_image("correlation", correlation, at_least_float32(images))
+    return jnp.sqrt(1 - correlation) * normal(own, images) + jnp.sqrt(correlation) * normal(common, images[..., :1])
+
+
+def shared_noise(key: Array, images: Array, sigma: float | Array, correlation: float | Array = 1.0) -> Array:
+    """Adds white Gaussian noise that the channels share in part, without clipping.
+
+    Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, channel] in [0, 1].
+      sigma: standard deviation of each channel in units of the [0, 1] range, one or float[batch].
+      correlation: of two channels at a pixel, from 0 (independent) to 1 (gray noise), one or float[batch].
+    Returns:
+      float[batch, height, width, channel], in the images' dtype; values may leave [0, 1].
+    Raises:
+      ValueError: if the number of keys or of a parameter's values is neither 1 nor the batch size.
+    """
+    images = check_images(images)
+    noise = normal_of_channels(key, images, correlation)
+    return (at_least_float32(images) + per_image("sigma", sigma, at_least_float32(images)) * noise).astype(images.dtype)
+
+
+register(shared_noise, "white Gaussian noise that channels share", example={"sigma": 0.12})
+
+
 def poisson_noise(key: Array, images: Array, peak: float | Array) -> Array:
     """Applies photon (Poisson) noise without clipping.
 

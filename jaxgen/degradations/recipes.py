@@ -14,9 +14,9 @@ from jaxgen.degradations.blurring import blur
 from jaxgen.degradations.canvas import Canvas
 from jaxgen.degradations.composition import apply_if, select, shuffled
 from jaxgen.degradations.compression import jpeg
-from jaxgen.degradations.draws import at_least_float32, check_images, choice, image_size, normal, split_keys, uniform
+from jaxgen.degradations.draws import at_least_float32, check_images, choice, image_size, split_keys, uniform
 from jaxgen.degradations.kernels import crop_kernel, gaussian_kernel, plateau_kernel, sinc_kernel
-from jaxgen.degradations.noise import poisson_noise
+from jaxgen.degradations.noise import poisson_noise, shared_noise
 from jaxgen.degradations.registry import register
 
 INTERPOLATIONS = (1 / 3, 1 / 3, 1 / 3)
@@ -43,21 +43,6 @@ def odd_sides(key: Array, examples: int, largest: int) -> Array:
     return MIN_KERNEL_SIDE + 2 * jnp.floor(uniform(key, examples, 0, (largest - MIN_KERNEL_SIDE) // 2 + 1)).astype(
         jnp.int32
     )
-
-
-def correlated_noise(key: Array, images: Array, sigma: Array, shared: Array) -> Array:
-    """Adds Gaussian noise that is correlated between the channels, and clips to [0, 1].
-
-    Args:
-      key: one key, or key[batch].
-      images: float[batch, height, width, channel].
-      sigma: float[batch], standard deviation.
-      shared: float[batch], fraction of the variance common to all channels, 1 for gray noise.
-    """
-    own, common = split_keys(key, len(images), 2)
-    sigma, shared = sigma[:, None, None, None], shared[:, None, None, None]
-    noise = jnp.sqrt(1 - shared) * normal(own, images) + jnp.sqrt(shared) * normal(common, images[..., :1])
-    return jnp.clip(images + sigma * noise, 0, 1)
 
 
 def clip(canvas: Canvas) -> Canvas:
@@ -129,7 +114,7 @@ def bsrgan(key: Array, images: Array, scale: int) -> Array:
         shared = jnp.stack([jnp.zeros(n), jnp.ones(n), uniform(share, n)])[
             choice(kind, (0.4, 0.4, 0.2), n), jnp.arange(n)
         ]
-        return canvas._replace(images=correlated_noise(noise, canvas.images, uniform(level, n, 2, 25) / 255, shared))
+        return clip(canvas._replace(images=shared_noise(noise, canvas.images, uniform(level, n, 2, 25) / 255, shared)))
 
     stages = shuffled(blurred, blurred, downsampled, finished, noisy, apply_if(0.9, random_jpeg), in_order=(2, 3))
     order, last = split_keys(key, len(images), 2)
@@ -204,11 +189,11 @@ def sensor_noise(key: Array, canvas: Canvas, sigma: float, scale: float) -> Canv
     images, n = canvas.images, len(canvas.images)
     kind, gray, level, noise = split_keys(key, n, 4)
     gray = uniform(gray, n) < 0.4
-    gaussian = correlated_noise(noise, images, uniform(level, n, 1, sigma) / 255, gray.astype(images.dtype))
+    gaussian = shared_noise(noise, images, uniform(level, n, 1, sigma) / 255, gray.astype(images.dtype))
     gray_counts, color_counts = (poisson_noise(noise, x, 256) - x for x in (images.mean(-1, keepdims=True), images))
     counts = select(gray, jnp.broadcast_to(gray_counts, images.shape), color_counts)
     poisson = jnp.clip(images + uniform(level, n, 0.05, scale)[:, None, None, None] * counts, 0, 1)
-    return canvas._replace(images=select(uniform(kind, n) < 0.5, gaussian, poisson))
+    return canvas._replace(images=select(uniform(kind, n) < 0.5, jnp.clip(gaussian, 0, 1), poisson))
 
 
 def real_esrgan(key: Array, images: Array, scale: int) -> Array:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.objectives.modules import EVALUATION_PART, apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
-from jaxgen.training.optimizers import MakeOptimizer
+from jaxgen.training.optimizers import MakeOptimizer, hyper_arrays
 from jaxgen.training.randomness import Stream, example_keys, stream
 from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
@@ -33,7 +34,8 @@ def make_noise_level(
 
     Args:
       module: module (images[b, h, w, c], train) -> float[b], standard deviation in units of the [0, 1] range.
-      degrade: (key[b], images, hyper) -> (noisy images, standard deviation float[b]).
+      degrade: (key[b], images, hyper) -> (noisy images, standard deviation float[b]); the noisy images may have other
+        sides and channels than the images.
       hyper: what `degrade` and `make_single` read.
       optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
@@ -44,7 +46,8 @@ def make_noise_level(
         return LEVELS * abs(estimate - level).mean()
 
     def initialise(key: Array, batch: Batch) -> PyTree:
-        return module.init(key, jnp.zeros((1, *batch["image"].shape[1:])), False)
+        noisy, _ = jax.eval_shape(degrade, key[None], batch["image"][:1], hyper_arrays(hyper))
+        return module.init(key, jnp.zeros(noisy.shape, noisy.dtype), False)
 
     def draw(keys: Callable, batch: Batch, hyper: Hyper) -> PyTree:
         return degrade(keys(Stream.DEGRADATION), batch["image"], hyper)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from jaxgen.config.base import Config
-from jaxgen.config.damage import OVERLAYS
+from jaxgen.config.damage import NOISES, OVERLAYS
 from jaxgen.config.restoration import RestorationConfig
 from jaxgen.errors import UsageError
 from jaxgen.restoration import pretrained
@@ -60,4 +60,4 @@ def conditioning(config: Config) -> Conditioning:
         return "none"
     if config.damage in OVERLAYS:
         return "mask"
-    return "noise_level" if config.damage == "noise" else "none"
+    return "noise_level" if config.damage in NOISES else "none"

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax.numpy as jnp
 
-from jaxgen.config.damage import DAMAGES, make_degrade
+from jaxgen.config.damage import DAMAGES, NOISES, make_degrade
 from jaxgen.degradations.noise import NOISE_LEVELS
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import noise_estimation, restoration
@@ -65,6 +65,8 @@ def evaluate(
             raise UsageError(f"ensemble: {source} estimates the noise level and restores nothing; leave --ensemble out")
         return about | noise_estimation.evaluate(network, sigmas, folders, protocols or ("gray8",), seed=seed)
     restorer, kind, about = load_shipped(str(source)) if is_file else load_run(source, options, say)
+    # Denoisers of any noise are compared on white noise, as in the published results.
+    kind = "noise" if kind in NOISES else kind
     strengths = DAMAGES[kind].strengths if kind in DAMAGES else None
     if strengths is None:
         measured = ", ".join(name for name, entry in DAMAGES.items() if entry.strengths)

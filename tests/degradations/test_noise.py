@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from jaxgen import degradations
 from jaxgen.degradations import noise
 
 KEY = jax.random.key(0)
@@ -106,7 +107,19 @@ def test_the_gradient_of_a_magnitude_is_finite_at_zero(computed):
     np.testing.assert_array_equal(gradient, 0)
 
 
+def test_channels_share_noise_as_far_as_they_are_correlated(computed):
+    images = np.full((3, 50, 50, 3), 0.5, np.float32)
+    noisy = computed(noise.shared_noise, KEY, images, 0.05, np.float32([0.0, 0.5, 1.0])) - 0.5
+    for sample, share in zip(noisy, (0, 0.5, 1), strict=True):
+        correlation = np.corrcoef(sample.reshape(-1, 3).T)
+        np.testing.assert_allclose(correlation[np.triu_indices(3, 1)], share, atol=0.06)
+    np.testing.assert_allclose(noisy.std((1, 2, 3)), 0.05, rtol=0.05)
+
+
 NOISES = {
+    "film_grain": 0.2,
+    "photo_noise": 0.2,
+    "shared_noise": 0.2,
     "poisson_noise": 30.0,
     "speckle": 0.2,
     "salt_and_pepper": 0.3,
@@ -116,7 +129,7 @@ NOISES = {
 
 @pytest.mark.parametrize("name", NOISES)
 def test_every_noise_depends_on_the_key_and_the_strength_of_its_image_alone(name):
-    compiled, keys = jax.jit(getattr(noise, name)), jax.random.split(KEY, 5)
+    compiled, keys = jax.jit(getattr(degradations, name)), jax.random.split(KEY, 5)
     degrade = lambda *arguments: jax.device_get(compiled(*arguments))
     images = np.random.default_rng(1).random((5, 7, 9, 3), np.float32)
     strengths = np.float32(NOISES[name] * np.arange(1, 6) / 5)
@@ -130,7 +143,7 @@ def test_every_noise_depends_on_the_key_and_the_strength_of_its_image_alone(name
 @pytest.mark.parametrize("name", NOISES)
 def test_split_keys_give_uncorrelated_noise(name, computed):
     images = np.full((2, 64, 64, 1), 0.5, np.float32)
-    added = computed(getattr(noise, name), jax.random.split(KEY), images, NOISES[name]) - images
+    added = computed(getattr(degradations, name), jax.random.split(KEY), images, NOISES[name]) - images
     assert abs(np.corrcoef(added.reshape(2, -1))[0, 1]) < 4 / 64
 
 
@@ -138,7 +151,7 @@ def test_split_keys_give_uncorrelated_noise(name, computed):
 @pytest.mark.parametrize("dtype", ["bfloat16", "float32"])
 def test_every_noise_keeps_the_dtype(name, dtype):
     images = jax.ShapeDtypeStruct((1, 4, 4, 1), dtype)
-    degraded = jax.eval_shape(lambda x: getattr(noise, name)(KEY, x, np.float32(NOISES[name])), images)
+    degraded = jax.eval_shape(lambda x: getattr(degradations, name)(KEY, x, np.float32(NOISES[name])), images)
     assert (degraded.shape, degraded.dtype) == (images.shape, images.dtype)
 
 

@@ -44,15 +44,6 @@ def test_sides_that_the_scale_does_not_divide_are_refused(recipe):
         recipe(KEY, SMOOTH, 5)
 
 
-def test_grey_noise_is_the_same_in_all_channels_and_correlation_is_the_share(computed):
-    images, sigma = np.full((3, 50, 50, 3), 0.5, np.float32), np.full(3, 0.05, np.float32)
-    noise = computed(recipes.correlated_noise, KEY, images, sigma, np.float32([0.0, 0.5, 1.0])) - 0.5
-    for sample, share in zip(noise, (0, 0.5, 1), strict=True):
-        correlation = np.corrcoef(sample.reshape(-1, 3).T)
-        np.testing.assert_allclose(correlation[np.triu_indices(3, 1)], share, atol=0.06)
-    np.testing.assert_allclose(noise.std((1, 2, 3)), 0.05, rtol=0.05)
-
-
 def test_random_kernels_are_of_all_kinds_and_odd_sides(computed):
     kernels = np.asarray(jax.jit(recipes.random_kernels, static_argnums=1)(KEY, 300, 3.0))
     np.testing.assert_allclose(kernels.sum((1, 2)), 1, atol=1e-4)

@@ -54,7 +54,12 @@ def test_what_is_no_restorer_is_refused(make, tmp_path):
 
 @pytest.mark.parametrize(
     ("damage", "expected"),
-    [("noise", "noise_level"), ("jpeg", "none"), *((damage, "mask") for damage in OVERLAYS)],
+    [
+        ("noise", "noise_level"),
+        ("photo_noise", "noise_level"),
+        ("jpeg", "none"),
+        *((damage, "mask") for damage in OVERLAYS),
+    ],
 )
 def test_conditioning_follows_from_the_damage(load_experiment, damage, expected):
     module = load_experiment("residual_unet")

@@ -55,6 +55,21 @@ def test_photographs_are_reduced_and_split(script, tmp_path, monkeypatch):
     assert any(line.endswith("0.png: noise σ 3.0, left out") for line in lines)
 
 
+def test_pictures_to_train_on_are_photographs_and_drawings_that_are_not_measured(script, tmp_path, monkeypatch):
+    training, drawings = script("studies.training_pictures"), script("studies.drawings")
+    monkeypatch.setattr(training, "DRAWINGS_OF_EACH", 1)
+    monkeypatch.setattr(training, "DRAWINGS", ["wires", "text"])
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    Image.fromarray(data.astronaut()).save(tmp_path / "in" / "deep" / "a.png")
+    lines = []
+    training.collect([tmp_path / "in"], tmp_path / "out", lines.append)
+    found = {str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.png")}
+    assert found == {"in/deep/a.png", "drawn-wires-0.png", "drawn-text-0.png"}
+    assert lines == [f"{tmp_path / 'out'}: 3 pictures"]
+    drawn = np.asarray(Image.open(tmp_path / "out" / "drawn-wires-0.png"))
+    np.testing.assert_array_equal(drawn, np.asarray(drawings.draw("wires", 1000, *drawn.shape[1::-1])))
+
+
 def test_the_change_of_undamaged_pictures_is_counted(script, tmp_path, monkeypatch):
     harmless = script("studies.harmless")
     for index, value in enumerate((0, 128, 255)):
