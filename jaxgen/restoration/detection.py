@@ -52,24 +52,32 @@ def detect_damage(pixels: np.ndarray, tile_size: int | None = None) -> Detection
       pixels: float32[height, width, 1 or 3] in [0, 1].
       tile_size: side of the largest tile in pixels; None: chosen.
     """
-    settings = Settings(tile_size=tile_size)
-    logits = lambda name: run(load(name, "mask"), pixels, None, settings, no_progress)[..., 0]
-    areas, lines = logits("detect"), logits("detect_lines")
-    (area_mask, area_confidence), (line_mask, line_confidence) = (
-        damaged_regions(name, values, pixels) for name, values in (("detect", areas), ("detect_lines", lines))
-    )
-    mask = (area_mask | with_faint_lines(line_mask, lines)).astype(np.float32)[..., None]
-    probability = special.expit(np.maximum(areas, lines))[..., None]
-    found = Detection(mask, probability, max(area_confidence, line_confidence))
-    height, width = mask.shape[:2]
+    found = detect_at_one_size(pixels, Settings(tile_size=tile_size))
+    height, width = pixels.shape[:2]
     if min(height, width) < 2 * SMALL_SIDE:
         return found
     coarse = detect_damage(halved(pixels, np.mean), tile_size)
-    mask, probability = (
-        np.maximum(fine, values.repeat(2, 0).repeat(2, 1)[:height, :width])
-        for fine, values in ((found.mask, coarse.mask), (found.probability, coarse.probability))
-    )
-    return Detection(mask, probability, max(found.confidence, coarse.confidence))
+    for fine, values in ((found.mask, coarse.mask), (found.probability, coarse.probability)):
+        np.maximum(fine, values.repeat(2, 0).repeat(2, 1)[:height, :width], out=fine)
+    return found._replace(confidence=max(found.confidence, coarse.confidence))
+
+
+def detect_at_one_size(pixels: np.ndarray, settings: Settings) -> Detection:
+    """Detects damage of the size that it has in small photographs; see `detect_damage`.
+
+    Args:
+      pixels: float32[height, width, 1 or 3] in [0, 1].
+      settings: of the networks.
+    """
+    logits = lambda name: run(load(name, "mask"), pixels, None, settings, no_progress)[..., 0]
+    areas = logits("detect")
+    area_mask, area_confidence = damaged_regions("detect", areas, pixels)
+    lines = logits("detect_lines")
+    line_mask, line_confidence = damaged_regions("detect_lines", lines, pixels)
+    mask = (area_mask | with_faint_lines(line_mask, lines)).astype(np.float32)[..., None]
+    # In place: a photograph of 24 megapixels has 0.1 GB in each channel.
+    probability = special.expit(np.maximum(areas, lines, out=areas), out=areas)[..., None]
+    return Detection(mask, probability, max(area_confidence, line_confidence))
 
 
 def damaged_regions(name: str, logits: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, float]:
@@ -89,7 +97,8 @@ def damaged_regions(name: str, logits: np.ndarray, pixels: np.ndarray) -> tuple[
     confidence = special.expit(load_region_classifier(name)(padded))[: len(found.numbers)]
     counts = np.zeros(found.labels.max() + 1, bool)
     counts[found.numbers[confidence >= MIN_CONFIDENCE[name]]] = True
-    return counts[found.labels], float(confidence.max())
+    # Row by row: NumPy copies an index as int64.
+    return np.stack([counts[row] for row in found.labels]), float(confidence.max())
 
 
 def with_faint_lines(mask: np.ndarray, logits: np.ndarray) -> np.ndarray:

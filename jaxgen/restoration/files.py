@@ -12,7 +12,7 @@ from jaxgen.errors import UnfinishedError, UsageError
 from jaxgen.io import photographs
 from jaxgen.io.band_files import BandFile
 from jaxgen.restoration.folders import Item, first_names
-from jaxgen.restoration.inference import Restoration, Settings, bands, has_bands, upsampled, upsampled_rows
+from jaxgen.restoration.inference import Restoration, Settings, has_bands, restored_bands, upsampled, upsampled_rows
 from jaxgen.restoration.masks import read_mask
 from jaxgen.restoration.plans import Job, Options, note, plan
 from jaxgen.restoration.restorer import Progress, Restorer, no_progress
@@ -70,8 +70,10 @@ def restore_file(
     alpha = None if photograph.alpha is None else upsampled(photograph.alpha, factor)
     photographs.write(job.out, photographs.with_pixels(photograph, result.pixels, alpha), made_from)
     if job.comparison is not None:
-        pair = np.concatenate([upsampled(photograph.pixels, factor), result.pixels], 1)
-        photographs.write(job.comparison, photographs.Photograph(pair, profile=photograph.profile), made_from)
+        pair = (photographs.Photograph(one) for one in (upsampled(photograph.pixels, factor), result.pixels))
+        values = np.concatenate([photographs.rounded(one, 8) for one in pair], 1)
+        comparison = photographs.Photograph(photograph.pixels, profile=photograph.profile)
+        photographs.write_values(job.comparison, comparison, values, made_from)
     return report(job, photograph, message, factor, begin)
 
 
@@ -125,7 +127,7 @@ def write_bands(
         is_gray = not options.network and has_equal_channels(visible.pixels)
         if is_gray:
             visible = visible._replace(pixels=visible.pixels[..., :1])
-        for part in bands(network, visible, settings, progress):
+        for part in restored_bands(network, visible, settings, progress):
             restored = part.repeat(3, -1) if is_gray else part
             end = top + len(restored) // scale
             alpha = None if photograph.alpha is None else upsampled_rows(photograph.alpha, scale, top, end)

@@ -2,7 +2,6 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -15,7 +14,8 @@ from jaxgen.errors import UsageError
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.estimation import GREY_LEVELS, estimate_noise
-from jaxgen.restoration.restorer import Progress, Restorer, restore, restore_in_bands
+from jaxgen.restoration.restorer import Progress, Restorer, restore_in_bands
+from jaxgen.restoration.tiles import stacked
 
 FEATHER = 5
 """Pixels, odd, over which restored pixels are blended into unchanged ones around a mask."""
@@ -40,6 +40,7 @@ class Settings(NamedTuple):
       mask: float32[height, width, 1], 1 where the photograph is damaged, else 0; None: detected.
       force: whether a task restores also where it detects no damage.
       dry_run: whether a task only says what it detects, and changes nothing.
+      in_place: whether the result may overwrite the photograph's pixels, whose size it has, to save memory.
     """
 
     sigma: float | None = None
@@ -49,6 +50,7 @@ class Settings(NamedTuple):
     mask: np.ndarray | None = None
     force: bool = False
     dry_run: bool = False
+    in_place: bool = False
 
 
 class Result(NamedTuple):
@@ -113,20 +115,42 @@ def apply(network: Restorer, photograph: Photograph, settings: Settings, progres
     Raises:
       UsageError: if the network takes no level or no mask and one is set, or needs a mask and none is set.
     """
-    check_settings(network, settings, has_mask=settings.mask is not None)
-    message, condition, weight = "", settings.mask, settings.strength
-    if settings.mask is not None:
-        weight = weight * feathered(settings.mask)
+    height, out = network.spec.scale * len(photograph.pixels), photograph.pixels if settings.in_place else None
+    sigma, message = settings.sigma, ""
     if network.spec.conditioning == "noise_level":
-        is_estimated = settings.sigma is None
-        sigma = noise_sigma(photograph) if settings.sigma is None else settings.sigma
-        condition = sigma / GREY_LEVELS
-        message = f"noise σ {sigma:.1f} {'estimated' if is_estimated else 'as set'}"
-    restored = run(network, photograph.pixels, condition, settings, progress)
-    if network.spec.conditioning == "noise_level":
-        limit = np.float32(LARGEST_NOISE * sigma / GREY_LEVELS)
-        np.clip(restored, photograph.pixels - limit, photograph.pixels + limit, out=restored)
-    return Result(blend(photograph.pixels, restored, weight, network.spec.scale), message)
+        sigma = noise_sigma(photograph) if sigma is None else sigma
+        message = f"noise σ {sigma:.1f} {'estimated' if settings.sigma is None else 'as set'}"
+    bands = restored_bands(network, photograph, settings._replace(sigma=sigma), progress)
+    return Result(stacked(bands, height, out), message)
+
+
+def restored_bands(
+    network: Restorer, photograph: Photograph, settings: Settings, progress: Progress
+) -> Iterator[np.ndarray]:
+    """Yields what `apply` returns, some rows at a time from above.
+
+    Args:
+      network, photograph, settings, progress: see `apply`; a network that takes a noise level needs one.
+    Yields:
+      float32[scale · rows, scale · width, channel] in [0, 1].
+    """
+    pixels, mask, spec, top = photograph.pixels, settings.mask, network.spec, 0
+    check_settings(network, settings, has_mask=mask is not None)
+    limit, condition, weight = None, mask, settings.strength
+    if spec.conditioning == "noise_level":
+        assert settings.sigma is not None, "the noise level is estimated"
+        condition = settings.sigma / GREY_LEVELS
+        limit = np.float32(LARGEST_NOISE * settings.sigma / GREY_LEVELS)
+    for restored in output_bands(network, pixels, condition, settings, progress):
+        end = top + len(restored) // spec.scale
+        original = pixels[top:end]
+        if limit is not None:
+            np.clip(restored, original - limit, original + limit, out=restored)
+        if spec.scale > 1 and weight != 1:
+            original = upsampled_rows(pixels, spec.scale, top, end)
+        weights = weight if mask is None else weight * feathered(mask, top, end)
+        yield blend(original, restored, weights)
+        top = end
 
 
 def check_settings(network: Restorer, settings: Settings, *, has_mask: bool) -> None:
@@ -151,72 +175,44 @@ def check_settings(network: Restorer, settings: Settings, *, has_mask: bool) -> 
 def run(
     network: Restorer, pixels: np.ndarray, condition: float | np.ndarray | None, settings: Settings, progress: Progress
 ) -> np.ndarray:
-    """Returns a network's output for pixels[height, width, 1 or 3].
+    """Returns a network's output for pixels[height, width, 1 or 3]; see `output_bands`."""
+    return stacked(output_bands(network, pixels, condition, settings, progress), network.spec.scale * len(pixels))
+
+
+def output_bands(
+    network: Restorer, pixels: np.ndarray, condition: float | np.ndarray | None, settings: Settings, progress: Progress
+) -> Iterator[np.ndarray]:
+    """Yields a network's output for pixels[height, width, 1 or 3], some rows at a time from above.
 
     A network for gray images processes colour channels one by one; one for colour images gets a gray image in each
-    channel and its outputs are averaged.
+    channel and its outputs are averaged. Tiles far from hidden pixels are left as they are. The rows of the pixels that
+    belong to what was yielded may be overwritten before the next is asked for.
     """
-    apply_once = partial(
-        restore,
-        network,
-        condition=condition,
-        ensemble=settings.ensemble,
-        largest_tile=settings.tile_size,
-        progress=progress,
-    )
-    channels = network.spec.channels
-    if pixels.shape[-1] == channels:
-        return apply_once(pixels)
-    if channels == 1:
-        return np.concatenate([apply_once(pixels[..., [channel]]) for channel in range(pixels.shape[-1])], -1)
-    return apply_once(pixels.repeat(channels, -1)).mean(-1, keepdims=True)
+    spec, channels = network.spec, pixels.shape[-1]
+    inputs = [pixels] if channels == spec.channels else [pixels[..., one : one + 1] for one in range(channels)]
+    if spec.channels > 1 and channels == 1:
+        inputs = [np.broadcast_to(pixels, (*pixels.shape[:2], spec.channels))]
+    options = {"ensemble": settings.ensemble, "largest_tile": settings.tile_size, "progress": progress}
+    distance = FEATHER if spec.conditioning == "mask" else None
+    each = [restore_in_bands(network, one, condition, max_distance=distance, **options) for one in inputs]
+    for parts in map(list, zip(*each, strict=True)):
+        output = np.concatenate(parts, -1) if len(parts) > 1 else parts[0]
+        yield output.mean(-1, keepdims=True) if output.shape[-1] > channels else output
 
 
-def blend(pixels: np.ndarray, restored: np.ndarray, weight: float | np.ndarray, scale: int = 1) -> np.ndarray:
+def blend(pixels: np.ndarray, restored: np.ndarray, weight: float | np.ndarray) -> np.ndarray:
     """Returns (1 − weight) · pixels + weight · restored, clipped to [0, 1].
 
     Args:
-      pixels: float32[height, width, channel]; upsampled first where `scale` is above 1.
-      restored: float32[scale · height, scale · width, channel]; overwritten by the result.
+      pixels: float32[height, width, channel].
+      restored: float32[height, width, channel]; overwritten by the result.
       weight: from 0 to 1, for all pixels or float32[height, width, 1].
-      scale: of the restored image.
     """
-    if isinstance(weight, int | float) and weight == 1:
-        return np.clip(restored, 0, 1, out=restored)
-    # In place: a photograph of 24 megapixels has 0.3 GB.
-    pixels = upsampled(pixels, scale)
-    restored -= pixels
-    restored *= np.float32(weight)
-    restored += pixels
+    if isinstance(weight, np.ndarray) or weight != 1:
+        restored -= pixels
+        restored *= np.float32(weight)
+        restored += pixels
     return np.clip(restored, 0, 1, out=restored)
-
-
-def bands(network: Restorer, photograph: Photograph, settings: Settings, progress: Progress) -> Iterator[np.ndarray]:
-    """Yields what `apply` returns, some rows at a time from above.
-
-    Args:
-      network: of tiles and without conditioning; see `has_bands`.
-      photograph: its pixels are used.
-      settings: the strength and the tile size are used.
-      progress: takes the number of tiles done and the number of all tiles.
-    Yields:
-      float32[scale · rows, scale · width, channel] in [0, 1].
-    """
-    pixels, spec, top = photograph.pixels, network.spec, 0
-    is_same = pixels.shape[-1] == spec.channels
-    inputs = [pixels] if is_same else [pixels[..., [channel]] for channel in range(pixels.shape[-1])]
-    if spec.channels > 1 and not is_same:
-        inputs = [np.broadcast_to(pixels, (*pixels.shape[:2], spec.channels))]
-    each = (restore_in_bands(network, one, largest_tile=settings.tile_size, progress=progress) for one in inputs)
-    for parts in map(list, zip(*each, strict=True)):
-        restored = np.concatenate(parts, -1) if len(parts) > 1 else parts[0]
-        restored = restored.mean(-1, keepdims=True) if restored.shape[-1] > pixels.shape[-1] else restored
-        end = top + len(restored) // spec.scale
-        if settings.strength == 1:
-            yield np.clip(restored, 0, 1, out=restored)
-        else:
-            yield blend(upsampled_rows(pixels, spec.scale, top, end), restored, settings.strength)
-        top = end
 
 
 def has_bands(network: Restorer, settings: Settings) -> bool:
@@ -252,9 +248,13 @@ def halved(values: np.ndarray, pool: Callable[..., np.ndarray]) -> np.ndarray:
       values: float32[height, width, channel].
       pool: reduces given axes, such as np.mean or np.max.
     """
-    height, width, channels = values.shape
-    even = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
-    return pool(even.reshape(-(-height // 2), 2, -(-width // 2), 2, channels), (1, 3))
+    pooled = []
+    for top in range(0, len(values), 2 * BAND):
+        band = values[top : top + 2 * BAND]
+        height, width, channels = band.shape
+        even = np.pad(band, ((0, height % 2), (0, width % 2), (0, 0)), "edge")
+        pooled.append(pool(even.reshape(-(-height // 2), 2, -(-width // 2), 2, channels), (1, 3)))
+    return np.concatenate(pooled)
 
 
 @jax.jit
@@ -263,22 +263,36 @@ def dilated_and_blurred(mask: jax.Array) -> jax.Array:
     return filters.mean(filters.dilate(mask, FEATHER // 2), FEATHER)
 
 
-def feathered(mask: np.ndarray) -> np.ndarray:
-    """Returns a mask[height, width, 1] that is 1 where it was and falls to 0 over a few pixels around."""
-    return in_bands(dilated_and_blurred, mask, FEATHER)
+def feathered(mask: np.ndarray, top: int = 0, end: int | None = None) -> np.ndarray:
+    """Returns a mask[height, width, 1] that is 1 where it was and falls to 0 over a few pixels around.
+
+    Args:
+      mask: float32[height, width, 1].
+      top, end: rows that are returned; see `in_bands`.
+    """
+    return in_bands(dilated_and_blurred, mask, FEATHER, top, end)
 
 
-def in_bands(function: Callable[[jax.Array], jax.Array], values: np.ndarray, margin: int) -> np.ndarray:
+def in_bands(
+    function: Callable[[jax.Array], jax.Array],
+    values: np.ndarray,
+    margin: int,
+    top: int = 0,
+    end: int | None = None,
+) -> np.ndarray:
     """Returns what a function makes of values[height, width, channel], of some hundred rows at a time.
 
     Args:
       function: float32[1, h, w, channel] -> the same shape.
       values: float32[height, width, channel].
       margin: rows beyond a band that its values depend on.
+      top, end: the first row that is returned, and the row behind the last one; None: all rows from the first.
     """
-    height, result = len(values), np.empty_like(values)
-    for top in range(0, height, WIDE_BAND):
-        first, end = max(top - margin, 0), min(top + WIDE_BAND, height)
-        band = np.asarray(function(jnp.asarray(values[None, first : min(end + margin, height)]))[0])
-        result[top:end] = band[top - first : end - first]
+    height = len(values)
+    end = height if end is None else end
+    result = np.empty((end - top, *values.shape[1:]), values.dtype)
+    for begin in range(top, end, WIDE_BAND):
+        first, last = max(begin - margin, 0), min(begin + WIDE_BAND, end)
+        band = np.asarray(function(jnp.asarray(values[None, first : min(last + margin, height)]))[0])
+        result[begin - top : last - top] = band[begin - first : last - first]
     return result

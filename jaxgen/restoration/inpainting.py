@@ -4,6 +4,8 @@ The networks' receptive field has a radius of some 90 pixels, so that the inside
 photograph at half the size.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from jax import Array, jit, lax
 from scipy import ndimage
@@ -19,10 +21,11 @@ from jaxgen.restoration.inference import (
     halved,
     in_bands,
     load,
-    run,
+    output_bands,
     upsampled_rows,
 )
 from jaxgen.restoration.restorer import Progress, Restorer
+from jaxgen.restoration.tiles import stacked, widened
 
 MAX_DETECTED = 0.5
 """Fraction of a photograph above which a detected mask is rejected: flat drawings look like one large hole."""
@@ -32,6 +35,8 @@ SMALL_SIDE = 64
 """Pixels of the shorter side below which a photograph is not halved."""
 BLUR = 1.0
 """Standard deviation in pixels of the Gaussian that predicts a pixel from those around it."""
+BLUR_RADIUS = 4
+"""Its radius in pixels; see `scipy.ndimage.gaussian_filter`."""
 STEP = 1.5
 """Ratio of prediction errors just inside and just outside a mask from which the mask is tight."""
 
@@ -54,41 +59,90 @@ def inpaint(
     """
     pixels, mask, source = photograph.pixels, settings.mask, "as given"
     if mask is None:
-        detected = detect_damage(pixels, settings.tile_size)
-        mask, source = detected.mask, f"detected with confidence {detected.confidence:.2f}"
+        mask, _, confidence = detect_damage(pixels, settings.tile_size)
+        source = f"detected with confidence {confidence:.2f}"
         if mask.mean() > MAX_DETECTED:
             message = f"{mask.mean():.0%} look damaged, too much to inpaint without a mask: give --mask"
-            return Result(pixels.copy(), message, mask, is_found=False)
+            return Result(pixels, message, mask, is_found=False)
     if not mask.any():
-        return Result(pixels.copy(), "no damage detected, unchanged", is_found=False)
+        return Result(pixels, "no damage detected, unchanged", is_found=False)
     message = f"{mask.mean():.1%} damaged, {source}"
     if settings.dry_run:
         return Result(pixels, message, mask)
     name = tight_network if tight_network and is_tight(pixels, mask) else network
-    restored = fill(load(name), pixels, mask, settings, progress)
-    return Result(blend(pixels, restored, settings.strength * feathered(mask)), message, mask)
+    is_deep = find_deep(mask)
+    result = pixels if settings.in_place else pixels.copy()
+    hidden, done, top = result[is_deep[..., 0]], 0, 0
+    for restored in filled_bands(load(name), result, mask, is_deep, settings, progress):
+        end = top + len(restored)
+        rows, deep = result[top:end].copy(), is_deep[top:end, :, 0]
+        count = np.count_nonzero(deep)
+        rows[deep] = hidden[done : done + count]
+        result[top:end] = blend(rows, restored, settings.strength * feathered(mask, top, end))
+        done, top = done + count, end
+    return Result(result, message, mask)
 
 
-def fill(network: Restorer, pixels: np.ndarray, mask: np.ndarray, settings: Settings, progress: Progress) -> np.ndarray:
-    """Returns a network's output for pixels[height, width, 1 or 3] under a mask[height, width, 1].
+def filled_bands(
+    network: Restorer,
+    pixels: np.ndarray,
+    mask: np.ndarray,
+    is_deep: np.ndarray,
+    settings: Settings,
+    progress: Progress,
+) -> Iterator[np.ndarray]:
+    """Yields a network's output for pixels under a mask, some rows at a time from above.
 
-    Pixels deep in the mask are filled at half the size first, and count as known at full size.
+    Deep pixels are filled at half the size first, and count as known at full size. The rows of the pixels that belong
+    to what was yielded may be overwritten before the next is asked for.
+
+    Args:
+      network: that takes a mask.
+      pixels: float32[height, width, 1 or 3]; the deep ones are overwritten.
+      mask: float32[height, width, 1], 1 where pixels are hidden, else 0.
+      is_deep: bool[height, width, 1]; see `find_deep`.
+      settings, progress: see `inpaint`.
     """
-    deep = eroded(mask)
-    if not deep.any() or min(mask.shape[:2]) < 2 * SMALL_SIDE:
-        return run(network, pixels, mask, settings, progress)
-    width = mask.shape[1]
-    coarse = fill(network, halved(pixels, np.mean), halved(mask, np.max), settings, progress)
-    # In place: a photograph of 24 megapixels has 0.3 GB.
-    is_deep, pixels = deep > 0, pixels.copy()
+    if is_deep.any():
+        # Everything at half the size is freed before the network is applied at full size.
+        fill_deep(network, pixels, mask, is_deep, settings, progress)
+    top = 0
+    for band in output_bands(network, pixels, (mask > 0) & ~is_deep, settings, progress):
+        rows = slice(top, top + len(band))
+        np.copyto(band, pixels[rows], where=is_deep[rows])
+        yield band
+        top += len(band)
+
+
+def fill_deep(
+    network: Restorer,
+    pixels: np.ndarray,
+    mask: np.ndarray,
+    is_deep: np.ndarray,
+    settings: Settings,
+    progress: Progress,
+) -> None:
+    """Overwrites the deep ones of pixels[height, width, 1 or 3], filled at half the size; see `filled_bands`."""
+    coarse, coarse_mask = halved(pixels, np.mean), halved(mask, np.max)
+    bands = filled_bands(network, coarse, coarse_mask, find_deep(coarse_mask), settings, progress)
+    stacked(bands, len(coarse), coarse)
     for top in range(0, len(coarse), BAND):
         rows = slice(2 * top, 2 * (top + BAND))
         band, enlarged = pixels[rows], upsampled_rows(coarse, 2, top, top + BAND)
-        np.copyto(band, enlarged[: len(band), :width], where=is_deep[rows])
-    del coarse
-    result = run(network, pixels, mask - deep, settings, progress)
-    np.copyto(result, pixels, where=is_deep)
-    return result
+        np.copyto(band, enlarged[: len(band), : mask.shape[1]], where=is_deep[rows])
+
+
+def find_deep(mask: np.ndarray) -> np.ndarray:
+    """Returns bool[height, width, 1], which pixels are too deep in a mask to be filled at full size.
+
+    In a photograph that is too small to be halved none is.
+
+    Args:
+      mask: float32[height, width, 1], 1 where pixels are hidden, else 0.
+    """
+    if min(mask.shape[:2]) < 2 * SMALL_SIDE:
+        return np.zeros(mask.shape, bool)
+    return eroded(mask) > 0
 
 
 @jit
@@ -117,13 +171,21 @@ def is_tight(pixels: np.ndarray, mask: np.ndarray) -> bool:
       pixels: float32[height, width, channel] in [0, 1].
       mask: float32[height, width, 1], 1 where the photograph is damaged.
     """
-    inner, outer = mask > 0, ndimage.maximum_filter(mask, (3, 3, 1)) > 0
-    inside, outside = inner & (ndimage.minimum_filter(mask, (3, 3, 1)) == 0), outer & ~inner
-    if not inside.any() or not outside.any():
+    errors: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    for top in range(0, len(mask), BAND):
+        # A band at a time: a photograph of 24 megapixels has 0.3 GB.
+        rows = widened(top, BAND, 1 + BLUR_RADIUS)
+        band, begin = mask[rows], top - rows.start
+        inner, outer = band > 0, ndimage.maximum_filter(band, (3, 3, 1)) > 0
+        edges = inner & (ndimage.minimum_filter(band, (3, 3, 1)) == 0), outer & ~inner
+        for found, edge, hidden in zip(errors, edges, (inner, outer), strict=True):
+            edge[:begin] = edge[begin + BAND :] = False
+            if edge.any():
+                found.append(prediction_error(pixels[rows], hidden)[edge])
+    if not all(errors):
         return False
-    error_inside = prediction_error(pixels, inner)[inside].mean()
-    error_outside = prediction_error(pixels, outer)[outside].mean()
-    return bool(error_inside > STEP * error_outside)
+    inside, outside = map(np.concatenate, errors)
+    return bool(inside.mean() > STEP * outside.mean())
 
 
 def prediction_error(pixels: np.ndarray, hidden: np.ndarray) -> np.ndarray:
@@ -136,7 +198,7 @@ def prediction_error(pixels: np.ndarray, hidden: np.ndarray) -> np.ndarray:
       float32[height, width, 1], the mean over channels of the absolute differences; large far from known pixels.
     """
     known = (~hidden).astype(np.float32)
-    blurred = lambda values: ndimage.gaussian_filter(values, (BLUR, BLUR, 0))
+    blurred = lambda values: ndimage.gaussian_filter(values, (BLUR, BLUR, 0), radius=(BLUR_RADIUS, BLUR_RADIUS, 0))
     weight = np.maximum(blurred(known), 1e-6)
     # Channel by channel: a photograph of 24 megapixels has 0.3 GB.
     total = np.zeros_like(known)

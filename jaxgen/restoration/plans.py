@@ -19,7 +19,7 @@ from jaxgen.restoration.folders import COMPARISON, Item, first_names
 from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.masks import Color, find_mask
 
-UNNOTED = frozenset({"mask", "tile_size", "dry_run"})
+UNNOTED = frozenset({"mask", "tile_size", "dry_run", "in_place"})
 """Settings that change no result; a mask is noted by its file."""
 MAX_NAME = 255
 """Bytes of a file's name, where the file system states no limit."""

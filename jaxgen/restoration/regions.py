@@ -5,6 +5,7 @@ holes. Whether a region is damage shows in the whole of it: how sure the network
 how it differs from what surrounds it, and how much of the picture looks the same.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ SMALLEST = 20
 FLAT = 1.5 / 255
 """Range of brightness among a pixel's neighbors below which it is flat: in drawings much is, in photographs hardly
 anything but holes that were filled with one color."""
+BAND = 256
+"""Rows that are measured at once: of 24 megapixels an array has 0.1 GB."""
 RING = 3
 """Pixels around a region that it is compared with."""
 CERTAIN = 4.0
@@ -52,19 +55,21 @@ def find_regions(logits: np.ndarray, pixels: np.ndarray, low: float) -> Regions:
     """
     labels = np.empty(logits.shape, np.int32)
     ndimage.label(logits >= low, np.ones((3, 3)), labels)
-    areas = np.bincount(labels.ravel())
+    areas = np.zeros(labels.max() + 1, int)
+    for top in range(0, len(labels), BAND):
+        areas += np.bincount(labels[top : top + BAND].ravel(), minlength=len(areas))
     numbers = np.flatnonzero(areas >= SMALLEST)
     numbers = numbers[numbers > 0]  # 0 is the background.
     picture = np.array([(logits >= low).mean(), (logits > CERTAIN).mean() + 1e-4])
-    gray, saturation = to_gray(pixels), pixels.max(-1) - pixels.min(-1)
-    spread: np.ndarray = ndimage.maximum_filter(gray, 3) - ndimage.minimum_filter(gray, 3)
-    elsewhere = np.asarray(spread)[labels == 0]
-    flat_elsewhere = (elsewhere < FLAT).mean() if elsewhere.size else 0.0
+    gray = to_gray(pixels)
+    whole = (slice(0, len(gray)), slice(0, gray.shape[1]))
+    elsewhere = [(spread < FLAT)[labels[rows] == 0] for rows, spread in spread_bands(gray, whole)]
+    flat_elsewhere = np.concatenate(elsewhere).mean() if (labels == 0).any() else 0.0
     boxes = ndimage.find_objects(labels)
     rows = [
         [
-            *measure(labels, number, boxes[number - 1], logits, gray, saturation, np.log(np.maximum(picture, 1e-4))),
-            *flatness(labels, number, boxes[number - 1], spread, float(flat_elsewhere)),
+            *measure(labels, number, boxes[number - 1], logits, gray, pixels, np.log(np.maximum(picture, 1e-4))),
+            *flatness(labels, number, boxes[number - 1], gray, float(flat_elsewhere)),
         ]
         for number in numbers
     ]
@@ -77,7 +82,7 @@ def measure(
     box: tuple[slice, slice],
     logits: np.ndarray,
     gray: np.ndarray,
-    saturation: np.ndarray,
+    pixels: np.ndarray,
     log_shares: np.ndarray,
 ) -> list[float]:
     """Returns the features of one region.
@@ -86,7 +91,8 @@ def measure(
       labels: see `Regions`.
       number: of the region.
       box: its rows and columns.
-      logits, gray, saturation: float32[height, width].
+      logits, gray: float32[height, width].
+      pixels: float32[height, width, 1 or 3].
       log_shares: logarithms of the share of the picture that is in any region, and that is certain.
     """
     length = max(side.stop - side.start for side in box)
@@ -94,6 +100,7 @@ def measure(
     inside = labels[around] == number
     ring = ndimage.binary_dilation(inside, np.ones((3, 3)), RING) & (labels[around] == 0)
     values, gray_inside, area = logits[around][inside], gray[around][inside], inside.sum()
+    colors = pixels[around][inside]
     ring_logit = logits[around][ring].mean() if ring.any() else values.mean()
     gray_around = gray[around][ring].mean() if ring.any() else gray_inside.mean()
     return [
@@ -107,24 +114,44 @@ def measure(
         ring_logit,
         abs(gray_inside.mean() - gray_around),
         gray_inside.std(),
-        saturation[around][inside].mean(),
+        (colors.max(-1) - colors.min(-1)).mean(),
         gray_inside.mean(),
     ]
 
 
 def flatness(
-    labels: np.ndarray, number: int, box: tuple[slice, slice], spread: np.ndarray, flat_elsewhere: float
+    labels: np.ndarray, number: int, box: tuple[slice, slice], gray: np.ndarray, flat_elsewhere: float
 ) -> list[float]:
     """Returns the flat shares of a region and of the rest of the picture, and how sharp the region's edge is.
 
     Args:
-      labels, number, box: see `measure`.
-      spread: float32[height, width], range of brightness among each pixel's neighbors.
+      labels, number, box, gray: see `measure`.
       flat_elsewhere: share of the picture outside all regions that is flat.
     """
     around = tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in box)
     inside = labels[around] == number
     core = np.asarray(ndimage.binary_erosion(inside, np.ones((3, 3))), bool)
-    edge = inside & ~core
-    flat = (spread[around][core] < FLAT).mean() if core.any() else 0.0
-    return [float(flat), flat_elsewhere, float(spread[around][edge].mean())]
+    edge, bands = inside & ~core, list[tuple[np.ndarray, np.ndarray]]()
+    for rows, spread in spread_bands(gray, around):
+        bands.append((spread[core[rows]] < FLAT, spread[edge[rows]]))
+    is_flat, steps = map(np.concatenate, zip(*bands, strict=True))
+    return [float(is_flat.mean()) if core.any() else 0.0, flat_elsewhere, float(steps.mean())]
+
+
+def spread_bands(gray: np.ndarray, box: tuple[slice, ...]) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yields the range of brightness among the neighbors of each pixel in a box, some rows at a time.
+
+    Args:
+      gray: float32[height, width].
+      box: its rows and columns; they may end beyond the picture.
+    Yields:
+      the rows, counted from the first one of the box, and float32[rows, width].
+    """
+    (height, width), (rows, columns) = gray.shape, box
+    for top in range(rows.start, min(rows.stop, height), BAND):
+        end = min(top + BAND, rows.stop, height)
+        first, left = max(top - 1, 0), max(columns.start - 1, 0)
+        part = gray[first : end + 1, left : columns.stop + 1]
+        spread: np.ndarray = ndimage.maximum_filter(part, 3) - ndimage.minimum_filter(part, 3)
+        inner = spread[top - first : end - first, columns.start - left : min(columns.stop, width) - left]
+        yield slice(top - rows.start, end - rows.start), inner

@@ -133,19 +133,45 @@ def restore(
     largest_tile: int | None = None,
     progress: Progress = no_progress,
 ) -> np.ndarray:
-    """Returns a network's output for an image of any size.
+    """Returns a network's output for an image of any size, float32[scale · height, scale · width, k].
+
+    Args:
+      restorer, image, condition, ensemble, largest_tile, progress: see `restore_in_bands`.
+    Raises:
+      ValueError, UsageError: see `restore_in_bands`.
+    """
+    bands = restore_in_bands(
+        restorer, image, condition, ensemble=ensemble, largest_tile=largest_tile, progress=progress
+    )
+    return tiles.stacked(bands, restorer.spec.scale * len(image))
+
+
+def restore_in_bands(
+    restorer: Restorer,
+    image: np.ndarray,
+    condition: float | np.ndarray | None = None,
+    *,
+    ensemble: bool = False,
+    largest_tile: int | None = None,
+    max_distance: int | None = None,
+    progress: Progress = no_progress,
+) -> Iterator[np.ndarray]:
+    """Yields a network's output for an image of any size from above, a row of tiles at a time.
+
+    The rows of the image that belong to what was yielded may be overwritten before the next is asked for.
 
     Args:
       restorer: the network.
       image: float32[height, width, channels] in [0, 1].
-      condition: what the channel behind the image holds, a value for all pixels or float32[height, width, 1]; None for
-        a network without conditioning.
-      ensemble: whether the mean over the image's eight rotations and reflections is returned, at eight times the cost.
-      largest_tile: side of the largest tile in pixels; see `tiles.apply_by_tiles`. None: chosen, so that the memory of
+      condition: what the channel behind the image holds, a value for all pixels or float32 or bool[height, width, 1];
+        None for a network without conditioning.
+      ensemble: whether the mean over the image's eight rotations and reflections is taken, at eight times the cost.
+      largest_tile: side of the largest tile in pixels; see `tiles.bands_of_tiles`. None: chosen, so that the memory of
         a tile is bounded. No effect without tiles.
+      max_distance: from hidden pixels, of the tiles that are computed; see `tiles.bands_of_tiles`. None: all are.
       progress: called after each tile; an ensemble goes through all tiles eight times.
-    Returns:
-      float32[scale · height, scale · width, k]; values may leave [0, 1].
+    Yields:
+      float32[scale · rows, scale · width, k], values may leave [0, 1]; of an ensemble, or a network without tiles, all.
     Raises:
       ValueError: if the image has another number of channels, or the condition is missing or not expected.
       UsageError: if the network has no tiles and the image has more pixels than it is given whole.
@@ -165,32 +191,28 @@ def restore(
             f"give at most {spec.max_untiled_pixels / 1e6:.1f} megapixels, or choose another network"
         )
     # A view: the channel has no memory of its own, as it is joined to the image tile by tile.
-    channel = None if condition is None else np.broadcast_to(np.asarray(condition, np.float32), (height, width, 1))
+    is_bool = isinstance(condition, np.ndarray) and condition.dtype == bool
+    dtype = bool if is_bool else np.float32
+    channel = None if condition is None else np.broadcast_to(np.asarray(condition, dtype), (height, width, 1))
 
-    def apply(image: np.ndarray, channel: np.ndarray | None) -> np.ndarray:
+    def apply(image: np.ndarray, channel: np.ndarray | None) -> Iterator[np.ndarray]:
         if spec.receptive_field_radius is None:
-            return np.array(restorer.network(tiles.joined(image, channel)[None])[0])
-        return tiles.apply_by_tiles(
-            restorer.network, image, channel, **tile_options(restorer, largest_tile), progress=progress
-        )
+            yield np.array(restorer.network(tiles.joined(image, channel)[None])[0])
+        else:
+            yield from tiles.bands_of_tiles(
+                restorer.network,
+                image,
+                channel,
+                **tile_options(restorer, largest_tile),
+                max_distance=max_distance,
+                progress=progress,
+            )
 
     if not ensemble:
-        return apply(image, channel)
-    count = spec.channels
-    split = lambda view: (view[..., :count], None if channel is None else view[..., count:])
-    return self_ensemble(lambda view: apply(*split(view)), tiles.joined(image, channel))
-
-
-def restore_in_bands(
-    restorer: Restorer, image: np.ndarray, *, largest_tile: int | None = None, progress: Progress = no_progress
-) -> Iterator[np.ndarray]:
-    """Yields what `restore` returns, a row of tiles at a time from above.
-
-    Args:
-      restorer: the network, without conditioning.
-      image, largest_tile, progress: see `restore`.
-    """
-    yield from tiles.bands_of_tiles(restorer.network, image, **tile_options(restorer, largest_tile), progress=progress)
+        yield from apply(image, channel)
+    else:
+        whole = lambda image, channel=None: tiles.stacked(apply(image, channel), spec.scale * len(image))
+        yield self_ensemble(whole, image, *(() if channel is None else (channel,)))
 
 
 def tile_options(restorer: Restorer, largest_tile: int | None) -> dict[str, Any]:
@@ -204,18 +226,22 @@ def tile_options(restorer: Restorer, largest_tile: int | None) -> dict[str, Any]
     }
 
 
-def self_ensemble(restore: Callable[[np.ndarray], np.ndarray], image: np.ndarray) -> np.ndarray:
+def self_ensemble(restore: Callable[..., np.ndarray], *images: np.ndarray) -> np.ndarray:
     """Returns the mean of a network's outputs for an image's eight symmetries, each transformed back.
 
     Args:
-      restore: float32[h, w, c] -> float32[h, w, k].
-      image: float32[height, width, c].
+      restore: float32[h, w, c] for each image -> float32[h, w, k].
+      *images: float32[height, width, c], the image and perhaps its condition.
     Returns:
       float32[height, width, k].
     Reference: Timofte, Rothe, Van Gool 2016, section 3.6; Lim et al. 2017, section 3.3.
     """
-    total = sum(undo_symmetry(restore(view), index) for index, view in enumerate(symmetries(image)))
-    return np.asarray(total / np.float32(SYMMETRIES))
+    total: np.ndarray | None = None
+    for index, views in enumerate(zip(*map(symmetries, images), strict=True)):
+        output = undo_symmetry(restore(*views), index)
+        total = output.copy() if total is None else np.add(total, output, out=total)
+    assert total is not None, "an image has eight symmetries"
+    return np.divide(total, np.float32(SYMMETRIES), out=total)
 
 
 def symmetries(image: np.ndarray) -> Iterator[np.ndarray]:

@@ -83,7 +83,8 @@ def dehaze(photograph: Photograph, settings: Settings, progress: Progress) -> Re
     """Returns a photograph without haze, or unchanged where there is hardly any; see `inference.apply`."""
     pixels = photograph.pixels
     clear = apply(load("dehaze"), photograph, settings._replace(strength=1.0), progress).pixels
-    change = np.sqrt(np.mean((clear - pixels)[::HAZE_STRIDE, ::HAZE_STRIDE] ** 2))
+    few = np.s_[::HAZE_STRIDE, ::HAZE_STRIDE]
+    change = np.sqrt(np.mean((clear[few] - pixels[few]) ** 2))
     if change < MIN_HAZE and not settings.force:
         return unchanged(photograph, "no haze detected")
     restored = pixels if settings.dry_run else blend(pixels, clear, settings.strength)
@@ -142,9 +143,10 @@ def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Re
     def apply_task(task: Restoration, chosen: Settings) -> Result:
         """Applies one more task to the photograph so far, and notes the result where it finds anything."""
         before = photograph if not found else photograph._replace(pixels=found[-1].pixels)
-        result = task(before, chosen, progress)
+        result = task(before, chosen._replace(in_place=bool(found)), progress)
         if result.is_found:
-            found.append(result)
+            # The pixels of the tasks before are freed.
+            found[:] = [*(one._replace(pixels=result.pixels) for one in found), result]
         return result
 
     sigma = noise_sigma(photograph) if settings.sigma is None else settings.sigma

@@ -7,7 +7,7 @@ tiles of a few sizes, each of which is compiled once. Near the image's border, w
 differs from the network's on the image alone, which pads with zeros.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,11 @@ def divide(size_multiple: int) -> bool:
 def reflected(begin: int, end: int, length: int) -> np.ndarray:
     """Returns int64[end − begin], the indices from begin to end, reflected into a line of some length."""
     return mirrored(np.arange(begin, end), length)
+
+
+def widened(begin: int, length: int, margin: int) -> slice:
+    """Returns the part of a line that begins somewhere and has some length, with a margin on both sides."""
+    return slice(max(begin - margin, 0), begin + length + margin)
 
 
 def tile_side(length: int, largest: int) -> int:
@@ -73,19 +78,24 @@ def bands_of_tiles(
     size_multiple: int,
     scale: int = 1,
     largest_tile: int = SIDES[-1],
+    max_distance: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Iterator[np.ndarray]:
     """Yields a network's output for an image from above, a row of tiles at a time.
 
+    The rows of the image that belong to what was yielded may be overwritten before the next is asked for.
+
     Args:
       network: float32[1, h, w, c] -> float32[1, scale · h, scale · w, k], compiled for each size.
       image: float32[height, width, c].
-      condition: float32[height, width, 1], one more channel behind the image's; or None.
+      condition: float32 or bool[height, width, 1], one more channel behind the image's; or None.
       radius: of the network's receptive field in pixels; see `jaxgen.nn.receptive_field`.
       size_multiple: shifts by as many pixels commute with the network.
       scale: size of the output as a multiple of the input's.
       largest_tile: side of the largest tile without its margin, in pixels. It bounds the memory and never changes the
         result.
+      max_distance: pixels; tiles that are further from all pixels whose condition is not 0 are left as they are. For a
+        network whose output has the image's size and channels. None: it is applied to all tiles.
       progress: takes the number of tiles done and the number of all tiles.
     Yields:
       float32[scale · rows, scale · width, k], the last one with fewer rows.
@@ -104,20 +114,31 @@ def bands_of_tiles(
     margin = -(-radius // size_multiple) * size_multiple
     tall, wide = tile_side(height, largest_tile), tile_side(width, largest_tile)
     total, done = -(-height // tall) * -(-width // wide), 0
+    above = image[:0]  # The last rows of the image above a row of tiles, since the caller may have overwritten them.
     for top in range(0, height, tall):
-        rows = reflected(top - margin, top + tall + margin, height)
-        kept = scale * (min(top + tall, height) - top)
+        rows, kept = reflected(top - margin, top + tall + margin, height), min(tall, height - top)
+        # Rows reflected further up than the margin are in no receptive field.
+        is_above = (rows < top) & (rows >= top - len(above))
+        rows_above = rows[is_above] - (top - len(above))
         band: np.ndarray | None = None
         for left in range(0, width, wide):
-            window = np.ix_(rows, reflected(left - margin, left + wide + margin, width))
-            tile = joined(image[window], None if condition is None else condition[window])
-            output = np.asarray(network(tile[None]))[0]
+            columns = reflected(left - margin, left + wide + margin, width)
+            window, part = np.ix_(rows, columns), slice(scale * left, scale * (left + wide))
+            around = widened(top, tall, max_distance or 0), widened(left, wide, max_distance or 0)
+            if condition is not None and max_distance is not None and not condition[around].any():
+                output = image[top : top + kept, left : left + wide]
+            else:
+                tile = image[window]
+                tile[is_above] = above[np.ix_(rows_above, columns)]
+                output = network(joined(tile, None if condition is None else condition[window])[None])[0]
+                output = output[scale * margin :, scale * margin :][: scale * kept, : scale * min(wide, width - left)]
             if band is None:
-                band = np.empty((kept, scale * width, output.shape[-1]), output.dtype)
-            part = band[:, scale * left : scale * (left + wide)]
-            part[...] = output[scale * margin :, scale * margin :][:kept, : part.shape[1]]
+                band = np.empty((scale * kept, scale * width, output.shape[-1]), output.dtype)
+            band[:, part] = output
             done += 1
             progress(done, total)
+        above = np.concatenate([above, image[max(top + kept - margin, top) : top + kept]])
+        above = above[max(len(above) - margin, 0) :]
         assert band is not None, "a row has at least one tile"
         yield band
 
@@ -130,12 +151,22 @@ def apply_by_tiles(
     Args:
       network, image, condition, scale, options: see `bands_of_tiles`.
     """
-    result: np.ndarray | None = None
+    return stacked(bands_of_tiles(network, image, condition, scale=scale, **options), scale * image.shape[0])
+
+
+def stacked(bands: Iterable[np.ndarray], height: int, out: np.ndarray | None = None) -> np.ndarray:
+    """Returns the array[height, width, k] of which bands are the rows from above.
+
+    Args:
+      bands: [rows, width, k] each.
+      height: number of all rows.
+      out: array that is overwritten; perhaps the image of `bands_of_tiles`. None: a new one.
+    """
     top = 0
-    for band in bands_of_tiles(network, image, condition, scale=scale, **options):
-        if result is None:
-            result = np.empty((scale * image.shape[0], *band.shape[1:]), band.dtype)
-        result[top : top + len(band)] = band
+    for band in bands:
+        if out is None:
+            out = band if len(band) == height else np.empty((height, *band.shape[1:]), band.dtype)
+        out[top : top + len(band)] = band
         top += len(band)
-    assert result is not None, "an image has at least one row of tiles"
-    return result
+    assert out is not None, "an image has at least one row"
+    return out

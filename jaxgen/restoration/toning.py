@@ -74,7 +74,7 @@ def is_toned(pixels: np.ndarray) -> bool:
     """
     gray = gray_of(pixels)
     chroma = pixels - gray
-    if np.abs(chroma).max() <= NEARLY_GRAY:
+    if max(chroma.max(), -chroma.min()) <= NEARLY_GRAY:
         return True
     down, across = (side // BLOCK for side in pixels.shape[:2])
     noise = chroma_noise(chroma)
@@ -84,7 +84,8 @@ def is_toned(pixels: np.ndarray) -> bool:
     gray = ndimage.gaussian_filter(gray[..., 0], blur) if blur > 0.1 else gray[..., 0]
     strips = gray[: down * BLOCK, : across * BLOCK].reshape(down, BLOCK, -1)
     weights = np.concatenate([block_means(hats(strip), BLOCK) for strip in strips])
-    means = block_means(chroma[: down * BLOCK, : across * BLOCK], BLOCK)
+    rows = chroma[: down * BLOCK, : across * BLOCK]
+    means = np.concatenate([block_means(rows[top : top + BLOCK], BLOCK) for top in range(0, len(rows), BLOCK)])
     flat = weights.reshape(-1, KNOTS)
     curve = fit(flat.T @ flat, flat.T @ means.reshape(-1, 3), len(flat))
     return is_smooth(curve, flat.sum(0)) and is_close(means - weights @ curve, noise)
@@ -122,9 +123,10 @@ def toned(gray: np.ndarray, pixels: np.ndarray) -> np.ndarray:
         pairs += weights.T @ weights
         products += weights.T @ (colors - row)
     curve = fit(pairs, products, total)
-    knots = np.linspace(0, 1, KNOTS)
-    chroma = [np.interp(gray[..., 0], knots, values) for values in curve.T]
-    return (gray + np.stack(chroma, -1)).astype(np.float32)
+    knots, result = np.linspace(0, 1, KNOTS), np.empty_like(pixels)
+    for row, values in zip(gray, result, strict=True):
+        values[...] = row + np.stack([np.interp(row[:, 0], knots, channel) for channel in curve.T], -1)
+    return result
 
 
 def hats(gray: np.ndarray) -> np.ndarray:

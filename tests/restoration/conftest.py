@@ -25,7 +25,7 @@ def gray_in_mask(inputs):
 
 @pytest.fixture
 def networks():
-    """Networks simple enough for pencil and paper, by name: (function, channels, conditioning).
+    """Networks simple enough for pencil and paper, by name: (function, channels, conditioning, perhaps more of a spec).
 
     Those of denoise subtract the level from every pixel, those of inpaint make the mask gray, `detect` finds what is
     brighter than BRIGHT, `detect_lines` nothing, and all others halve.
@@ -49,14 +49,14 @@ def calls(monkeypatch, networks):
     def load(name, output="image"):
         assert output == ("mask" if name.startswith("detect") else "image")
         recorded["names"].append(name)
-        network, channels, conditioning = networks.get(name, (lambda inputs: inputs / 2, 3, "none"))
+        network, channels, conditioning, *fields = networks.get(name, (lambda inputs: inputs / 2, 3, "none"))
 
         def record(inputs):
             if conditioning == "noise_level":
                 recorded["level"] = float(inputs[0, 0, 0, -1])
             return network(inputs)
 
-        return Restorer(record, make_spec(channels, conditioning))
+        return Restorer(record, make_spec(channels, conditioning, **dict(*fields)))
 
     def classify(features):
         return np.where(features[:, FEATURES.index("log_area")] >= np.log(LARGE_REGION - 0.5), 9.0, -9.0)

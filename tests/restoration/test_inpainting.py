@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration.inference import FEATHER, Settings
@@ -39,7 +40,7 @@ def test_an_undamaged_photograph_does_not_change(calls):
     assert calls["names"] == ["detect", "detect_lines"]
     assert result.message == "no damage detected, unchanged"
     np.testing.assert_array_equal(result.pixels, PIXELS)
-    assert result.pixels is not PIXELS
+    assert not result.is_found
 
 
 def test_a_photograph_that_looks_mostly_damaged_does_not_change_without_a_mask(calls):
@@ -76,6 +77,27 @@ def test_the_inside_of_a_hole_is_filled_at_half_the_size(calls, networks):
     assert hidden == [50**2, 100**2 - (100 - 2 * DEEP) ** 2]
     np.testing.assert_allclose(result.pixels[mask[..., 0] > 0], 0.5, atol=1e-3)
     np.testing.assert_array_equal(result.pixels[:30], pixels[:30])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_in_place_the_result_is_the_same(calls, networks, channels):
+    # Of a network that looks up to 5 pixels around, and tiles above and below a hole that is deep at two sizes.
+    def spread(inputs):
+        filled = np.where(inputs[..., 3:] > 0, 0.5, inputs[..., :3])
+        return ndimage.uniform_filter(filled, (0, 11, 11, 0), mode="constant").astype(np.float32)
+
+    networks["inpaint_all"] = (spread, 3, "mask", {"receptive_field_radius": 5})
+    pixels = np.random.default_rng(0).random((400, 140, channels), np.float32)
+    mask = np.zeros((400, 140, 1), np.float32)
+    mask[150:262, 10:130] = mask[390:, 5:9] = 1
+    settings = Settings(mask=mask, tile_size=64, strength=0.9)
+    expected = inpaint(Photograph(pixels.copy()), settings._replace(tile_size=1024), no_progress).pixels
+    for in_place in (False, True):
+        given = pixels.copy()
+        result = inpaint(Photograph(given), settings._replace(in_place=in_place), no_progress).pixels
+        np.testing.assert_array_equal(result, expected)
+        assert (result is given) == in_place
+        assert in_place or (given == pixels).all()
 
 
 @pytest.mark.parametrize(

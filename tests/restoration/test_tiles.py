@@ -122,3 +122,29 @@ def test_a_condition_is_one_more_channel_of_every_tile():
     network, image = Local(), GENERATOR.standard_normal((100, 130, 3)).astype(np.float32)
     joined = restore(network, image, 64)
     np.testing.assert_array_equal(restore(network, image[..., :2], 64, condition=image[..., 2:]), joined)
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 300), st.sampled_from([3, RADIUS, 90]))
+def test_the_rows_that_were_yielded_may_be_overwritten(height, radius):
+    network = Local()
+    image = GENERATOR.standard_normal((height, 70, 1))
+    options = {"radius": radius, "size_multiple": MULTIPLE, "largest_tile": 64}
+    expected = tiles.apply_by_tiles(network, image, **options)
+    bands = tiles.bands_of_tiles(network, image, **options)
+    assert tiles.stacked(bands, height, out=image) is image
+    np.testing.assert_array_equal(image, expected)
+
+
+def test_tiles_far_from_the_condition_are_left_as_they_are():
+    image, condition = GENERATOR.standard_normal((300, 200, 1)), np.zeros((300, 200, 1), bool)
+    condition[64 + 60, 130] = True
+    shapes = []
+    network = lambda batch: shapes.append(batch.shape) or batch[..., :1] + 1
+    for distance, rows, columns in ((0, (64, 128), (128, 192)), (3, (64, 128), (64, 192)), (4, (64, 192), (64, 192))):
+        shapes.clear()
+        changed = restore(network, image, 64, condition=condition, max_distance=distance) - image
+        expected = np.zeros(image.shape)
+        expected[slice(*rows), slice(*columns)] = 1
+        np.testing.assert_allclose(changed, expected, atol=1e-12)
+        assert len(shapes) == expected.sum() / 64**2
