@@ -10,7 +10,7 @@ import numpy as np
 from jaxgen.errors import UsageError
 from jaxgen.nn.cost import activation_bytes_per_pixel, multiply_adds_per_pixel, parameters
 from jaxgen.nn.receptive_field import receptive_field_radius
-from jaxgen.restoration import tiles
+from jaxgen.restoration import thumbnails, tiles
 
 MAX_UNTILED_PIXELS = 4_194_304
 """Pixels of the largest image that a network without tiles is given whole, since its memory grows with the image. A
@@ -74,11 +74,14 @@ class Restorer(NamedTuple):
         size; k is `channels`, or 1 where it is the logit of damage.
       spec: of the network.
       activation_bytes: returns those of `nn.cost.activation_bytes_per_pixel`, traced when asked for; 0: unknown.
+      bands: yields what the network without tiles makes of float32[height, width, channels], some rows at a time; None:
+        it is only applied to the whole.
     """
 
     network: Callable[[np.ndarray], np.ndarray]
     spec: NetworkSpec
     activation_bytes: Callable[[], float] = lambda: 0.0
+    bands: Callable[[np.ndarray], Iterator[np.ndarray]] | None = None
 
     def tile_side(self) -> int:
         """Returns the side of the largest tile that is chosen for it, in pixels."""
@@ -114,7 +117,8 @@ def make_restorer(module, variables: PyTree, spec: NetworkSpec) -> Restorer:
     """Returns the restorer of a module (inputs, train) and its variables."""
     inputs = spec.channels + spec.condition_channels
     activation_bytes = functools.cache(lambda: activation_bytes_per_pixel(module, inputs))
-    return Restorer(compile_module(module, variables), spec, activation_bytes)
+    bands = thumbnails.compile_bands(module, variables) if thumbnails.has_thumbnail(module) else None
+    return Restorer(compile_module(module, variables), spec, activation_bytes, bands)
 
 
 def compile_module(module, variables: PyTree) -> Callable[[np.ndarray], np.ndarray]:
@@ -196,7 +200,9 @@ def restore_in_bands(
     channel = None if condition is None else np.broadcast_to(np.asarray(condition, dtype), (height, width, 1))
 
     def apply(image: np.ndarray, channel: np.ndarray | None) -> Iterator[np.ndarray]:
-        if spec.receptive_field_radius is None:
+        if restorer.bands is not None:
+            yield from restorer.bands(image)
+        elif spec.receptive_field_radius is None:
             yield np.array(restorer.network(tiles.joined(image, channel)[None])[0])
         else:
             yield from tiles.bands_of_tiles(

@@ -32,9 +32,8 @@ class Dehazer(Network):
 
     size_multiple = 1
     max_untiled_pixels = 67_108_864
-    """Pixels of the largest image that it is given whole, which takes 2.7 GiB more than the image itself."""
+    """Pixels of the largest image that it is given; its memory grows with the image."""
 
-    @nn.compact
     def __call__(self, inputs: Array, train: bool) -> Array:
         """Returns dehazed images.
 
@@ -44,12 +43,29 @@ class Dehazer(Network):
         Returns:
           float[batch, height, width, channel]; values may leave [0, 1].
         """
-        inputs = at_least_float32(inputs)
         batch, height, width, channels = inputs.shape
-        unet = UNet(self.widths, 2 * channels, residual=False, **self.dtypes, name="unet")
+        inputs = at_least_float32(inputs)
         thumbnail = jax.image.resize(inputs, (batch, self.side, self.side, channels), "linear")
+        maps = self.maps(thumbnail, train)
+        return self.apply_maps(inputs, jax.image.resize(maps, (batch, height, width, 2 * channels), "linear"))
+
+    @nn.compact
+    def maps(self, thumbnail: Array, train: bool) -> Array:
+        """Returns the maps of hazy images.
+
+        Args:
+          thumbnail: float32[batch, side, side, channel], the images resized.
+          train: see `__call__`.
+        Returns:
+          float32[batch, side, side, 2 · channel]: the logarithm of the gain, then the offset.
+        """
+        unet = UNet(self.widths, 2 * thumbnail.shape[-1], residual=False, **self.dtypes, name="unet")
         # Inputs in [-1, 1]: without normalization the network would first have to learn the mean. The two binomial
         # filters remove the checkerboard of transposed convolutions.
-        maps = binomial(binomial(unet(2 * thumbnail - 1, train), 1), 2)
-        gain, offset = jnp.split(jax.image.resize(maps, (batch, height, width, 2 * channels), "linear"), 2, -1)
-        return jnp.exp(gain) * inputs + offset
+        return binomial(binomial(unet(2 * thumbnail - 1, train), 1), 2)
+
+    @staticmethod
+    def apply_maps(images: Array, maps: Array) -> Array:
+        """Returns dehazed images, given their maps at each pixel, float32[batch, height, width, 2 · channel]."""
+        gain, offset = jnp.split(maps, 2, -1)
+        return jnp.exp(gain) * images + offset
