@@ -17,6 +17,8 @@ import jaxgen
 from jaxgen.commands.main import parse_command
 from jaxgen.data.sources import SOURCES
 from jaxgen.losses import adversarial, penalties, reconstruction
+from jaxgen.metrics.image import METRICS
+from jaxgen.metrics.masked import MASKED_METRICS
 from jaxgen.objectives.adversarial.diff_augment import AUGMENTATIONS
 from jaxgen.objectives.adversarial.remedies import REMEDIES
 from jaxgen.objectives.likelihoods import LIKELIHOODS
@@ -232,7 +234,9 @@ def test_options_list_their_registry(option, registry):
     assert sorted(named) == sorted(registry)
 
 
-@pytest.mark.parametrize(("folder", "names"), [("data", SOURCES), ("restoration", NETWORKS)])
+@pytest.mark.parametrize(
+    ("folder", "names"), [("data", SOURCES), ("restoration", NETWORKS), ("evaluation", METRICS | MASKED_METRICS)]
+)
 def test_tables_name_every_entry_of_the_registry(folder, names):
     text = (ROOT / "jaxgen" / folder / "README.md").read_text(encoding="utf-8")
     assert [name for name in names if f"`{name}`" not in text] == []

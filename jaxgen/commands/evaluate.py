@@ -4,20 +4,27 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import tyro
 from tyro.conf import OmitArgPrefixes, Positional
 
 from jaxgen.commands.options import CheckpointOptions, EvaluationSeed, LatentOptions, RangedOptions
 from jaxgen.errors import UsageError
+from jaxgen.evaluation.denoisers import DENOISERS
 from jaxgen.fields import PositiveInt
+from jaxgen.metrics.image import METRICS, default_metrics
 from jaxgen.metrics.protocols import PROTOCOLS
 
 # A type checker knows no computed Literal.
 if TYPE_CHECKING:
     Protocol = str
+    Metric = str
+    Denoiser = str
 else:
     Protocol = Literal[*PROTOCOLS]
+    Metric = Literal[*METRICS]
+    Denoiser = Literal[*DENOISERS]
 
 COUNT = 10_000
 
@@ -33,12 +40,28 @@ class GeneratorOptions(LatentOptions):
     """Restore the generated images first, by a task of `jaxgen restore`."""
 
 
+def describe_metrics() -> str:
+    """Returns the help of --metrics: what each metric is."""
+    about = "; ".join(f"{name}: {metric.about}" for name, metric in METRICS.items())
+    return f"Metrics, a column each (default: {' '.join(default_metrics())}). {about}."
+
+
 @dataclass(frozen=True, kw_only=True)
 class RestorerOptions:
-    """With --images: PSNR and SSIM of a restorer on folders of clean images, which are degraded first."""
+    """With --images: metrics of a restorer on folders of clean images, which are degraded first; of detect the
+    intersection over union, precision and recall of the damage that is found."""
 
     images: tuple[Path, ...] = ()
-    """Folders of clean images."""
+    """Folders of clean images; of damaged ones with --masks."""
+    metrics: Annotated[tuple[Metric, ...], tyro.conf.arg(help=describe_metrics())] = ()
+    metric_weights: tuple[Path, ...] = ()
+    """Files with the networks of lpips and dists, which jaxgen convert lpips and jaxgen convert dists write."""
+    baselines: tuple[Denoiser, ...] = ()
+    """Also measure denoisers of other libraries, at the true noise level: non-local-means, and bm3d (which takes a
+    minute for a photograph; pip install bm3d, for non-commercial research alone)."""
+    masks: tuple[Path, ...] = ()
+    """For detect: a folder of masks for each folder of damaged photographs, white where they are damaged, of the same
+    names or as in photo_mask.png (default: the damages of the benchmark on clean images)."""
     sigma: tuple[float, ...] | None = None
     """Noise levels for a denoiser, in gray levels of 0-255 (default: 15 25 50)."""
     protocol: tuple[Protocol, ...] | None = None
@@ -76,6 +99,8 @@ class Command(CheckpointOptions):
         jaxgen evaluate runs/wgan_gp
         jaxgen evaluate denoise_gray --images FOLDER --sigma 15 25 50
         jaxgen evaluate superres --images SET5 BSD68 --protocol y601-shave4 rgb8
+        jaxgen evaluate denoise_color --images FOLDER --metrics psnr lpips --metric-weights lpips.safetensors
+        jaxgen evaluate detect --images FOLDER
         jaxgen evaluate runs/conv_vae --likelihood 5000
     """
 
@@ -152,6 +177,10 @@ class Command(CheckpointOptions):
             sigmas=self.restorer.sigma,
             protocols=self.restorer.protocol,
             ensemble=self.restorer.ensemble,
+            baselines=self.restorer.baselines,
+            metrics=self.restorer.metrics or None,
+            metric_weights=self.restorer.metric_weights,
+            masks=[str(folder) for folder in self.restorer.masks],
             seed=self.seed,
             options=self.open_options(),
         )

@@ -19,7 +19,7 @@ from jaxgen.errors import UsageError
 from jaxgen.evaluation.damages import DAMAGES, damage_image, dilate_mask
 from jaxgen.evaluation.restoration import BASELINES, INPUT, Method, score
 from jaxgen.io.text import to_json
-from jaxgen.metrics.masked import masked_psnr
+from jaxgen.metrics.masked import MASKED_METRICS
 from jaxgen.metrics.protocols import rounded
 
 BIHARMONIC = "biharmonic, mask given"
@@ -28,10 +28,16 @@ RELAXED = "relaxed, mask given"
 DARK_CHANNEL = "dark channel"
 PROTOCOLS = {1: "gray8", 3: "rgb8"}
 """The protocol by which images are compared, by their channels."""
+HIDDEN_TITLES = {"masked_psnr": "masked", "gradient_distance": "grad"}
+"""The heads of the columns of `MASKED_METRICS`."""
 
 ImageSets = Mapping[str, Sequence[np.ndarray]]
 
-score_hidden = jax.jit(lambda reference, image, mask: masked_psnr(rounded(reference), rounded(image), mask))
+score_hidden = jax.jit(
+    lambda reference, image, mask: {
+        name: metric.function(rounded(reference), rounded(image), mask) for name, metric in MASKED_METRICS.items()
+    }
+)
 
 
 class Case(NamedTuple):
@@ -56,12 +62,14 @@ class Score(NamedTuple):
       ssim: of all pixels.
       masked_psnr: of the hidden pixels alone, in dB; NaN where there are none.
       seconds: run time.
+      gradient_distance: of the hidden pixels, in gray levels; NaN where there are none. See `MASKED_METRICS`.
     """
 
     psnr: float
     ssim: float
     masked_psnr: float
     seconds: float
+    gradient_distance: float = np.nan
 
 
 def apply_filter(function: Callable[[Array], Array], image: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
@@ -107,22 +115,26 @@ def score_images(method: Method, cases: Sequence[Case]) -> list[Score]:
         restored = method(damaged, mask)
         seconds = time.perf_counter() - begin
         values = score(PROTOCOLS[undamaged.shape[-1]], undamaged[None], restored[None])
-        hidden = np.nan if mask is None else float(score_hidden(undamaged[None], restored[None], mask[None])[0])
-        scores.append(Score(float(values["psnr"][0]), float(values["ssim"][0]), hidden, seconds))
+        hidden = {name: [np.nan] for name in MASKED_METRICS}
+        if mask is not None:
+            hidden = score_hidden(undamaged[None], restored[None], mask[None])
+        masked = {name: float(value[0]) for name, value in hidden.items()}
+        scores.append(Score(float(values["psnr"][0]), float(values["ssim"][0]), seconds=seconds, **masked))
     return scores
 
 
 def mean(scores: Sequence[Score]) -> dict[str, float]:
-    """Returns the mean scores over some images; of masked PSNR over those images that have hidden pixels.
+    """Returns the mean scores over some images; those of hidden pixels over those images that have such pixels.
 
     Returns:
-      {"psnr", "ssim", "seconds"}, and "masked_psnr" where there is one. Seconds are the median, so that the compilation
-      for the first image does not count unless it is the only one.
+      {"psnr", "ssim", "seconds"}, and those of `MASKED_METRICS` where there are any. Seconds are the median, so that
+      the compilation for the first image does not count unless it is the only one.
     """
-    values = np.array(scores, np.float64)
-    row = {"psnr": values[:, 0].mean(), "ssim": values[:, 1].mean(), "seconds": np.median(values[:, 3])}
-    hidden = values[~np.isnan(values[:, 2]), 2]
-    return {key: float(value) for key, value in (row | ({"masked_psnr": hidden.mean()} if hidden.size else {})).items()}
+    columns = {name: np.array([getattr(x, name) for x in scores], np.float64) for name in Score._fields}
+    row = {name: columns[name].mean() for name in ("psnr", "ssim")} | {"seconds": np.median(columns["seconds"])}
+    hidden = {name: columns[name][~np.isnan(columns[name])] for name in MASKED_METRICS}
+    row |= {name: values.mean() for name, values in hidden.items() if values.size}
+    return {name: float(value) for name, value in row.items()}
 
 
 def make_case(name: str, image: np.ndarray, index: int, seed: int, dilation: int) -> Case:
@@ -143,7 +155,7 @@ def measure(
       seed: of the benchmark; the damage of an image is the same for all methods.
       dilation: of the masks, in pixels; all masked pixels count as hidden.
     Returns:
-      ({row: {"psnr", "ssim", "masked_psnr", "seconds"}}, {row: why it was left out}); the row `INPUT` is the damage.
+      ({row: scores of `mean`}, {row: why it was left out}); the row `INPUT` is the damage.
     """
     cases = [make_case(name, image, index, seed, dilation) for index, image in enumerate(images)]
     rows, missing = {}, {}
@@ -189,7 +201,7 @@ def benchmark(
       seed: of the benchmark.
       dilation: see `measure`.
     Returns:
-      {"about", "score", "sets": {set: {"pictures", "rows": {row: {"psnr", "ssim", "masked_psnr", "seconds"}},
+      {"about", "score", "sets": {set: {"pictures", "rows": {row: scores of `mean`},
       "missing": {row: why}, "best_classical": row, "gains": {row: {"over_classical", "over_input"}}}}}.
     Raises:
       UsageError: if there is no such damage.
@@ -239,7 +251,7 @@ def as_json(rows: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, float 
 
 def as_text(name: str, result: Mapping[str, Any]) -> str:
     """Returns the result of `benchmark` as a table with three columns for each set."""
-    keys = {"psnr": "PSNR", "ssim": "SSIM"} | ({"masked_psnr": "masked"} if DAMAGES[name].has_mask else {})
+    keys = {"psnr": "PSNR", "ssim": "SSIM"} | (HIDDEN_TITLES if DAMAGES[name].has_mask else {})
     lines = [f"{name}: {result['about']}", *table(result["sets"], keys, "rows")]
     if any(group["gains"] for group in result["sets"].values()):
         metric = "PSNR of hidden pixels" if result["score"] == "masked_psnr" else "PSNR"

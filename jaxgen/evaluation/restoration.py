@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -13,9 +14,11 @@ from jaxgen import filters
 from jaxgen.data.sources.folder import image_paths
 from jaxgen.degradations.resampling import upsample
 from jaxgen.errors import UsageError, unknown
+from jaxgen.evaluation import perceptual
 from jaxgen.io import images
 from jaxgen.io.text import to_json
-from jaxgen.metrics.image import METRICS, table_metrics
+from jaxgen.losses.per_example import Images
+from jaxgen.metrics.image import METRICS, default_metrics
 from jaxgen.metrics.protocols import PROTOCOLS, compare
 from jaxgen.restoration.restorer import Restorer, restore
 
@@ -33,6 +36,8 @@ BASELINES: dict[str, Callable[[Array], Array]] = {
     }.items()
 }
 """Classical filters, with the best parameters for noise of σ 25 on 20 images of BSD68."""
+CELL = 7
+"""Characters of a number in a table."""
 MIN_SIDE = 19
 """Smallest height and width in pixels: the window of SSIM, and the border of y601-shave4."""
 
@@ -40,8 +45,12 @@ Damage = Callable[[Array, Array, Any], tuple[Array, Array | None]]
 """(key[1], images float32[1, h, w, c], strength) -> (damaged images, conditioning or None)."""
 Method = Callable[[np.ndarray, np.ndarray | None], np.ndarray]
 """(damaged float32[h, w, c], conditioning float32[h, w, k] or None) -> restored image."""
+Baseline = Callable[[np.ndarray, float], np.ndarray]
+"""(damaged float32[h, w, c], strength of the damage) -> restored image."""
+Distance = Callable[[Images, Images], Array]
+"""(reference, image), both float[batch, h, w, c] -> float[batch], of a metric with a network."""
 
-score = jax.jit(compare, static_argnums=0)
+score = jax.jit(compare, static_argnums=(0, 3))
 
 
 class Row(NamedTuple):
@@ -108,6 +117,9 @@ def measure(
     *,
     scale: int = 1,
     seed: int = 0,
+    baselines: Mapping[str, Baseline] | None = None,
+    metrics: Sequence[str] | None = None,
+    distances: Mapping[str, Distance] | None = None,
 ) -> list[Row]:
     """Computes the metrics of the damaged images, of the classical filters and of other methods.
 
@@ -121,7 +133,12 @@ def measure(
       protocol: one of `PROTOCOLS`.
       scale: factor by which the damage reduces the size; images are cropped to a multiple of it.
       seed: of the damage, which is the same for all methods.
+      baselines: further methods that take the strength, by name; their rows are behind those of the filters.
+      metrics: names in `METRICS`, in the order of the columns; None: `default_metrics`.
+      distances: of those metrics that have a network, by name.
     """
+    names, distances = default_metrics() if metrics is None else tuple(metrics), distances or {}
+    plain = tuple(name for name in names if name not in distances)
     values: dict[str, list[dict[str, float]]] = {}
     for index, image in enumerate(references):
         reference = image[: image.shape[0] // scale * scale, : image.shape[1] // scale * scale]
@@ -132,10 +149,12 @@ def measure(
             results = {INPUT: damaged} | {name: baseline(damaged) for name, baseline in BASELINES.items()}
         else:
             results = {BICUBIC: upsample(damaged, scale)}
+        results |= {name: baseline(arguments[0], strength)[None] for name, baseline in (baselines or {}).items()}
         results |= {name: method(*arguments)[None] for name, method in methods.items()}
         for name, result in results.items():
-            metrics = score(protocol, reference[None], result)
-            values.setdefault(name, []).append({key: float(metrics[key][0]) for key in table_metrics()})
+            found = score(protocol, reference[None], result, plain) if plain else {}
+            found |= {key: distance(reference[None], result) for key, distance in distances.items()}
+            values.setdefault(name, []).append({key: float(found[key][0]) for key in names})
     return [
         Row(name, {key: float(np.mean([x[key] for x in each])) for key in each[0]}) for name, each in values.items()
     ]
@@ -164,6 +183,9 @@ def evaluate(
     *,
     description: str,
     seed: int = 0,
+    baselines: Mapping[str, Baseline] | None = None,
+    metrics: Sequence[str] | None = None,
+    metric_weights: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Computes the metrics of a restorer for several strengths of damage and folders, and its cost.
 
@@ -176,13 +198,22 @@ def evaluate(
       protocols: names in `PROTOCOLS`, one for all folders or one for each.
       description: of the damage, for the report.
       seed: of the damage.
+      baselines: see `measure`.
+      metrics: names in `METRICS`, in the order of the columns; None: psnr and ssim.
+      metric_weights: files with the networks of metrics; see `perceptual.load`.
     Returns:
       {"protocol", "sets": {folder: {"pictures", "protocol", "damages": {name: {method: {"psnr", "ssim"}}}}},
       "parameters", "multiply_adds_per_pixel", "seconds_per_megapixel"}.
     Raises:
-      UsageError: if a folder has no images, the protocols are not as many as the folders, or the restorer has other
-        channels than one of them.
+      UsageError: if a folder has no images, the protocols are not as many as the folders, the restorer has other
+        channels than one of them, a metric is unknown, or a file of weights does not fit; see `perceptual.load`.
     """
+    for metric in metrics or ():
+        if metric not in METRICS:
+            raise unknown("metric", metric, METRICS)
+    names = default_metrics() if metrics is None else tuple(dict.fromkeys(metrics))
+    networks = perceptual.load(names, metric_weights)
+    distances = {name: perceptual.compile_distance(network) for name, network in networks.items()}
     pairs = pair_folders(folders, protocols)
     used = dict.fromkeys(protocol for _, protocol in pairs.values())
     for protocol in used:
@@ -194,7 +225,18 @@ def evaluate(
     for set_name, (folder, protocol) in pairs.items():
         references = read_images(folder, protocol)
         rows = {
-            name: measure(methods, compiled, strength, references, protocol, scale=restorer.spec.scale, seed=seed)
+            name: measure(
+                methods,
+                compiled,
+                strength,
+                references,
+                protocol,
+                scale=restorer.spec.scale,
+                seed=seed,
+                baselines=baselines,
+                metrics=names,
+                distances=distances,
+            )
             for name, strength in strengths.items()
         }
         sets[set_name] = {
@@ -204,13 +246,23 @@ def evaluate(
         }
     return {
         "protocol": "; ".join(
-            [*(f"{name}: {PROTOCOLS[name].description}" for name in used), f"{description}, seed {seed}"]
+            [
+                *(f"{name}: {PROTOCOLS[name].description}" for name in used),
+                *(f"{name}: {describe_metric(name, networks)}" for name in names if not METRICS[name].is_default),
+                f"{description}, seed {seed}",
+            ]
         ),
         "sets": sets,
         "parameters": restorer.spec.parameters,
         "multiply_adds_per_pixel": restorer.spec.multiply_adds_per_pixel,
         "seconds_per_megapixel": seconds_per_megapixel(restorer),
     }
+
+
+def describe_metric(name: str, networks: Mapping[str, perceptual.Network]) -> str:
+    """Returns what a metric compares, for the protocol."""
+    about = networks[name].about if name in networks else METRICS[name].about
+    return about + (", of RGB at full size, rounded to 8 bits" if METRICS[name].colors == "rgb" else "")
 
 
 def row_to_json(row: Row) -> dict[str, float | str]:
@@ -230,8 +282,12 @@ def to_text(evaluation: dict[str, Any]) -> str:
         methods = list(next(iter(damages.values())))
         width = max(map(len, (head, *methods)))
         cells = {damage: {method: format_cell(row) for method, row in rows.items()} for damage, rows in damages.items()}
-        cell_width = max(len(cell) for rows in cells.values() for cell in rows.values())
-        lines += ["", "  ".join([head.ljust(width), *(f"{damage:>{cell_width}}" for damage in damages)])]
+        column = max(len(cell) for rows in cells.values() for cell in rows.values())
+        lines += ["", "  ".join([head.ljust(width), *(f"{damage:>{column}}" for damage in damages)])]
+        names = list(next(iter(next(iter(damages.values())).values())))
+        if names != list(default_metrics()):
+            titles = " ".join(f"{name:>{cell_width(name)}}" for name in names)
+            lines.append("  ".join([" " * width, *(f"{titles:>{column}}" for _ in damages)]))
         lines += ["  ".join([method.ljust(width), *(rows[method] for rows in cells.values())]) for method in methods]
     lines += [
         "",
@@ -243,4 +299,9 @@ def to_text(evaluation: dict[str, Any]) -> str:
 
 def format_cell(metrics: Mapping[str, float | str]) -> str:
     """Formats the metrics of one method and one strength."""
-    return " ".join(f"{float(value):7.{METRICS[name].decimals}f}" for name, value in metrics.items())
+    return " ".join(f"{float(value):{cell_width(name)}.{METRICS[name].decimals}f}" for name, value in metrics.items())
+
+
+def cell_width(metric: str) -> int:
+    """Returns the characters of a metric's column: its name fits where it stands above the numbers."""
+    return CELL if metric in default_metrics() else max(CELL, len(metric))

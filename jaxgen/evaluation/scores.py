@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.features import Features
-from jaxgen.metrics import distribution, image
+from jaxgen.metrics import distribution, image, masked
 from jaxgen.metrics.metric import Direction
 
 Scores = dict[str, float]
@@ -144,7 +144,8 @@ def online_metrics() -> set[str]:
 
 def direction_of(metric: str) -> Direction | None:
     """Returns the direction of a logged metric, as in "evaluation/cfid"; None if no registry has it."""
-    directions: dict[str, Direction] = {name: record.direction for name, record in image.METRICS.items()}
+    metrics = image.METRICS | masked.MASKED_METRICS
+    directions: dict[str, Direction] = {name: record.direction for name, record in metrics.items()}
     for name, score in SCORES.items():
         directions |= {score_name(name, prefix): score.direction for prefix in PREFIXES.values()}
     return directions.get(metric.rpartition("/")[-1])

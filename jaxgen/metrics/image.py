@@ -6,6 +6,7 @@ from jax import Array
 from jaxgen.losses.per_example import Images, matched_images, promoted
 from jaxgen.losses.reconstruction import mse
 from jaxgen.losses.similarity import ssim
+from jaxgen.metrics import perceptual
 from jaxgen.metrics.metric import Metric
 
 __all__ = ["METRICS", "mse", "psnr", "shave", "ssim", "to_luma"]
@@ -61,13 +62,40 @@ def shave(images: Array, border: int) -> Array:
 
 
 METRICS = {
-    "mse": Metric(mse, "minimize"),
-    "psnr": Metric(psnr, "maximize", decimals=2),
-    "ssim": Metric(ssim, "maximize", decimals=4),
+    "mse": Metric(mse, "minimize", 6, is_default=False, about="mean squared error, of values in [0, 1]"),
+    "psnr": Metric(psnr, "maximize", 2, about="peak signal-to-noise ratio in dB; 3 dB more is half the squared error"),
+    "ssim": Metric(ssim, "maximize", 4, about="structural similarity: local means, contrasts and correlation"),
+    "lpips": Metric(
+        perceptual.lpips,
+        "minimize",
+        4,
+        is_default=False,
+        about="distance of activations of a classifier (VGG-16, AlexNet or SqueezeNet), fitted to human judgements",
+        network="file",
+        colors="rgb",
+    ),
+    "dists": Metric(
+        perceptual.dists,
+        "minimize",
+        4,
+        is_default=False,
+        about="means and correlations of VGG-16's activations at full size: two samples of one texture are near",
+        network="file",
+        colors="rgb",
+    ),
+    "detector_distance": Metric(
+        perceptual.cosine_distance,
+        "minimize",
+        4,
+        is_default=False,
+        about="distance of activations of our shipped network `detect`, equally weighted, fitted to no judgement",
+        network="shipped",
+        colors="rgb",
+    ),
 }
 """Every metric of an image by name. Add one here and it is in the tables of `jaxgen evaluate` and known to sweeps."""
 
 
-def table_metrics() -> dict[str, Metric]:
-    """Returns the metrics in tables of restored images."""
-    return {name: metric for name, metric in METRICS.items() if metric.decimals is not None}
+def default_metrics() -> tuple[str, ...]:
+    """Returns the names of the metrics in tables of restored images where none are chosen."""
+    return tuple(name for name, metric in METRICS.items() if metric.is_default)

@@ -11,11 +11,23 @@ class Metric(NamedTuple):
     """A metric of images.
 
     Attributes:
-      function: (reference, image), both float[batch, height, width, channel] in [0, 1] -> float[batch].
+      function: (reference, image), both float[batch, height, width, channel] in [0, 1] -> float[batch]. A masked metric
+        also takes the mask, [batch, height, width, 1]; one with a network takes the activations of both images by it,
+        and its further weights.
       direction: whether a small or a large value is better.
-      decimals: digits after the decimal point in tables of restored images; None: not in these tables.
+      decimals: digits after the decimal point in tables of restored images.
+      is_default: whether it is in these tables where no metrics are chosen.
+      about: what it measures, for help and README.
+      network: what computes the activations: "" (none), "shipped" (a network of the package), or "file" (a file that
+        `jaxgen convert` writes).
+      colors: "protocol" (the values that the protocol compares), or "rgb" (all of the image in RGB, a gray one repeated
+        to three channels, whatever the protocol; rounded to 8 bits).
     """
 
-    function: Callable[[Any, Any], Any]
+    function: Callable[..., Any]
     direction: Direction
-    decimals: int | None = None
+    decimals: int = 4
+    is_default: bool = True
+    about: str = ""
+    network: Literal["", "shipped", "file"] = ""
+    colors: Literal["protocol", "rgb"] = "protocol"

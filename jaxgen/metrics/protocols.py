@@ -1,13 +1,13 @@
 """Protocols of published restoration tables: rounding, color channels and borders before metrics are computed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.errors import unknown
-from jaxgen.metrics.image import shave, table_metrics, to_luma
+from jaxgen.metrics.image import METRICS, default_metrics, shave, to_luma
 
 
 class Protocol(NamedTuple):
@@ -41,23 +41,28 @@ def rounded(images: Array) -> Array:
     return jnp.round(jnp.clip(images, 0, 1) * 255) / 255
 
 
-def compare(name: str, reference: Array, image: Array) -> dict[str, Array]:
-    """Computes the metrics of restoration tables by a protocol.
+def compare(name: str, reference: Array, image: Array, metrics: Sequence[str] | None = None) -> dict[str, Array]:
+    """Computes metrics of restoration tables by a protocol.
 
     Args:
       name: of the protocol, one of `PROTOCOLS`.
       reference: float[batch, height, width, channel] in [0, 1].
       image: float[batch, height, width, channel]. Both are clipped to [0, 1] and rounded to 8 bits.
+      metrics: names in `METRICS` of metrics without a network; None: `default_metrics`.
     Returns:
-      float[batch] of each metric in `table_metrics`, by name: psnr (dB), ssim.
+      float[batch] of each metric, by name: psnr (dB), ssim.
     Raises:
       UsageError: if there is no protocol of that name.
-      ValueError: if the shapes differ, the channels do not fit the protocol, or the images are too small for SSIM.
+      ValueError: if the shapes differ, the channels do not fit the protocol, a metric needs a network, or the images
+        are too small for SSIM.
     """
     if name not in PROTOCOLS:
         raise unknown("protocol", name, PROTOCOLS)
-    protocol = PROTOCOLS[name]
+    protocol, names = PROTOCOLS[name], default_metrics() if metrics is None else metrics
     if jnp.shape(reference)[-1] != protocol.channels:
         raise ValueError(f"images of {jnp.shape(reference)[-1]} channels: protocol {name} needs {protocol.channels}")
-    reference, image = (protocol.transform(rounded(images)) for images in (reference, image))
-    return {key: metric.function(reference, image) for key, metric in table_metrics().items()}
+    if networks := [metric for metric in names if METRICS[metric].network]:
+        raise ValueError(f"{networks[0]} needs a network: use jaxgen.evaluation.perceptual")
+    whole = {"rgb": tuple(rounded(images) for images in (reference, image))}
+    whole["protocol"] = tuple(protocol.transform(images) for images in whole["rgb"])
+    return {key: METRICS[key].function(*whole[METRICS[key].colors]) for key in names}

@@ -1,6 +1,6 @@
 """Evaluates a restorer on folders of images: that of a run, of a file, or a shipped one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,9 @@ import jax.numpy as jnp
 
 from jaxgen.config.damage import DAMAGES, NOISES, make_degrade
 from jaxgen.degradations.noise import NOISE_LEVELS
-from jaxgen.errors import UsageError
-from jaxgen.evaluation import noise_estimation, restoration
+from jaxgen.errors import UsageError, unknown
+from jaxgen.evaluation import detection, noise_estimation, restoration
+from jaxgen.evaluation.denoisers import DENOISERS
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.estimation import estimate_noise
 from jaxgen.restoration.restorer import Restorer, restore
@@ -20,6 +21,8 @@ from jaxgen.runs.reopen import DEFAULTS, RUNS_ONLY, OpenOptions
 from jaxgen.training import progress
 
 MAX_GRAY = 255
+DETECT = "detect"
+"""The task of `jaxgen restore` whose masks are measured."""
 
 
 def evaluate(
@@ -29,13 +32,18 @@ def evaluate(
     sigmas: Sequence[float] | None = None,
     protocols: Sequence[str] | None = None,
     ensemble: bool = False,
+    baselines: Sequence[str] = (),
+    metrics: Sequence[str] | None = None,
+    metric_weights: Sequence[Path] = (),
+    masks: Sequence[str] = (),
     seed: int = 0,
     options: OpenOptions = DEFAULTS,
     say: Callable[[str], None] = progress.say,
 ) -> dict[str, Any]:
     """Computes the scores of a restorer, and appends them to RUN/evaluations.jsonl if it is that of a run.
 
-    For an estimator of the noise level it computes the error of the estimates, see `evaluation.noise_estimation`.
+    For an estimator of the noise level it computes the error of the estimates, see `evaluation.noise_estimation`. For
+    "detect" it compares the marked pixels with the damaged ones, see `evaluation.detection`.
 
     Args:
       source: a run folder, the name of a shipped network, or a .safetensors file with its model card.
@@ -45,6 +53,11 @@ def evaluate(
       protocols: names in `metrics.protocols`, one for all folders or one for each; None: gray8 or rgb8, by the
         restorer's channels.
       ensemble: whether the mean over eight flipped and rotated views is scored too.
+      baselines: names in `evaluation.denoisers.DENOISERS`, for a denoiser.
+      metrics: names in `metrics.image.METRICS`; None: psnr and ssim.
+      metric_weights: files of those that need one; see `evaluation.perceptual.load`.
+      masks: for "detect", a folder of masks for each folder of damaged photographs; none: the photographs are clean,
+        and are damaged as in the damage benchmark.
       seed: seed of the noise.
       options: how the run is opened.
       say: takes warnings.
@@ -57,7 +70,15 @@ def evaluate(
     is_file = pretrained.is_network(str(source))
     if is_file and options != DEFAULTS:
         raise UsageError(f"{source} is one network and no run: {RUNS_ONLY}")
+    others = {"sigma": sigmas, "protocol": protocols, "ensemble": ensemble, "baselines": baselines}
+    others |= {"metrics": metrics, "metric-weights": metric_weights}
+    if str(source) == DETECT and is_file:
+        refuse(others, f"{source} is measured by the pixels that it marks")
+        return {"task": DETECT} | detection.evaluate(folders, masks, seed=seed)
+    refuse({"masks": masks}, "it is for detect")
     if is_file and pretrained.read_card(str(source)).output == "noise_level":
+        unused = ("baselines", "metrics", "metric-weights")
+        refuse({name: others[name] for name in unused}, f"{source} estimates the noise level and restores nothing")
         network = pretrained.load_noise_estimator(str(source))
         about = {"network": str(source), "sha256": pretrained.digest(str(source))}
         sigmas = sigmas or NOISE_LEVELS
@@ -73,6 +94,8 @@ def evaluate(
         raise UsageError(f"{source} undoes {kind}, and --images measures {measured}: choose a network for one of these")
     if sigmas and kind != "noise":
         raise UsageError(f"sigma {sigmas[0]:g}: {source} undoes {kind}, which has fixed columns; leave --sigma out")
+    if kind != "noise":
+        refuse({"baselines": baselines}, f"they remove noise, and {source} undoes {kind}")
     scale = restorer.spec.scale
     degrade = make_degrade(kind, condition=restorer.spec.conditioning == "noise_level", scale=scale)
     values = sigmas or ((float(scale),) if DAMAGES[kind].resizes else strengths.values)
@@ -85,10 +108,29 @@ def evaluate(
         protocols or ("gray8" if restorer.spec.channels == 1 else "rgb8",),
         description=strengths.about,
         seed=seed,
+        baselines=denoisers_by_row(baselines),
+        metrics=metrics,
+        metric_weights=metric_weights,
     )
     if not is_file:
         scoring.append(source, scores, say)
     return scores
+
+
+def refuse(options: Mapping[str, Any], reason: str) -> None:
+    """Raises UsageError for an option that was given, since it would have no effect."""
+    for name, value in options.items():
+        if value:
+            raise UsageError(f"{name}: {reason}; leave --{name} out")
+
+
+def denoisers_by_row(names: Sequence[str]) -> dict[str, restoration.Baseline]:
+    """Returns denoisers that take a noise level on the scale 0 to 255, by the name of their row."""
+    for name in names:
+        if name not in DENOISERS:
+            raise unknown("baseline", name, DENOISERS)
+    chosen = [DENOISERS[name] for name in names]
+    return {x.row: lambda noisy, sigma, x=x: x.denoise(noisy, sigma / MAX_GRAY) for x in chosen}
 
 
 def methods(restorer: Restorer, *, ensemble: bool = False) -> dict[str, restoration.Method]:
@@ -126,4 +168,6 @@ def load_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> tup
 
 def to_text(scores: dict[str, Any]) -> str:
     """Returns the result of `evaluate` as tables."""
+    if scores.get("task") == DETECT:
+        return detection.to_text(scores)
     return noise_estimation.to_text(scores) if "levels" in scores else restoration.to_text(scores)

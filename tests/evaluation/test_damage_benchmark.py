@@ -72,6 +72,7 @@ def test_the_masked_score_counts_hidden_pixels_alone():
     assert inside.masked_psnr == pytest.approx(20 * np.log10(5), abs=1e-3)
     assert inside.psnr == pytest.approx(20 * np.log10(5) + 10 * np.log10(16), abs=1e-3)
     assert outside.masked_psnr == np.inf
+    assert inside.gradient_distance > 1 and outside.gradient_distance > 1
     assert outside.psnr < 10
 
 
@@ -86,8 +87,8 @@ def test_smooth_regions_are_inpainted_better_than_by_telea():
 
 
 def test_means_leave_out_empty_masks_and_nothing_else():
-    row = benchmark.mean([benchmark.Score(20, 0.5, np.nan, 9.0), benchmark.Score(30, 0.7, 12, 1.0)])
-    assert row == {"psnr": 25, "ssim": pytest.approx(0.6), "masked_psnr": 12, "seconds": 5}
+    row = benchmark.mean([benchmark.Score(20, 0.5, np.nan, 9.0), benchmark.Score(30, 0.7, 12, 1.0, 4)])
+    assert row == {"psnr": 25, "ssim": pytest.approx(0.6), "masked_psnr": 12, "gradient_distance": 4, "seconds": 5}
     assert "masked_psnr" not in benchmark.mean([benchmark.Score(20, 0.5, np.nan, 9.0)])
 
 
@@ -103,10 +104,10 @@ def test_a_missing_network_has_no_row_but_a_reason():
     lines = benchmark.as_text("holes", found).splitlines()
     assert lines[0].startswith("holes: holes filled with one gray")
     assert lines[1].split() == ["a", "(2)", "b", "(1)"]
-    assert lines[2].split() == ["PSNR", "SSIM", "masked"] * 2
+    assert lines[2].split() == ["PSNR", "SSIM", "masked", "grad"] * 2
     assert next(line for line in lines if line.startswith("perfect")).split() == [
         "perfect",
-        *["inf", "1.0000", "inf"] * 2,
+        *["inf", "1.0000", "inf", "0.00"] * 2,
     ]
     assert lines[-1] == "left out: derust (a, b): this needs the network derust"
 

@@ -143,3 +143,28 @@ def test_a_registered_metric_is_a_column_of_the_table(folder, monkeypatch):
     assert rows[restoration.INPUT]["largest_error"] == pytest.approx(0.1, abs=1 / 255)
     text = restoration.to_text(evaluation)
     assert f"{rows[restoration.INPUT]['largest_error']:.3f}" in text
+
+
+def test_chosen_metrics_are_the_columns_and_stated_in_the_protocol(folder):
+    def evaluate(**options):
+        given = RESTORER, METHODS, brighten, {"lifted": 0.1}, [str(folder)], ["gray8"]
+        return restoration.evaluate(*given, description="lifted", **options)
+
+    for path in folder.glob("*.png"):
+        Image.open(path).crop((0, 0, 20, 21)).save(path)
+    doubled = {"doubled": lambda damaged, strength: damaged - 2 * strength}
+    found = evaluate(metrics=["detector_distance", "mse", "mse"], baselines=doubled)
+    rows = found["sets"][str(folder)]["damages"]["lifted"]
+    assert list(rows)[-2:] == ["doubled", "network"]
+    assert all(list(row) == ["detector_distance", "mse"] for row in rows.values())
+    assert rows["network"]["mse"] == pytest.approx(0, abs=1e-9)
+    assert rows["doubled"]["mse"] == pytest.approx(rows[restoration.INPUT]["mse"], rel=0.1)
+    assert rows["network"]["detector_distance"] < 1e-6 < rows["doubled"]["detector_distance"]
+    assert "detector_distance: cosine distance of the activations of the shipped network detect" in found["protocol"]
+    lines = restoration.to_text(found).splitlines()
+    assert lines[3].split() == ["detector_distance", "mse"]
+    assert lines[3].endswith(" mse") and lines[4].index("0.") < lines[3].index("mse")
+    with pytest.raises(UsageError, match="unknown metric 'lpisp': did you mean lpips"):
+        evaluate(metrics=["lpisp"])
+    with pytest.raises(UsageError, match="lpips needs the weights of its network: give --metric-weights FILE"):
+        evaluate(metrics=["psnr", "lpips"])

@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+import skimage.data
 from PIL import Image
 
 from jaxgen.degradations.resampling import downsample, upsample
@@ -140,3 +141,46 @@ def test_the_noise_of_a_folder_is_estimated_by_its_protocol(folder):
 def test_damage_that_hides_places_is_measured_elsewhere(folder):
     with pytest.raises(UsageError, match=r"inpaint_all undoes ruined, and --images measures .*noise"):
         restorer_scoring.evaluate("inpaint_all", [folder])
+
+
+@pytest.mark.parametrize("options", [{"metrics": ["mse"]}, {"baselines": ["bm3d"]}, {"sigmas": [5.0]}])
+def test_of_detection_the_marked_pixels_alone_are_measured(folder, options):
+    (name,) = options
+    with pytest.raises(UsageError, match=f"{name.removesuffix('s')}.*: detect is measured by the pixels that it marks"):
+        restorer_scoring.evaluate("detect", [folder], **options)
+    with pytest.raises(UsageError, match="masks: it is for detect; leave --masks out"):
+        restorer_scoring.evaluate("denoise_gray", [folder], masks=[folder])
+
+
+def test_detection_is_measured_on_pairs_of_photographs_and_masks(tmp_path):
+    # A portrait with a hole of one gray, which the shipped detectors find.
+    photograph, mask = skimage.data.astronaut()[:96, 180:276].copy(), np.zeros((96, 96), np.uint8)
+    mask[30:60, 40:70] = 255
+    photograph[mask > 0] = 230
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(photograph).save(tmp_path / "a.png")
+    Image.fromarray(mask).save(tmp_path / "masks" / "a.png")
+    found = restorer_scoring.evaluate("detect", [str(tmp_path)], masks=[str(tmp_path / "masks")])
+    (row,) = found["sets"][str(tmp_path)]["damages"].values()
+    assert row["damaged"] == pytest.approx(30 * 30 / 96**2)
+    assert row["iou"] == pytest.approx(1 / (1 / row["precision"] + 1 / row["recall"] - 1), rel=1e-5)
+    assert row["recall"] > 0.7 and row["precision"] > 0.6
+    assert "as in the masks" in restorer_scoring.to_text(found)
+
+
+def test_denoisers_of_other_libraries_receive_the_noise_level(run, folder, monkeypatch):
+    seen = []
+    spy = lambda noisy, sigma: seen.append(sigma) or noisy
+    entry = restorer_scoring.DENOISERS["non-local-means"]._replace(denoise=spy)
+    monkeypatch.setitem(restorer_scoring.DENOISERS, "non-local-means", entry)
+    options = {"baselines": ["non-local-means"], "metrics": ["psnr"]}
+    found = restorer_scoring.evaluate(run, [folder], sigmas=(51.0, 10.0), **options)
+    assert seen == [0.2, 10 / 255]
+    rows = found["sets"][folder]["damages"]["σ 51"]
+    assert rows["non-local means, σ given"] == rows["damaged input"]
+    with pytest.raises(UsageError, match="unknown baseline 'bmd3': did you mean bm3d"):
+        restorer_scoring.evaluate(run, [folder], baselines=["bmd3"])
+    with pytest.raises(UsageError, match="baselines: they remove noise, and dejpeg undoes jpeg"):
+        restorer_scoring.evaluate("dejpeg", [folder], baselines=["bm3d"])
+    with pytest.raises(UsageError, match="metrics: noise_level estimates the noise level and restores nothing"):
+        restorer_scoring.evaluate("noise_level", [folder], metrics=["mse"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,7 +24,7 @@ def read_torch(path: Path) -> dict[str, np.ndarray]:
         raise UsageError(f"{path} is read by PyTorch ({error}): pip install torch, which is needed only here") from None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        return {name: value.float().numpy() for name, value in state.items()}
+        return {name: value.detach().float().numpy() for name, value in state.items()}
     except Exception as error:  # torch raises many types for a damaged file or another kind of file
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise UsageError(f"{path} is no file of tensors by name ({first}): give a state dict") from None
@@ -53,3 +53,57 @@ def choose_reader(path: Path, readers: Mapping[str, Callable[[Path], T]], hint: 
     if path.suffix not in readers:
         raise UsageError(f"{path} ends in {path.suffix or 'nothing'}: weights end in {', '.join(readers)}")
     return readers[path.suffix]
+
+
+class Source(NamedTuple):
+    """A state dict that is said to be a network's.
+
+    Attributes:
+      state: arrays by name.
+      path: of its file, for errors.
+      network: that it must be of, for errors.
+      advice: where to get the file, for errors.
+    """
+
+    state: Mapping[str, np.ndarray]
+    path: Path
+    network: str
+    advice: str
+
+    def take(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """Returns an array of that name and shape, float32.
+
+        Raises:
+          UsageError: if it is missing or has another shape.
+        """
+        shape_there = np.shape(self.state[name]) if name in self.state else None
+        if shape_there != shape:
+            given = "missing" if shape_there is None else f"{list(shape_there)}"
+            raise UsageError(
+                f"{self.path} is not {self.network}: {name} is {given} and not {list(shape)}; {self.advice}"
+            )
+        return np.asarray(self.state[name], np.float32)
+
+    def convolution(self, name: str, shape: tuple[int, ...]) -> dict[str, np.ndarray]:
+        """Returns {"kernel": [height, width, in, out], "bias": [out]} of a layer.
+
+        Args:
+          name: of the layer.
+          shape: of its weight, [out, in, height, width].
+        Raises:
+          UsageError: see `take`.
+        """
+        kernel = self.take(f"{name}.weight", shape).transpose(2, 3, 1, 0)
+        return {"kernel": kernel, "bias": self.take(f"{name}.bias", shape[:1])}
+
+
+def origin(path: Path, url: str, sha256: str) -> str:
+    """Returns where a file comes from, for metadata: the address if its digest begins as the published one, and sha256.
+
+    Args:
+      path: of the file.
+      url: where it is published.
+      sha256: first digits of the published file's.
+    """
+    digest = weights.digest(path)
+    return f"{url if digest.startswith(sha256) else path.name}, sha256 {digest}"
