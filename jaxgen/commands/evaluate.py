@@ -14,6 +14,7 @@ from jaxgen.errors import UsageError
 from jaxgen.evaluation.denoisers import DENOISERS
 from jaxgen.fields import PositiveInt
 from jaxgen.metrics.image import METRICS, default_metrics
+from jaxgen.metrics.masked import INPAINTING_METRICS, MASKED_METRICS
 from jaxgen.metrics.protocols import PROTOCOLS
 
 # A type checker knows no computed Literal.
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     Denoiser = str
 else:
     Protocol = Literal[*PROTOCOLS]
-    Metric = Literal[*METRICS]
+    Metric = Literal[*METRICS, *MASKED_METRICS]
     Denoiser = Literal[*DENOISERS]
 
 COUNT = 10_000
@@ -42,8 +43,9 @@ class GeneratorOptions(LatentOptions):
 
 def describe_metrics() -> str:
     """Returns the help of --metrics: what each metric is."""
-    about = "; ".join(f"{name}: {metric.about}" for name, metric in METRICS.items())
-    return f"Metrics, a column each (default: {' '.join(default_metrics())}). {about}."
+    about = "; ".join(f"{name}: {metric.about}" for name, metric in (METRICS | MASKED_METRICS).items())
+    defaults = f"default: {' '.join(default_metrics())}; of inpainting {' '.join(INPAINTING_METRICS)}"
+    return f"Metrics, a column each ({defaults}). {about}."
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -132,6 +132,15 @@ def center_crop(image: np.ndarray, side: int, path: str) -> np.ndarray:
     return image[top : top + side, left : left + side]
 
 
+def read_squares(folder: str, side: int) -> list[np.ndarray]:
+    """Returns the central squares of all images of a folder, float32[side, side, 1 or 3] in [0, 1], sorted by path.
+
+    Raises:
+      UsageError: if there are none, or one of them is too small or cannot be read.
+    """
+    return [center_crop(images.read(path), side, str(path)) for path in image_paths(folder)]
+
+
 def read_photographs(folder: str, side: int, count: int | None = None) -> list[np.ndarray]:
     """Returns the central squares of the first images of a folder, sorted by path.
 

@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxgen.data.sources.folder import image_paths
 from jaxgen.errors import UsageError
-from jaxgen.evaluation.damages import DAMAGES, center_crop, damage_image
+from jaxgen.evaluation.damages import DAMAGES, damage_image, read_squares
 from jaxgen.io import images
 from jaxgen.io.photographs import Photograph
 from jaxgen.io.text import to_json
@@ -79,15 +78,6 @@ def damaged_pairs(name: str, clean: Sequence[np.ndarray], seed: int) -> list[Pai
     return [Pair(image, mask) for image, mask in found if mask is not None]
 
 
-def read_clean(folder: str) -> list[np.ndarray]:
-    """Returns the central squares of the images of a folder, float32[256, 256, 1 or 3] in [0, 1].
-
-    Raises:
-      UsageError: if there are none, or one is smaller.
-    """
-    return [center_crop(images.read(path), SIDE, str(path)) for path in image_paths(folder)]
-
-
 def read_pairs(folder: str, masks: str) -> list[Pair]:
     """Returns the photographs of a folder, each with the mask of its name.
 
@@ -130,7 +120,7 @@ def evaluate(
             pairs = read_pairs(folder, masks[index])
             count, rows = len(pairs), {PAIRS: measure(pairs, detect)}
         else:
-            clean = read_clean(folder)
+            clean = read_squares(folder, SIDE)
             names = [*(name for name, damage in DAMAGES.items() if damage.has_mask), UNDAMAGED]
             count = len(clean)
             rows = {name: measure(damaged_pairs(name, clean, seed), detect) for name in names}

@@ -147,7 +147,7 @@ def load(metrics: Sequence[str], files: Sequence[Path]) -> dict[str, Network]:
     """Loads the networks of those metrics that have one.
 
     Args:
-      metrics: names in `METRICS`.
+      metrics: names of metrics, of which those with a network are in `METRICS`.
       files: with weights, in any order; each says which metric it is for.
     Returns:
       the network of each such metric, by name.
@@ -170,7 +170,7 @@ def load(metrics: Sequence[str], files: Sequence[Path]) -> dict[str, Network]:
         found[metric] = network._replace(about=f"{network.about}, file of sha256 {sha256[:8]}")
     found |= {metric: SHIPPED[metric]() for metric in metrics if metric in SHIPPED}
     for metric in metrics:
-        if METRICS[metric].network and metric not in found:
+        if metric in (*READERS, *SHIPPED) and metric not in found:
             raise UsageError(f"{metric} needs the weights of its network: give --metric-weights FILE; {remedy(metric)}")
     return {metric: network._replace(variables=jax.device_put(network.variables)) for metric, network in found.items()}
 

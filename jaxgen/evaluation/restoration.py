@@ -19,6 +19,7 @@ from jaxgen.io import images
 from jaxgen.io.text import to_json
 from jaxgen.losses.per_example import Images
 from jaxgen.metrics.image import METRICS, default_metrics
+from jaxgen.metrics.masked import MASKED_METRICS
 from jaxgen.metrics.protocols import PROTOCOLS, compare
 from jaxgen.restoration.restorer import Restorer, restore
 
@@ -209,6 +210,8 @@ def evaluate(
         channels than one of them, a metric is unknown, or a file of weights does not fit; see `perceptual.load`.
     """
     for metric in metrics or ():
+        if metric in MASKED_METRICS:
+            raise UsageError(f"{metric} is of hidden pixels: leave it out, or evaluate a network that inpaints")
         if metric not in METRICS:
             raise unknown("metric", metric, METRICS)
     names = default_metrics() if metrics is None else tuple(dict.fromkeys(metrics))
@@ -261,8 +264,9 @@ def evaluate(
 
 def describe_metric(name: str, networks: Mapping[str, perceptual.Network]) -> str:
     """Returns what a metric compares, for the protocol."""
-    about = networks[name].about if name in networks else METRICS[name].about
-    return about + (", of RGB at full size, rounded to 8 bits" if METRICS[name].colors == "rgb" else "")
+    metric = (METRICS | MASKED_METRICS)[name]
+    about = networks[name].about if name in networks else metric.about
+    return about + (", of RGB at full size, rounded to 8 bits" if metric.colors == "rgb" else "")
 
 
 def row_to_json(row: Row) -> dict[str, float | str]:
@@ -299,7 +303,8 @@ def to_text(evaluation: dict[str, Any]) -> str:
 
 def format_cell(metrics: Mapping[str, float | str]) -> str:
     """Formats the metrics of one method and one strength."""
-    return " ".join(f"{float(value):{cell_width(name)}.{METRICS[name].decimals}f}" for name, value in metrics.items())
+    known = METRICS | MASKED_METRICS
+    return " ".join(f"{float(value):{cell_width(name)}.{known[name].decimals}f}" for name, value in metrics.items())
 
 
 def cell_width(metric: str) -> int:

@@ -83,7 +83,9 @@ MASKED_METRICS = {
         about="distance of the gradients' distributions in the hidden pixels, in gray levels",
     ),
 }
-"""The metrics of hidden pixels by name: columns of the damage benchmark where damage hides pixels."""
+"""The metrics of hidden pixels by name: columns where damage hides pixels."""
+INPAINTING_METRICS = (*MASKED_METRICS, "ssim")
+"""The metrics of an inpainter where none are chosen."""
 
 
 def counted(mask: Images, predicted: Images, threshold: float) -> tuple[Array, Array, Array]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxgen.config.damage import DAMAGES, NOISES, make_degrade
 from jaxgen.degradations.noise import NOISE_LEVELS
 from jaxgen.errors import UsageError, unknown
-from jaxgen.evaluation import detection, noise_estimation, restoration
+from jaxgen.evaluation import detection, inpainting, noise_estimation, restoration
 from jaxgen.evaluation.denoisers import DENOISERS
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.estimation import estimate_noise
@@ -43,7 +43,8 @@ def evaluate(
     """Computes the scores of a restorer, and appends them to RUN/evaluations.jsonl if it is that of a run.
 
     For an estimator of the noise level it computes the error of the estimates, see `evaluation.noise_estimation`. For
-    "detect" it compares the marked pixels with the damaged ones, see `evaluation.detection`.
+    "detect" it compares the marked pixels with the damaged ones, see `evaluation.detection`; for a network that takes a
+    mask see `evaluation.inpainting`.
 
     Args:
       source: a run folder, the name of a shipped network, or a .safetensors file with its model card.
@@ -54,7 +55,8 @@ def evaluate(
         restorer's channels.
       ensemble: whether the mean over eight flipped and rotated views is scored too.
       baselines: names in `evaluation.denoisers.DENOISERS`, for a denoiser.
-      metrics: names in `metrics.image.METRICS`; None: psnr and ssim.
+      metrics: names in `metrics.image.METRICS`, of inpainting also in `metrics.masked.MASKED_METRICS`; None: psnr and
+        ssim, of inpainting `metrics.masked.INPAINTING_METRICS`.
       metric_weights: files of those that need one; see `evaluation.perceptual.load`.
       masks: for "detect", a folder of masks for each folder of damaged photographs; none: the photographs are clean,
         and are damaged as in the damage benchmark.
@@ -70,6 +72,13 @@ def evaluate(
     is_file = pretrained.is_network(str(source))
     if is_file and options != DEFAULTS:
         raise UsageError(f"{source} is one network and no run: {RUNS_ONLY}")
+
+    def kept(scores: dict[str, Any]) -> dict[str, Any]:
+        """Appends scores to the run's evaluations, and returns them."""
+        if not is_file:
+            scoring.append(source, scores, say)
+        return scores
+
     others = {"sigma": sigmas, "protocol": protocols, "ensemble": ensemble, "baselines": baselines}
     others |= {"metrics": metrics, "metric-weights": metric_weights}
     if str(source) == DETECT and is_file:
@@ -86,6 +95,11 @@ def evaluate(
             raise UsageError(f"ensemble: {source} estimates the noise level and restores nothing; leave --ensemble out")
         return about | noise_estimation.evaluate(network, sigmas, folders, protocols or ("gray8",), seed=seed)
     restorer, kind, about = load_shipped(str(source)) if is_file else load_run(source, options, say)
+    if restorer.spec.conditioning == "mask":
+        unused = ("sigma", "protocol", "baselines")
+        refuse({name: others[name] for name in unused}, f"{source} inpaints, which has fixed columns")
+        chosen = {"ensemble": ensemble, "metrics": metrics, "metric_weights": metric_weights}
+        return kept(about | inpainting.evaluate(restorer, folders, **chosen, seed=seed))
     # Denoisers of any noise are compared on white noise, as in the published results.
     kind = "noise" if kind in NOISES else kind
     strengths = DAMAGES[kind].strengths if kind in DAMAGES else None
@@ -112,9 +126,7 @@ def evaluate(
         metrics=metrics,
         metric_weights=metric_weights,
     )
-    if not is_file:
-        scoring.append(source, scores, say)
-    return scores
+    return kept(scores)
 
 
 def refuse(options: Mapping[str, Any], reason: str) -> None:

@@ -52,7 +52,7 @@ def test_every_damage_that_hides_pixels_is_measured_and_undamaged_images_too(fol
     def perfect(image):
         return truth.get(image.tobytes(), nothing(image))
 
-    for index, image in enumerate(detection.read_clean(folder)):
+    for index, image in enumerate(detection.read_squares(folder, detection.SIDE)):
         for name in ("holes", "scratches"):
             damaged, mask = damages.damage_image(name, image, index, 3)
             truth[damaged.tobytes()] = mask

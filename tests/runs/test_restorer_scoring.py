@@ -138,8 +138,12 @@ def test_the_noise_of_a_folder_is_estimated_by_its_protocol(folder):
         restorer_scoring.evaluate("noise_level", [folder], ensemble=True)
 
 
-def test_damage_that_hides_places_is_measured_elsewhere(folder):
-    with pytest.raises(UsageError, match=r"inpaint_all undoes ruined, and --images measures .*noise"):
+def test_inpainting_refuses_what_has_no_effect_on_it(folder):
+    with pytest.raises(UsageError, match="sigma: inpaint_all inpaints, which has fixed columns; leave --sigma out"):
+        restorer_scoring.evaluate("inpaint_all", [folder], sigmas=[5.0])
+    with pytest.raises(UsageError, match="masked_psnr is of hidden pixels: leave it out, or evaluate a network that"):
+        restorer_scoring.evaluate("denoise_gray", [folder], metrics=["masked_psnr"])
+    with pytest.raises(UsageError, match=r"a\.png is 20×24: give images of at least 256×256 pixels"):
         restorer_scoring.evaluate("inpaint_all", [folder])
 
 
