@@ -20,6 +20,7 @@ from typing import ClassVar, Literal
 from jaxgen.config import Condition, Hyper, compute_dtype, objective_options
 from jaxgen.config import Config as BaseConfig
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import NonNegativeInt
 from jaxgen.models.features.classifier import BinaryClassifier, Classifier
 from jaxgen.objectives.classification import make_classification
 from jaxgen.runs.command_line import run_script
@@ -32,7 +33,7 @@ class Config(BaseConfig):
 
     variant: Literal["plain", "binary"] = "plain"
     """A logit for each class, or one logit of one class against all the others."""
-    positive: int = 1
+    positive: NonNegativeInt = 1
     """The positive class of the variant binary."""
     batch_size: int = 128
     evaluate_images: int = 10_000

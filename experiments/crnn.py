@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from jaxgen.config import RestorationConfig, RestorationHyper, restoration_options, restorer_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import Decay, PositiveInt, Widths
 from jaxgen.models.restoration.crnn import CRNN
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -25,11 +26,11 @@ from jaxgen.training.state import Objective
 class Config(RestorationConfig):
     """Options of this experiment."""
 
-    turns: int = 1
+    turns: PositiveInt = 1
     """Passes; from 2 on the network is recurrent, and its input contains its last estimate."""
-    widths: tuple[int, ...] = (32, 64)
+    widths: Widths = (32, 64)
     """Channels of each stage; a stage halves the size."""
-    dropout: float = 0.5
+    dropout: Decay = 0.5
     """Fraction of each stage's activations that is dropped in training."""
     batch_size: int = 16
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True)

@@ -30,7 +30,7 @@ from jaxgen.config import (
 )
 from jaxgen.config import Config as BaseConfig
 from jaxgen.data import Config as DataConfig
-from jaxgen.fields import PositiveInt, Probability
+from jaxgen.fields import PositiveInt, Probability, Widths
 from jaxgen.models.restoration.detector import Detector
 from jaxgen.models.restoration.unet import UNet
 from jaxgen.objectives.detection import make_detection
@@ -59,7 +59,7 @@ class Config(BaseConfig):
     damage: OverlayName = "worn"
     network: Literal["unet", "residual"] = "unet"
     """A plain U-Net, or a residual one at half the size, which has more multiplications in the same time."""
-    widths: tuple[int, ...] = (16, 32, 64, 128)
+    widths: Widths = (16, 32, 64, 128)
     """Channels of each level, from the finest."""
     blocks: PositiveInt = 2
     """Residual blocks of each level, in the encoder and in the decoder."""

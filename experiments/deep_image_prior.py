@@ -33,7 +33,7 @@ from jaxgen.config import (
 from jaxgen.config import Config as BaseConfig
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.fields import Decay, PositiveInt
+from jaxgen.fields import Decay, Fraction, NonNegativeInt, PositiveInt
 from jaxgen.models.restoration.hourglass import Hourglass
 from jaxgen.objectives.deep_image_prior import make_deep_image_prior
 from jaxgen.runs.command_line import run_script
@@ -49,7 +49,7 @@ class Hyper(DamageHyper):
     """Decay of the parameters' moving average per step; 0: the outputs are averaged instead."""
     input_noise: float = 1 / 30
     """Standard deviation of the noise that is added to the network's input at each step."""
-    held_out: float = 0.05
+    held_out: Fraction = 0.05
     """Fraction of the pixels that are held out from the loss, to select the best step."""
     smooth_decay: Decay = 0.99
     """Decay of the moving average of the outputs per step."""
@@ -64,9 +64,9 @@ class Config(BaseConfig):
     damage: DamageName = "noise"
     width: PositiveInt = 64
     """Channels of each level."""
-    levels: int = 4
+    levels: PositiveInt = 4
     """Levels, each of which halves the size."""
-    skip: int = 4
+    skip: NonNegativeInt = 4
     """Channels of each skip connection."""
     steps: int = 5000
     """Training steps at most."""
@@ -90,8 +90,6 @@ def build(config: Config, axis_name: str | None = None) -> Objective:
     degrade = make_degrade(config.damage, condition=False)
     if DAMAGES[config.damage].resizes:
         raise UsageError(f"damage {config.damage}: this network does not upsample; choose another damage")
-    if not 0 < config.hyper.held_out < 1:
-        raise UsageError(f"hyper.held_out {config.hyper.held_out}: give a fraction between 0 and 1, such as 0.05")
     module = Hourglass(config.data.channels or 3, config.width, config.levels, config.skip, dtype=compute_dtype(config))
     options = objective_options(config, axis_name)
     return make_deep_image_prior(module, degrade=degrade, clean=config.damage != "none", **options)

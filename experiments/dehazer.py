@@ -26,6 +26,7 @@ from jaxgen.config import (
     restoration_options,
 )
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt, Widths
 from jaxgen.models.restoration.dehazer import Dehazer
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -36,9 +37,9 @@ from jaxgen.training.state import Objective
 class Config(UnconditionedConfig):
     """Options of this experiment."""
 
-    widths: tuple[int, ...] = (16, 32, 64, 96, 128)
+    widths: Widths = (16, 32, 64, 96, 128)
     """Channels of each level of the U-Net, from the finest."""
-    side: int = 64
+    side: PositiveInt = 64
     """Height and width of the thumbnail in pixels."""
     damage: DamageName = "haze"
     losses: tuple[ReconstructionLoss, ...] = ("l1",)

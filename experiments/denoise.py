@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 from jaxgen.config import RestorationConfig, RestorationHyper, restoration_options, restorer_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import Depth, PositiveInt
 from jaxgen.models.restoration.dncnn import DnCNN
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -30,7 +30,7 @@ from jaxgen.training.state import Objective
 class Config(RestorationConfig):
     """Options of this experiment."""
 
-    depth: int = 17
+    depth: Depth = 17
     """Number of convolutions."""
     width: PositiveInt = 64
     """Channels of each."""

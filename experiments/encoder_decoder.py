@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from jaxgen.config import RestorationConfig, RestorationHyper, restoration_options, restorer_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt, Widths
 from jaxgen.models.restoration.encoder_decoder import EncoderDecoder
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -27,9 +28,9 @@ from jaxgen.training.state import Objective
 class Config(RestorationConfig):
     """Options of this experiment."""
 
-    widths: tuple[int, ...] = (64, 128, 256, 512, 1024)
+    widths: Widths = (64, 128, 256, 512, 1024)
     """Channels of the convolutions, each of which halves the size, down to 2 pixels."""
-    hidden: int = 4096
+    hidden: PositiveInt = 4096
     """Units of each dense layer; the second one is the code."""
     batch_size: int = 32
     data: DataConfig = DataConfig(name="photos", size=64, channels=3, fit="crop", flip=True)

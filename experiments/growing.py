@@ -18,7 +18,7 @@ from typing import ClassVar
 
 from jaxgen.config import Condition, GanConfig, GanHyper, Norm, Penalty, gan_options, players
 from jaxgen.data import Config as DataConfig
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import NonNegativeInt, PositiveInt
 from jaxgen.objectives.adversarial.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
@@ -34,9 +34,9 @@ class Config(GanConfig):
     """Normalisation in the discriminator."""
     width: PositiveInt = 32
     """Filters of every block in both networks."""
-    attention: int = 0
+    attention: NonNegativeInt = 0
     """Side of the map, in both networks, that attends to itself; 0: none does."""
-    fade_steps: int = 0
+    fade_steps: NonNegativeInt = 0
     """Training steps over which the newest block is faded in; 0: it counts from the start."""
     batch_size: int = 32
     data: DataConfig = DataConfig(name="digits", size=16, channels=1)

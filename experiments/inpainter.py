@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from jaxgen.config import DamageName, InpaintingConfig, RestorationHyper, Shape, inpainter_options, restoration_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import PositiveInt, Widths
 from jaxgen.models.restoration.inpainter import Inpainter
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -29,7 +29,7 @@ from jaxgen.training.state import Objective
 class Config(InpaintingConfig):
     """Options of this experiment."""
 
-    widths: tuple[int, ...] = (24, 48, 96)
+    widths: Widths = (24, 48, 96)
     """Channels of each level, from half the image's size down."""
     blocks: PositiveInt = 2
     """Residual blocks of each level, in the encoder and in the decoder."""

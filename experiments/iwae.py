@@ -17,6 +17,7 @@ from typing import Literal
 
 from jaxgen.config import Shape, VariationalConfig, VariationalHyper, network_options, variational_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import Widths
 from jaxgen.models.vae.vae import DenseVAE
 from jaxgen.objectives.vae import make_vae
 from jaxgen.runs.command_line import run_script
@@ -30,7 +31,7 @@ class Config(VariationalConfig):
     latent: int = 50
     samples: int = 50
     binarise: bool = True
-    hidden: tuple[int, ...] = (200, 200)
+    hidden: Widths = (200, 200)
     """Widths of the encoder's hidden layers; the decoder's are these backwards."""
     activation: Literal["relu", "tanh"] = "tanh"
     """Of the hidden layers."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from jaxgen.config import Optimizer, RestorationConfig, RestorationHyper, Shape, restoration_options, restorer_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import NonNegativeInt, PositiveInt, Widths
 from jaxgen.models.restoration.nafnet import NAFNet
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -30,11 +30,11 @@ class Config(RestorationConfig):
 
     width: PositiveInt = 16
     """Channels of the finest level; they double with each halving of the size."""
-    encoder: tuple[int, ...] = (1, 1)
+    encoder: Widths = (1, 1)
     """Blocks of each level of the encoder, from the finest."""
-    middle: int = 2
+    middle: NonNegativeInt = 2
     """Blocks of the coarsest level."""
-    decoder: tuple[int, ...] = (1, 1)
+    decoder: Widths = (1, 1)
     """Blocks of each level of the decoder, from the finest."""
     batch_size: int = 16
     optimizer: Optimizer = "adamw"

@@ -22,7 +22,7 @@ from typing import ClassVar
 
 from jaxgen.config import Condition, RestorationConfig, RestorationHyper, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import PositiveInt, Widths
 from jaxgen.models.restoration.residual_unet import ResidualUNet
 from jaxgen.objectives.neighbours import make_neighbours
 from jaxgen.runs.command_line import run_script
@@ -41,7 +41,7 @@ class Hyper(RestorationHyper):
 class Config(RestorationConfig):
     """Options of this experiment."""
 
-    widths: tuple[int, ...] = (24, 48, 96)
+    widths: Widths = (24, 48, 96)
     """Channels of each level, from half the image's size down."""
     blocks: PositiveInt = 1
     """Residual blocks of each level, in the encoder and in the decoder."""

@@ -20,7 +20,7 @@ from jaxgen.config import Config as BaseConfig
 from jaxgen.config import NoiseHyper, compute_dtype, objective_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.degradations.noise import random_gaussian_noise
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import Depth, PositiveInt
 from jaxgen.models.restoration.noise_estimator import NoiseEstimator
 from jaxgen.objectives.noise_estimation import make_noise_level
 from jaxgen.runs.command_line import run_script
@@ -31,7 +31,7 @@ from jaxgen.training.state import Objective
 class Config(BaseConfig):
     """Options of this experiment."""
 
-    depth: int = 5
+    depth: Depth = 5
     """Number of convolutions."""
     width: PositiveInt = 32
     """Channels of each."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from jaxgen.config import DamageName, InpaintingConfig, RestorationHyper, inpainter_options, restoration_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import Widths
 from jaxgen.models.restoration.partial_unet import PartialUNet
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -26,7 +27,7 @@ from jaxgen.training.state import Objective
 class Config(InpaintingConfig):
     """Options of this experiment."""
 
-    widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)
+    widths: Widths = (64, 128, 256, 512, 512, 512)
     """Channels of each level, from half the image's size down."""
     norm: bool = True
     """Follow the convolutions by batch norm."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from jaxgen.config import DamageName, InpaintingConfig, RestorationHyper, Shape, inpainter_options, restoration_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import NonNegativeInt, PositiveInt
 from jaxgen.models.restoration.patch_inpainter import PatchInpainter
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -29,13 +29,13 @@ from jaxgen.training.state import Objective
 class Config(InpaintingConfig):
     """Options of this experiment."""
 
-    radius: int = 5
+    radius: NonNegativeInt = 5
     """Radius of the patches; their side is 2 · radius + 1 pixels."""
     width: PositiveInt = 256
     """Units of each hidden layer."""
-    depth: int = 3
+    depth: PositiveInt = 3
     """Number of hidden layers."""
-    samples: int = 2048
+    samples: PositiveInt = 2048
     """Hidden pixels of each image that a training step restores; the others keep the filter's values."""
     damage: DamageName = "torn"
     steps: int = 8_000

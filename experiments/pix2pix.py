@@ -25,6 +25,7 @@ from jaxgen.config import (
     image_channels,
 )
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import Decay, Widths
 from jaxgen.models.gan.discriminators import PatchDiscriminator
 from jaxgen.models.gan.pix2pix import Generator
 from jaxgen.objectives.adversarial.restoration import make_adversarial_restoration
@@ -36,11 +37,11 @@ from jaxgen.training.state import Objective
 class Config(AdversarialRestorationConfig):
     """Options of this experiment."""
 
-    widths: tuple[int, ...] = (64, 128, 256, 512, 512, 512)
+    widths: Widths = (64, 128, 256, 512, 512, 512)
     """Filters of the generator's convolutions, each of which halves the image."""
-    dropout: float = 0.5
+    dropout: Decay = 0.5
     """Share of activations that is dropped in the generator's first three layers up, in training."""
-    discriminator_widths: tuple[int, ...] = (64, 128, 256)
+    discriminator_widths: Widths = (64, 128, 256)
     """Filters of the discriminator's convolutions of stride 2."""
     damage: DamageName = "gray"
     losses: tuple[ReconstructionLoss, ...] = ("l1",)

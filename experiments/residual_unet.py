@@ -27,7 +27,7 @@ from jaxgen.config import (
     restorer_options,
 )
 from jaxgen.data import Config as DataConfig
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import PositiveInt, Widths
 from jaxgen.models.restoration.residual_unet import ResidualUNet
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -38,7 +38,7 @@ from jaxgen.training.state import Objective
 class Config(RestorationConfig):
     """Options of this experiment."""
 
-    widths: tuple[int, ...] = (24, 48, 96)
+    widths: Widths = (24, 48, 96)
     """Channels of each level, from half the image's size down."""
     blocks: PositiveInt = 2
     """Residual blocks of each level, in the encoder and in the decoder."""

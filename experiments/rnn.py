@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from jaxgen.config import RestorationConfig, RestorationHyper, restoration_options, restorer_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import PositiveInt
 from jaxgen.models.restoration.rnn import RNN, Cell
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -25,13 +26,13 @@ from jaxgen.training.state import Objective
 class Config(RestorationConfig):
     """Options of this experiment."""
 
-    hidden: int = 64
+    hidden: PositiveInt = 64
     """Size of the state in each of the two directions."""
-    layers: int = 2
+    layers: PositiveInt = 2
     """Pairs of sweeps, along rows and then along columns."""
     cell: Cell = "elman"
     """Cell of the recurrence."""
-    patch: int = 2
+    patch: PositiveInt = 2
     """Side of the squares of pixels that are one element of a sequence."""
     batch_size: int = 16
     data: DataConfig = DataConfig(name="photos", size=64, channels=1, fit="crop", flip=True)

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from jaxgen.config import GanConfig, GanHyper, Loss, Norm, gan_options, players
 from jaxgen.data import Config as DataConfig
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import NonNegativeInt, PositiveInt
 from jaxgen.objectives.adversarial.gan import make_gan
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.state import Objective
@@ -38,7 +38,7 @@ class Config(GanConfig):
     """Normalisation in the discriminator."""
     width: PositiveInt = 32
     """Filters of every block in both networks."""
-    attention: int = 16
+    attention: NonNegativeInt = 16
     """Side of the map, in both networks, that attends to itself; 0: none does."""
     data: DataConfig = DataConfig(name="digits", size=32, channels=1)
     hyper: GanHyper = GanHyper(learning_rate=1e-4, discriminator_scale=4.0, b1=0.0, b2=0.9)

@@ -17,7 +17,7 @@ Source: Ledig et al. 2017; Jolicoeur-Martineau 2019
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from jaxgen.config import (
     AdversarialRestorationConfig,
@@ -29,7 +29,7 @@ from jaxgen.config import (
     compute_dtype,
 )
 from jaxgen.data import Config as DataConfig
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import PositiveInt, Widths
 from jaxgen.models.gan.discriminators import CropDiscriminator
 from jaxgen.models.restoration.srresnet import SRResNet
 from jaxgen.objectives.adversarial.restoration import make_adversarial_restoration
@@ -45,15 +45,15 @@ class Config(AdversarialRestorationConfig):
     """Channels of the generator."""
     blocks: PositiveInt = 16
     """Residual blocks of the generator."""
-    scale: int = 4
-    """Scale factor of height and width, 1, 2, 4 or 8; 1 for other damage than downsample."""
+    scale: Literal[1, 2, 4, 8] = 4
+    """Scale factor of height and width; 1 for other damage than downsample."""
     norm: bool = True
     """Follow the generator's convolutions by batch norm."""
     residual: bool = False
     """Add the generator's output to the bicubic enlargement instead of using it as the image."""
-    discriminator_widths: tuple[int, ...] = (64, 128, 256, 512)
+    discriminator_widths: Widths = (64, 128, 256, 512)
     """Filters of the discriminator's pairs of convolutions."""
-    discriminator_hidden: int = 1024
+    discriminator_hidden: PositiveInt = 1024
     """Units of the discriminator's dense layer."""
     discriminator_norm: Norm = "batch"
     """Norm of the discriminator."""

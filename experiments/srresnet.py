@@ -16,6 +16,7 @@ Time: 80 min on one shared core of an AMD EPYC
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from jaxgen.config import DamageName, RestorationHyper, UnconditionedConfig, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
@@ -34,8 +35,8 @@ class Config(UnconditionedConfig):
     """Channels of the network."""
     blocks: PositiveInt = 16
     """Residual blocks."""
-    scale: int = 4
-    """Upsampling factor, 1, 2, 4 or 8; 1 for other damage than downsample."""
+    scale: Literal[1, 2, 4, 8] = 4
+    """Upsampling factor; 1 for other damage than downsample."""
     norm: bool = True
     """Follow the convolutions by batch norm."""
     residual: bool = False

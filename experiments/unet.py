@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from jaxgen.config import RestorationConfig, RestorationHyper, restoration_options, restorer_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import Widths
 from jaxgen.models.restoration.unet import UNet
 from jaxgen.objectives.restoration import make_restoration
 from jaxgen.runs.command_line import run_script
@@ -26,7 +27,7 @@ from jaxgen.training.state import Objective
 class Config(RestorationConfig):
     """Options of this experiment."""
 
-    widths: tuple[int, ...] = (16, 32, 64, 128)
+    widths: Widths = (16, 32, 64, 128)
     """Channels of each level, from the finest."""
     residual: bool = True
     """Add the network's output to its input."""

@@ -21,6 +21,7 @@ from typing import Literal
 
 from jaxgen.config import VariationalConfig, network_options, variational_options
 from jaxgen.data import Config as DataConfig
+from jaxgen.fields import Widths
 from jaxgen.models.vae.vae import DenseVAE
 from jaxgen.objectives.vae import make_vae
 from jaxgen.runs.command_line import run_script
@@ -31,7 +32,7 @@ from jaxgen.training.state import Objective
 class Config(VariationalConfig):
     """Options of this experiment."""
 
-    hidden: tuple[int, ...] = (500,)
+    hidden: Widths = (500,)
     """Widths of the encoder's hidden layers; the decoder's are these backwards."""
     activation: Literal["relu", "tanh"] = "relu"
     """Of the hidden layers."""

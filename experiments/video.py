@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from jaxgen.config import RestorationHyper, UnconditionedConfig, compute_dtype, restoration_options
 from jaxgen.data import Config as DataConfig
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import NonNegativeInt, PositiveInt
 from jaxgen.models.restoration.video import VideoRNN
 from jaxgen.objectives.video import make_video
 from jaxgen.runs.command_line import run_script
@@ -32,11 +32,11 @@ from jaxgen.training.state import Objective
 class Config(UnconditionedConfig):
     """Options of this experiment."""
 
-    frames: int = 5
+    frames: PositiveInt = 5
     """Frames of a clip."""
-    window: int = 48
+    window: PositiveInt = 48
     """Height and width of a frame in pixels; data.size must contain its whole path."""
-    speed: int = 3
+    speed: NonNegativeInt = 3
     """Largest motion of the window between frames along each axis, in pixels."""
     width: PositiveInt = 48
     """Channels of the state."""

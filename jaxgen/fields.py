@@ -17,6 +17,9 @@ from typing_extensions import Doc
 
 from jaxgen.errors import UsageError
 
+MAX_INT = 2**31 - 1
+"""Largest whole number of an option without a smaller bound: steps and sizes are counted in int32."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -35,7 +38,8 @@ class Range:
     above: float = -math.inf
 
     def __contains__(self, value: float) -> bool:
-        return math.isfinite(value) and self.minimum <= value <= self.maximum and self.above < value < self.below
+        is_finite = isinstance(value, int) or math.isfinite(value)
+        return is_finite and self.minimum <= value <= self.maximum and self.above < value < self.below
 
     def __str__(self) -> str:
         parts = []
@@ -43,11 +47,25 @@ class Range:
             parts.append(f"at least {self.minimum:.16g}")
         if self.above > -math.inf:
             parts.append(f"more than {self.above:.16g}")
-        if self.maximum < math.inf:
+        if self.maximum < math.inf and self.maximum != MAX_INT:
             parts.append(f"at most {self.maximum:.16g}")
         if self.below < math.inf:
             parts.append(f"less than {self.below:.16g}")
         return " and ".join(parts)
+
+
+@dataclass(frozen=True)
+class Length:
+    """The numbers of values that a field of several values may have.
+
+    Attributes:
+      minimum: the smallest one.
+    """
+
+    minimum: int
+
+    def __str__(self) -> str:
+        return f"{self.minimum} or more values"
 
 
 @dataclass(frozen=True)
@@ -62,8 +80,12 @@ class Changeable:
 
 
 CHANGEABLE, PER_PROCESS = Changeable(), Changeable(per_process=True)
-PositiveInt = Annotated[int, Range(minimum=1)]
-NonNegativeInt = Annotated[int, Range(minimum=0)]
+PositiveInt = Annotated[int, Range(minimum=1, maximum=MAX_INT)]
+NonNegativeInt = Annotated[int, Range(minimum=0, maximum=MAX_INT)]
+Widths = Annotated[tuple[PositiveInt, ...], Length(1)]
+Depth = Annotated[int, Range(minimum=2, maximum=1000)]
+GrayLevels = Annotated[float, Range(minimum=0, maximum=255)]
+Fraction = Annotated[float, Range(above=0, below=1)]
 NonNegative = Annotated[float, Range(minimum=0)]
 Decay = Annotated[float, Range(minimum=0, below=1)]
 Probability = Annotated[float, Range(minimum=0, maximum=1)]
@@ -131,15 +153,23 @@ def ranges(kind: type) -> dict[str, Range]:
     return found
 
 
+def lengths(kind: type) -> dict[str, Length]:
+    """Returns the lengths of fields of several values by dotted name."""
+    return {name: item for name, items in field_annotations(kind).items() for item in items if isinstance(item, Length)}
+
+
 def require_in_range(config: Any) -> None:
     """Raises UsageError for a value outside of the range of its field. None stands for an option that was not given."""
-    allowed = ranges(type(config))
+    allowed, counts = ranges(type(config)), lengths(type(config))
     for name, value in flat_values(config):
+        if name in counts and len(value) < counts[name].minimum:
+            raise UsageError(f"{name} has {len(value)} values: give {counts[name]}")
         for number in value if isinstance(value, tuple) else (value,):
             if name in allowed and number is not None and number not in allowed[name]:
                 is_bounded = min(allowed[name].maximum, allowed[name].below) < math.inf
                 finite = "" if isinstance(number, int) or is_bounded else "a finite number of "
-                raise UsageError(f"{name} is {as_text(number)}: give {finite}{allowed[name]}")
+                wanted = f"at most {MAX_INT}" if MAX_INT in allowed[name] and number > MAX_INT else allowed[name]
+                raise UsageError(f"{name} is {as_text(number)}: give {finite}{wanted}")
 
 
 def as_text(value: Any) -> str:

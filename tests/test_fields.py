@@ -8,11 +8,13 @@ from jaxgen.config.base import check
 from jaxgen.errors import UsageError
 from jaxgen.fields import (
     CHANGEABLE,
+    MAX_INT,
     PER_PROCESS,
     Decay,
     PositiveInt,
     Probability,
     Range,
+    Widths,
     changeable,
     field_annotations,
     ranges,
@@ -57,6 +59,25 @@ def test_what_is_declared_is_found_with_nested_fields_and_stays_where_a_subclass
 )
 def test_a_range_holds_its_ends_and_no_nan(value, inside):
     assert (value in ranges(Derived)["probability"]) == inside
+
+
+def test_whole_numbers_fit_in_int32_and_an_error_names_that_limit():
+    require_in_range(Base(width=MAX_INT))
+    for width in (MAX_INT + 1, 10**400):
+        with pytest.raises(UsageError, match=rf"width is {width}: give at most {MAX_INT}"):
+            require_in_range(Base(width=width))
+
+
+def test_a_field_of_several_values_has_at_least_one_and_each_is_in_the_range():
+    @dataclass(frozen=True)
+    class Network:
+        widths: Widths = (8, 16)
+
+    require_in_range(Network())
+    with pytest.raises(UsageError, match="widths has 0 values: give 1 or more values"):
+        require_in_range(Network(widths=()))
+    with pytest.raises(UsageError, match="widths is 0: give at least 1"):
+        require_in_range(Network(widths=(8, 0)))
 
 
 def test_an_option_of_an_experiment_is_checked_where_it_is_declared():

@@ -12,7 +12,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 from jaxgen.commands.options import CheckpointOptions, EvaluationSeed, LatentOptions, RangedOptions
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.denoisers import DENOISERS
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import GrayLevels, PositiveInt
 from jaxgen.metrics.image import METRICS, default_metrics
 from jaxgen.metrics.masked import INPAINTING_METRICS, MASKED_METRICS
 from jaxgen.metrics.protocols import PROTOCOLS
@@ -49,7 +49,7 @@ def describe_metrics() -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestorerOptions:
+class RestorerOptions(RangedOptions):
     """With --images: metrics of a restorer on folders of clean images, which are degraded first; of detect the
     intersection over union, precision and recall of the damage that is found."""
 
@@ -64,7 +64,7 @@ class RestorerOptions:
     masks: tuple[Path, ...] = ()
     """For detect: a folder of masks for each folder of damaged photographs, white where they are damaged, of the same
     names or as in photo_mask.png (default: the damages of the benchmark on clean images)."""
-    sigma: tuple[float, ...] | None = None
+    sigma: tuple[GrayLevels, ...] | None = None
     """Noise levels for a denoiser, in gray levels of 0-255 (default: 15 25 50)."""
     protocol: tuple[Protocol, ...] | None = None
     """Color space and border of the comparison, one for all folders or one for each (default: gray8 or rgb8, by the

@@ -6,7 +6,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from jaxgen.commands.options import RunOptions
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import NonNegativeInt, PositiveInt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Command(RunOptions):
     """Images, or folders of images (default: held-out images of the run's data)."""
     count: PositiveInt = 16
     """Number of held-out images."""
-    label: int | None = None
+    label: NonNegativeInt | None = None
     """Class that a conditional discriminator assumes (default: the class of each held-out image)."""
     out: Path | None = None
     """Image to write (default: in RUN/samples)."""

@@ -11,7 +11,7 @@ from tyro.conf import Positional
 
 from jaxgen.commands.options import RangedOptions
 from jaxgen.errors import UsageError
-from jaxgen.fields import Positive, Range
+from jaxgen.fields import GrayLevels, Positive, Probability, Range
 from jaxgen.io import images
 from jaxgen.restoration import files, tasks
 from jaxgen.restoration.files import StatusLine
@@ -59,9 +59,9 @@ class Command(RangedOptions):
     photographs a folder of masks of the same names, or of names as in photo_mask.png (default: damage is detected)."""
     mask_color: Color | None = None
     """Color of the damage in the mask (default: white, and a mask that marks more than half is refused)."""
-    sigma: float | None = None
+    sigma: GrayLevels | None = None
     """Noise level in gray levels of 0-255 (default: estimated)."""
-    strength: float = 1.0
+    strength: Probability = 1.0
     """Blend between original (0) and result (1)."""
     compare: bool = False
     """Also write original and result side by side."""

@@ -9,7 +9,7 @@ from tyro.conf import Positional
 
 from jaxgen.commands.options import CheckpointOptions, EvaluationSeed, LatentOptions
 from jaxgen.errors import UsageError
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import NonNegativeInt, PositiveInt
 
 MAX_COLUMNS = 20
 """Classes up to which the grid has a column for each."""
@@ -30,7 +30,7 @@ class Command(LatentOptions, CheckpointOptions):
     """Number of images."""
     seed: EvaluationSeed = 0
     """Seed of the latents."""
-    label: int | None = None
+    label: NonNegativeInt | None = None
     """Class of all images, for a class-conditional generator (default: every class in turn)."""
     restore: str | None = None
     """Restore the images by a task of `jaxgen restore`, for example denoise."""

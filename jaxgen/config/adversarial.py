@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from jaxgen.config.base import Condition, Config, hyper_classes, option_conditions
 from jaxgen.errors import UsageError
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import Positive, PositiveInt
 from jaxgen.losses.adversarial import LOSSES
 from jaxgen.losses.penalties import PENALTIES
 from jaxgen.objectives.adversarial.diff_augment import AUGMENTATIONS
@@ -35,7 +35,7 @@ class AdversarialHyper(*hyper_classes([*(penalty.hyper for penalty in PENALTIES.
 
     discriminator_scale: float = 1.0
     """Learning rate of the discriminator as a multiple of the generator's."""
-    clip_limit: float = 0.01
+    clip_limit: Positive = 0.01
     """Bound of the discriminator's parameters, with clip_weights."""
 
 

@@ -18,7 +18,7 @@ from jaxgen.degradations.draws import split_keys, uniform
 from jaxgen.degradations.noise import GaussianNoiseHyper
 from jaxgen.degradations.registry import DEGRADATIONS, OPACITY_THRESHOLD, Degradation
 from jaxgen.errors import UsageError, unknown
-from jaxgen.fields import Probability, Range
+from jaxgen.fields import GrayLevels, Probability, Range
 from jaxgen.filters import dilate
 from jaxgen.objectives.restoration import Damage, Degrade
 from jaxgen.training.schedules import Hyper as HyperArrays
@@ -80,7 +80,7 @@ class NoiseHyper(GaussianNoiseHyper, Hyper):
 class OverlayHyper(*hyper_classes(OVERLAYS), Hyper):
     """Hyperparameters of damage that hides some pixels."""
 
-    grain: float = 0.0
+    grain: GrayLevels = 0.0
     """Largest standard deviation of noise added after any other damage, in gray levels (0 to 255)."""
     opaque_probability: Probability = 0.0
     """Probability that an overlay is opaque and of one random color, like letters and real cracks."""

@@ -14,7 +14,7 @@ from jaxgen.config.base import (
 )
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import PositiveInt, Widths
 from jaxgen.objectives.likelihoods import LIKELIHOODS
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ class VariationalConfig(Config):
 class ConvVaeConfig(VariationalConfig):
     """Options of the variational experiments with convolutions."""
 
-    features: tuple[int, ...] = (32, 64)
+    features: Widths = (32, 64)
     """Channels of the encoder's convolutions, each of which halves the sides; the decoder's are these backwards."""
-    hidden: int = 256
+    hidden: PositiveInt = 256
     """Width of the dense layer on either side of the code."""
     data: DataConfig = DataConfig(name="digits", size=28, channels=1)
 
@@ -86,15 +86,13 @@ def variational_options(config: VariationalConfig, axis_name: str | None) -> dic
     """Returns what `make_vae` takes from a configuration.
 
     Raises:
-      UsageError: if the likelihood is of levels that the data do not have, or a scale is 0.
+      UsageError: if the likelihood is of levels that the data do not have.
     """
     if config.data.dequantize and LIKELIHOODS[config.likelihood].levels > 2:
         raise UsageError(
             f"likelihood {config.likelihood} is of {LIKELIHOODS[config.likelihood].levels} levels, and data.dequantize "
             "makes intensities continuous: leave it out, or set likelihood to gaussian"
         )
-    if config.likelihood == "gaussian" and config.hyper.likelihood_scale <= 0:
-        raise UsageError("hyper.likelihood_scale is 0: a Gaussian needs a standard deviation above 0")
     return objective_options(config, axis_name) | {
         "latent": config.latent,
         "likelihood": config.likelihood,

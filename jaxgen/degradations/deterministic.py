@@ -3,7 +3,7 @@
 The key has no effect.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 from jax import Array
@@ -11,10 +11,12 @@ from jax import Array
 from jaxgen.degradations import blurring, compression, resampling
 from jaxgen.degradations.kernels import gaussian_kernel, motion_kernel
 from jaxgen.degradations.registry import Benchmark, Strengths, at_defaults, fixed, register, sample_between
-from jaxgen.fields import hyperparameters
+from jaxgen.fields import Range, hyperparameters
 from jaxgen.io.images import LUMA
 
 LEVELS = 255
+Quality = Annotated[float, Range(minimum=1, maximum=100)]
+Blur = Annotated[float, Range(minimum=0, maximum=20)]
 
 
 def blur(key: Array, images: Array, sigma: float | Array, size: int = 21) -> Array:
@@ -40,8 +42,8 @@ register(
     random=False,
     sample=sample_between(blur, "blur_low", "blur_high"),
     hyper=hyperparameters(
-        blur_low=(0.5, "Smallest standard deviation of a blur, in pixels."),
-        blur_high=(3.0, "Largest standard deviation of a blur, in pixels."),
+        blur_low=(0.5, "Smallest standard deviation of a blur, in pixels.", Blur),
+        blur_high=(3.0, "Largest standard deviation of a blur, in pixels.", Blur),
     ),
     benchmark=Benchmark("Gaussian blur of σ 2 pixels", lambda keys, images: blur(keys, images, 2.0)),
     strengths=Strengths(
@@ -129,7 +131,7 @@ register(
     random=False,
     sample=sample_between(jpeg, "quality_low", "quality_high"),
     hyper=hyperparameters(
-        quality_low=(5.0, "Lowest JPEG quality, from 1."), quality_high=(60.0, "Highest JPEG quality, to 100.")
+        quality_low=(5.0, "Lowest JPEG quality.", Quality), quality_high=(60.0, "Highest JPEG quality.", Quality)
     ),
     benchmark=Benchmark("JPEG of quality 10", lambda keys, images: jpeg(keys, images, 10)),
     strengths=Strengths(

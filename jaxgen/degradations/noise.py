@@ -11,7 +11,7 @@ from jaxgen import keys
 from jaxgen.degradations import poisson
 from jaxgen.degradations.draws import at_least_float32, check_images, normal, split_keys, uniform
 from jaxgen.degradations.registry import Benchmark, Strengths, register
-from jaxgen.fields import Probability
+from jaxgen.fields import GrayLevels, Probability
 from jaxgen.filters.checks import per_image
 
 NOISE_LEVELS = (15.0, 25.0, 50.0)
@@ -57,7 +57,7 @@ def blind_gaussian_noise(key: Array, images: Array, low: float | Array, high: fl
 class GaussianNoiseHyper:
     """Hyperparameters of Gaussian noise."""
 
-    sigma: float = 25.0
+    sigma: GrayLevels = 25.0
     """Standard deviation of the noise in gray levels (0 to 255); with sigma_spread, the largest one."""
     sigma_spread: Probability = 0.0
     """Fraction of sigma by which noise levels vary downwards, uniformly: 0, always sigma; 1, from 0 to sigma."""

@@ -1,5 +1,7 @@
 """Haze by the atmospheric scattering model, over a given or a procedural depth map."""
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -8,7 +10,7 @@ from jaxgen import keys
 from jaxgen.degradations.damage import overlays, procedural
 from jaxgen.degradations.draws import gray_or_color, image_size, per_image_values, split_keys, uniform_between
 from jaxgen.degradations.registry import Benchmark, Strengths, fixed, register
-from jaxgen.fields import hyperparameters
+from jaxgen.fields import Range, hyperparameters
 
 Limits = tuple[float | Array, float | Array]
 BETA, AIRLIGHT = (0.6, 1.8), (0.7, 1.0)
@@ -53,8 +55,12 @@ register(
     example={"beta": (1.4, 1.5)},
     sample=lambda keys, images, hyper: haze(keys, images, beta=(hyper["haze_low"], hyper["haze_high"])),
     hyper=hyperparameters(
-        haze_low=(0.6, "Smallest scattering coefficient of haze, for depths up to 1; below 0: a share has no haze."),
-        haze_high=(1.8, "Largest scattering coefficient of haze."),
+        haze_low=(
+            0.6,
+            "Smallest scattering coefficient of haze, for depths up to 1; below 0: a share has no haze.",
+            Annotated[float, Range(minimum=-100, maximum=100)],
+        ),
+        haze_high=(1.8, "Largest scattering coefficient of haze.", Annotated[float, Range(minimum=0, maximum=100)]),
     ),
     benchmark=Benchmark(
         "haze over a procedural depth to 1, scattering coefficient 0.6 to 1.8, airlight 0.7 to 1",

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.fields import hyperparameters
+from jaxgen.fields import Positive, hyperparameters
 from jaxgen.losses import similarity
 from jaxgen.losses.per_example import Images, matched, mean, promoted, total
 
@@ -158,7 +158,7 @@ LOSSES: dict[str, ReconstructionLoss] = {
         lambda reference, image, hyper: huber(reference, image, hyper["huber_delta"]),
         hyperparameters(
             huber_weight=(1.0, "Weight of the Huber loss."),
-            huber_delta=(0.1, "Difference at which the Huber loss becomes linear, for images in [0, 1]; above 0."),
+            huber_delta=(0.1, "Difference at which the Huber loss becomes linear, for images in [0, 1].", Positive),
         ),
     ),
     "ssim": ReconstructionLoss(without_hyper(ssim), weight("ssim", "1 − SSIM")),

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.fields import hyperparameters
+from jaxgen.fields import Positive, hyperparameters
 from jaxgen.losses import variational
 from jaxgen.training.schedules import Hyper
 
@@ -59,7 +59,8 @@ LIKELIHOODS: dict[str, Likelihood] = {
         hyperparameters(
             likelihood_scale=(
                 0.1,
-                "Standard deviation of the Gaussian likelihood, in units of the [0, 1] range; above 0.",
+                "Standard deviation of the Gaussian likelihood, in units of the [0, 1] range.",
+                Positive,
             )
         ),
     ),
