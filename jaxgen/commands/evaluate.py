@@ -59,8 +59,8 @@ class RestorerOptions(RangedOptions):
     metric_weights: tuple[Path, ...] = ()
     """Files with the networks of lpips and dists, which jaxgen convert lpips and jaxgen convert dists write."""
     baselines: tuple[Denoiser, ...] = ()
-    """Also measure denoisers of other libraries, at the true noise level: non-local-means, and bm3d (which takes a
-    minute for a photograph; pip install bm3d, for non-commercial research alone)."""
+    """Also measure denoisers of other libraries, at the true noise level: non-local-means, and bm3d (slow;
+    pip install bm3d, for non-commercial research alone)."""
     masks: tuple[Path, ...] = ()
     """For detect: a folder of masks for each folder of damaged photographs, white where they are damaged, of the same
     names or as in photo_mask.png (default: the damages of the benchmark on clean images)."""

@@ -30,7 +30,7 @@ class Benchmark:
 
 @dataclass(frozen=True)
 class Strengths:
-    """The strengths at which `jaxgen evaluate RESTORER --on FOLDER` measures a restorer, one column of a table each.
+    """The strengths at which `jaxgen evaluate RESTORER --images FOLDER` measures a restorer, a column of a table each.
 
     Attributes:
       column: format of a column's title, as in "σ {:g}".
