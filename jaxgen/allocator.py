@@ -1,4 +1,4 @@
-"""The process's memory allocator, set for programs that take and free the same large arrays in every step."""
+"""The process's memory allocator: whether it keeps what a program frees, or gives it back to the system."""
 
 import ctypes
 
@@ -16,3 +16,13 @@ def keep_freed_memory() -> bool:
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     return mallopt is not None and all(mallopt(name, value) == 1 for name, value in SETTINGS.items())
+
+
+def give_back_freed_memory() -> bool:
+    """Gives memory that was freed back to the system, and returns whether glibc's malloc had any.
+
+    Compiling a network takes and frees some 0.15 GB in small pieces. What is allocated between them keeps glibc from
+    giving them back, and the next compilation takes as much again. Another malloc is left alone.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    return trim is not None and trim(0) == 1

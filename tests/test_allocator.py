@@ -1,3 +1,4 @@
+import ctypes
 import subprocess
 import sys
 
@@ -32,6 +33,30 @@ def probe(keep):
     return printed[0] == "True", int(printed[1])
 
 
+FREED = """
+import ctypes
+from jaxgen.allocator import give_back_freed_memory
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+resident = lambda: int(open("/proc/self/statm").read().split()[1])
+# Every other block is freed, and what is between keeps the top of the heap from shrinking.
+blocks = [libc.malloc(ctypes.c_size_t(1 << 16)) for _ in range(1024)]
+for block in blocks:
+    ctypes.memset(block, 1, 1 << 16)
+for block in blocks[::2]:
+    libc.free(block)
+before = resident()
+print(give_back_freed_memory(), (before - resident()) * 4096)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="this malloc is not glibc's")
+def test_memory_between_used_blocks_is_given_back():
+    printed = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True).stdout.split()
+    assert printed[0] == "True"
+    assert int(printed[1]) > 20e6
+
+
 @pytest.mark.skipif(not allocator.keep_freed_memory(), reason="this malloc is not glibc's")
 def test_memory_freed_once_is_not_faulted_in_again():
     kept, faults = probe(True)
@@ -43,3 +68,4 @@ def test_memory_freed_once_is_not_faulted_in_again():
 def test_another_malloc_is_left_alone(monkeypatch):
     monkeypatch.setattr(allocator.ctypes, "CDLL", lambda name: object())
     assert allocator.keep_freed_memory() is False
+    assert allocator.give_back_freed_memory() is False

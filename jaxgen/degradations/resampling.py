@@ -6,6 +6,7 @@ with other weights at the border.
 
 import functools
 import math
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -141,8 +142,10 @@ def upsample(images: Array, scale: float) -> Array:
     return resample(images, *(matrix(n, math.ceil(n * scale), 1 / scale, "bicubic", True) for n in images.shape[1:3]))
 
 
-def upsample_integer(images: Array, scale: int) -> Array:
+def upsample_integer(images: Any, scale: int) -> Any:
     """Upsamples by an integer factor, by sums of shifted images: the cost per pixel does not depend on the size.
+
+    NumPy arrays are computed by NumPy, which compiles nothing for each size.
 
     Args:
       images: float[batch, h, w, channel] in [0, 1].
@@ -150,6 +153,7 @@ def upsample_integer(images: Array, scale: int) -> Array:
     Returns:
       float[batch, h · scale, w · scale, channel], in the images' dtype; values may leave [0, 1] near edges.
     """
+    library = np if isinstance(images, np.ndarray) else jnp
     # For each new pixel inside an old one: its offset from the old center, and the weights of five old pixels.
     offsets = (np.arange(scale) + 0.5) / scale - 0.5
     weights = cubic(np.arange(-RADIUS, RADIUS + 1) - offsets[:, None])
@@ -157,10 +161,10 @@ def upsample_integer(images: Array, scale: int) -> Array:
     for axis in (1, 2):
         length = x.shape[axis]
         pads = [(RADIUS, RADIUS) if i == axis else (0, 0) for i in range(4)]
-        padded = jnp.pad(x, pads, "symmetric")
-        shifted = [lax.slice_in_dim(padded, k, k + length, axis=axis) for k in range(2 * RADIUS + 1)]
+        padded = library.pad(x, pads, "symmetric")
+        shifted = [padded[(slice(None),) * axis + (slice(k, k + length),)] for k in range(2 * RADIUS + 1)]
         phases = [
             sum(float(weight) * part for weight, part in zip(row, shifted, strict=True) if weight) for row in weights
         ]
-        x = jnp.stack(phases, axis + 1).reshape(*x.shape[:axis], length * scale, *x.shape[axis + 1 :])
+        x = library.stack(phases, axis + 1).reshape(*x.shape[:axis], length * scale, *x.shape[axis + 1 :])
     return x.astype(images.dtype)

@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxgen import filters
-from jaxgen.degradations.resampling import upsample
+from jaxgen.degradations.resampling import upsample_integer
 from jaxgen.errors import UsageError
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import pretrained
@@ -236,7 +235,7 @@ def upsampled(values: np.ndarray, scale: int) -> np.ndarray:
     result = np.empty((scale * height, scale * width, channels), np.float32)
     for top in range(0, height, BAND):
         first, end = max(top - BAND_MARGIN, 0), min(top + BAND, height)
-        band = np.asarray(upsample(jnp.asarray(values[None, first : min(end + BAND_MARGIN, height)]), scale)[0])
+        band = upsample_integer(values[None, first : min(end + BAND_MARGIN, height)], scale)[0]
         result[scale * top : scale * end] = band[scale * (top - first) : scale * (end - first)]
     return result
 
@@ -274,7 +273,7 @@ def feathered(mask: np.ndarray, top: int = 0, end: int | None = None) -> np.ndar
 
 
 def in_bands(
-    function: Callable[[jax.Array], jax.Array],
+    function: Callable[[np.ndarray], np.ndarray | jax.Array],
     values: np.ndarray,
     margin: int,
     top: int = 0,
@@ -293,6 +292,6 @@ def in_bands(
     result = np.empty((end - top, *values.shape[1:]), values.dtype)
     for begin in range(top, end, WIDE_BAND):
         first, last = max(begin - margin, 0), min(begin + WIDE_BAND, end)
-        band = np.asarray(function(jnp.asarray(values[None, first : min(last + margin, height)]))[0])
+        band = np.asarray(function(values[None, first : min(last + margin, height)]))[0]
         result[begin - top : last - top] = band[begin - first : last - first]
     return result

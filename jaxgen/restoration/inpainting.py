@@ -7,7 +7,6 @@ photograph at half the size.
 from collections.abc import Iterator
 
 import numpy as np
-from jax import Array, jit, lax
 from scipy import ndimage
 
 from jaxgen.io.photographs import Photograph
@@ -19,7 +18,6 @@ from jaxgen.restoration.inference import (
     blend,
     feathered,
     halved,
-    in_bands,
     load,
     output_bands,
     upsampled_rows,
@@ -133,29 +131,17 @@ def fill_deep(
 
 
 def find_deep(mask: np.ndarray) -> np.ndarray:
-    """Returns bool[height, width, 1], which pixels are too deep in a mask to be filled at full size.
+    """Returns bool[height, width, 1], which pixels are at least `DEEP` pixels away from known ones.
 
-    In a photograph that is too small to be halved none is.
+    In a photograph that is too small to be halved none counts.
 
     Args:
       mask: float32[height, width, 1], 1 where pixels are hidden, else 0.
     """
     if min(mask.shape[:2]) < 2 * SMALL_SIDE:
         return np.zeros(mask.shape, bool)
-    return eroded(mask) > 0
-
-
-@jit
-def erode(mask: Array) -> Array:
-    """Returns masks[b, h, w, 1] eroded by a square of 2 · DEEP + 1 pixels; nothing is known beyond the border."""
-    for window in ((1, 2 * DEEP + 1, 1, 1), (1, 1, 2 * DEEP + 1, 1)):
-        mask = lax.reduce_window(mask, 1.0, lax.min, window, (1, 1, 1, 1), "SAME")
-    return mask
-
-
-def eroded(mask: np.ndarray) -> np.ndarray:
-    """Returns the mask[height, width, 1] of pixels at least `DEEP` pixels away from known ones."""
-    return in_bands(erode, mask, DEEP)
+    # Of a square of 2 · DEEP + 1 pixels; beyond the border no pixel is known.
+    return ndimage.minimum_filter(mask > 0, (2 * DEEP + 1, 2 * DEEP + 1, 1), mode="constant", cval=1)
 
 
 def is_tight(pixels: np.ndarray, mask: np.ndarray) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
+from jaxgen.allocator import give_back_freed_memory
 from jaxgen.errors import UsageError
 from jaxgen.nn.cost import activation_bytes_per_pixel, multiply_adds_per_pixel, parameters
 from jaxgen.nn.receptive_field import receptive_field_radius
@@ -123,9 +124,17 @@ def make_restorer(module, variables: PyTree, spec: NetworkSpec) -> Restorer:
 
 def compile_module(module, variables: PyTree) -> Callable[[np.ndarray], np.ndarray]:
     """Returns inputs -> outputs of a module (inputs, train) in inference, compiled once for each shape."""
-    on_device = jax.device_put(variables)
+    on_device, shapes = jax.device_put(variables), set[tuple[int, ...]]()
     compiled = jax.jit(lambda variables, inputs: module.apply(variables, inputs, False))
-    return lambda inputs: np.asarray(compiled(on_device, inputs))
+
+    def apply(inputs: np.ndarray) -> np.ndarray:
+        outputs = np.asarray(compiled(on_device, inputs))
+        if inputs.shape not in shapes:
+            shapes.add(inputs.shape)
+            give_back_freed_memory()
+        return outputs
+
+    return apply
 
 
 def restore(

@@ -4,7 +4,7 @@ import pytest
 from jaxgen.degradations.resampling import upsample
 from jaxgen.errors import UsageError
 from jaxgen.io.photographs import Photograph
-from jaxgen.restoration import inference, inpainting
+from jaxgen.restoration import inference
 from jaxgen.restoration.inference import BAND, FEATHER, Settings, apply, blend, feathered, upsampled
 from jaxgen.restoration.restorer import Restorer, no_progress
 from tests.restoration.conftest import make_spec
@@ -99,5 +99,3 @@ def test_bands_of_rows_give_what_the_whole_gives():
     values = np.random.default_rng(0).random((inference.WIDE_BAND * 2 + 37, 9, 1), np.float32)
     blurred = inference.in_bands(inference.dilated_and_blurred, values, inference.FEATHER)
     np.testing.assert_allclose(blurred, inference.dilated_and_blurred(values[None])[0], atol=1e-6)
-    eroded = inference.in_bands(inpainting.erode, np.round(values), inpainting.DEEP)
-    np.testing.assert_array_equal(eroded, inpainting.erode(np.round(values)[None])[0])

@@ -4,7 +4,7 @@ from scipy import ndimage
 
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration.inference import FEATHER, Settings
-from jaxgen.restoration.inpainting import DEEP, eroded, inpaint
+from jaxgen.restoration.inpainting import DEEP, find_deep, inpaint
 from jaxgen.restoration.restorer import no_progress
 from jaxgen.restoration.tasks import restore_photograph
 
@@ -70,7 +70,7 @@ def test_the_inside_of_a_hole_is_filled_at_half_the_size(calls, networks):
     networks["inpaint_all"] = (record, *original[1:])
     pixels, mask = np.full((200, 180, 3), 0.8, np.float32), np.zeros((200, 180, 1), np.float32)
     mask[40:140, 50:150] = 1
-    assert eroded(mask).sum() == (100 - 2 * DEEP) ** 2
+    assert find_deep(mask).sum() == (100 - 2 * DEEP) ** 2
     result = inpaint(Photograph(pixels), Settings(mask=mask), no_progress)
     # The hole of 100 pixels is deep, and so is that of 50 at half the size; a quarter of it would be too small.
     assert calls["names"] == ["inpaint_all"]
