@@ -118,7 +118,7 @@ def apply(network: Restorer, photograph: Photograph, settings: Settings, progres
     sigma, message = settings.sigma, ""
     if network.spec.conditioning == "noise_level":
         sigma = noise_sigma(photograph) if sigma is None else sigma
-        message = f"noise σ {sigma:.1f} {'estimated' if settings.sigma is None else 'as set'}"
+        message = f"noise σ {sigma:.1f} gray levels {'estimated' if settings.sigma is None else 'as set'}"
     bands = restored_bands(network, photograph, settings._replace(sigma=sigma), progress)
     return Result(stacked(bands, height, out), message)
 

@@ -64,10 +64,10 @@ def denoise(photograph: Photograph, settings: Settings, progress: Progress) -> R
     if sigma is None:
         sigma = noise_sigma(gray)
         if sigma < MIN_NOISE and not settings.force:
-            return unchanged(photograph, f"no noise detected (σ {sigma:.1f})")
-        message = f"noise σ {sigma:.1f} estimated"
+            return unchanged(photograph, f"no noise detected (σ {sigma:.1f} gray levels)")
+        message = f"noise σ {sigma:.1f} gray levels estimated"
     else:
-        message = f"noise σ {sigma:.1f} as set"
+        message = f"noise σ {sigma:.1f} gray levels as set"
         if is_toned and (in_channels := noise_sigma(photograph)) > MIN_NOISE:
             # The noise of the brightness is a fraction of the channels', which depends on how much these share.
             sigma *= min(noise_sigma(gray) / in_channels, 1.0)
@@ -155,7 +155,7 @@ def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Re
     if settings.sigma is not None or sigma >= MIN_NOISE:
         apply_task(denoise, plain._replace(sigma=sigma))
         if settings.sigma is None:
-            found[-1] = found[-1]._replace(message=f"noise σ {sigma:.1f} estimated")
+            found[-1] = found[-1]._replace(message=f"noise σ {sigma:.1f} gray levels estimated")
     damage = apply_task(inpaint, plain._replace(mask=settings.mask))
     mask = next((result.mask for result in found if result.mask is not None), None)
     if is_blurred:

@@ -65,7 +65,7 @@ def collect(folders: Sequence[Path], out: Path, say: Callable[[str], None]) -> N
             if min(picture.size) < SHORTEST:
                 say(f"{path}: {picture.width}×{picture.height} pixels after reduction, left out")
             elif sigma >= MAX_NOISE:
-                say(f"{path}: noise σ {sigma:.1f}, left out")
+                say(f"{path}: noise σ {sigma:.1f} gray levels, left out")
             else:
                 picture.save(halves[index % 2] / f"{folder.name}-{path.stem}.png")
     for kind in DRAWINGS:

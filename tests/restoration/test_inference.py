@@ -48,7 +48,10 @@ def test_a_level_needs_a_network_that_takes_one():
     settings = Settings(sigma=25)
     with pytest.raises(UsageError, match="sigma 25: this network takes no noise level"):
         apply(halving(3), Photograph(PIXELS), settings, no_progress)
-    assert apply(halving(3, "noise_level"), Photograph(PIXELS), settings, no_progress).message == "noise σ 25.0 as set"
+    assert (
+        apply(halving(3, "noise_level"), Photograph(PIXELS), settings, no_progress).message
+        == "noise σ 25.0 gray levels as set"
+    )
 
 
 def test_a_tile_needs_a_network_with_tiles():

@@ -28,7 +28,7 @@ def test_noise_is_removed_before_damage_is_detected(calls, monkeypatch, sigma):
     result = repair(Photograph(pixels), Settings(sigma=sigma), no_progress)
     assert calls["names"] == ["denoise_color", "detect", "detect_lines"]
     assert calls["level"] == pytest.approx(0.1 if sigma is None else 0.2)
-    assert result.message == f"noise σ {sigma or 25.5} {'as set' if sigma else 'estimated'}"
+    assert result.message == f"noise σ {sigma or 25.5} gray levels {'as set' if sigma else 'estimated'}"
 
 
 def test_each_damage_is_repaired_where_it_is_detected(calls, networks, monkeypatch):

@@ -15,10 +15,10 @@ PIXELS = np.random.default_rng(0).random((20, 30, 3), np.float32)
 def test_the_level_is_estimated_or_given(calls):
     result = tasks.denoise(Photograph(PIXELS), Settings(), no_progress)
     assert calls == {"level": pytest.approx(0.1), "names": ["denoise_color"]}
-    assert result.message == "noise σ 25.5 estimated"
+    assert result.message == "noise σ 25.5 gray levels estimated"
     result = tasks.denoise(Photograph(PIXELS[..., :1]), Settings(sigma=51), no_progress)
     assert calls == {"level": pytest.approx(0.2), "names": ["denoise_color", "denoise_gray"]}
-    assert result.message == "noise σ 51.0 as set"
+    assert result.message == "noise σ 51.0 gray levels as set"
     np.testing.assert_allclose(result.pixels, np.clip(PIXELS[..., :1] - 0.2, 0, 1), atol=1e-6)
 
 

@@ -94,7 +94,7 @@ def test_a_toned_photograph_goes_to_the_network_for_gray(calls):
     result = tasks.denoise(Photograph(pixels), Settings(sigma=0), no_progress)
     assert calls["names"] == ["denoise_gray"]
     np.testing.assert_allclose(result.pixels, pixels, atol=4 / 255)
-    assert result.message == "noise σ 0.0 as set, one tone kept"
+    assert result.message == "noise σ 0.0 gray levels as set, one tone kept"
     none = tasks.denoise(Photograph(pixels), Settings(strength=0.0), no_progress).pixels
     np.testing.assert_allclose(none, pixels, atol=1e-6)
     tasks.denoise(Photograph(COLORS), Settings(), no_progress)

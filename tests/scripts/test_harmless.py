@@ -52,7 +52,7 @@ def test_photographs_are_reduced_and_split(script, tmp_path, monkeypatch):
     assert lines[0].endswith("flat.png: 256×50 pixels after reduction, left out")
     monkeypatch.setattr(clean_pictures, "noise_sigma", lambda photograph: 3.0)
     clean_pictures.collect([tmp_path / "in"], tmp_path / "noisy", lines.append)
-    assert any(line.endswith("0.png: noise σ 3.0, left out") for line in lines)
+    assert any(line.endswith("0.png: noise σ 3.0 gray levels, left out") for line in lines)
 
 
 def test_pictures_to_train_on_are_photographs_and_drawings_that_are_not_measured(script, tmp_path, monkeypatch):
