@@ -24,6 +24,7 @@ def make_noise_level(
     module: Any,
     *,
     degrade: Noisy,
+    halved_at: float = 0.0,
     hyper: Mapping[str, float],
     optimizer: str | MakeOptimizer = "adam",
     schedule: Schedule = constant,
@@ -32,18 +33,23 @@ def make_noise_level(
 ) -> Objective:
     """Returns the objective of a network that estimates the level of noise, by the absolute error.
 
+    A denoiser tolerates an error in proportion to the level: with `halved_at`, errors of high levels have less weight.
+
     Args:
       module: module (images[b, h, w, c], train) -> float[b], standard deviation in units of the [0, 1] range.
       degrade: (key[b], images, hyper) -> (noisy images, standard deviation float[b]); the noisy images may have other
         sides and channels than the images.
+      halved_at: level in gray levels at which an error has half the weight that it has at level 0, 1 / (1 + level /
+        halved_at); 0: all have the same.
       hyper: what `degrade` and `make_single` read.
       optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
-      Objective. Its losses and its evaluation are mean absolute errors in grey levels of 255.
+      Objective. Its losses are the weighted, and its evaluation the mean absolute errors in grey levels of 255.
     """
 
-    def error(estimate: Array, level: Array) -> Array:
-        return LEVELS * abs(estimate - level).mean()
+    def error(estimate: Array, level: Array, halved_at: float = 0.0) -> Array:
+        weight = 1 / (1 + LEVELS * level / halved_at) if halved_at else jnp.ones_like(level)
+        return LEVELS * (weight * abs(estimate - level)).mean()
 
     def initialise(key: Array, batch: Batch) -> PyTree:
         noisy, _ = jax.eval_shape(degrade, key[None], batch["image"][:1], hyper_arrays(hyper))
@@ -55,7 +61,7 @@ def make_noise_level(
     def mean_loss(variables: PyTree, examples: PyTree, hyper: Hyper):
         noisy, level = examples
         estimates, stats = apply(module, variables, noisy, train=True)
-        value = error(estimates, level)
+        value = error(estimates, level, halved_at)
         return value, ({"loss": value}, stats)
 
     def estimate(state: TrainState, batch: Batch) -> tuple[Array, Array]:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxgen.errors import UsageError, unknown
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import inference, toning
-from jaxgen.restoration.estimation import GREY_LEVELS
+from jaxgen.restoration.estimation import GREY_LEVELS, MIN_NOISE
 from jaxgen.restoration.evidence import MIN_BLUR, blur_sigma, is_compressed
 from jaxgen.restoration.inference import Restoration, Result, Settings, apply, blend, load, noise_sigma
 from jaxgen.restoration.inpainting import inpaint
@@ -22,8 +22,6 @@ MIN_HAZE = 0.09
 pictures a little too, one in twenty by 0.09; a misty morning is no damage."""
 HAZE_STRIDE = 4
 """Pixels between those over which that change is measured: what haze changes is smooth."""
-MIN_NOISE = 1.5
-"""Estimated standard deviation in gray levels from which noise is removed."""
 
 
 class Task(NamedTuple):

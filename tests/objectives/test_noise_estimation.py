@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
@@ -42,6 +43,21 @@ def test_evaluation_is_the_mean_error_in_grey_levels_on_noise_that_stays_the_sam
     # The standard deviation of 256 values has a relative error of 1/√512, its mean amount √(2/π) of that.
     assert error == pytest.approx(255 * 0.1 * np.sqrt(2 / np.pi / 512), rel=0.5)
     assert float(evaluate(state.replace(step=state.step + 1), BATCH)["evaluation/error"]) == error
+
+
+def test_errors_of_high_levels_have_less_weight_in_the_loss_alone(train):
+    level = np.float32(30 / 255)
+    objective = make_noise_level(
+        Spread(),
+        # Images of another size and number of channels than those of the batch: what the network takes counts.
+        degrade=lambda keys, images, hyper: (images[:, :8, :8].repeat(2, -1), jnp.full(len(images), level)),
+        halved_at=10.0,
+        hyper=HYPER,
+    )
+    state, metrics = train(objective, BATCH, 1)
+    # The estimate of a gray image is 0.
+    assert float(metrics["model/loss"][0]) == pytest.approx(30 / (1 + 30 / 10), rel=1e-5)
+    assert float(objective.evaluate(state, BATCH)["evaluation/error"]) == pytest.approx(30, rel=1e-5)
 
 
 def test_the_chart_has_a_point_for_each_estimate_over_a_diagonal(computed):

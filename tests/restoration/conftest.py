@@ -64,5 +64,5 @@ def calls(monkeypatch, networks):
     monkeypatch.setattr(detection, "load_region_classifier", lambda name: classify)
     for module in (inference, detection, inpainting, tasks):
         monkeypatch.setattr(module, "load", load)
-    monkeypatch.setattr(inference, "load_noise_estimator", lambda: lambda images: np.full(len(images), 0.1))
+    monkeypatch.setattr(inference, "estimate_noise", lambda network, pixels, alpha: 0.1)
     return recorded

@@ -25,6 +25,27 @@ def test_the_level_is_that_of_windows_without_texture():
     assert estimate_noise(spread, image) == pytest.approx(0.1, rel=0.02)
 
 
+def test_noise_that_channels_share_has_the_level_of_independent_noise_with_the_same_luma():
+    shared = 0.5 + 0.1 * GENERATOR.standard_normal((300, 300, 1), np.float32)
+    color = shared + np.float32([0, 0.1, -0.1])
+    assert estimate_noise(spread, color) == pytest.approx(0.1 / np.sqrt(0.299**2 + 0.587**2 + 0.114**2), rel=0.03)
+    assert estimate_noise(spread, shared.repeat(3, -1)) == pytest.approx(0.1, rel=0.03)
+
+
+def test_grain_has_the_level_of_white_noise_that_is_as_strong_at_half_the_size():
+    white = GENERATOR.standard_normal((260, 260, 1), np.float32)
+    # Means of 2×2 pixels keep 9/16 of the variance; half the size keeps half of this noise's deviation or more.
+    grain = (white + np.roll(white, 1, 0) + np.roll(white, 1, 1) + np.roll(white, (1, 1), (0, 1))) / 2
+    image = 0.5 + 0.04 * grain
+    half = image.reshape(130, 2, 130, 2).mean((1, 3)).std()
+    assert 2 * half / image.std() == pytest.approx(1.5, rel=0.03)
+    blind = lambda windows: (0.5 if windows.shape[1] == estimation.WINDOW else 1) * windows.std((1, 2, 3))
+    assert estimate_noise(blind, image) == pytest.approx(2 * half, rel=0.03)
+    # Below 1.5 gray levels it may be texture.
+    faint = 0.5 + 0.01 * grain
+    assert estimate_noise(blind, faint) == pytest.approx(0.005, rel=0.03)
+
+
 def noisy(height, width):
     return np.clip(0.5 + 0.1 * GENERATOR.standard_normal((height, width, 1), np.float32), 0, 1)
 

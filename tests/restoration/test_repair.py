@@ -19,7 +19,7 @@ PHOTOGRAPH = np.asarray(Image.fromarray(data.astronaut()).resize((256, 256), Ima
 
 
 def no_noise(monkeypatch):
-    monkeypatch.setattr(inference, "load_noise_estimator", lambda: lambda images: np.full(len(images), 0.001))
+    monkeypatch.setattr(inference, "estimate_noise", lambda network, pixels, alpha: 0.001)
 
 
 @pytest.mark.parametrize("sigma", [None, 51.0])
