@@ -1,4 +1,4 @@
-"""Collects the pictures that the estimator of noise is trained on: photographs and drawings without added noise."""
+"""Collects pictures to train an estimator of noise on: photographs and drawings without added noise."""
 
 import shutil
 from collections.abc import Callable, Sequence
