@@ -168,7 +168,8 @@ def require_in_range(config: Any) -> None:
             if name in allowed and number is not None and number not in allowed[name]:
                 is_bounded = min(allowed[name].maximum, allowed[name].below) < math.inf
                 finite = "" if isinstance(number, int) or is_bounded else "a finite number of "
-                wanted = f"at most {MAX_INT}" if MAX_INT in allowed[name] and number > MAX_INT else allowed[name]
+                is_large = isinstance(number, int) and number > MAX_INT == allowed[name].maximum
+                wanted = f"at most {MAX_INT}" if is_large else allowed[name]
                 raise UsageError(f"{name} is {as_text(number)}: give {finite}{wanted}")
 
 

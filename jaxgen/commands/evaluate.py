@@ -12,7 +12,7 @@ from tyro.conf import OmitArgPrefixes, Positional
 from jaxgen.commands.options import CheckpointOptions, EvaluationSeed, LatentOptions, RangedOptions
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.denoisers import DENOISERS
-from jaxgen.fields import GrayLevels, PositiveInt
+from jaxgen.fields import GrayLevels, PositiveInt, Range
 from jaxgen.metrics.image import METRICS, default_metrics
 from jaxgen.metrics.masked import INPAINTING_METRICS, MASKED_METRICS
 from jaxgen.metrics.protocols import PROTOCOLS
@@ -28,6 +28,8 @@ else:
     Denoiser = Literal[*DENOISERS]
 
 COUNT = 10_000
+MAX_CODES = 1_000_000
+"""Largest number of codes of an image: 200 times as many as the likelihoods of papers take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +79,7 @@ class RestorerOptions(RangedOptions):
 class LikelihoodOptions(RangedOptions):
     """With --likelihood: log-likelihood of real images under a variational autoencoder, by importance sampling."""
 
-    likelihood: PositiveInt | None = None
+    likelihood: Annotated[int, Range(minimum=1, maximum=MAX_CODES)] | None = None
     """Codes that are drawn for each image, for example 5000."""
     chunk_size: PositiveInt | None = None
     """Codes of one image in memory at the same time (default: as many as fit)."""

@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from tyro.conf import Positional
 
 from jaxgen.commands.options import CheckpointOptions, EvaluationSeed
-from jaxgen.fields import PositiveInt
+from jaxgen.fields import Range
 from jaxgen.restoration.masks import Color
+
+MAX_STEPS = 1_000_000
+"""Largest number of steps of the search, which has converged after thousands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +32,7 @@ class Command(CheckpointOptions):
     """Color of the hole in the mask (default: white, and a hole of more than half is refused)."""
     seed: EvaluationSeed = 0
     """Seed of the latents that the search starts from."""
-    steps: PositiveInt = 300
+    steps: Annotated[int, Range(minimum=1, maximum=MAX_STEPS)] = 300
     """Steps of the search."""
     out: Path | None = None
     """File of the result (default: IMAGE-filled.png in the folder of the image)."""

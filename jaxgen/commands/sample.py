@@ -43,15 +43,21 @@ class Command(LatentOptions, CheckpointOptions):
         """Writes a grid and the single images."""
         from jaxgen.config.gan import classes
         from jaxgen.io import images as image_files
+        from jaxgen.io.text import require_writable
         from jaxgen.runs import reopen
         from jaxgen.runs.latents import with_latents
 
+        reopen.require_images_fit(self.run, self.count)
+        require_writable(self.out or self.run)
+        built = reopen.build(self.run, self.open_options())
+        reopen.require_generative(built.objective)
+        reopen.check_label(built.config, self.label)
         restore = None
         if self.restore:
             from jaxgen.restoration import tasks
 
             restore = tasks.batch_restorer(self.restore)
-        opened = reopen.open_run(self.run, self.open_options())
+        opened = reopen.load_weights(built, self.open_options())
         opened, _ = with_latents(opened, self.mixture, self.truncation)
         images = opened.sample(self.count, self.seed, self.label)
         if restore:

@@ -31,6 +31,8 @@ else:
     Shape = Literal[tuple(SHAPES)]
 
 Parallel = Literal["shard_map", "pmap"]
+MAX_DEVICES = 256
+"""Largest number of devices of a process."""
 
 
 class Condition(NamedTuple):
@@ -213,6 +215,10 @@ def check(config: Config) -> None:
         raise UsageError(f"batch_size {config.batch_size} does not divide into {config.microbatches} microbatches")
     check_conditions(config)
     check_processes(config)
+    if config.num_processes or not config.distributed:
+        each = config.devices // max(config.num_processes, 1)
+        if each > MAX_DEVICES:
+            raise UsageError(f"devices {config.devices} are {each} for a process: give at most {MAX_DEVICES} for each")
 
 
 def check_processes(config: Config) -> None:

@@ -102,6 +102,20 @@ class Dataset:
             payload = jax.tree.map(lambda x: x[None], Steps(self.records, seed, size)[step])
         return compiled_selection(self.selection(size), payload, jnp.uint32(seed), jnp.int32(step), 0, positions)
 
+    def shapes(self, size: int) -> Batch:
+        """Returns the shapes of a batch of `size` images; nothing is computed, and no device is used."""
+        if self.records is None:
+            example = {name: x[0] for name, x in self.arrays.items()}
+        else:
+            (example,) = self.records.read([0])
+
+        def shape(name: str, x: np.ndarray) -> jax.ShapeDtypeStruct:
+            if name in IMAGE_FIELDS:
+                return jax.ShapeDtypeStruct((size, *self.image_shape), jnp.float32)
+            return jax.ShapeDtypeStruct((size, *np.shape(x)), jax.dtypes.canonicalize_dtype(np.asarray(x).dtype))
+
+        return {name: shape(name, x) for name, x in example.items()}
+
     def selection(self, batch: int) -> Selection:
         """Returns what takes the examples of a step of `batch` images from a payload."""
         if batch < 1:

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxgen.data.config import Config
 from jaxgen.errors import UsageError
+from jaxgen.host_memory import require_room
 from jaxgen.io.images import LUMA
 from jaxgen.sampling import cubic
 
@@ -124,6 +125,12 @@ def fit(images: np.ndarray, config: Config) -> np.ndarray:
       UsageError: if the images cannot come to that size or those channels.
     """
     together = max(1, SLAB // max(1, images[0].size))
+    if config.size and config.fit != "crop":
+        channels = config.channels or images.shape[-1]
+        # Of the images that are resampled together there is a copy of 4 bytes a value.
+        values = (len(images) + 4 * min(together, len(images))) * config.size**2 * channels
+        purpose = f"resampling {len(images)} images to {config.size}x{config.size} pixels"
+        require_room(values, purpose, "lower data.size")
     return np.concatenate([fit_slab(images[i : i + together], config) for i in range(0, len(images), together)])
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import math
 import os
+import tempfile
 from pathlib import Path
 
 from jaxgen.errors import UsageError
@@ -22,6 +23,18 @@ def unfinished_path(path: Path) -> Path:
     # The file system's limit of a name is that of the file's own name, not of this longer one.
     name = os.fsdecode(os.fsencode(path.name)[:MAX_PREFIX])
     return path.with_name(f".{name}.{os.getpid()}.unfinished")
+
+
+def require_writable(folder: Path) -> None:
+    """Raises UsageError where nothing can be written in a folder, or it cannot be made. Nothing is created."""
+    existing = next((path for path in (folder, *folder.absolute().parents) if os.path.lexists(path)), folder)
+    try:
+        # Permissions do not say everything: of a read-only disk, or of /proc.
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        reason = error.strerror or error
+        raise UsageError(f"cannot write in {folder} ({existing}: {reason}): name another folder") from error
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:

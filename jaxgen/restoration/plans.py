@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from jaxgen.errors import UsageError
 from jaxgen.io import formats, headers, images, provenance
+from jaxgen.io.text import require_writable
 from jaxgen.restoration.folders import COMPARISON, Item, first_names
 from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.masks import Color, find_mask
@@ -311,7 +312,7 @@ def make_writable_folder(folder: Path) -> None:
 
 
 def prepare_output(out: Path, *, suffix: str = "", overwrite: bool = False) -> None:
-    """Makes the folder of a file, or raises UsageError where the file cannot be written, before the work is done.
+    """Raises UsageError where a file cannot be written, before the work is done. Its folder is not made.
 
     Args:
       out: the file.
@@ -322,4 +323,4 @@ def prepare_output(out: Path, *, suffix: str = "", overwrite: bool = False) -> N
         raise UsageError(f"{out}: give a file that ends in {suffix}")
     if out.exists() and not overwrite:
         raise UsageError(f"{out} is there already: name another file with --out, or replace it with --overwrite")
-    make_writable_folder(out.parent)
+    require_writable(out.parent)

@@ -94,6 +94,7 @@ def encode_files(
     originals = read_images(files, opened.config.data)
     quantized = quantize(np.asarray(encode(opened.variables, originals)[0]), step)
     origin = {"run_step": opened.step, "digest": digest(opened.variables)}
+    out.parent.mkdir(parents=True, exist_ok=True)
     with out.open("wb") as file:
         np.savez_compressed(file, names=names, numbers=quantized, step=step, **origin)
     decoded = np.asarray(decode(opened.variables, quantized * np.float32(step), None))

@@ -12,7 +12,7 @@ from jax.tree_util import KeyPath
 from jaxgen.errors import UsageError, unknown
 from jaxgen.restoration import pretrained
 from jaxgen.runs.disk.leaves import Layout, describe, first_difference, layout, named_leaves
-from jaxgen.runs.reopen import OpenOptions, build, restore
+from jaxgen.runs.reopen import Built, OpenOptions, build, read_config, restore, state_shapes
 from jaxgen.training.state import PyTree, TrainState, averaged, current
 
 ALL, MAIN = "all", "main"
@@ -44,7 +44,55 @@ def init_from(
       UsageError: if there is no such source, if it lacks a network that was named, or if no array fits of the main
         network or of one that was named.
     """
-    names, sources = select_players(which, player, state.params), load_variables(source, player, trust)
+    sources = load_variables(source, player, trust)
+    for name, line in compare_players(state, player, source, which, sources).items():
+        say(line)
+        variables = {"params": state.params[name], "stats": state.stats[name]}
+        variables = copy_matching(named_leaves(sources[name]), variables)
+        state = state.replace(
+            params=state.params | {name: variables["params"]}, stats=state.stats | {name: variables["stats"]}
+        )
+        if name == player:
+            state = state.replace(ema=state.ema | {player: jax.tree.map(jnp.copy, variables)})
+    return state
+
+
+def require_source(source: str) -> None:
+    """Raises UsageError where there are no weights under this name; see `init_from`."""
+    if pretrained.is_network(source):
+        pretrained.read(source)
+    else:
+        read_config(Path(source))
+
+
+def check_source(state: TrainState, player: str, source: str, which: Sequence[str], *, trust: bool = False) -> None:
+    """Raises UsageError where `init_from` would; only shapes are read of a run.
+
+    Args:
+      state: the shapes of the state.
+      player: see `init_from`.
+      source: see `init_from`.
+      which: see `init_from`.
+      trust: see `init_from`.
+    """
+    compare_players(state, player, source, which, load_variables(source, player, trust, read_state=state_shapes))
+
+
+def compare_players(
+    state: TrainState, player: str, source: str, which: Sequence[str], sources: dict[str, PyTree]
+) -> dict[str, str]:
+    """Returns a line for each network to initialize, by its name: which of its arrays the source has.
+
+    Args:
+      state: the state, or its shapes.
+      player: see `init_from`.
+      source: the source's name.
+      which: see `init_from`.
+      sources: {"params": …, "stats": …} of each network of the source.
+    Raises:
+      UsageError: see `init_from`.
+    """
+    names, lines = select_players(which, player, state.params), {}
     if missing := [name for name in names if name not in sources]:
         if ALL not in which:
             raise UsageError(f"init_from {source} has no {missing[0]}: name of {' '.join(sources)} in --init-players")
@@ -55,14 +103,8 @@ def init_from(
         if name != player:
             label = f"{source} ({name})"
             remedy = "" if ALL in which else f"leave {name} out of --init-players, as in --init-players {MAIN}"
-        say(compare(label, layout(sources[name]), layout(variables), remedy))
-        variables = copy_matching(named_leaves(sources[name]), variables)
-        state = state.replace(
-            params=state.params | {name: variables["params"]}, stats=state.stats | {name: variables["stats"]}
-        )
-        if name == player:
-            state = state.replace(ema=state.ema | {player: jax.tree.map(jnp.copy, variables)})
-    return state
+        lines[name] = compare(label, layout(sources[name]), layout(variables), remedy)
+    return lines
 
 
 def select_players(which: Sequence[str], player: str, players: Collection[str]) -> list[str]:
@@ -127,11 +169,18 @@ def compare(source: str, theirs: Layout, ours: Layout, remedy: str) -> str:
     return f"init_from {source}: {'; '.join(parts)}"
 
 
-def load_variables(source: str, player: str, trust: bool) -> dict[str, PyTree]:
+def last_state(built: Built) -> TrainState:
+    """Returns the state of a run's last checkpoint."""
+    return restore(built, "last").state
+
+
+def load_variables(
+    source: str, player: str, trust: bool, read_state: Callable[[Built], TrainState] = last_state
+) -> dict[str, PyTree]:
     """Returns {"params": …, "stats": …} of every network of a run, or of a file's only one, named `player`."""
     if pretrained.is_network(source):
         stats = dict(pretrained.read(source)[0])
         return {player: {"params": stats.pop("params"), "stats": stats}}
     built = build(Path(source), OpenOptions(trust=trust))
-    state, other = restore(built, "last").state, built.objective.player
+    state, other = read_state(built), built.objective.player
     return {player: averaged(state, other)} | {name: current(state, name) for name in state.params if name != other}

@@ -10,13 +10,14 @@ import numpy as np
 from jaxgen.config.base import Config, replace_option
 from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
+from jaxgen.host_memory import require_room
 from jaxgen.runs.disk import config_file
 from jaxgen.runs.disk.checkpoints import Checkpoints, Restored
 from jaxgen.runs.disk.run_folder import CONFIG, Line, RunFolder
 from jaxgen.runs.experiment_copy import load_copy
 from jaxgen.training import execute, progress
 from jaxgen.training.optimizers import hyper_arrays
-from jaxgen.training.state import Generative, Objective, PyTree, averaged, current
+from jaxgen.training.state import Generative, Objective, PyTree, TrainState, averaged, current
 
 RUNS_ONLY = "leave --checkpoint, --no-ema, --trust and --data.dir out, they are for runs"
 
@@ -109,6 +110,13 @@ def read_config(run: Path) -> dict[str, Any]:
     return content
 
 
+def require_images_fit(run: Path, count: int) -> None:
+    """Raises UsageError where so many images of a run do not fit in memory; only its config.json is read."""
+    height, width, channels = read_config(run)["image_shape"]
+    purpose = f"a set of {count} images of {height}x{width}x{channels}"
+    require_room(4 * count * height * width * channels, purpose, "give a smaller count")
+
+
 def build(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Built:
     """Returns a run without its weights; no checkpoint is read.
 
@@ -123,14 +131,19 @@ def build(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Built
     return Built(run, config, module.build(config, None), tuple(content["image_shape"]))
 
 
+def state_shapes(built: Built) -> TrainState:
+    """Returns the shapes of a run's state. The key is made within the trace, so that no device is used."""
+    batch = {"image": jax.ShapeDtypeStruct((1, *built.image_shape), "float32")}
+    return jax.eval_shape(lambda images: built.objective.init(jax.random.key(0), images), batch)
+
+
 def restore(built: Built, which: str, say=progress.say) -> Restored:
     """Returns a checkpoint of a run, for use without further training: its optimizer state is left out.
 
     Raises:
       UsageError: if there is no checkpoint, all are damaged, or its networks are not those of the configuration.
     """
-    batch = {"image": jax.ShapeDtypeStruct((1, *built.image_shape), "float32")}
-    template = jax.eval_shape(built.objective.init, jax.random.key(0), batch)
+    template = state_shapes(built)
     with Checkpoints(built.path / "checkpoints", say=say) as checkpoints:
         restored = checkpoints.restore_networks(template, which)
     if restored is None:

@@ -125,6 +125,7 @@ class Run:
         """
         if count < 1:
             raise UsageError(f"count is {count}: give at least 1")
+        reopen.require_images_fit(self.path, count)
         if truncation is not None and truncation <= 0:
             raise UsageError(f"truncation is {truncation:g}: give more than 0")
         if mixture is not None and mixture < 1:

@@ -22,6 +22,7 @@ from jaxgen.errors import UsageError
 from jaxgen.evaluation.memorisation import rows_with_nearest
 from jaxgen.fields import changeable, flat_values
 from jaxgen.io import curves
+from jaxgen.runs import preflight
 from jaxgen.runs.derived_data import derive
 from jaxgen.runs.disk.checkpoints import Checkpoints
 from jaxgen.runs.disk.config_file import FORMER, absent_fields, to_dict, versions
@@ -103,16 +104,6 @@ def evaluation_images(config: data.Config, images: int, objective: Objective, tr
     return dataset.batch(0, 0, min(images, len(dataset)))
 
 
-def with_image_shape(config: Config, dataset: data.Dataset) -> Config:
-    """Returns the configuration with the data set's size and channels where it says "as stored"."""
-    height, width, channels = dataset.image_shape
-    if config.data.name == "picture":
-        return dataclasses.replace(config, data=dataclasses.replace(config.data, channels=channels))
-    if height != width:
-        raise UsageError(f"the images are {height}x{width}: set data.size, to train on square ones of that size")
-    return dataclasses.replace(config, data=dataclasses.replace(config.data, size=height, channels=channels))
-
-
 def describe_data(dataset: data.Dataset) -> dict[str, Any]:
     """Returns the images' shape, number, SHA-256 where they are in memory, and the version of their order."""
     description: dict[str, Any] = {"image_shape": list(dataset.image_shape), "images": len(dataset)}
@@ -187,6 +178,7 @@ class Prepared(NamedTuple):
       measure: state -> metrics of an evaluation.
       first: a batch of one image.
       template: the shapes of the state.
+      devices: number of devices that each batch is spread over.
     """
 
     config: Config
@@ -196,28 +188,37 @@ class Prepared(NamedTuple):
     measure: Evaluate
     first: Batch
     template: TrainState
+    devices: int
 
 
-def prepare(config: Config, build: Build, devices: int = 1) -> Prepared:
-    """Builds the parts of a training run.
+def prepare(config: Config, build: Build, devices: Callable[[], int] = lambda: 1, path: Path | None = None) -> Prepared:
+    """Builds the parts of a training run. Until its shapes are checked, no device is used.
 
     Args:
       config: the configuration.
       build: (config, axis_name) -> objective.
-      devices: number of devices that each batch is spread over.
+      devices: prepares the devices, and returns the number of those that each batch is spread over.
+      path: of the run's folder; None: there is none.
     Raises:
       UsageError: if the configuration or the data are invalid.
     """
-    dataset = derive(data.load(config.data), trust=config.trust)
-    config = with_image_shape(config, dataset)
-    objective = build(config, None)
+    config, dataset = preflight.load(config)
+    if config.data.from_run:
+        count, dataset = devices(), derive(dataset, trust=config.trust)
+        objective = preflight.build_checked(config, build, dataset)
+    else:
+        objective = preflight.build_checked(config, build, dataset)
+        count = 0
+    if path:
+        preflight.check_init_from(config, objective, dataset, path)
+    count = count or devices()
     evaluation_batch = evaluation_images(config.data, config.evaluate_images, objective, dataset)
     measure, objective = choose_evaluation(config, objective, evaluation_batch)
     first = dataset.batch(0, 0, 1)
     template = jax.eval_shape(objective.init, jax.random.key(0), first)
-    require_memory(config, objective, template, first, devices)
+    require_memory(config, objective, template, first, count)
     select_players(config.init_players, objective.player, template.params)
-    return Prepared(config, dataset, objective, evaluation_batch, measure, first, template)
+    return Prepared(config, dataset, objective, evaluation_batch, measure, first, template, count)
 
 
 def batch_shapes(prepared: Prepared) -> Batch:
@@ -308,17 +309,21 @@ def train(
             connect_timeout=config.connect_timeout,
             heartbeat_timeout=config.heartbeat_timeout,
         )
-    script, devices = script or find_script(build), prepare_devices(config)
+    # The processes know each other only once their devices are made.
+    made = prepare_devices(config) if config.distributed else 0
+    script = script or find_script(build)
+    path = run_path(config, script)
+    preflight.check_folder(config, path)
     first_process = distributed.is_first()
     if not first_process:
         # Checkpoints by the clock are timed by the first process alone, which also prints all messages.
         options, say = dataclasses.replace(options, checkpoint_minutes=0.0), lambda line: None
-    path = run_path(config, script)
     config, former = with_former_defaults(config, path, say)
     kind = type(config)
     RunFolder(path).check_options(script.name, to_dict(config), defaults=to_dict(kind()), changeable=changeable(kind))
     with progress.reminding("loading the data", say):
-        config, dataset, objective, evaluation_batch, measure, first, template = prepare(config, build, devices)
+        prepared = prepare(config, build, lambda: made or prepare_devices(config), path)
+    config, dataset, objective, evaluation_batch, measure, first, template, devices = prepared
     program = execute.compile_program(
         partial(build, config),
         dataset.feed,

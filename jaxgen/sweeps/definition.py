@@ -88,8 +88,10 @@ def evaluation_interval(config: Any) -> int:
     """Returns the number of training steps between two evaluations.
 
     Raises:
-      UsageError: if the last step is not evaluated.
+      UsageError: if there is no step, or the last one is not evaluated.
     """
+    if config.steps < 1:
+        raise UsageError(f"--steps {config.steps}: a sweep compares trained runs; give at least 1")
     interval = min(config.evaluate_every or config.steps, config.steps)
     if config.steps % interval:
         raise UsageError(f"--steps {config.steps} is no multiple of --evaluate-every {interval}: change one of them")

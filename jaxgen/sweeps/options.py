@@ -74,6 +74,8 @@ def check(options: Options) -> None:
         if getattr(options, name) not in values:
             raise unknown(name, getattr(options, name), [value for value in values if value])
     require_in_range(options)
+    if options.study is not None and (options.study in {"", "..", "."} or Path(options.study).name != options.study):
+        raise UsageError(f"--study {options.study}: give a name without folders; --dir is the folder of the results")
     if options.executor == "processes" and (options.members or options.execution):
         raise UsageError("--members and --execution are for a population: omit them, or set --executor population")
     if options.executor == "population" and options.processes > 1:

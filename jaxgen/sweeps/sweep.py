@@ -17,7 +17,7 @@ from jaxgen.runs.experiment_copy import Script, find_script
 from jaxgen.runs.scripts import load_script
 from jaxgen.runs.train import Build, Prepared, prepare
 from jaxgen.sweeps import results
-from jaxgen.sweeps.definition import Definition, make_definition
+from jaxgen.sweeps.definition import Definition, evaluation_interval, make_definition
 from jaxgen.sweeps.executor import Executor
 from jaxgen.sweeps.options import Options, check
 from jaxgen.sweeps.population_executor import MEMBERS, PopulationExecutor
@@ -126,6 +126,7 @@ def prepare_sweep(name: str, options: Options, arguments: Sequence[str]) -> Swee
         check_population(space.config)
     intervals = {field.name: getattr(space.config, field.name) for field in dataclasses.fields(loop.Options)}
     loop.Options(**intervals).check(0)
+    evaluation_interval(space.config)
     script, trials = find_script(module.build), count_trials(options, space)
     study = options.study or script.name
     folder = options.dir or Path("sweeps") / study

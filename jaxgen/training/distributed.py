@@ -83,12 +83,12 @@ def initialize(coordinator: str, processes: int, process: int, *, connect_timeou
 
 def is_first() -> bool:
     """Returns whether this process is the one that writes files; the only process of a training is."""
-    return jax.process_index() == 0
+    return not jax.distributed.is_initialized() or jax.process_index() == 0
 
 
 def wait_for_all(where: str) -> None:
     """Waits until every process has called this with the same `where`."""
-    if jax.process_count() > 1:
+    if jax.distributed.is_initialized() and jax.process_count() > 1:
         multihost_utils.sync_global_devices(where)
 
 

@@ -1,20 +1,19 @@
 """Estimates whether a program fits in memory, before it is compiled."""
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 from jax.extend.core import Jaxpr, subjaxprs
 
-from jaxgen.errors import UsageError
+from jaxgen.host_memory import host_bytes, require_room
 
 
 def device_bytes() -> int:
     """Returns the bytes of memory of the first device; of the host where that is a CPU."""
     stats = jax.local_devices()[0].memory_stats() or {}
-    return stats.get("bytes_limit") or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return stats.get("bytes_limit") or host_bytes()
 
 
 def count_memories(devices: int, platform: str) -> int:
@@ -56,7 +55,4 @@ def require(needed: int, what: str, remedy: str) -> None:
       what: subject of the message, for example "a step".
       remedy: end of the message: what to do.
     """
-    if needed > (available := device_bytes()):
-        raise UsageError(
-            f"{what} needs at least {needed / 2**30:.1f} GiB, and there are {available / 2**30:.1f}: {remedy}"
-        )
+    require_room(needed, what, remedy, device_bytes())

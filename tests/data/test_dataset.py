@@ -34,6 +34,11 @@ def same(a, b):
         np.testing.assert_array_equal(a[name], b[name])
 
 
+def test_the_shapes_of_a_batch_are_known_without_it(plain, augmented):
+    for dataset in (plain, augmented):
+        assert dataset.shapes(5) == jax.eval_shape(lambda dataset=dataset: dataset.batch(0, 0, 5))
+
+
 def test_a_batch_holds_images_and_their_labels(plain):
     batch = plain.batch(seed=0, step=3, size=16)
     assert batch["image"].dtype == jnp.float32

@@ -1,5 +1,6 @@
 """A NumPy archive of images, read with NumPy alone."""
 
+import math
 import zipfile
 import zlib
 from pathlib import Path
@@ -8,10 +9,12 @@ import numpy as np
 
 from jaxgen.data.config import Config
 from jaxgen.data.dataset import Dataset
-from jaxgen.data.loading import from_arrays
+from jaxgen.data.loading import check_image, from_arrays
 from jaxgen.data.splits import held_out
 from jaxgen.errors import UsageError, unknown
+from jaxgen.host_memory import require_room
 
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 NAMES = ("image", "label", "test_image", "test_label")
 PREFIXES = {"train": [""], "test": ["test_"], "all": ["", "test_"]}
 
@@ -31,6 +34,8 @@ def load_npz(config: Config) -> Dataset:
     if "image" not in arrays:
         raise UsageError(f"{path} has no array named image: it needs image, and may have {', '.join(NAMES[1:])}")
     for prefix in ("", "test_"):
+        if f"{prefix}image" in arrays:
+            check_image(arrays[f"{prefix}image"].shape)
         image, label = arrays.get(f"{prefix}image"), arrays.get(f"{prefix}label")
         if label is not None and (image is None or label.shape != image.shape[:1]):
             raise UsageError(f"{path}: {prefix}label must hold one number for each of {prefix}image")
@@ -49,10 +54,34 @@ def read(path: str) -> dict[str, np.ndarray]:
     if not Path(path).is_file():
         raise UsageError(f"no .npz file at {path!r}: set data.dir to the path of an .npz file")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in NAMES if name in archive}
+        with zipfile.ZipFile(path) as archive:
+            found = archive.namelist()
+            return {name: read_array(path, archive, name) for name in NAMES if f"{name}.npy" in found}
+    except UsageError:
+        raise
     except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise UsageError(f"{path} is not an .npz file, or is damaged: {error}") from error
+
+
+def read_array(path: str, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+    """Returns one array of an archive.
+
+    Raises:
+      UsageError: if it holds Python objects, is cut off, or does not fit in memory.
+    """
+    with archive.open(f"{name}.npy") as file:
+        read_header = HEADERS.get(np.lib.format.read_magic(file))
+        if read_header is None:
+            raise ValueError(f"{name} has an unknown format")
+        shape, _, dtype = read_header(file)
+        if dtype.hasobject:
+            raise UsageError(f"{path}: {name} holds Python objects: save numbers, as in {name}.astype(int)")
+        claimed = math.prod(shape) * dtype.itemsize
+        if claimed != (stored := archive.getinfo(f"{name}.npy").file_size - file.tell()):
+            raise UsageError(f"{path}: {name} is damaged: {claimed} bytes by its shape {shape}, and it has {stored}")
+        require_room(claimed, f"{path}: {name} of shape {shape}", "give fewer images, or a folder of them")
+    with archive.open(f"{name}.npy") as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def join(path: str, arrays: dict[str, np.ndarray], split: str, name: str) -> np.ndarray | None:

@@ -1,5 +1,6 @@
 """Trackers, which display metrics during training: TensorBoard and Weights & Biases."""
 
+import importlib.util
 import os
 import sys
 import time
@@ -76,8 +77,8 @@ class WeightsAndBiases:
     """Logs a run folder as one run of Weights & Biases, also when it is resumed. Needs wandb."""
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
-        with requires("wandb", "--wandb"):
-            import wandb  # pyright: ignore[reportMissingImports] optional
+        require_wandb()
+        import wandb  # pyright: ignore[reportMissingImports] optional
 
         identity = folder / "wandb.id"
         if not identity.exists():
@@ -96,6 +97,13 @@ class WeightsAndBiases:
     def close(self) -> None:
         """Sends what is left."""
         self._run.finish()
+
+
+def require_wandb() -> None:
+    """Raises UsageError where Weights & Biases is not installed."""
+    with requires("wandb", "--wandb"):
+        if importlib.util.find_spec("wandb") is None:
+            raise ModuleNotFoundError("No module named 'wandb'", name="wandb")
 
 
 def open_trackers(
