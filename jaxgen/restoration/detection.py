@@ -2,8 +2,9 @@
 
 Two networks give the probability that a pixel is damaged: one for areas, the other for lines. Both are sure of parts of
 undamaged pictures too, such as twigs, letters or a flat sky. So their pixels are only candidates, and a connected
-region of them counts where a classifier of whole regions is confident that it is damage; see `regions`. The networks
-know damage of the size that it has in small photographs, so that the photograph is searched at several sizes.
+region of them counts where a classifier of whole regions is confident that it is damage; see `regions`. Where one is
+surely damage, others count more easily. The networks know damage of the size that it has in small photographs, so that
+the photograph is searched at several sizes.
 """
 
 import math
@@ -12,14 +13,16 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage, special
 
-from jaxgen.restoration.inference import Settings, halved, load, load_region_classifier, run
-from jaxgen.restoration.regions import find_regions
+from jaxgen.restoration.inference import REGION_CLASSIFIERS, Settings, halved, load, load_classifier, run
+from jaxgen.restoration.regions import Regions, find_regions, with_mirrored
 from jaxgen.restoration.restorer import no_progress
 
 CANDIDATE = {"detect": 0.9, "detect_lines": 0.5}
 """Probability of each network from which a pixel belongs to a region."""
-MIN_CONFIDENCE = {"detect": 0.95, "detect_lines": 0.9}
-"""Confidence from which a region of a network counts as damage."""
+MIN_CONFIDENCE = {"detect": 0.985, "detect_lines": 0.985}
+"""Confidence that one region of a network must reach: else none of them counts as damage."""
+MIN_FURTHER_CONFIDENCE = 0.5
+"""Confidence from which the other regions of such a network count: damage seldom comes alone."""
 FAINT_LINE = 0.3
 """Probability at which a pixel counts as part of a line near a detected line: scratches come in groups, and most are
 too short to be detected one by one."""
@@ -45,6 +48,20 @@ class Detection(NamedTuple):
     confidence: float
 
 
+class Found(NamedTuple):
+    """What each network found in a photograph at some sizes.
+
+    Attributes:
+      masks: by network, bool[height, width] of regions from `MIN_FURTHER_CONFIDENCE`.
+      confidences: by network, the largest of its regions.
+      probability: see `Detection`, float32[height, width].
+    """
+
+    masks: dict[str, np.ndarray]
+    confidences: dict[str, float]
+    probability: np.ndarray
+
+
 def detect_damage(pixels: np.ndarray, tile_size: int | None = None) -> Detection:
     """Detects the damage of a photograph.
 
@@ -52,51 +69,78 @@ def detect_damage(pixels: np.ndarray, tile_size: int | None = None) -> Detection
       pixels: float32[height, width, 1 or 3] in [0, 1].
       tile_size: side of the largest tile in pixels; None: chosen.
     """
-    found = detect_at_one_size(pixels, Settings(tile_size=tile_size))
+    found = search(pixels, Settings(tile_size=tile_size))
+    mask = np.zeros(pixels.shape[:2], bool)
+    for name, confidence in found.confidences.items():
+        if confidence >= MIN_CONFIDENCE[name]:
+            mask |= found.masks[name]
+    confidence = max(found.confidences.values())
+    return Detection(mask.astype(np.float32)[..., None], found.probability[..., None], confidence)
+
+
+def search(pixels: np.ndarray, settings: Settings) -> Found:
+    """Searches a photograph at its size and at all smaller ones; see `detect_damage`."""
+    found = search_at_one_size(pixels, settings)
     height, width = pixels.shape[:2]
     if min(height, width) < 2 * SMALL_SIDE:
         return found
-    coarse = detect_damage(halved(pixels, np.mean), tile_size)
-    for fine, values in ((found.mask, coarse.mask), (found.probability, coarse.probability)):
-        np.maximum(fine, values.repeat(2, 0).repeat(2, 1)[:height, :width], out=fine)
-    return found._replace(confidence=max(found.confidence, coarse.confidence))
+    coarse = search(halved(pixels, np.mean), settings)
+    enlarged = lambda values: values.repeat(2, 0).repeat(2, 1)[:height, :width]
+    for name in found.masks:
+        np.logical_or(found.masks[name], enlarged(coarse.masks[name]), out=found.masks[name])
+    np.maximum(found.probability, enlarged(coarse.probability), out=found.probability)
+    confidences = {name: max(value, coarse.confidences[name]) for name, value in found.confidences.items()}
+    return found._replace(confidences=confidences)
 
 
-def detect_at_one_size(pixels: np.ndarray, settings: Settings) -> Detection:
-    """Detects damage of the size that it has in small photographs; see `detect_damage`.
+def search_at_one_size(pixels: np.ndarray, settings: Settings) -> Found:
+    """Searches for damage of the size that it has in small photographs; see `search`.
 
     Args:
       pixels: float32[height, width, 1 or 3] in [0, 1].
       settings: of the networks.
     """
-    logits = lambda name: run(load(name, "mask"), pixels, None, settings, no_progress)[..., 0]
-    areas = logits("detect")
-    area_mask, area_confidence = damaged_regions("detect", areas, pixels)
-    lines = logits("detect_lines")
-    line_mask, line_confidence = damaged_regions("detect_lines", lines, pixels)
-    mask = (area_mask | with_faint_lines(line_mask, lines)).astype(np.float32)[..., None]
+    areas, regions = candidates("detect", pixels, settings)
+    area_mask, area_confidence = damaged_regions("detect", regions)
+    lines, regions = candidates("detect_lines", pixels, settings)
+    line_mask, line_confidence = damaged_regions("detect_lines", regions)
+    masks = {"detect": area_mask, "detect_lines": with_faint_lines(line_mask, lines)}
     # In place: a photograph of 24 megapixels has 0.1 GB in each channel.
-    probability = special.expit(np.maximum(areas, lines, out=areas), out=areas)[..., None]
-    return Detection(mask, probability, max(area_confidence, line_confidence))
+    probability = special.expit(np.maximum(areas, lines, out=areas), out=areas)
+    return Found(masks, {"detect": area_confidence, "detect_lines": line_confidence}, probability)
 
 
-def damaged_regions(name: str, logits: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, float]:
-    """Returns which pixels are in regions that count as damage, bool[height, width], and the largest confidence.
+def candidates(name: str, pixels: np.ndarray, settings: Settings) -> tuple[np.ndarray, Regions]:
+    """Returns the logits of a network, float32[height, width], and the regions that may be damage.
 
     Args:
       name: of the network.
-      logits: float32[height, width], its output.
-      pixels: float32[height, width, 1 or 3] in [0, 1], the photograph.
+      pixels: float32[height, width, 1 or 3] in [0, 1].
+      settings: of the network.
     """
-    found = find_regions(logits, pixels, logit(CANDIDATE[name]))
+    logits = lambda values: run(load(name, "mask"), values, None, settings, no_progress)[..., 0]
+    found = logits(pixels)
+    regions = find_regions(found, pixels, logit(CANDIDATE[name]))
+    if name == "detect_lines" and len(regions.numbers):
+        regions = with_mirrored(regions, logits(pixels[:, ::-1])[:, ::-1])
+    return found, regions
+
+
+def damaged_regions(name: str, found: Regions) -> tuple[np.ndarray, float]:
+    """Returns which pixels are in regions that may count, bool[height, width], and the largest confidence.
+
+    Args:
+      name: of the network.
+      found: its regions.
+    """
     if not len(found.numbers):
-        return np.zeros(logits.shape, bool), 0.0
+        return np.zeros(found.labels.shape, bool), 0.0
     # Padded to a power of two: each number of rows is compiled.
     rows = 1 << (len(found.numbers) - 1).bit_length()
     padded = np.pad(found.features, ((0, rows - len(found.numbers)), (0, 0)))
-    confidence = special.expit(load_region_classifier(name)(padded))[: len(found.numbers)]
+    confidence = special.expit(load_classifier(REGION_CLASSIFIERS[name])(padded))[: len(found.numbers)]
     counts = np.zeros(found.labels.max() + 1, bool)
-    counts[found.numbers[confidence >= MIN_CONFIDENCE[name]]] = True
+    counts[found.numbers[confidence >= MIN_FURTHER_CONFIDENCE]] = True
     # Row by row: NumPy copies an index as int64.
     return np.stack([counts[row] for row in found.labels]), float(confidence.max())
 

@@ -91,9 +91,9 @@ def load(name: str, output: pretrained.Output = "image") -> Restorer:
 
 
 @functools.cache
-def load_region_classifier(detector: str) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns the classifier of a detector's regions, float32[n, k] -> logits float32[n]; see `regions`."""
-    return pretrained.load_function(REGION_CLASSIFIERS[detector], "confidence")
+def load_classifier(name: str) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns a shipped classifier of measurements, float32[n, k] -> logits float32[n]; see `regions` and `haze`."""
+    return pretrained.load_function(name, "confidence")
 
 
 def noise_sigma(photograph: Photograph) -> float:

@@ -24,11 +24,18 @@ RING = 3
 """Pixels around a region that it is compared with."""
 CERTAIN = 4.0
 """Logit from which a pixel counts as certain."""
+NO_OTHER = -9.0
+"""Logit of the most likely other region where there is none."""
+LIKELY = 1.0
+"""Mean logit from which another region counts as likely."""
 FEATURES = (
     *("peak", "upper_decile", "mean", "log_area", "log_length", "log_elongation", "log_share", "log_certain_share"),
     *("ring_logit", "contrast", "deviation", "saturation", "brightness", "flat", "flat_elsewhere", "edge"),
+    *("others", "others_mean", "others_log_length", "others_certain"),
 )
-"""What is measured of a region; see `measure`."""
+"""What is measured of a region; see `measure`, `flatness` and `others`."""
+MIRRORED = ("mirrored_mean", "mirrored_peak")
+"""What `with_mirrored` adds."""
 
 
 class Regions(NamedTuple):
@@ -73,7 +80,42 @@ def find_regions(logits: np.ndarray, pixels: np.ndarray, low: float) -> Regions:
         ]
         for number in numbers
     ]
-    return Regions(labels, numbers, np.array(rows, np.float32).reshape(-1, len(FEATURES)))
+    measured = np.array(rows, np.float32).reshape(len(numbers), len(FEATURES) - 4)
+    return Regions(labels, numbers, np.concatenate([measured, others(measured)], 1))
+
+
+def with_mirrored(regions: Regions, logits: np.ndarray) -> Regions:
+    """Returns regions with the mean and the peak in each of them of the logits of the mirrored photograph.
+
+    A network is less sure of a part of the subject from another side, and as sure of damage.
+
+    Args:
+      regions: of the photograph.
+      logits: float32[height, width] of its mirror image, mirrored back.
+    """
+    boxes = ndimage.find_objects(regions.labels)
+    rows = []
+    for number in regions.numbers:
+        box = boxes[number - 1]
+        values = logits[box][regions.labels[box] == number]
+        rows.append([values.mean(), values.max()])
+    added = np.array(rows, np.float32).reshape(-1, len(MIRRORED))
+    return regions._replace(features=np.concatenate([regions.features, added], 1))
+
+
+def others(measured: np.ndarray) -> np.ndarray:
+    """Returns how many other regions each region has, how likely and long the first of them are, float32[n, 4].
+
+    Args:
+      measured: float32[n, k], the features of all regions of a picture, without these.
+    """
+    means, lengths = measured[:, FEATURES.index("mean")], measured[:, FEATURES.index("log_length")]
+    rows = np.empty((len(measured), 4), np.float32)
+    for index in range(len(measured)):
+        is_other = np.arange(len(measured)) != index
+        mean, length = means[is_other], lengths[is_other]
+        rows[index] = len(mean), mean.max(initial=NO_OTHER), length.max(initial=0), (mean > LIKELY).sum()
+    return rows
 
 
 def measure(

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.io.photographs import Photograph
-from jaxgen.restoration import inference, toning
+from jaxgen.restoration import haze, inference, toning
 from jaxgen.restoration.estimation import GREY_LEVELS, MIN_NOISE
 from jaxgen.restoration.evidence import MIN_BLUR, blur_sigma, is_compressed
 from jaxgen.restoration.inference import Restoration, Result, Settings, apply, blend, load, noise_sigma
@@ -16,12 +16,6 @@ from jaxgen.restoration.inpainting import inpaint
 from jaxgen.restoration.restorer import Progress, Restorer, no_progress
 from jaxgen.restoration.tiles import SIDES
 from jaxgen.restoration.transparency import restore_visible
-
-MIN_HAZE = 0.09
-"""Root mean square of the change by `dehaze`, in [0, 1], from which a photograph counts as hazy. It changes undamaged
-pictures a little too, one in twenty by 0.09; a misty morning is no damage."""
-HAZE_STRIDE = 4
-"""Pixels between those over which that change is measured: what haze changes is smooth."""
 
 
 class Task(NamedTuple):
@@ -78,15 +72,11 @@ def denoise(photograph: Photograph, settings: Settings, progress: Progress) -> R
 
 
 def dehaze(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
-    """Returns a photograph without haze, or unchanged where there is hardly any; see `inference.apply`."""
-    pixels = photograph.pixels
-    clear = apply(load("dehaze"), photograph, settings._replace(strength=1.0), progress).pixels
-    few = np.s_[::HAZE_STRIDE, ::HAZE_STRIDE]
-    change = np.sqrt(np.mean((clear[few] - pixels[few]) ** 2))
-    if change < MIN_HAZE and not settings.force:
-        return unchanged(photograph, "no haze detected")
-    restored = pixels if settings.dry_run else blend(pixels, clear, settings.strength)
-    return Result(restored, f"haze of {change:.0%} of the brightness")
+    """Returns a photograph without haze, or unchanged where it is not surely hazy; see `inference.apply`."""
+    confidence = haze.confidence(photograph.pixels)
+    if confidence < haze.MIN_CONFIDENCE and not settings.force:
+        return unchanged(photograph, f"no haze detected (confidence {confidence:.2f})")
+    return by_shipped(load("dehaze"), f"haze detected with confidence {confidence:.2f}", photograph, settings, progress)
 
 
 def deblur(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
@@ -127,8 +117,8 @@ def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Re
     """Returns a photograph without the damage that is detected in it.
 
     Noise, JPEG's traces and blur are looked for in the untouched photograph, since inpainted pixels have none. Damage
-    to be inpainted is looked for where noise and JPEG's traces are gone: the detectors take them for damage. Haze is
-    left alone: a misty morning is no damage.
+    to be inpainted is looked for where noise and JPEG's traces are gone: the detectors take them for damage. Haze was
+    there before all of it, and is looked for last.
 
     Args:
       photograph: its pixels and its alpha are used.
@@ -158,6 +148,7 @@ def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Re
     mask = next((result.mask for result in found if result.mask is not None), None)
     if is_blurred:
         apply_task(deblur, plain._replace(force=True))
+    apply_task(dehaze, plain)
     if not found:
         return Result(photograph.pixels, damage.message, is_found=False)
     messages = [result.message for result in found]
@@ -171,7 +162,7 @@ def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Re
 
 
 def detect(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
-    """Returns the mask of a photograph's damage, float32[height, width, 1], 1 where `auto` would inpaint."""
+    """Returns the mask of a photograph's damage, float32[height, width, 1], 1 where `derust` would inpaint."""
     found = inpaint(photograph, settings._replace(dry_run=True), progress)
     mask = np.zeros_like(photograph.pixels[..., :1]) if found.mask is None else found.mask
     return found._replace(pixels=mask, mask=mask)
@@ -191,8 +182,8 @@ TASKS = {
         takes_mask=True,
     ),
     "inpaint": Task(INPAINT_LINES, "inpaints what a mask shows", takes_mask=True, needs_mask=True),
-    "detect": Task(detect, "writes the mask of the damage that auto would inpaint", gives_mask=True),
-    "auto": Task(repair, "removes what it detects: JPEG's traces, noise, rust, tears, scratches, blur", True, True),
+    "detect": Task(detect, "writes the mask of the damage that derust would inpaint", gives_mask=True),
+    "auto": Task(repair, "removes what it detects: JPEG's traces, noise, damage, blur, haze", True, True),
 }
 """The tasks by name; a new one is a line here, and tests of its own."""
 

@@ -1,5 +1,6 @@
 """Collects undamaged pictures, and splits them into those for choices and those for results."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -22,7 +23,8 @@ MAX_NOISE = 1.5
 """Estimated standard deviation in gray levels from which a photograph counts as noisy and is left out."""
 SHORTEST = 90
 """Pixels of the shorter side below which a reduced photograph is left out."""
-DRAWINGS_OF_EACH = 8
+SEEDS = (range(8), range(100_000, 100_004))
+"""Seeds of the drawings of each kind, in the two halves."""
 SIZES = ((384, 288), (288, 384), (256, 256), (384, 384))
 """Width and height of the drawings, in turn."""
 
@@ -42,13 +44,18 @@ def reduced(path: Path) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def collect(folders: Sequence[Path], out: Path, say: Callable[[str], None]) -> None:
-    """Writes two folders of PNG files: reduced photographs, every other one of each folder, and drawings.
+def collect(
+    folders: Sequence[Path], out: Path, say: Callable[[str], None], whole: tuple[Sequence[Path], ...] = ((), ())
+) -> None:
+    """Writes two folders of PNG files: reduced photographs, and drawings.
+
+    A photograph belongs to a half by the hash of its name, so that adding files moves none from one half to the other.
 
     Args:
-      folders: of photographs.
+      folders: of photographs that are split.
       out: in which the two folders are made.
       say: takes a line for each photograph that is left out, with the reason, and the number of pictures.
+      whole: folders whose photographs are all for choices, and those whose are all for results.
     Raises:
       UsageError: if a folder has no images.
     """
@@ -56,21 +63,40 @@ def collect(folders: Sequence[Path], out: Path, say: Callable[[str], None]) -> N
     for half in halves:
         half.mkdir(parents=True, exist_ok=True)
     for folder in folders:
-        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in images.SUFFIXES)
-        if not paths:
-            raise UsageError(f"no images in {folder}: give folders of photographs")
-        for index, path in enumerate(paths):
-            picture = reduced(path)
-            sigma = noise_sigma(Photograph(np.atleast_3d(np.asarray(picture, np.float32) / 255)))
-            if min(picture.size) < SHORTEST:
-                say(f"{path}: {picture.width}×{picture.height} pixels after reduction, left out")
-            elif sigma >= MAX_NOISE:
-                say(f"{path}: noise σ {sigma:.1f} gray levels, left out")
-            else:
-                picture.save(halves[index % 2] / f"{folder.name}-{path.stem}.png")
+        for path in photographs_in(folder):
+            add(path, halves[zlib.crc32(path.stem.encode()) % 2], folder.name, say)
+    for half, belonging in zip(halves, whole, strict=True):
+        for folder in belonging:
+            for path in photographs_in(folder):
+                add(path, half, folder.name, say)
     for kind in DRAWINGS:
-        for seed in range(DRAWINGS_OF_EACH):
-            half = halves[seed >= DRAWINGS_OF_EACH // 2]
-            draw(kind, seed, *SIZES[seed % len(SIZES)]).save(half / f"drawn-{kind}-{seed}.png")
+        for half, seeds in zip(halves, SEEDS, strict=True):
+            for seed in seeds:
+                draw(kind, seed, *SIZES[seed % len(SIZES)]).save(half / f"drawn-{kind}-{seed}.png")
     for half in halves:
         say(f"{half}: {len(list(half.glob('*.png')))} pictures")
+
+
+def photographs_in(folder: Path) -> list[Path]:
+    """Returns the image files in a folder and its folders.
+
+    Raises:
+      UsageError: if there are none.
+    """
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in images.SUFFIXES)
+    if not paths:
+        raise UsageError(f"no images in {folder}: give folders of photographs")
+    return paths
+
+
+def add(path: Path, half: Path, prefix: str, say: Callable[[str], None]) -> None:
+    """Writes a reduced photograph into a folder, or says why it is left out."""
+    picture = reduced(path)
+    if min(picture.size) < SHORTEST:
+        say(f"{path}: {picture.width}×{picture.height} pixels after reduction, left out")
+        return
+    sigma = noise_sigma(Photograph(np.atleast_3d(np.asarray(picture, np.float32) / 255)))
+    if sigma >= MAX_NOISE:
+        say(f"{path}: noise σ {sigma:.1f} gray levels, left out")
+    else:
+        picture.save(half / f"{prefix}-{path.stem}.png")

@@ -15,6 +15,7 @@ from jaxgen.models.features import classifier
 from jaxgen.models.gan import conv_gan, dcgan, dcgan_deep_stem, discriminators, growing, mlp, pix2pix, r3gan, resnet
 from jaxgen.models.restoration import (
     aod_net,
+    boosted_trees,
     crnn,
     dehazer,
     detector,
@@ -27,7 +28,6 @@ from jaxgen.models.restoration import (
     noise_estimator,
     partial_unet,
     patch_inpainter,
-    region_classifier,
     residual_unet,
     rnn,
     srresnet,
@@ -89,7 +89,7 @@ NETWORKS = {
 
 PARTS = {resnet.UpBlock, nafnet.Block, nafnet.ChannelNorm, nafnet.DepthwiseConv, residual_unet.ResidualBlock}
 """Layers that need no argument; the networks that contain them are tested."""
-TREES = {region_classifier.RegionClassifier}
+TREES = {boosted_trees.BoostedTrees}
 """Modules whose parameters are integers in part: they compute in the dtype of their thresholds."""
 
 

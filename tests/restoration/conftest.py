@@ -1,13 +1,16 @@
 import numpy as np
 import pytest
 
-from jaxgen.restoration import detection, inference, inpainting, tasks
+from jaxgen.restoration import detection, haze, inference, inpainting, tasks
 from jaxgen.restoration.regions import FEATURES
 from jaxgen.restoration.restorer import NetworkSpec, Restorer
 
 BRIGHT = 0.9
 LARGE_REGION = 60
 """Pixels from which the classifier of the fixture is sure of a region."""
+
+LARGE_CHANGE = 0.1
+"""Root mean square of the change by `dehaze` from which the classifier of the fixture is sure of haze."""
 
 
 def make_spec(channels, conditioning="none", **fields):
@@ -61,8 +64,12 @@ def calls(monkeypatch, networks):
     def classify(features):
         return np.where(features[:, FEATURES.index("log_area")] >= np.log(LARGE_REGION - 0.5), 9.0, -9.0)
 
-    monkeypatch.setattr(detection, "load_region_classifier", lambda name: classify)
-    for module in (inference, detection, inpainting, tasks):
+    def is_hazy(features):
+        return np.where(features[:, 0] >= LARGE_CHANGE, 9.0, -9.0)
+
+    monkeypatch.setattr(detection, "load_classifier", lambda name: classify)
+    monkeypatch.setattr(haze, "load_classifier", lambda name: is_hazy)
+    for module in (inference, detection, haze, inpainting, tasks):
         monkeypatch.setattr(module, "load", load)
     monkeypatch.setattr(inference, "estimate_noise", lambda network, pixels, alpha: 0.1)
     return recorded

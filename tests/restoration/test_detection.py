@@ -1,18 +1,21 @@
 import numpy as np
 import pytest
 
+from jaxgen.restoration import detection
 from jaxgen.restoration.detection import (
     CANDIDATE,
     FAINT_LINE,
     FAINT_LINE_RADIUS,
     LINE_DILATION,
     SMALL_SIDE,
+    candidates,
     damaged_regions,
     detect_damage,
     logit,
     with_faint_lines,
 )
-from jaxgen.restoration.inference import halved
+from jaxgen.restoration.inference import Settings, halved
+from jaxgen.restoration.regions import FEATURES, MIRRORED, find_regions
 from tests.restoration.conftest import LARGE_REGION
 
 PIXELS = np.full((40, 30, 3), 0.8, np.float32)
@@ -27,21 +30,58 @@ def logits(height, width, **parts):
     return values
 
 
+def regions_of(values, pixels):
+    """The mask and the confidence of what a network of these logits finds."""
+    return damaged_regions("detect", find_regions(values, pixels, logit(CANDIDATE["detect"])))
+
+
 def test_regions_of_which_the_classifier_is_confident_count(calls):
     values = logits(40, 60, large=(slice(2, 12), slice(2, 12), 0.95), small=(slice(20, 25), slice(30, 36), 0.999))
     pixels = np.full((40, 60, 3), 0.5, np.float32)
-    mask, confidence = damaged_regions("detect", values, pixels)
+    mask, confidence = regions_of(values, pixels)
     assert mask[2:12, 2:12].all() and mask.sum() == 100
     assert confidence == pytest.approx(1, abs=1e-3)
-    mask, confidence = damaged_regions("detect", logits(40, 60, small=(slice(20, 25), slice(30, 36), 0.999)), pixels)
+    mask, confidence = regions_of(logits(40, 60, small=(slice(20, 25), slice(30, 36), 0.999)), pixels)
     assert not mask.any() and confidence == pytest.approx(0, abs=1e-3)
-    assert damaged_regions("detect", logits(40, 60), pixels)[1] == 0
+    assert regions_of(logits(40, 60), pixels)[1] == 0
+
+
+def test_less_certain_regions_count_beside_one_that_is_certain(calls, monkeypatch):
+    """The classifier is sure of regions of 100 pixels, and less so of 25."""
+    sizes = {100: 0.99, 25: 0.85, 20: 0.4}
+    confidence = lambda features: logit_of(np.exp(features[:, FEATURES.index("log_area")]))
+    logit_of = lambda areas: np.array([logit(sizes.get(round(float(area)), 1e-6)) for area in areas])
+    monkeypatch.setattr(detection, "load_classifier", lambda name: confidence)
+    pixels = np.full((40, 100, 3), 0.8, np.float32)
+    pixels[20:25, 20:25] = pixels[30:34, 60:65] = 1
+    alone = detect_damage(pixels)
+    assert not alone.mask.any() and alone.confidence == pytest.approx(0.85)
+    pixels[2:12, 2:12] = 1
+    found = detect_damage(pixels)
+    assert found.mask.sum() == 125 and found.mask[20:25, 20:25].all()
+    assert found.confidence == pytest.approx(0.99)
+
+
+def test_lines_are_measured_in_the_mirrored_picture_too(calls, networks, monkeypatch):
+    """A network that is surer at the left side: what it says of the mirror image is mirrored back."""
+    ramp = np.linspace(3, 1, 200)
+    rule = lambda inputs: np.where(inputs[..., :1] < 0.5, ramp[: inputs.shape[2], None], -9.0).astype(np.float32)
+    networks["detect_lines"] = (rule, 3, "none")
+    pixels = np.full((40, 100, 3), 0.8, np.float32)
+    pixels[30, 20:80] = 0
+    _, regions = candidates("detect_lines", pixels, Settings())
+    assert regions.features.shape == (1, len(FEATURES) + len(MIRRORED))
+    values = dict(zip((*FEATURES, *MIRRORED), regions.features[0], strict=True))
+    assert values["peak"] == pytest.approx(ramp[20]) and values["mean"] == pytest.approx(ramp[20:80].mean())
+    assert values["mirrored_peak"] == pytest.approx(ramp[20])
+    assert values["mirrored_mean"] == pytest.approx(ramp[20:80].mean())
+    assert candidates("detect", pixels, Settings())[1].features.shape == (0, len(FEATURES))
 
 
 def test_pixels_that_share_a_corner_are_one_region(calls):
     diagonal = np.full((120, 120), UNLIKELY)
     np.fill_diagonal(diagonal, logit(CANDIDATE["detect"] + 0.01))
-    assert damaged_regions("detect", diagonal, np.full((120, 120, 1), 0.5, np.float32))[0].sum() == 120
+    assert regions_of(diagonal, np.full((120, 120, 1), 0.5, np.float32))[0].sum() == 120
 
 
 def test_faint_lines_count_near_a_certain_line():

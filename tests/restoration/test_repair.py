@@ -2,12 +2,14 @@
 
 import io
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 from scipy import ndimage
 from skimage import data
 
+from jaxgen.degradations import haze
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import inference, tasks
 from jaxgen.restoration.inference import Settings
@@ -18,6 +20,12 @@ from jaxgen.restoration.tasks import repair
 PHOTOGRAPH = np.asarray(Image.fromarray(data.astronaut()).resize((256, 256), Image.Resampling.BOX)) / np.float32(255)
 
 
+@pytest.fixture(autouse=True)
+def no_haze(networks):
+    """A dehazing network that changes nothing."""
+    networks["dehaze"] = (lambda inputs: inputs, 3, "none")
+
+
 def no_noise(monkeypatch):
     monkeypatch.setattr(inference, "estimate_noise", lambda network, pixels, alpha: 0.001)
 
@@ -26,7 +34,7 @@ def no_noise(monkeypatch):
 def test_noise_is_removed_before_damage_is_detected(calls, monkeypatch, sigma):
     pixels = np.full((40, 30, 3), (0.8, 0.5, 0.3), np.float32)
     result = repair(Photograph(pixels), Settings(sigma=sigma), no_progress)
-    assert calls["names"] == ["denoise_color", "detect", "detect_lines"]
+    assert calls["names"] == ["denoise_color", "detect", "detect_lines", "dehaze"]
     assert calls["level"] == pytest.approx(0.1 if sigma is None else 0.2)
     assert result.message == f"noise σ {sigma or 25.5} gray levels {'as set' if sigma else 'estimated'}"
 
@@ -38,7 +46,7 @@ def test_each_damage_is_repaired_where_it_is_detected(calls, networks, monkeypat
     pixels[5:15, 5:15] = 1
     networks["dejpeg"] = (lambda inputs: inputs, 3, "none")
     result = repair(Photograph(pixels), Settings(), no_progress)
-    assert calls["names"] == ["dejpeg", "detect", "detect_lines", "inpaint_all"]
+    assert calls["names"] == ["dejpeg", "detect", "detect_lines", "inpaint_all", "dehaze"]
     assert result.message == "traces of JPEG, 8.3% damaged, detected with confidence 1.00"
     assert result.pixels[6, 6] == pytest.approx(0.5)
     assert result.pixels[30, 20] == pytest.approx((0.8, 0.7, 0.6))
@@ -69,7 +77,8 @@ def test_an_undamaged_photograph_stays_as_it_is_bit_by_bit(task):
     assert result.message.endswith("unchanged")
 
 
-def test_a_detecting_task_can_be_forced(calls):
+def test_a_detecting_task_can_be_forced(calls, networks):
+    del networks["dehaze"]
     for task in ("dehaze", "dejpeg", "deblur"):
         result = tasks.restore_photograph(Photograph(PHOTOGRAPH), task, Settings(force=True))
         np.testing.assert_allclose(result.pixels, PHOTOGRAPH / 2, atol=1e-6)
@@ -79,10 +88,14 @@ def psnr(first, second):
     return -10 * np.log10(np.mean((first - second) ** 2))
 
 
-@pytest.mark.parametrize(("task", "damage"), [("deblur", "blur"), ("dejpeg", "jpeg"), ("denoise", "noise")])
+@pytest.mark.parametrize(
+    ("task", "damage"), [("deblur", "blur"), ("dejpeg", "jpeg"), ("denoise", "noise"), ("dehaze", "haze")]
+)
 def test_on_one_damage_alone_auto_does_as_well_as_its_task(task, damage):
     if damage == "blur":
         damaged = ndimage.gaussian_filter(PHOTOGRAPH, (2, 2, 0))
+    elif damage == "haze":
+        damaged = np.asarray(haze(jax.random.key(1), PHOTOGRAPH[None], beta=(1.6, 1.6))[0])
     elif damage == "jpeg":
         file = io.BytesIO()
         Image.fromarray((PHOTOGRAPH * 255).astype(np.uint8)).save(file, "JPEG", quality=20)

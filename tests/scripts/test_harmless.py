@@ -10,9 +10,9 @@ from PIL import Image
 from skimage import data
 
 from jaxgen.errors import UsageError
-from jaxgen.restoration import pretrained
+from jaxgen.restoration import detection, pretrained
 from jaxgen.restoration.inference import Result
-from jaxgen.restoration.regions import FEATURES, find_regions
+from jaxgen.restoration.regions import FEATURES, MIRRORED, find_regions
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -37,22 +37,27 @@ def test_a_drawing_depends_on_its_seed_alone(script):
 def test_photographs_are_reduced_and_split(script, tmp_path, monkeypatch):
     clean_pictures = script("studies.clean_pictures")
     monkeypatch.setattr(clean_pictures, "noise_sigma", lambda photograph: 0.5)
-    monkeypatch.setattr(clean_pictures, "DRAWINGS_OF_EACH", 2)
-    (tmp_path / "in").mkdir()
-    for index in range(4):
-        Image.fromarray(data.astronaut()).save(tmp_path / "in" / f"{index}.png")
-    Image.fromarray(data.astronaut()[:100]).save(tmp_path / "in" / "flat.png")
+    monkeypatch.setattr(clean_pictures, "SEEDS", (range(1), range(1, 2)))
+    folders = [tmp_path / name for name in ("in", "chosen", "held")]
+    for folder in folders:
+        folder.mkdir()
+        for name in "abcd":
+            Image.fromarray(data.astronaut()).save(folder / f"{name}.png")
+    Image.fromarray(data.astronaut()[:100]).save(folders[0] / "flat.png")
     lines = []
-    clean_pictures.collect([tmp_path / "in"], tmp_path / "out", lines.append)
+    clean_pictures.collect(folders[:1], tmp_path / "out", lines.append, ([folders[1]], [folders[2]]))
     halves = [sorted(path.name for path in (tmp_path / "out" / half).iterdir()) for half in clean_pictures.HALVES]
-    assert [name for name in halves[0] if name.startswith("in")] == ["in-0.png", "in-2.png"]
-    assert [name for name in halves[1] if name.startswith("in")] == ["in-1.png", "in-3.png"]
-    assert len(halves[0]) == len(halves[1]) == 2 + len(clean_pictures.DRAWINGS)
-    assert Image.open(tmp_path / "out" / clean_pictures.HALVES[0] / "in-0.png").size == (256, 256)
-    assert lines[0].endswith("flat.png: 256×50 pixels after reduction, left out")
+    of = lambda half, folder: [name.removeprefix(f"{folder}-") for name in half if name.startswith(folder)]
+    assert sorted(of(halves[0], "in") + of(halves[1], "in")) == [f"{name}.png" for name in "abcd"]
+    assert of(halves[0], "in") and of(halves[1], "in")
+    assert len(of(halves[0], "chosen")) == len(of(halves[1], "held")) == 4
+    assert not of(halves[1], "chosen") and not of(halves[0], "held")
+    assert len(of(halves[0], "drawn")) == len(of(halves[1], "drawn")) == len(clean_pictures.DRAWINGS)
+    assert Image.open(tmp_path / "out" / clean_pictures.HALVES[0] / "chosen-a.png").size == (256, 256)
+    assert any(line.endswith("flat.png: 256×50 pixels after reduction, left out") for line in lines)
     monkeypatch.setattr(clean_pictures, "noise_sigma", lambda photograph: 3.0)
     clean_pictures.collect([tmp_path / "in"], tmp_path / "noisy", lines.append)
-    assert any(line.endswith("0.png: noise σ 3.0 gray levels, left out") for line in lines)
+    assert any(line.endswith("a.png: noise σ 3.0 gray levels, left out") for line in lines)
 
 
 def test_pictures_to_train_on_are_photographs_and_drawings_that_are_not_measured(script, tmp_path, monkeypatch):
@@ -95,36 +100,37 @@ def test_the_change_of_undamaged_pictures_is_counted(script, tmp_path, monkeypat
 
 
 def test_boosted_trees_give_what_scikit_learn_gives(script):
-    regions = script("shipping.regions")
+    boosting = script("shipping.boosting")
     random = np.random.default_rng(0)
     features = random.normal(size=(400, len(FEATURES))).astype(np.float32)
     is_damage = features[:, 0] * features[:, 1] + 0.3 * random.normal(size=400) > 0
-    module, variables = regions.fit(features, is_damage)
+    weights = random.random(400)
+    module, variables = boosting.fit(features, is_damage, weights)
     from sklearn.ensemble import GradientBoostingClassifier
 
-    grown = GradientBoostingClassifier(**regions.BOOSTING, random_state=0).fit(features, is_damage)
+    grown = GradientBoostingClassifier(**boosting.OPTIONS, random_state=0).fit(features, is_damage, weights)
     np.testing.assert_allclose(module.apply(variables, features, False), grown.decision_function(features), atol=1e-4)
 
 
 def test_a_classifier_is_trained_on_the_regions_of_damaged_pictures(script, tmp_path, monkeypatch):
     """The network of the test takes bright pixels for damage."""
     regions = script("shipping.regions")
-    for index in range(6):
+    for index, name in enumerate("abcdef"):  # Of which c is held out.
         pixels = np.full((180, 200, 3), 40, np.uint8)
         pixels[20:40, 20 : 40 + index] = 250
-        Image.fromarray(pixels).save(tmp_path / f"picture-{index}.png")
-    monkeypatch.setattr(regions, "run", lambda network, pixels, *_: 20 * (pixels.mean(-1, keepdims=True) - 0.5))
-    monkeypatch.setattr(regions, "load", lambda name, output: None)
+        Image.fromarray(pixels).save(tmp_path / f"picture-{name}.png")
+    monkeypatch.setattr(detection, "run", lambda network, pixels, *_: 20 * (pixels.mean(-1, keepdims=True) - 0.5))
+    monkeypatch.setattr(detection, "load", lambda name, output: None)
     monkeypatch.setattr(regions, "SHAPES", ((160, 160),))
     lines = []
-    sha256 = regions.make("detect_lines", tmp_path, tmp_path, "a test", lines.append)
+    sha256 = regions.make("detect_lines", [tmp_path], tmp_path, "a test", lines.append)
     path = tmp_path / "classify_lines.safetensors"
     assert pretrained.digest(str(path)) == sha256
-    logits = pretrained.load_function(str(path), "confidence")(np.zeros((2, len(FEATURES)), np.float32))
+    logits = pretrained.load_function(str(path), "confidence")(np.zeros((2, len(FEATURES) + len(MIRRORED)), np.float32))
     assert logits.shape == (2,) and np.isfinite(logits).all()
     assert "held-out pictures, regions of damage that count" in lines[0]
     with pytest.raises(UsageError, match="unknown detector 'detec'"):
-        regions.make("detec", tmp_path, tmp_path, "a test", lines.append)
+        regions.make("detec", [tmp_path], tmp_path, "a test", lines.append)
 
 
 def test_the_features_of_a_region_are_those_of_its_pixels():

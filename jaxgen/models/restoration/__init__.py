@@ -3,6 +3,7 @@
 from flax import linen as nn
 
 from jaxgen.models.restoration.aod_net import AODNet
+from jaxgen.models.restoration.boosted_trees import BoostedTrees
 from jaxgen.models.restoration.crnn import CRNN
 from jaxgen.models.restoration.dehazer import Dehazer
 from jaxgen.models.restoration.detector import Detector
@@ -15,7 +16,6 @@ from jaxgen.models.restoration.nafnet import NAFNet
 from jaxgen.models.restoration.noise_estimator import NoiseEstimator
 from jaxgen.models.restoration.partial_unet import PartialUNet
 from jaxgen.models.restoration.patch_inpainter import PatchInpainter
-from jaxgen.models.restoration.region_classifier import RegionClassifier
 from jaxgen.models.restoration.residual_unet import ResidualUNet
 from jaxgen.models.restoration.rnn import RNN
 from jaxgen.models.restoration.srresnet import SRResNet
@@ -38,7 +38,7 @@ ARCHITECTURES: dict[str, type[nn.Module]] = {
         NoiseEstimator,
         PartialUNet,
         PatchInpainter,
-        RegionClassifier,
+        BoostedTrees,
         ResidualUNet,
         RNN,
         SRResNet,

@@ -1,4 +1,4 @@
-"""The classifier of detected regions: damage, or a part of the subject that looks like it.
+"""Boosted decision trees, which classify measurements: of a detected region, or of a whole photograph.
 
 Reference: Friedman 2001, algorithm 5 (trees by gradient boosting).
 """
@@ -11,8 +11,8 @@ from jax import Array
 from jaxgen.nn.network import Network
 
 
-class RegionClassifier(Network):
-    """Estimates the logit of the probability that a region is damage, from measurements of it, by boosted trees.
+class BoostedTrees(Network):
+    """Estimates the logit of a probability from measurements, by boosted trees.
 
     In every node of a tree a region goes left where one of its features is at most a threshold, else right; a leaf
     leads to itself. The logit is the sum of the values of the leaves that it reaches.
@@ -32,7 +32,7 @@ class RegionClassifier(Network):
         """Returns logits.
 
         Args:
-          features: float[n, k], a row of measurements for each region, in their own units.
+          features: float[n, k], a row of measurements for each example, in their own units.
           train: no effect: training and inference are the same.
         Returns:
           float[n].
