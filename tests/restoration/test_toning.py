@@ -12,6 +12,7 @@ import jaxgen
 from jaxgen.io import photographs
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import tasks, toning
+from jaxgen.restoration.estimation import estimate_noise
 from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.restorer import no_progress
 
@@ -103,6 +104,7 @@ def test_a_toned_photograph_goes_to_the_network_for_gray(calls):
 
 def test_the_noise_of_the_brightness_is_the_level_that_the_network_gets(calls, monkeypatch):
     spread = lambda windows: (windows - windows.mean((1, 2), keepdims=True)).std((1, 2, 3))
+    monkeypatch.setattr("jaxgen.restoration.inference.estimate_noise", estimate_noise)  # Not that of the fixture.
     monkeypatch.setattr("jaxgen.restoration.inference.load_noise_estimator", lambda: spread)
     flat = np.full((192, 192), 0.5, np.float32)
     for pixels, fraction in ((noisy(tone(flat, "sepia"), 20), 1 / np.sqrt(3)), (tone(noisy(flat, 20), "none"), 1.0)):
