@@ -119,7 +119,7 @@ def test_a_step_that_fits_when_it_is_spread_over_devices_is_not_refused(configur
     monkeypatch.setattr(memory, "count_memories", lambda devices, platform: devices)
     with pytest.raises(UsageError, match="1000 codes each needs at least"):
         prepare(config, build)
-    assert prepare(config, build, devices=2).template.step.shape == ()
+    assert prepare(config, build, devices=lambda: 2).template.step.shape == ()
 
 
 def test_a_bernoulli_likelihood_of_grey_intensities_is_marked(configure, tmp_path):
