@@ -102,7 +102,7 @@ class Dataset:
             payload = jax.tree.map(lambda x: x[None], Steps(self.records, seed, size)[step])
         return compiled_selection(self.selection(size), payload, jnp.uint32(seed), jnp.int32(step), 0, positions)
 
-    def shapes(self, size: int) -> Batch:
+    def shapes(self, size: int) -> dict[str, jax.ShapeDtypeStruct]:
         """Returns the shapes of a batch of `size` images; nothing is computed, and no device is used."""
         if self.records is None:
             example = {name: x[0] for name, x in self.arrays.items()}

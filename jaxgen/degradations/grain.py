@@ -8,7 +8,7 @@ from jaxgen.degradations.noise import normal_of_channels
 from jaxgen.degradations.registry import register
 from jaxgen.filters.checks import per_image
 
-REACH = 6
+KERNEL_RADIUS = 6
 """Pixels on each side of a pixel over which the Gaussian extends: three times the largest radius."""
 MIN_RADIUS = 0.01
 """Standard deviation of the Gaussian in pixels below which it is a single pixel."""
@@ -42,7 +42,7 @@ def film_grain(
     """
     images = check_images(images)
     wide = at_least_float32(images)
-    around = jnp.pad(wide, ((0, 0), (REACH, REACH), (REACH, REACH), (0, 0)))
+    around = jnp.pad(wide, ((0, 0), (KERNEL_RADIUS, KERNEL_RADIUS), (KERNEL_RADIUS, KERNEL_RADIUS), (0, 0)))
     noise = blurred_to_unit_variance(normal_of_channels(key, around, correlation), radius)
     strength = per_image("sigma", sigma, wide) * midtone_factor(wide, midtones)
     return (wide + strength * noise).astype(images.dtype)
@@ -59,17 +59,17 @@ def blurred_to_unit_variance(noise: Array, radius: float | Array) -> Array:
     """Blurs white noise of variance 1 by a Gaussian whose squared weights have sum 1.
 
     Args:
-      noise: float[batch, height + 2 REACH, width + 2 REACH, channel].
+      noise: float[batch, height + 2 KERNEL_RADIUS, width + 2 KERNEL_RADIUS, channel].
       radius: standard deviation of the Gaussian in pixels, one or float[batch].
     Returns:
       float[batch, height, width, channel], of variance 1.
     """
-    offsets = jnp.arange(-REACH, REACH + 1, dtype=noise.dtype)
+    offsets = jnp.arange(-KERNEL_RADIUS, KERNEL_RADIUS + 1, dtype=noise.dtype)
     sigma = jnp.maximum(per_image_values("radius", radius, len(noise)), MIN_RADIUS)[:, None]
     weights = jnp.exp(-((offsets / sigma) ** 2) / 2)
     weights = (weights / jnp.sqrt((weights**2).sum(1, keepdims=True))).T[:, :, None, None, None].astype(noise.dtype)
-    height, width = (side - 2 * REACH for side in noise.shape[1:3])
-    rows = sum(weight * noise[:, i : i + height] for i, weight in enumerate(weights))
+    height, width = (side - 2 * KERNEL_RADIUS for side in noise.shape[1:3])
+    rows = jnp.asarray(sum(weight * noise[:, i : i + height] for i, weight in enumerate(weights)))
     return jnp.asarray(sum(weight * rows[:, :, i : i + width] for i, weight in enumerate(weights)))
 
 
