@@ -153,8 +153,8 @@ def test_data_that_are_not_one_image_are_refused(load_experiment, fields, messag
 @pytest.mark.parametrize("fraction", [0.0, 1.0])
 def test_the_fraction_of_held_out_pixels_is_between_0_and_1(load_experiment, fraction):
     module = load_experiment("deep_image_prior")
-    with pytest.raises(UsageError, match=rf"hyper\.held_out {fraction}: give a fraction between 0 and 1"):
-        module.build(module.Config(hyper=module.Hyper(held_out=fraction)))
+    with pytest.raises(UsageError, match=rf"hyper\.held_out is {fraction:g}: give more than 0 and less than 1"):
+        check(module.Config(hyper=module.Hyper(held_out=fraction)))
 
 
 @pytest.mark.parametrize("damage", ["noise", "none"])
