@@ -11,10 +11,9 @@ from scipy import ndimage, special
 from jaxgen.degradations.compression import jpeg
 from jaxgen.degradations.scattering import random_haze
 from jaxgen.io import photographs
-from jaxgen.restoration import pretrained
 from jaxgen.restoration.haze import MIN_CONFIDENCE, features
 from shipping.boosting import fit
-from shipping.regions import center, is_held_out, pictures, training_command
+from shipping.regions import center, is_held_out, pictures, write
 
 NAME = "classify_haze"
 DENSITIES = (0.3, 0.7, 1.2, 2.0)
@@ -76,18 +75,8 @@ def make(folders: Sequence[Path], out: Path, training: str, say: Callable[[str],
         scores[f"held-out pictures with haze of β {low} to {high} that count"] = share(counts[is_between])
     for score, value in scores.items():
         say(f"{score}: {value}")
-    card = pretrained.make_card(
-        module,
-        "confidence",
-        None,
-        damage="haze",
-        command=training_command(NAME, folders),
-        training=training,
-        data="undamaged photographs and drawings, see scripts/studies/clean_pictures.py",
-        data_license="measurements of photographs alone, no pictures",
-        scores=scores,
-    )
-    return pretrained.write(out / f"{NAME}.safetensors", variables, card)
+    texts = {"damage": "haze", "training": training, "scores": scores}
+    return write(NAME, out, module, variables, folders, "photographs", **texts)
 
 
 def share(counts: np.ndarray) -> str:

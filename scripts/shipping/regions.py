@@ -120,23 +120,40 @@ def make(name: str, folders: Sequence[Path], out: Path, training: str, say: Call
     for score, value in scores.items():
         say(f"{name}: {score}: {value}")
     target = REGION_CLASSIFIERS[name]
+    texts = {"damage": ", ".join(DAMAGES[name]), "training": training, "scores": scores}
+    return write(target, out, module, variables, folders, "regions", **texts)
+
+
+def write(
+    name: str,
+    out: Path,
+    module: BoostedTrees,
+    variables: dict[str, Any],
+    folders: Sequence[Path],
+    measured: str,
+    **texts: Any,
+) -> str:
+    """Writes a classifier with its card and returns the file's sha256.
+
+    Args:
+      name: of the shipped classifier.
+      out: folder of the file.
+      module, variables: see `fit`.
+      folders: of the pictures that it was trained on.
+      measured: what its features are of.
+      **texts: damage, training and scores of the card.
+    """
+    on = " ".join(f"DIR/{folder.name}" for folder in folders)
     card = pretrained.make_card(
         module,
         "confidence",
         None,
-        damage=", ".join(DAMAGES[name]),
-        command=training_command(target, folders),
-        training=training,
+        command=f"scripts/results damage-classifiers {name} --on {on}",
         data="undamaged photographs and drawings, see scripts/studies/clean_pictures.py",
-        data_license="measurements of regions alone, no pictures",
-        scores=scores,
+        data_license=f"measurements of {measured} alone, no pictures",
+        **texts,
     )
-    return pretrained.write(out / f"{target}.safetensors", variables, card)
-
-
-def training_command(name: str, folders: Sequence[Path]) -> str:
-    """Returns the command that trains a classifier, for its card."""
-    return f"scripts/results damage-classifiers {name} --on {' '.join(f'DIR/{folder.name}' for folder in folders)}"
+    return pretrained.write(out / f"{name}.safetensors", variables, card)
 
 
 def table(name: str, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
