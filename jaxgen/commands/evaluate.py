@@ -103,7 +103,7 @@ class Command(CheckpointOptions):
         jaxgen evaluate runs/wgan_gp
         jaxgen evaluate denoise_gray --images FOLDER --sigma 15 25 50
         jaxgen evaluate superres --images SET5 BSD68 --protocol y601-shave4 rgb8
-        jaxgen evaluate denoise_color --images FOLDER --metrics psnr lpips --metric-weights lpips.safetensors
+        jaxgen evaluate dejpeg --images DIR --metrics lpips --metric-weights FILE
         jaxgen evaluate detect --images FOLDER
         jaxgen evaluate runs/conv_vae --likelihood 5000
     """

@@ -82,7 +82,8 @@ class Dataset:
     @functools.cached_property
     def on_device(self) -> dict[str, Array]:
         """The stored arrays on the default device, put there once."""
-        return jax.device_put(self.arrays)
+        with jax.ensure_compile_time_eval():  # It is kept, also where the first batch is traced.
+            return jax.device_put(self.arrays)
 
     def batch(self, seed: int, step: int, size: int = 64) -> Batch:
         """Returns the batch of one step, always with the same bits.

@@ -273,6 +273,7 @@ def export_network(
             f"{source} cannot be exported for {free}: {way} ({type(error).__name__}: {' '.join(reason)})"
         ) from error
     try:
+        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(program.serialize())
     except ImportError as error:
         raise UsageError(f"JAX writes such files by another package, pip install flatbuffers ({error})") from None

@@ -130,7 +130,9 @@ def test_pictures_of_one_class_have_a_folder_of_their_own(tmp_path, capsys, monk
 
     config = GanConfig(conditional=True, data=data.Config(classes=4))
     opened = reopen.Opened(Path(), config, drawing(draw), {}, 7)
-    monkeypatch.setattr(reopen, "open_run", lambda *arguments, **options: opened)
+    monkeypatch.setattr(reopen, "build", lambda *arguments, **options: opened)
+    monkeypatch.setattr(reopen, "load_weights", lambda *arguments, **options: opened)
+    monkeypatch.setattr(reopen, "require_images_fit", lambda *arguments: None)
     status, out, _ = run(capsys, "sample", tmp_path, "--label", 2, "--count", 2)
     assert status == 0
     folder = tmp_path / "samples" / "step-00000007-seed-0-label-2"

@@ -27,6 +27,7 @@ SHARED = {"jaxgen", "jaxgen.errors", "jaxgen.fields", "jaxgen.losses", "jaxgen.l
                 "jaxgen.metrics",
                 "jaxgen.metrics.image",
                 "jaxgen.metrics.metric",
+                "jaxgen.metrics.perceptual",
                 "jaxgen.losses.reconstruction",
                 "jaxgen.losses.similarity",
             },

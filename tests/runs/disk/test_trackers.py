@@ -90,7 +90,8 @@ class FakeRun:
 
 def test_wandb_is_one_run_for_one_folder(tmp_path, monkeypatch):
     runs = []
-    fake = types.SimpleNamespace(init=lambda **options: runs.append(FakeRun(**options)) or runs[-1])
+    init = lambda **options: runs.append(FakeRun(**options)) or runs[-1]
+    fake = types.SimpleNamespace(init=init, __spec__=object())
     monkeypatch.setitem(sys.modules, "wandb", fake)
     for step in (5, 10):
         with RunFolder.open(tmp_path / "mine", CONFIG, tensorboard=False, wandb=True) as folder:
