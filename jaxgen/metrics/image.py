@@ -1,5 +1,7 @@
 """Metrics of an image against its reference, with the conventions of published restoration tables."""
 
+from functools import partial
+
 import jax.numpy as jnp
 from jax import Array
 
@@ -61,36 +63,25 @@ def shave(images: Array, border: int) -> Array:
     return images[:, border : height - border, border : width - border]
 
 
+distance = partial(Metric, direction="minimize", decimals=4, is_default=False, colors="rgb")
 METRICS = {
     "mse": Metric(mse, "minimize", 6, is_default=False, about="mean squared error, of values in [0, 1]"),
     "psnr": Metric(psnr, "maximize", 2, about="peak signal-to-noise ratio in dB; 3 dB more is half the squared error"),
     "ssim": Metric(ssim, "maximize", 4, about="structural similarity: local means, contrasts and correlation"),
-    "lpips": Metric(
+    "lpips": distance(
         perceptual.lpips,
-        "minimize",
-        4,
-        is_default=False,
         about="distance of activations of a classifier (VGG-16, AlexNet or SqueezeNet), fitted to human judgements",
         network="file",
-        colors="rgb",
     ),
-    "dists": Metric(
+    "dists": distance(
         perceptual.dists,
-        "minimize",
-        4,
-        is_default=False,
         about="means and correlations of VGG-16's activations at full size: two samples of one texture are near",
         network="file",
-        colors="rgb",
     ),
-    "detector_distance": Metric(
+    "detector_distance": distance(
         perceptual.cosine_distance,
-        "minimize",
-        4,
-        is_default=False,
         about="distance of activations of our shipped network `detect`, equally weighted, fitted to no judgement",
         network="shipped",
-        colors="rgb",
     ),
 }
 """Every metric of an image by name. Add one here and it is in the tables of `jaxgen evaluate` and known to sweeps."""

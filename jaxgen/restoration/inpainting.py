@@ -4,7 +4,8 @@ The networks' receptive field has a radius of some 90 pixels, so that the inside
 photograph at half the size.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 from scipy import ndimage
@@ -103,7 +104,7 @@ def filled_bands(
     """
     if is_deep.any():
         # Everything at half the size is freed before the network is applied at full size.
-        fill_deep(network, pixels, mask, is_deep, settings, progress)
+        fill_deep(partial(filled_bands, network, settings=settings, progress=progress), pixels, mask, is_deep)
     top = 0
     for band in output_bands(network, pixels, (mask > 0) & ~is_deep, settings, progress):
         rows = slice(top, top + len(band))
@@ -113,16 +114,16 @@ def filled_bands(
 
 
 def fill_deep(
-    network: Restorer,
-    pixels: np.ndarray,
-    mask: np.ndarray,
-    is_deep: np.ndarray,
-    settings: Settings,
-    progress: Progress,
+    fill: Callable[..., Iterator[np.ndarray]], pixels: np.ndarray, mask: np.ndarray, is_deep: np.ndarray
 ) -> None:
-    """Overwrites the deep ones of pixels[height, width, 1 or 3], filled at half the size; see `filled_bands`."""
+    """Overwrites the deep ones of pixels[height, width, 1 or 3] by those filled at half the size.
+
+    Args:
+      fill: `filled_bands` of a network, applied to pixels, mask and deep pixels of half the size.
+      pixels, mask, is_deep: see `filled_bands`.
+    """
     coarse, coarse_mask = halved(pixels, np.mean), halved(mask, np.max)
-    bands = filled_bands(network, coarse, coarse_mask, find_deep(coarse_mask), settings, progress)
+    bands = fill(coarse, coarse_mask, find_deep(coarse_mask))
     stacked(bands, len(coarse), coarse)
     for top in range(0, len(coarse), BAND):
         rows = slice(2 * top, 2 * (top + BAND))

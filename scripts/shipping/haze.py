@@ -1,4 +1,4 @@
-"""Trains the classifier that tells hazy photographs from others; see `jaxgen.restoration.haze`."""
+"""Trains the classifier that distinguishes hazy photographs from others; see `jaxgen.restoration.haze`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
