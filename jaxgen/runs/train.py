@@ -310,7 +310,7 @@ def train(
             heartbeat_timeout=config.heartbeat_timeout,
         )
     # The processes know each other only once their devices are made.
-    made = prepare_devices(config) if config.distributed else 0
+    device_count = prepare_devices(config) if config.distributed else 0
     script = script or find_script(build)
     path = run_path(config, script)
     preflight.check_folder(config, path)
@@ -322,7 +322,7 @@ def train(
     kind = type(config)
     RunFolder(path).check_options(script.name, to_dict(config), defaults=to_dict(kind()), changeable=changeable(kind))
     with progress.reminding("loading the data", say):
-        prepared = prepare(config, build, lambda: made or prepare_devices(config), path)
+        prepared = prepare(config, build, lambda: device_count or prepare_devices(config), path)
     config, dataset, objective, evaluation_batch, measure, first, template, devices = prepared
     program = execute.compile_program(
         partial(build, config),
