@@ -93,10 +93,10 @@ def examples(keys: Array, images: Array, hyper: Hyper) -> tuple[Array, Array]:
     n, channels = len(images), images.shape[-1]
     for_clean, for_level, for_noise, decision, quality = split_keys(keys, n, 5)
     clean, level = clean_images(for_clean, images), levels(for_level, n, hyper)
-    noisy, kept = photo_noise_and_level(for_noise, clean, level)
+    noisy, remaining = photo_noise_and_level(for_noise, clean, level)
     compressed = degradations.jpeg(quality, clean, uniform(quality, n, *QUALITIES))
     noisy = select((level == 0) & (uniform(decision, n) < COMPRESSED), compressed, noisy)
-    return luma(noisy), kept * luma_noise(channels)
+    return luma(noisy), remaining * luma_noise(channels)
 
 
 def white_examples(keys: Array, images: Array, hyper: Hyper) -> tuple[Array, Array]:

@@ -75,15 +75,15 @@ def from_records(records: Records, keep: np.ndarray, config: Config) -> Dataset:
 
 def check_image(shape: tuple[int, ...]) -> None:
     """Raises UsageError where an array of this shape holds no images, with the advice that such an array needs."""
-    given = f"image has shape {shape}"
+    found = f"image has shape {shape}"
     if len(shape) not in {3, 4} or 0 in shape:
-        raise UsageError(f"{given}: give [n, height, width, channel] or [n, height, width]")
+        raise UsageError(f"{found}: give [n, height, width, channel] or [n, height, width]")
     if len(shape) == 3 or (channels := shape[3]) in {1, 3}:
         return
     if shape[1] in {1, 3}:
-        raise UsageError(f"{given}, channels first: give channels last, as image.transpose(0, 2, 3, 1) is")
+        raise UsageError(f"{found}, channels first: give channels last, as image.transpose(0, 2, 3, 1) is")
     if channels in {2, 4}:
-        raise UsageError(f"{given}, with an alpha channel: leave it out, as image[..., :{channels - 1}] does")
+        raise UsageError(f"{found}, with an alpha channel: leave it out, as image[..., :{channels - 1}] does")
 
 
 def to_gray_levels(image: np.ndarray) -> np.ndarray:

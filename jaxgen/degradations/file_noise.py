@@ -41,7 +41,7 @@ COMPRESSED = 0.5
 """Fraction of these images that are saved as JPEG with chroma at half the resolution; the others have 8 bits."""
 QUALITIES = (75.0, 98.0)
 """Range of the quality of these JPEG files."""
-MAX_KEPT = 1.25
+MAX_REMAINING = 1.25
 """Largest fraction of the luma's noise that JPEG keeps: rounding of coefficients can also amplify it."""
 FAINT = 1e-4
 """Standard deviation in [0, 1] below which nothing is said about the fraction."""
@@ -100,8 +100,8 @@ def photo_noise_and_level(key: Array, images: Array, sigma: float | Array) -> tu
     deviation = level * (luma_noise(channels) / luma_deviation(correlation, channels))
     noisy = film_grain(for_noise, wide, deviation, radii, correlation, midtones)
     level = level * jnp.sqrt((midtone_factor(wide, midtones) ** 2).mean((1, 2, 3)))
-    stored, kept = in_file(for_jpeg, wide, noisy)
-    return select(is_white, noisy, stored).astype(images.dtype), jnp.where(is_white, 1, kept) * level
+    stored, remaining = in_file(for_jpeg, wide, noisy)
+    return select(is_white, noisy, stored).astype(images.dtype), jnp.where(is_white, 1, remaining) * level
 
 
 def luma_deviation(correlation: Array, channels: int) -> Array:
@@ -125,8 +125,8 @@ def in_file(key: Array, clean: Array, noisy: Array) -> tuple[Array, Array]:
     compressed = jpeg(noisy, quality)
     before = luma(jnp.clip(noisy, 0, 1) - jnp.clip(clean, 0, 1)).std((1, 2, 3))
     after = luma(compressed - jpeg(clean, quality)).std((1, 2, 3))
-    kept = jnp.where(before > FAINT, jnp.minimum(after / jnp.maximum(before, FAINT), MAX_KEPT), 1)
-    return select(is_compressed, compressed, rounded), jnp.where(is_compressed, kept, 1)
+    remaining = jnp.where(before > FAINT, jnp.minimum(after / jnp.maximum(before, FAINT), MAX_REMAINING), 1)
+    return select(is_compressed, compressed, rounded), jnp.where(is_compressed, remaining, 1)
 
 
 def random_photo_noise(key: Array, images: Array, hyper: Mapping[str, Array]) -> tuple[Array, Array]:

@@ -126,8 +126,8 @@ def evaluate(
             rows = {name: measure(damaged_pairs(name, clean, seed), detect) for name in names}
         damages = {name: {key: to_json(value) for key, value in row.items()} for name, row in rows.items()}
         sets[folder] = {"pictures": count, "damages": damages}
-    made = "masks given" if masks else f"central {SIDE}×{SIDE} pixels, damage of the benchmark, seed {seed}"
-    protocol = f"pixels that jaxgen restore --task {TASK} marks, counted over all images of a set; {made}"
+    source = "masks given" if masks else f"central {SIDE}×{SIDE} pixels, damage of the benchmark, seed {seed}"
+    protocol = f"pixels that jaxgen restore --task {TASK} marks, counted over all images of a set; {source}"
     return {"protocol": protocol, "sets": sets}
 
 

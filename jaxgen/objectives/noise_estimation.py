@@ -44,7 +44,7 @@ def make_noise_level(
       hyper: what `degrade` and `make_single` read.
       optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
-      Objective. Its losses are the weighted, and its evaluation the mean absolute errors in grey levels of 255.
+      Objective. Its losses are the weighted, and its evaluation the mean absolute errors in gray levels of 255.
     """
 
     def error(estimate: Array, level: Array, halved_at: float = 0.0) -> Array:

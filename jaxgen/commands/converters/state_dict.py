@@ -78,9 +78,9 @@ class Source(NamedTuple):
         """
         shape_there = np.shape(self.state[name]) if name in self.state else None
         if shape_there != shape:
-            given = "missing" if shape_there is None else f"{list(shape_there)}"
+            found = "missing" if shape_there is None else f"{list(shape_there)}"
             raise UsageError(
-                f"{self.path} is not {self.network}: {name} is {given} and not {list(shape)}; {self.advice}"
+                f"{self.path} is not {self.network}: {name} is {found} and not {list(shape)}; {self.advice}"
             )
         return np.asarray(self.state[name], np.float32)
 
