@@ -126,29 +126,13 @@ def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Re
       progress: called for each network.
     """
     plain = settings._replace(strength=1.0, sigma=None, mask=None, dry_run=False)
-    found: list[Result] = []
-
-    def apply_task(task: Restoration, chosen: Settings) -> Result:
-        """Applies one more task to the photograph so far, and notes the result where it finds anything."""
-        before = photograph if not found else photograph._replace(pixels=found[-1].pixels)
-        result = task(before, chosen._replace(in_place=bool(found)), progress)
-        if result.is_found:
-            # The pixels of the tasks before are freed.
-            found[:] = [*(one._replace(pixels=result.pixels) for one in found), result]
-        return result
-
-    sigma = noise_sigma(photograph) if settings.sigma is None else settings.sigma
     is_blurred = blur_sigma(photograph.pixels) >= MIN_BLUR
-    apply_task(dejpeg, plain)
-    if settings.sigma is not None or sigma >= MIN_NOISE:
-        apply_task(denoise, plain._replace(sigma=sigma))
-        if settings.sigma is None:
-            found[-1] = found[-1]._replace(message=f"noise σ {sigma:.1f} gray levels estimated")
-    damage = apply_task(inpaint, plain._replace(mask=settings.mask))
+    found = without_noise(photograph, settings, progress)
+    damage = apply_next(found, photograph, inpaint, plain._replace(mask=settings.mask), progress)
     mask = next((result.mask for result in found if result.mask is not None), None)
     if is_blurred:
-        apply_task(deblur, plain._replace(force=True))
-    apply_task(dehaze, plain)
+        apply_next(found, photograph, deblur, plain._replace(force=True), progress)
+    apply_next(found, photograph, dehaze, plain, progress)
     if not found:
         return Result(photograph.pixels, damage.message, is_found=False)
     messages = [result.message for result in found]
@@ -162,10 +146,48 @@ def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Re
 
 
 def detect(photograph: Photograph, settings: Settings, progress: Progress) -> Result:
-    """Returns the mask of a photograph's damage, float32[height, width, 1], 1 where `derust` would inpaint."""
-    found = inpaint(photograph, settings._replace(dry_run=True), progress)
+    """Returns the mask of a photograph's damage, float32[height, width, 1], 1 where `auto` would inpaint."""
+    before = without_noise(photograph, settings, progress)
+    found = apply_next(before, photograph, inpaint, settings._replace(dry_run=True), progress)
     mask = np.zeros_like(photograph.pixels[..., :1]) if found.mask is None else found.mask
     return found._replace(pixels=mask, mask=mask)
+
+
+def without_noise(photograph: Photograph, settings: Settings, progress: Progress) -> list[Result]:
+    """Returns the results, none to two, of removing JPEG's traces and then noise, as they are found in a photograph.
+
+    Args:
+      photograph: its pixels and its alpha are used.
+      settings: a noise level replaces its estimate.
+      progress: called for each network.
+    """
+    plain = settings._replace(strength=1.0, sigma=None, mask=None, dry_run=False)
+    found: list[Result] = []
+    sigma = noise_sigma(photograph) if settings.sigma is None else settings.sigma
+    apply_next(found, photograph, dejpeg, plain, progress)
+    if settings.sigma is not None or sigma >= MIN_NOISE:
+        apply_next(found, photograph, denoise, plain._replace(sigma=sigma), progress)
+        if settings.sigma is None:
+            found[-1] = found[-1]._replace(message=f"noise σ {sigma:.1f} gray levels estimated")
+    return found
+
+
+def apply_next(
+    found: list[Result], photograph: Photograph, task: Restoration, settings: Settings, progress: Progress
+) -> Result:
+    """Applies one more task to a photograph, and adds its result to the former ones where it finds anything.
+
+    Args:
+      found: of the tasks before, the last one's pixels are restored further; their pixels are overwritten.
+      photograph: as it was before all tasks; its pixels are not changed.
+      task, settings, progress: the task and its arguments.
+    """
+    before = photograph._replace(pixels=found[-1].pixels) if found else photograph
+    result = task(before, settings._replace(in_place=bool(found)), progress)
+    if result.is_found:
+        # The pixels of the tasks before are freed.
+        found[:] = [*(one._replace(pixels=result.pixels) for one in found), result]
+    return result
 
 
 INPAINT_LINES = partial(inpaint, network="inpaint_lines")
@@ -182,7 +204,7 @@ TASKS = {
         takes_mask=True,
     ),
     "inpaint": Task(INPAINT_LINES, "inpaints what a mask shows", takes_mask=True, needs_mask=True),
-    "detect": Task(detect, "writes the mask of the damage that derust would inpaint", gives_mask=True),
+    "detect": Task(detect, "writes the mask of the damage that auto would inpaint", gives_mask=True),
     "auto": Task(repair, "removes what it detects: JPEG's traces, noise, damage, blur, haze", True, True),
 }
 """The tasks by name; a new one is a line here, and tests of its own."""

@@ -9,6 +9,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage import data
 
+import jaxgen
 from jaxgen.degradations import haze
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import inference, tasks
@@ -122,3 +123,18 @@ def test_auto_says_where_too_much_looks_damaged_to_be_inpainted(calls, monkeypat
     result = repair(Photograph(pixels), Settings(), no_progress)
     assert result.message == "100% look damaged, too much to inpaint without a mask: give --mask"
     assert not result.is_found
+
+
+def test_the_task_detect_marks_what_auto_inpaints_in_a_noisy_photograph(calls, monkeypatch):
+    """The denoiser of the fixture subtracts the level, after which nothing is bright."""
+    monkeypatch.setattr(inference, "estimate_noise", lambda network, pixels, alpha: 0.2)
+    pixels = np.full((40, 30, 3), (0.8, 0.7, 0.6), np.float32)
+    pixels[5:15, 5:15] = 0.95
+    found = tasks.restore_photograph(Photograph(pixels), "detect")
+    assert not found.mask.any() and not found.is_found
+    assert jaxgen.detect_damage(pixels).max() <= 0.5
+    monkeypatch.setattr(inference, "estimate_noise", lambda network, pixels, alpha: 0.03)
+    found, repaired = (tasks.restore_photograph(Photograph(pixels), task) for task in ("detect", "auto"))
+    np.testing.assert_array_equal(found.mask, repaired.mask)
+    assert found.mask.sum() == 100
+    np.testing.assert_array_equal(jaxgen.detect_damage(pixels) > 0.5, found.mask[..., 0] > 0)
