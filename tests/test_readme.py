@@ -148,6 +148,7 @@ def test_there_are_commands_to_check():
         "sample",
         "info",
         "evaluate",
+        "predict",
         "encode",
         "decode",
         "explain",

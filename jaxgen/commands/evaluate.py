@@ -1,4 +1,4 @@
-"""`jaxgen evaluate`: scores of a generator, of a restorer, or of a variational autoencoder's likelihood."""
+"""`jaxgen evaluate`: scores of a generator, a classifier, a restorer, or a variational autoencoder's likelihood."""
 
 import dataclasses
 import json
@@ -87,7 +87,7 @@ class LikelihoodOptions(RangedOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class RealImageOptions(RangedOptions):
-    """The real images of the run's data, for a generator or a likelihood."""
+    """The real images of the run's data, for a generator, a classifier or a likelihood."""
 
     count: PositiveInt | None = None
     """Number of images, at most those of the split (default: 10000)."""
@@ -101,6 +101,7 @@ class Command(CheckpointOptions):
 
     Examples:
         jaxgen evaluate runs/wgan_gp
+        jaxgen evaluate runs/classifier
         jaxgen evaluate denoise_gray --images FOLDER --sigma 15 25 50
         jaxgen evaluate superres --images SET5 BSD68 --protocol y601-shave4 rgb8
         jaxgen evaluate dejpeg --images DIR --metrics lpips --metric-weights FILE
@@ -130,7 +131,30 @@ class Command(CheckpointOptions):
         else:
             refuse(self.restorer, reason="it is for a restorer: give --images FOLDER")
             refuse(self.vae, reason="it is for --likelihood")
+            self.evaluate_run()
+
+    def evaluate_run(self) -> None:
+        """Prints scores of a classifier, or of generated images."""
+        from jaxgen.runs import reopen
+
+        if reopen.build(self.run, self.open_options()).objective.classifying:
+            refuse(self.generator, reason="it is for a generator, and this run is a classifier")
+            self.evaluate_classifier()
+        else:
             self.evaluate_generator()
+
+    def evaluate_classifier(self) -> None:
+        """Prints scores of a classifier."""
+        from jaxgen.evaluation import classification
+        from jaxgen.runs.classifying import evaluate_classifier
+
+        scores = evaluate_classifier(
+            self.run,
+            count=self.real.count or COUNT,
+            reference=self.real.reference or "test",
+            options=self.open_options(),
+        )
+        print(json.dumps(scores) if self.json else classification.to_text(scores))
 
     def evaluate_generator(self) -> None:
         """Prints scores of generated images."""

@@ -12,7 +12,7 @@ from jaxgen.fields import PositiveInt
 
 @dataclass(frozen=True, kw_only=True)
 class Command(CheckpointOptions):
-    """Writes a generator or restorer as StableHLO, which JAX runs without this package.
+    """Writes a generator, restorer or classifier as StableHLO, which JAX runs without this package.
 
     Examples:
         jaxgen export runs/wgan_gp --out digits.stablehlo

@@ -16,13 +16,14 @@ COMMANDS = {
     "sweep": "Searches over the options of an experiment.",
     "sample": "Draws images from a trained generator.",
     "evaluate": "Scores a run or a restorer.",
+    "predict": "Predicts the classes of images by a trained classifier.",
     "info": "Describes a run: configuration, parameters, step, digest, last and best metrics.",
     "explain": "Draws saliency maps and Grad-CAM of a classifier or discriminator.",
     "fill": "Fills a hole of an image.",
     "encode": "Compresses images into codes of a variational autoencoder.",
     "decode": "Reconstructs images from codes of a variational autoencoder.",
     "restore": "Restores photographs.",
-    "export": "Writes a generator or restorer as StableHLO.",
+    "export": "Writes a generator, restorer or classifier as StableHLO.",
     "convert": "Converts published weights of a network.",
 }
 """First sentence of each subcommand's help, by its name; the module of the same name has its options."""

@@ -261,7 +261,7 @@ def logit(x: Array, train: bool | None = None, **linear) -> Array:
     Returns:
       float[batch].
     """
-    return Dense(1, name="logit", **linear)(at_least_float32(x.reshape(len(x), -1)), train)[:, 0]
+    return Dense(1, name="logit", **linear)(at_least_float32(x.reshape(x.shape[0], -1)), train)[:, 0]
 
 
 class Maps(nn.Module):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -14,7 +15,17 @@ from jaxgen.objectives.modules import apply, in_parts
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.training.optimizers import MakeOptimizer
 from jaxgen.training.schedules import Hyper, Schedule, constant
-from jaxgen.training.state import Batch, Discriminating, Metrics, Objective, PyTree, Selection, TrainState, averaged
+from jaxgen.training.state import (
+    Batch,
+    Classifying,
+    Discriminating,
+    Metrics,
+    Objective,
+    PyTree,
+    Selection,
+    TrainState,
+    averaged,
+)
 
 TOGETHER = 500  # held-out images whose activations are in memory at once
 
@@ -40,8 +51,9 @@ def make_classification(
       positive: the class whose logit a binary classifier gives, against all the others; None: softmax over all classes.
       optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
-      Objective. Its batches have a label; its evaluation is of the averaged variables. Precision, recall and F1 are
-      those of the positive class, and without one the mean over all classes (macro average).
+      Objective with `classifying` and `discriminating`. Its batches have a label; its evaluation is of the averaged
+      variables. Precision, recall and F1 are those of the positive class, and without one the mean over all classes
+      (macro average).
     Raises:
       UsageError: if `positive` is no class, or there are fewer than two.
     """
@@ -77,6 +89,11 @@ def make_classification(
     def logits_of(state: TrainState, images: Array) -> Array:
         variables = averaged(state, PLAYER)
         return in_parts(lambda part: apply(module, variables, part, train=False)[0], images, TOGETHER)
+
+    def probabilities(variables: PyTree, images: Array) -> Array:
+        logits = apply(module, variables, images, train=False)[0]
+        # Of a binary classifier the others have the logit 0, since softmax([0, x]) is [1 − sigmoid(x), sigmoid(x)].
+        return jax.nn.softmax(logits if positive is None else jnp.stack([jnp.zeros_like(logits), logits], -1))
 
     def score(state: TrainState, images: Array, labels: Array | None = None) -> Array:
         del labels
@@ -117,6 +134,7 @@ def make_classification(
         hyper=hyper,
         visualize=visualize,
         evaluate=evaluate,
+        classifying=Classifying(probabilities, class_count, positive),
         discriminating=Discriminating(score),
         selection=Selection("evaluation/accuracy", direction="maximize"),
         optimizer=optimizer,

@@ -48,9 +48,12 @@ class Listing(NamedTuple):
         return [f"skipped {len(paths)} {reason} ({first_names(paths)})" for reason, paths in self.skipped.items()]
 
 
-def list_images(path: Path) -> list[Path]:
+def list_images(path: Path, *, recursive: bool = False) -> list[Path]:
     """Returns a file alone, or the images of a folder sorted by name.
 
+    Args:
+      path: of a file or a folder.
+      recursive: whether the folders in a folder are searched too.
     Raises:
       UsageError: if there is nothing at the path, or no image in the folder.
     """
@@ -58,7 +61,9 @@ def list_images(path: Path) -> list[Path]:
         raise UsageError(f"no file or folder {path}")
     if not path.is_dir():
         return [path]
-    found = [file for file, kind in sort(path, (), None) if kind in {"", RESULTS} or kind.startswith(MASKS)]
+    folders = folders_in(path, None, None, recursive, {}) if recursive else (path,)
+    listed = (item for folder in folders for item in sort(folder, (), None))
+    found = [file for file, kind in listed if kind in {"", RESULTS} or kind.startswith(MASKS)]
     if not found:
         raise no_images(path, "")
     return found

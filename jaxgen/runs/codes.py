@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxgen.data import Config as DataConfig
 from jaxgen.data.resample import fit, to_uint8
 from jaxgen.errors import UsageError
 from jaxgen.io import images
@@ -15,7 +14,7 @@ from jaxgen.restoration.folders import list_images
 from jaxgen.restoration.plans import make_writable_folder, prepare_output
 from jaxgen.runs import reopen
 from jaxgen.runs.disk.digests import digest
-from jaxgen.runs.reopen import DEFAULTS, OpenOptions, require_generative
+from jaxgen.runs.reopen import DEFAULTS, Built, OpenOptions, require_generative
 from jaxgen.training import execute, progress
 from jaxgen.training.state import Latent, Objective
 
@@ -84,14 +83,15 @@ def encode_files(
       UsageError: if the run has no codes, an image cannot be read, two have one name, or the file cannot be written.
     """
     prepare_output(out, suffix=SUFFIX, overwrite=overwrite)
-    opened = open_variational(run, options, say)
+    built = reopen.build(run, options, say)
+    opened = open_variational(built, options, say)
     encode = execute.jit_on_first_device(require_latent(opened.objective, run).encode)
     decode = execute.jit_on_first_device(require_generative(opened.objective).generate)
     files = [file for path in paths for file in list_images(path)]
     names = [file.stem for file in files]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise UsageError(f"several images are named {', '.join(sorted(repeated))}: encode them into two files")
-    originals = read_images(files, opened.config.data)
+    originals = read_images(files, built)
     quantized = quantize(np.asarray(encode(opened.variables, originals)[0]), step)
     origin = {"run_step": opened.step, "digest": digest(opened.variables)}
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ def decode_file(
         another run, checkpoint or --ema.
     """
     codes = read_codes(path)
-    opened = open_variational(run, options, say)
+    opened = open_variational(reopen.build(run, options, say), options, say)
     generative = require_generative(opened.objective)
     if (digest(opened.variables), (generative.latent_size,)) != (codes.digest, codes.quantized.shape[1:]):
         raise UsageError(
@@ -142,10 +142,9 @@ def decode_file(
     return f"{out}  {len(decoded)} images"
 
 
-def open_variational(run: Path, options: OpenOptions, say: Callable[[str], None]) -> reopen.Opened:
+def open_variational(built: Built, options: OpenOptions, say: Callable[[str], None]) -> reopen.Opened:
     """Opens a run that has codes, or raises UsageError."""
-    built = reopen.build(run, options, say)
-    require_latent(built.objective, run)
+    require_latent(built.objective, built.path)
     return reopen.load_weights(built, options, say)
 
 
@@ -156,9 +155,10 @@ def require_latent(objective: Objective, run: Path) -> Latent:
     return objective.latent
 
 
-def read_images(paths: Sequence[Path], config: DataConfig) -> np.ndarray:
+def read_images(paths: Sequence[Path], built: Built) -> np.ndarray:
     """Reads images at a run's size and channels, float32[n, height, width, channel] in [0, 1]."""
-    resized = dataclasses.replace(config, fit="resize")
+    size, _, channels = built.image_shape
+    resized = dataclasses.replace(built.config.data, fit="resize", size=size, channels=channels)
     read = lambda path: fit(to_uint8(MAX_GRAY * images.read(path))[None], resized)[0]
     return np.stack([read(path) for path in paths]).astype(np.float32) / MAX_GRAY
 

@@ -119,7 +119,7 @@ def explain_run(
         raise UsageError(f"{run}: this discriminator is conditional; give the class of the images with --label")
     if paths:
         files = [file for path in paths for file in list_images(path)]
-        inputs = read_images(files, built.config.data)
+        inputs = read_images(files, built)
     else:
         dataset = load_split(built.config.data, "test")
         batch = dataset.batch(ORDER_SEED, 0, min(count, len(dataset)))

@@ -17,11 +17,13 @@ from jax import Array
 
 from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError, unknown
+from jaxgen.evaluation.classification import class_labels
 from jaxgen.platforms import trace_for
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.plans import prepare_output
 from jaxgen.restoration.restorer import Conditioning
 from jaxgen.runs import reopen
+from jaxgen.runs.classifying import class_names
 from jaxgen.runs.open_restorer import conditioning
 from jaxgen.runs.reopen import DEFAULTS, RUNS_ONLY, OpenOptions
 from jaxgen.training import execute, progress
@@ -33,7 +35,7 @@ DEFAULT_PLATFORMS = ("cpu", "cuda", "tpu")
 MIN_SIDE = 2
 """Smallest height and width in pixels that a restorer is exported for: reflect padding needs two."""
 IMAGES = "images"
-NOTHING = "{}: this run neither generates nor restores images nor detects damage: nothing to export"
+NOTHING = "{}: this run generates, restores and classifies no images and detects no damage: nothing to export"
 
 
 class Operand(NamedTuple):
@@ -70,7 +72,7 @@ class Network(NamedTuple):
     @property
     def any_size(self) -> bool:
         """Whether its input is images, of any size."""
-        return self.operands[0].name == IMAGES
+        return "h" in self.operands[0].shape.split(", ")
 
 
 CONDITIONS = {
@@ -97,14 +99,14 @@ def to_channel(images: Array, condition: Sequence[Array]) -> Array | None:
 
 
 def load_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> Network:
-    """Loads the network of a run: its generator, restorer or damage detector.
+    """Loads the network of a run: its generator, restorer, damage detector or classifier.
 
     Raises:
       UsageError: if the run has none of these, or cannot be opened.
     """
     built = reopen.build(run, options, say)
     objective, channels = built.objective, built.image_shape[-1]
-    if not (objective.generative or objective.restoring or objective.detecting):
+    if not (objective.generative or objective.restoring or objective.detecting or objective.classifying):
         raise UsageError(NOTHING.format(run))
     opened = reopen.load_weights(built, options, say)
     variables = to_numpy(opened.variables)
@@ -121,6 +123,14 @@ def load_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> Net
     if detecting := objective.detecting:
         return Network(
             lambda images: detecting.detect(variables, images), (image_operand(channels),), "mask", PROBABILITY
+        )
+    if classifying := objective.classifying:
+        labels = class_labels(classifying, class_names(built))
+        return Network(
+            lambda images: classifying.probabilities(variables, images),
+            (Operand(IMAGES, ", ".join(map(str, ("b", *built.image_shape))), "float32", "in [0, 1]"),),
+            "probabilities",
+            f"of the classes {', '.join(labels)}",
         )
     if restoring := objective.restoring:
         restore = lambda images, condition: restoring.restore(variables, images, condition)
@@ -261,7 +271,7 @@ def export_network(
     else:
         network = load_run(Path(source), options, say)
     if size and not network.any_size:
-        raise UsageError(f"size {size[0]}×{size[1]}: a generator's images have one size; leave --size out")
+        raise UsageError(f"size {size[0]}×{size[1]}: the images of this network have one size; leave --size out")
     try:
         program = lower(network, platforms, size)
     except Exception as error:  # operations that do not support symbolic sizes raise many kinds

@@ -14,9 +14,10 @@ from jaxgen.config.base import Config
 from jaxgen.config.configure import configure
 from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
+from jaxgen.evaluation import classification
 from jaxgen.io.conversion import to_unit_range
 from jaxgen.restoration.network import Network
-from jaxgen.runs import experiment_copy, reopen, restorer_scoring, scoring
+from jaxgen.runs import classifying, experiment_copy, reopen, restorer_scoring, scoring
 from jaxgen.runs.codes import require_latent
 from jaxgen.runs.disk.run_folder import RunFolder, newest
 from jaxgen.runs.latents import with_latents
@@ -143,13 +144,41 @@ class Run:
           jaxgen.errors.UsageError: if the run has no codes, or the images have another shape or range.
         """
         latent = require_latent(self._built.objective, self.path)
+        mean, _ = execute.jit_on_first_device(latent.encode)(self.variables, self._checked(images))
+        return np.asarray(mean)
+
+    def _checked(self, images: Any) -> np.ndarray:
+        """Returns images of the run's size in [0, 1], or raises UsageError for another shape or range."""
         images = np.asarray(images)
-        if images.shape[1:] != self._built.image_shape:
+        if images.shape[1:] != self._built.image_shape or not len(images):
             raise UsageError(
                 f"images of shape {images.shape}: give [n, {', '.join(map(str, self._built.image_shape))}]"
             )
-        mean, _ = execute.jit_on_first_device(latent.encode)(self.variables, to_unit_range(images, "images"))
-        return np.asarray(mean)
+        return to_unit_range(images, "images")
+
+    @property
+    def class_labels(self) -> tuple[str, ...]:
+        """What a classifier calls its classes: their names, or their numbers where the data have no names.
+
+        Raises:
+          jaxgen.errors.UsageError: if the run is no classifier.
+        """
+        classifier = classifying.require_classifying(self._built.objective, self.path)
+        return classification.class_labels(classifier, classifying.class_names(self._built))
+
+    def predict(self, images: Any) -> np.ndarray:
+        """Predicts the classes of images by a classifier.
+
+        Args:
+          images: [n, height, width, channels] of the run's size, uint8 in 0 to 255 or floating point in [0, 1].
+        Returns:
+          float32[n, classes], the probability of each of `class_labels`.
+        Raises:
+          jaxgen.errors.UsageError: if the run is no classifier, or the images have another shape or range.
+        """
+        classifier = classifying.require_classifying(self._built.objective, self.path)
+        images = self._checked(images)
+        return classification.predictor(classifier, self.variables)(images)
 
     def decode(self, codes: Any, labels: Any = None) -> np.ndarray:
         """Generates the images of codes or latents.
@@ -181,10 +210,11 @@ class Run:
 
         Args:
           *folders: of clean images, for a restorer: it is scored by PSNR and SSIM on degraded copies. None: a generator
-            is scored by FID, KID, precision, recall and more.
+            is scored by FID, KID, precision, recall and more, a classifier by its accuracy on held-out images.
           likelihood: codes per image by which the likelihood of images under a variational autoencoder is estimated.
-          **options: of a generator count, extractor, reference, seed, truncation, mixture; with a likelihood count,
-            chunk_size, reference, seed; of a restorer sigmas, protocol, seed. See `jaxgen evaluate --help`.
+          **options: of a generator count, extractor, reference, seed, truncation, mixture; of a classifier count,
+            reference; with a likelihood count, chunk_size, reference, seed; of a restorer sigmas, protocol, seed. See
+            `jaxgen evaluate --help`.
         Returns:
           {"step", "scores", "protocol", …}.
         Raises:
@@ -195,6 +225,8 @@ class Run:
             return restorer_scoring.evaluate(self.path, folders, **options)
         if likelihood is not None:
             return scoring.evaluate_likelihood(self.path, likelihood, **options)
+        if self._built.objective.classifying:
+            return classifying.evaluate_classifier(self.path, **options)
         return scoring.evaluate_run(self.path, **options)
 
     @property

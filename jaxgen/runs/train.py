@@ -275,6 +275,8 @@ def closing_lines(path: Path, history: Sequence[Line], objective: Objective, scr
     commands = [f"jaxgen info {path}"]
     if objective.generative:
         commands = [f"jaxgen sample {path}{trust}", f"jaxgen evaluate {path}{trust}", *commands]
+    elif objective.classifying:
+        commands = [f"jaxgen evaluate {path}{trust}", f"jaxgen predict {path} PICTURES{trust}", *commands]
     elif objective.restoring:
         commands = [f"jaxgen restore PHOTO --network {path}{trust}", *commands]
     return [*lines, f"next: {'; '.join(commands)}"]

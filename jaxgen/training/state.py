@@ -191,6 +191,21 @@ class Discriminating:
     score: Callable[[TrainState, Array, Array | None], Array]
 
 
+@dataclass(frozen=True)
+class Classifying:
+    """Predicts the class of images.
+
+    Attributes:
+      probabilities: (variables, images) -> probability of each class, float[b, classes].
+      classes: their number; 2 for a binary classifier, whose class 1 is `positive` and class 0 all others.
+      positive: the class of the data that a binary classifier detects; None: all classes are distinguished.
+    """
+
+    probabilities: Callable[[PyTree, Array], Array]
+    classes: int
+    positive: int | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Objective(Training):
     """A training with its evaluation and visualization, and the capabilities of the trained model.
@@ -202,7 +217,7 @@ class Objective(Training):
       selection: the evaluation metric by which the best checkpoint is selected.
       alarms: bounds of the metrics, outside of which a run warns.
       finished: name of a metric of the step that is 1 once there is nothing more to train; empty: there always is.
-      generative, latent, restoring, detecting, discriminating: each capability, or None.
+      generative, latent, restoring, detecting, classifying, discriminating: each capability, or None.
     """
 
     visualize: Callable[[TrainState, Batch], dict[str, Array]]
@@ -214,6 +229,7 @@ class Objective(Training):
     latent: Latent | None = None
     restoring: Restoring | None = None
     detecting: Detecting | None = None
+    classifying: Classifying | None = None
     discriminating: Discriminating | None = None
 
 

@@ -12,7 +12,7 @@ from jaxgen.errors import UsageError
 from jaxgen.evaluation import likelihood
 from jaxgen.fields import require_in_range
 from jaxgen.io import images
-from jaxgen.runs import codes, latents, scoring
+from jaxgen.runs import codes, latents, reopen, scoring
 from jaxgen.runs.disk.digests import digest
 from jaxgen.runs.reopen import OpenOptions, open_run
 from jaxgen.runs.train import prepare, train
@@ -215,7 +215,7 @@ def test_decoded_files_are_the_reconstructions_of_the_images(run, pictures, tmp_
     output = codes.decode_file(run, tmp_path / "codes.npz", tmp_path / "out", say=silent)
     assert output == f"{tmp_path / 'out'}  30 images"
     opened = open_run(run)
-    originals = codes.read_images(sorted(pictures.iterdir()), opened.config.data)
+    originals = codes.read_images(sorted(pictures.iterdir()), reopen.build(run, say=silent))
     expected = np.asarray(opened.objective.latent.reconstruct(opened.variables, originals))
     result = np.stack([images.read(tmp_path / "out" / f"p{i:02}.png") for i in range(30)])
     np.testing.assert_allclose(result, expected, atol=0.25)

@@ -96,6 +96,21 @@ def test_one_class_against_the_others(train):
     assert jax.eval_shape(objective.visualize, state, BATCH)["confusion"].shape[1] == 3 * 28
 
 
+def test_probabilities_are_those_of_the_logits(trained):
+    objective, state, _ = trained
+    dense = state.ema["model"]["params"]["Dense_0"]
+    logits = IMAGES.reshape(40, -1) @ np.asarray(dense["kernel"]) + np.asarray(dense["bias"])
+    found = objective.classifying.probabilities(state.ema["model"], IMAGES)
+    np.testing.assert_allclose(found, np.exp(logits) / np.exp(logits).sum(-1, keepdims=True), rtol=1e-4)
+    binary = make(positive=2).classifying
+    variables = jax.tree.map(lambda x: x[..., 2:3], state.ema["model"])
+    assert (binary.classes, binary.positive) == (2, 2)
+    expected = 1 / (1 + np.exp(-logits[:, 2]))
+    np.testing.assert_allclose(
+        binary.probabilities(variables, IMAGES), np.stack([1 - expected, expected], -1), rtol=1e-4
+    )
+
+
 def test_a_binary_classifier_is_scored_by_its_positive_class(train):
     objective = make(positive=2)
     state = train(objective, BATCH, 30)[0]

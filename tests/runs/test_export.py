@@ -9,13 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgen.config import Config
 from jaxgen.errors import UsageError
+from jaxgen.models.features.classifier import BinaryClassifier, Classifier
 from jaxgen.models.restoration.dehazer import Dehazer
 from jaxgen.models.restoration.inpainter import Inpainter
 from jaxgen.models.restoration.patch_inpainter import PatchInpainter
 from jaxgen.models.restoration.rnn import RNN
 from jaxgen.models.restoration.srresnet import SRResNet
 from jaxgen.models.restoration.unet import UNet
+from jaxgen.objectives.classification import make_classification
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.restorer import condition_channels
 from jaxgen.runs import export, reopen
@@ -180,6 +183,30 @@ def test_what_finds_damage_is_exported_too(name, gives, tmp_path):
     np.testing.assert_allclose(made, jax.nn.sigmoid(own) if name == "detect" else own, atol=1e-5)
 
 
+@pytest.mark.parametrize("positive", [None, 2])
+def test_a_classifier_gives_the_probabilities_of_its_classes(positive, draw, monkeypatch, tmp_path):
+    module = Classifier(3) if positive is None else BinaryClassifier()
+    hyper = {"learning_rate": 0.1, "b1": 0.9, "b2": 0.9, "ema_decay": 0.0, "clip_norm": 0.0}
+    objective = make_classification(module, classes=3, positive=positive, hyper=hyper)
+    variables = draw(module, (1, 18, 20, 1)) | {"stats": {}}
+    built = reopen.Built(Path(), Config(), objective, (18, 20, 1))
+    monkeypatch.setattr(reopen, "build", lambda run, options, say: built)
+    monkeypatch.setattr(reopen, "load_weights", lambda *words: reopen.Opened(*built[:3], variables, 7))
+    monkeypatch.setattr(reopen, "read_config", lambda path: {"class_names": ["cat", "dog", "fox"]})
+    out = tmp_path / "a.stablehlo"
+    message = export.export_network("runs/a", out, platforms=("cpu",))
+    assert "takes  images float32[b, 18, 20, 1], in [0, 1]" in message
+    labels = (
+        "float32[b, 3], of the classes cat, dog, fox" if positive is None else "float32[b, 2], of the classes not fox"
+    )
+    assert f"gives  probabilities {labels}" in message
+    program, images = jax.export.deserialize(bytearray(out.read_bytes())), picture(3, 18, 20, 1)
+    expected = jax.jit(objective.classifying.probabilities)(variables, images)
+    np.testing.assert_allclose(program.call(images), expected, atol=1e-5)
+    with pytest.raises(UsageError, match="size 4×5: the images of this network have one size; leave --size out"):
+        export.export_network("runs/a", out, size=(4, 5), overwrite=True)
+
+
 def test_a_size_may_be_given(tmp_path):
     message = export.export_network("denoise_gray", tmp_path / "a.stablehlo", platforms=("cpu", "cpu"), size=(16, 24))
     assert "for cpu, any b\n" in message
@@ -203,12 +230,12 @@ def test_a_network_that_asks_for_a_number_is_reported(monkeypatch, tmp_path):
         export.export_network("inpaint_all", out, size=(4, 5), overwrite=True)
 
 
-@pytest.mark.parametrize("name", ["classifier", "deep_image_prior", "noise_level", "video"])
+@pytest.mark.parametrize("name", ["deep_image_prior", "noise_level", "video"])
 def test_a_run_that_makes_no_images_of_arrays_is_reported(load_experiment, monkeypatch, tmp_path, name):
     module = load_experiment(name)
     built = reopen.Built(Path(), module.Config(), module.build(module.Config(), None), (28, 28, 1))
     monkeypatch.setattr(reopen, "build", lambda run, options, say: built)
-    with pytest.raises(UsageError, match=r"^runs/a: this run neither generates nor restores images nor detects damage"):
+    with pytest.raises(UsageError, match=r"^runs/a: this run generates, restores and classifies no images"):
         export.export_network("runs/a", tmp_path / "a.stablehlo")
 
 
@@ -224,13 +251,6 @@ def test_what_cannot_be_exported_is_reported(tmp_path):
     out.touch()
     with pytest.raises(UsageError, match="is there already: name another file with --out, or replace it with --over"):
         export.export_network("inpaint_all", out)
-
-
-def test_a_generator_has_one_size(monkeypatch, tmp_path):
-    network = export.Network(None, (export.Operand("latents", "b, 3", "float32", "normal"),), "images", "in [0, 1]")
-    monkeypatch.setattr(export, "load_file", lambda source: network)
-    with pytest.raises(UsageError, match="size 4×5: a generator's images have one size; leave --size out"):
-        export.export_network("inpaint_all", tmp_path / "a.stablehlo", size=(4, 5))
 
 
 def test_the_package_that_writes_is_named_where_it_is_missing(monkeypatch, tmp_path):

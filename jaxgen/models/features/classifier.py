@@ -62,7 +62,9 @@ class Trunk(Network):
         for i, width in enumerate(self.widths):
             x = Conv(width, padding="VALID", name=f"conv_{i}", **self.dtypes)(x)
             x = Maps(name=f"maps_{i}")(jax.nn.relu(max_pool(x) if i < POOLED else x))
-        return at_least_float32(jax.nn.relu(Dense(self.hidden, name="dense", **self.dtypes)(x.reshape(len(x), -1))))
+        # The shape and not len(x), which a batch of any size has not in an exported program.
+        flat = x.reshape(x.shape[0], -1)
+        return at_least_float32(jax.nn.relu(Dense(self.hidden, name="dense", **self.dtypes)(flat)))
 
 
 class Classifier(Network):
