@@ -20,7 +20,7 @@ from jaxgen.io.text import to_json
 from jaxgen.losses.per_example import Images
 from jaxgen.metrics.image import METRICS, default_metrics
 from jaxgen.metrics.masked import MASKED_METRICS
-from jaxgen.metrics.protocols import PROTOCOLS, compare
+from jaxgen.metrics.protocols import PROTOCOLS, compare, least_side
 from jaxgen.restoration.restorer import Restorer, restore
 
 INPUT = "damaged input"
@@ -39,8 +39,8 @@ BASELINES: dict[str, Callable[[Array], Array]] = {
 """Classical filters, with the best parameters for noise of σ 25 on 20 images of BSD68."""
 CELL = 7
 """Characters of a number in a table."""
-MIN_SIDE = 19
-"""Smallest height and width in pixels: the window of SSIM, and the border of y601-shave4."""
+MIN_SIDE = 11
+"""Smallest height and width in pixels for the classical filters and SSIM."""
 
 Damage = Callable[[Array, Array, Any], tuple[Array, Array | None]]
 """(key[1], images float32[1, h, w, c], strength) -> (damaged images, conditioning or None)."""
@@ -87,20 +87,24 @@ def pair_folders(folders: Sequence[str], protocols: Sequence[str]) -> dict[str, 
     }
 
 
-def read_images(folder: str, protocol: str) -> list[np.ndarray]:
+def read_images(folder: str, protocol: str, min_side: int = MIN_SIDE) -> list[np.ndarray]:
     """Reads the images of a folder with the channels of a protocol, float32[height, width, channel] in [0, 1].
 
     For a color protocol a gray image gets three equal channels; for a gray one a color image is reduced to its luma.
 
+    Args:
+      folder: of images.
+      protocol: one of `PROTOCOLS`.
+      min_side: smallest height and width in pixels.
     Raises:
       UsageError: if there are none, or one is too small.
     """
     channels, arrays = PROTOCOLS[protocol].channels, []
     for path in image_paths(folder):
         image = images.read(path)
-        if min(image.shape[:2]) < MIN_SIDE:
+        if min(image.shape[:2]) < min_side:
             size = f"{image.shape[0]}×{image.shape[1]}"
-            raise UsageError(f"{path} is {size}: give images of at least {MIN_SIDE}×{MIN_SIDE} pixels")
+            raise UsageError(f"{path} is {size}: give images of at least {min_side}×{min_side} pixels")
         if image.shape[-1] < channels:
             image = image.repeat(channels, -1)
         if image.shape[-1] > channels:
@@ -226,7 +230,9 @@ def evaluate(
             )
     sets, compiled = {}, jax.jit(damage)
     for set_name, (folder, protocol) in pairs.items():
-        references = read_images(folder, protocol)
+        # Images are cropped to a multiple of the scale.
+        side = -(-max(MIN_SIDE, least_side(protocol, names)) // restorer.spec.scale) * restorer.spec.scale
+        references = read_images(folder, protocol, side)
         rows = {
             name: measure(
                 methods,

@@ -47,11 +47,34 @@ def ssim(reference: Images, image: Images, max_value: float = 1.0) -> Array:
     Reference: Wang et al. 2004, equation 13.
     """
     x, y = matched_images(reference, image, max_value)
-    if min(x.shape[1:3]) < WINDOW:
-        raise ValueError(f"images of {x.shape[1]}×{x.shape[2]} pixels: SSIM needs at least {WINDOW}×{WINDOW}")
+    luminance, structure = similarity_maps(x, y, max_value, "SSIM")
+    return mean(luminance * structure)
+
+
+def similarity_maps(x: Array, y: Array, max_value: float, metric: str, scales: int = 1) -> tuple[Array, Array]:
+    """Returns the similarities of luminance, and of contrast and structure, of each window.
+
+    Args:
+      x: float[batch, height, width, channel].
+      y: of the same shape.
+      max_value: the images' range.
+      metric: its name, for errors.
+      scales: at which the metric compares the images, each of half the size, this one included.
+    Returns:
+      two arrays float[batch, height − 10, width − 10, channel].
+    Raises:
+      ValueError: if the images are too small for a window at the last scale.
+    """
+    if min(x.shape[1:3]) < (least := smallest_side(scales)):
+        raise ValueError(f"images of {x.shape[1]}×{x.shape[2]} pixels: {metric} needs at least {least}×{least}")
     mean_x, mean_y, mean_squares, mean_product = map(window_means, (x, y, x * x + y * y, x * y))
     c1, c2 = (LUMINANCE_CONSTANT * max_value) ** 2, (CONTRAST_CONSTANT * max_value) ** 2
     squared_means, product = mean_x**2 + mean_y**2, mean_x * mean_y
     luminance = (2 * product + c1) / (squared_means + c1)
     structure = (2 * (mean_product - product) + c2) / (mean_squares - squared_means + c2)
-    return mean(luminance * structure)
+    return luminance, structure
+
+
+def smallest_side(scales: int = 1) -> int:
+    """Returns the side in pixels of the smallest image that holds a window after scales − 1 halvings, rounded up."""
+    return (WINDOW - 1) * 2 ** (scales - 1) + 1

@@ -1,17 +1,24 @@
 """Metrics of an image against its reference, with the conventions of published restoration tables."""
 
+import math
 from functools import partial
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
-from jaxgen.losses.per_example import Images, matched_images, promoted
+from jaxgen.losses.per_example import Images, matched_images
 from jaxgen.losses.reconstruction import mse
-from jaxgen.losses.similarity import ssim
+from jaxgen.losses.similarity import smallest_side, ssim
 from jaxgen.metrics import perceptual
+from jaxgen.metrics.colors import to_gray, to_luma
 from jaxgen.metrics.metric import Metric
+from jaxgen.metrics.structure import GMSD_MIN_SIDE, MS_SSIM_MIN_SIDE, gmsd, ms_ssim
 
-__all__ = ["METRICS", "mse", "psnr", "shave", "ssim", "to_luma"]
+__all__ = ["METRICS", "gmsd", "ms_ssim", "mse", "psnr", "psnr_b", "shave", "ssim", "to_gray", "to_luma"]
+
+BLOCK = 8
+"""Side of JPEG's blocks in pixels."""
 
 
 def psnr(reference: Images, image: Images, max_value: float = 1.0) -> Array:
@@ -29,21 +36,38 @@ def psnr(reference: Images, image: Images, max_value: float = 1.0) -> Array:
     return 10 * jnp.log10(max_value**2 / mse(*matched_images(reference, image, max_value)))
 
 
-def to_luma(images: Images) -> Array:
-    """Converts RGB to BT.601 luma in the studio range (16 to 235 of 255), as in super-resolution tables.
+def psnr_b(reference: Images, image: Images, max_value: float = 1.0) -> Array:
+    """Computes PSNR-B, the peak signal-to-noise ratio with a penalty for block edges, of each channel, averaged.
+
+    To a channel's mean squared error it adds its blocking effect factor: what the mean squared difference of neighbors
+    exceeds, across the borders of 8×8 blocks, that of all other neighbors, times log 8 / log of the shorter side. The
+    blocks begin at the top left corner, as JPEG's do: do not cut a border. The means are over the neighbors there are;
+    the paper's printed count of those across borders is larger, by one block.
 
     Args:
-      images: float[batch, height, width, 3], RGB in [0, 1].
+      reference: float[batch, height, width, channel], sides of at least 9 pixels.
+      image: float[batch, height, width, channel], whose blocks count.
+      max_value: range of the pixels, 1 for images in [0, 1].
     Returns:
-      float[batch, height, width, 1] in [16/255, 235/255].
+      float[batch], dB; of one channel at most its PSNR, infinite for equal images without block edges.
     Raises:
-      ValueError: if there are not three channels.
-    Reference: Recommendation ITU-R BT.601, with the coefficients of MATLAB's rgb2ycbcr, which published tables use.
+      ValueError: if the shapes differ, the images are too small, or whole numbers have a max_value of 1.
+    Reference: Yim and Bovik 2011, equations 8 to 15.
     """
-    if jnp.shape(images)[-1] != 3:
-        raise ValueError(f"images of shape {jnp.shape(images)}: give three channels, RGB")
-    red, green, blue = jnp.split(promoted(images), 3, axis=-1)
-    return (65.481 * red + 128.553 * green + 24.966 * blue + 16) / 255
+    x, y = matched_images(reference, image, max_value)
+    height, width = y.shape[1:3]
+    if min(height, width) <= BLOCK:
+        raise ValueError(f"images of {height}×{width} pixels: PSNR-B needs at least {BLOCK + 1}×{BLOCK + 1}")
+    sums, counts = [jnp.zeros(()), jnp.zeros(())], [0, 0]
+    for axis in (1, 2):
+        squares = (jnp.diff(y, axis=axis) ** 2).sum(3 - axis)
+        at_border = np.arange(squares.shape[1]) % BLOCK == BLOCK - 1
+        for i, chosen in enumerate((at_border, ~at_border)):
+            sums[i] += squares[:, chosen].sum(1)
+            counts[i] += int(chosen.sum()) * y.shape[3 - axis]
+    across, inside = sums[0] / counts[0], sums[1] / counts[1]
+    factor = math.log(BLOCK) / math.log(min(height, width)) * jnp.maximum(across - inside, 0)
+    return (10 * jnp.log10(max_value**2 / (((x - y) ** 2).mean((1, 2)) + factor))).mean(-1)
 
 
 def shave(images: Array, border: int) -> Array:
@@ -63,11 +87,38 @@ def shave(images: Array, border: int) -> Array:
     return images[:, border : height - border, border : width - border]
 
 
-distance = partial(Metric, direction="minimize", decimals=4, is_default=False, colors="rgb")
+optional = partial(Metric, is_default=False)
+distance = partial(optional, direction="minimize", decimals=4, colors="rgb")
 METRICS = {
-    "mse": Metric(mse, "minimize", 6, is_default=False, about="mean squared error, of values in [0, 1]"),
+    "mse": optional(mse, "minimize", 6, about="mean squared error, of values in [0, 1]"),
     "psnr": Metric(psnr, "maximize", 2, about="peak signal-to-noise ratio in dB; 3 dB more is half the squared error"),
-    "ssim": Metric(ssim, "maximize", 4, about="structural similarity: local means, contrasts and correlation"),
+    "ssim": Metric(
+        ssim,
+        "maximize",
+        4,
+        about="structural similarity: local means, contrasts and correlation",
+        min_side=smallest_side(),
+    ),
+    "ms_ssim": optional(
+        ms_ssim,
+        "maximize",
+        about=f"SSIM at five scales, each channel; sides of {MS_SSIM_MIN_SIDE} pixels or more",
+        min_side=MS_SSIM_MIN_SIDE,
+    ),
+    "gmsd": optional(
+        gmsd,
+        "minimize",
+        about="deviation of the similarity of gradients, of the luma (0 to 255) at half the size",
+        min_side=GMSD_MIN_SIDE,
+    ),
+    "psnr_b": optional(
+        psnr_b,
+        "maximize",
+        2,
+        about="PSNR in dB with a penalty for the edges of 8×8 blocks, mean over channels",
+        colors="rgb",
+        min_side=BLOCK + 1,
+    ),
     "lpips": distance(
         perceptual.lpips,
         about="distance of activations of a classifier (VGG-16, AlexNet or SqueezeNet), fitted to human judgements",

@@ -22,6 +22,7 @@ class Metric(NamedTuple):
         `jaxgen convert` writes).
       colors: "protocol" (the values that the protocol compares), or "rgb" (all of the image in RGB, a gray one repeated
         to three channels, whatever the protocol; rounded to 8 bits).
+      min_side: smallest height and width in pixels of the values that it compares.
     """
 
     function: Callable[..., Any]
@@ -31,3 +32,4 @@ class Metric(NamedTuple):
     about: str = ""
     network: Literal["", "shipped", "file"] = ""
     colors: Literal["protocol", "rgb"] = "protocol"
+    min_side: int = 1

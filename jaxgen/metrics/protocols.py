@@ -17,23 +17,34 @@ class Protocol(NamedTuple):
       description: what is compared.
       channels: number of channels of the images.
       transform: images rounded to 8 bits -> the values that are compared.
+      border: pixels that it cuts at each side.
     """
 
     description: str
     channels: int
     transform: Callable[[Array], Array]
+    border: int = 0
 
 
+SHAVED = 4
+"""Pixels cut at each side in tables of super-resolution by 4."""
 PROTOCOLS = {
     "gray8": Protocol("gray, results rounded to 8 bits", 1, lambda images: images),
     "rgb8": Protocol("all of RGB, results rounded to 8 bits", 3, lambda images: images),
     "y601-shave4": Protocol(
-        "BT.601 luma (16 to 235) of results rounded to 8 bits, 4 pixels cut at each side",
+        f"BT.601 luma (16 to 235) of results rounded to 8 bits, {SHAVED} pixels cut at each side",
         3,
-        lambda images: shave(to_luma(images), 4),
+        lambda images: shave(to_luma(images), SHAVED),
+        SHAVED,
     ),
 }
 """Protocols by name. Denoising tables use gray8 and rgb8, those of 4× super-resolution y601-shave4."""
+
+
+def least_side(name: str, metrics: Sequence[str]) -> int:
+    """Returns the smallest height and width in pixels of images that metrics can compare by a protocol."""
+    cut = {"protocol": 2 * PROTOCOLS[name].border, "rgb": 0}
+    return max(METRICS[metric].min_side + cut[METRICS[metric].colors] for metric in metrics)
 
 
 def rounded(images: Array) -> Array:

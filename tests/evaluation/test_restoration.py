@@ -106,9 +106,15 @@ def test_protocols_of_folders_are_named_in_the_report(folder):
 
 
 def test_an_image_that_is_too_small_is_named(folder):
-    Image.fromarray(np.zeros((18, 30), np.uint8)).save(folder / "2.png")
-    with pytest.raises(UsageError, match=r"2\.png is 18×30: give images of at least 19×19 pixels"):
+    Image.fromarray(np.zeros((10, 30), np.uint8)).save(folder / "2.png")
+    with pytest.raises(UsageError, match=r"2\.png is 10×30: give images of at least 11×11 pixels"):
         restoration.read_images(str(folder), "gray8")
+    with pytest.raises(UsageError, match=r"0\.png is 24×20: give images of at least 161×161 pixels"):
+        restoration.evaluate(
+            *(RESTORER, METHODS, brighten, {"a": 0.1}, [str(folder)], ["gray8"]),
+            description="lifted",
+            metrics=["ms_ssim"],
+        )
 
 
 def test_an_evaluation_has_tables_protocol_and_cost(folder):

@@ -103,11 +103,56 @@ def test_a_border_that_leaves_nothing_is_refused(border):
 
 
 def test_registered_metrics_are_best_for_equal_images(pair):
-    reference, image = pair
     for metric in (metric for metric in metrics.METRICS.values() if not metric.network):
+        repeats = -(-metric.min_side // 40)
+        reference, image = (np.tile(x, (1, repeats, repeats, 1)) for x in pair)
         compiled = jax.jit(metric.function)
         same, other = (np.asarray(compiled(reference, x)) for x in (reference, image))
         assert (same > other if metric.direction == "maximize" else same < other).all()
+
+
+def blocking(image):
+    """The paper's blocking effect factor of an image [height, width], by loops over its neighbors."""
+    across, inside = [], []
+    for rows in (image, image.T):
+        for i in range(len(rows) - 1):
+            (across if i % 8 == 7 else inside).extend((rows[i + 1] - rows[i]) ** 2)
+    return np.log2(8) / np.log2(min(image.shape)) * max(np.mean(across) - np.mean(inside), 0)
+
+
+def test_psnr_b_adds_the_blocking_effect_to_the_squared_error(pair):
+    blocky = pair[0][:, :39]  # Its side is no multiple of 8.
+    blocky = blocky + np.where(np.arange(39) // 8 % 2, 0.1, 0)[:, None, None].astype(np.float32)
+    for image in (blocky, pair[1][:, :39]):
+        reference = pair[0][:, :39]
+        expected = [
+            np.mean([-10 * np.log10(np.mean((x - y) ** 2) + blocking(y)) for x, y in zip(*channels, strict=True)])
+            for channels in zip(*(np.float64(z).transpose(0, 3, 1, 2) for z in (reference, image)), strict=True)
+        ]
+        ours = jax.jit(metrics.psnr_b)(reference, image)
+        np.testing.assert_allclose(ours, expected, rtol=1e-5)
+    assert (np.asarray(ours) <= np.asarray(psnr(reference, image)) + 0.5).all()
+
+
+def test_psnr_b_is_psnr_where_no_block_shows_and_less_where_one_does():
+    ramp = np.broadcast_to(np.linspace(0, 0.5, 32, dtype=np.float32)[:, None], (1, 32, 32, 1))
+    edge = ramp + np.where(np.arange(32) < 16, 0, 0.1).astype(np.float32)[:, None, None]
+    compiled = jax.jit(metrics.psnr_b, static_argnames="max_value")
+    np.testing.assert_allclose(compiled(ramp, ramp + np.float32(0.1)), 20, rtol=1e-5)
+    np.testing.assert_allclose(compiled(255 * ramp, 255 * edge, max_value=255), compiled(ramp, edge), rtol=1e-5)
+    assert float(compiled(ramp, edge)[0]) < float(psnr(ramp, edge)[0])
+    with pytest.raises(ValueError, match="images of 8×32 pixels: PSNR-B needs at least 9×9"):
+        metrics.psnr_b(ramp[:, :8], ramp[:, :8])
+
+
+def test_gray_agrees_with_opencv(pair):
+    import cv2
+
+    expected = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in pair[0]]
+    np.testing.assert_allclose(metrics.to_gray(pair[0])[..., 0], expected, rtol=1e-5)
+    np.testing.assert_array_equal(metrics.to_gray(pair[0][..., :1]), pair[0][..., :1])
+    with pytest.raises(ValueError, match="give \\[batch, height, width, 1 or 3\\]"):
+        metrics.to_gray(pair[0][..., :2])
 
 
 def test_a_registered_metric_is_in_the_tables(monkeypatch, pair):

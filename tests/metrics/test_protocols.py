@@ -4,7 +4,7 @@ import pytest
 from skimage import color, metrics
 
 from jaxgen.errors import UsageError
-from jaxgen.metrics.protocols import PROTOCOLS, compare, rounded
+from jaxgen.metrics.protocols import PROTOCOLS, compare, least_side, rounded
 
 GENERATOR = np.random.default_rng(0)
 REFERENCE = GENERATOR.integers(0, 256, (2, 24, 31, 3)).astype(np.float32) / 255
@@ -47,3 +47,10 @@ def test_unknown_protocols_and_wrong_channels_are_refused():
         compare("gray9", REFERENCE, IMAGE)
     with pytest.raises(ValueError, match="images of 3 channels: protocol gray8 needs 1"):
         compare("gray8", REFERENCE, IMAGE)
+
+
+def test_the_smallest_side_is_that_of_a_metric_and_of_the_border_that_is_cut():
+    assert least_side("gray8", ["psnr", "ssim"]) == 11
+    assert least_side("y601-shave4", ["psnr", "ssim"]) == 19
+    # PSNR-B compares whole images by any protocol.
+    assert least_side("y601-shave4", ["psnr_b", "mse"]) == 9
