@@ -105,7 +105,8 @@ def predict_files(
     if out is not None:
         write_csv(out, predictions)
         counted = Counter(prediction.label for prediction in predictions)
-        yield f"{out}  {len(predictions)} images: " + ", ".join(f"{counted[x]} of class {x}" for x in labels if counted[x])
+        by_class = ", ".join(f"{counted[label]} of class {label}" for label in labels if counted[label])
+        yield f"{out}  {len(predictions)} images: {by_class}"
     if failed:
         raise UnfinishedError(f"{len(failed)} of {len(files)} images cannot be read: {first_names(failed)}")
 
