@@ -100,14 +100,22 @@ def search_at_one_size(pixels: np.ndarray, settings: Settings) -> Found:
       pixels: float32[height, width, 1 or 3] in [0, 1].
       settings: of the networks.
     """
-    areas, regions = candidates("detect", pixels, settings)
-    area_mask, area_confidence = damaged_regions("detect", regions)
-    lines, regions = candidates("detect_lines", pixels, settings)
-    line_mask, line_confidence = damaged_regions("detect_lines", regions)
+    areas, area_mask, area_confidence = search_by("detect", pixels, settings)
+    lines, line_mask, line_confidence = search_by("detect_lines", pixels, settings)
     masks = {"detect": area_mask, "detect_lines": with_faint_lines(line_mask, lines)}
     # In place: a photograph of 24 megapixels has 0.1 GB in each channel.
     probability = special.expit(np.maximum(areas, lines, out=areas), out=areas)
     return Found(masks, {"detect": area_confidence, "detect_lines": line_confidence}, probability)
+
+
+def search_by(name: str, pixels: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray, float]:
+    """Returns the logits of a network, the regions that may count and the largest confidence; see `damaged_regions`.
+
+    Args:
+      name, pixels, settings: see `candidates`.
+    """
+    logits, regions = candidates(name, pixels, settings)
+    return logits, *damaged_regions(name, regions)
 
 
 def candidates(name: str, pixels: np.ndarray, settings: Settings) -> tuple[np.ndarray, Regions]:

@@ -50,7 +50,7 @@ def restore_file(
         raise job.error
     made_from = note(job.path, options, job.mask)
     photograph = photographs.fitted(photographs.read(job.path, megapixels), options.scale)
-    settings = options.settings
+    settings = options.settings._replace(in_place=job.comparison is None)
     if job.mask is not None:
         settings = settings._replace(mask=read_mask(job.mask, photograph.pixels, megapixels, options.mask_color))
     if network is not None and job.out is not None and has_bands(network, settings):

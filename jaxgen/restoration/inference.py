@@ -20,7 +20,7 @@ FEATHER = 5
 """Pixels, odd, over which restored pixels are blended into unchanged ones around a mask."""
 LARGEST_NOISE = 4
 """Standard deviations of the noise by which a denoiser changes a pixel at most: one in 16,000 has more."""
-BAND = 128
+BAND = 32
 """Rows that are upsampled at once: a whole large photograph would take some 0.6 GB a megapixel."""
 WIDE_BAND = 512
 """Rows of a mask that are dilated, eroded or blurred at once."""
@@ -39,7 +39,7 @@ class Settings(NamedTuple):
       mask: float32[height, width, 1], 1 where the photograph is damaged, else 0; None: detected.
       force: whether a task restores also where it detects no damage.
       dry_run: whether a task only says what it detects, and changes nothing.
-      in_place: whether the result may overwrite the photograph's pixels, whose size it has, to save memory.
+      in_place: whether the photograph's pixels may be overwritten, to save memory.
     """
 
     sigma: float | None = None
@@ -114,7 +114,8 @@ def apply(network: Restorer, photograph: Photograph, settings: Settings, progres
     Raises:
       UsageError: if the network takes no level or no mask and one is set, or needs a mask and none is set.
     """
-    height, out = network.spec.scale * len(photograph.pixels), photograph.pixels if settings.in_place else None
+    height = network.spec.scale * len(photograph.pixels)
+    out = photograph.pixels if settings.in_place and network.spec.scale == 1 else None
     sigma, message = settings.sigma, ""
     if network.spec.conditioning == "noise_level":
         sigma = noise_sigma(photograph) if sigma is None else sigma

@@ -58,8 +58,9 @@ def inpaint(
     """
     pixels, mask, source = photograph.pixels, settings.mask, "as given"
     if mask is None:
-        mask, _, confidence = detect_damage(pixels, settings.tile_size)
-        source = f"detected with confidence {confidence:.2f}"
+        detected = detect_damage(pixels, settings.tile_size)
+        mask, source = detected.mask, f"detected with confidence {detected.confidence:.2f}"
+        del detected  # Of the size of the mask, too: the probabilities.
         if mask.mean() > MAX_DETECTED:
             message = f"{mask.mean():.0%} look damaged, too much to inpaint without a mask: give --mask"
             return Result(pixels, message, mask, is_found=False)

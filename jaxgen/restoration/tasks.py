@@ -67,7 +67,8 @@ def denoise(photograph: Photograph, settings: Settings, progress: Progress) -> R
     if not is_toned:
         return by_shipped(network, message, photograph, settings._replace(sigma=sigma), progress)
     restored = by_shipped(network, message, gray, settings._replace(sigma=sigma, strength=1.0), progress).pixels
-    result = pixels if settings.dry_run else blend(pixels, toning.toned(restored, pixels), settings.strength)
+    out = pixels if settings.in_place and settings.strength == 1 else None
+    result = pixels if settings.dry_run else blend(pixels, toning.toned(restored, pixels, out), settings.strength)
     return Result(result, f"{message}, one tone kept")
 
 
@@ -125,7 +126,7 @@ def repair(photograph: Photograph, settings: Settings, progress: Progress) -> Re
       settings: all are used; a mask replaces detection, a noise level replaces its estimate.
       progress: called for each network.
     """
-    plain = settings._replace(strength=1.0, sigma=None, mask=None, dry_run=False)
+    plain = in_full(settings)
     is_blurred = blur_sigma(photograph.pixels) >= MIN_BLUR
     found = without_noise(photograph, settings, progress)
     damage = apply_next(found, photograph, inpaint, plain._replace(mask=settings.mask), progress)
@@ -161,8 +162,7 @@ def without_noise(photograph: Photograph, settings: Settings, progress: Progress
       settings: a noise level replaces its estimate.
       progress: called for each network.
     """
-    plain = settings._replace(strength=1.0, sigma=None, mask=None, dry_run=False)
-    found: list[Result] = []
+    plain, found = in_full(settings), list[Result]()
     sigma = noise_sigma(photograph) if settings.sigma is None else settings.sigma
     apply_next(found, photograph, dejpeg, plain, progress)
     if settings.sigma is not None or sigma >= MIN_NOISE:
@@ -172,6 +172,12 @@ def without_noise(photograph: Photograph, settings: Settings, progress: Progress
     return found
 
 
+def in_full(settings: Settings) -> Settings:
+    """Returns the settings of the tasks that are applied one after the other: each as it detects, at full strength."""
+    in_place = settings.in_place and settings.strength == 1  # Else the photograph is blended with their result.
+    return settings._replace(strength=1.0, sigma=None, mask=None, dry_run=False, in_place=in_place)
+
+
 def apply_next(
     found: list[Result], photograph: Photograph, task: Restoration, settings: Settings, progress: Progress
 ) -> Result:
@@ -179,11 +185,11 @@ def apply_next(
 
     Args:
       found: of the tasks before, the last one's pixels are restored further; their pixels are overwritten.
-      photograph: as it was before all tasks; its pixels are not changed.
+      photograph: as it was before all tasks; its pixels are changed in place alone.
       task, settings, progress: the task and its arguments.
     """
     before = photograph._replace(pixels=found[-1].pixels) if found else photograph
-    result = task(before, settings._replace(in_place=bool(found)), progress)
+    result = task(before, settings._replace(in_place=settings.in_place or bool(found)), progress)
     if result.is_found:
         # The pixels of the tasks before are freed.
         found[:] = [*(one._replace(pixels=result.pixels) for one in found), result]

@@ -108,12 +108,13 @@ def is_close(residual: np.ndarray, noise: float) -> bool:
     return True
 
 
-def toned(gray: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+def toned(gray: np.ndarray, pixels: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
     """Returns a gray image in the tone of a photograph: with the colors that it has on average at each brightness.
 
     Args:
       gray: float32[height, width, 1], the restored brightness.
       pixels: float32[height, width, 3] of the photograph; perhaps noisy.
+      out: array that is overwritten, perhaps the pixels; None: a new one.
     Returns:
       float32[height, width, 3].
     """
@@ -123,7 +124,7 @@ def toned(gray: np.ndarray, pixels: np.ndarray) -> np.ndarray:
         pairs += weights.T @ weights
         products += weights.T @ (colors - row)
     curve = fit(pairs, products, total)
-    knots, result = np.linspace(0, 1, KNOTS), np.empty_like(pixels)
+    knots, result = np.linspace(0, 1, KNOTS), np.empty_like(pixels) if out is None else out
     for row, values in zip(gray, result, strict=True):
         values[...] = row + np.stack([np.interp(row[:, 0], knots, channel) for channel in curve.T], -1)
     return result
