@@ -96,6 +96,17 @@ def optimized(pytestconfig):
     return optimize
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _forget_images(tmp_path_factory):
+    """Folders of images that tests read are not remembered in the user's cache."""
+    from jaxgen.data.sources import verification
+
+    home = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verification, "cache_home", lambda: Path(os.environ.get("XDG_CACHE_HOME") or home))
+        yield
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _keep_from_the_collector():
     """What earlier files compiled stays until the end: Python need not look through all of it again and again."""

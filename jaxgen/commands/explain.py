@@ -6,7 +6,7 @@ from pathlib import Path
 from tyro.conf import Positional
 
 from jaxgen.commands.options import RunOptions
-from jaxgen.fields import NonNegativeInt, PositiveInt
+from jaxgen.fields import PositiveInt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +23,17 @@ class Command(RunOptions):
     """Images, or folders of images (default: held-out images of the run's data)."""
     count: PositiveInt = 16
     """Number of held-out images."""
-    label: NonNegativeInt | None = None
-    """Class that a conditional discriminator assumes (default: the class of each held-out image)."""
+    label: str | None = None
+    """Class that a conditional discriminator assumes: its number, or its name in the data (default: the class of each
+    held-out image)."""
     out: Path | None = None
     """Image to write (default: in RUN/samples)."""
 
     def __call__(self) -> None:
         """Writes the image."""
+        from jaxgen.runs.class_names import find_label
         from jaxgen.runs.explain import explain_run
 
-        options = {"count": self.count, "label": self.label, "out": self.out, "options": self.open_options()}
+        label = find_label(self.run, self.label)
+        options = {"count": self.count, "label": label, "out": self.out, "options": self.open_options()}
         print(explain_run(self.run, self.images, **options))

@@ -24,9 +24,10 @@ COMMANDS = {
     "decode": "Reconstructs images from codes of a variational autoencoder.",
     "restore": "Restores photographs.",
     "export": "Writes a generator, restorer or classifier as StableHLO.",
+    "export-data": "Writes a folder of images, or another data set, to one .npz file.",
     "convert": "Converts published weights of a network.",
 }
-"""First sentence of each subcommand's help, by its name; the module of the same name has its options."""
+"""First sentence of each subcommand's help, by its name; the module of the same name (with "_") has its options."""
 
 
 EXAMPLES = {
@@ -42,7 +43,7 @@ EXAMPLES = {
 
 def usage() -> str:
     """Returns the help of the command without a subcommand."""
-    lines = [f"  {name:10} {summary}" for name, summary in COMMANDS.items()]
+    lines = [f"  {name:11} {summary}" for name, summary in COMMANDS.items()]
     return "\n".join(
         [
             "usage: jaxgen [-h] [--version] COMMAND ...",
@@ -75,7 +76,7 @@ def parse_command(words: Sequence[str]) -> tuple[Callable[..., None], list[str]]
         raise UsageError(f"{name} is no command: to restore photographs, run jaxgen restore {shlex.quote(name)}")
     if name not in COMMANDS:
         raise unknown("command", name, COMMANDS, max_listed=len(COMMANDS))
-    module = import_module(f"jaxgen.commands.{name}")
+    module = import_module(f"jaxgen.commands.{name.replace('-', '_')}")
     command_type = module.Command
     if name == "train" and rest and not rest[0].startswith("-"):
         # Options that follow the name are the experiment's, --help too.

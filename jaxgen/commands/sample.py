@@ -9,7 +9,7 @@ from tyro.conf import Positional
 
 from jaxgen.commands.options import CheckpointOptions, EvaluationSeed, LatentOptions
 from jaxgen.errors import UsageError
-from jaxgen.fields import NonNegativeInt, PositiveInt
+from jaxgen.fields import PositiveInt
 
 MAX_COLUMNS = 20
 """Classes up to which the grid has a column for each."""
@@ -22,6 +22,7 @@ class Command(LatentOptions, CheckpointOptions):
     Examples:
         jaxgen sample runs/wgan_gp --count 64 --seed 1
         jaxgen sample runs/conditional --label 3
+        jaxgen sample runs/bags_and_shoes --label bag
     """
 
     run: Positional[Path]
@@ -30,8 +31,9 @@ class Command(LatentOptions, CheckpointOptions):
     """Number of images."""
     seed: EvaluationSeed = 0
     """Seed of the latents."""
-    label: NonNegativeInt | None = None
-    """Class of all images, for a class-conditional generator (default: every class in turn)."""
+    label: str | None = None
+    """Class of all images, for a class-conditional generator: its number, or its name in the data (default: every class
+    in turn)."""
     restore: str | None = None
     """Restore the images by a task of `jaxgen restore`, for example denoise."""
     nearest: bool = True
@@ -45,13 +47,15 @@ class Command(LatentOptions, CheckpointOptions):
         from jaxgen.io import images as image_files
         from jaxgen.io.text import require_writable
         from jaxgen.runs import reopen
+        from jaxgen.runs.class_names import find_label
         from jaxgen.runs.latents import with_latents
 
         reopen.require_images_fit(self.run, self.count)
         require_writable(self.out or self.run)
         built = reopen.build(self.run, self.open_options())
         reopen.require_generative(built.objective)
-        reopen.check_label(built.config, self.label)
+        label = find_label(self.run, self.label)
+        reopen.check_label(built.config, label)
         restore = None
         if self.restore:
             from jaxgen.restoration import tasks
@@ -59,7 +63,7 @@ class Command(LatentOptions, CheckpointOptions):
             restore = tasks.batch_restorer(self.restore)
         opened = reopen.load_weights(built, self.open_options())
         opened, _ = with_latents(opened, self.mixture, self.truncation)
-        images = opened.sample(self.count, self.seed, self.label)
+        images = opened.sample(self.count, self.seed, label)
         if restore:
             images = restore(images)
         folder = self.out or self.run / "samples" / self.folder_name(opened.step)

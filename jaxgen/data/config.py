@@ -6,6 +6,7 @@ from typing import Annotated, Literal, get_args
 from typing_extensions import Doc
 
 from jaxgen.data import sources
+from jaxgen.data.splits import HoldOut
 from jaxgen.errors import UsageError, unknown
 from jaxgen.fields import (
     CHANGEABLE,
@@ -19,6 +20,8 @@ from jaxgen.fields import (
 )
 
 Fit = Literal["resize", "pad", "crop"]
+IN_FILES = ("folder", "pairs")
+"""Sources whose images are files of their own."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,15 @@ class Config:
     """Seed of the order of images, flips, crops and dequantization; independent of the run's seed."""
     split: str = "train"
     """train, test (never in train), all, or any split expression of TFDS, as in train[:10%]."""
+    hold_out: HoldOut = "name"
+    """Which images of a folder are its test split: a tenth by the hash of their names, so that new images never move
+    one from train to test; or every tenth in the order of the names, as in runs of before."""
+    skip_damaged: Annotated[bool, CHANGEABLE] = False
+    """Leave out images of a folder that cannot be read; a run that met one goes on without it."""
+    allow_changed: Annotated[bool, CHANGEABLE] = False
+    """Resume a run although its images are others than before, and note it in the run's config.json."""
+    hash_contents: Annotated[bool, CHANGEABLE] = False
+    """Recognize the images of a folder by the hashes of their contents, and not by their times."""
     fraction: Annotated[float, Range(above=0, maximum=1)] = 1.0
     """Fraction of the split that is used, chosen by seed; a test split is always used in full."""
     size: NonNegativeInt = 0
@@ -70,6 +82,9 @@ def check(config: Config) -> None:
         raise unknown("fit", config.fit, get_args(Fit))
     if config.target_dir and config.name != "pairs":
         raise UsageError(f"target_dir is the second folder of pairs, and the data set is {config.name}: leave it out")
+    for option in ("skip_damaged", "hash_contents"):
+        if getattr(config, option) and config.name not in IN_FILES:
+            raise UsageError(f"{option} is for a folder of images, and the data set is {config.name}: leave it out")
     if config.samples != Config.samples and not config.from_run:
         raise UsageError(f"samples {config.samples} is of a generator's run: set from_run to it, or leave samples out")
     if config.with_real and not config.from_run:

@@ -11,7 +11,7 @@ from jax import Array
 from jaxgen.data import order, transforms
 from jaxgen.data.config import Config
 from jaxgen.data.feed import Batch, Feed, PyTree
-from jaxgen.data.records import IMAGE_FIELDS, Records
+from jaxgen.data.records import IMAGE_FIELDS, NOTHING, Contents, Records
 from jaxgen.data.stacked import compose, draw_indices
 from jaxgen.data.streaming import Steps, Stream
 from jaxgen.errors import UsageError
@@ -62,12 +62,14 @@ class Dataset:
         image's shape where there are pairs; empty when streamed.
       records: what a streamed set is read from; None when it is in memory.
       stack: how many of the stored one-channel images make one image of a batch, as its channels; see `data.stacked`.
+      contents: what the source was found to hold.
     """
 
     config: Config
     arrays: dict[str, np.ndarray] = field(repr=False)
     records: Records | None = field(default=None, repr=False)
     stack: int = 1
+    contents: Contents = field(default=NOTHING, repr=False)
 
     def __len__(self) -> int:
         return len(self.arrays["image"]) if self.records is None else len(self.records)

@@ -1,9 +1,14 @@
 """Checks of labels against the configured number of classes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from jaxgen.data.config import Config
 from jaxgen.errors import UsageError
+
+MAX_NAMED = 10
+"""Classes that an error names."""
 
 
 def check(label: np.ndarray | None, config: Config, where: str = "") -> None:
@@ -29,6 +34,22 @@ def check(label: np.ndarray | None, config: Config, where: str = "") -> None:
         raise UsageError(
             f"{where or f'image {wrong[0]}'} has label {label[wrong[0]]}, outside the {config.classes} classes from 0 "
             f"to {config.classes - 1}: set data.classes to the number of classes, or correct the label"
+        )
+
+
+def check_number(names: Sequence[str], config: Config, where: str) -> None:
+    """Raises UsageError where there are names of classes, and another number of classes is asked for.
+
+    Args:
+      names: of the classes; empty where they have none.
+      config: its `classes` count; 0 is any number.
+      where: the folder or file, for the error.
+    """
+    if names and config.classes not in {0, len(names)}:
+        listed = ", ".join([*names[:MAX_NAMED], *(["…"] if len(names) > MAX_NAMED else [])])
+        raise UsageError(
+            f"{where} has {len(names)} classes ({listed}), and {config.classes} are asked for: set data.classes to "
+            f"{len(names)}"
         )
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from jaxgen.data import labels, resample, sources
 from jaxgen.data.config import Config, check
 from jaxgen.data.dataset import Dataset
-from jaxgen.data.records import Fitted, Records, gather_all
+from jaxgen.data.records import NOTHING, Contents, Fitted, Records, gather_all
 from jaxgen.data.splits import choose_fraction
 from jaxgen.errors import UsageError
 
@@ -24,7 +24,12 @@ def load(config: Config) -> Dataset:
     return sources.find(config.name).load(config)
 
 
-def from_arrays(image: np.ndarray, label: np.ndarray | None = None, config: Config | None = None) -> Dataset:
+def from_arrays(
+    image: np.ndarray,
+    label: np.ndarray | None = None,
+    config: Config | None = None,
+    contents: Contents = NOTHING,
+) -> Dataset:
     """Returns a set of all these images; of the configuration, what says how they come into a batch counts.
 
     Args:
@@ -32,6 +37,7 @@ def from_arrays(image: np.ndarray, label: np.ndarray | None = None, config: Conf
         the nearest of 256 grey levels.
       label: integer[n].
       config: see `Config`; its `name`, `dir` and `memory` do not count, and its `split` only for `fraction`.
+      contents: what the source was found to hold.
     Raises:
       UsageError: if the arrays are no images, or do not come to the shape asked for.
     """
@@ -49,16 +55,17 @@ def from_arrays(image: np.ndarray, label: np.ndarray | None = None, config: Conf
         arrays["label"] = label.astype(np.int32)[keep]
     labels.check(arrays.get("label"), config)
     labels.check_all_there(arrays.get("label"), config)
-    return Dataset(config, arrays)
+    return Dataset(config, arrays, contents=contents)
 
 
-def from_records(records: Records, keep: np.ndarray, config: Config) -> Dataset:
+def from_records(records: Records, keep: np.ndarray, config: Config, contents: Contents = NOTHING) -> Dataset:
     """Returns a set of images read by random access: into memory where `config.memory` allows it, else while training.
 
     Args:
       records: the images as they are stored.
       keep: int[n], which of them.
       config: see `Config`; its `name` and `dir` do not count, and its `split` only for `fraction`.
+      contents: what the source was found to hold.
     Raises:
       UsageError: if an image cannot be read, or does not come to the shape asked for.
     """
@@ -67,10 +74,10 @@ def from_records(records: Records, keep: np.ndarray, config: Config) -> Dataset:
     labels.check(fitted.first.get("label"), config)
     labels.check_enough(len(fitted), config)
     if len(fitted) * fitted.first["image"].nbytes > config.memory * GIB:
-        return Dataset(config, {}, fitted)
+        return Dataset(config, {}, fitted, contents=contents)
     arrays = gather_all(fitted)
     labels.check_all_there(arrays.get("label"), config)
-    return Dataset(config, arrays)
+    return Dataset(config, arrays, contents=contents)
 
 
 def check_image(shape: tuple[int, ...]) -> None:

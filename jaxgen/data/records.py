@@ -3,7 +3,7 @@
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -18,6 +18,40 @@ IMAGE_FIELDS = ("image", "target")
 
 # Records that a thread reads at a time: many enough to amortise the hand-over, few enough to balance the threads.
 CHUNK = 256
+
+
+class File(NamedTuple):
+    """A file under a folder.
+
+    Attributes:
+      name: its path below the folder, with "/" between the parts.
+      bytes: its size.
+      time: of its last change, in nanoseconds since 1970.
+      sha256: of its content; empty where that was not asked for.
+    """
+
+    name: str
+    bytes: int
+    time: int
+    sha256: str = ""
+
+
+class Contents(NamedTuple):
+    """What a source was found to hold.
+
+    Attributes:
+      class_names: of the labels 0, 1, …; empty where they have none.
+      files: that the images of the split are read from, named by their paths in their folder; empty where they are not
+        files of their own.
+      lines: for the user: the number and sizes of images, their classes, and what was skipped and why.
+    """
+
+    class_names: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    lines: tuple[str, ...] = ()
+
+
+NOTHING = Contents()
 
 
 class Records(Protocol):

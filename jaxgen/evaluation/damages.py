@@ -15,7 +15,7 @@ import numpy as np
 from jax import Array
 
 from jaxgen import degradations
-from jaxgen.data.sources.folder import image_paths
+from jaxgen.data.sources.listing import image_paths
 from jaxgen.degradations.draws import split_keys
 from jaxgen.degradations.registry import DEGRADATIONS, OPACITY_THRESHOLD
 from jaxgen.errors import UsageError, unknown

@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from jaxgen import filters
-from jaxgen.data.sources.folder import image_paths
+from jaxgen.data.sources.listing import image_paths
 from jaxgen.degradations.resampling import upsample
 from jaxgen.errors import UsageError, unknown
 from jaxgen.evaluation import perceptual

@@ -18,6 +18,7 @@ from jaxgen.evaluation import classification
 from jaxgen.io.conversion import to_unit_range
 from jaxgen.restoration.network import Network
 from jaxgen.runs import classifying, experiment_copy, reopen, restorer_scoring, scoring
+from jaxgen.runs.class_names import find_label
 from jaxgen.runs.codes import require_latent
 from jaxgen.runs.disk.run_folder import RunFolder, newest
 from jaxgen.runs.latents import with_latents
@@ -105,7 +106,7 @@ class Run:
         self,
         count: int = 64,
         seed: int = 0,
-        label: int | None = None,
+        label: int | str | None = None,
         *,
         truncation: float | None = None,
         mixture: int | None = None,
@@ -115,7 +116,7 @@ class Run:
         Args:
           count: number of images.
           seed: of the latents.
-          label: class of all images of a class-conditional generator; None: every class in turn.
+          label: class of all images of a class-conditional generator, a number or a name; None: every class in turn.
           truncation: bound of the latents in standard deviations: fewer odd images, and less variety.
           mixture: draws the codes of a variational autoencoder from so many Gaussians, fitted to those of the training
             images, in place of the prior.
@@ -131,7 +132,7 @@ class Run:
             raise UsageError(f"truncation is {truncation:g}: give more than 0")
         if mixture is not None and mixture < 1:
             raise UsageError(f"mixture is {mixture}: give at least 1")
-        return with_latents(self._opened, mixture, truncation)[0].sample(count, seed, label)
+        return with_latents(self._opened, mixture, truncation)[0].sample(count, seed, find_label(self.path, label))
 
     def encode(self, images: Any) -> np.ndarray:
         """Encodes images by a variational autoencoder.

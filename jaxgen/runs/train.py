@@ -105,8 +105,10 @@ def evaluation_images(config: data.Config, images: int, objective: Objective, tr
 
 
 def describe_data(dataset: data.Dataset) -> dict[str, Any]:
-    """Returns the images' shape, number, SHA-256 where they are in memory, and the version of their order."""
+    """Returns the images' shape, number, SHA-256 where they are in memory, classes and the version of their order."""
     description: dict[str, Any] = {"image_shape": list(dataset.image_shape), "images": len(dataset)}
+    if dataset.config.classes and dataset.contents.class_names:
+        description["class_names"] = list(dataset.contents.class_names)
     if dataset.arrays:
         stored = b"".join(dataset.arrays[name].tobytes() for name in IMAGE_FIELDS if name in dataset.arrays)
         description["images_sha256"] = hashlib.sha256(stored).hexdigest()
@@ -326,6 +328,8 @@ def train(
     with progress.reminding("loading the data", say):
         prepared = prepare(config, build, lambda: device_count or prepare_devices(config), path)
     config, dataset, objective, evaluation_batch, measure, first, template, devices = prepared
+    for line in dataset.contents.lines:
+        say(line)
     program = execute.compile_program(
         partial(build, config),
         dataset.feed,

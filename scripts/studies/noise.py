@@ -12,7 +12,7 @@ import numpy as np
 from jax import Array
 
 from jaxgen import degradations
-from jaxgen.data.sources.folder import image_paths
+from jaxgen.data.sources.listing import image_paths
 from jaxgen.io import images
 from jaxgen.io.photographs import Photograph
 from jaxgen.io.text import write_atomically

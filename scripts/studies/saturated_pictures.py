@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from jaxgen.data.sources.folder import image_paths
+from jaxgen.data.sources.listing import image_paths
 from jaxgen.errors import UsageError
 
 SIDE = 256

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from jaxgen.data.sources.folder import image_paths
+from jaxgen.data.sources.listing import image_paths
 from studies.clean_pictures import SIZES
 from studies.drawings import DRAWINGS, draw
 

@@ -13,7 +13,7 @@ def test_the_help_of_each_command_has_examples_that_are_understood(name, capsys)
     with pytest.raises(SystemExit):
         parse_command([name, "--help"])
     shown = capsys.readouterr().out
-    documented = inspect.getdoc(import_module(f"jaxgen.commands.{name}").Command) or ""
+    documented = inspect.getdoc(import_module(f"jaxgen.commands.{name.replace('-', '_')}").Command) or ""
     lines = [line.strip() for line in documented.splitlines() if line.startswith("    jaxgen ")]
     assert lines and all(line in shown and len(line) <= 76 for line in lines)
     for line in lines:

@@ -133,11 +133,18 @@ def test_pictures_of_one_class_have_a_folder_of_their_own(tmp_path, capsys, monk
     monkeypatch.setattr(reopen, "build", lambda *arguments, **options: opened)
     monkeypatch.setattr(reopen, "load_weights", lambda *arguments, **options: opened)
     monkeypatch.setattr(reopen, "require_images_fit", lambda *arguments: None)
+    names = {"format": 1, "config": {}, "class_names": ["bag", "hat", "3", "shoe"]}
+    (tmp_path / "config.json").write_text(json.dumps(names))
     status, out, _ = run(capsys, "sample", tmp_path, "--label", 2, "--count", 2)
     assert status == 0
     folder = tmp_path / "samples" / "step-00000007-seed-0-label-2"
     assert out.splitlines()[0] == str(folder / "grid.png")
     np.testing.assert_allclose(images.read(folder / "0001.png"), 0.5, atol=0.01)
+    assert run(capsys, "sample", tmp_path, "--label", "hat", "--count", 1)[0] == 0
+    hat = images.read(tmp_path / "samples" / "step-00000007-seed-0-label-hat" / "0000.png")
+    np.testing.assert_allclose(hat, 0.25, atol=0.01)
+    status, _, err = run(capsys, "sample", tmp_path, "--label", "shoo")
+    assert (status, err) == (2, "jaxgen: unknown class 'shoo': did you mean shoe? allowed: 3, bag, hat, shoe\n")
     run(capsys, "sample", tmp_path, "--count", 8)
     grid = images.read(tmp_path / "samples" / "step-00000007-seed-0" / "grid.png")
     assert grid.shape[:2] == (2 * 4 + 2, 4 * 4 + 2)
@@ -238,7 +245,7 @@ def test_the_nearest_training_images_stand_below_samples(trained, tmp_path, caps
         ("sample nowhere --seed x", "--seed 'x': give a whole number"),
         ("sample nowhere --seed", "--seed needs a value: give INT"),
         ("evaluate nowhere --seed 4294967295", "seed is 4294967295: give at least 0 and at most 4294967294"),
-        ("sample nowhere --label x", "--label 'x': give a whole number"),
+        ("sample nowhere --label x", "nowhere is no run folder"),
         ("sample nowhere --cout 3", "unknown option 'cout': did you mean count"),
         ("sample nowhere --mixture 3 --truncation 0.5", "--mixture and --truncation exclude each other"),
         ("sample nowhere --checkpoint lst", "unknown --checkpoint 'lst': did you mean last"),
@@ -325,7 +332,7 @@ def test_how_a_run_is_opened_reaches_it(tmp_path):
 
 @pytest.mark.parametrize("name", main.COMMANDS)
 def test_every_command_has_the_help_that_the_list_of_commands_gives(name, capsys):
-    command = importlib.import_module(f"jaxgen.commands.{name}").Command
+    command = importlib.import_module(f"jaxgen.commands.{name.replace('-', '_')}").Command
     assert command.__doc__.startswith(main.COMMANDS[name].rstrip("."))
     status, out, _ = run(capsys, name, "--help")
     assert not status

@@ -32,7 +32,9 @@ def test_data_without_labels():
 
 
 def test_data_read_one_by_one(picture_folder):
-    with pytest.raises(UsageError, match="the data set folder has no labels"):
+    with pytest.raises(
+        UsageError, match="has no labels, and 2 classes are asked for: a class is a folder in it, and it has no two"
+    ):
         data.load(data.Config(name="folder", dir=str(picture_folder), size=8, channels=1, classes=2))
 
 

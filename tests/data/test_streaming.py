@@ -29,7 +29,7 @@ def streamed(config):
 def test_a_set_above_the_limit_is_not_held(in_memory, streamed):
     assert in_memory.records is None
     assert streamed.arrays == {}
-    assert len(streamed) == len(in_memory) == 21
+    assert len(streamed) == len(in_memory) == 19
     assert streamed.image_shape == in_memory.image_shape == (10, 10, 1)
 
 

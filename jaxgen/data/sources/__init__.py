@@ -61,12 +61,17 @@ SOURCES = {
     "npz": Source(
         "npz:load_npz", "arrays of images and perhaps labels", "the .npz file", "test_image, or every tenth image"
     ),
-    "folder": Source("folder:load_folder", "images in a folder and its subfolders", "the folder"),
+    "folder": Source(
+        "folder:load_folder",
+        "images in a folder and its subfolders, which may be their classes",
+        "the folder",
+        "a tenth of the images, by the hash of their names",
+    ),
     "pairs": Source(
         "pairs:load_pairs",
         "images and their targets, by the same names in two folders",
         "the folder of input images; target_dir: that of the targets",
-        "every tenth pair",
+        "a tenth of the pairs, by the hash of their names",
         derivable=False,
     ),
     "stacked_mnist": Source(

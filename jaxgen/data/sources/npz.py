@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxgen.data import labels
 from jaxgen.data.config import Config
 from jaxgen.data.dataset import Dataset
 from jaxgen.data.loading import check_image, from_arrays
+from jaxgen.data.records import Contents
 from jaxgen.data.splits import held_out
 from jaxgen.errors import UsageError, unknown
 from jaxgen.host_memory import require_room
 
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-NAMES = ("image", "label", "test_image", "test_label")
+NAMES = ("image", "label", "test_image", "test_label", "class_names")
 PREFIXES = {"train": [""], "test": ["test_"], "all": ["", "test_"]}
 
 
@@ -24,8 +26,8 @@ def load_npz(config: Config) -> Dataset:
 
     Args:
       config: its `dir` is an .npz file with `image` uint8[n, height, width, channel] or [n, height, width], and where
-        there are any `label` integer[n], `test_image` and `test_label`. Without `test_image`, every tenth image is
-        held out as test.
+        there are any `label` integer[n], `test_image`, `test_label` and `class_names`, a text for each class. Without
+        `test_image`, every tenth image is held out as test.
     Raises:
       UsageError: if the file is missing or damaged, or does not hold these arrays.
     """
@@ -39,14 +41,27 @@ def load_npz(config: Config) -> Dataset:
         image, label = arrays.get(f"{prefix}image"), arrays.get(f"{prefix}label")
         if label is not None and (image is None or label.shape != image.shape[:1]):
             raise UsageError(f"{path}: {prefix}label must hold one number for each of {prefix}image")
+    contents = Contents(class_names=read_class_names(path, arrays, config))
     if "test_image" not in arrays:
         keep = held_out(len(arrays["image"]), split)
-        return from_arrays(arrays["image"][keep], arrays["label"][keep] if "label" in arrays else None, config)
+        label = arrays["label"][keep] if "label" in arrays else None
+        return from_arrays(arrays["image"][keep], label, config, contents)
     if split not in PREFIXES:
         raise unknown("split", split, PREFIXES)
     image = join(path, arrays, split, "image")
     assert image is not None  # `image` is there, see above
-    return from_arrays(image, join(path, arrays, split, "label"), config)
+    return from_arrays(image, join(path, arrays, split, "label"), config, contents)
+
+
+def read_class_names(path: str, arrays: dict[str, np.ndarray], config: Config) -> tuple[str, ...]:
+    """Returns the names of the classes in an archive; none where it has none."""
+    names = arrays.get("class_names", np.empty(0, str))
+    if names.ndim != 1 or names.dtype.kind != "U":
+        raise UsageError(
+            f"{path}: class_names is {names.dtype}{list(names.shape)}: give an array of texts, one a class"
+        )
+    labels.check_number(tuple(names.tolist()), config, path)
+    return tuple(names.tolist())
 
 
 def read(path: str) -> dict[str, np.ndarray]:

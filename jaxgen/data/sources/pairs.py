@@ -1,16 +1,18 @@
 """Pairs of input and target images in two folders."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import PurePosixPath
 
 import numpy as np
 
 from jaxgen.data.config import Config
 from jaxgen.data.dataset import Dataset
 from jaxgen.data.loading import from_records
-from jaxgen.data.records import Example
-from jaxgen.data.sources.folder import FolderRecords, Window, image_paths, tile
-from jaxgen.data.splits import held_out
+from jaxgen.data.records import Contents, Example, File
+from jaxgen.data.sources.folder import FolderRecords, windows_of
+from jaxgen.data.sources.listing import Listing, list_folder
+from jaxgen.data.sources.verification import examine, fingerprint, lines, require_readable
+from jaxgen.data.splits import choose_held_out
 from jaxgen.errors import UsageError
 
 
@@ -47,34 +49,70 @@ def load_pairs(config: Config) -> Dataset:
     """Returns the images of two folders that have the same path within them, up to the suffix.
 
     Args:
-      config: `dir` (the inputs), `target_dir` (the targets), `split` (every tenth pair is test),
-        `fit` and `size` count.
+      config: `dir` (the inputs), `target_dir` (the targets), `split` (a tenth of the pairs is test, see
+        `choose_held_out`), `fit` and `size` count.
     Raises:
       UsageError: if a folder or an image's partner is missing, or one is smaller than the crop or unreadable.
     """
     if not config.target_dir:
         raise UsageError("pairs need two folders: set target_dir to the folder of target images")
-    paths = {folder: by_name(folder) for folder in (config.dir, config.target_dir)}
-    for folder, other in ((config.dir, config.target_dir), (config.target_dir, config.dir)):
-        if alone := sorted(paths[folder].keys() - paths[other].keys()):
-            raise UsageError(f"{paths[folder][alone[0]]} has no partner in {other}: pairs have the same name in both")
-    names = sorted(paths[config.dir])
-    names = [names[index] for index in held_out(len(names), config.split)]
-    images, targets = ([paths[folder][name] for name in names] for folder in (config.dir, config.target_dir))
-    windows = tile(images, config.size) if config.fit == "crop" and config.size else [Window(path) for path in images]
-    partner = dict(zip(images, targets, strict=True))
-    records = PairRecords(
-        FolderRecords(windows), FolderRecords([window._replace(path=partner[window.path]) for window in windows])
-    )
-    return from_records(records, np.arange(len(windows)), config)
+    inputs, targets = match(list_folder(config.dir), list_folder(config.target_dir))
+    dataset = read_split(inputs, targets, config, decode=config.skip_damaged)
+    if dataset.records is None or config.skip_damaged:
+        return dataset
+    return read_split(inputs, targets, config, decode=True)
 
 
-def by_name(folder: str) -> dict[str, Path]:
+def match(inputs: Listing, targets: Listing) -> tuple[Listing, Listing]:
+    """Returns the images of both folders in the order of their names, or raises UsageError where one has no partner."""
+    named = [by_name(listing) for listing in (inputs, targets)]
+    for (mine, others), (listing, other) in zip(
+        (named, named[::-1]), ((inputs, targets), (targets, inputs)), strict=True
+    ):
+        if alone := sorted(mine.keys() - others.keys()):
+            path = listing.root / mine[alone[0]].name
+            raise UsageError(f"{path} has no partner in {other.root}: pairs have the same name in both")
+    names = sorted(named[0])
+    first, second = (tuple(files[name] for name in names) for files in named)
+    return inputs._replace(files=first), targets._replace(files=second)
+
+
+def by_name(listing: Listing) -> dict[str, File]:
     """Returns the images of a folder by their path in it without suffix, or raises UsageError where two share it."""
-    named: dict[str, Path] = {}
-    for path in image_paths(folder):
-        name = str(path.relative_to(folder).with_suffix(""))
+    named: dict[str, File] = {}
+    for file in listing.files:
+        name = str(PurePosixPath(file.name).with_suffix(""))
         if name in named:
-            raise UsageError(f"{named[name]} and {path} have one name: a pair must be unmistakable")
-        named[name] = path
+            both = f"{listing.root / named[name].name} and {listing.root / file.name}"
+            raise UsageError(f"{both} have one name: a pair must be unmistakable")
+        named[name] = file
     return named
+
+
+def read_split(inputs: Listing, targets: Listing, config: Config, *, decode: bool) -> Dataset:
+    """Returns the pairs of one split, after all images of both folders were examined; see `examine`."""
+    found = [examine(listing, decode=decode) for listing in (inputs, targets)]
+    if not config.skip_damaged:
+        for listing_found in found:
+            require_readable(listing_found)
+    sound = [index for index, pair in enumerate(zip(*found, strict=True)) if not any(x.error for x in pair)]
+    if not sound:
+        raise UsageError(f"none of the pairs in {inputs.root} and {targets.root} can be read")
+    names = [str(PurePosixPath(inputs.files[index].name).with_suffix("")) for index in sound]
+    keep = [sound[index] for index in choose_held_out(names, config.split, config.hold_out)]
+    both = [listing._replace(files=tuple(listing.files[index] for index in keep)) for listing in (inputs, targets)]
+    paths = [[listing.root / file.name for file in listing.files] for listing in both]
+    windows = windows_of(paths[0], [found[0][index].shape for index in keep], config)
+    partner = dict(zip(*paths, strict=True))
+    records = PairRecords(
+        FolderRecords(inputs.root, windows),
+        FolderRecords(targets.root, [window._replace(path=partner[window.path]) for window in windows]),
+    )
+    files = [fingerprint(listing, hash_contents=config.hash_contents) for listing in both]
+    # Of a damaged pair one line says why.
+    pairs = [target if target.error else image for image, target in zip(*found, strict=True)]
+    contents = Contents(
+        files=(*files[0], *(file._replace(name=f"target/{file.name}") for file in files[1])),
+        lines=lines([inputs, targets], pairs, config.split, len(keep)),
+    )
+    return from_records(records, np.arange(len(windows)), config, contents)

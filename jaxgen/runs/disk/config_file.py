@@ -1,7 +1,8 @@
 """The file config.json of a run folder: its format, and how files of earlier formats are read.
 
 {"format", "jaxgen" and "jax" (versions), "experiment": {"name", "sha256" of its script}, "image_shape", "images",
-"images_sha256" (of data in memory), "data_order" (of the data's order), "config": the configuration}
+"images_sha256" (of data in memory), "class_names" (of labels that have names), "data_order" (of the data's order),
+"config": the configuration}
 """
 
 import dataclasses
@@ -59,6 +60,8 @@ RENAMED_VALUES: dict[int, dict[str, dict[Any, Any]]] = {
 FORMER_DEFAULTS: dict[int, dict[str, Any]] = {
     # Runs of format 0 that lack these were trained before the fields existed.
     0: {"hyper.mask_dilation": 0.0, "hyper.opaque_probability": 0.0, "hyper.scan_probability": 0.0},
+    # Runs that lack it held out every tenth image.
+    1: {"data.hold_out": "order"},
 }
 """By format, the fields (by today's name) that runs of it and of earlier formats may lack, and the value that stands
 for their absence, where that is not today's default."""

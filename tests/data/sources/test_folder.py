@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from jaxgen import data
+from jaxgen.data.splits import held_out_by_name
 from jaxgen.errors import UsageError
 
 
@@ -22,14 +23,19 @@ def test_images_in_the_order_of_their_paths(picture_folder):
     assert everything.arrays["image"].shape == (23, 20, 24, 3)
     for image, path in zip(everything.arrays["image"], paths, strict=True):
         np.testing.assert_array_equal(image, np.asarray(Image.open(path)))
-    test = load(picture_folder, split="test").arrays["image"]
-    np.testing.assert_array_equal(test, everything.arrays["image"][[9, 19]])
-    assert len(load(picture_folder)) == 21
+    names = [str(path.relative_to(picture_folder)) for path in paths]
+    for split in ("train", "test"):
+        index = held_out_by_name(names, split)
+        np.testing.assert_array_equal(
+            load(picture_folder, split=split).arrays["image"], everything.arrays["image"][index]
+        )
+    by_order = load(picture_folder, split="test", hold_out="order").arrays["image"]
+    np.testing.assert_array_equal(by_order, everything.arrays["image"][[9, 19]])
 
 
 def test_images_of_one_size_are_cropped_whole(picture_folder):
     loaded = load(picture_folder, size=16, fit="crop")
-    assert loaded.arrays["image"].shape == (21, 20, 24, 3)
+    assert loaded.arrays["image"].shape == (19, 20, 24, 3)
     assert loaded.batch(0, 0, size=5)["image"].shape == (5, 16, 16, 3)
 
 
@@ -97,3 +103,93 @@ def test_folders_without_images(tmp_path):
         load("")
     with pytest.raises(UsageError, match="no folder of images at"):
         load(tmp_path / "notes.txt")
+
+
+@pytest.fixture
+def classes(tmp_path):
+    """Forty images of 4x5 pixels in three folders, of which one has a folder in it; gray levels are the classes."""
+    for i in range(40):
+        folder = tmp_path / ("bag", "hat/red", "shoe")[i % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((4, 5), i % 3, np.uint8)).save(folder / f"{i:02}.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("memory", [1.0, 0.0])
+def test_folders_with_images_are_their_classes(classes, memory):
+    for split in ("train", "test", "all"):
+        loaded = load(classes, split=split, classes=3 if split != "test" else 0, memory=memory)
+        assert loaded.contents.class_names == ("bag", "hat", "shoe")
+        batch = loaded.batch(0, 0, len(loaded))
+        np.testing.assert_array_equal(batch["label"], np.rint(np.asarray(batch["image"])[:, 0, 0, 0] * 255))
+    assert "3 classes: bag 14, hat 13, shoe 13" in load(classes).contents.lines
+
+
+def test_tiles_have_the_class_of_their_image(classes):
+    save(classes / "shoe" / "large.png", 31, 17, "L")
+    loaded = load(classes, size=3, fit="crop", split="all", channels=1, classes=3)
+    assert len(loaded) > 41
+    assert (loaded.arrays["label"][:14] == 0).all()
+    assert (loaded.arrays["label"][-20:] == 2).all()
+
+
+def test_folders_train_and_test_are_the_splits(classes):
+    for split, kept in [("train", "bag"), ("test", "shoe")]:
+        (classes / split / "first").mkdir(parents=True)
+        (classes / kept).rename(classes / split / kept)
+    Image.fromarray(np.full((4, 5), 9, np.uint8)).save(classes / "train" / "first" / "a.png")
+    for path in (classes / "hat").rglob("*.png"):
+        path.unlink()
+    train, test = (load(classes, split=split) for split in ("train", "test"))
+    assert train.contents.class_names == test.contents.class_names == ("bag", "first", "shoe")
+    assert set(train.arrays["label"]) == {0, 1}
+    assert set(test.arrays["label"]) == {2}
+
+
+def test_classes_that_are_missing_or_of_another_number(classes):
+    with pytest.raises(
+        UsageError, match=r"has 3 classes \(bag, hat, shoe\), and 10 are asked for: set data.classes to 3"
+    ):
+        load(classes, classes=10)
+    save(classes / "alone.png", 4, 5, "L")
+    assert load(classes).contents.class_names == ()
+    assert "label" not in load(classes).arrays
+    with pytest.raises(UsageError, match=r"3 classes are asked for: .* 1 images lie outside \(alone\.png\)"):
+        load(classes, classes=3)
+
+
+def test_what_is_found_is_described(tmp_path):
+    for i, size in enumerate([(20, 30), (20, 30), (20, 30), (31, 17), (8, 9), (40, 50)]):
+        save(tmp_path / f"{i}.png", *size)
+    (tmp_path / "notes.txt").write_text("no image")
+    (tmp_path / "@eaDir").mkdir()
+    lines = load(tmp_path, size=8, split="all").contents.lines
+    assert lines[0] == (
+        f"found in {tmp_path}: 6 images, 6 in the split all; height x width 20x30 (3), 31x17 (1), 8x9 (1) and 1 more "
+        "from 8x9 to 40x50"
+    )
+    assert lines[1] == (
+        f"skipped in {tmp_path}: 1 hidden or of the system (@eaDir); 1 no image by the suffix (notes.txt)"
+    )
+
+
+def test_damaged_images_are_found_before_a_streamed_training_or_left_out(tmp_path):
+    for i in range(30):
+        save(tmp_path / f"{i:02}.jpg", 40, 40, seed=i)
+    for name in ("03.jpg", "17.jpg"):
+        path = tmp_path / name
+        path.write_bytes(path.read_bytes()[:900])
+    with pytest.raises(
+        UsageError, match=r"2 of 30 images cannot be read: .*03\.jpg: .*; repair it, or set data.skip_dam"
+    ):
+        load(tmp_path, memory=0.0)
+    for memory in (0.0, 1.0):
+        loaded = load(tmp_path, split="all", memory=memory, skip_damaged=True)
+        assert len(loaded) == 28
+        assert not {"03.jpg", "17.jpg"} & {file.name for file in loaded.contents.files}
+        assert sum("skipped, 2 damaged" in line for line in loaded.contents.lines) == 2
+        assert loaded.batch(0, 0, 28)["image"].shape == (28, 40, 40, 3)
+    for i in range(30):
+        (tmp_path / f"{i:02}.jpg").write_bytes(b"")
+    with pytest.raises(UsageError, match="none of the 30 images"):
+        load(tmp_path, skip_damaged=True)

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from jaxgen import data
+from jaxgen.data.splits import held_out_by_name
 from jaxgen.errors import UsageError
 
 RANDOM = np.random.default_rng(0)
@@ -38,9 +39,28 @@ def test_both_are_cropped_flipped_and_turned_alike(folders, memory):
     assert len(np.unique(np.asarray(batch["image"]).reshape(40, -1), axis=0)) > 20
 
 
-def test_every_tenth_pair_is_held_out(folders):
-    assert len(data.load(config(folders))) == 18
-    assert len(data.load(config(folders, split="test"))) == 2
+def test_pairs_are_held_out_by_their_names(folders):
+    names = [f"deep/{i:02}" for i in range(20)]
+    for split in ("train", "test"):
+        loaded = data.load(config(folders, split=split))
+        assert len(loaded) == len(held_out_by_name(names, split))
+        files = {file.name for file in loaded.contents.files}
+        assert f"{names[held_out_by_name(names, split)[0]]}.bmp" in files
+        assert f"target/{names[held_out_by_name(names, split)[0]]}.png" in files
+    assert [len(data.load(config(folders, split=split, hold_out="order"))) for split in ("train", "test")] == [18, 2]
+
+
+def test_a_damaged_pair_is_left_out(folders):
+    (folders / "clean/deep/03.png").write_bytes(b"no image")
+    with pytest.raises(
+        UsageError, match=r"1 of 20 images cannot be read: .*clean/deep/03\.png.*set data\.skip_damaged"
+    ):
+        data.load(config(folders))
+    loaded = data.load(config(folders, split="all", skip_damaged=True))
+    assert len(loaded) == 19
+    assert any(
+        "skipped, 1 damaged: cannot read the image" in line and "03.png" in line for line in loaded.contents.lines
+    )
 
 
 @pytest.mark.parametrize(

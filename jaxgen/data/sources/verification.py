@@ -1,0 +1,151 @@
+"""Finds the images that cannot be read before a training begins, and remembers those that could be."""
+
+import contextlib
+import functools
+import hashlib
+import json
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+from jaxgen.data.records import File
+from jaxgen.data.sources.listing import Listing, size_line
+from jaxgen.errors import UsageError
+from jaxgen.io import images
+from jaxgen.io.text import write_atomically
+
+MAX_DAMAGED = 3
+"""Damaged images that are named."""
+
+
+class Examined(NamedTuple):
+    """What is known of an image file.
+
+    Attributes:
+      shape: (height, width, channels); (0, 0, 0) for one that cannot be read.
+      error: why it cannot be read; empty where it can.
+      decoded: whether its pixels were decoded, or its header was read alone.
+    """
+
+    shape: tuple[int, int, int]
+    error: str
+    decoded: bool
+
+
+Cache = dict[str, tuple[int, int, Examined]]
+"""By name of a file: its size, its time, and what is known of the file of that size and time."""
+
+
+def cache_home() -> Path:
+    """Returns the user's folder for what programs remember."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def cache_path(root: Path) -> Path:
+    """Returns the file that remembers the decoded images of a folder."""
+    return cache_home() / "jaxgen" / "images" / f"{hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:32]}.json"
+
+
+@functools.cache
+def read_cache(path: Path) -> Cache:
+    """Returns what a file remembers, the same object each time; empty where there is none that can be read."""
+    try:
+        stored = json.loads(path.read_text())
+        return {name: (size, time, Examined(tuple(shape), error, True)) for name, size, time, shape, error in stored}
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def write_cache(path: Path, cache: Cache) -> None:
+    """Writes the decoded images of a cache. Where it cannot be written they are decoded again next time."""
+    stored = [(name, size, time, x.shape, x.error) for name, (size, time, x) in cache.items() if x.decoded]
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(stored))
+
+
+def forget(root: Path) -> None:
+    """Has all images of a folder decoded again next time, as one of them cannot be read although it once could."""
+    path = cache_path(root)
+    path.unlink(missing_ok=True)
+    read_cache(path).clear()
+
+
+def examine(listing: Listing, *, decode: bool) -> list[Examined]:
+    """Returns what is known of each image of a folder. As many are read at a time as there are cores.
+
+    Args:
+      listing: the images. Those that were decoded before and have the same size and time are not read again.
+      decode: whether to decode the pixels; otherwise the headers alone are read.
+    """
+    path = cache_path(listing.root)
+    cache = read_cache(path)
+
+    def look(file: File) -> Examined:
+        size, time, known = cache.get(file.name, (0, 0, None))
+        if known and (size, time) == (file.bytes, file.time) and (known.decoded or not decode):
+            return known
+        try:
+            read: Callable = (lambda file: images.read(file).shape) if decode else images.shape
+            return Examined(read(listing.root / file.name), "", decode)
+        except UsageError as error:
+            return Examined((0, 0, 0), str(error), decode)
+
+    found = in_parallel(look, listing.files)
+    now: Cache = {file.name: (file.bytes, file.time, x) for file, x in zip(listing.files, found, strict=True)}
+    if cache != now:
+        cache.clear()
+        cache.update(now)
+        if decode:
+            write_cache(path, cache)
+    return found
+
+
+def in_parallel(function: Callable, files: Sequence[File]) -> list:
+    """Returns the value of a function for each file, by as many threads as there are cores."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(function, files))
+
+
+def require_readable(found: Sequence[Examined]) -> None:
+    """Raises UsageError where an image cannot be read, with the number of such images and the first one."""
+    errors = [x.error for x in found if x.error]
+    if errors:
+        number = f"{len(errors):,} of {len(found):,} images cannot be read"
+        raise UsageError(f"{number}: {errors[0]}; repair it, or set data.skip_damaged")
+
+
+def fingerprint(listing: Listing, *, hash_contents: bool) -> tuple[File, ...]:
+    """Returns the files of a listing, with the SHA-256 of their contents where that is asked for."""
+
+    def with_digest(file: File) -> File:
+        with open(listing.root / file.name, "rb") as content:
+            return file._replace(sha256=hashlib.file_digest(content, "sha256").hexdigest())
+
+    return tuple(in_parallel(with_digest, listing.files)) if hash_contents else listing.files
+
+
+def lines(
+    listings: Sequence[Listing], found: Sequence[Examined], split: str, count: int, classes: str = ""
+) -> tuple[str, ...]:
+    """Returns what to print about images before a training.
+
+    Args:
+      listings: of the folders.
+      found: what is known of the images of the first folder, and of damaged ones of the others.
+      split: the name of the split.
+      count: number of its images.
+      classes: a line about the classes.
+    """
+    damaged = [x.error for x in found if x.error]
+    sizes = size_line([x.shape for x in found if not x.error])
+    number = f"{len(found) - len(damaged):,} images, {count:,} in the split {split}"
+    text = [
+        f"found in {listings[0].root}: {number}; {sizes}",
+        classes,
+        *(listing.skipped_line() for listing in listings),
+        *(f"skipped, {len(damaged):,} damaged: {error}" for error in damaged[:MAX_DAMAGED]),
+    ]
+    return tuple(filter(None, text))
