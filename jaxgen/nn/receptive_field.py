@@ -22,14 +22,15 @@ def receptive_field_radius(module: nn.Module, channels: int) -> int | None:
     tried, in images that need no padding.
 
     Args:
-      module: a network (inputs, train) with `dtype` and `size_multiple`, the pixels to a multiple of which it pads; its
-        output may be larger by an integer factor.
+      module: a network (inputs, train) with `size_multiple`, the pixels to a multiple of which it pads, and perhaps
+        `dtype` and `param_dtype`; its output may be larger by an integer factor.
       channels: of the inputs, conditioning included.
     Returns:
       Pixels of the input; None where it is every pixel of an image of 1024 rows, as after an average over the image.
     """
     # In bfloat16 all convolutions are the plain ones: a fast algorithm may spread NaN over a tile.
-    module = module.clone(dtype=jnp.bfloat16, param_dtype=jnp.bfloat16)
+    changes: dict[str, Any] = {name: jnp.bfloat16 for name in ("dtype", "param_dtype") if hasattr(module, name)}
+    module = module.clone(**changes) if changes else module
     vertical = radius_along(module, channels, 1)
     horizontal = None if vertical is None else radius_along(module, channels, 2)
     return None if vertical is None or horizontal is None else max(vertical, horizontal)
@@ -49,7 +50,8 @@ def radius_along(module: Any, channels: int, axis: int) -> int | None:
     image = jax.ShapeDtypeStruct((1, stride, stride, channels), jnp.bfloat16)
     shapes = jax.eval_shape(lambda image: module.init(jax.random.key(0), image, False), image)
     with jax.default_device(cpu_device()):
-        variables = jax.tree.map(lambda leaf: np.ones(leaf.shape, leaf.dtype), shapes)
+        # Of a module without the field `dtype`, the parameters' type decides.
+        variables = jax.tree.map(lambda leaf: np.ones(leaf.shape, bfloat16_of(leaf.dtype)), shapes)
         length = MIN_ROWS * stride
         while length <= max(MAX_ROWS, MIN_ROWS * stride):
             changed = changed_rows(module, variables, channels, axis, length)
@@ -59,6 +61,11 @@ def radius_along(module: Any, channels: int, axis: int) -> int | None:
                 return int(np.maximum(middle - first, last - middle).max())
             length *= GROWTH
     return None
+
+
+def bfloat16_of(dtype: Any) -> Any:
+    """Returns bfloat16 for a floating-point type, and another type as it is."""
+    return jnp.bfloat16 if jnp.issubdtype(dtype, jnp.floating) else dtype
 
 
 def changed_rows(module: Any, variables: Any, channels: int, axis: int, length: int) -> np.ndarray:

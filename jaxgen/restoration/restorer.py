@@ -93,7 +93,7 @@ def measure_spec(module, variables: PyTree, channels: int, conditioning: Conditi
     """Returns the properties of a module (inputs, train), measured by running it, which takes seconds.
 
     Args:
-      module: with `size_multiple`, and perhaps `scale` and `max_untiled_pixels`.
+      module: with `size_multiple`, and perhaps `scale` and `max_untiled_pixels`; see `any_size` for others.
       variables: of the module.
       channels: of the images.
       conditioning: see `NetworkSpec`.
@@ -101,7 +101,7 @@ def measure_spec(module, variables: PyTree, channels: int, conditioning: Conditi
     inputs = channels + condition_channels(conditioning)
     # Where tiles cannot be multiples of `size_multiple`, the radius has no use, and to measure it would take images of
     # thousands of rows.
-    is_tiled = tiles.divide(module.size_multiple)
+    is_tiled = getattr(module, "has_tiles", True) and tiles.divide(module.size_multiple)
     return NetworkSpec(
         channels=channels,
         conditioning=conditioning,
@@ -197,8 +197,9 @@ def restore_in_bands(
         raise ValueError(f"the network's conditioning is {spec.conditioning}: give {wanted}")
     height, width = image.shape[:2]
     if spec.receptive_field_radius is None and height * width > spec.max_untiled_pixels:
-        is_global = tiles.divide(spec.size_multiple)
-        reason = "depends on the whole image" if is_global else f"pads to multiples of {spec.size_multiple} pixels"
+        reason = f"pads to multiples of {spec.size_multiple} pixels"
+        if tiles.divide(spec.size_multiple):
+            reason = "depends on the whole image (or has no size_multiple)"
         raise UsageError(
             f"an image of {width}×{height} pixels: this network {reason} and cannot be applied tile by tile; "
             f"give at most {spec.max_untiled_pixels / 1e6:.1f} megapixels, or choose another network"

@@ -7,7 +7,8 @@ from jaxgen.config.damage import NOISES, OVERLAYS
 from jaxgen.config.restoration import RestorationConfig
 from jaxgen.errors import UsageError
 from jaxgen.restoration import pretrained
-from jaxgen.restoration.restorer import Conditioning, Restorer, make_restorer, measure_spec
+from jaxgen.restoration.any_size import any_size
+from jaxgen.restoration.restorer import Conditioning, Restorer, condition_channels, make_restorer, measure_spec
 from jaxgen.runs.reopen import DEFAULTS, Opened, OpenOptions, open_run
 from jaxgen.runs.summary import describe
 from jaxgen.training.state import Detecting, Restoring
@@ -50,8 +51,9 @@ def restorer_of_run(opened: Opened, source: str) -> Restorer:
 def make_restorer_of_run(opened: Opened, capability: Restoring | Detecting) -> Restorer:
     """Returns the network of an open run that restores images or detects damage."""
     variables = {"params": opened.variables["params"], **opened.variables["stats"]}
-    spec = measure_spec(capability.module, variables, opened.config.data.channels, conditioning(opened.config))
-    return make_restorer(capability.module, variables, spec)
+    channels, condition = opened.config.data.channels, conditioning(opened.config)
+    module = any_size(capability.module, channels + condition_channels(condition))
+    return make_restorer(module, variables, measure_spec(module, variables, channels, condition))
 
 
 def conditioning(config: Config) -> Conditioning:
