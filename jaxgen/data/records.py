@@ -43,12 +43,14 @@ class Contents(NamedTuple):
       class_names: of the labels 0, 1, …; empty where they have none.
       files: that the images of the split are read from, named by their paths in their folder; empty where they are not
         files of their own.
+      damaged: names of the files that were left out because they cannot be read.
       lines: for the user: the number and sizes of images, their classes, and what was skipped and why.
     """
 
     class_names: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
     lines: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
 
 
 NOTHING = Contents()

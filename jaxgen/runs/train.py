@@ -1,7 +1,6 @@
 """Trains an experiment: builds data set, objective and program from a configuration, and runs the loop."""
 
 import dataclasses
-import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -16,13 +15,12 @@ from jaxgen import data
 from jaxgen.config.base import Config, check, look_up, replace_option
 from jaxgen.config.gan import classes
 from jaxgen.config.vae import GREY, takes_grey_for_binary
-from jaxgen.data.order import ORDER_VERSION
-from jaxgen.data.records import IMAGE_FIELDS
 from jaxgen.errors import UsageError
 from jaxgen.evaluation.memorisation import rows_with_nearest
 from jaxgen.fields import changeable, flat_values
 from jaxgen.io import curves
-from jaxgen.runs import preflight
+from jaxgen.runs import data_record, preflight
+from jaxgen.runs.data_record import describe_data
 from jaxgen.runs.derived_data import derive
 from jaxgen.runs.disk.checkpoints import Checkpoints
 from jaxgen.runs.disk.config_file import FORMER, absent_fields, to_dict, versions
@@ -65,21 +63,32 @@ def prepare_devices(config: Config) -> int:
 
 
 def open_folder(
-    config: Config, path: Path, content: dict[str, Any], script: Script, say: Callable[[str], None]
+    config: Config,
+    path: Path,
+    content: dict[str, Any],
+    script: Script,
+    dataset: data.Dataset,
+    say: Callable[[str], None],
 ) -> RunFolder:
-    """Opens the run's folder. Of several processes the first one creates and writes it."""
+    """Opens the run's folder. Of several processes the first one creates and writes it.
+
+    Raises:
+      UsageError: if it holds another run, or one of other images.
+    """
     folder = None
     if distributed.is_first():
+        noted, fields = data_record.compare(path, content, dataset, say)
         folder = RunFolder.open(
             path,
-            content,
+            content | noted,
             script=script.source,
             defaults=to_dict(type(config)()),
-            changeable=changeable(type(config)),
+            changeable=changeable(type(config)) | set(fields),
             tensorboard=config.tensorboard,
             wandb=config.wandb,
             say=say,
         )
+        data_record.write_files(path, dataset.contents.files)
     distributed.wait_for_all("the run folder is open")
     return folder or RunFolder.follow(path, content, changeable=changeable(type(config), per_process=True))
 
@@ -102,17 +111,6 @@ def evaluation_images(config: data.Config, images: int, objective: Objective, tr
     config = dataclasses.replace(config, split=split, flip=False, dequantize=False)
     dataset = dataclasses.replace(training, config=config) if is_loaded else data.load(config)
     return dataset.batch(0, 0, min(images, len(dataset)))
-
-
-def describe_data(dataset: data.Dataset) -> dict[str, Any]:
-    """Returns the images' shape, number, SHA-256 where they are in memory, classes and the version of their order."""
-    description: dict[str, Any] = {"image_shape": list(dataset.image_shape), "images": len(dataset)}
-    if dataset.config.classes and dataset.contents.class_names:
-        description["class_names"] = list(dataset.contents.class_names)
-    if dataset.arrays:
-        stored = b"".join(dataset.arrays[name].tobytes() for name in IMAGE_FIELDS if name in dataset.arrays)
-        description["images_sha256"] = hashlib.sha256(stored).hexdigest()
-    return description | {"data_order": ORDER_VERSION}
 
 
 def choose_evaluation(config: Config, objective: Objective, evaluation_batch: Batch) -> tuple[Evaluate, Objective]:
@@ -346,7 +344,7 @@ def train(
     content = describe_run(script, dataset, config) | ({FORMER: former} if former else {})
     supervision.note(supervision.STARTING, str(path))
     with (
-        open_folder(config, path, content, script, say) as folder,
+        open_folder(config, path, content, script, dataset, say) as folder,
         Checkpoints(
             path / "checkpoints", keep=config.keep_checkpoints, selection=objective.selection, say=say
         ) as checkpoints,

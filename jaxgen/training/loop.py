@@ -8,10 +8,11 @@ resumed within the interval could not know. A checkpoint holds these, and the ev
 evaluation is of that very step: otherwise the best checkpoint would not be the one that was measured.
 """
 
+import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import jax
@@ -115,6 +116,46 @@ class Evaluation:
         return measured
 
 
+class Saving:
+    """Saves states, and remembers which was the last and when that was."""
+
+    def __init__(self, checkpoints: CheckpointWriter, config: dict[str, Any], start: int, interval: float) -> None:
+        """Takes the writer and the configuration, the first step, and the seconds between checkpoints; 0: any."""
+        self.checkpoints, self.config, self.start, self.interval = checkpoints, config, start, interval
+        self.step, self.time = start if start in checkpoints.steps() else None, time.monotonic()
+
+    def is_late(self) -> bool:
+        """Returns whether the last state was saved too long ago."""
+        return 0 < self.interval <= time.monotonic() - self.time
+
+    def save(self, step: int, state: TrainState, metrics: Mapping[str, float]) -> None:
+        """Begins to save a state."""
+        self.checkpoints.save(step, state, metrics, self.config)
+        self.step, self.time = step, time.monotonic()
+
+    def finish(self, step: int, state: TrainState, metrics: Mapping[str, float]) -> None:
+        """Saves a state unless it is saved already, and returns once that is done."""
+        if self.step != step:
+            self.save(step, state, metrics)
+        self.checkpoints.wait()
+
+    @contextlib.contextmanager
+    def before_failure(
+        self, step: int, state: TrainState, metrics: Callable[[], Mapping[str, float]]
+    ) -> Iterator[None]:
+        """A context of a step that saves the state before it where the step's images cannot be read.
+
+        Several processes save together, which they cannot while one of them fails.
+        """
+        try:
+            yield
+        except UsageError as error:
+            if step == self.start or jax.process_count() > 1:
+                raise
+            self.finish(step, state, metrics())
+            raise UsageError(f"{error}; the run is saved at step {step}") from error
+
+
 def train(
     advance: Callable[[TrainState, int], tuple[TrainState, StepMetrics]],
     state: TrainState,
@@ -156,7 +197,8 @@ def train(
     Raises:
       NonFiniteError: if a metric or the state became NaN or infinite.
       Interrupted: if SIGTERM or Ctrl-C came; the state was saved.
-      UsageError: if something cannot be written, or an interval is no multiple of `steps_per_dispatch`.
+      UsageError: if something cannot be written, an interval is no multiple of `steps_per_dispatch`, or the images of
+        a step cannot be read; the state before it was saved, in one process.
     """
     options.check(start)
     folder.truncate(start)
@@ -164,7 +206,6 @@ def train(
     watch, evaluation = Watch(alarms, progress.say), Evaluation(folder, progress, selection, best)
     end = End(options.steps, options.steps_per_dispatch, finished, progress.say)
     is_due = lambda interval: step == end.step or (interval > 0 and step % interval == 0)
-    is_late = lambda: 0 < 60 * options.checkpoint_minutes <= time.monotonic() - saved_at
 
     def read(step: int, metrics: StepMetrics) -> dict[str, float]:
         values = metrics.fetch()
@@ -179,22 +220,24 @@ def train(
         end.update(step, last)
         return last
 
+    metrics_now = lambda: latest if unread is None else read(step, unread)
     step, unread, latest = start, None, {}
-    saved, saved_at = start if start in checkpoints.steps() else None, time.monotonic()
+    saving = Saving(checkpoints, config, start, 60 * options.checkpoint_minutes)
     with (
         Signals(agree) as signals,
         progress.running(start, options.steps, images_per_step),
         reminding("compiling", progress.say) as compiled,
     ):
-        while step < end.step and not signals.should_stop(is_late()):
-            state, metrics = advance(state, step)
+        while step < end.step and not signals.should_stop(saving.is_late()):
+            with saving.before_failure(step, state, metrics_now):
+                state, metrics = advance(state, step)
             if unread is not None:
                 read(step, unread)
             step, unread, latest = step + options.steps_per_dispatch, metrics, {}
             due_evaluation = evaluate if is_due(options.evaluate_every) else None
             due_images = visualize if is_due(options.sample_every) else None
-            saving = is_due(options.checkpoint_every) or signals.late
-            if due_evaluation or due_images or saving:
+            due_checkpoint = is_due(options.checkpoint_every) or signals.late
+            if due_evaluation or due_images or due_checkpoint:
                 latest, unread = read(step, unread), None
             if due_evaluation:
                 latest |= evaluation.measure(due_evaluation, step, state)
@@ -203,14 +246,11 @@ def train(
                 if bad := first_non_finite(images):
                     raise NonFiniteError(step, bad[1], checkpoints.last_good())
                 folder.save_images(step, images)
-            if saving:
-                checkpoints.save(step, state, latest, config)
-                saved, saved_at = step, time.monotonic()
+            if due_checkpoint:
+                saving.save(step, state, latest)
         if unread is not None:
             latest = read(step, unread)
-        if saved != step:
-            checkpoints.save(step, state, latest, config)
-        checkpoints.wait()
+        saving.finish(step, state, latest)
     if signals.stop and step < end.step:
         raise Interrupted(signals.stop, step)
     return state

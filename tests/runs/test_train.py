@@ -322,8 +322,11 @@ def test_other_images_in_the_same_place_are_reported(toy, tmp_path):
     chosen = data.Config(name="npz", dir=str(place), size=8)
     train(config(data=chosen), build, say=lambda line: None)
     np.savez(place, image=images + 1)
-    with pytest.raises(UsageError, match="images_sha256 is"):
+    with pytest.raises(UsageError, match=r"was trained on other images: their pixels differ; .*data\.allow_changed"):
         train(config(data=chosen), build, say=lambda line: None)
+    messages = []
+    train(config(data=dataclasses.replace(chosen, allow_changed=True)), build, say=messages.append)
+    assert any("goes on with other images: their pixels differ" in line for line in messages)
 
 
 @pytest.mark.parametrize(

@@ -251,6 +251,26 @@ def test_a_signal_ends_the_dispatch_saves_and_can_be_resumed(go, advances, toy, 
     assert history(tmp_path / "run") == history(tmp_path / "whole")
 
 
+def test_images_that_cannot_be_read_leave_the_run_saved_at_the_step_before(go, advances, tmp_path):
+    def failing(state, step):
+        if step == 5:
+            raise UsageError("cannot read the image a.png")
+        return advances[1](state, step)
+
+    with pytest.raises(UsageError, match=r"cannot read the image a\.png; the run is saved at step 5$"):
+        go(failing, tmp_path / "run", steps=8, log_every=1)
+    assert [line["step"] for line in history(tmp_path / "run")] == [1, 2, 3, 4, 5]
+    with Checkpoints(tmp_path / "run" / "checkpoints") as checkpoints:
+        assert checkpoints.record("last")["metrics"] == {
+            k: v for k, v in history(tmp_path / "run")[-1].items() if k != "step"
+        }
+    # At its first step nothing is saved: there is nothing new.
+    with pytest.raises(UsageError, match=r"a\.png$"):
+        go(failing, tmp_path / "run", steps=8, log_every=1)
+    state = go(advances[1], tmp_path / "run", steps=8, log_every=1)
+    assert digest(state) == digest(go(advances[1], tmp_path / "whole", steps=8, log_every=1))
+
+
 def test_a_signal_in_the_last_step_lets_the_run_end(go, advances, tmp_path):
     def advance(state, first):
         if first == 3:

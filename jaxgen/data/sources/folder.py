@@ -156,6 +156,7 @@ def choose(listing: Listing, found: Sequence[Examined], config: Config) -> Chose
             classes.names,
             fingerprint(kept, hash_contents=config.hash_contents),
             lines([listing], found, config.split, len(keep), classes.line()),
+            tuple(file.name for file, examined in zip(listing.files, found, strict=True) if examined.error),
         ),
     )
 

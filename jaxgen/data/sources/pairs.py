@@ -114,5 +114,11 @@ def read_split(inputs: Listing, targets: Listing, config: Config, *, decode: boo
     contents = Contents(
         files=(*files[0], *(file._replace(name=f"target/{file.name}") for file in files[1])),
         lines=lines([inputs, targets], pairs, config.split, len(keep)),
+        damaged=tuple(
+            prefix + file.name
+            for prefix, listing in (("", inputs), ("target/", targets))
+            for file, pair in zip(listing.files, pairs, strict=True)
+            if pair.error
+        ),
     )
     return from_records(records, np.arange(len(windows)), config, contents)

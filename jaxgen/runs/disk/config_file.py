@@ -69,6 +69,12 @@ for their absence, where that is not today's default."""
 FORMER = "former_defaults"
 """Field of config.json: the fields that a resumed run was started without, by dotted name with that value."""
 
+CHANGES = "data_changes"
+"""Field of config.json: at which steps a run was resumed with other images, and how many they were."""
+
+HISTORY = (FORMER, CHANGES)
+"""Fields of config.json that say how a run came to be as it is, and are not compared."""
+
 NOT_RECORDED = ("trust",)
 """Fields that are never written to config.json nor read from it: they concern a single command."""
 
