@@ -11,6 +11,7 @@ from jaxgen.config.base import Config, replace_option
 from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
 from jaxgen.host_memory import require_room
+from jaxgen.runs.data_paths import find_data
 from jaxgen.runs.disk import config_file
 from jaxgen.runs.disk.checkpoints import Checkpoints, Restored
 from jaxgen.runs.disk.run_folder import CONFIG, Line, RunFolder
@@ -126,6 +127,7 @@ def build(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Built
     content = read_config(run)
     module = load_copy(run, content, trust=options.trust, say=say)
     config = config_file.from_dict(module.Config, content["config"], content["format"])
+    config = find_data(config, content, run)
     if options.data_dir:
         config = replace_option(config, "data.dir", options.data_dir)
     return Built(run, config, module.build(config, None), tuple(content["image_shape"]))

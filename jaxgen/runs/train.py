@@ -20,6 +20,7 @@ from jaxgen.evaluation.memorisation import rows_with_nearest
 from jaxgen.fields import changeable, flat_values
 from jaxgen.io import curves
 from jaxgen.runs import data_record, preflight
+from jaxgen.runs.data_paths import describe_paths
 from jaxgen.runs.data_record import describe_data
 from jaxgen.runs.derived_data import derive
 from jaxgen.runs.disk.checkpoints import Checkpoints
@@ -80,7 +81,7 @@ def open_folder(
         noted, fields = data_record.compare(path, content, dataset, say)
         folder = RunFolder.open(
             path,
-            content | noted,
+            content | noted | describe_paths(config, path),
             script=script.source,
             defaults=to_dict(type(config)()),
             changeable=changeable(type(config)) | set(fields),

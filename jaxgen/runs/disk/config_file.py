@@ -72,8 +72,11 @@ FORMER = "former_defaults"
 CHANGES = "data_changes"
 """Field of config.json: at which steps a run was resumed with other images, and how many they were."""
 
-HISTORY = (FORMER, CHANGES)
-"""Fields of config.json that say how a run came to be as it is, and are not compared."""
+PATHS = "data_paths"
+"""Field of config.json: the paths of the data by their options, each absolute and from the run folder."""
+
+NOT_COMPARED = (FORMER, CHANGES, PATHS)
+"""Fields of config.json that may differ between two parts of a run."""
 
 NOT_RECORDED = ("trust",)
 """Fields that are never written to config.json nor read from it: they concern a single command."""

@@ -264,8 +264,8 @@ class RunFolder(Closing):
 
 
 def recipe(config: Config) -> dict[str, Any]:
-    """Returns by dotted name the values that must not change on resuming: all but versions, history and the script."""
-    other = (*config_file.VERSIONS, *config_file.HISTORY, "experiment", "config")
+    """Returns by dotted name the values that must not change on resuming: all but versions, paths and the script."""
+    other = (*config_file.VERSIONS, *config_file.NOT_COMPARED, "experiment", "config")
     data = {name: value for name, value in config.items() if name not in other}
     return {"experiment": config.get("experiment", {}).get("name")} | data | flatten(config["config"])
 
