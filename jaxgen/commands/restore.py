@@ -13,12 +13,14 @@ from jaxgen.commands.options import RangedOptions
 from jaxgen.errors import UsageError
 from jaxgen.fields import GrayLevels, Positive, Probability, Range
 from jaxgen.io import images
-from jaxgen.restoration import files, tasks
+from jaxgen.io.video_files import is_video
+from jaxgen.restoration import clip_files, files, tasks
+from jaxgen.restoration.clips import ClipRestorer
 from jaxgen.restoration.files import StatusLine
-from jaxgen.restoration.folders import find_photographs
+from jaxgen.restoration.folders import Listing, find_photographs
 from jaxgen.restoration.inference import Settings, load
 from jaxgen.restoration.masks import Color
-from jaxgen.restoration.plans import Options, plan
+from jaxgen.restoration.plans import Options, check_names, plan
 from jaxgen.restoration.tiles import SIDES
 from jaxgen.runs.command_line import use_compilation_cache
 
@@ -47,13 +49,15 @@ class Command(RangedOptions):
         jaxgen restore photo.jpg --task denoise        # writes photo-denoise.jpg
         jaxgen restore photo.jpg --task scratches --mask mask.png
         jaxgen restore FOLDER --task denoise --out RESTORED --compare
+        jaxgen restore CLIPFOLDER --network runs/video     # or a video file
     """
 
     photos: Positional[Annotated[tuple[Path, ...], tyro.conf.arg(metavar="PHOTOS", help_behavior_hint="")]]
     """Photographs, or folders of photographs."""
     task: Annotated[Task | None, method, tyro.conf.arg(help=describe_tasks())] = None
     network: Annotated[str | None, method] = None
-    """A network of yours: a run folder, or a .safetensors file."""
+    """A network of yours: a run folder, or a .safetensors file. One that restores clips takes the images of a folder as
+    the frames of a clip, or a video file."""
     mask: Path | None = None
     """Mask image, white where the photograph is damaged, or a copy of it that is painted on there. For several
     photographs a folder of masks of the same names, or of names as in photo_mask.png (default: damage is detected)."""
@@ -101,13 +105,14 @@ class Command(RangedOptions):
         found = find_photographs(self.photos, names, masks=self.mask, out=self.out, recursive=self.recursive)
         use_compilation_cache()
         if self.network:
-            from jaxgen.runs.open_restorer import identity, open_restorer
+            from jaxgen.runs.open_restorer import identity, open_network
             from jaxgen.runs.reopen import OpenOptions
 
-            network, network_identity = (
-                open_restorer(self.network, OpenOptions(trust=self.trust)),
-                identity(self.network),
-            )
+            opened, network_identity = open_network(self.network, OpenOptions(trust=self.trust)), identity(self.network)
+            if isinstance(opened, ClipRestorer):
+                self.restore_clips(found, opened, network_identity)
+                return
+            network = opened
             restoration, scale = tasks.by_network(network, settings, has_mask=has_mask), network.spec.scale
         else:
             name, network_identity = tasks.TASKS[task].network, ""
@@ -144,6 +149,36 @@ class Command(RangedOptions):
             progress=status.show_tiles,
         )
         files.restore_files(planned.jobs, restore, say, status)
+
+    def restore_clips(self, found: Listing, network: ClipRestorer, identity: str) -> None:
+        """Restores each clip: the frames of a folder, or a video file."""
+        unused = {"sigma": self.sigma, "mask": self.mask, "ensemble": self.ensemble, "tile-size": self.tile_size}
+        for name, value in unused.items():
+            if value:
+                raise UsageError(f"--{name}: it is for networks of photographs, and {self.network} restores clips")
+        options = Options(
+            OWN_NETWORK,
+            Settings(strength=self.strength),
+            network=identity,
+            out=self.out,
+            compare=self.compare,
+            overwrite=self.overwrite,
+        )
+        videos = [item.path for item in found.photographs if is_video(item.path)]
+        clips = clip_files.group([item for item in found.photographs if not is_video(item.path)])
+        if videos and self.compare:
+            raise UsageError("--compare: it is for frames, and not for a video file")
+        clip_files.check_outputs(videos, options)
+        planned = [clip_files.plan_clip(clip, options) for clip in clips]
+        check_names([job for clip_plan, _ in planned for job in clip_plan.jobs])
+        status = StatusLine(sys.stderr)
+        for line in found.lines():
+            print(line, flush=True)
+        for clip, (clip_plan, noted) in zip(clips, planned, strict=True):
+            shown = {"megapixels": self.max_megapixels, "status": status}
+            print(clip_files.restore_frames(clip, clip_plan, network, noted, **shown), flush=True)
+        for video in videos:
+            print(clip_files.restore_video(video, network, options, status=status), flush=True)
 
     def check_options(self) -> None:
         """Raises UsageError for options that have no effect with the others."""

@@ -15,7 +15,7 @@ from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.training.optimizers import MakeOptimizer, hyper_arrays
 from jaxgen.training.randomness import Stream, example_keys, stream
 from jaxgen.training.schedules import Hyper, Schedule, constant
-from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Selection, TrainState, averaged
+from jaxgen.training.state import Batch, Metrics, Objective, PyTree, RestoringClips, Selection, TrainState, averaged
 
 ROWS = 2
 LEVELS = 255
@@ -95,7 +95,8 @@ def make_video(
     """Returns the objective of a network that restores clips.
 
     Args:
-      module: module (clips[b, t, h, w, c], train) -> (clips, state).
+      module: module (clips[b, t, h, w, c], train) -> (clips, state). The state is None, or what the module takes as the
+        further argument `state` to continue a clip.
       degrade: (key[b], images, hyper) -> Damage, applied to each frame independently.
       loss: (clean, restored, hyper) -> float[b], of frames.
       hyper: what `degrade`, `loss` and `make_single` read.
@@ -104,8 +105,8 @@ def make_video(
       speed: see `draw_pans`.
       optimizer, schedule, microbatches, axis_name: see `make_single`.
     Returns:
-      Objective whose evaluation is the mean PSNR of all frames, of the last one ("psnr_last"), and the flicker, of the
-      damaged clips ("…_input") and of the restored ones; the clean ones have none.
+      Objective with `restoring_clips`. Its evaluation is the mean PSNR of all frames, of the last one ("psnr_last"),
+      and the flicker, of the damaged clips ("…_input") and of the restored ones; the clean ones have none.
     """
 
     def draw_clips(keys: Callable[[Stream], Array], batch: Batch, hyper: Hyper) -> tuple[Array, Array, Array]:
@@ -138,8 +139,9 @@ def make_video(
         value = loss(flat(clean), flat(restored), hyper).mean()
         return value, ({"loss": value, "psnr": psnr(flat(clean), flat(restored)).mean()}, stats)
 
-    def restore(variables: PyTree, clips: Array) -> Array:
-        return apply(module, variables, clips, train=False)[0][0]
+    def restore(variables: PyTree, clips: Array, state: PyTree = None) -> tuple[Array, PyTree]:
+        named = {} if state is None else {"state": state}
+        return apply(module, variables, clips, train=False, **named)[0]
 
     def clip_metrics(clean: Array, clips: Array, corners: Array, suffix: str = "") -> Metrics:
         each = jax.vmap(psnr, (1, 1))(clean, clips)
@@ -150,12 +152,12 @@ def make_video(
         """Returns for each clip a row of damaged, restored and clean frames."""
         first = {name: values[:ROWS] for name, values in batch.items()}
         damaged, clean, _ = held_out(state.key, first, state.hyper)
-        rows = jnp.stack([damaged, restore(averaged(state, PLAYER), damaged), clean], 1)
+        rows = jnp.stack([damaged, restore(averaged(state, PLAYER), damaged)[0], clean], 1)
         return {"clips": rows.reshape(-1, *rows.shape[2:])}
 
     def evaluate(state: TrainState, batch: Batch) -> Metrics:
         damaged, clean, corners = held_out(state.key, batch, state.hyper)
-        restored = in_parts(lambda part: restore(averaged(state, PLAYER), part), damaged, EVALUATION_PART)
+        restored = in_parts(lambda part: restore(averaged(state, PLAYER), part)[0], damaged, EVALUATION_PART)
         return clip_metrics(clean, damaged, corners, "_input") | clip_metrics(clean, restored, corners)
 
     return make_single(
@@ -166,6 +168,7 @@ def make_video(
         visualize=visualize,
         evaluate=evaluate,
         selection=Selection("evaluation/psnr", direction="maximize"),
+        restoring_clips=RestoringClips(restore, frames),
         optimizer=optimizer,
         schedule=schedule,
         microbatches=microbatches,

@@ -66,15 +66,31 @@ def restore_file(
     if options.gives_mask:
         photographs.write(job.out, photographs.Photograph(result.pixels), made_from)
         return report(job, photograph, message, 1, begin)
-    factor = result.pixels.shape[0] // photograph.pixels.shape[0]
+    factor = write_result(job, photograph, result.pixels, made_from)
+    return report(job, photograph, message, factor, begin)
+
+
+def write_result(job: Job, photograph: photographs.Photograph, pixels: np.ndarray, made_from: dict[str, Any]) -> int:
+    """Writes a restored photograph and perhaps its comparison, and returns its size as a multiple of the original's.
+
+    Args:
+      job: with the files.
+      photograph: the original.
+      pixels: float32[scale · height, scale · width, channel] in [0, 1], restored.
+      made_from: the note of the results.
+    Raises:
+      UsageError: if a file cannot be written.
+    """
+    assert job.out is not None, "the photograph was read"
+    factor = pixels.shape[0] // photograph.pixels.shape[0]
     alpha = None if photograph.alpha is None else upsampled(photograph.alpha, factor)
-    photographs.write(job.out, photographs.with_pixels(photograph, result.pixels, alpha), made_from)
+    photographs.write(job.out, photographs.with_pixels(photograph, pixels, alpha), made_from)
     if job.comparison is not None:
-        pair = (photographs.Photograph(one) for one in (upsampled(photograph.pixels, factor), result.pixels))
+        pair = (photographs.Photograph(one) for one in (upsampled(photograph.pixels, factor), pixels))
         values = np.concatenate([photographs.rounded(one, 8) for one in pair], 1)
         comparison = photographs.Photograph(photograph.pixels, profile=photograph.profile)
         photographs.write_values(job.comparison, comparison, values, made_from)
-    return report(job, photograph, message, factor, begin)
+    return factor
 
 
 def report(job: Job, photograph: photographs.Photograph, message: str, scale: int, begin: float) -> str:

@@ -8,6 +8,7 @@ from jaxgen.config.restoration import RestorationConfig
 from jaxgen.errors import UsageError
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.any_size import any_size
+from jaxgen.restoration.clips import ClipRestorer, make_clip_restorer
 from jaxgen.restoration.restorer import Conditioning, Restorer, condition_channels, make_restorer, measure_spec
 from jaxgen.runs.reopen import DEFAULTS, Opened, OpenOptions, open_run
 from jaxgen.runs.summary import describe
@@ -21,11 +22,26 @@ def open_restorer(source: str, options: OpenOptions = DEFAULTS) -> Restorer:
       source: a run folder, the name of a shipped restorer, or the path of a .safetensors file.
       options: how a run is opened.
     Raises:
+      UsageError: if there is none, or it restores no single images.
+    """
+    network = open_network(source, options)
+    if isinstance(network, ClipRestorer):
+        raise UsageError(f"{source}: this run restores clips and no single images")
+    return network
+
+
+def open_network(source: str, options: OpenOptions = DEFAULTS) -> Restorer | ClipRestorer:
+    """Returns the restorer of images or of clips of a source; see `open_restorer`.
+
+    Raises:
       UsageError: if there is none, or it restores nothing.
     """
     if pretrained.is_network(source):
         return pretrained.load_restorer(source)
-    return restorer_of_run(open_run(Path(source), options), source)
+    opened = open_run(Path(source), options)
+    if clips := opened.objective.restoring_clips:
+        return make_clip_restorer(clips, opened.variables, opened.config.data.channels)
+    return restorer_of_run(opened, source)
 
 
 def identity(source: str) -> str:

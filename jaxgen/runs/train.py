@@ -276,6 +276,8 @@ def closing_lines(path: Path, history: Sequence[Line], objective: Objective, scr
     commands = [f"jaxgen info {path}"]
     if objective.generative:
         commands = [f"jaxgen sample {path}{trust}", f"jaxgen evaluate {path}{trust}", *commands]
+    elif objective.restoring_clips:
+        commands = [f"jaxgen restore CLIPFOLDER --network {path}{trust}", *commands]
     elif objective.classifying:
         commands = [f"jaxgen evaluate {path}{trust}", f"jaxgen predict {path} PICTURES{trust}", *commands]
     elif objective.restoring:

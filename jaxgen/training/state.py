@@ -165,6 +165,20 @@ class Restoring:
 
 
 @dataclass(frozen=True)
+class RestoringClips:
+    """Restores clips.
+
+    Attributes:
+      restore: (variables, clips float[b, t, h, w, c], state=None) -> (restored clips, the state after their last frame,
+        with which the next frames are restored; None for a network that carries none).
+      frames: number of frames of the clips that it was trained on.
+    """
+
+    restore: Callable[..., tuple[Array, PyTree]]
+    frames: int
+
+
+@dataclass(frozen=True)
 class Detecting:
     """Detects damage.
 
@@ -217,7 +231,7 @@ class Objective(Training):
       selection: the evaluation metric by which the best checkpoint is selected.
       alarms: bounds of the metrics, outside of which a run warns.
       finished: name of a metric of the step that is 1 once there is nothing more to train; empty: there always is.
-      generative, latent, restoring, detecting, classifying, discriminating: each capability, or None.
+      generative, latent, restoring, restoring_clips, detecting, classifying, discriminating: each capability, or None.
     """
 
     visualize: Callable[[TrainState, Batch], dict[str, Array]]
@@ -228,6 +242,7 @@ class Objective(Training):
     generative: Generative | None = None
     latent: Latent | None = None
     restoring: Restoring | None = None
+    restoring_clips: RestoringClips | None = None
     detecting: Detecting | None = None
     classifying: Classifying | None = None
     discriminating: Discriminating | None = None

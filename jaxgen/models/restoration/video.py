@@ -39,13 +39,15 @@ def carry(state: Array, before: Array, now: Array) -> Array:
       now: float[batch, height, width, c], the next one.
     Returns:
       float[batch, height, width, n]: for each pixel the state at the displacement, `SEARCH` pixels at most, whose block
-      of `before` has the smallest mean squared difference from the pixel's block of `now`.
+      of `before` has the smallest squared difference from the pixel's block of `now`.
     """
     height, width = now.shape[1:3]
     padded = jnp.pad(before, ((0, 0), (SEARCH, SEARCH), (SEARCH, SEARCH), (0, 0)), constant_values=OUTSIDE)
     steps = range(2 * SEARCH + 1)
     distances = [((now - padded[:, i : i + height, j : j + width]) ** 2).sum(-1) for i in steps for j in steps]
-    distances = nn.avg_pool(jnp.stack(distances, -1), (BLOCK, BLOCK), (1, 1), "SAME", count_include_pad=False)
+    # Not divided by the pixels of a block at the border, which are the same for all displacements: XLA would count them
+    # while it compiles, in minutes for a large frame.
+    distances = nn.avg_pool(jnp.stack(distances, -1), (BLOCK, BLOCK), (1, 1), "SAME")
     down, right = jnp.divmod(distances.argmin(-1), len(steps))
     rows = jnp.clip(jnp.arange(height)[:, None] + down - SEARCH, 0, height - 1)
     columns = jnp.clip(jnp.arange(width) + right - SEARCH, 0, width - 1)
