@@ -126,7 +126,7 @@ def launched(launch, words):
     """Reads what stands before `--` and checks what stands behind it."""
     place = words.index("--")
     asked = launch.make_parser().parse_args(words[:place])
-    launch.check(words[place + 1 :], asked.tasks, asked.hosts)
+    launch.check(words[place + 1 :], asked.tasks, asked.hosts, has_storage=True)
 
 
 @pytest.mark.parametrize(("program", "words"), OTHERS)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, TypeVar, g
 from jaxgen.allocator import keep_freed_memory
 from jaxgen.errors import UnfinishedError, UsageError, unknown
 from jaxgen.fields import parts, ranges
+from jaxgen.io.text import hide_passwords, printable
 
 if TYPE_CHECKING:
     from tyro.constructors import StructFieldSpec
@@ -249,7 +250,8 @@ def exit_status(action: Callable[[], Any]) -> int:
                 message, status = f"{OUT_OF_MEMORY}: {message.splitlines()[0]}", FAILED
             case _:  # A bug keeps its traceback.
                 raise
-        print(f"jaxgen: {' '.join(message.split())}", file=sys.stderr)
+        # It may repeat what is in a file from elsewhere, or a URL as it was typed.
+        print(f"jaxgen: {printable(hide_passwords(' '.join(message.split())))}", file=sys.stderr)
         return status
     return 0
 

@@ -48,7 +48,8 @@ class Options:
     processes: PositiveInt = 1
     """Processes at the same time. Each has a GPU or an equal part of the CPU cores."""
     storage: str | None = None
-    """Database that machines share, as in postgresql://USER:PASSWORD@HOST/DATABASE; None: a file in --dir."""
+    """Database that machines share, as in postgresql://USER@HOST/DATABASE; None: that of the environment variable
+    JAXGEN_STORAGE, where a password belongs, otherwise a file in --dir."""
     study: str | None = None
     """Name of the study in the storage; None: the name of the experiment."""
     dir: Path | None = None

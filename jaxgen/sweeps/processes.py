@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from jaxgen.errors import UsageError
+from jaxgen.io.text import open_no_link
 from jaxgen.runs.disk.run_folder import RunFolder, lock
 from jaxgen.sweeps.devices import process_environments
 from jaxgen.sweeps.executor import Executor
@@ -23,6 +24,8 @@ POLL_SECONDS = 0.2
 LOCK_SECONDS = 60
 """Longest wait for another process that saves the same run."""
 OUTPUT = "output.txt"
+CHILD = (sys.executable, "-P", "-m", "jaxgen.sweeps.child")
+"""What trains a trial. With -P it imports no module of the folder that the sweep is started in."""
 STOPPED = {status for signum in (signal.SIGTERM, signal.SIGINT) for status in (-signum, 128 + signum)}
 """Exit statuses of a process that was asked to stop, for example by a cluster's scheduler."""
 
@@ -97,10 +100,10 @@ class ProcessExecutor(Executor):
         wait_for_lock(path)
         space = self.queue.definition.space
         command = [
-            *(sys.executable, "-m", "jaxgen.sweeps.child", self.script, *self.arguments),
+            *(*CHILD, self.script, *self.arguments),
             *(*space.arguments(trial.values), "--seed", str(space.config.seed + seed), "--run", str(path)),
         ]
-        with (path / OUTPUT).open("wb") as output:
+        with open_no_link(path / OUTPUT, "wb") as output:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.PIPE,

@@ -16,7 +16,7 @@ from pathlib import Path
 from optuna.trial import FrozenTrial, TrialState
 
 from jaxgen.errors import UsageError
-from jaxgen.io.text import write_atomically
+from jaxgen.io.text import open_no_link, remove_unfinished, write_atomically
 from jaxgen.runs.disk.trackers import without_torch
 from jaxgen.sweeps.definition import Definition
 from jaxgen.sweeps.trials import INDEX, REASON, STEPS, VALUES, Trial, TrialQueue
@@ -122,8 +122,9 @@ def write(folder: Path, queue: TrialQueue, script: str, arguments: Sequence[str]
         best = f"\nBest trial:\n\n    {shlex.join(words)}\n"
     try:
         # All workers of a sweep end at the same time, and may share its folder.
-        with (folder / ".results.lock").open("w") as file:
+        with open_no_link(folder / ".results.lock", "a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
+            remove_unfinished(folder)
             write_atomically(folder / "results.md", to_markdown(trials, definition) + best)
             write_atomically(folder / "results.csv", to_csv(trials, definition))
             if len(complete) < MIN_PLOTTED_TRIALS:
@@ -160,7 +161,9 @@ def draw_plots(folder: Path, queue: TrialQueue, say: Callable[[str], None]) -> N
             continue
         figure = pyplot.gcf()
         figure.set_size_inches(6 + 2 * len(options), 5)
-        figure.savefig(folder / name, dpi=110, bbox_inches="tight")
+        content = io.BytesIO()
+        figure.savefig(content, dpi=110, bbox_inches="tight", format="png")
+        write_atomically(folder / name, content.getvalue())
         pyplot.close(figure)
 
 

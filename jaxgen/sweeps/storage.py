@@ -1,19 +1,22 @@
 """The database of a sweep's trials, and Optuna without its own log lines."""
 
 import contextlib
+import os
 import re
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
 import optuna
 import sqlalchemy
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from jaxgen.errors import UsageError
+from jaxgen.io.text import hide_passwords
 
 CONNECT_SECONDS = 5
 """Longest wait for a connection, so that the command reports a failure within ten seconds."""
@@ -21,6 +24,42 @@ TABLE_SECONDS = 30
 """Longest wait for the tables of a database, which other workers may create at the same time."""
 RETRY_SECONDS = 1.0
 TABLE_ATTEMPTS = 3
+VARIABLE = "JAXGEN_STORAGE"
+"""Environment variable with the storage of a sweep that has no --storage. A command's words are in the list of
+processes, where a password would be seen."""
+
+
+def find_url(option: str | None, say: Callable[[str], None]) -> str | None:
+    """Returns the URL of the storage that workers share; None where there is none.
+
+    Args:
+      option: --storage.
+      say: takes a line on where the URL comes from, or that its password can be seen.
+    """
+    if option:
+        if hide_passwords(option) != option:
+            say(f"warning: the list of processes shows the password in --storage: set ${VARIABLE} to the URL instead")
+        return option
+    url = os.environ.get(VARIABLE)
+    if url:
+        say(f"the storage is {shown_url(url)}, of ${VARIABLE}")
+    return url
+
+
+def shown_url(url: str) -> str:
+    """Returns a URL without its passwords, whatever characters they hold."""
+    login, at, address = url.rpartition("@")
+    scheme, separator, user = login.partition("://")
+    shown = f"{scheme}{separator}{user.partition(':')[0]}{at}{address}"
+    return re.sub(r"password=[^&]*", "password=…", shown)
+
+
+def without_secrets(text: str, url: str) -> str:
+    """Returns a driver's message without the passwords in the URL, as they are written there or decoded."""
+    secrets = re.findall(r"password=([^&]*)", url) + re.findall(r"://[^:/@]*:(.*)@", url)
+    for secret in sorted(filter(None, {*secrets, *map(unquote, secrets)}), key=len, reverse=True):
+        text = text.replace(secret, "…")
+    return hide_passwords(text)
 
 
 @contextlib.contextmanager
@@ -47,16 +86,17 @@ def open_storage(url: str, heartbeat: int) -> Any:
     """
     scheme, separator, _ = url.partition("://")
     if not separator:
-        raise UsageError(f"--storage {url!r} is not a URL: write postgresql://USER:PASSWORD@HOST/DATABASE")
+        # What it is may have a password that is not where one is looked for.
+        raise UsageError("--storage is not a URL: write postgresql://USER:PASSWORD@HOST/DATABASE")
     if scheme == "postgres":
-        raise UsageError(f"--storage {hide_password(url)}: write postgresql:// in place of postgres://")
+        raise UsageError(f"--storage {shown_url(url)}: write postgresql:// in place of postgres://")
     result = connect(url, heartbeat)
     if isinstance(result, Exception):
-        cause = (str(result).strip() or repr(result)).splitlines()[0]
+        cause = (without_secrets(str(result), url).strip() or type(result).__name__).splitlines()[0]
         raise UsageError(
-            f"--storage {hide_password(url)} is not available: {hide_password(cause)}; check that the database runs "
+            f"--storage {shown_url(url)} is not available: {cause}; check that the database runs "
             "and that this machine can reach it, or give another --storage, as in postgresql://USER:PASSWORD@HOST/DATABASE"
-        ) from result
+        ) from None
     return optuna.storages.get_storage(result)
 
 
@@ -106,8 +146,3 @@ def create_tables(url: str, heartbeat: int) -> optuna.storages.RDBStorage:
             return create()
         time.sleep(RETRY_SECONDS)
     return create()
-
-
-def hide_password(text: str) -> str:
-    """Returns a text without the passwords of the URLs in it."""
-    return re.sub(r"password=[^&\s]*", "password=…", re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1@", text))

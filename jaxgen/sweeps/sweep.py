@@ -23,7 +23,7 @@ from jaxgen.sweeps.options import Options, check
 from jaxgen.sweeps.population_executor import MEMBERS, PopulationExecutor
 from jaxgen.sweeps.processes import ProcessExecutor
 from jaxgen.sweeps.space import Space, make_space
-from jaxgen.sweeps.storage import open_storage, quiet_optuna
+from jaxgen.sweeps.storage import find_url, open_storage, quiet_optuna
 from jaxgen.sweeps.trials import TrialQueue
 from jaxgen.training import loop, progress
 from jaxgen.training.stopping import Interrupted, Signals
@@ -88,7 +88,8 @@ def run(name: str, options: Options, arguments: Sequence[str], say: Print = prog
     check(options)
     with quiet_optuna():
         # The storage comes first: data and metrics may take minutes to prepare.
-        storage = open_storage(options.storage, options.heartbeat) if options.storage else None
+        url = find_url(options.storage, say)
+        storage = open_storage(url, options.heartbeat) if url else None
         sweep = prepare_sweep(name, options, arguments)
         with open_queue(sweep, options, storage, say) as queue, Signals() as signals:
             executor = make_executor(sweep, queue, options, say)
@@ -129,10 +130,10 @@ def prepare_sweep(name: str, options: Options, arguments: Sequence[str]) -> Swee
     evaluation_interval(space.config)
     script, trials = find_script(module.build), count_trials(options, space)
     study = options.study or script.name
-    folder = options.dir or Path("sweeps") / study
-    prepared = prepare(space.config, module.build)
+    folder = Path(options.dir or Path("sweeps") / study)
+    prepared = prepare(space.config, module.build, path=folder)
     definition = make_definition(options, space, script, prepared)
-    return Sweep(script, module.build, arguments, prepared, definition, executor, trials, study, Path(folder))
+    return Sweep(script, module.build, arguments, prepared, definition, executor, trials, study, folder)
 
 
 def choose_executor(options: Options, space: Space) -> str:

@@ -23,11 +23,11 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from jaxgen.errors import UsageError
+from jaxgen.io.text import hide_passwords
 from jaxgen.sweeps.definition import Definition
 from jaxgen.sweeps.heartbeat import Heartbeat
 from jaxgen.sweeps.sampler import make_pruner, make_sampler, suggest
 from jaxgen.sweeps.space import Value
-from jaxgen.sweeps.storage import hide_password
 
 INDEX, WORKER, REASON, STEPS, VALUES = "index", "worker", "reason", "steps", "values"
 """User attributes of an Optuna trial."""
@@ -278,7 +278,7 @@ class TrialQueue:
         try:
             yield
         except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
-            cause = hide_password(str(error).strip().splitlines()[0])
+            cause = hide_passwords(str(error).strip().splitlines()[0])
             raise UsageError(
                 f"the storage has failed ({cause}): run the same command again once it works, the sweep then continues"
             ) from error

@@ -9,13 +9,18 @@ class RefusedError(ValueError):
     """An error that the user can correct: one line with what was given, what is allowed and what to do."""
 
 
-def check(words: Sequence[str], tasks: int, hosts: int) -> None:
+STORAGE = "JAXGEN_STORAGE"
+"""Environment variable from which a sweep reads the URL of its storage."""
+
+
+def check(words: Sequence[str], tasks: int, hosts: int, *, has_storage: bool) -> None:
     """Checks a command.
 
     Args:
       words: the command without `jaxgen`.
       tasks: number of tasks.
       hosts: machines of each task.
+      has_storage: whether a sweep has a storage that its tasks share.
     Raises:
       RefusedError: if the command cannot be launched.
     """
@@ -24,9 +29,10 @@ def check(words: Sequence[str], tasks: int, hosts: int) -> None:
         raise RefusedError(f"{given} after --: give `-- train EXPERIMENT OPTIONS` or `-- sweep EXPERIMENT OPTIONS`")
     if words[0] == "sweep" and hosts > 1:
         raise RefusedError(f"--hosts {hosts}: for one training alone; a sweep goes over machines by --tasks")
-    if words[0] == "sweep" and tasks > 1 and not value(words, "--storage"):
+    if words[0] == "sweep" and tasks > 1 and not has_storage:
         raise RefusedError(
-            f"--tasks {tasks} of a sweep share one study: add --storage to its options, as in postgresql://HOST/NAME"
+            f"--tasks {tasks} of a sweep share one study: add --storage to its options, as in postgresql://HOST/NAME, "
+            f"or set {STORAGE} to that"
         )
 
 

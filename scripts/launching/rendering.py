@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-from launching.commands import RefusedError, experiment, shell_command, value
+from launching.commands import STORAGE, RefusedError, experiment, shell_command, value
 
 FOLDER = Path(__file__).parent
 PORT = 8476
@@ -37,12 +37,23 @@ def fill(template: str, **values: object) -> str:
     return AtTemplate((FOLDER / f"{template}.template").read_text()).substitute(values)
 
 
-def slurm(options: Namespace, words: Sequence[str]) -> str:
+def secret(options: Namespace, words: Sequence[str]) -> str:
+    """Returns the name of the Secret from which a Job reads its storage."""
+    return options.storage_secret or f"{job_name(options, words)}-storage"
+
+
+def job_name(options: Namespace, words: Sequence[str]) -> str:
+    """Returns the name of a Job."""
+    return options.name or re.sub(r"[^a-z0-9]+", "-", experiment(words).lower()).strip("-")
+
+
+def slurm(options: Namespace, words: Sequence[str], *, has_storage: bool) -> str:
     """Returns a script for sbatch: an array of tasks. Each runs on one machine, or with srun on several.
 
     Args:
       options: name, tasks, hosts, and `SETTINGS`.
-      words: of the command, without `jaxgen`.
+      words: of the command, without `jaxgen` and without the storage.
+      has_storage: whether it reads a storage from the environment, which Slurm passes on.
     Raises:
       RefusedError: if a value needs quotes, or the cores of a machine are no multiple of its processes.
     """
@@ -68,19 +79,21 @@ def slurm(options: Namespace, words: Sequence[str]) -> str:
         processes=processes,
         settings="\n".join(f"#SBATCH --{SETTINGS[o]}={amount}" for o, amount in settings.items() if o != "name"),
         command=command if options.hosts == 1 else f"srun {command} --distributed",
+        storage=f': "${{{STORAGE}:?set it to the URL of the storage before sbatch}}"\n' if has_storage else "",
     )
 
 
-def kubernetes(options: Namespace, words: Sequence[str]) -> str:
+def kubernetes(options: Namespace, words: Sequence[str], *, has_storage: bool) -> str:
     """Returns manifests for kubectl: an Indexed Job and, for a training on several machines, a Service for its pods.
 
     Args:
-      options: name, tasks, hosts, image, namespace, volume, gpus, cpus, memory.
-      words: of the command, without `jaxgen`.
+      options: name, tasks, hosts, image, namespace, volume, storage_secret, gpus, cpus, memory.
+      words: of the command, without `jaxgen` and without the storage.
+      has_storage: whether it reads a storage from a Secret.
     Raises:
       RefusedError: if Kubernetes does not allow the name or the volume, or for several tasks with several hosts.
     """
-    name = options.name or re.sub(r"[^a-z0-9]+", "-", experiment(words).lower()).strip("-")
+    name = job_name(options, words)
     if not LABEL.fullmatch(name):
         raise RefusedError(
             f"--name {name!r}: give at most 53 lowercase letters, digits and -, first a letter, last no -"
@@ -105,6 +118,9 @@ def kubernetes(options: Namespace, words: Sequence[str]) -> str:
         "tasks": max(options.tasks, options.hosts),
         "name": name,
         "image": options.image,
+        "env": [{"name": STORAGE, "valueFrom": {"secretKeyRef": {"name": secret(options, words), "key": "url"}}}]
+        if has_storage
+        else [],
         "script": f'task="$JOB_COMPLETION_INDEX"; exec {command}'.replace("$", "$$"),
         "resources": {"limits": {resource: amount for resource, amount in limits.items() if amount}},
         "volumes": [{"name": "volume", "persistentVolumeClaim": {"claimName": claim}}] if claim else [],

@@ -128,12 +128,65 @@ def test_each_task_of_a_training_has_a_seed_and_a_run(words, number, tmp_path):
     assert received == shlex.split("train experiments/vae.py --seed 1 --run runs/vae/seed-1")
 
 
+SWEEP = shlex.split("sweep vae --search hyper.learning-rate=log:1e-5:1e-3 --trials 4")
+URL = "postgresql://me:hunter2@h/n"
+
+
 @pytest.mark.parametrize("words", [slurm_words, container_words])
-def test_the_tasks_of_a_sweep_share_its_study(words, tmp_path):
-    arguments = shlex.split(
-        "sweep vae --search hyper.learning-rate=log:1e-5:1e-3 --trials 4 --storage postgresql://h/n"
-    )
-    assert words(tmp_path, "--tasks", "2", "--", *arguments) == arguments
+@pytest.mark.parametrize("option", [["--storage", URL], [f"--storage={URL}"], []])
+def test_the_tasks_of_a_sweep_share_its_study_by_the_environment(words, option, tmp_path, monkeypatch):
+    monkeypatch.setenv("JAXGEN_STORAGE", URL)
+    assert words(tmp_path, "--tasks", "2", "--", *SWEEP, *option) == SWEEP
+
+
+@pytest.mark.parametrize("system", ["slurm", "kubernetes --image i", "kubernetes --image i --namespace a"])
+def test_the_password_of_a_storage_is_in_no_file_and_no_line(system, tmp_path, monkeypatch):
+    monkeypatch.delenv("JAXGEN_STORAGE", raising=False)
+    out = tmp_path / "job"
+    for option in (["--storage", URL], [f"--storage={URL}"]):
+        done = launch(*system.split(), "--tasks", "2", "--out", str(out), "--", *SWEEP, *option)
+        assert done.returncode == 0
+        assert "hunter2" not in out.read_text() + done.stdout + done.stderr and "JAXGEN_STORAGE" in done.stderr
+    monkeypatch.setenv("JAXGEN_STORAGE", URL)
+    assert "hunter2" not in rendered(*system.split(), "--tasks", "2", "--", *SWEEP)
+    assert "JAXGEN_STORAGE" not in rendered(*system.split(), "--", "train", "vae")
+
+
+def test_a_job_reads_its_storage_from_a_secret(monkeypatch):
+    monkeypatch.delenv("JAXGEN_STORAGE", raising=False)
+
+    def reference(*options):
+        text = rendered(*shlex.split("kubernetes --image i --tasks 2"), *options, "--", *SWEEP)
+        (container,) = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"]
+        ((name, source),) = ((variable["name"], variable["valueFrom"]) for variable in container["env"])
+        assert name == "JAXGEN_STORAGE"
+        return source["secretKeyRef"]
+
+    assert reference("--storage-secret", "database") == {"name": "database", "key": "url"}
+    monkeypatch.setenv("JAXGEN_STORAGE", URL)
+    assert reference() == {"name": "vae-storage", "key": "url"}
+    assert reference("--name", "x") == {"name": "x-storage", "key": "url"}
+    advice = launch(*shlex.split("kubernetes --image i --namespace a"), "--", *SWEEP).stderr
+    command = "kubectl create secret generic vae-storage --namespace a --from-file=url=/dev/stdin"
+    assert advice.strip().endswith(f'printf %s "$JAXGEN_STORAGE" | {command}')
+
+
+def test_an_array_ends_where_its_storage_is_not_in_the_environment(tmp_path, monkeypatch):
+    text = rendered("slurm", "--tasks", "2", "--", *SWEEP, "--storage", URL)
+    monkeypatch.delenv("JAXGEN_STORAGE", raising=False)
+    with pytest.raises(subprocess.CalledProcessError) as error:
+        run_slurm(text, tmp_path, ECHO, 0)
+    assert "JAXGEN_STORAGE: set it to the URL" in error.value.stderr
+
+
+def test_what_is_submitted_gets_the_storage_by_the_environment(tmp_path, monkeypatch):
+    monkeypatch.delenv("JAXGEN_STORAGE", raising=False)
+    (tmp_path / "sbatch").write_text(f'#!/bin/sh\necho "$*:$JAXGEN_STORAGE" > {tmp_path}/got\ncat > {tmp_path}/input\n')
+    (tmp_path / "sbatch").chmod(0o755)
+    path = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    assert launch("slurm", "--submit", "--tasks", "2", "--", *SWEEP, "--storage", URL, env=path).returncode == 0
+    assert (tmp_path / "got").read_text() == f":{URL}\n"
+    assert "hunter2" not in (tmp_path / "input").read_text()
 
 
 def test_what_a_sweep_finds_is_on_the_volume(tmp_path):

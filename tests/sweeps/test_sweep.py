@@ -164,7 +164,7 @@ def test_a_finished_sweep_trains_nothing_again(swept, gan_mlp):
             "asha prunes at evaluations, and there is none before step 4",
         ),
         ({}, ("--distributed",), "each run of a sweep is one process: omit --distributed"),
-        ({"storage": "here"}, (), "--storage 'here' is not a URL"),
+        ({"storage": "here"}, (), "--storage is not a URL"),
     ],
 )
 def test_invalid_options_are_refused_before_anything_is_written(gan_mlp, tmp_path, options, arguments, message):
@@ -210,18 +210,24 @@ def test_other_data_under_the_same_path_are_refused_and_moved_data_are_not(gan_m
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
 
 
-def test_the_storage_is_opened_first_and_the_folder_is_created_last(gan_mlp, tmp_path, monkeypatch):
+def test_the_storage_is_opened_first_the_folder_created_last_and_no_password_written(gan_mlp, tmp_path, monkeypatch):
     script, arguments = gan_mlp
     order, prepare, open_storage = [], sweep.prepare_sweep, sweep.open_storage
     monkeypatch.setattr(sweep, "prepare_sweep", lambda *args: (order.append("prepare"), prepare(*args))[1])
-    monkeypatch.setattr(sweep, "open_storage", lambda *args: (order.append("storage"), open_storage(*args))[1])
-    url, arguments = f"sqlite:///{tmp_path / 'shared.db'}", [*arguments, "--steps", "2", "--evaluate-every", "2"]
+    # A database with a password, which is a file here.
+    url, file = "postgresql://me:hunter2@host/sweeps", f"sqlite:///{tmp_path / 'shared.db'}"
+    open_file = lambda url, *rest: open_storage(url.replace("postgresql://me:hunter2@host/sweeps", file), *rest)
+    monkeypatch.setattr(sweep, "open_storage", lambda *args: (order.append("storage"), open_file(*args))[1])
+    arguments = [*arguments, "--steps", "2", "--evaluate-every", "2"]
     options = {"search": [RATE], "trials": 1, "storage": url}
     with pytest.raises(UsageError, match="is not available"):
         sweep.run(script, Options(**options | {"storage": "nosuch:///here"}), arguments, print)
     assert order == ["storage"]
-    sweep.run(script, Options(**options, dir=tmp_path / "sweep"), arguments, print)
+    said = []
+    sweep.run(script, Options(**options, dir=tmp_path / "sweep"), arguments, said.append)
     assert order[1:] == ["storage", "prepare"]
+    written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(b"hunter2" in content for content in [*written, "".join(said).encode()])
     with pytest.raises(UsageError, match="is another sweep"):
         sweep.run(script, Options(**options, seeds=2, dir=tmp_path / "refused"), arguments, print)
     assert not (tmp_path / "refused").exists()

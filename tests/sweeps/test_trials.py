@@ -7,15 +7,17 @@ import subprocess
 import sys
 import textwrap
 import time
+import traceback
 
 import optuna
 import pytest
 from optuna.trial import TrialState
 
 from jaxgen.errors import UsageError
+from jaxgen.io.text import hide_passwords
 from jaxgen.sweeps.results import ranked, score
 from jaxgen.sweeps.sampler import make_sampler
-from jaxgen.sweeps.storage import hide_password, open_storage
+from jaxgen.sweeps.storage import find_url, open_storage, shown_url, without_secrets
 from jaxgen.sweeps.trials import values_of
 
 toy_metric = lambda rate: -abs(math.log10(float(rate)) + 3)
@@ -273,7 +275,7 @@ def test_an_unavailable_storage_is_reported_within_ten_seconds():
         open_storage(url, 60)
     assert "secret" not in str(error.value)
     assert "\n" not in str(error.value)
-    with pytest.raises(UsageError, match="--storage 'here' is not a URL"):
+    with pytest.raises(UsageError, match="--storage is not a URL"):
         open_storage("here", 60)
     remedy = "check that the database runs and that this machine can reach it, or give another --storage"
     with pytest.raises(UsageError, match=f"--storage nosuch:///here is not available: .*; {remedy}"):
@@ -282,10 +284,64 @@ def test_an_unavailable_storage_is_reported_within_ten_seconds():
         open_storage("postgres://me:secret@h/d", 60)
 
 
-def test_passwords_are_hidden():
-    assert hide_password("postgresql://a:b@c/d") == "postgresql://a@c/d"
-    assert hide_password("sqlite:///x") == "sqlite:///x"
-    assert hide_password("postgresql://c/d?user=a&password=b") == "postgresql://c/d?user=a&password=…"
+@pytest.mark.parametrize("hide", [hide_passwords, shown_url])
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://a:b@c/d", "postgresql://a@c/d"),
+        ("postgresql://a:b@b:/b@c/d", "postgresql://a@c/d"),
+        ("postgresql://:b@c/d", "postgresql://@c/d"),
+        ("postgresql://c:5432/d", "postgresql://c:5432/d"),
+        ("sqlite:///x", "sqlite:///x"),
+        ("postgresql://c/d?user=a&password=b", "postgresql://c/d?user=a&password=…"),
+        ("postgresql://c/d?sslpassword=b@b&user=a", "postgresql://c/d?sslpassword=…&user=a"),
+    ],
+)
+def test_passwords_are_hidden(hide, url, shown):
+    assert hide(url) == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:hun ter2@h/d",
+        "postgresql://me:hunter2@@h/d",
+        "postgresql://me:hunter2%3a@h/d",
+        "postgresql://h/d?password=hunter2",
+        "postgresql:me:hunter2@h/d",
+        "postgres://me:hunter2@h/d",
+        "nosuch://me:hunter2@h/d",
+        "postgresql+nosuch://me:hunter2@h/d",
+        "postgresql://me:hunter2@h:port/d",
+        "sqlite:///nosuch/folder/d.db?password=hunter2",
+        "hunter2",
+    ],
+)
+def test_no_error_shows_the_password(url, monkeypatch):
+    monkeypatch.setattr("jaxgen.sweeps.storage.CONNECT_SECONDS", 1)
+    with pytest.raises(UsageError) as error:
+        open_storage(url, 60)
+    text = "".join(traceback.format_exception(error.value))
+    assert "ter2" not in str(error.value) and "\n" not in str(error.value)
+    assert "ter2" not in text.rpartition("jaxgen.errors")[2]
+
+
+def test_a_driver_that_repeats_a_decoded_password_is_cleaned():
+    url = "postgresql://me:a%40b%20c@h/d?sslpassword=x%2By"
+    assert without_secrets("login a@b c failed for a%40b%20c with x+y", url) == "login … failed for … with …"
+
+
+def test_the_storage_of_the_environment_is_used_and_a_visible_password_warned_of(monkeypatch):
+    said = []
+    monkeypatch.delenv("JAXGEN_STORAGE", raising=False)
+    assert find_url(None, said.append) is None and find_url("sqlite:///x", said.append) == "sqlite:///x"
+    assert said == []
+    monkeypatch.setenv("JAXGEN_STORAGE", "postgresql://me:secret@h/d")
+    assert find_url("sqlite:///x", said.append) == "sqlite:///x"
+    assert find_url(None, said.append) == "postgresql://me:secret@h/d"
+    assert said == ["the storage is postgresql://me@h/d, of $JAXGEN_STORAGE"]
+    find_url("postgresql://me:secret@h/d", said.append)
+    assert "JAXGEN_STORAGE" in said[1] and "secret" not in said[1]
 
 
 def test_without_optuna_the_message_names_the_extra(experiments, tmp_path):
