@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator
 MAX_LISTED = 12
 """Names above which an error that suggests near names leaves out the list of allowed ones."""
 
+MAX_SHOWN = 100
+"""Characters of an unknown name that an error repeats."""
+
 
 class UsageError(ValueError):
     """An error that the user can correct: one line with what was given, what is allowed and what to do.
@@ -36,6 +39,7 @@ def unknown(
     allowed = sorted(allowed)
     near = near_names(given, allowed)
     hint = f"did you mean {' or '.join(near)}?" if near else ""
+    given = given if len(given) <= MAX_SHOWN else f"{given[:MAX_SHOWN]}…"
     listed = f"allowed: {', '.join(allowed)}"
     if len(allowed) > max_listed and (near or listing):
         listed = "" if near else listing

@@ -132,13 +132,13 @@ def run(arguments, environment, folder, streams):
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    option, *rest = arguments
+    option, *rest = [word for word in arguments if word != "-P"]
     try:
         if option == "-c":
             sys.argv[:], sys.path[:0] = ["-c", *rest[1:]], [""]
             exec(compile(rest[0], "<string>", "exec"), {"__name__": "__main__"})
         elif option == "-m":
-            sys.argv[:], sys.path[:0] = rest, [os.getcwd()]
+            sys.argv[:], sys.path[:0] = rest, [] if "-P" in arguments else [os.getcwd()]
             sys.modules.pop(rest[0], None)
             runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
         else:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -97,7 +98,7 @@ class RealImageOptions(RangedOptions):
 
 @dataclass(frozen=True, kw_only=True)
 class Command(CheckpointOptions):
-    """Scores a run or a restorer. Appends the result to RUN/evaluations.jsonl.
+    """Scores a run or a restorer. Prints the result and appends it to RUN/evaluations.jsonl.
 
     Examples:
         jaxgen evaluate runs/wgan_gp
@@ -115,6 +116,8 @@ class Command(CheckpointOptions):
     """Seed of the latents, codes or degradations."""
     json: bool = False
     """Print one JSON object."""
+    out: Path | None = None
+    """File that the result is appended to as a line of JSON (default: RUN/evaluations.jsonl; of a network none)."""
     real: OmitArgPrefixes[RealImageOptions] = RealImageOptions()
     generator: OmitArgPrefixes[GeneratorOptions] = GeneratorOptions()
     restorer: OmitArgPrefixes[RestorerOptions] = RestorerOptions()
@@ -162,7 +165,7 @@ class Command(CheckpointOptions):
         from jaxgen.runs import scoring
 
         generator = self.generator
-        scores = scoring.evaluate_run(
+        scoring.evaluate_run(
             self.run,
             extractor=generator.extractor or "auto",
             count=self.real.count or COUNT,
@@ -172,15 +175,16 @@ class Command(CheckpointOptions):
             mixture=generator.mixture or 0,
             truncation=generator.truncation or 0.0,
             restore=generator.restore or "",
+            out=self.out,
+            show=lambda scores: self.show(scores, report.to_text),
         )
-        print(json.dumps(scores) if self.json else report.to_text(scores))
 
     def evaluate_likelihood(self, samples: int) -> None:
         """Prints the likelihood of real images, from so many codes of each."""
         from jaxgen.evaluation import likelihood
         from jaxgen.runs import scoring
 
-        scores = scoring.evaluate_likelihood(
+        scoring.evaluate_likelihood(
             self.run,
             samples,
             count=self.real.count or COUNT,
@@ -188,8 +192,9 @@ class Command(CheckpointOptions):
             reference=self.real.reference or "test",
             seed=self.seed,
             options=self.open_options(),
+            out=self.out,
+            show=lambda scores: self.show(scores, likelihood.to_text),
         )
-        print(json.dumps(scores) if self.json else likelihood.to_text(scores))
 
     def evaluate_restorer(self) -> None:
         """Prints scores of a restorer."""
@@ -199,7 +204,7 @@ class Command(CheckpointOptions):
 
         keep_freed_memory()
         use_compilation_cache()
-        scores = restorer_scoring.evaluate(
+        restorer_scoring.evaluate(
             self.run,
             [str(folder) for folder in self.restorer.images],
             sigmas=self.restorer.sigma,
@@ -211,8 +216,13 @@ class Command(CheckpointOptions):
             masks=[str(folder) for folder in self.restorer.masks],
             seed=self.seed,
             options=self.open_options(),
+            out=self.out,
+            show=lambda scores: self.show(scores, restorer_scoring.to_text),
         )
-        print(json.dumps(scores) if self.json else restorer_scoring.to_text(scores))
+
+    def show(self, scores: dict[str, Any], to_text: Callable[[dict[str, Any]], str]) -> None:
+        """Prints a result."""
+        print(json.dumps(scores) if self.json else to_text(scores), flush=True)
 
 
 def refuse(*groups: Any, reason: str) -> None:

@@ -26,12 +26,13 @@ class Command:
         """Prints the description."""
         from pathlib import Path
 
+        from jaxgen.io.text import printable
         from jaxgen.restoration import pretrained
         from jaxgen.runs import summary
 
         if pretrained.is_network(self.source):
             card = pretrained.describe(self.source)
-            print(json.dumps(card) if self.json else pretrained.to_text(card))
+            print(json.dumps(card) if self.json else printable(pretrained.to_text(card)))
             return
         description = summary.describe(Path(self.source))
-        print(json.dumps(description, allow_nan=False) if self.json else summary.to_text(description))
+        print(json.dumps(description, allow_nan=False) if self.json else printable(summary.to_text(description)))

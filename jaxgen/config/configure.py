@@ -1,7 +1,9 @@
 """Makes the configuration of an experiment from values by name, as a Python caller gives them."""
 
+import contextlib
 import dataclasses
 import os
+import reprlib
 import types
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -11,6 +13,9 @@ import numpy as np
 from jaxgen.errors import UsageError, unknown
 
 NUMBERS = {int: (int, np.integer), float: (int, float, np.integer, np.floating)}
+SHORT = reprlib.Repr()
+"""Shows a value in an error, however long or deeply nested."""
+SHORT.maxlevel, SHORT.maxstring, SHORT.maxlong, SHORT.maxother = 3, 100, 100, 100
 
 
 def configure(kind: Any, options: Mapping[str, Any], base: Any = None, prefix: str = "") -> Any:
@@ -37,7 +42,7 @@ def configure(kind: Any, options: Mapping[str, Any], base: Any = None, prefix: s
         elif dataclasses.is_dataclass(current):
             if not isinstance(value, type(current)):
                 raise UsageError(
-                    f"{prefix}{name} is {value!r}: give a mapping of its options, such as dict(name=value)"
+                    f"{prefix}{name} is {SHORT.repr(value)}: give a mapping of its options, such as dict(name=value)"
                 )
             values[name] = value
         else:
@@ -70,14 +75,17 @@ def convert(value: Any, hint: Any, name: str) -> Any:
     if origin is Annotated:
         return convert(value, inner[0], name)
     if origin in {Union, types.UnionType}:
-        (kind,) = [kind for kind in inner if kind is not type(None)]
+        kinds = [kind for kind in inner if kind is not type(None)]
+        if all(get_origin(kind) is Literal for kind in kinds):
+            kinds = [Literal[*(choice for kind in kinds for choice in get_args(kind))]]
+        (kind,) = kinds
         return None if value is None else convert(value, kind, name)
     if origin is Literal and value not in inner:
-        raise unknown(name, str(value), map(str, inner))
+        raise unknown(name, value if isinstance(value, str) else SHORT.repr(value), map(str, inner))
     if origin is tuple and isinstance(value, list | tuple):
         kinds = [inner[0]] * len(value) if inner[1:] == (...,) else inner
         if len(kinds) != len(value):
-            raise UsageError(f"{name} is {value!r}: give {len(kinds)} values")
+            raise UsageError(f"{name} is {SHORT.repr(value)}: give {len(kinds)} values")
         return tuple(convert(item, kind, name) for item, kind in zip(value, kinds, strict=True))
     return value if origin is Literal else as_type(value, hint, name)
 
@@ -85,10 +93,12 @@ def convert(value: Any, hint: Any, name: str) -> Any:
 def as_type(value: Any, kind: Any, name: str) -> Any:
     """Returns a value as a plain type; see `convert`."""
     if kind in NUMBERS and isinstance(value, NUMBERS[kind]) and not isinstance(value, bool):
-        return kind(value)
+        # A whole number of hundreds of digits is no float.
+        with contextlib.suppress(OverflowError):
+            return kind(value)
     if kind is str and isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(kind, type) and kind not in NUMBERS and isinstance(value, kind):
         return value
     expected = kind.__name__ if isinstance(kind, type) else str(kind).removeprefix("typing.")
-    raise UsageError(f"{name} is {value!r}: give {expected}")
+    raise UsageError(f"{name} is {SHORT.repr(value)}: give {expected}")

@@ -1,9 +1,10 @@
 """Plots a run's metrics over its steps."""
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from jaxgen.errors import UsageError
+from jaxgen.io.text import write_image_file
 
 
 def series(history: Sequence[Mapping], name: str) -> tuple[list[int], list[float]]:
@@ -52,7 +53,6 @@ def draw(history: Sequence[Mapping], path: Path, *, say: Callable[[str], None] =
             axes.legend(fontsize=7)
     for axes in figure.axes[len(groups) :]:
         axes.remove()
-    try:
-        figure.savefig(path, dpi=110)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written ({error}): free the disk or choose another run folder") from error
+    content = io.BytesIO()
+    figure.savefig(content, dpi=110, format="png")
+    write_image_file(path, content.getvalue())

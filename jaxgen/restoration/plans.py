@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from jaxgen.errors import UsageError
 from jaxgen.io import formats, headers, images, provenance
-from jaxgen.io.text import require_writable
+from jaxgen.io.text import remove_unfinished, require_writable
 from jaxgen.restoration.folders import COMPARISON, Item, first_names
 from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.masks import Color, find_mask
@@ -302,13 +302,17 @@ def listed(paths: Sequence[Path]) -> str:
 
 
 def make_writable_folder(folder: Path) -> None:
-    """Makes a folder, or raises UsageError where nothing can be written into it, before the work is done."""
+    """Makes a folder for results, or raises UsageError where nothing can be written into it, before the work is done.
+
+    What killed processes have left unfinished there is removed.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"cannot make the folder {folder}: {error.strerror}") from error
     if not os.access(folder, os.W_OK | os.X_OK):
         raise UsageError(f"cannot write into {folder}: permission denied; choose another folder with --out")
+    remove_unfinished(folder)
 
 
 def prepare_output(out: Path, *, suffix: str = "", overwrite: bool = False) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jaxgen
 from jaxgen.errors import UsageError
+from jaxgen.io.text import read_limited
 from jaxgen.runs.disk.run_folder import SCRIPT
 from jaxgen.runs.scripts import PACKAGE, execute, installed_experiments, require_experiment
 
@@ -86,9 +87,14 @@ def load_copy(run: Path, config: dict[str, Any], *, trust: bool, say: Callable[[
     """
     path, name = run / SCRIPT, config["experiment"]["name"]
     if path.is_file():
-        script = Script(name, path, path.read_bytes())
+        try:
+            script = Script(name, path, read_limited(path))
+        except OSError as error:
+            raise UsageError(f"cannot read {path} ({error.strerror}): make it readable, and run again") from error
         if known := installed_name(script):
             return importlib.import_module(f"{PACKAGE}.{known}")
+        if not path.resolve().is_relative_to(run.resolve()):
+            raise UsageError(f"{path} is a link to {path.resolve()}, outside of the run: put the script itself there")
         if trust:
             return load_trusted(script, config)
         raise UsageError(

@@ -1,6 +1,8 @@
 """Opens a run folder: its configuration, its experiment's objective and the weights of a checkpoint."""
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -10,6 +12,7 @@ import numpy as np
 from jaxgen.config.base import Config, replace_option
 from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
+from jaxgen.fields import require_in_range
 from jaxgen.host_memory import require_room
 from jaxgen.runs.data_paths import find_data
 from jaxgen.runs.disk import config_file
@@ -20,6 +23,8 @@ from jaxgen.training import execute, progress
 from jaxgen.training.optimizers import hyper_arrays
 from jaxgen.training.state import Generative, Objective, PyTree, TrainState, averaged, current
 
+MAX_REASON = 160
+"""Characters of an exception's message that an error repeats."""
 RUNS_ONLY = "leave --checkpoint, --no-ema, --trust and --data.dir out, they are for runs"
 
 
@@ -108,6 +113,9 @@ def read_config(run: Path) -> dict[str, Any]:
         found = [str(path) for path in near if (path / CONFIG).is_file()]
         hint = f"did you mean {' or '.join(found[:3])}?" if found else "give the folder that --run named"
         raise UsageError(f"{run} is no run folder: it has no {CONFIG}; {hint}")
+    there = {"experiment": content["experiment"].get("name"), "image_shape": content.get("image_shape")}
+    if missing := [name for name, value in there.items() if not value]:
+        raise config_file.damaged(run / CONFIG, f"it has no {missing[0]}")
     return content
 
 
@@ -126,17 +134,43 @@ def build(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Built
     """
     content = read_config(run)
     module = load_copy(run, content, trust=options.trust, say=say)
-    config = config_file.from_dict(module.Config, content["config"], content["format"])
-    config = find_data(config, content, run)
-    if options.data_dir:
-        config = replace_option(config, "data.dir", options.data_dir)
-    return Built(run, config, module.build(config, None), tuple(content["image_shape"]))
+    with naming_config(run, module.Config):
+        config = config_file.from_dict(module.Config, content["config"], content["format"])
+        require_in_range(config)
+        config = find_data(config, content, run)
+        if options.data_dir:
+            config = replace_option(config, "data.dir", options.data_dir)
+        return Built(run, config, module.build(config, None), tuple(content["image_shape"]))
 
 
 def state_shapes(built: Built) -> TrainState:
-    """Returns the shapes of a run's state. The key is made within the trace, so that no device is used."""
+    """Returns the shapes of a run's state. The key is made within the trace, so that no device is used.
+
+    Raises:
+      UsageError: if the networks do not take images of the run's shape.
+    """
     batch = {"image": jax.ShapeDtypeStruct((1, *built.image_shape), "float32")}
-    return jax.eval_shape(lambda images: built.objective.init(jax.random.key(0), images), batch)
+    with naming_config(built.path, type(built.config)):
+        return jax.eval_shape(lambda images: built.objective.init(jax.random.key(0), images), batch)
+
+
+@contextlib.contextmanager
+def naming_config(run: Path, kind: type) -> Iterator[None]:
+    """A context in which a configuration that cannot be built is a UsageError that names the run's config.json.
+
+    Args:
+      run: the run folder.
+      kind: the experiment's Config. Exceptions of an experiment that is not jaxgen's stay as they are, for its author.
+    """
+    try:
+        yield
+    except UsageError as error:
+        raise UsageError(f"{run / CONFIG}: {error}") from error
+    except Exception as error:
+        if not kind.__module__.startswith("jaxgen."):
+            raise
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:MAX_REASON]}"
+        raise config_file.damaged(run / CONFIG, f"no network has these options: {reason}") from error
 
 
 def restore(built: Built, which: str, say=progress.say) -> Restored:

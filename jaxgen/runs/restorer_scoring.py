@@ -38,6 +38,8 @@ def evaluate(
     masks: Sequence[str] = (),
     seed: int = 0,
     options: OpenOptions = DEFAULTS,
+    out: Path | None = None,
+    show: scoring.Show = scoring.show_nothing,
     say: Callable[[str], None] = progress.say,
 ) -> dict[str, Any]:
     """Computes the scores of a restorer, and appends them to RUN/evaluations.jsonl if it is that of a run.
@@ -62,6 +64,8 @@ def evaluate(
         and are damaged as in the damage benchmark.
       seed: seed of the noise.
       options: how the run is opened.
+      out: file that the result is appended to; None: RUN/evaluations.jsonl, of a file none.
+      show: takes the result before it is written.
       say: takes warnings.
     Raises:
       UsageError: if there is no such run or restorer, options of runs are set for a file, its degradation has no
@@ -73,17 +77,20 @@ def evaluate(
     if is_file and options != DEFAULTS:
         raise UsageError(f"{source} is one network and no run: {RUNS_ONLY}")
 
+    scoring.require_appendable(out)
+
     def kept(scores: dict[str, Any]) -> dict[str, Any]:
-        """Appends scores to the run's evaluations, and returns them."""
-        if not is_file:
-            scoring.append(source, scores, say)
+        """Shows scores, appends them to the run's evaluations or to `out`, and returns them."""
+        show(scores)
+        if out or not is_file:
+            scoring.append(out or source / scoring.FILE, scores, say)
         return scores
 
     others = {"sigma": sigmas, "protocol": protocols, "ensemble": ensemble, "baselines": baselines}
     others |= {"metrics": metrics, "metric-weights": metric_weights}
     if str(source) == DETECT and is_file:
         refuse(others, f"{source} is measured by the pixels that it marks")
-        return {"task": DETECT} | detection.evaluate(folders, masks, seed=seed)
+        return kept({"task": DETECT} | detection.evaluate(folders, masks, seed=seed))
     refuse({"masks": masks}, "it is for detect")
     if is_file and pretrained.read_card(str(source)).output == "noise_level":
         unused = ("baselines", "metrics", "metric-weights")
@@ -93,7 +100,7 @@ def evaluate(
         sigmas = sigmas or NOISE_LEVELS
         if ensemble:
             raise UsageError(f"ensemble: {source} estimates the noise level and restores nothing; leave --ensemble out")
-        return about | noise_estimation.evaluate(network, sigmas, folders, protocols or ("gray8",), seed=seed)
+        return kept(about | noise_estimation.evaluate(network, sigmas, folders, protocols or ("gray8",), seed=seed))
     restorer, kind, about = load_shipped(str(source)) if is_file else load_run(source, options, say)
     if restorer.spec.conditioning == "mask":
         unused = ("sigma", "protocol", "baselines")

@@ -207,14 +207,14 @@ class Run:
         return np.asarray(execute.jit_on_first_device(generative.generate)(self.variables, codes, labels))
 
     def evaluate(self, *folders: str, likelihood: int | None = None, **options: Any) -> dict[str, Any]:
-        """Computes scores, and appends them to RUN/evaluations.jsonl.
+        """Computes scores, and appends them to RUN/evaluations.jsonl, or to the file `out`.
 
         Args:
           *folders: of clean images, for a restorer: it is scored by PSNR and SSIM on degraded copies. None: a generator
             is scored by FID, KID, precision, recall and more, a classifier by its accuracy on held-out images.
           likelihood: codes per image by which the likelihood of images under a variational autoencoder is estimated.
           **options: of a generator count, extractor, reference, seed, truncation, mixture; of a classifier count,
-            reference; with a likelihood count, chunk_size, reference, seed; of a restorer sigmas, protocol, seed. See
+            reference; with a likelihood count, chunk_size, reference, seed; of a restorer sigmas, protocols, seed. See
             `jaxgen evaluate --help`.
         Returns:
           {"step", "scores", "protocol", …}.
@@ -254,7 +254,7 @@ class Run:
         """
         content = reopen.read_config(self.path)
         module = experiment_copy.load_copy(self.path, content, trust=self._options.trust, say=progress.say)
-        script = experiment_copy.find_script(module.build)._replace(name=content["experiment"]["name"])
+        script = experiment_copy.find_script(module.build)._replace(name=self._experiment())
         config = configure(type(self.config), {"steps": steps, "run": str(self.path), **options}, self.config)
         train_config(config, module.build, script=script)
         return Run(reopen.build(self.path, self._options), self._options)

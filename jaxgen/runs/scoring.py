@@ -11,6 +11,7 @@ from jaxgen.config.vae import GREY, VariationalConfig, takes_grey_for_binary
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import extractors, report
 from jaxgen.evaluation.memorisation import ADVICE
+from jaxgen.io.text import open_no_link, require_writable
 from jaxgen.restoration import tasks
 from jaxgen.runs import reopen
 from jaxgen.runs.latents import with_latents
@@ -19,6 +20,12 @@ from jaxgen.training import progress
 from jaxgen.training.optimizers import hyper_arrays
 
 FILE = "evaluations.jsonl"
+Show = Callable[[dict[str, Any]], None]
+"""Takes a result before it is written."""
+
+
+def show_nothing(result: dict[str, Any]) -> None:
+    """Ignores a result."""
 
 
 def evaluate_run(
@@ -32,6 +39,8 @@ def evaluate_run(
     mixture: int = 0,
     truncation: float = 0.0,
     restore: str = "",
+    out: Path | None = None,
+    show: Show = show_nothing,
     say: Callable[[str], None] = progress.say,
 ) -> dict[str, Any]:
     """Computes the scores of a run's generated images, and appends them to RUN/evaluations.jsonl.
@@ -47,12 +56,15 @@ def evaluate_run(
         from; 0: the prior.
       truncation: bound of the latents in standard deviations; 0: none.
       restore: task of `jaxgen restore` that is applied to generated images before they are scored; empty: none.
+      out: file that the result is appended to; None: RUN/evaluations.jsonl.
+      show: takes the result before it is written.
       say: takes warnings.
     Returns:
       {"step", "checkpoint", "scores", "floor", "protocol", "seconds"}.
     Raises:
       UsageError: if the run is no generator, cannot be opened or does not fit the extractor, or the task is unknown.
     """
+    require_appendable(out)
     built = reopen.build(run, options, say)
     require_generative(built.objective, "a restorer is evaluated with --images FOLDER")
     # Before the checkpoint, which takes longer to read.
@@ -83,7 +95,8 @@ def evaluate_run(
     if evaluation["memorisation"] and evaluation["memorisation"]["copies"]:
         say(f"warning: {ADVICE}")
     evaluation = {"step": opened.step, "checkpoint": options.checkpoint, **evaluation}
-    append(run, evaluation, say)
+    show(evaluation)
+    append(out or run / FILE, evaluation, say)
     return evaluation
 
 
@@ -96,6 +109,8 @@ def evaluate_likelihood(
     reference: str = "test",
     seed: int = 0,
     options: OpenOptions = DEFAULTS,
+    out: Path | None = None,
+    show: Show = show_nothing,
     say: Callable[[str], None] = progress.say,
 ) -> dict[str, Any]:
     """Estimates the likelihood of images under a variational autoencoder, and appends it to RUN/evaluations.jsonl.
@@ -108,6 +123,8 @@ def evaluate_likelihood(
       reference: split of the images, "test" or "train".
       seed: seed of codes and of binarization.
       options: how the run is opened.
+      out: file that the result is appended to; None: RUN/evaluations.jsonl.
+      show: takes the result before it is written.
       say: takes warnings.
     Returns:
       {"step", "checkpoint", "scores", "protocol", "seconds"}, see `evaluation.likelihood.evaluate`.
@@ -116,6 +133,7 @@ def evaluate_likelihood(
     """
     from jaxgen.evaluation import likelihood
 
+    require_appendable(out)
     built = reopen.build(run, options, say)
     config = built.config
     if built.objective.latent is None or not isinstance(config, VariationalConfig):
@@ -138,14 +156,24 @@ def evaluate_likelihood(
         ema=options.ema,
     )
     evaluation = {"step": opened.step, "checkpoint": options.checkpoint, **evaluation}
-    append(run, evaluation, say)
+    show(evaluation)
+    append(out or run / FILE, evaluation, say)
     return evaluation
 
 
-def append(run: Path, evaluation: dict[str, Any], say: Callable[[str], None]) -> None:
-    """Appends an evaluation to RUN/evaluations.jsonl, or warns that the file cannot be written."""
+def require_appendable(out: Path | None) -> None:
+    """Raises UsageError where a file for results cannot be written, before the work is done; None is RUN's own."""
+    if out is not None:
+        if out.is_dir():
+            raise UsageError(f"--out {out} is a folder: name a file, which results are appended to")
+        require_writable(out.parent)
+
+
+def append(path: Path, evaluation: dict[str, Any], say: Callable[[str], None]) -> None:
+    """Appends an evaluation to a file, or warns that it cannot be written, as where the run is on a read-only disk."""
     try:
-        with (run / FILE).open("a") as file:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open_no_link(path, "a") as file:
             file.write(json.dumps(evaluation) + "\n")
     except OSError as error:
-        say(f"warning: cannot write {run / FILE} ({error.strerror}): the evaluation is printed only")
+        say(f"warning: {path} is not written ({error.strerror}); --out FILE writes the result elsewhere")

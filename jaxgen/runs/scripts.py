@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 from jaxgen.errors import UsageError, unknown
+from jaxgen.training import progress
 
 FOLDER = Path("experiments")
 """Folder of a user's own experiments, relative to the working directory."""
@@ -57,6 +58,9 @@ def load_script(name: str) -> ModuleType:
     """
     path = Path(name) if name.endswith(".py") else FOLDER / f"{name}.py"
     if path.is_file():
+        installed = installed_experiments().get(name)
+        if installed and installed.read_bytes() != path.read_bytes():
+            progress.say(f"{path} is executed, in place of the installed experiment of that name")
         module = execute(path, path.read_bytes(), f"experiment {path.stem}")
     elif name.endswith(".py"):
         raise UsageError(f"no experiment script at {name}: give the path of one, or the name of an experiment")

@@ -57,7 +57,8 @@ def opening_line(path: Path, content: Mapping[str, Any], parameters: Mapping[str
 def describe_images(content: Mapping[str, Any]) -> str:
     """Returns number, set and shape of the images that the content of a config.json names."""
     shape = "×".join(map(str, content["image_shape"]))
-    return f"{content['images']:,} images of {content['config']['data']['name']}, {shape}"
+    name = flatten(content["config"]).get("data.name", "unknown data")
+    return f"{content.get('images', 0):,} images of {name}, {shape}"
 
 
 def describe_parameters(parameters: Mapping[str, int]) -> str:
@@ -67,9 +68,9 @@ def describe_parameters(parameters: Mapping[str, int]) -> str:
 
 def to_text(summary: dict[str, Any]) -> str:
     """Returns the summary as text."""
-    step, best = summary["step"], summary["best"]
+    step, best, experiment = summary["step"], summary["best"], summary["experiment"]
     lines = [
-        f"experiment   {summary['experiment']['name']} (sha256 {summary['experiment']['sha256'][:12]}…)",
+        f"experiment   {experiment['name']} (sha256 {experiment.get('sha256', 'unknown')[:12]}…)",
         f"data         {describe_images(summary)}",
         f"step         {step}   checkpoints {', '.join(map(str, summary['checkpoints']))}",
         f"digest       {summary['digest']}",

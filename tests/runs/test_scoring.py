@@ -92,6 +92,40 @@ def test_copies_are_warned_of(pretend, tmp_path, monkeypatch):
     assert said == [f"warning: {scoring.ADVICE}"]
 
 
+@pytest.fixture
+def scored(pretend, monkeypatch):
+    """A result that takes no time."""
+    pretend(GanConfig(data=DIGITS), noise, {"scale": np.float32(1)})
+    result = {"protocol": {"generated": 100}, "memorisation": {"copies": False}}
+    monkeypatch.setattr(scoring.report, "evaluate", lambda *arguments, **options: dict(result))
+    return {"step": 9, "checkpoint": "last"} | result
+
+
+def test_a_result_is_shown_before_it_is_written(scored, tmp_path):
+    seen = []
+    scoring.evaluate_run(tmp_path, count=100, show=lambda result: seen.append((result, [*tmp_path.iterdir()])))
+    assert seen == [(scored, [])]
+    assert json.loads((tmp_path / "evaluations.jsonl").read_text()) == scored
+
+
+def test_where_the_run_cannot_be_written_a_line_says_how_to_go_on(scored, tmp_path):
+    run, said, out = tmp_path / "run", [], tmp_path / "new" / "scores.jsonl"
+    run.touch()  # Nothing can be written below a file, whoever runs the tests.
+    assert scoring.evaluate_run(run, count=100, say=said.append) == scored
+    assert len(said) == 1 and f"{run}/evaluations.jsonl is not written" in said[0] and "--out FILE" in said[0]
+    for _ in range(2):
+        scoring.evaluate_run(run, count=100, out=out, say=said.append)
+    assert list(map(json.loads, out.read_text().splitlines())) == [scored, scored]
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("out", [".", "file/scores.jsonl"])
+def test_a_file_of_results_that_cannot_be_written_is_refused_before_the_work(tmp_path, out):
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match=str(tmp_path)):
+        scoring.evaluate_run(tmp_path / "run", out=tmp_path / out)
+
+
 def test_what_a_metric_refuses_names_run_and_step(pretend, tmp_path, monkeypatch):
     def refuse(*arguments, **options):
         raise ValueError("row 3 is no probabilities")

@@ -278,9 +278,13 @@ class Checkpoints(Closing):
     def _read_records(self, steps: Sequence[int], skip: Callable[[int, Damaged], None]) -> Iterator[Record]:
         for step in steps:
             try:
-                yield read_record(self._record_path(step))
+                record = read_record(self._record_path(step))
+                if record["step"] != step:
+                    raise Damaged(f"its record is of step {record['step']}")
             except Damaged as reason:
                 skip(step, reason)
+            else:
+                yield record
 
     def _best_first(self, newest_first: Sequence[Record]) -> list[Record]:
         records = {record["step"]: record for record in newest_first}

@@ -9,12 +9,15 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import jax
 
 import jaxgen
+from jaxgen.config.configure import SHORT, convert
 from jaxgen.errors import UsageError, unknown
+from jaxgen.fields import MAX_INT
+from jaxgen.io.text import parse_json, read_limited
 
 FORMAT = 1
 """Raised whenever a field of a configuration is renamed, or a default changes."""
@@ -86,6 +89,21 @@ VERSIONS = ("format", "jaxgen", "jax")
 """Fields of config.json that may differ between two parts of a run."""
 
 
+FIELDS: dict[str, Any] = {
+    "format": int,
+    "jaxgen": str,
+    "jax": str,
+    "experiment": dict,
+    "image_shape": tuple[int, int, int],
+    "images": int,
+    "images_sha256": str,
+    "data_order": int,
+    "config": dict,
+    FORMER: dict,
+}
+"""The types of the fields of config.json, as `configure.convert` takes them."""
+
+
 def versions() -> dict[str, Any]:
     """Returns the versions recorded in config.json."""
     return {"format": FORMAT, "jaxgen": jaxgen.__version__, "jax": jax.__version__}
@@ -97,17 +115,43 @@ def read(path: Path) -> dict[str, Any] | None:
     "format" stays that of the file, for `from_dict`.
 
     Raises:
-      UsageError: if it cannot be read, or was written by a later version.
+      UsageError: if it cannot be read, is damaged, or was written by a later version.
     """
     try:
-        content = json.loads(path.read_text())
-        return upgrade(content | {"config": dict(content["config"])}, path)
-    except FileNotFoundError:
+        content = parse_json(read_limited(path))
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except UsageError:
-        raise
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} cannot be read ({error}): put a copy back, or use another run folder") from error
+    except OSError as error:
+        raise UsageError(f"cannot read {path} ({error.strerror}): make it a readable file, and run again") from error
+    except ValueError as error:
+        raise damaged(path, str(error)) from error
+    if not isinstance(content, dict) or "config" not in content:
+        raise damaged(path, "it has no configuration")
+    check_types(content, path)
+    try:
+        return upgrade(content, path)
+    except (RecursionError, TypeError) as error:
+        raise damaged(path, f"{type(error).__name__}: {error}") from error
+
+
+def damaged(path: Path, reason: str) -> UsageError:
+    """Returns the error for a config.json that is not as it was written."""
+    return UsageError(f"{path} is damaged ({reason}): put a copy back, or use another run folder")
+
+
+def check_types(content: Mapping[str, Any], path: Path) -> None:
+    """Raises UsageError that names the first field of a config.json whose value has another type or is out of range."""
+    try:
+        for field in filter(content.__contains__, FIELDS):
+            convert(content[field], FIELDS[field], field)
+        for field in ("name", "sha256"):
+            convert(content.get("experiment", {}).get(field, ""), str, f"experiment.{field}")
+    except UsageError as error:
+        raise damaged(path, str(error)) from error
+    if content.get("format", 0) < 0:
+        raise damaged(path, f"format is {content['format']}: give at least 0")
+    if bad := [size for size in content.get("image_shape", ()) if not 1 <= size <= MAX_INT]:
+        raise damaged(path, f"image_shape has {bad[0]}: give numbers from 1 to {MAX_INT}")
 
 
 def upgrade(content: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -145,7 +189,8 @@ def flatten(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Returns nested values by dotted name."""
     flat: dict[str, Any] = {}
     for name, value in config.items():
-        flat |= flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+        is_group = isinstance(value, dict) and value
+        flat |= flatten(value, f"{prefix}{name}.") if is_group else {prefix + name: value}
     return flat
 
 
@@ -176,9 +221,9 @@ def from_dict(kind: type, values: Mapping[str, Any], format: int = FORMAT, prefi
       format: of the file that they are from.
       prefix: the dotted name of this part, for errors.
     Raises:
-      UsageError: if a field does not exist, with the nearest names.
+      UsageError: if a field does not exist, with the nearest names, or its value has another type.
     """
-    default = kind()
+    default, hints = kind(), get_type_hints(kind)
     names = [field.name for field in dataclasses.fields(kind) if field.name not in NOT_RECORDED]
     former = {name: value for name, value in former_defaults(format).items() if name.startswith(prefix)}
     fields = {name: former[prefix + name] for name in names if prefix + name in former}
@@ -186,10 +231,12 @@ def from_dict(kind: type, values: Mapping[str, Any], format: int = FORMAT, prefi
         if name not in names:
             raise unknown("configuration field", prefix + name, [prefix + known for known in names])
         inner = type(getattr(default, name))
-        if dataclasses.is_dataclass(inner):
+        if not dataclasses.is_dataclass(inner):
+            fields[name] = convert(value, hints[name], prefix + name)
+        elif isinstance(value, Mapping):
             fields[name] = from_dict(inner, value, format, f"{prefix}{name}.")
         else:
-            fields[name] = tuple(value) if isinstance(value, list) else value
+            raise UsageError(f"{prefix}{name} is {SHORT.repr(value)}: give a mapping of its options")
     return kind(**fields)
 
 

@@ -3,7 +3,6 @@
 A record is {"step", "config", "metrics", "selection", "parameters" (how many, by player), "digest", "leaves"}.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import jax
 from jax.errors import JaxRuntimeError
 
 from jaxgen.errors import UsageError
+from jaxgen.io.text import parse_json, read_limited
 from jaxgen.runs.disk.digests import fingerprint, hash_json
 from jaxgen.training.state import Selection, TrainState
 
@@ -63,15 +63,38 @@ def read_record(path: Path) -> Record:
     Raises:
       Damaged: if it cannot be read, or not as it was written.
     """
+    name = f"{path.parent.name}/{path.name}"
     try:
-        sealed = json.loads(path.read_bytes())
+        sealed = parse_json(read_limited(path))
         record, seal = sealed["record"], sealed["sha256"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        is_whole = hash_json(record) == seal
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         require_readable(path, error)
-        raise Damaged(f"{path.parent.name}/{path.name} cannot be read ({type(error).__name__})") from error
-    if hash_json(record) != seal:
-        raise Damaged(f"{path.parent.name}/{path.name} is not as it was written")
+        raise Damaged(f"{name} cannot be read ({type(error).__name__})") from error
+    if not is_whole:
+        raise Damaged(f"{name} is not as it was written")
+    # Someone else's file may have a valid digest and any content.
+    if not is_record(record):
+        raise Damaged(f"{name} is no record")
     return record
+
+
+def is_record(value: Any) -> bool:
+    """Returns whether a value has the fields of a record, of their types."""
+    is_numbers = lambda found: isinstance(found, dict) and all(type(x) in (int, float) for x in found.values())
+    is_leaf = lambda found: isinstance(found, dict) and {"dtype", "shape", "sha256"} <= found.keys()
+    try:
+        return (
+            type(value["step"]) is int
+            and isinstance(value["config"], dict)
+            and isinstance(value["digest"], str)
+            and is_numbers(value["metrics"])
+            and is_numbers(value["parameters"])
+            and all(map(is_leaf, value["leaves"].values()))
+            and (value["selection"] is None or isinstance(read_selection(value["selection"]).metric, str))
+        )
+    except (KeyError, TypeError, AttributeError):
+        return False
 
 
 def require_readable(path: Path, error: Exception) -> None:

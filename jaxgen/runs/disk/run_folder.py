@@ -15,7 +15,14 @@ from typing import Any, Self
 import numpy as np
 
 from jaxgen.errors import UsageError
-from jaxgen.io.text import to_json, write_atomically
+from jaxgen.io.text import (
+    open_no_link,
+    parse_json,
+    read_limited,
+    remove_unfinished,
+    to_json,
+    write_atomically,
+)
 from jaxgen.runs.disk import config_file
 from jaxgen.runs.disk.closing import Closing
 from jaxgen.runs.disk.config_file import flatten
@@ -27,6 +34,8 @@ Config = dict[str, Any]
 Line = dict[str, Any]
 ABSENT = "(absent)"
 NON_FINITE = ("nan", "inf", "-inf")
+MAX_METRICS_BYTES = 2**32
+"""Size of the largest metrics.jsonl that is read."""
 
 
 class RunFolder(Closing):
@@ -44,6 +53,7 @@ class RunFolder(Closing):
         self.path, self.say = Path(path), say
         self._trackers: list[Tracker] = []
         self._defaults: Config = {}
+        self._files: dict[str, bytes] = {}
         self._open = contextlib.ExitStack()
         self._can_draw = self._writes = True
 
@@ -82,6 +92,9 @@ class RunFolder(Closing):
                 folder.path.mkdir(parents=True, exist_ok=True)
                 folder._open.enter_context(lock(folder.path / ".lock"))
                 folder._set_config(folder._plain(config), script, changeable)
+                folder._open.callback(folder._write_missing)
+                for place in (folder.path, folder.path / "samples"):
+                    remove_unfinished(place)
                 folder._trackers = open_trackers(folder.path, config, tensorboard=tensorboard, wandb=wandb, say=say)
                 for tracker in folder._trackers:
                     folder._open.callback(tracker.close)
@@ -160,7 +173,7 @@ class RunFolder(Closing):
             return
         line = {"step": step, "time": round(time.time(), 3)} | {name: to_json(value) for name, value in metrics.items()}
         with self._writing():
-            with (self.path / "metrics.jsonl").open("a") as file:
+            with open_no_link(self.path / "metrics.jsonl", "a") as file:
                 file.write(json.dumps(line, allow_nan=False) + "\n")
             for tracker in self._trackers:
                 tracker.log(step, metrics)
@@ -224,6 +237,15 @@ class RunFolder(Closing):
             write_atomically(copy, script)
         if before != config:
             write_atomically(self.path / CONFIG, json.dumps(config, indent=2) + "\n")
+        files = (self.path / CONFIG, copy)
+        self._files = {path.name: path.read_bytes() for path in files if path.exists()}
+
+    def _write_missing(self) -> None:
+        """Writes config.json and experiment.py again where they were deleted during the training."""
+        for name, content in self._files.items():
+            if self.path.is_dir() and not (self.path / name).exists():
+                write_atomically(self.path / name, content)
+                self.say(f"{self.path / name} was deleted during the training, and is written again")
 
     def _compare(self, before: Config, now: Config, changeable: Collection[str]) -> None:
         there, here = before.get("data_order"), now.get("data_order")
@@ -282,17 +304,27 @@ def parse(path: Path) -> list[Line]:
     """Returns the lines of metrics.jsonl as they are, without a last one that was left unfinished.
 
     Raises:
-      UsageError: if another line cannot be read.
+      UsageError: if the file or another line cannot be read.
     """
-    lines, parsed = path.read_bytes().splitlines(), []
+    try:
+        lines, parsed = read_limited(path, MAX_METRICS_BYTES).splitlines(), []
+    except OSError as error:
+        raise UsageError(f"cannot read {path} ({error.strerror}): make it a readable file, and run again") from error
     for number, line in enumerate(lines, 1):
         try:
-            content = json.loads(line)
+            content = parse_json(line)
+            if bad := [name for name, value in content.items() if not is_metric(value)]:
+                raise ValueError(f"{bad[0]} is no number")
             parsed.append(content | {"step": int(content["step"])})
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             if number < len(lines):
-                raise UsageError(f"line {number} of {path} cannot be read: remove that line") from error
+                raise UsageError(f"line {number} of {path} cannot be read ({error}): remove that line") from error
     return parsed
+
+
+def is_metric(value: Any) -> bool:
+    """Returns whether a value is a number as metrics.jsonl holds it."""
+    return isinstance(value, int | float) or value in NON_FINITE
 
 
 @contextlib.contextmanager
@@ -303,7 +335,7 @@ def lock(path: Path, busy: str = "another process trains in {}: wait for it, or 
       path: of the lock's file.
       busy: the error where another process holds it, with {} for the folder.
     """
-    with path.open("w") as file:
+    with open_no_link(path, "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any, Protocol, cast
 
 from jaxgen.errors import requires
+from jaxgen.io.text import write_atomically
 
 
 class Tracker(Protocol):
@@ -82,7 +83,7 @@ class WeightsAndBiases:
 
         identity = folder / "wandb.id"
         if not identity.exists():
-            identity.write_text(uuid.uuid4().hex)
+            write_atomically(identity, uuid.uuid4().hex)
         self._run = wandb.init(
             project="jaxgen", name=folder.name, dir=folder, id=identity.read_text(), resume="allow", config=config
         )

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxgen.errors import UsageError
+from jaxgen.runs.disk import records
 from jaxgen.runs.disk.checkpoints import Checkpoints
 from jaxgen.runs.disk.digests import digest
 from jaxgen.training.stopping import NonFiniteError
@@ -304,7 +305,7 @@ def test_what_may_not_be_read_now_is_not_taken_for_damaged(copied, states, messa
     def refuse(path):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    monkeypatch.setattr(records, "read_limited", refuse)
     with pytest.raises(UsageError, match=r"cannot read .*Permission denied.*run again"):
         Checkpoints(copied, say=messages.append).restore(states[0])
     assert messages == []

@@ -124,7 +124,7 @@ def test_data_in_another_order_are_refused_with_the_reason(opened, messages):
 def test_a_corrupt_configuration_is_named(opened, messages, text):
     opened.close()
     (opened.path / "config.json").write_bytes(text.encode("latin1"))
-    with pytest.raises(UsageError, match=r"config\.json cannot be read"):
+    with pytest.raises(UsageError, match=r"config\.json is damaged"):
         open_again(opened, CONFIG, messages)
     assert (opened.path / "config.json").read_bytes() == text.encode("latin1")
 
