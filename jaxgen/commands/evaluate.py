@@ -151,13 +151,14 @@ class Command(CheckpointOptions):
         from jaxgen.evaluation import classification
         from jaxgen.runs.classifying import evaluate_classifier
 
-        scores = evaluate_classifier(
+        evaluate_classifier(
             self.run,
             count=self.real.count or COUNT,
             reference=self.real.reference or "test",
             options=self.open_options(),
+            out=self.out,
+            show=lambda scores: self.show(scores, classification.to_text),
         )
-        print(json.dumps(scores) if self.json else classification.to_text(scores))
 
     def evaluate_generator(self) -> None:
         """Prints scores of generated images."""

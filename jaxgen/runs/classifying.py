@@ -134,6 +134,8 @@ def evaluate_classifier(
     count: int = 10_000,
     reference: str = "test",
     options: OpenOptions = DEFAULTS,
+    out: Path | None = None,
+    show: scoring.Show = scoring.show_nothing,
     say: Callable[[str], None] = progress.say,
 ) -> dict[str, Any]:
     """Computes the scores of a run's classifier, and appends them to RUN/evaluations.jsonl.
@@ -143,12 +145,15 @@ def evaluate_classifier(
       count: number of images, at most those of the split.
       reference: split of the images, "test" or "train".
       options: how the run is opened.
+      out: file that the result is appended to; None: RUN/evaluations.jsonl.
+      show: takes the result before it is written.
       say: takes warnings.
     Returns:
       {"step", "checkpoint", "scores", "classes", "confusion", "protocol"}, see `evaluation.classification.evaluate`.
     Raises:
       UsageError: if the run is no classifier or cannot be opened, or its data have no labels.
     """
+    scoring.require_appendable(out)
     built = reopen.build(run, options, say)
     classifying = require_classifying(built.objective, run)
     opened = reopen.load_weights(built, options, say)
@@ -162,5 +167,6 @@ def evaluate_classifier(
         ema=options.ema,
     )
     evaluation = {"step": opened.step, "checkpoint": options.checkpoint, **evaluation}
-    scoring.append(run, evaluation, say)
+    show(evaluation)
+    scoring.append(out or run / scoring.FILE, evaluation, say)
     return evaluation

@@ -29,6 +29,7 @@ LINES = (
     "export RUN --out new.stablehlo",
     "restore image.png --network RUN --out new",
     "explain RUN --out new.png",
+    "predict RUN image.png",
     "fill RUN image.png --mask mask.png --out new.png",
     "encode RUN image.png --out new.npz",
     "decode RUN codes.npz --out new",

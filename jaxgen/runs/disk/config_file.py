@@ -97,9 +97,13 @@ FIELDS: dict[str, Any] = {
     "image_shape": tuple[int, int, int],
     "images": int,
     "images_sha256": str,
+    "files_sha256": str,
+    "class_names": tuple[str, ...],
     "data_order": int,
     "config": dict,
     FORMER: dict,
+    CHANGES: list,
+    PATHS: dict,
 }
 """The types of the fields of config.json, as `configure.convert` takes them."""
 
