@@ -155,6 +155,7 @@ def test_there_are_commands_to_check():
         "restore",
         "fill",
         "export",
+        "export-data",
         "convert",
     }
     assert {program for program, _ in OTHERS} == {"jaxgen", "scripts/results", "scripts/launch", "scripts/bench"}

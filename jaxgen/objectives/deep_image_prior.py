@@ -58,7 +58,7 @@ def update_average(
     past = jnp.minimum(hyper["smooth_decay"], watch["seen"] / (watch["seen"] + 1))
     seen = watch["seen"] + 1
     smooth = past * watch["smooth"] + (1 - past) * image
-    error = (validation * (smooth - damaged) ** 2).sum() / (validation.sum() * image.shape[-1])
+    error = (validation * (smooth - damaged) ** 2).sum() / (jnp.maximum(validation.sum(), 1) * image.shape[-1])
     is_best = error < watch["least"]
     return {
         "seen": seen,

@@ -103,6 +103,7 @@ def chart(estimates: Array, level: Array) -> Array:
     Returns:
       float[1, side, side, 1] in [0, 1].
     """
-    pixel = lambda values: jnp.round(jnp.clip(values / level.max(), 0, 1) * (CHART - 1)).astype(jnp.int32)
+    largest = jnp.where(level.max() > 0, level.max(), 1)
+    pixel = lambda values: jnp.round(jnp.clip(values / largest, 0, 1) * (CHART - 1)).astype(jnp.int32)
     points = jnp.eye(CHART)[::-1] * DIAGONAL
     return points.at[CHART - 1 - pixel(estimates), pixel(level)].set(1)[None, :, :, None]

@@ -18,6 +18,8 @@ from jaxgen.training.schedules import Hyper, Schedule, constant
 from jaxgen.training.state import Batch, Metrics, Objective, PyTree, Restoring, Selection, TrainState, averaged
 
 ROWS = 8
+MAX_PSNR = 100.0
+"""PSNR in dB that counts for images that are equal, or nearly so: a root mean square error of 1e-5."""
 
 
 class Damage(NamedTuple):
@@ -48,32 +50,44 @@ def enlarged(images: Array, like: Array) -> Array:
     return images if images.shape == like.shape else resize(images, like.shape[1], like.shape[2])
 
 
+def finite_psnr(clean: Array, image: Array, mask: Array | None = None) -> Array:
+    """Computes the PSNR of images in dB, or of what their masks hide, float[batch]; `MAX_PSNR` where it is larger.
+
+    That of equal images is infinite, and so would be the mean of a batch that has one.
+    """
+    values = psnr(clean, image) if mask is None else masked_psnr(clean, image, mask)
+    return jnp.minimum(values, MAX_PSNR)
+
+
 def mean_over(counted: Array, values: Array) -> Array:
-    """Returns the mean of the images that count; NaN where none does, and where the value of any image is NaN."""
+    """Returns the mean of the images that count; NaN where the value of any image is NaN."""
     return jnp.where(counted | jnp.isnan(values), values, 0).sum() / counted.sum()
 
 
 def quality(clean: Array, image: Array, mask: Array | None, suffix: str = "", changed: Array | bool = True) -> Metrics:
     """Returns the mean PSNR in dB, and the mean SSIM where the images hold its window, as evaluation metrics.
 
-    With a mask, the PSNR of the hidden pixels is reported too, over the images that have any. The means
-    are over the images that count; a NaN in any image shows in them.
+    With a mask, the PSNR of the hidden pixels is reported too, over the images that have any; where none has, it is
+    `MAX_PSNR`. The means are over the images that count; a NaN in any image shows in them.
 
     Args:
       clean: float[batch, height, width, channel] in [0, 1].
       image: the same shape, what is measured.
       mask: float[batch, height, width, 1], 1 where the image is hidden, or None.
       suffix: of the metrics' names.
-      changed: bool[batch], of which images the damage changed anything: the others do not count, for the PSNR of an
-        undamaged image is infinite. True: all count.
+      changed: bool[batch], of which images the damage changed anything: the others do not count, unless all are as they
+        were. True: all count.
     """
     changed = jnp.broadcast_to(changed, len(clean))
-    means = {"psnr": mean_over(changed, psnr(clean, image))}
+    changed |= ~changed.any()
+    means = {"psnr": mean_over(changed, finite_psnr(clean, image))}
     if min(clean.shape[1:3]) >= WINDOW:
         means["ssim"] = mean_over(changed, ssim(clean, image))
     if mask is not None:
         hidden = (mask > 0).any((1, 2, 3))
-        means["masked_psnr"] = mean_over(changed & hidden, jnp.where(hidden, masked_psnr(clean, image, mask), 0))
+        counted = changed & hidden
+        values = jnp.where(hidden, finite_psnr(clean, image, mask), MAX_PSNR)
+        means["masked_psnr"] = mean_over(counted | ~counted.any(), values)
     return {f"evaluation/{name}{suffix}": value for name, value in means.items()}
 
 
@@ -176,7 +190,7 @@ def make_restoration(
         inputs = network_input(damaged.images, damaged.conditioning)
         restored, stats = apply(module, variables, inputs, train=True, **named)
         value = loss(clean, restored, hyper).mean()
-        return value, ({"loss": value, "psnr": psnr(clean, restored).mean()}, stats)
+        return value, ({"loss": value, "psnr": finite_psnr(clean, restored).mean()}, stats)
 
     return make_single(
         initialise,

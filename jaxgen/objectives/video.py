@@ -8,9 +8,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxgen.errors import UsageError
-from jaxgen.metrics.image import psnr
 from jaxgen.objectives.modules import EVALUATION_PART, apply, in_parts
-from jaxgen.objectives.restoration import Degrade
+from jaxgen.objectives.restoration import Degrade, finite_psnr
 from jaxgen.objectives.single import PLAYER, make_single
 from jaxgen.training.optimizers import MakeOptimizer, hyper_arrays
 from jaxgen.training.randomness import Stream, example_keys, stream
@@ -137,14 +136,14 @@ def make_video(
         (restored, _), stats = apply(module, variables, damaged, train=True)
         flat = lambda clips: clips.reshape(-1, *clips.shape[2:])
         value = loss(flat(clean), flat(restored), hyper).mean()
-        return value, ({"loss": value, "psnr": psnr(flat(clean), flat(restored)).mean()}, stats)
+        return value, ({"loss": value, "psnr": finite_psnr(flat(clean), flat(restored)).mean()}, stats)
 
     def restore(variables: PyTree, clips: Array, state: PyTree = None) -> tuple[Array, PyTree]:
         named = {} if state is None else {"state": state}
         return apply(module, variables, clips, train=False, **named)[0]
 
     def clip_metrics(clean: Array, clips: Array, corners: Array, suffix: str = "") -> Metrics:
-        each = jax.vmap(psnr, (1, 1))(clean, clips)
+        each = jax.vmap(finite_psnr, (1, 1))(clean, clips)
         metrics = {"psnr": each.mean(), "psnr_last": each[-1].mean(), "flicker": flicker(clips, corners).mean()}
         return {f"evaluation/{name}{suffix}": value for name, value in metrics.items()}
 

@@ -12,12 +12,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.losses.adversarial import AdversarialLoss
-from jaxgen.metrics.image import psnr
 from jaxgen.objectives.adversarial.losses import Examples
 from jaxgen.objectives.adversarial.stability import discriminator_alarms
 from jaxgen.objectives.adversarial.two_player import GENERATOR, TwoPlayerTraining
 from jaxgen.objectives.modules import apply
-from jaxgen.objectives.restoration import Degrade, enlarged, held_out, make_evaluation, network_input, pair
+from jaxgen.objectives.restoration import Degrade, enlarged, finite_psnr, held_out, make_evaluation, network_input, pair
 from jaxgen.training.optimizers import MakeOptimizer
 from jaxgen.training.randomness import Stream
 from jaxgen.training.schedules import Hyper, Schedule, constant
@@ -66,7 +65,7 @@ class Restoration:
         """Returns the reconstruction loss plus the weighted adversarial loss, and both with the PSNR as metrics."""
         clean = examples["real"]
         content = self.reconstruction(clean, images, hyper).mean()
-        metrics = {"content": content, "adversarial": adversarial, "psnr": psnr(clean, images).mean()}
+        metrics = {"content": content, "adversarial": adversarial, "psnr": finite_psnr(clean, images).mean()}
         return content + hyper["adversarial_weight"] * adversarial, metrics
 
     def metrics(self, real: Array, fake: Array, axis_name: str | None) -> Metrics:
