@@ -33,6 +33,36 @@ def probe(keep):
     return printed[0] == "True", int(printed[1])
 
 
+HOLES = """
+import ctypes, sys
+from jaxgen.allocator import give_back_large_blocks
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+resident = lambda: int(open("/proc/self/statm").read().split()[1])
+gives = bool(int(sys.argv[1])) and give_back_large_blocks()
+libc.free(libc.malloc(ctypes.c_size_t((1 << 25) - (1 << 13))))  # By default what is smaller is now from the heap.
+blocks = [libc.malloc(ctypes.c_size_t(1 << 22)) for _ in range(32)]
+for block in blocks:
+    ctypes.memset(block, 1, 1 << 22)
+before = resident()
+for block in blocks[::2]:
+    libc.free(block)
+print(gives, (before - resident()) * 4096)
+"""
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="this malloc is not glibc's")
+def test_large_blocks_leave_no_holes():
+    def freed(gives):
+        command = [sys.executable, "-c", HOLES, str(int(gives))]
+        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        assert printed[0] == str(gives)
+        return int(printed[1])
+
+    assert freed(True) > 60e6
+    assert freed(False) < 10e6
+
+
 FREED = """
 import ctypes
 from jaxgen.allocator import give_back_freed_memory
@@ -68,4 +98,5 @@ def test_memory_freed_once_is_not_faulted_in_again():
 def test_another_malloc_is_left_alone(monkeypatch):
     monkeypatch.setattr(allocator.ctypes, "CDLL", lambda name: object())
     assert allocator.keep_freed_memory() is False
+    assert allocator.give_back_large_blocks() is False
     assert allocator.give_back_freed_memory() is False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import tyro
 from tyro.conf import Positional
 
+from jaxgen.allocator import give_back_large_blocks
 from jaxgen.commands.options import RangedOptions
 from jaxgen.errors import UsageError
 from jaxgen.fields import GrayLevels, Positive, Probability, Range
@@ -104,6 +105,7 @@ class Command(RangedOptions):
         names = (*tasks.TASKS, OWN_NETWORK)
         found = find_photographs(self.photos, names, masks=self.mask, out=self.out, recursive=self.recursive)
         use_compilation_cache()
+        give_back_large_blocks()
         if self.network:
             from jaxgen.runs.open_restorer import identity, open_network
             from jaxgen.runs.reopen import OpenOptions
