@@ -18,7 +18,7 @@ def keep_freed_memory() -> bool:
 
 
 def give_back_large_blocks() -> bool:
-    """Makes glibc's malloc give blocks of 1 MiB or more back to the system when they are freed; returns whether it does.
+    """Makes glibc's malloc give freed blocks of 1 MiB or more back to the system; returns whether it does.
 
     By default glibc does so above a threshold that rises to 32 MiB with the blocks that were freed. Smaller ones leave
     holes that the next ones do not fit: a process that restored a photograph tile by tile grew by 0.4 GB. For large and
