@@ -60,7 +60,8 @@ class RestorerOptions(RangedOptions):
     """Folders of clean images; of damaged ones with --masks."""
     metrics: Annotated[tuple[Metric, ...], tyro.conf.arg(help=describe_metrics())] = ()
     metric_weights: tuple[Path, ...] = ()
-    """Files with the networks of lpips and dists, which jaxgen convert lpips and jaxgen convert dists write."""
+    """Files with the networks of lpips and dists, or other parameters of niqe, which jaxgen convert lpips, dists and
+    niqe write."""
     baselines: tuple[Denoiser, ...] = ()
     """Also measure denoisers of other libraries, at the true noise level: non-local-means, and bm3d (slow;
     pip install bm3d, for non-commercial research alone)."""

@@ -18,6 +18,7 @@ from jaxgen.evaluation.damage_benchmark import PROTOCOLS, apply_inpainting
 from jaxgen.evaluation.damages import DAMAGES, damage_image, read_squares
 from jaxgen.evaluation.restoration import (
     INPUT,
+    UNDAMAGED,
     Method,
     Row,
     describe_metric,
@@ -26,7 +27,7 @@ from jaxgen.evaluation.restoration import (
     seconds_per_megapixel,
 )
 from jaxgen.io.photographs import Photograph
-from jaxgen.metrics.image import METRICS, default_metrics
+from jaxgen.metrics.image import METRICS, any_without_reference, default_metrics
 from jaxgen.metrics.masked import INPAINTING_METRICS, MASKED_METRICS
 from jaxgen.metrics.protocols import PROTOCOLS as DESCRIBED
 from jaxgen.metrics.protocols import rounded
@@ -72,14 +73,16 @@ def measure(
       seed: of the damage.
     """
     plain = tuple(metric for metric in metrics if metric in METRICS and metric not in distances)
-    values: dict[str, list[dict[str, float]]] = {row: [] for row in methods}
+    unreferenced = [UNDAMAGED] if any_without_reference(metrics) else []
+    values: dict[str, list[dict[str, float]]] = {row: [] for row in (*unreferenced, *methods)}
     for index, image in enumerate(images):
         damaged, mask = damage_image(name, image, index, seed)
         if mask is None or not mask.any():
             continue
         reference = image[None]
-        for row, method in methods.items():
-            result = method(damaged, mask)[None]
+        results = dict.fromkeys(unreferenced, reference)
+        results |= {row: method(damaged, mask)[None] for row, method in methods.items()}
+        for row, result in results.items():
             found = score(PROTOCOLS[image.shape[-1]], reference, result, plain) if plain else {}
             found |= {key: distance(reference, result) for key, distance in distances.items()}
             found |= {key: score_masked(key, reference, result, mask[None]) for key in metrics if key in MASKED_METRICS}
@@ -116,12 +119,12 @@ def evaluate(
             raise unknown("metric", metric, METRICS | MASKED_METRICS)
     names = INPAINTING_METRICS if metrics is None else tuple(dict.fromkeys(metrics))
     networks = perceptual.load(names, metric_weights)
-    distances = {name: perceptual.compile_distance(network) for name, network in networks.items()}
     methods: dict[str, Method] = {INPUT: lambda image, mask: image} | FILTERS
     methods["network, mask given"] = partial(apply, restorer, False)
     if ensemble:
         methods["network, mask given, ensemble"] = partial(apply, restorer, True)
     protocol, sets = PROTOCOLS[restorer.spec.channels], {}
+    distances = perceptual.compile_distances(networks, protocol)
     hiding = [name for name, damage in DAMAGES.items() if damage.score == "masked_psnr"]
     for folder in folders:
         images = read_squares(folder, SIDE)

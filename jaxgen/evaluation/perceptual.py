@@ -1,6 +1,6 @@
-"""Metrics that compare the activations of a network: LPIPS and DISTS with weights from a file, and one of our own.
+"""Metrics with a network or fitted parameters: LPIPS and DISTS with weights from a file, NIQE, and one of our own.
 
-`jaxgen convert lpips` and `jaxgen convert dists` write the files.
+`jaxgen convert` writes the files.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +16,9 @@ from jaxgen.evaluation.extractors import describe_arrays, require_arrays
 from jaxgen.io import weights
 from jaxgen.losses.per_example import Images
 from jaxgen.metrics.image import METRICS
+from jaxgen.metrics.naturalness import FEATURES
 from jaxgen.metrics.perceptual import Maps
-from jaxgen.metrics.protocols import rounded
+from jaxgen.metrics.protocols import view
 from jaxgen.models.features.trunks import TRUNKS
 from jaxgen.models.features.vgg import VGG16
 from jaxgen.restoration import pretrained
@@ -25,13 +26,16 @@ from jaxgen.restoration import pretrained
 PyTree = Any
 DETECTOR = "detect"
 """The shipped network of `detector_distance`."""
+NIQE_FILE = Path(__file__).parent / "niqe.safetensors"
+NIQE_SHA256 = "54739928060d5b9272d85845a49a34b5b70b52fbc3e5378ffdfa30f45e46d650"
+"""The shipped parameters of NIQE, which `scripts/results niqe` writes."""
 COLORS = 3
 SIDE = 32
 """Of the images by which the shapes of a network's variables are computed, in pixels; it changes none."""
 
 
 class Network(NamedTuple):
-    """A network that a metric compares images by.
+    """A network, or fitted parameters, that a metric compares images by.
 
     Attributes:
       about: its name and its file, for the protocol.
@@ -132,10 +136,31 @@ def detector_maps(module: Any, variables: PyTree, images: Array) -> Maps:
     return [jax.nn.relu(state["intermediates"][name]["__call__"][0]) for name in names]
 
 
-READERS: dict[str, Callable[[PyTree, Mapping[str, str], Path], Network]] = {"lpips": read_lpips, "dists": read_dists}
+def read_niqe(variables: PyTree, metadata: Mapping[str, str], path: Path) -> Network:
+    """Returns NIQE with the parameters of a file."""
+    expected = {"mean": ((FEATURES,), "float32"), "whitening": ((FEATURES, FEATURES), "float32")}
+    require_arrays(path, "NIQE", variables, expected, remedy("niqe"))
+
+    def distance(variables: PyTree, reference: Array, image: Array) -> Array:
+        del reference
+        return METRICS["niqe"].function(image, variables["mean"], variables["whitening"])
+
+    return Network(f"NIQE of {metadata.get('data', path.name)}", variables, distance)
+
+
+def load_niqe() -> Network:
+    """Returns NIQE with the shipped parameters."""
+    return read_niqe(*weights.read(NIQE_FILE, NIQE_SHA256), NIQE_FILE)
+
+
+READERS: dict[str, Callable[[PyTree, Mapping[str, str], Path], Network]] = {
+    "lpips": read_lpips,
+    "dists": read_dists,
+    "niqe": read_niqe,
+}
 """(variables, metadata, path) -> network, of the metrics whose network comes from a file, by name."""
-SHIPPED: dict[str, Callable[[], Network]] = {"detector_distance": load_detector}
-"""The same of the metrics whose network is shipped."""
+SHIPPED: dict[str, Callable[[], Network]] = {"detector_distance": load_detector, "niqe": load_niqe}
+"""The same of the metrics whose network is shipped, where no file replaces it."""
 
 
 def remedy(metric: str) -> str:
@@ -168,22 +193,33 @@ def load(metrics: Sequence[str], files: Sequence[Path]) -> dict[str, Network]:
         network = READERS[metric](variables, metadata, path)
         sha256 = weights.digest(path)
         found[metric] = network._replace(about=f"{network.about}, file of sha256 {sha256[:8]}")
-    found |= {metric: SHIPPED[metric]() for metric in metrics if metric in SHIPPED}
+    found |= {metric: SHIPPED[metric]() for metric in metrics if metric in SHIPPED and metric not in found}
     for metric in metrics:
         if metric in (*READERS, *SHIPPED) and metric not in found:
             raise UsageError(f"{metric} needs the weights of its network: give --metric-weights FILE; {remedy(metric)}")
     return {metric: network._replace(variables=jax.device_put(network.variables)) for metric, network in found.items()}
 
 
-def compile_distance(network: Network) -> Callable[[Images, Images], Array]:
+def compile_distance(metric: str, network: Network, protocol: str) -> Callable[[Images, Images], Array]:
     """Returns the distance of images float[batch, height, width, 1 or 3], rounded to 8 bits, compiled for each shape.
 
     A gray image is repeated to three channels.
+
+    Args:
+      metric: its name, one of `METRICS`.
+      network: its network.
+      protocol: one of `PROTOCOLS`, for a metric of what a protocol compares.
     """
 
     def distance(variables: PyTree, reference: Array, image: Array) -> Array:
-        colored = (jnp.broadcast_to(rounded(x), (*x.shape[:3], COLORS)).astype(jnp.float32) for x in (reference, image))
+        seen = (view(protocol, METRICS[metric].colors, x) for x in (reference, image))
+        colored = (jnp.broadcast_to(x, (*x.shape[:3], COLORS)).astype(jnp.float32) for x in seen)
         return network.distance(variables, *colored)
 
     compiled = jax.jit(distance)
     return lambda reference, image: compiled(network.variables, reference, image)
+
+
+def compile_distances(networks: Mapping[str, Network], protocol: str) -> dict[str, Callable[[Images, Images], Array]]:
+    """Returns the distances of metrics by name; see `compile_distance`."""
+    return {metric: compile_distance(metric, network, protocol) for metric, network in networks.items()}

@@ -18,11 +18,13 @@ from jaxgen.evaluation import perceptual
 from jaxgen.io import images
 from jaxgen.io.text import to_json
 from jaxgen.losses.per_example import Images
-from jaxgen.metrics.image import METRICS, default_metrics
+from jaxgen.metrics.image import METRICS, any_without_reference, default_metrics
 from jaxgen.metrics.masked import MASKED_METRICS
 from jaxgen.metrics.protocols import PROTOCOLS, compare, least_side
 from jaxgen.restoration.restorer import Restorer, restore
 
+UNDAMAGED = "undamaged"
+"""The row of the reference itself, where a metric needs none."""
 INPUT = "damaged input"
 BICUBIC = "bicubic enlargement"
 BASELINES: dict[str, Callable[[Array], Array]] = {
@@ -154,6 +156,8 @@ def measure(
             results = {INPUT: damaged} | {name: baseline(damaged) for name, baseline in BASELINES.items()}
         else:
             results = {BICUBIC: upsample(damaged, scale)}
+        if any_without_reference(names):
+            results = {UNDAMAGED: reference[None]} | results
         results |= {name: baseline(arguments[0], strength)[None] for name, baseline in (baselines or {}).items()}
         results |= {name: method(*arguments)[None] for name, method in methods.items()}
         for name, result in results.items():
@@ -220,7 +224,6 @@ def evaluate(
             raise unknown("metric", metric, METRICS)
     names = default_metrics() if metrics is None else tuple(dict.fromkeys(metrics))
     networks = perceptual.load(names, metric_weights)
-    distances = {name: perceptual.compile_distance(network) for name, network in networks.items()}
     pairs = pair_folders(folders, protocols)
     used = dict.fromkeys(protocol for _, protocol in pairs.values())
     for protocol in used:
@@ -233,6 +236,7 @@ def evaluate(
         # Images are cropped to a multiple of the scale.
         side = -(-max(MIN_SIDE, least_side(protocol, names)) // restorer.spec.scale) * restorer.spec.scale
         references = read_images(folder, protocol, side)
+        distances = perceptual.compile_distances(networks, protocol)
         rows = {
             name: measure(
                 methods,

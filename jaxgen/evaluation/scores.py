@@ -69,12 +69,16 @@ class Score(NamedTuple):
     Attributes:
       compute: the score of a comparison.
       direction: whether a small or a large value is better.
+      range: of its values, for the README.
+      about: what it compares, for the README.
       network_specific: whether the score has another name for another feature network; see `PREFIXES`.
       needs_modes: whether the score is defined only if the classes of the feature network are the modes of the data.
     """
 
     compute: Callable[[Comparison], float]
     direction: Direction
+    range: str = ""
+    about: str = ""
     network_specific: bool = False
     needs_modes: bool = False
 
@@ -96,15 +100,65 @@ def inception_score(comparison: Comparison) -> float:
 
 
 SCORES = {
-    "fid": Score(frechet, "minimize", network_specific=True),
-    "kid": Score(kernel, "minimize", network_specific=True),
-    "inception_score": Score(inception_score, "maximize", network_specific=True),
-    "precision": Score(lambda comparison: comparison.precision_recall[0], "maximize"),
-    "recall": Score(lambda comparison: comparison.precision_recall[1], "maximize"),
-    "density": Score(lambda comparison: comparison.density_coverage[0], "maximize"),
-    "coverage": Score(lambda comparison: comparison.density_coverage[1], "maximize"),
-    "modes": Score(lambda comparison: comparison.mode_coverage[0], "maximize", needs_modes=True),
-    "reverse_kl": Score(lambda comparison: comparison.mode_coverage[1], "minimize", needs_modes=True),
+    "fid": Score(
+        frechet,
+        "minimize",
+        "0 up",
+        "mean and covariance of the features of real and generated images",
+        network_specific=True,
+    ),
+    "kid": Score(
+        kernel,
+        "minimize",
+        "about 0 up",
+        "the same features by a kernel; without bias for any number of images",
+        network_specific=True,
+    ),
+    "inception_score": Score(
+        inception_score,
+        "maximize",
+        "1 to classes",
+        "how sure a classifier is of each image, and how evenly it uses its classes",
+        network_specific=True,
+    ),
+    "precision": Score(
+        lambda comparison: comparison.precision_recall[0],
+        "maximize",
+        "0 to 1",
+        "fraction of generated images that are near a real one (k = 3): quality",
+    ),
+    "recall": Score(
+        lambda comparison: comparison.precision_recall[1],
+        "maximize",
+        "0 to 1",
+        "fraction of real images that are near a generated one (k = 3): diversity",
+    ),
+    "density": Score(
+        lambda comparison: comparison.density_coverage[0],
+        "maximize",
+        "0 up, real: about 1",
+        "precision that ignores real outliers (k = 5)",
+    ),
+    "coverage": Score(
+        lambda comparison: comparison.density_coverage[1],
+        "maximize",
+        "0 to 1",
+        "fraction of real images with a generated one nearby (k = 5)",
+    ),
+    "modes": Score(
+        lambda comparison: comparison.mode_coverage[0],
+        "maximize",
+        "0 to 1000",
+        "different numbers of Stacked-MNIST that were generated",
+        needs_modes=True,
+    ),
+    "reverse_kl": Score(
+        lambda comparison: comparison.mode_coverage[1],
+        "minimize",
+        "0 up, nats",
+        "how unevenly they were generated",
+        needs_modes=True,
+    ),
 }
 """Every score of generated images by name. Add one here and it is in evaluations and known to sweeps."""
 

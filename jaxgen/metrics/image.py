@@ -1,6 +1,7 @@
-"""Metrics of an image against its reference, with the conventions of published restoration tables."""
+"""Metrics of an image, against its reference or alone, with the conventions of published restoration tables."""
 
 import math
+from collections.abc import Iterable
 from functools import partial
 
 import jax.numpy as jnp
@@ -13,9 +14,11 @@ from jaxgen.losses.similarity import smallest_side, ssim
 from jaxgen.metrics import perceptual
 from jaxgen.metrics.colors import to_gray, to_luma
 from jaxgen.metrics.metric import Metric
+from jaxgen.metrics.naturalness import NIQE_MIN_SIDE, niqe
+from jaxgen.metrics.piqe import PIQE_MIN_SIDE, piqe
 from jaxgen.metrics.structure import GMSD_MIN_SIDE, MS_SSIM_MIN_SIDE, gmsd, ms_ssim
 
-__all__ = ["METRICS", "gmsd", "ms_ssim", "mse", "psnr", "psnr_b", "shave", "ssim", "to_gray", "to_luma"]
+__all__ = ["METRICS", "gmsd", "ms_ssim", "mse", "niqe", "piqe", "psnr", "psnr_b", "shave", "ssim", "to_gray", "to_luma"]
 
 BLOCK = 8
 """Side of JPEG's blocks in pixels."""
@@ -119,6 +122,24 @@ METRICS = {
         colors="rgb",
         min_side=BLOCK + 1,
     ),
+    "niqe": optional(
+        niqe,
+        "minimize",
+        2,
+        about=f"no reference: distance of the luma's statistics from those of photographs; sides of {NIQE_MIN_SIDE} "
+        "pixels or more",
+        network="shipped or file",
+        min_side=NIQE_MIN_SIDE,
+        needs_reference=False,
+    ),
+    "piqe": optional(
+        piqe,
+        "minimize",
+        2,
+        about="no reference: share of the luma's 16×16 blocks that look blocky, blurred or noisy, 0 to 100",
+        min_side=PIQE_MIN_SIDE,
+        needs_reference=False,
+    ),
     "lpips": distance(
         perceptual.lpips,
         about="distance of activations of a classifier (VGG-16, AlexNet or SqueezeNet), fitted to human judgements",
@@ -136,6 +157,11 @@ METRICS = {
     ),
 }
 """Every metric of an image by name. Add one here and it is in the tables of `jaxgen evaluate` and known to sweeps."""
+
+
+def any_without_reference(names: Iterable[str]) -> bool:
+    """Returns whether one of these metrics, by name, needs no reference: undamaged images have a score of their own."""
+    return any(name in METRICS and not METRICS[name].needs_reference for name in names)
 
 
 def default_metrics() -> tuple[str, ...]:

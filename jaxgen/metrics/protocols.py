@@ -8,6 +8,7 @@ from jax import Array
 
 from jaxgen.errors import unknown
 from jaxgen.metrics.image import METRICS, default_metrics, shave, to_luma
+from jaxgen.metrics.metric import Colors
 
 
 class Protocol(NamedTuple):
@@ -74,6 +75,16 @@ def compare(name: str, reference: Array, image: Array, metrics: Sequence[str] | 
         raise ValueError(f"images of {jnp.shape(reference)[-1]} channels: protocol {name} needs {protocol.channels}")
     if networks := [metric for metric in names if METRICS[metric].network]:
         raise ValueError(f"{networks[0]} needs a network: use jaxgen.evaluation.perceptual")
-    whole = {"rgb": tuple(rounded(images) for images in (reference, image))}
-    whole["protocol"] = tuple(protocol.transform(images) for images in whole["rgb"])
-    return {key: METRICS[key].function(*whole[METRICS[key].colors]) for key in names}
+    chosen: set[Colors] = {METRICS[key].colors for key in names}
+    pairs = {colors: [view(name, colors, images) for images in (reference, image)] for colors in chosen}
+    return {key: METRICS[key].function(*arguments(key, *pairs[METRICS[key].colors])) for key in names}
+
+
+def view(name: str, colors: Colors, images: Array) -> Array:
+    """Returns what a metric compares of images, clipped and rounded to 8 bits; see `Metric.colors`."""
+    return PROTOCOLS[name].transform(rounded(images)) if colors == "protocol" else rounded(images)
+
+
+def arguments(metric: str, reference: Array, image: Array) -> tuple[Array, ...]:
+    """Returns the images that a metric takes."""
+    return (reference, image) if METRICS[metric].needs_reference else (image,)

@@ -6,12 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import safetensors.numpy
+import skimage.data
 
 from jaxgen.commands.converters import convert
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import perceptual
 from jaxgen.io import weights
 from jaxgen.metrics.image import METRICS
+from jaxgen.metrics.protocols import PROTOCOLS
 
 NETS = {
     "VGG-16": ("vgg", "vgg16"),
@@ -61,7 +63,7 @@ def to_torch(images):
 def computed(metric, file, reference=REFERENCE, image=IMAGE):
     """Returns the metric by the network in a file."""
     network = perceptual.load([metric], [file])[metric]
-    return np.asarray(perceptual.compile_distance(network)(reference, image))
+    return np.asarray(perceptual.compile_distance(metric, network, "rgb8")(reference, image))
 
 
 @pytest.mark.parametrize("trunk", NETS)
@@ -110,7 +112,8 @@ def test_dists_agrees_with_the_authors_package(dists_file):
 
 
 def test_our_own_distance_grows_with_the_damage_and_is_zero_without():
-    distance = perceptual.compile_distance(perceptual.load(["detector_distance"], [])["detector_distance"])
+    name = "detector_distance"
+    distance = perceptual.compile_distance(name, perceptual.load([name], [])[name], "rgb8")
     noise = rng.normal(size=REFERENCE.shape).astype(np.float32)
     smooth = np.broadcast_to(np.linspace(0.2, 0.8, 45, dtype=np.float32)[:, None], REFERENCE.shape)
     values = [np.asarray(distance(smooth, smooth + sigma * noise)) for sigma in (0, 0.05, 0.1, 0.2)]
@@ -121,7 +124,7 @@ def test_our_own_distance_grows_with_the_damage_and_is_zero_without():
 
 
 def test_a_metric_without_its_file_names_the_command_that_makes_it():
-    for metric in perceptual.READERS:
+    for metric in perceptual.READERS.keys() - perceptual.SHIPPED.keys():
         message = f"{metric} needs the weights of its network: give --metric-weights FILE; jaxgen convert {metric}"
         with pytest.raises(UsageError, match=message) as caught:
             perceptual.load(["psnr", metric], [])
@@ -151,8 +154,23 @@ def test_files_that_do_not_fit_are_refused(tmp_path, dists_file):
 
 
 def test_every_metric_with_a_network_is_loaded_from_a_file_or_shipped():
-    by_kind = {kind: {name for name, x in METRICS.items() if x.network == kind} for kind in ("file", "shipped")}
-    assert by_kind == {"file": set(perceptual.READERS), "shipped": set(perceptual.SHIPPED)}
+    kinds = {name: x.network for name, x in METRICS.items() if x.network}
+    assert {name for name, kind in kinds.items() if "file" in kind} == set(perceptual.READERS)
+    assert {name for name, kind in kinds.items() if "shipped" in kind} == set(perceptual.SHIPPED)
+
+
+def test_the_shipped_niqe_grows_with_noise_and_follows_the_protocol():
+    networks = perceptual.load(["niqe"], [])
+    assert networks["niqe"].about == "NIQE of BSDS500, training images, 887 blocks of 200 photographs"
+    photograph = skimage.data.astronaut()[:200, 60:260].astype(np.float32)[None] / 255
+    noisy = (photograph + 0.1 * rng.normal(size=photograph.shape)).clip(0, 1).astype(np.float32)
+    by_luma, by_gray = (perceptual.compile_distances(networks, name)["niqe"] for name in ("y601-shave4", "gray8"))
+    values = [float(by_luma(photograph, image)[0]) for image in (photograph, noisy)]
+    # Four blocks have few statistics: whole photographs score about 3.
+    assert 1 < values[0] < 8 and values[1] > values[0] + 3
+    # The luma of the protocol, without its border, has the same score alone.
+    luma = np.rint(255 * np.asarray(PROTOCOLS["y601-shave4"].transform(photograph))) / 255
+    np.testing.assert_allclose(by_gray(luma, luma.astype(np.float32)), values[:1], rtol=1e-4)
 
 
 def test_images_too_small_for_a_trunk_are_refused(dists_file):

@@ -174,3 +174,15 @@ def test_chosen_metrics_are_the_columns_and_stated_in_the_protocol(folder):
         evaluate(metrics=["lpisp"])
     with pytest.raises(UsageError, match="lpips needs the weights of its network: give --metric-weights FILE"):
         evaluate(metrics=["psnr", "lpips"])
+
+
+def test_a_metric_without_a_reference_also_scores_undamaged_images(folder):
+    evaluation = restoration.evaluate(
+        *(RESTORER, METHODS, brighten, {"lifted": 0.1}, [str(folder)], ["gray8"]),
+        description="lifted",
+        metrics=["psnr", "piqe"],
+    )
+    rows = evaluation["sets"][str(folder)]["damages"]["lifted"]
+    assert list(rows)[:2] == [restoration.UNDAMAGED, restoration.INPUT]
+    assert rows[restoration.UNDAMAGED] == {"psnr": "inf", "piqe": rows["network"]["piqe"]}
+    assert "piqe: no reference: share of the luma's" in evaluation["protocol"]

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxgen.commands.converters import denoisers, inception, perceptual, vgg
+from jaxgen.commands.converters import denoisers, inception, niqe, perceptual, vgg
 from jaxgen.errors import UsageError
 
 
@@ -42,6 +42,11 @@ CONVERTERS: dict[str, Converter] = {
         "vgg16 of torchvision, for jaxgen evaluate --metrics dists --metric-weights FILE",
         perceptual.convert_dists,
         "weights.pt of DISTS",
+    ),
+    "niqe": Converter(
+        "parameters of NIQE, from modelparameters.mat of its authors or niqe_pris_params.npz of BasicSR, for jaxgen "
+        "evaluate --metrics niqe --metric-weights FILE, instead of the shipped ones",
+        niqe.convert,
     ),
 }
 """The converters by the name of the network."""

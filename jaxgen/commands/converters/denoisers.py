@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgen.commands.converters import state_dict
+from jaxgen.commands.converters.mat import read_mat as read_mat_variables
 from jaxgen.errors import UsageError
 from jaxgen.io import weights
 from jaxgen.models.restoration.dncnn import DnCNN
@@ -70,16 +71,11 @@ def fold(layer: Layer, scale: np.ndarray, shift: np.ndarray, mean: np.ndarray) -
 
 def read_mat(path: Path) -> list[Layer]:
     """Returns the convolutions of a MatConvNet network in a .mat file of MATLAB up to version 7."""
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
+    held = "struct `net` with layers of a MatConvNet network"
     try:
-        net = loadmat(path, simplify_cells=True, variable_names=["net"])["net"]
-        contents = [dict(layer) for layer in net["layers"]]
-    except NotImplementedError:
-        raise UsageError(f"{path} is of MATLAB 7.3, which is HDF5: save it there with -v7") from None
-    except (MatReadError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} holds no struct `net` with layers ({error}): give a MatConvNet network") from None
+        contents = [dict(layer) for layer in read_mat_variables(path, ("net",), held)["net"]["layers"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{path} holds no {held} ({error}): give a file that does") from None
     layers: list[Layer] = []
     for layer in contents:
         values = [np.asarray(value, np.float64) for value in layer.get("weights", ())]
