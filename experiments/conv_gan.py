@@ -11,7 +11,7 @@ Source: the convolutional GANs before Radford, Metz, Chintala 2016
 
 from dataclasses import dataclass
 
-from jaxgen.config import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options
+from jaxgen.config import GanConfig, GanHyper, compute_dtype, discriminator_options, gan_options, square_side
 from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt
 from jaxgen.models.gan.conv_gan import Discriminator, Generator
@@ -33,7 +33,7 @@ class Config(GanConfig):
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     shared = {"width": config.width, "dtype": compute_dtype(config)}
-    generator = Generator(size=config.data.size, channels=config.data.channels, **shared)
+    generator = Generator(size=square_side(config), channels=config.data.channels, **shared)
     discriminator = Discriminator(**discriminator_options(config, axis_name), **shared)
     return make_gan(generator, discriminator, **gan_options(config, axis_name))
 

@@ -15,7 +15,7 @@ Source: Hinton and Salakhutdinov 2006; Vincent et al. 2010
 
 from dataclasses import dataclass
 
-from jaxgen.config import RestorationConfig, RestorationHyper, restoration_options, restorer_options
+from jaxgen.config import RestorationConfig, RestorationHyper, restoration_options, restorer_options, square_side
 from jaxgen.data import Config as DataConfig
 from jaxgen.fields import PositiveInt, Widths
 from jaxgen.models.restoration.encoder_decoder import EncoderDecoder
@@ -39,7 +39,7 @@ class Config(RestorationConfig):
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
-    module = EncoderDecoder(config.data.size, config.widths, config.hidden, **restorer_options(config))
+    module = EncoderDecoder(square_side(config), config.widths, config.hidden, **restorer_options(config))
     return make_restoration(module, **restoration_options(config, axis_name))
 
 

@@ -9,6 +9,7 @@ from jaxgen.config.base import Optimizer as Optimizer
 from jaxgen.config.base import Shape as Shape
 from jaxgen.config.base import compute_dtype as compute_dtype
 from jaxgen.config.base import objective_options as objective_options
+from jaxgen.config.base import square_side as square_side
 from jaxgen.config.damage import DAMAGE_CONDITIONS as DAMAGE_CONDITIONS
 from jaxgen.config.damage import DAMAGES as DAMAGES
 from jaxgen.config.damage import OVERLAYS as OVERLAYS

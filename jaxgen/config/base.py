@@ -31,6 +31,8 @@ else:
     Shape = Literal[tuple(SHAPES)]
 
 Parallel = Literal["shard_map", "pmap"]
+ANY_SIZE = ("denoise", "unet", "residual_unet")
+"""Experiments whose networks take images of any height and width, to be named in errors."""
 MAX_DEVICES = 256
 """Largest number of devices of a process."""
 
@@ -267,6 +269,21 @@ def replace_option(config: Any, option: str, value: Any) -> Any:
 def compute_dtype(config: Config) -> Any:
     """Returns the `dtype` of modules: None for that of the parameters, or bfloat16."""
     return jnp.bfloat16 if config.dtype == "bfloat16" else None
+
+
+def square_side(config: Config) -> int:
+    """Returns the height and width of the images of a network that makes square ones.
+
+    Raises:
+      UsageError: if images are to have another shape.
+    """
+    if isinstance(config.data.size, tuple):
+        height, width = config.data.size
+        raise UsageError(
+            f"data.size {height} {width}: the networks of this experiment make square images; give one number, or "
+            f"train one of those that restore images of any height and width, as {', '.join(ANY_SIZE)}"
+        )
+    return config.data.size
 
 
 def objective_options(config: Config, axis_name: str | None) -> dict[str, Any]:

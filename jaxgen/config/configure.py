@@ -78,8 +78,9 @@ def convert(value: Any, hint: Any, name: str) -> Any:
         kinds = [kind for kind in inner if kind is not type(None)]
         if all(get_origin(kind) is Literal for kind in kinds):
             kinds = [Literal[*(choice for kind in kinds for choice in get_args(kind))]]
-        (kind,) = kinds
-        return None if value is None else convert(value, kind, name)
+        # Of a number or several numbers, as of data.size, the value says which.
+        several = [kind for kind in kinds if get_origin(kind) is tuple] if isinstance(value, list | tuple) else []
+        return None if value is None else convert(value, [*several, *kinds][0], name)
     if origin is Literal and value not in inner:
         raise unknown(name, value if isinstance(value, str) else SHORT.repr(value), map(str, inner))
     if origin is tuple and isinstance(value, list | tuple):

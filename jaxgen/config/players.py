@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from jaxgen.config.base import compute_dtype
+from jaxgen.config.base import compute_dtype, square_side
 from jaxgen.config.gan import GanConfig, discriminator_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError, unknown
@@ -49,7 +49,7 @@ def players(network: str, norm: str, config: GanConfig, axis_name: str | None, *
     if network not in NETWORKS:
         raise unknown("network", network, NETWORKS)
     make_generator, make_discriminator = NETWORKS[network]
-    image = {"size": config.data.size, "channels": config.data.channels}
+    image = {"size": square_side(config), "channels": config.data.channels}
     shared = {"dtype": compute_dtype(config)} | shared
     options = discriminator_options(config, axis_name) | shared
     if network == "r3gan":

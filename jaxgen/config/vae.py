@@ -11,6 +11,7 @@ from jaxgen.config.base import (
     hyper_classes,
     hyper_condition,
     objective_options,
+    square_side,
 )
 from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
@@ -104,7 +105,7 @@ def variational_options(config: VariationalConfig, axis_name: str | None) -> dic
 def network_options(config: VariationalConfig) -> dict[str, Any]:
     """Returns what every network of `models.vae` takes from a configuration."""
     return {
-        "size": config.data.size,
+        "size": square_side(config),
         "channels": config.data.channels,
         "latent": config.latent,
         "numbers": LIKELIHOODS[config.likelihood].numbers,

@@ -10,12 +10,14 @@ from jaxgen.data.splits import HoldOut
 from jaxgen.errors import UsageError, unknown
 from jaxgen.fields import (
     CHANGEABLE,
+    MAX_INT,
     PER_PROCESS,
     NonNegative,
     NonNegativeInt,
     PositiveInt,
     Range,
     Seed,
+    as_text,
     require_in_range,
 )
 
@@ -47,8 +49,10 @@ class Config:
     """Recognize the images of a folder by the hashes of their contents, and not by their times."""
     fraction: Annotated[float, Range(above=0, maximum=1)] = 1.0
     """Fraction of the split that is used, chosen by seed; a test split is always used in full."""
-    size: NonNegativeInt = 0
-    """Height and width of the images in pixels; 0: as stored."""
+    size: Annotated[int | tuple[int, int], Range(minimum=0, maximum=MAX_INT)] = 0
+    """Height and width of the images in pixels, one number for both, or two; 0: as stored."""
+    white: Annotated[int, Range(minimum=1, maximum=65_535)] = 65_535
+    """Value of white in 16-bit gray files and in arrays of 16-bit numbers: 4095 where 12 bits are stored in 16."""
     channels: int = 0
     """1 for gray, 3 for color, 0: as stored."""
     from_run: str = ""
@@ -72,10 +76,19 @@ class Config:
     memory: Annotated[NonNegative, CHANGEABLE] = 1.0
     """Size in GiB up to which a data set is held in memory, on every device; a larger one is read during training."""
 
+    @property
+    def frame(self) -> tuple[int, int] | None:
+        """Height and width that images are brought to; None: those that are stored."""
+        if isinstance(self.size, tuple):
+            return self.size
+        return (self.size, self.size) if self.size else None
+
 
 def check(config: Config) -> None:
     """Raises UsageError where a field has a value that no data set could have."""
     require_in_range(config)
+    if config.frame and 0 in config.frame:
+        raise UsageError(f"size {as_text(config.size)}: give two numbers of at least 1, or one")
     if config.channels not in {0, 1, 3}:
         raise UsageError(f"channels {config.channels}: give 1 (gray), 3 (color) or 0 (as stored)")
     if config.fit not in get_args(Fit):
@@ -85,6 +98,8 @@ def check(config: Config) -> None:
     for option in ("skip_damaged", "hash_contents"):
         if getattr(config, option) and config.name not in IN_FILES:
             raise UsageError(f"{option} is for a folder of images, and the data set is {config.name}: leave it out")
+    if config.white != Config.white and config.name not in {*IN_FILES, "npz"}:
+        raise UsageError(f"white {config.white} is for 16-bit files and arrays, and the data set is {config.name}")
     if config.samples != Config.samples and not config.from_run:
         raise UsageError(f"samples {config.samples} is of a generator's run: set from_run to it, or leave samples out")
     if config.with_real and not config.from_run:

@@ -78,8 +78,8 @@ class Dataset:
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channel) of the images in a batch."""
         stored = self.arrays["image"][0] if self.records is None else self.records.read([0])[0]["image"]
-        size, channels = self.config.size, self.stack * stored.shape[2]
-        return (size or stored.shape[0], size or stored.shape[1], channels)
+        height, width = self.config.frame or stored.shape[:2]
+        return (height, width, self.stack * stored.shape[2])
 
     @functools.cached_property
     def on_device(self) -> dict[str, Array]:

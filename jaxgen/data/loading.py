@@ -33,8 +33,8 @@ def from_arrays(
     """Returns a set of all these images; of the configuration, what says how they come into a batch counts.
 
     Args:
-      image: uint8[n, height, width, channel] or uint8[n, height, width]; floating-point images in [0, 1] are rounded to
-        the nearest of 256 grey levels.
+      image: uint8[n, height, width, channel] or uint8[n, height, width]; floating-point images in [0, 1] and uint16
+        ones in [0, `config.white`] are rounded to the nearest of 256 gray levels.
       label: integer[n].
       config: see `Config`; its `name`, `dir` and `memory` do not count, and its `split` only for `fraction`.
       contents: what the source was found to hold.
@@ -43,7 +43,10 @@ def from_arrays(
     """
     config = config or Config()
     check(config)
-    image = to_gray_levels(np.asarray(image))
+    image = np.asarray(image)
+    if image.dtype == np.uint16 and image.size and (hint := resample.white_hint(int(image.max()), config.white)):
+        contents = contents._replace(lines=(*contents.lines, hint))
+    image = to_gray_levels(image, config.white)
     keep = choose_fraction(len(image), config.fraction, config.split, config.seed)
     arrays = {"image": resample.fit(image[keep], config)}
     if label is not None:
@@ -82,25 +85,37 @@ def from_records(records: Records, keep: np.ndarray, config: Config, contents: C
 
 def check_image(shape: tuple[int, ...]) -> None:
     """Raises UsageError where an array of this shape holds no images, with the advice that such an array needs."""
-    found = f"image has shape {shape}"
+    found, transposed = f"image has shape {shape}", "image.transpose(0, 2, 3, 1)"
     if len(shape) not in {3, 4} or 0 in shape:
         raise UsageError(f"{found}: give [n, height, width, channel] or [n, height, width]")
     if len(shape) == 3 or (channels := shape[3]) in {1, 3}:
         return
     if shape[1] in {1, 3}:
-        raise UsageError(f"{found}, channels first: give channels last, as image.transpose(0, 2, 3, 1) is")
+        raise UsageError(f"{found}, channels first: give channels last, as {transposed} is")
+    if shape[1] in {2, 4} and channels > 4:
+        rest = f"{transposed}[..., :{shape[1] - 1}]"
+        raise UsageError(f"{found}, channels first with an alpha channel: give the others last, as {rest} are")
     if channels in {2, 4}:
         raise UsageError(f"{found}, with an alpha channel: leave it out, as image[..., :{channels - 1}] does")
 
 
-def to_gray_levels(image: np.ndarray) -> np.ndarray:
-    """Returns images as uint8[n, height, width, channel], or raises UsageError where they are none."""
+def to_gray_levels(image: np.ndarray, white: int) -> np.ndarray:
+    """Returns images as uint8[n, height, width, channel], or raises UsageError where they are none.
+
+    Args:
+      image: uint8, uint16 in [0, white], or floating point in [0, 1].
+      white: see `Config`.
+    """
     check_image(image.shape)
     image = image[..., None] if image.ndim == 3 else image
     if image.dtype == np.uint8:
         return image
+    if image.dtype == np.uint16:
+        if image.max() > white:
+            raise UsageError(f"image has values up to {image.max()}, above {white}: set data.white to that of white")
+        return resample.to_uint8(image * np.float32(255 / white))
     if not np.issubdtype(image.dtype, np.floating):
-        raise UsageError(f"image has type {image.dtype}: give uint8 in [0, 255], or floating point in [0, 1]")
+        raise UsageError(f"image has type {image.dtype}: give uint8 in [0, 255], uint16, or floating point in [0, 1]")
     if not (image.min() >= 0 and image.max() <= 1):
         raise UsageError(f"image has values from {image.min()} to {image.max()}: floating point must be in [0, 1]")
     return resample.to_uint8(image * 255)

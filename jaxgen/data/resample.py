@@ -10,9 +10,11 @@ import numpy as np
 from jaxgen.data.config import Config
 from jaxgen.errors import UsageError
 from jaxgen.host_memory import require_room
-from jaxgen.io.images import LUMA
+from jaxgen.io.images import LUMA, MAX_SIXTEEN_BITS
 from jaxgen.sampling import cubic
 
+MIN_LOW_BITS, MAX_LOW_BITS = 10, 12
+"""Bits of a camera or a scanner whose values are stored in 16."""
 # Values that are resampled together, as many as stay in the cache.
 SLAB = 2**18
 
@@ -55,6 +57,22 @@ def to_uint8(images: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(images, 0, 255)).astype(np.uint8)
 
 
+def white_hint(largest: int, white: int) -> str:
+    """Returns a line about 16-bit gray values that are too dark for 16 bits; empty where they are not.
+
+    Args:
+      largest: of the values.
+      white: the value that counts as white.
+    """
+    bits = max(largest.bit_length(), MIN_LOW_BITS)
+    if white < MAX_SIXTEEN_BITS or bits > MAX_LOW_BITS:
+        return ""
+    return (
+        f"warning: the 16-bit values go up to {largest}, and {white} is white: where {bits} bits are stored in 16, set "
+        f"data.white to {2**bits - 1}"
+    )
+
+
 def resize(images: np.ndarray, height: int, width: int) -> np.ndarray:
     """Returns images resampled by cubic convolution, antialiased where they shrink.
 
@@ -71,25 +89,25 @@ def resize(images: np.ndarray, height: int, width: int) -> np.ndarray:
     return to_uint8(resample(resample(images, 1, height), 2, width))
 
 
-def center_square(images: np.ndarray) -> np.ndarray:
-    """Returns the largest square in the middle of images [n, h, w, c]."""
+def center_window(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Returns the largest window in the middle of images [n, h, w, c] that has the shape of height x width pixels."""
     h, w = images.shape[1:3]
-    side = min(h, w)
-    top, left = (h - side) // 2, (w - side) // 2
-    return images[:, top : top + side, left : left + side]
+    tall, wide = min(h, max(1, round(w * height / width))), min(w, max(1, round(h * width / height)))
+    top, left = (h - tall) // 2, (w - wide) // 2
+    return images[:, top : top + tall, left : left + wide]
 
 
-def pad(images: np.ndarray, size: int) -> np.ndarray:
-    """Returns images [n, h, w, c] in the middle of black squares of `size` pixels.
+def pad(images: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Returns images [n, h, w, c] in the middle of black ones of height x width pixels.
 
     Raises:
       UsageError: if the images are larger than that.
     """
     h, w = images.shape[1:3]
-    if max(h, w) > size:
-        raise UsageError(f"an image of {h}x{w} cannot be padded to {size}x{size}: use fit resize or crop")
-    top, left = (size - h) // 2, (size - w) // 2
-    return np.pad(images, ((0, 0), (top, size - h - top), (left, size - w - left), (0, 0)))
+    if h > height or w > width:
+        raise UsageError(f"an image of {h}x{w} cannot be padded to {height}x{width}: use fit resize or crop")
+    top, left = (height - h) // 2, (width - w) // 2
+    return np.pad(images, ((0, 0), (top, height - h - top), (left, width - w - left), (0, 0)))
 
 
 def convert_channels(images: np.ndarray, channels: int) -> np.ndarray:
@@ -125,11 +143,11 @@ def fit(images: np.ndarray, config: Config) -> np.ndarray:
       UsageError: if the images cannot come to that size or those channels.
     """
     together = max(1, SLAB // max(1, images[0].size))
-    if config.size and config.fit != "crop":
-        channels = config.channels or images.shape[-1]
+    if config.frame and config.fit != "crop":
+        (height, width), channels = config.frame, config.channels or images.shape[-1]
         # Of the images that are resampled together there is a copy of 4 bytes a value.
-        values = (len(images) + 4 * min(together, len(images))) * config.size**2 * channels
-        purpose = f"resampling {len(images)} images to {config.size}x{config.size} pixels"
+        values = (len(images) + 4 * min(together, len(images))) * height * width * channels
+        purpose = f"resampling {len(images)} images to {height}x{width} pixels"
         require_room(values, purpose, "lower data.size")
     return np.concatenate([fit_slab(images[i : i + together], config) for i in range(0, len(images), together)])
 
@@ -137,12 +155,13 @@ def fit(images: np.ndarray, config: Config) -> np.ndarray:
 def fit_slab(images: np.ndarray, config: Config) -> np.ndarray:
     """Returns what `fit` does, with floating-point copies of all the images at once."""
     images = convert_channels(images, config.channels)
-    h, w = images.shape[1:3]
-    match config.fit if config.size else "as stored":
-        case "resize":
-            return resize(center_square(images), config.size, config.size)
-        case "pad":
-            return pad(images, config.size)
-        case "crop" if min(h, w) < config.size:
-            raise UsageError(f"an image of {h}x{w} is smaller than the crop of {config.size}x{config.size}")
+    if config.frame is None:
+        return images
+    (h, w), (height, width) = images.shape[1:3], config.frame
+    if config.fit == "resize":
+        return resize(center_window(images, height, width), height, width)
+    if config.fit == "pad":
+        return pad(images, height, width)
+    if h < height or w < width:
+        raise UsageError(f"an image of {h}x{w} is smaller than the crop of {height}x{width}")
     return images

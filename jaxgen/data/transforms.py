@@ -37,7 +37,7 @@ def example_draws(seed: Array, epoch: Array, position: Array) -> Array:
     return order.absorb(order.absorb(order.mix(~seed), epoch), position)
 
 
-def crop(draw: Array, image: Array, size: int) -> Array:
+def crop(draw: Array, image: Array, size: tuple[int, int]) -> Array:
     """Returns a window of the image, each one as likely as the others.
 
     Args:
@@ -45,12 +45,12 @@ def crop(draw: Array, image: Array, size: int) -> Array:
       image: [height, width, channel], at least as large as the window.
       size: height and width of the window in pixels.
     Returns:
-      [size, size, channel].
+      [*size, channel].
     """
     height, width, channels = image.shape
-    top = order.absorb(draw, TOP) % (height - size + 1)
-    left = order.absorb(draw, LEFT) % (width - size + 1)
-    return lax.dynamic_slice(image, (top, left, jnp.uint32(0)), (size, size, channels))
+    top = order.absorb(draw, TOP) % (height - size[0] + 1)
+    left = order.absorb(draw, LEFT) % (width - size[1] + 1)
+    return lax.dynamic_slice(image, (top, left, jnp.uint32(0)), (*size, channels))
 
 
 def flip(draw: Array, image: Array) -> Array:
@@ -66,7 +66,10 @@ def rotate(draw: Array, image: Array) -> Array:
     """
     height, width, _ = image.shape
     if height != width:
-        raise UsageError(f"data.rotate on images of {height}x{width}: it needs square ones, give data.size")
+        raise UsageError(
+            f"data.rotate on images of {height}x{width}: it needs square ones; give data.size one number, or "
+            "--data.no-rotate"
+        )
     quarters = order.absorb(draw, ROTATION) % 4
     image = jnp.where(quarters % 2 == 0, image, jnp.rot90(image))
     return jnp.where(quarters < 2, image, image[::-1, ::-1])
@@ -99,8 +102,8 @@ def apply(images: Array, draws: Array, config: Config) -> Array:
     """
 
     def one(draw: Array, image: Array) -> Array:
-        if config.size and config.fit == "crop":
-            image = crop(draw, image, config.size)
+        if config.frame and config.fit == "crop":
+            image = crop(draw, image, config.frame)
         if config.flip:
             image = flip(draw, image)
         if config.rotate:

@@ -24,11 +24,12 @@ AVIF_ADVICE = "AVIF images, which this build of Pillow does not read: pip instal
 ORIENTATION = 0x0112
 """EXIF tag; for values above 4, height and width are exchanged."""
 WHITE = 1.0
+MAX_SIXTEEN_BITS = 65_535
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of red, green and blue in luma (BT.601, full range)."""
 
 
-def read(path: str | os.PathLike) -> np.ndarray:
+def read(path: str | os.PathLike, white: int = MAX_SIXTEEN_BITS) -> np.ndarray:
     """Returns an image, oriented by its EXIF data, with one gray channel or three color channels.
 
     Palettes and CMYK are converted to RGB, transparency is composited over white, 16-bit gray keeps its precision, and
@@ -36,6 +37,7 @@ def read(path: str | os.PathLike) -> np.ndarray:
 
     Args:
       path: of an image in any format that Pillow reads, whatever its suffix.
+      white: value of white in a 16-bit gray image; 4095 where 12 bits are stored in 16.
     Returns:
       float32[height, width, 1 or 3] in [0, 1].
     Raises:
@@ -47,7 +49,7 @@ def read(path: str | os.PathLike) -> np.ndarray:
     try:
         # An open file, not a path: Pillow memory-maps files given by path, and mangles those it has to rotate.
         with open(path, "rb") as file, Image.open(file) as image_file:
-            return pixels(ImageOps.exif_transpose(image_file))
+            return pixels(ImageOps.exif_transpose(image_file), white)
     except Exception as error:  # Pillow's readers raise many types for damaged files.
         raise unreadable(path, error) from error
 
@@ -72,6 +74,17 @@ def shape(path: str | os.PathLike) -> tuple[int, int, int]:
             return height, width, 1 if is_gray(image_file.mode) else 3
     except Exception as error:  # See `read`.
         raise unreadable(path, error) from error
+
+
+def has_deep_gray(path: str | os.PathLike) -> bool:
+    """Returns whether the header of an image file says that it has 16-bit gray values; False where it has none."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image_file:
+            return image_file.mode.startswith("I")
+    except OSError:
+        return False
 
 
 @functools.cache
@@ -110,12 +123,15 @@ def is_gray(mode: str) -> bool:
     return mode in {"1", "L", "LA", "F"} or mode.startswith("I")
 
 
-def pixels(image_file) -> np.ndarray:
-    """Returns a Pillow image as float32[height, width, 1 or 3] in [0, 1]."""
+def pixels(image_file, white: int = MAX_SIXTEEN_BITS) -> np.ndarray:
+    """Returns a Pillow image as float32[height, width, 1 or 3] in [0, 1]; `white` is that of a 16-bit gray one."""
     from PIL import Image
 
     if image_file.mode == "F" or image_file.mode.startswith("I"):
-        values = np.asarray(image_file).astype(np.float32) / (1 if image_file.mode == "F" else 65535)
+        values, scale = np.asarray(image_file).astype(np.float32), 1 if image_file.mode == "F" else white
+        if scale < values.max() <= MAX_SIXTEEN_BITS and scale > 1:
+            raise ValueError(f"its gray values go up to {values.max():.0f}, above {white}, which is to be white")
+        values = values / scale
         if not (values.min() >= 0 and values.max() <= 1):
             raise ValueError("its gray values are neither 16-bit nor floating point in [0, 1]")
         return values[..., None]

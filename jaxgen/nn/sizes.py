@@ -6,6 +6,8 @@ from jaxgen.errors import UsageError
 
 BASE_SIZES = (4, 7)
 MAX_SIZE = 512
+ANY_SQUARE = ("gan_mlp", "conv_gan", "vae", "conv_vae")
+"""Experiments whose networks make square images of any size, to be named in errors."""
 
 
 class Pyramid(NamedTuple):
@@ -38,8 +40,8 @@ def pyramid(height: int, width: int, network: str) -> Pyramid:
     if height != width or height not in PYRAMIDS:
         sides = ", ".join(str(side) for side in sorted(PYRAMIDS))
         raise UsageError(
-            f"image size {height}x{width}: {network} takes square images of {sides} pixels; "
-            "set data.size to one of them"
+            f"image size {height}x{width}: {network} takes square images of {sides} pixels; set data.size to one of "
+            f"them, or train {', '.join(ANY_SQUARE[:-1])} or {ANY_SQUARE[-1]}, which take any square"
         )
     return PYRAMIDS[height]
 

@@ -157,8 +157,8 @@ def require_latent(objective: Objective, run: Path) -> Latent:
 
 def read_images(paths: Sequence[Path], built: Built) -> np.ndarray:
     """Reads images at a run's size and channels, float32[n, height, width, channel] in [0, 1]."""
-    size, _, channels = built.image_shape
-    resized = dataclasses.replace(built.config.data, fit="resize", size=size, channels=channels)
+    *size, channels = built.image_shape
+    resized = dataclasses.replace(built.config.data, fit="resize", size=tuple(size), channels=channels)
     read = lambda path: fit(to_uint8(MAX_GRAY * images.read(path))[None], resized)[0]
     return np.stack([read(path) for path in paths]).astype(np.float32) / MAX_GRAY
 

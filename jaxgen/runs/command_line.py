@@ -26,7 +26,7 @@ USAGE, FAILED, SIGNALLED = 2, 1, 128
 MAX_COLUMNS = 120
 """Length of the lines of a description in the help, in a wider terminal."""
 OUT_OF_MEMORY = "the device is out of memory: lower --batch-size, --width or --tile-size, or raise --microbatches"
-NUMBERS = {"FLOAT": "a number", "INT": "a whole number"}
+NUMBERS = {"FLOAT": "a number", "INT": "a whole number", "INT|{INT INT}": "one or two whole numbers"}
 """What a person is asked for, by the name of the type in the help."""
 OTHER_NAMES = {
     "epochs": "steps",
@@ -183,7 +183,7 @@ def explain_parse_error(event: Any, kind: type) -> str:
             reason, metavar = event.message.partition("\n\nGot errors")[0].rstrip("."), argument.lowered.metavar
             message = f"{display_name(argument)}: {reason}; give {metavar}"
             # Of a number the reason would be Python's own, as in "invalid literal for int() with base 10".
-            if metavar in NUMBERS and (value := re.search(r"'.*'", reason)):
+            if metavar in NUMBERS and (value := re.search(r"(?<=\[)'.*'(?=\])|'.*'", reason)):
                 message = f"{display_name(argument)} {value[0]}: give {NUMBERS[metavar]}"
     return message
 

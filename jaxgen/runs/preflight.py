@@ -40,9 +40,8 @@ def with_image_shape(config: Config, dataset: data.Dataset) -> Config:
     height, width, channels = dataset.image_shape
     if config.data.name == "picture":
         return dataclasses.replace(config, data=dataclasses.replace(config.data, channels=channels))
-    if height != width:
-        raise UsageError(f"the images are {height}x{width}: set data.size, to train on square ones of that size")
-    return dataclasses.replace(config, data=dataclasses.replace(config.data, size=height, channels=channels))
+    size = height if height == width else (height, width)
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, size=size, channels=channels))
 
 
 def load(config: Config) -> tuple[Config, data.Dataset]:

@@ -1,3 +1,4 @@
+import dataclasses
 import hashlib
 import json
 import subprocess
@@ -140,3 +141,17 @@ def test_the_order_takes_no_loop(augmented, operations):
     feed = augmented.feed(12)
     names = operations(jax.make_jaxpr(feed.select)(feed.fetch(0, 1), 0, 0, jnp.arange(12, dtype=jnp.int32)))
     assert "while" not in names and "gather" in names
+
+
+@pytest.mark.parametrize("memory", [1.0, 0.0])
+def test_images_that_are_not_square_are_cropped_at_random(picture_folder, memory):
+    config = data.Config(name="folder", dir=str(picture_folder), size=(6, 10), fit="crop", flip=True, memory=memory)
+    loaded = data.load(config)
+    assert loaded.image_shape == (6, 10, 3)
+    whole = data.load(data.Config(name="folder", dir=str(picture_folder))).arrays["image"]
+    crops = np.rint(np.asarray(loaded.batch(0, 1, 4)["image"]) * 255)
+    for crop in crops:
+        windows = np.lib.stride_tricks.sliding_window_view(whole[..., 0], (6, 10), (1, 2))
+        assert any((windows == x).all((-1, -2)).any() for x in (crop[..., 0], crop[:, ::-1, 0]))
+    with pytest.raises(UsageError, match="size 6 0: give two numbers of at least 1"):
+        data.load(dataclasses.replace(config, size=(6, 0)))

@@ -79,3 +79,20 @@ def test_grey_is_full_range_luma_and_colour_is_grey_three_times():
 def test_images_that_do_not_fit(shape, config, message):
     with pytest.raises(UsageError, match=message):
         resample.fit(np.zeros(shape, np.uint8), Config(**config))
+
+
+def test_images_that_are_not_square_are_cropped_to_their_shape_resized_and_padded():
+    images = np.arange(2 * 8 * 12, dtype=np.uint8).reshape(2, 8, 12, 1)
+    np.testing.assert_array_equal(resample.fit(images, Config(size=(8, 6))), images[:, :, 3:9])
+    np.testing.assert_array_equal(resample.fit(images, Config(size=(2, 12))), images[:, 3:5])
+    small = resample.fit(images, Config(size=(4, 6)))
+    np.testing.assert_array_equal(small, resample.resize(images, 4, 6))
+    padded = resample.fit(images, Config(size=(10, 12), fit="pad"))
+    np.testing.assert_array_equal(padded[:, 1:9], images)
+    assert padded[:, [0, 9]].max() == 0
+    with pytest.raises(UsageError, match="an image of 8x12 cannot be padded to 9x11"):
+        resample.fit(images, Config(size=(9, 11), fit="pad"))
+    with pytest.raises(UsageError, match="an image of 8x12 is smaller than the crop of 4x13"):
+        resample.fit(images, Config(size=(4, 13), fit="crop"))
+    # Two equal numbers are one.
+    np.testing.assert_array_equal(resample.fit(images, Config(size=(5, 5))), resample.fit(images, Config(size=5)))

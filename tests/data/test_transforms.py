@@ -48,7 +48,7 @@ def test_flips_and_turns_are_drawn_apart():
 
 
 def test_only_square_images_can_be_rotated():
-    with pytest.raises(UsageError, match=r"data\.rotate on images of 2x3: it needs square ones, give data.size"):
+    with pytest.raises(UsageError, match=r"data\.rotate on images of 2x3: it needs square ones; give data.size"):
         apply(np.zeros((1, 2, 3, 1), np.uint8), rotate=True)
 
 

@@ -13,7 +13,8 @@ def test_a_pyramid_multiplies_out_to_the_side(side, base, doublings):
 @pytest.mark.parametrize(("height", "width"), [(30, 30), (7, 7), (4, 4), (32, 64), (0, 0), (2048, 2048)])
 def test_other_sizes_are_named_with_those_allowed(height, width):
     with pytest.raises(
-        UsageError, match=rf"^image size {height}x{width}: net takes .*28, 32, .*64.* data.size"
+        UsageError,
+        match=rf"^image size {height}x{width}: net takes .*28, 32, .*64.* data.size .* train gan_mlp",
     ) as error:
         pyramid(height, width, "net")
     assert "\n" not in str(error.value)

@@ -146,13 +146,13 @@ def test_a_run_whose_image_is_destroyed_saves_and_goes_on_without_it(
 ):
     reads, read = [], images.read
 
-    def destroy(path):
+    def destroy(path, *white):
         reads.append(path.name)
         if path.name == "04.png" and reads.count(path.name) == 4:
             status = path.stat()
             path.write_bytes(bytes(status.st_size))
             os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-        return read(path)
+        return read(path, *white)
 
     run = tmp_path / "toy"
     options = {"run": str(run), "steps": 30, "evaluate_images": 1, "evaluate_every": 0, "sample_every": 0}

@@ -9,7 +9,7 @@ from jaxgen.data import resample
 from jaxgen.data.config import Config
 from jaxgen.data.dataset import Dataset
 from jaxgen.data.loading import from_arrays
-from jaxgen.data.sources.tiles import corners, tile_side
+from jaxgen.data.sources.tiles import corners, tile_size
 from jaxgen.data.splits import held_out
 from jaxgen.errors import UsageError, unknown
 from jaxgen.io import images
@@ -78,12 +78,13 @@ def load_photos(config: Config) -> Dataset:
     """
     taken = [COLOUR_PHOTOS, GREY_PHOTOS] if config.channels == 1 else [COLOUR_PHOTOS]
     photographs = [photograph(file, config.channels or 3) for photos in taken for file in files(photos, config.split)]
-    size = config.size or DEFAULT_WINDOW
-    side = tile_side(size, min(min(photo.shape[:2]) for photo in photographs))
+    window = config.frame or (DEFAULT_WINDOW, DEFAULT_WINDOW)
+    smallest = (min(photo.shape[0] for photo in photographs), min(photo.shape[1] for photo in photographs))
+    height, width = tile_size(window, smallest)
     tiles = [
-        photo[top : top + side, left : left + side]
+        photo[top : top + height, left : left + width]
         for photo in photographs
-        for top, left in corners(photo.shape[0], photo.shape[1], side, min(size, side))
+        for top, left in corners(photo.shape[:2], (height, width), (min(window[0], height), min(window[1], width)))
     ]
     return from_arrays(np.stack(tiles), None, config)
 

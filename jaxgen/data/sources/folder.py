@@ -12,7 +12,7 @@ from jaxgen.data.dataset import Dataset
 from jaxgen.data.loading import from_records
 from jaxgen.data.records import Contents, Example, File
 from jaxgen.data.sources.listing import Classes, Listing, find_classes, list_folder
-from jaxgen.data.sources.tiles import corners, tile_side
+from jaxgen.data.sources.tiles import Size, corners, tile_size
 from jaxgen.data.sources.verification import Examined, examine, fingerprint, forget, lines, require_readable
 from jaxgen.data.splits import choose_held_out
 from jaxgen.errors import UsageError
@@ -23,12 +23,12 @@ SPLITS = frozenset({"train", "test"})
 
 
 class Window(NamedTuple):
-    """A square window of an image; all of the image where `side` is 0."""
+    """A window of an image; all of the image where `size` is None."""
 
     path: Path
     top: int = 0
     left: int = 0
-    side: int = 0
+    size: tuple[int, int] | None = None
 
 
 class FolderRecords:
@@ -37,11 +37,12 @@ class FolderRecords:
     Attributes:
       root: the folder.
       windows: what is read, in the order of the images.
+      white: value of white in 16-bit gray files.
       labels: the class of each image by its path; empty without classes.
     """
 
-    def __init__(self, root: Path, windows: Sequence[Window], labels: dict[Path, int] | None = None):
-        self.root, self.windows, self.labels = root, windows, labels or {}
+    def __init__(self, root: Path, windows: Sequence[Window], white: int, labels: dict[Path, int] | None = None):
+        self.root, self.windows, self.white, self.labels = root, windows, white, labels or {}
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -56,12 +57,12 @@ class FolderRecords:
         Raises:
           UsageError: if an image cannot be read. It is looked for at the next start, whatever its size and time say.
         """
-        examples, path, image = [], None, np.empty(0)
+        examples, path, image = [], None, np.empty((0, 0, 0))
         for window in (self.windows[index] for index in indices):
             if window.path != path:
                 path, image = window.path, self.read_file(window.path)
-            side = window.side or max(image.shape)
-            example: Example = {"image": image[window.top : window.top + side, window.left : window.left + side]}
+            height, width = window.size or image.shape[:2]
+            example: Example = {"image": image[window.top : window.top + height, window.left : window.left + width]}
             if self.labels:
                 example["label"] = np.int32(self.labels[window.path])
             examples.append(example)
@@ -70,9 +71,9 @@ class FolderRecords:
     def read_file(self, path: Path) -> np.ndarray:
         """Returns one image as uint8[height, width, 1 or 3]."""
         try:
-            return resample.to_uint8(images.read(path) * 255)
+            return resample.to_uint8(images.read(path, self.white) * 255)
         except UsageError as error:
-            forget(self.root)
+            forget(self.root, self.white)
             raise UsageError(f"{error}; repair it, or set data.skip_damaged") from error
 
 
@@ -113,10 +114,10 @@ def load_folder(config: Config) -> Dataset:
 
 def read_split(listing: Listing, config: Config, *, decode: bool) -> Dataset:
     """Returns the images of one split of a folder, after all images of the folder were examined; see `examine`."""
-    chosen = choose(listing, examine(listing, decode=decode), config)
+    chosen = choose(listing, examine(listing, decode=decode, white=config.white), config)
     paths = [listing.root / file.name for file in chosen.files]
     named = {} if chosen.labels is None else dict(zip(paths, chosen.labels.tolist(), strict=True))
-    records = FolderRecords(listing.root, windows_of(paths, chosen.shapes, config), named)
+    records = FolderRecords(listing.root, windows_of(paths, chosen.shapes, config), config.white, named)
     return from_records(records, np.arange(len(records)), config, chosen.contents)
 
 
@@ -155,7 +156,7 @@ def choose(listing: Listing, found: Sequence[Examined], config: Config) -> Chose
         Contents(
             classes.names,
             fingerprint(kept, hash_contents=config.hash_contents),
-            lines([listing], found, config.split, len(keep), classes.line()),
+            lines([kept], found, config, len(keep), classes.line()),
             tuple(file.name for file, examined in zip(listing.files, found, strict=True) if examined.error),
         ),
     )
@@ -175,22 +176,21 @@ def require_classes(listing: Listing, classes: Classes, config: Config) -> None:
 
 def windows_of(paths: Sequence[Path], shapes: Sequence[tuple[int, int, int]], config: Config) -> list[Window]:
     """Returns the windows that are read: whole images, or tiles of one size where images are cropped at random."""
-    if config.fit != "crop" or not config.size:
+    if config.fit != "crop" or config.frame is None:
         return [Window(path) for path in paths]
-    return tile(paths, [shape[:2] for shape in shapes], config.size)
+    return tile(paths, [shape[:2] for shape in shapes], config.frame)
 
 
-def tile(paths: Sequence[Path], shapes: Sequence[tuple[int, int]], size: int) -> list[Window]:
+def tile(paths: Sequence[Path], shapes: Sequence[Size], window: Size) -> list[Window]:
     """Returns windows of one size that cover images of different sizes; full images where all are of one size."""
-    smallest = min(range(len(paths)), key=lambda i: min(shapes[i]))
-    if min(shapes[smallest]) < size:
-        height, width = shapes[smallest]
-        raise UsageError(f"{paths[smallest]} is {height}x{width}: smaller than the crop of {size}x{size}")
+    for path, (height, width) in zip(paths, shapes, strict=True):
+        if height < window[0] or width < window[1]:
+            raise UsageError(f"{path} is {height}x{width}: smaller than the crop of {window[0]}x{window[1]}")
     if len(set(shapes)) == 1:
         return [Window(path) for path in paths]
-    side = tile_side(size, min(shapes[smallest]))
+    size = tile_size(window, (min(height for height, _ in shapes), min(width for _, width in shapes)))
     return [
-        Window(path, top, left, side)
-        for path, (height, width) in zip(paths, shapes, strict=True)
-        for top, left in corners(height, width, side, size)
+        Window(path, top, left, size)
+        for path, shape in zip(paths, shapes, strict=True)
+        for top, left in corners(shape, size, window)
     ]

@@ -91,7 +91,7 @@ def by_name(listing: Listing) -> dict[str, File]:
 
 def read_split(inputs: Listing, targets: Listing, config: Config, *, decode: bool) -> Dataset:
     """Returns the pairs of one split, after all images of both folders were examined; see `examine`."""
-    found = [examine(listing, decode=decode) for listing in (inputs, targets)]
+    found = [examine(listing, decode=decode, white=config.white) for listing in (inputs, targets)]
     if not config.skip_damaged:
         for listing_found in found:
             require_readable(listing_found)
@@ -105,15 +105,15 @@ def read_split(inputs: Listing, targets: Listing, config: Config, *, decode: boo
     windows = windows_of(paths[0], [found[0][index].shape for index in keep], config)
     partner = dict(zip(*paths, strict=True))
     records = PairRecords(
-        FolderRecords(inputs.root, windows),
-        FolderRecords(targets.root, [window._replace(path=partner[window.path]) for window in windows]),
+        FolderRecords(inputs.root, windows, config.white),
+        FolderRecords(targets.root, [window._replace(path=partner[window.path]) for window in windows], config.white),
     )
     files = [fingerprint(listing, hash_contents=config.hash_contents) for listing in both]
     # Of a damaged pair one line says why.
     pairs = [target if target.error else image for image, target in zip(*found, strict=True)]
     contents = Contents(
         files=(*files[0], *(file._replace(name=f"target/{file.name}") for file in files[1])),
-        lines=lines([inputs, targets], pairs, config.split, len(keep)),
+        lines=lines(both, pairs, config, len(keep)),
         damaged=tuple(
             prefix + file.name
             for prefix, listing in (("", inputs), ("target/", targets))

@@ -10,7 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxgen.data.config import Config
 from jaxgen.data.records import File
+from jaxgen.data.resample import white_hint
 from jaxgen.data.sources.listing import Listing, size_line
 from jaxgen.errors import UsageError
 from jaxgen.io import images
@@ -18,6 +20,8 @@ from jaxgen.io.text import write_atomically
 
 MAX_DAMAGED = 3
 """Damaged images that are named."""
+MAX_LOOKED_AT = 16
+"""Images whose gray values are compared with white."""
 
 
 class Examined(NamedTuple):
@@ -43,9 +47,10 @@ def cache_home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
-def cache_path(root: Path) -> Path:
-    """Returns the file that remembers the decoded images of a folder."""
-    return cache_home() / "jaxgen" / "images" / f"{hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:32]}.json"
+def cache_path(root: Path, white: int = images.MAX_SIXTEEN_BITS) -> Path:
+    """Returns the file that remembers the decoded images of a folder, with a value of white that they all keep to."""
+    key = hashlib.sha256(os.fsencode(root.resolve()) + str(white).encode()).hexdigest()[:32]
+    return cache_home() / "jaxgen" / "images" / f"{key}.json"
 
 
 @functools.cache
@@ -66,21 +71,22 @@ def write_cache(path: Path, cache: Cache) -> None:
         write_atomically(path, json.dumps(stored))
 
 
-def forget(root: Path) -> None:
+def forget(root: Path, white: int = images.MAX_SIXTEEN_BITS) -> None:
     """Has all images of a folder decoded again next time, as one of them cannot be read although it once could."""
-    path = cache_path(root)
+    path = cache_path(root, white)
     path.unlink(missing_ok=True)
     read_cache(path).clear()
 
 
-def examine(listing: Listing, *, decode: bool) -> list[Examined]:
+def examine(listing: Listing, *, decode: bool, white: int = images.MAX_SIXTEEN_BITS) -> list[Examined]:
     """Returns what is known of each image of a folder. As many are read at a time as there are cores.
 
     Args:
       listing: the images. Those that were decoded before and have the same size and time are not read again.
       decode: whether to decode the pixels; otherwise the headers alone are read.
+      white: value of white in 16-bit gray files.
     """
-    path = cache_path(listing.root)
+    path = cache_path(listing.root, white)
     cache = read_cache(path)
 
     def look(file: File) -> Examined:
@@ -88,7 +94,7 @@ def examine(listing: Listing, *, decode: bool) -> list[Examined]:
         if known and (size, time) == (file.bytes, file.time) and (known.decoded or not decode):
             return known
         try:
-            read: Callable = (lambda file: images.read(file).shape) if decode else images.shape
+            read: Callable = (lambda file: images.read(file, white).shape) if decode else images.shape
             return Examined(read(listing.root / file.name), "", decode)
         except UsageError as error:
             return Examined((0, 0, 0), str(error), decode)
@@ -117,6 +123,17 @@ def require_readable(found: Sequence[Examined]) -> None:
         raise UsageError(f"{number}: {errors[0]}; repair it, or set data.skip_damaged")
 
 
+def white_line(listing: Listing, white: int) -> str:
+    """Returns a line about images whose 16-bit gray values are too dark for 16 bits; empty where there are none.
+
+    The first images of the folder are looked at.
+    """
+    paths = [listing.root / file.name for file in listing.files[:MAX_LOOKED_AT]]
+    deep = [path for path in paths if images.has_deep_gray(path)]
+    largest = max((images.read(path).max() for path in deep), default=1.0)
+    return white_hint(round(float(largest) * images.MAX_SIXTEEN_BITS), white)
+
+
 def fingerprint(listing: Listing, *, hash_contents: bool) -> tuple[File, ...]:
     """Returns the files of a listing, with the SHA-256 of their contents where that is asked for."""
 
@@ -128,24 +145,25 @@ def fingerprint(listing: Listing, *, hash_contents: bool) -> tuple[File, ...]:
 
 
 def lines(
-    listings: Sequence[Listing], found: Sequence[Examined], split: str, count: int, classes: str = ""
+    listings: Sequence[Listing], found: Sequence[Examined], config: Config, count: int, classes: str = ""
 ) -> tuple[str, ...]:
     """Returns what to print about images before a training.
 
     Args:
       listings: of the folders.
       found: what is known of the images of the first folder, and of damaged ones of the others.
-      split: the name of the split.
+      config: its `split` and `white` count.
       count: number of its images.
       classes: a line about the classes.
     """
     damaged = [x.error for x in found if x.error]
     sizes = size_line([x.shape for x in found if not x.error])
-    number = f"{len(found) - len(damaged):,} images, {count:,} in the split {split}"
+    number = f"{len(found) - len(damaged):,} images, {count:,} in the split {config.split}"
     text = [
         f"found in {listings[0].root}: {number}; {sizes}",
         classes,
         *(listing.skipped_line() for listing in listings),
+        *(white_line(listing, config.white) for listing in listings),
         *(f"skipped, {len(damaged):,} damaged: {error}" for error in damaged[:MAX_DAMAGED]),
     ]
     return tuple(filter(None, text))

@@ -193,3 +193,21 @@ def test_damaged_images_are_found_before_a_streamed_training_or_left_out(tmp_pat
         (tmp_path / f"{i:02}.jpg").write_bytes(b"")
     with pytest.raises(UsageError, match="none of the 30 images"):
         load(tmp_path, skip_damaged=True)
+
+
+def test_twelve_bits_in_sixteen_are_scaled_by_the_value_of_white(tmp_path):
+    values = np.random.default_rng(0).integers(0, 4096, (20, 6, 5)).astype(np.uint16)
+    values[:, 0, 0] = 4095
+    for i, pixels in enumerate(values):
+        Image.fromarray(pixels).save(tmp_path / f"{i:02}.png")
+    plain = load(tmp_path, split="all")
+    assert plain.arrays["image"].max() == 16
+    assert any("values go up to 4095" in line and "set data.white to 4095" in line for line in plain.contents.lines)
+    scaled = load(tmp_path, split="all", white=4095)
+    np.testing.assert_array_equal(scaled.arrays["image"][..., 0], np.rint(values * np.float32(255 / 4095)))
+    assert not any("white" in line for line in scaled.contents.lines)
+    for memory in (0.0, 1.0):
+        with pytest.raises(UsageError, match="its gray values go up to 4095, above 1023, which is to be white"):
+            load(tmp_path, split="all", white=1023, memory=memory)
+    with pytest.raises(UsageError, match="white 4095 is for 16-bit files and arrays, and the data set is digits"):
+        data.load(data.Config(white=4095))

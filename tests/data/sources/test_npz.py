@@ -44,6 +44,13 @@ def test_without_test_images_every_tenth_is_held_out(tmp_path):
         ({"image": IMAGE.astype(object)}, "train", "image holds Python objects: save numbers"),
         ({"image": IMAGE.astype(np.int64)}, "train", "image has type int64"),
         ({"image": IMAGE[0, 0]}, "all", r"image has shape \(5, 3\)"),
+        (
+            {"image": np.zeros((5, 4, 16, 16), np.uint8)},
+            "all",
+            r"the others last, as image.transpose\(.*\[..., :3\] a",
+        ),
+        ({"image": np.zeros((5, 2, 16, 16), np.uint8)}, "all", r"channels first with an alpha.*\[..., :1\] are"),
+        ({"image": np.zeros((5, 1, 16, 16), np.uint8)}, "all", r"channels last, as image.transpose\(0, 2, 3, 1\) is"),
     ],
 )
 def test_archives_that_hold_no_set(tmp_path, arrays, split, message):
@@ -72,3 +79,17 @@ def test_a_single_array_is_no_archive(tmp_path):
     np.save(path, IMAGE)
     with pytest.raises(UsageError, match=r"is not an .npz file"):
         data.load(data.Config(name="npz", dir=str(path)))
+
+
+def test_sixteen_bits_are_scaled_by_the_value_of_white(tmp_path):
+    image = np.random.default_rng(0).integers(0, 4096, (20, 6, 5)).astype(np.uint16)
+    image[0, 0, 0] = 4095
+    path = save(tmp_path, image=image)
+    plain = data.load(data.Config(name="npz", dir=path, split="all"))
+    assert plain.arrays["image"].max() == 16
+    assert "set data.white to 4095" in plain.contents.lines[0]
+    scaled = data.load(data.Config(name="npz", dir=path, split="all", white=4095))
+    np.testing.assert_array_equal(scaled.arrays["image"][..., 0], np.rint(image * np.float32(255 / 4095)))
+    assert scaled.contents.lines == ()
+    with pytest.raises(UsageError, match=r"image has values up to 4095, above 1000: set data\.white"):
+        data.load(data.Config(name="npz", dir=path, split="all", white=1000))

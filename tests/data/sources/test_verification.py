@@ -28,9 +28,9 @@ def read(monkeypatch):
     """The names of the images that are decoded."""
     decoded, original = [], images.read
 
-    def note(path):
+    def note(path, *white):
         decoded.append(path.name)
-        return original(path)
+        return original(path, *white)
 
     monkeypatch.setattr(images, "read", note)
     return decoded
