@@ -51,7 +51,7 @@ def vgg(path: Path) -> Callable[[Array], Array]:
         if not path.is_file():
             raise UsageError(f"no weights at {path}: jaxgen convert vgg writes them, and says where they come from")
         arrays, _ = weights.read(path)
-        extractors.require_arrays(path, "VGG-19", arrays, vgg_arrays(), "jaxgen convert vgg writes such a file")
+        weights.require_arrays(path, "VGG-19", arrays, vgg_arrays(), "jaxgen convert vgg writes such a file")
         # The features are first computed while a step is traced, and these arrays must not belong to the trace.
         with jax.ensure_compile_time_eval():
             return jax.device_put(arrays)
@@ -63,4 +63,4 @@ def vgg(path: Path) -> Callable[[Array], Array]:
 def vgg_arrays() -> dict[str, tuple]:
     """Returns (shape, dtype) of each of VGG-19's arrays, by its path."""
     images = jax.ShapeDtypeStruct((1, MIN_SIDE, MIN_SIDE, 3), "float32")
-    return extractors.describe_arrays(jax.eval_shape(VGG19().init, jax.random.key(0), images))
+    return weights.describe_arrays(jax.eval_shape(VGG19().init, jax.random.key(0), images))

@@ -1,7 +1,7 @@
 """Feature networks by name: the shipped classifiers, and InceptionV3 from a file."""
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -137,7 +137,9 @@ def load_inception(path: Path, channels: int) -> Extractor:
     if not path.is_file():
         raise UsageError(f"no weights at {path}: jaxgen convert inception writes them, and names the file to download")
     variables, metadata = weights.read(path)
-    require_arrays(path, "InceptionV3", variables, inception_arrays(), "jaxgen convert inception writes such a file")
+    weights.require_arrays(
+        path, "InceptionV3", variables, inception_arrays(), "jaxgen convert inception writes such a file"
+    )
     if not metadata.get("source"):
         raise UsageError(
             f"{path} does not name the source of its weights, and only with the published weights is the distance FID: "
@@ -166,38 +168,4 @@ def inception_features(variables: PyTree, images: Array) -> tuple[Array, Array]:
 def inception_arrays() -> dict[str, tuple]:
     """Returns shape and dtype of each array of InceptionV3, by its path."""
     images = jax.ShapeDtypeStruct((1, SIZE, SIZE, INCEPTION_CHANNELS), "float32")
-    return describe_arrays(jax.eval_shape(InceptionV3().init, jax.random.key(0), images))
-
-
-def describe_arrays(variables: PyTree) -> dict[str, tuple]:
-    """Returns shape and dtype of each array of nested dicts, by its path."""
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): (tuple(x.shape), str(x.dtype))
-        for path, x in jax.tree_util.tree_leaves_with_path(variables)
-    }
-
-
-def require_arrays(path: Path, network: str, variables: PyTree, expected: Mapping[str, tuple], remedy: str) -> None:
-    """Raises UsageError if a file has not the arrays of a network.
-
-    Args:
-      path: of the file.
-      network: its name.
-      variables: content of the file.
-      expected: arrays of the network; see `describe_arrays`.
-      remedy: what writes such a file.
-    """
-    arrays = describe_arrays(variables)
-    if missing := sorted(expected.keys() - arrays.keys()):
-        raise UsageError(
-            f"{path} does not hold {network}: {missing[0]} is missing, and {len(missing)} of {len(expected)} arrays "
-            f"are; {remedy}"
-        )
-    if unexpected := sorted(arrays.keys() - expected.keys()):
-        raise UsageError(f"{path} does not hold {network}, which has no {unexpected[0]}; {remedy}")
-    for name, (shape, dtype) in expected.items():
-        if arrays[name] != (shape, dtype):
-            given = f"{arrays[name][1]}{list(arrays[name][0])}"
-            raise UsageError(
-                f"{path} does not hold {network}: {name} is {given} and not {dtype}{list(shape)}; {remedy}"
-            )
+    return weights.describe_arrays(jax.eval_shape(InceptionV3().init, jax.random.key(0), images))

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.errors import UsageError
-from jaxgen.evaluation.extractors import describe_arrays, require_arrays
 from jaxgen.io import weights
+from jaxgen.io.weights import describe_arrays, require_arrays
 from jaxgen.losses.per_example import Images
 from jaxgen.metrics.image import METRICS
 from jaxgen.metrics.naturalness import FEATURES

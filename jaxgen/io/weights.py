@@ -2,14 +2,16 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jaxgen.errors import UsageError
+from jaxgen.io.text import parse_json
 
 PyTree = Any
 METADATA = "about"
@@ -55,9 +57,19 @@ def read(path: Path, sha256: str = "") -> tuple[PyTree, dict[str, str]]:
     try:
         with safe_open(path, framework="numpy") as file:
             flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, ValueError) as error:
+    # Of a type that NumPy does not have, safetensors raises AttributeError or TypeError.
+    except (SafetensorError, ValueError, AttributeError, TypeError, OSError) as error:
         raise damaged(path, error) from None
+    check_names(path, flat)
     return unflatten_dict(flat, sep="/"), metadata
+
+
+def check_names(path: Path, names: Collection[str]) -> None:
+    """Raises UsageError where the names of arrays do not make nested dicts."""
+    for name in names:
+        parts = name.split("/")
+        if not all(parts) or any("/".join(parts[:count]) in names for count in range(1, len(parts))):
+            raise damaged(path, ValueError(f"array {name!r:.100} is empty, or within another array"))
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -72,16 +84,54 @@ def read_metadata(path: Path) -> dict[str, str]:
         raise UsageError(f"no weights at {path}: give the path of a safetensors file")
     try:
         with safe_open(path, framework="numpy") as file:
-            return json.loads((file.metadata() or {}).get(METADATA, "{}"))
-    except (SafetensorError, ValueError) as error:
+            metadata = parse_json((file.metadata() or {}).get(METADATA, "{}"))
+    except (SafetensorError, ValueError, OSError) as error:
         raise damaged(path, error) from None
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise damaged(path, ValueError("its metadata are no text by name"))
+    return metadata
 
 
 def damaged(path: Path, error: Exception) -> UsageError:
     """Returns the error for a file that cannot be read."""
-    return UsageError(f"{path} is no safetensors file, or is damaged ({error}): get it again")
+    reason = " ".join(str(error).split())[:200]
+    return UsageError(f"{path} is no safetensors file, or is damaged ({reason}): get it again")
 
 
 def digest(path: Path) -> str:
     """Returns the sha256 of a file, in hexadecimal digits."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+
+def describe_arrays(variables: PyTree) -> dict[str, tuple]:
+    """Returns shape and dtype of each array of nested dicts, by its path."""
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): (tuple(x.shape), str(x.dtype))
+        for path, x in jax.tree_util.tree_leaves_with_path(variables)
+    }
+
+
+def require_arrays(path: Path, network: str, variables: PyTree, expected: Mapping[str, tuple], remedy: str) -> None:
+    """Raises UsageError if a file has not the arrays of a network.
+
+    Args:
+      path: of the file.
+      network: its name.
+      variables: content of the file.
+      expected: arrays of the network; see `describe_arrays`.
+      remedy: what writes such a file.
+    """
+    arrays = describe_arrays(variables)
+    if missing := sorted(expected.keys() - arrays.keys()):
+        raise UsageError(
+            f"{path} does not hold {network}: {missing[0]} is missing, and {len(missing)} of {len(expected)} arrays "
+            f"are; {remedy}"
+        )
+    if unexpected := sorted(arrays.keys() - expected.keys()):
+        raise UsageError(f"{path} does not hold {network}, which has no {unexpected[0]}; {remedy}")
+    for name, (shape, dtype) in expected.items():
+        if arrays[name] != (shape, dtype):
+            given = f"{arrays[name][1]}{list(arrays[name][0])}"
+            raise UsageError(
+                f"{path} does not hold {network}: {name} is {given} and not {dtype}{list(shape)}; {remedy}"
+            )

@@ -4,13 +4,15 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.io import weights
+from jaxgen.io.text import parse_json
 from jaxgen.models.restoration import ARCHITECTURES
+from jaxgen.restoration.pretrained import checks
 from jaxgen.restoration.restorer import NetworkSpec, Restorer, compile_module, make_restorer
 
 FOLDER = Path(__file__).parent
@@ -84,7 +86,7 @@ def make_card(module, output: Output, spec: NetworkSpec | None, **texts: Any) ->
       spec: see `Card`.
       **texts: damage, command, training, data, data_license, scores.
     """
-    fields = {field.name for field in dataclasses.fields(module)} - {"parent", "name", "dtype", "param_dtype"}
+    fields = {field.name for field in dataclasses.fields(module)} - checks.NOT_RECORDED
     values = {field: getattr(module, field) for field in sorted(fields)}
     return Card(type(module).__name__, values, output=output, spec=spec, **texts)
 
@@ -106,14 +108,22 @@ def from_metadata(metadata: dict[str, str]) -> Card:
     Raises:
       KeyError, TypeError or ValueError: if it is no such card.
     """
-    fields, spec = json.loads(metadata["fields"]), json.loads(metadata["spec"])
-    values: dict[str, Any] = {name: metadata[name] for name in Card._fields}
-    values |= {
-        "fields": {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()},
-        "spec": None if spec is None else NetworkSpec(**spec),
-        "scores": json.loads(metadata["scores"]),
-    }
+    structured = {name: parse_json(metadata[name]) for name in ("fields", "spec", "scores")}
+    values: dict[str, Any] = {name: metadata[name] for name in Card._fields} | structured
+    for name in ("fields", "spec", "scores"):
+        if not isinstance(structured[name], dict) and (name, structured[name]) != ("spec", None):
+            raise ValueError(f"{name} is {structured[name]!r:.100}")
+    fields, spec = structured["fields"], structured["spec"]
+    values["fields"] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
+    values["spec"] = None if spec is None else NetworkSpec(**spec)
     card = Card(**values)
+    if card.output not in get_args(Output):
+        raise ValueError(f"output is {card.output!r:.100}")
+    if (card.spec is None) != (card.output in ("noise_level", "confidence")):
+        raise ValueError(f"spec is {card.spec} and output {card.output}")
+    checks.check_fields(ARCHITECTURES[card.architecture], card.fields)
+    if card.spec:
+        checks.check_spec(card.spec)
     card.module()
     return card
 
@@ -159,10 +169,14 @@ def read(source: str) -> tuple[Any, Card]:
     Args:
       source: name of a shipped network, or the path of a file with a card.
     Raises:
-      UsageError: if there is no such file, it has no card, or a shipped one is not the recorded file.
+      UsageError: if there is no such file, it has no card or not the card's arrays, or a shipped one is not the
+        recorded file.
     """
-    card = read_card(source)
-    return weights.read(find(source), NETWORKS.get(source, ""))[0], card
+    card, path = read_card(source), find(source)
+    variables = weights.read(path, NETWORKS.get(source, ""))[0]
+    if source not in NETWORKS:
+        checks.check_network(path, card, variables)
+    return variables, card
 
 
 def write(path: Path, variables: Any, card: Card) -> str:
