@@ -1,6 +1,8 @@
 """Compresses image files to the codes of a variational autoencoder, and decodes them."""
 
 import dataclasses
+import math
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxgen.data.resample import fit, to_uint8
+from jaxgen.data.sources.npz import read_array
 from jaxgen.errors import UsageError
 from jaxgen.io import images
 from jaxgen.restoration.folders import list_images
@@ -20,6 +23,8 @@ from jaxgen.training.state import Latent, Objective
 
 STEP = 0.25
 SUFFIX = ".npz"
+ARRAYS = ("names", "numbers", "step", "run_step", "digest")
+"""Arrays of a file of codes."""
 MAX_GRAY = 255
 
 
@@ -127,6 +132,7 @@ def decode_file(
         another run, checkpoint or --ema.
     """
     codes = read_codes(path)
+    reopen.require_images_fit(run, len(codes.names))
     opened = open_variational(reopen.build(run, options, say), options, say)
     generative = require_generative(opened.objective)
     if (digest(opened.variables), (generative.latent_size,)) != (codes.digest, codes.quantized.shape[1:]):
@@ -164,11 +170,16 @@ def read_images(paths: Sequence[Path], built: Built) -> np.ndarray:
 
 
 def read_codes(path: Path) -> Codes:
-    """Reads a file of codes, or raises UsageError where it is none."""
+    """Reads a file of codes, or raises UsageError where it is none. Its sizes are checked before they are allocated."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            # Without folders: a file from elsewhere must not choose where images are written.
-            names = [Path(str(name)).name for name in file["names"]]
-            return Codes(names, file["numbers"], float(file["step"]), int(file["run_step"]), str(file["digest"]))
+        with zipfile.ZipFile(path) as archive:
+            found = {name: read_array(str(path), archive, name) for name in ARRAYS}
+        # Without folders: a file from elsewhere must not choose where images are written.
+        names = [Path(str(name)).name.replace("\0", "") for name in found["names"]]
+        numbers, step = found["numbers"], float(found["step"])
+        if numbers.dtype != np.int16 or numbers.ndim != 2 or len(numbers) != len(names) or not 0 < step < math.inf:
+            raise ValueError(f"{len(names)} names, step {step}, numbers {numbers.dtype}{list(numbers.shape)}")
+        return Codes(names, numbers, step, int(found["run_step"]), str(found["digest"]))
     except Exception as error:  # a damaged archive leads to many kinds
-        raise UsageError(f"{path} is no file of codes as `jaxgen encode` writes it ({type(error).__name__})") from error
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise UsageError(f"{path} is no file of codes as `jaxgen encode` writes it ({reason})") from error

@@ -278,7 +278,7 @@ def test_codes_are_not_replaced_and_not_taken_from_another_run(run, configure, p
     assert not (tmp_path / "out").exists()
     with np.load(file) as loaded:
         np.savez(file, **{name: loaded[name] for name in loaded if name != "digest"})
-    with pytest.raises(UsageError, match=r"no file of codes as `jaxgen encode` writes it \(KeyError\)"):
+    with pytest.raises(UsageError, match=r"no file of codes as `jaxgen encode` writes it \(KeyError"):
         codes.decode_file(other, file, tmp_path / "out", say=silent)
     file.write_bytes(file.read_bytes()[:50])
     with pytest.raises(UsageError, match="is no file of codes as `jaxgen encode` writes it"):

@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from jaxgen.commands.main import main
 from jaxgen.errors import UsageError
 from jaxgen.io import curves, images
 from jaxgen.runs import scoring
+from jaxgen.runs.codes import ARRAYS, read_codes
 from jaxgen.runs.disk.config_file import versions
 from jaxgen.runs.disk.run_folder import RunFolder
 from jaxgen.runs.reopen import OpenOptions, build
@@ -210,9 +212,39 @@ class Payload:
         return os.mkdir, (str(self.mark),)
 
 
-def test_no_archive_of_codes_is_unpickled(tmp_path, mark):
-    from jaxgen.runs.codes import read_codes
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"numbers": np.zeros((1, 2), np.float32)}, "numbers float32"),
+        ({"numbers": np.zeros(2, np.int16)}, "numbers int16"),
+        ({"names": ["a", "b"]}, "2 names"),
+        ({"step": np.nan}, "step nan"),
+        ({"step": -1.0}, "step -1"),
+        ({"step": [1.0, 2.0]}, "TypeError"),
+        ({"run_step": "x"}, "ValueError"),
+    ],
+)
+def test_odd_codes_are_one_line(tmp_path, fields, reason):
+    good = {"names": ["a"], "numbers": np.zeros((1, 2), np.int16), "step": 0.25, "run_step": 1, "digest": "0"}
+    np.savez(tmp_path / "codes.npz", **good | fields)
+    with pytest.raises(UsageError, match=rf"no file of codes as .*{reason}") as error:
+        read_codes(tmp_path / "codes.npz")
+    assert "\n" not in str(error.value)
 
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_codes_that_claim_terabytes_take_no_memory(tmp_path, compression):
+    with zipfile.ZipFile(tmp_path / "codes.npz", "w", compression) as archive:
+        for name in ARRAYS:
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                header = {"descr": "<i2", "fortran_order": False, "shape": (2**40,)}
+                np.lib.format.write_array_header_1_0(file, header)
+                file.write(bytes(2**20))
+    with pytest.raises(UsageError, match=r"no file of codes .*damaged: 2199023255552 bytes by its shape"):
+        read_codes(tmp_path / "codes.npz")
+
+
+def test_no_archive_of_codes_is_unpickled(tmp_path, mark):
     pickled = np.array([Payload(mark)], object)
     for field in ("names", "numbers", "step", "run_step", "digest"):
         good = {"names": ["a"], "numbers": np.zeros((1, 2), np.int16), "step": 0.25, "run_step": 1, "digest": "0"}
