@@ -133,8 +133,8 @@ def test_pictures_of_one_class_have_a_folder_of_their_own(tmp_path, capsys, monk
     monkeypatch.setattr(reopen, "build", lambda *arguments, **options: opened)
     monkeypatch.setattr(reopen, "load_weights", lambda *arguments, **options: opened)
     monkeypatch.setattr(reopen, "require_images_fit", lambda *arguments: None)
-    names = {"format": 1, "config": {}, "class_names": ["bag", "hat", "3", "shoe"]}
-    (tmp_path / "config.json").write_text(json.dumps(names))
+    whole = {"format": 1, "experiment": {"name": "conditional"}, "image_shape": [2, 2, 1], "config": {}}
+    (tmp_path / "config.json").write_text(json.dumps(whole | {"class_names": ["bag", "hat", "3", "shoe"]}))
     status, out, _ = run(capsys, "sample", tmp_path, "--label", 2, "--count", 2)
     assert status == 0
     folder = tmp_path / "samples" / "step-00000007-seed-0-label-2"
