@@ -25,8 +25,9 @@ from jaxgen.evaluation.features import (
 from jaxgen.evaluation.memorisation import MAX_IMAGES, memorisation
 from jaxgen.training.state import PyTree
 
+MIN_IMAGES = 2
+"""Real and generated images that every score needs."""
 OTHER_SPLIT = {"test": "train", "train": "test"}
-OPTION = "--count"
 
 
 def load_split(config: data.Config, split: str, *, dequantize: bool = False) -> Dataset:
@@ -89,10 +90,11 @@ def evaluate(
       restore: restores generated images before their features are computed; None: they stay as they are.
       restored: name of that task, for the protocol.
     Returns:
-      {"scores", "floor", "memorisation", "protocol", "seconds" (without the loading of data and without the floor)}.
+      {"scores", "omitted" (why scores of too few images are, by name), "floor", "memorisation", "protocol", "seconds"
+      (without the loading of data and without the floor)}.
       Two scores are comparable only if their protocols are equal.
     Raises:
-      UsageError: if there are too few images, their features are not finite, or the seed is out of range.
+      UsageError: if there are no two images, their features are not finite, or the seed is out of range.
     """
     if not 0 <= seed <= MAX_SEED:
         raise UsageError(f"seed {seed}: give an integer from 0 to {MAX_SEED}")
@@ -100,8 +102,12 @@ def evaluate(
     begin, generated = time.perf_counter(), min(count, len(others))
     real = real_features(extractor, dataset, count)
     width = real.features.shape[1]
-    scores.require_enough(len(real.features), width, reference, count, OPTION)
-    scores.require_enough(generated, width, f"generated or {OTHER_SPLIT[reference]}", count, OPTION)
+    if (fewest := min(len(real.features), generated)) < MIN_IMAGES:
+        raise UsageError(
+            f"{len(real.features)} real images of split {reference} and {generated} of {OTHER_SPLIT[reference]}: every "
+            f"score needs {MIN_IMAGES} of each; {'raise --count' if count == fewest else 'add images'}"
+        )
+    omitted = scores.omitted(len(real.features), generated, width, extractor.prefix)
     labels = conditioning_labels(real, conditional)
     batches = sample_batches(sample, variables, seed, generated, extractor.batch, labels)
     if restore:
@@ -141,6 +147,7 @@ def evaluate(
     }
     return {
         "scores": generated_scores,
+        "omitted": omitted,
         "floor": floor,
         "memorisation": copies._asdict() | {"copied": copies.copied, "copies": copies.copies} if copies else None,
         "protocol": protocol,
@@ -154,6 +161,7 @@ def to_text(evaluation: dict[str, Any]) -> str:
     lines += [
         f"{name:28} {value:12.5g} {evaluation['floor'][name]:12.5g}" for name, value in evaluation["scores"].items()
     ]
+    lines += [f"{name:28} omitted: {reason}" for name, reason in evaluation["omitted"].items()]
     if copied := evaluation["memorisation"]:
         lines.append(f"{'nearer_to_training':28} {copied['nearer']:12.5g} {copied['real']:12.5g}")
         lines.append(f"{'copied':28} {copied['copied']:12.5g}")

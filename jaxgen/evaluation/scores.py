@@ -73,6 +73,8 @@ class Score(NamedTuple):
       about: what it compares, for the README.
       network_specific: whether the score has another name for another feature network; see `PREFIXES`.
       needs_modes: whether the score is defined only if the classes of the feature network are the modes of the data.
+      min_images: the least number of real and of generated images.
+      needs_covariance: whether each set needs more images than features.
     """
 
     compute: Callable[[Comparison], float]
@@ -81,6 +83,12 @@ class Score(NamedTuple):
     about: str = ""
     network_specific: bool = False
     needs_modes: bool = False
+    min_images: int = 2
+    needs_covariance: bool = False
+
+    def least(self, features: int) -> int:
+        """Returns how many real and how many generated images the score needs at least."""
+        return max(self.min_images, features + 1 if self.needs_covariance else 0)
 
 
 def frechet(comparison: Comparison) -> float:
@@ -106,6 +114,7 @@ SCORES = {
         "0 up",
         "mean and covariance of the features of real and generated images",
         network_specific=True,
+        needs_covariance=True,
     ),
     "kid": Score(
         kernel,
@@ -120,30 +129,35 @@ SCORES = {
         "1 to classes",
         "how sure a classifier is of each image, and how evenly it uses its classes",
         network_specific=True,
+        min_images=INCEPTION_SCORE_SPLITS,
     ),
     "precision": Score(
         lambda comparison: comparison.precision_recall[0],
         "maximize",
         "0 to 1",
         "fraction of generated images that are near a real one (k = 3): quality",
+        min_images=PRECISION_RECALL_NEIGHBOURS + 1,
     ),
     "recall": Score(
         lambda comparison: comparison.precision_recall[1],
         "maximize",
         "0 to 1",
         "fraction of real images that are near a generated one (k = 3): diversity",
+        min_images=PRECISION_RECALL_NEIGHBOURS + 1,
     ),
     "density": Score(
         lambda comparison: comparison.density_coverage[0],
         "maximize",
         "0 up, real: about 1",
         "precision that ignores real outliers (k = 5)",
+        min_images=DENSITY_COVERAGE_NEIGHBOURS + 1,
     ),
     "coverage": Score(
         lambda comparison: comparison.density_coverage[1],
         "maximize",
         "0 to 1",
         "fraction of real images with a generated one nearby (k = 5)",
+        min_images=DENSITY_COVERAGE_NEIGHBOURS + 1,
     ),
     "modes": Score(
         lambda comparison: comparison.mode_coverage[0],
@@ -172,7 +186,7 @@ def score_name(name: str, prefix: str) -> str:
 
 
 def compute_scores(real: Features, generated: Features, prefix: str, modes: int = 0) -> Scores:
-    """Computes every score of generated images against real ones.
+    """Computes every score of generated images against real ones that so many images allow; see `omitted`.
 
     Args:
       real: features of the reference.
@@ -184,10 +198,29 @@ def compute_scores(real: Features, generated: Features, prefix: str, modes: int 
       are modes, modes and reverse_kl (nats).
     """
     comparison = Comparison(real, generated, modes)
+    missing = omitted(len(real.features), len(generated.features), real.features.shape[1], prefix)
     return {
         score_name(name, prefix): score.compute(comparison)
         for name, score in SCORES.items()
-        if modes or not score.needs_modes
+        if (modes or not score.needs_modes) and score_name(name, prefix) not in missing
+    }
+
+
+def omitted(real: int, generated: int, features: int, prefix: str) -> dict[str, str]:
+    """Returns why scores of too few images are left out, by their names.
+
+    Args:
+      real: number of images of the reference.
+      generated: number of generated images.
+      features: number of features of an image.
+      prefix: of the feature network; see `PREFIXES`.
+    """
+    needed = {score_name(name, prefix): (score, score.least(features)) for name, score in SCORES.items()}
+    reason = lambda score: f" (more than the {features} features)" if score.needs_covariance else ""
+    return {
+        name: f"needs {least} images of each set{reason(score)}; there are {real} real and {generated} generated ones"
+        for name, (score, least) in needed.items()
+        if min(real, generated) < least
     }
 
 
@@ -206,7 +239,7 @@ def direction_of(metric: str) -> Direction | None:
 
 
 def require_enough(count: int, features: int, images: str, requested: int, option: str) -> None:
-    """Raises UsageError if a covariance of so many features cannot be estimated from so few images.
+    """Raises UsageError if the online score, FID, has no estimate by so many features from so few images.
 
     Args:
       count: number of images.
@@ -220,6 +253,7 @@ def require_enough(count: int, features: int, images: str, requested: int, optio
     remedy = (
         f"set {option} to at least {features + 1}"
         if requested <= features
-        else f"{option} is {requested} and the data have no more; use an extractor with fewer features"
+        else f"{option} is {requested} and the data have no more; use an extractor with fewer features, or leave "
+        "--evaluate-extractor out: jaxgen evaluate has KID, precision and recall of few images"
     )
     raise UsageError(f"{count} {images} images for {features} features: the covariance has no estimate; {remedy}")

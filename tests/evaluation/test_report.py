@@ -119,18 +119,40 @@ def test_memorization_of_all_training_images_is_reported(evaluation):
     assert not noise["copies"]
 
 
-def test_fewer_images_than_features_are_refused_with_the_option():
-    with pytest.raises(UsageError, match=r"16 test images for 16 features: .*; set --count to at least 17"):
-        report.evaluate(EXTRACTOR, DIGITS, sample_noise, {}, count=16)
-
-
-def test_fewer_images_than_features_in_the_data_are_refused(tmp_path):
-    np.savez(tmp_path / "few.npz", image=np.zeros((100, 8, 8, 1), np.uint8))
+def test_a_small_set_has_the_scores_that_its_images_allow(tmp_path):
+    images = np.rint(255 * REAL[:60]).astype(np.uint8)
+    np.savez(tmp_path / "few.npz", image=images[:50], test_image=images[50:])
     few = data.Config(name="npz", dir=str(tmp_path / "few.npz"))
-    with pytest.raises(UsageError, match=r"10 test images for 16 .* --count is 500 and the data have no more"):
+    evaluation = report.evaluate(EXTRACTOR, few, sample_noise, {}, count=8)
+    assert evaluation["scores"].keys() == {"ckid", "precision", "recall", "density", "coverage"}
+    assert evaluation["omitted"] == {
+        "cfid": "needs 17 images of each set (more than the 16 features); there are 8 real and 8 generated ones",
+        "cinception_score": "needs 10 images of each set; there are 8 real and 8 generated ones",
+    }
+    assert "cfid                         omitted: needs 17 images" in report.to_text(evaluation)
+    assert evaluation["floor"].keys() == evaluation["scores"].keys()
+    # The unbiased estimate by its definition.
+    real, other = (
+        np.asarray(
+            compute_features({}, jnp.asarray(data.load(dataclasses.replace(few, split=split)).batch(0, 0, 8)["image"]))[
+                0
+            ]
+        )
+        for split in ("test", "train")
+    )
+    kernel = lambda x, y: (x @ y.T / 16 + 1) ** 3
+    within = lambda x: (kernel(x, x).sum() - np.trace(kernel(x, x))) / (8 * 7)
+    expected = within(real) + within(other) - 2 * kernel(real, other).mean()
+    assert evaluation["floor"]["ckid"] == pytest.approx(expected, rel=1e-3, abs=1e-6)
+
+
+def test_one_image_has_no_score(tmp_path):
+    np.savez(tmp_path / "few.npz", image=np.zeros((5, 8, 8, 1), np.uint8))
+    few = data.Config(name="npz", dir=str(tmp_path / "few.npz"))
+    with pytest.raises(UsageError, match=r"1 real images of split test and 4 of train: .* needs 2 of each; add images"):
         report.evaluate(EXTRACTOR, few, sample_noise, {}, count=500)
-    with pytest.raises(UsageError, match=r"10 generated or test images for 16 .* the data have no more"):
-        report.evaluate(EXTRACTOR, few, sample_noise, {}, count=500, reference="train")
+    with pytest.raises(UsageError, match=r"needs 2 of each; raise --count"):
+        report.evaluate(EXTRACTOR, DIGITS, sample_noise, {}, count=1)
 
 
 @pytest.mark.parametrize(("reference", "real", "other"), [("test", 359, 1438), ("train", 1438, 359)])

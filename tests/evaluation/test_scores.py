@@ -53,7 +53,10 @@ def test_too_few_images_are_refused_with_a_remedy():
     scores.require_enough(65, 64, "test", 65, "--count")
     with pytest.raises(UsageError, match=r"^64 test images for 64 features: .*; set --count to at least 65$"):
         scores.require_enough(64, 64, "test", 64, "--count")
-    with pytest.raises(UsageError, match=r"^40 test images .*; --count is 100 and the data have no more; use an"):
+    with pytest.raises(
+        UsageError,
+        match=r"^40 test images .*; --count is 100 and the data have no more; use an .* leave --evaluate-extractor out",
+    ):
         scores.require_enough(40, 64, "test", 100, "--count")
     with pytest.raises(UsageError, match=r"set --evaluate-images to at least 65"):
         scores.require_enough(40, 64, "train", 50, "--evaluate-images")
@@ -90,3 +93,16 @@ def test_the_readme_lists_every_score():
     for name, score in scores.SCORES.items():
         (row,) = [line for line in text.splitlines() if re.match(rf"\|.*`{name}`.*\|", line)]
         assert ("smaller" if score.direction == "minimize" else "larger") in row
+
+
+def test_scores_of_too_few_images_are_left_out_and_explained():
+    few, enough = random_features(0, count=5), random_features(1, count=60)
+    assert scores.compute_scores(few, enough, "c").keys() == {"cfid", "ckid", "precision", "recall"}
+    assert scores.compute_scores(enough, random_features(2, count=4), "").keys() == {"kid", "precision", "recall"}
+    missing = scores.omitted(60, 4, features=4, prefix="")
+    assert missing.keys() == {"fid", "inception_score", "density", "coverage"}
+    assert (
+        missing["fid"]
+        == "needs 5 images of each set (more than the 4 features); there are 60 real and 4 generated ones"
+    )
+    assert scores.omitted(60, 60, features=4, prefix="") == {}

@@ -28,7 +28,13 @@ def test_a_run_keeps_the_names_of_its_classes(folder):
 
 
 def write(run, **content):
-    whole = {"format": 1, "experiment": {"name": "a", "sha256": ""}, "image_shape": [4, 4, 1], "images": 2, "config": {}}
+    whole = {
+        "format": 1,
+        "experiment": {"name": "a", "sha256": ""},
+        "image_shape": [4, 4, 1],
+        "images": 2,
+        "config": {},
+    }
     (run / "config.json").write_text(json.dumps(whole | content))
     return run
 
