@@ -234,6 +234,7 @@ def exit_status(action: Callable[[], Any]) -> int:
     except (Exception, KeyboardInterrupt) as error:
         from jax.errors import JaxRuntimeError
 
+        from jaxgen.training.progress import unless_gone
         from jaxgen.training.stopping import Interrupted, NonFiniteError
 
         message = str(error)
@@ -251,7 +252,8 @@ def exit_status(action: Callable[[], Any]) -> int:
             case _:  # A bug keeps its traceback.
                 raise
         # It may repeat what is in a file from elsewhere, or a URL as it was typed.
-        print(f"jaxgen: {printable(hide_passwords(' '.join(message.split())))}", file=sys.stderr)
+        with unless_gone():
+            print(f"jaxgen: {printable(hide_passwords(' '.join(message.split())))}", file=sys.stderr)
         return status
     return 0
 

@@ -301,7 +301,7 @@ def train(
     Raises:
       UsageError: if the configuration, the data or the run folder are invalid.
       NonFiniteError: if a metric or the state became NaN or infinite.
-      Interrupted: if SIGTERM or Ctrl-C stopped it, after a checkpoint.
+      Interrupted: if SIGTERM, SIGHUP or Ctrl-C stopped it, after a checkpoint.
     """
     check(config)
     options = loop.Options(**{field.name: getattr(config, field.name) for field in dataclasses.fields(loop.Options)})

@@ -6,7 +6,6 @@ Every option can be searched, and an interrupted trial resumes from its checkpoi
 import dataclasses
 import math
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from jaxgen.runs.disk.run_folder import RunFolder, lock
 from jaxgen.sweeps.devices import process_environments
 from jaxgen.sweeps.executor import Executor
 from jaxgen.sweeps.trials import Trial, TrialQueue
+from jaxgen.training.stopping import STOPPING
 
 POLL_SECONDS = 0.2
 LOCK_SECONDS = 60
@@ -26,7 +26,7 @@ LOCK_SECONDS = 60
 OUTPUT = "output.txt"
 CHILD = (sys.executable, "-P", "-m", "jaxgen.sweeps.child")
 """What trains a trial. With -P it imports no module of the folder that the sweep is started in."""
-STOPPED = {status for signum in (signal.SIGTERM, signal.SIGINT) for status in (-signum, 128 + signum)}
+STOPPED = {status for signum in STOPPING for status in (-signum, 128 + signum)}
 """Exit statuses of a process that was asked to stop, for example by a cluster's scheduler."""
 
 

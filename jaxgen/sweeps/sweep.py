@@ -82,7 +82,7 @@ def run(name: str, options: Options, arguments: Sequence[str], say: Print = prog
       say: prints a line on the progress.
     Raises:
       UsageError: if an option, the experiment or the storage does not allow the sweep.
-      Interrupted: if SIGTERM or Ctrl-C has stopped it.
+      Interrupted: if SIGTERM, SIGHUP or Ctrl-C has stopped it.
     """
     times = [time.perf_counter()]
     check(options)

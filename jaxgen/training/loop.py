@@ -196,7 +196,7 @@ def train(
       agree: see `execute.Program`; by default of this process alone.
     Raises:
       NonFiniteError: if a metric or the state became NaN or infinite.
-      Interrupted: if SIGTERM or Ctrl-C came; the state was saved.
+      Interrupted: if SIGTERM, SIGHUP or Ctrl-C came; the state was saved.
       UsageError: if something cannot be written, an interval is no multiple of `steps_per_dispatch`, or the images of
         a step cannot be read; the state before it was saved, in one process.
     """

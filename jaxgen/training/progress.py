@@ -1,5 +1,6 @@
 """Display of a training's progress: a bar on a terminal, one line in a notebook, plain lines elsewhere."""
 
+import errno
 import sys
 import threading
 import time
@@ -15,9 +16,20 @@ ABBREVIATIONS = {"discriminator": "D", "generator": "G"}
 WINDOW_SECONDS = 30.0
 
 
+@contextmanager
+def unless_gone() -> Iterator[None]:
+    """A context in which a terminal that was closed is no error: a run goes on to save its state."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+
+
 def say(line: str) -> None:
     """Prints one line on standard error, or in a notebook, which shows that as a failure, on standard output."""
-    print(line, file=sys.stdout if is_notebook() else sys.stderr, flush=True)
+    with unless_gone():
+        print(line, file=sys.stdout if is_notebook() else sys.stderr, flush=True)
 
 
 class Progress(Protocol):
@@ -166,7 +178,8 @@ class Lines:
 
     def say(self, line: str) -> None:
         """Prints one line."""
-        print(line, file=self.stream, flush=True)
+        with unless_gone():
+            print(line, file=self.stream, flush=True)
 
 
 class Bar:
@@ -185,14 +198,20 @@ class Bar:
 
         text = TextColumn("{task.fields[text]}", markup=False, table_column=Column(no_wrap=True, overflow="ellipsis"))
         self._summary = Summary(steps, images_per_step)
-        with Progress(BarColumn(bar_width=10), text, console=self._console) as self._bar:
-            label = f"{start}/{steps}  compiling" if start < steps else f"{start}/{steps}"
-            self._task = self._bar.add_task("", total=steps, completed=start, text=label)
+        self._bar = Progress(BarColumn(bar_width=10), text, console=self._console)
+        label = f"{start}/{steps}  compiling" if start < steps else f"{start}/{steps}"
+        self._task = self._bar.add_task("", total=steps, completed=start, text=label)
+        self._bar.start()
+        try:
             yield
+        finally:
+            with unless_gone():
+                self._bar.stop()
 
     def update(self, step: int, metrics: Mapping[str, float]) -> None:
         """Moves the bar."""
-        self._bar.update(self._task, completed=step, text=self._summary.short_text(step, metrics))
+        with unless_gone():
+            self._bar.update(self._task, completed=step, text=self._summary.short_text(step, metrics))
 
     def evaluated(self, step: int, metrics: Mapping[str, float], selected: str, *, best: bool) -> None:
         """Prints a line of scores above the bar."""
@@ -200,7 +219,8 @@ class Bar:
 
     def say(self, line: str) -> None:
         """Prints one line above the bar."""
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        with unless_gone():
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 class Notebook(Lines):

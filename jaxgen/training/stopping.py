@@ -1,10 +1,19 @@
 """Reasons to stop before the last step: signals, non-finite values, a metric that ends the training."""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Self
+
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Signals after which a run saves and ends: of a scheduler, of Ctrl-C, and of a terminal that is closed."""
+
+
+def stopping_signals() -> tuple[signal.Signals, ...]:
+    """Returns the signals of `STOPPING`, SIGHUP only where it is not ignored, as `nohup` asks for."""
+    return tuple(x for x in STOPPING if x != signal.SIGHUP or signal.getsignal(x) != signal.SIG_IGN)
 
 
 class NonFiniteError(ArithmeticError):
@@ -52,7 +61,7 @@ class End:
 
 
 class Signals:
-    """A context in which SIGTERM and Ctrl-C are recorded; they end the process only if Ctrl-C comes after one of them.
+    """A context in which the signals of `STOPPING` are recorded; Ctrl-C after one of them ends the process.
 
     Only the main thread of a Python process receives signals: in another thread nothing is recorded.
 
@@ -84,7 +93,8 @@ class Signals:
 
     def __enter__(self) -> Self:
         in_main_thread = threading.current_thread() is threading.main_thread()
-        handled = (signal.SIGTERM, signal.SIGINT) if in_main_thread else ()
+        handled = stopping_signals() if in_main_thread else ()
+        self._terminals = [fd for fd in (1, 2) if os.isatty(fd)]
         self._before = {signum: signal.signal(signum, self._record) for signum in handled}
         return self
 
@@ -96,3 +106,7 @@ class Signals:
         if self.received is not None and signum == signal.SIGINT:
             signal.default_int_handler(signum, frame)
         self.received = signum
+        for fd in self._terminals:
+            # What is written to a terminal that is gone would be an error before the run is saved.
+            if not os.isatty(fd):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), fd)

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from jaxgen.training.progress import Progress
+from jaxgen.training.stopping import stopping_signals
 
 FAILED, USAGE, SIGNALLED = 1, 2, 128
 LOST = 75
@@ -112,7 +113,7 @@ def supervise(action: Callable[[], int], is_lost: Callable[[BaseException], bool
     stderr_read, stderr_write = os.pipe()
     lifeline, held = os.pipe()
     # A signal that comes before the parent passes signals on is delivered once it does.
-    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, stopping_signals())
     child = os.fork()
     if child == 0:
         signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
@@ -196,13 +197,13 @@ class Listener:
 
 @contextlib.contextmanager
 def _signals_to(child: int) -> Iterator[None]:
-    """A context in which SIGTERM and Ctrl-C are passed on to the child."""
+    """A context in which the signals that stop a run are passed on to the child."""
 
     def pass_on(signum: int, _: object) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, signum)
 
-    before = {signum: signal.signal(signum, pass_on) for signum in (signal.SIGTERM, signal.SIGINT)}
+    before = {signum: signal.signal(signum, pass_on) for signum in stopping_signals()}
     try:
         yield
     finally:

@@ -1,8 +1,12 @@
 """Real processes, really killed."""
 
+import os
+import pty
 import random
 import signal
+import subprocess
 import time
+from pathlib import Path
 
 import jax
 import pytest
@@ -10,6 +14,7 @@ import pytest
 from jaxgen.runs.disk.checkpoints import Checkpoints
 from jaxgen.runs.disk.digests import digest
 from jaxgen.runs.disk.run_folder import RunFolder
+from jaxgen.training.stopping import STOPPING
 
 SIZE = 200_000
 OPTIONS = ("checkpoint_every=2", "log_every=2", "evaluate_every=4", "steps_per_dispatch=2", f"size={SIZE}")
@@ -64,7 +69,7 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(toy, start_toy, unint
     assert [p.name for p in (path / "checkpoints").iterdir() if not p.name.isdigit()] == []
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signum", STOPPING)
 def test_a_signal_to_a_process_saves_before_it_ends(toy, start_toy, tmp_path, signum):
     process = start_toy(tmp_path, 1000, "seconds=0.02", "log_every=1")
     wait_for(process, "step 3/")
@@ -74,6 +79,31 @@ def test_a_signal_to_a_process_saves_before_it_ends(toy, start_toy, tmp_path, si
     restored = Checkpoints(tmp_path / "checkpoints").restore(jax.eval_shape(toy.init))
     assert restored.step >= 3 and restored.damaged == []
     assert history(tmp_path)[-1]["step"] == restored.step
+
+
+@pytest.mark.parametrize("hangs_up", [True, False])
+def test_a_terminal_that_is_closed_costs_no_step(toy, start_python, user_environment, tmp_path, hangs_up):
+    """What is written to it is an error, before the signal arrives or without one, as after `disown`."""
+    ours, theirs = pty.openpty()
+    options = ("1000", "seconds=0.02") if hangs_up else ("40", "seconds=0.02")
+    with os.fdopen(theirs, "w") as terminal:
+        process = start_python(
+            Path(__file__).parents[1] / "toy.py",
+            *(tmp_path, *options),
+            env=user_environment,
+            stdout=terminal,
+            stderr=subprocess.STDOUT,
+        )
+    seen = b""
+    while b"step 3/" not in seen:
+        seen += os.read(ours, 1024)
+    os.close(ours)
+    if hangs_up:
+        process.send_signal(signal.SIGHUP)
+    process.wait(60)
+    restored = Checkpoints(tmp_path / "checkpoints").restore(jax.eval_shape(toy.init))
+    assert restored.step >= 3 if hangs_up else restored.step == 40
+    assert restored.damaged == []
 
 
 def test_a_disk_that_fills_up_ends_the_run_and_costs_no_checkpoint(toy, start_toy, tmp_path):

@@ -4,10 +4,10 @@ import threading
 
 import pytest
 
-from jaxgen.training.stopping import Interrupted, NonFiniteError, Signals
+from jaxgen.training.stopping import STOPPING, Interrupted, NonFiniteError, Signals, stopping_signals
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("signum", STOPPING)
 def test_a_signal_is_noted_and_handlers_come_back(signum):
     before = signal.getsignal(signum)
     with Signals() as signals:
@@ -17,13 +17,25 @@ def test_a_signal_is_noted_and_handlers_come_back(signum):
     assert signal.getsignal(signum) is before
 
 
-@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("first", STOPPING)
 def test_control_c_after_a_signal_stops_at_once(first):
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt), Signals():
         os.kill(os.getpid(), first)
         os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_under_nohup_a_closed_terminal_stops_nothing():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Signals() as signals:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert signals.received is None
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        assert set(stopping_signals()) == {signal.SIGTERM, signal.SIGINT}
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_elsewhere_than_in_the_main_thread_nothing_is_touched():
