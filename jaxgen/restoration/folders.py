@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from jaxgen.data.sources.listing import SYSTEM_FOLDERS
 from jaxgen.errors import UsageError
 from jaxgen.io import images, provenance
 from jaxgen.restoration.masks import belongs_to
@@ -144,7 +145,7 @@ def folders_in(
     yield path
     others = {other.resolve() for other in (masks, out) if other is not None}
     for folder in sorted(file for file in path.iterdir() if file.is_dir()):
-        if folder.name.startswith("."):
+        if folder.name.startswith(".") or folder.name in SYSTEM_FOLDERS:
             skipped.setdefault(HIDDEN, []).append(folder)
         elif folder.resolve() in others:
             continue

@@ -108,6 +108,8 @@ def compare(
     before = folder.config() if folder.has_checkpoints() else None
     if before is None or before.get("image_shape") != description["image_shape"]:
         return {}, ()
+    # A run of before classes had names goes on.
+    newer = () if "class_names" in before else ("class_names",)
     noted = {CHANGES: before[CHANGES]} if before.get(CHANGES) else {}
     recorded, config = read_files(run), dataset.config
     difference = compare_files(recorded or (), dataset.contents.files if recorded is not None else ())
@@ -115,7 +117,7 @@ def compare(
     is_same = before["images_sha256"] == description["images_sha256"] if in_memory else not any(difference)
     if is_same:
         # Images that are streamed on one side alone are compared by their files.
-        return noted, (OF_FILES,) if in_memory or recorded is None else (OF_FILES, "images_sha256")
+        return noted, (*newer, OF_FILES) if in_memory or recorded is None else (*newer, OF_FILES, "images_sha256")
     text = str(difference) or "their pixels differ"
     lost_alone = not (difference.added or difference.changed) and bool(difference.removed)
     if config.skip_damaged and lost_alone and set(difference.removed) <= set(dataset.contents.damaged):
@@ -129,4 +131,4 @@ def compare(
         )
     steps = [int(path.name) for path in (run / "checkpoints").glob("[0-9]*") if path.name.isdigit()]
     change = {"step": max(steps, default=0), **{kind: len(names) for kind, names in difference._asdict().items()}}
-    return {CHANGES: [*before.get(CHANGES, []), change]}, (*OF_IMAGES, OF_FILES)
+    return {CHANGES: [*before.get(CHANGES, []), change]}, (*newer, *OF_IMAGES, OF_FILES)

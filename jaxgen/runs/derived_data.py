@@ -9,6 +9,7 @@ import numpy as np
 from jaxgen import data
 from jaxgen.config.gan import classes
 from jaxgen.data.loading import from_arrays
+from jaxgen.data.records import Contents
 from jaxgen.data.resample import to_uint8
 from jaxgen.errors import UsageError
 from jaxgen.restoration.estimation import estimate_noise
@@ -65,12 +66,13 @@ def sample_dataset(opened: Opened, dataset: data.Dataset) -> data.Dataset:
     # `fraction` has been applied to the real images.
     full_config = dataclasses.replace(config, fraction=1.0)
     if not config.with_real:
-        return from_arrays(images, labels, full_config)
+        names = tuple(read_config(opened.path).get("class_names", ())) if num_classes else ()
+        return from_arrays(images, labels, full_config, Contents(class_names=names))
     real = dataset.arrays
     both = np.concatenate([real["image"], to_uint8(255 * images)])
     if labels is not None:
         labels = np.concatenate([real["label"], labels]) if "label" in real else None
-    return from_arrays(both, labels, full_config)
+    return from_arrays(both, labels, full_config, dataset.contents)
 
 
 def restore_dataset(opened: Opened, dataset: data.Dataset, restoring: Restoring) -> data.Dataset:
@@ -110,4 +112,5 @@ def restore_dataset(opened: Opened, dataset: data.Dataset, restoring: Restoring)
         parts.append(np.clip(np.asarray(restore(opened.variables, images, maps)), 0, 1))
         if parts[-1].shape != images.shape:
             raise UsageError(f"from_run {dataset.config.from_run}: it enlarges images; give a run that does not")
-    return from_arrays(np.concatenate(parts), stored.get("label"), dataclasses.replace(dataset.config, fraction=1.0))
+    full_config = dataclasses.replace(dataset.config, fraction=1.0)
+    return from_arrays(np.concatenate(parts), stored.get("label"), full_config, dataset.contents)

@@ -84,14 +84,14 @@ def test_masks_are_no_photographs(folder):
 
 
 def test_folders_in_a_folder_are_searched_when_asked(folder):
-    for name in ("x/d.png", "x/y/e.jpg", "out/f-auto.png", ".cache/g.png"):
+    for name in ("x/d.png", "x/y/e.jpg", "out/f-auto.png", ".cache/g.png", "@eaDir/h.png"):
         add(folder / name)
     (folder / "loop").symlink_to(folder)
     found = find_photographs([folder], TASKS, out=folder / "out", recursive=True)
     where = {item.path.name: item.subfolder for item in found.photographs}
     top = Path()
     assert where == {"a.png": top, "b.jpg": top, "c.gif": top, "d.png": Path("x"), "e.jpg": Path("x/y")}
-    assert skipped(found) == {folders.HIDDEN: [".cache"], "links to folders": ["loop"]}
+    assert skipped(found) == {folders.HIDDEN: [".cache", "@eaDir"], "links to folders": ["loop"]}
 
 
 def test_a_photograph_named_twice_is_taken_once(folder):

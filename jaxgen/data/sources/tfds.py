@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from jaxgen.data import labels
 from jaxgen.data.config import Config
 from jaxgen.data.dataset import Dataset
 from jaxgen.data.loading import from_records
-from jaxgen.data.records import Example
+from jaxgen.data.records import Contents, Example
 from jaxgen.data.sources import SOURCES
 from jaxgen.data.splits import held_out
 from jaxgen.errors import UsageError
@@ -68,7 +69,9 @@ def load_tfds(config: Config) -> Dataset:
         source = open_split(builder, config, "train" if holds_out else config.split)
         count = len(source)
     keep = held_out(count, config.split) if holds_out else np.arange(count)
-    return from_records(TfdsRecords(config.name, source, labelled), keep, config)
+    names = tuple(label.names) if labelled and getattr(label, "names", None) else ()
+    labels.check_number(names, config, config.name)
+    return from_records(TfdsRecords(config.name, source, labelled), keep, config, Contents(class_names=names))
 
 
 def find(name: str, folder: str) -> Any:

@@ -23,6 +23,7 @@ def test_fashion_mnist_is_all_there(shared_tfds):
     loaded = data.load(data.Config(name="fashion_mnist", dir=shared_tfds, split="test"))
     assert loaded.arrays["image"].shape == (10_000, 28, 28, 1)
     np.testing.assert_array_equal(np.bincount(loaded.arrays["label"]), np.full(10, 1000))
+    assert loaded.contents.class_names[:2] == ("T-shirt/top", "Trouser")
 
 
 def test_mnist_has_the_published_mean_without_tensorflow(shared_tfds):
