@@ -1,5 +1,6 @@
 """`jaxgen sample`: draws images from a trained generator."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,14 @@ from tyro.conf import Positional
 from jaxgen.commands.options import CheckpointOptions, EvaluationSeed, LatentOptions
 from jaxgen.errors import UsageError
 from jaxgen.fields import PositiveInt
+from jaxgen.host_memory import require_room
 
 MAX_COLUMNS = 20
 """Classes up to which the grid has a column for each."""
+MAX_SHOWN = 1024
+"""Images up to which the grid, and the search for nearest ones, has all of them."""
+FILE_BYTES = 4096
+"""Bytes that a file takes on a disk, at least."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +56,8 @@ class Command(LatentOptions, CheckpointOptions):
         from jaxgen.runs.class_names import find_label
         from jaxgen.runs.latents import with_latents
 
-        reopen.require_images_fit(self.run, self.count)
         require_writable(self.out or self.run)
+        require_disk(self.count, self.out or self.run)
         built = reopen.build(self.run, self.open_options())
         reopen.require_generative(built.objective)
         label = find_label(self.run, self.label)
@@ -63,13 +69,16 @@ class Command(LatentOptions, CheckpointOptions):
             restore = tasks.batch_restorer(self.restore)
         opened = reopen.load_weights(built, self.open_options())
         opened, _ = with_latents(opened, self.mixture, self.truncation)
-        images = opened.sample(self.count, self.seed, label)
-        if restore:
-            images = restore(images)
         folder = self.out or self.run / "samples" / self.folder_name(opened.step)
         # A column for each class, as the classes are drawn in turn.
         columns = classes(opened.config) if self.label is None else 0
-        print(image_files.write_all(folder, images, columns if 1 < columns <= MAX_COLUMNS else None))
+        parts = opened.sample_parts(self.count, self.seed, label)
+        images = image_files.write_singles(folder, map(restore, parts) if restore else parts, MAX_SHOWN)
+        grid = image_files.grid(images, columns if 1 < columns <= MAX_COLUMNS else None)
+        image_files.write(folder / "grid.png", grid)
+        print(folder / "grid.png")
+        if self.count > MAX_SHOWN:
+            print(f"{self.count} images are in {folder}, the first {MAX_SHOWN} of them in grid.png")
         if self.nearest:
             try:
                 print(write_nearest(opened.config.data, images, folder / "nearest.png"))
@@ -83,6 +92,13 @@ class Command(LatentOptions, CheckpointOptions):
         name += f"-mixture-{self.mixture}" if self.mixture else ""
         name += f"-truncation-{self.truncation:g}" if self.truncation else ""
         return name + (f"-{self.restore}" if self.restore else "")
+
+
+def require_disk(count: int, folder: Path) -> None:
+    """Raises UsageError where so many files do not fit on the disk of a folder, which need not be there yet."""
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    require_room(count * FILE_BYTES, f"a set of {count} files", "give a smaller count", free)
 
 
 def write_nearest(config: Any, samples: np.ndarray, path: Path) -> str:

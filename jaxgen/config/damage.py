@@ -43,8 +43,8 @@ NONE = Degradation(
     sample=lambda keys, images, hyper: images,
     grain=False,
 )
-DAMAGES: dict[str, Degradation] = {name: entry for name, entry in DEGRADATIONS.items() if entry.sample} | {"none": NONE}
-"""The degradations that an experiment can apply to its training images, by the value of `--damage`."""
+DAMAGES: dict[str, Degradation] = DEGRADATIONS | {"none": NONE}
+"""The degradations that an experiment can apply to its training images, by the value of `--damage`: all there are."""
 OVERLAYS: tuple[str, ...] = tuple(name for name, entry in DAMAGES.items() if entry.returns == "opacity")
 """Those that hide some pixels and so have a mask."""
 NOISES: tuple[str, ...] = tuple(name for name, entry in DAMAGES.items() if entry.returns == "noise_level")
@@ -141,7 +141,7 @@ def make_degrade(name: str, *, condition: bool, scale: int = 1) -> Degrade:
       UsageError: if there is no such damage.
     """
     entry = DAMAGES.get(name)
-    if entry is None or entry.sample is None:
+    if entry is None:
         raise unknown("damage", name, DAMAGES)
     sample = entry.sample
     options = {"scale": scale} if entry.resizes else {}

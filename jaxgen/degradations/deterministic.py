@@ -3,12 +3,15 @@
 The key has no effect.
 """
 
+import math
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import jax.numpy as jnp
 from jax import Array
 
 from jaxgen.degradations import blurring, compression, resampling
+from jaxgen.degradations.draws import split_keys, uniform
 from jaxgen.degradations.kernels import gaussian_kernel, motion_kernel
 from jaxgen.degradations.registry import Benchmark, Strengths, at_defaults, fixed, register, sample_between
 from jaxgen.fields import Range, hyperparameters
@@ -16,6 +19,9 @@ from jaxgen.io.images import LUMA
 
 LEVELS = 255
 Quality = Annotated[float, Range(minimum=1, maximum=100)]
+MOTION_SIZE = 31
+"""Side in pixels of the kernel of motion blur in training images."""
+Motion = Annotated[float, Range(minimum=1, maximum=MOTION_SIZE)]
 Blur = Annotated[float, Range(minimum=0, maximum=20)]
 
 
@@ -72,8 +78,30 @@ def anisotropic_blur(
     return blurring.blur(images, gaussian_kernel(sigma_x, sigma_y, angle, size))
 
 
+def random_anisotropic_blur(keys: Array, images: Array, hyper: Mapping[str, Array]) -> Array:
+    """Blurs images by Gaussians of two random standard deviations and a random angle.
+
+    Args:
+      keys: one key, or key[batch], one for each example.
+      images: float[batch, height, width, channel] in [0, 1].
+      hyper: anisotropic_low and anisotropic_high, between which both standard deviations are, in pixels.
+    """
+    first, second, turn = split_keys(keys, len(images), 3)
+    low, high = hyper["anisotropic_low"], hyper["anisotropic_high"]
+    along, across = (uniform(key, len(images), low, high) for key in (first, second))
+    return anisotropic_blur(keys, images, along, across, uniform(turn, len(images), 0, math.pi))
+
+
 register(
-    anisotropic_blur, "anisotropic Gaussian blur", example={"sigma_x": 3.5, "sigma_y": 0.7, "angle": 0.5}, random=False
+    anisotropic_blur,
+    "anisotropic Gaussian blur",
+    sample=random_anisotropic_blur,
+    example={"sigma_x": 3.5, "sigma_y": 0.7, "angle": 0.5},
+    random=False,
+    hyper=hyperparameters(
+        anisotropic_low=(0.5, "Smallest standard deviation of an anisotropic blur, in pixels.", Blur),
+        anisotropic_high=(3.0, "Largest standard deviation of an anisotropic blur, in pixels.", Blur),
+    ),
 )
 
 
@@ -94,7 +122,30 @@ def motion_blur(key: Array, images: Array, length: float | Array, angle: float |
     return blurring.blur(images, motion_kernel(length, angle, size))
 
 
-register(motion_blur, "motion blur along a line", example={"length": 13.0, "angle": 0.5}, random=False)
+def random_motion_blur(keys: Array, images: Array, hyper: Mapping[str, Array]) -> Array:
+    """Blurs images by motion of a random length and direction.
+
+    Args:
+      keys: one key, or key[batch], one for each example.
+      images: float[batch, height, width, channel] in [0, 1].
+      hyper: motion_low and motion_high, the smallest and the largest length in pixels.
+    """
+    far, turn = split_keys(keys, len(images), 2)
+    length = uniform(far, len(images), hyper["motion_low"], hyper["motion_high"])
+    return motion_blur(keys, images, length, uniform(turn, len(images), 0, math.pi), MOTION_SIZE)
+
+
+register(
+    motion_blur,
+    "motion blur along a line",
+    sample=random_motion_blur,
+    example={"length": 13.0, "angle": 0.5},
+    random=False,
+    hyper=hyperparameters(
+        motion_low=(3.0, "Smallest length of a motion blur, in pixels.", Motion),
+        motion_high=(15.0, "Largest length of a motion blur, in pixels.", Motion),
+    ),
+)
 
 
 def downsample(key: Array, images: Array, scale: float) -> Array:

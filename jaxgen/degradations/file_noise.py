@@ -23,7 +23,7 @@ from jaxgen.degradations.draws import (
     uniform,
 )
 from jaxgen.degradations.grain import film_grain, midtone_factor
-from jaxgen.degradations.noise import GaussianNoiseHyper
+from jaxgen.degradations.noise import GaussianNoiseHyper, random_level
 from jaxgen.degradations.registry import register
 
 LUMA_WEIGHTS = TO_YCBCR[0]
@@ -133,9 +133,7 @@ def random_photo_noise(key: Array, images: Array, hyper: Mapping[str, Array]) ->
     """Adds photo noise of the levels that `GaussianNoiseHyper` describes, and returns the levels; see `photo_noise`."""
     images = check_images(images)
     for_level, for_noise = split_keys(key, len(images), 2)
-    highest = hyper["sigma"] / 255
-    sigma = uniform(for_level, len(images), (1 - hyper["sigma_spread"]) * highest, highest)
-    return photo_noise_and_level(for_noise, images, sigma)
+    return photo_noise_and_level(for_noise, images, random_level(for_level, len(images), hyper))
 
 
 register(

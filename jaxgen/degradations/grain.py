@@ -1,15 +1,19 @@
 """Gaussian noise that is correlated between pixels, as film grain and the noise of scans and of enlarged pictures."""
 
+from collections.abc import Mapping
+
 import jax.numpy as jnp
 from jax import Array
 
-from jaxgen.degradations.draws import at_least_float32, check_images, per_image_values
-from jaxgen.degradations.noise import normal_of_channels
+from jaxgen.degradations.draws import at_least_float32, check_images, per_image_values, split_keys, uniform
+from jaxgen.degradations.noise import GaussianNoiseHyper, normal_of_channels, random_level
 from jaxgen.degradations.registry import register
 from jaxgen.filters.checks import per_image
 
 KERNEL_RADIUS = 6
 """Pixels on each side of a pixel over which the Gaussian extends: three times the largest radius."""
+RADII = (0.5, 1.5)
+"""Range of the radius of grain in training images, in pixels."""
 MIN_RADIUS = 0.01
 """Standard deviation of the Gaussian in pixels below which it is a single pixel."""
 
@@ -73,4 +77,29 @@ def blurred_to_unit_variance(noise: Array, radius: float | Array) -> Array:
     return jnp.asarray(sum(weight * rows[:, :, i : i + width] for i, weight in enumerate(weights)))
 
 
-register(film_grain, "film grain: noise correlated between pixels", example={"sigma": 0.12, "radius": 1.0})
+def random_film_grain(key: Array, images: Array, hyper: Mapping[str, Array]) -> tuple[Array, Array]:
+    """Adds grain of the levels that `GaussianNoiseHyper` describes, of a random radius and correlation of the channels.
+
+    Args:
+      key: one key, or key[batch], one for each example.
+      images: float[batch, height, width, channel] in [0, 1].
+      hyper: the fields of `GaussianNoiseHyper`.
+    Returns:
+      (images, sigma): float[batch, height, width, channel], not clipped; float32[batch] in units of the [0, 1] range.
+    """
+    count = len(images)
+    for_level, for_radius, for_correlation, for_noise = split_keys(key, count, 4)
+    sigma = random_level(for_level, count, hyper)
+    radius, correlation = uniform(for_radius, count, *RADII), uniform(for_correlation, count)
+    return film_grain(for_noise, images, sigma, radius, correlation), sigma
+
+
+register(
+    film_grain,
+    "film grain: noise correlated between pixels",
+    sample=random_film_grain,
+    example={"sigma": 0.12, "radius": 1.0},
+    returns="noise_level",
+    hyper=GaussianNoiseHyper,
+    grain=False,
+)

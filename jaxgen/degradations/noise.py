@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +11,12 @@ from jax import Array, lax
 from jaxgen import keys
 from jaxgen.degradations import poisson
 from jaxgen.degradations.draws import at_least_float32, check_images, normal, split_keys, uniform
-from jaxgen.degradations.registry import Benchmark, Strengths, register
-from jaxgen.fields import GrayLevels, Probability
+from jaxgen.degradations.registry import Benchmark, Strengths, register, sample_between
+from jaxgen.fields import GrayLevels, Probability, Range, hyperparameters
 from jaxgen.filters.checks import per_image
 
+Photons = Annotated[float, Range(minimum=0.1, maximum=1e6)]
+Speckle = Annotated[float, Range(minimum=0, maximum=10)]
 NOISE_LEVELS = (15.0, 25.0, 50.0)
 """Noise levels of the published denoising results, in gray levels."""
 
@@ -61,6 +64,12 @@ class GaussianNoiseHyper:
     """Standard deviation of the noise in gray levels (0 to 255); with sigma_spread, the largest one."""
     sigma_spread: Probability = 0.0
     """Fraction of sigma by which noise levels vary downwards, uniformly: 0, always sigma; 1, from 0 to sigma."""
+
+
+def random_level(key: Array, count: int, hyper: Mapping[str, Array]) -> Array:
+    """Draws the noise levels that `GaussianNoiseHyper` describes, float32[count] in units of the [0, 1] range."""
+    highest = hyper["sigma"] / 255
+    return uniform(key, count, (1 - hyper["sigma_spread"]) * highest, highest)
 
 
 def random_gaussian_noise(key: Array, images: Array, hyper: Mapping[str, Array]) -> tuple[Array, Array]:
@@ -124,7 +133,26 @@ def shared_noise(key: Array, images: Array, sigma: float | Array, correlation: f
     return (at_least_float32(images) + per_image("sigma", sigma, at_least_float32(images)) * noise).astype(images.dtype)
 
 
-register(shared_noise, "white Gaussian noise that channels share", example={"sigma": 0.12})
+def random_shared_noise(key: Array, images: Array, hyper: Mapping[str, Array]) -> tuple[Array, Array]:
+    """Adds shared noise of the levels that `GaussianNoiseHyper` describes, of a random correlation of the channels.
+
+    Args, Returns: those of `random_gaussian_noise`.
+    """
+    count = len(images)
+    for_level, for_correlation, for_noise = split_keys(key, count, 3)
+    sigma = random_level(for_level, count, hyper)
+    return shared_noise(for_noise, images, sigma, uniform(for_correlation, count)), sigma
+
+
+register(
+    shared_noise,
+    "white Gaussian noise that channels share",
+    sample=random_shared_noise,
+    example={"sigma": 0.12},
+    returns="noise_level",
+    hyper=GaussianNoiseHyper,
+    grain=False,
+)
 
 
 def poisson_noise(key: Array, images: Array, peak: float | Array) -> Array:
@@ -151,7 +179,16 @@ def poisson_noise(key: Array, images: Array, peak: float | Array) -> Array:
     return (counts / peak).astype(images.dtype)
 
 
-register(poisson_noise, "photon counts (Poisson noise)", example={"peak": 30.0})
+register(
+    poisson_noise,
+    "photon counts (Poisson noise)",
+    sample=sample_between(poisson_noise, "photons_low", "photons_high"),
+    example={"peak": 30.0},
+    hyper=hyperparameters(
+        photons_low=(20.0, "Fewest photons at white of Poisson noise.", Photons),
+        photons_high=(200.0, "Most photons at white of Poisson noise.", Photons),
+    ),
+)
 
 
 def speckle(key: Array, images: Array, sigma: float | Array) -> Array:
@@ -171,7 +208,16 @@ def speckle(key: Array, images: Array, sigma: float | Array) -> Array:
     return (at_least_float32(images) * factor).astype(images.dtype)
 
 
-register(speckle, "multiplicative Gaussian noise", example={"sigma": 0.25})
+register(
+    speckle,
+    "multiplicative Gaussian noise",
+    sample=sample_between(speckle, "speckle_low", "speckle_high"),
+    example={"sigma": 0.25},
+    hyper=hyperparameters(
+        speckle_low=(0.05, "Smallest standard deviation of the factor of speckle.", Speckle),
+        speckle_high=(0.3, "Largest standard deviation of the factor of speckle.", Speckle),
+    ),
+)
 
 
 def salt_and_pepper(key: Array, images: Array, amount: float | Array, salt: float | Array = 0.5) -> Array:
@@ -196,7 +242,16 @@ def salt_and_pepper(key: Array, images: Array, amount: float | Array, salt: floa
     return jnp.where(draw < white, 1, jnp.where(draw < amount, 0, images)).astype(images.dtype)
 
 
-register(salt_and_pepper, "white and black pixels", example={"amount": 0.08})
+register(
+    salt_and_pepper,
+    "white and black pixels",
+    sample=sample_between(salt_and_pepper, "impulse_low", "impulse_high"),
+    example={"amount": 0.08},
+    hyper=hyperparameters(
+        impulse_low=(0.02, "Smallest fraction of pixels that salt_and_pepper makes white or black.", Probability),
+        impulse_high=(0.2, "Largest fraction of pixels that salt_and_pepper makes white or black.", Probability),
+    ),
+)
 
 
 def rician_noise(key: Array, images: Array, sigma: float | Array) -> Array:
@@ -222,4 +277,13 @@ def rician_noise(key: Array, images: Array, sigma: float | Array) -> Array:
     return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0).astype(images.dtype)
 
 
-register(rician_noise, "noise of magnetic resonance images (Rice's distribution)", example={"sigma": 0.15})
+register(
+    rician_noise,
+    "noise of magnetic resonance images (Rice's distribution)",
+    sample=sample_between(rician_noise, "rician_low", "rician_high", unit=1 / 255),
+    example={"sigma": 0.15},
+    hyper=hyperparameters(
+        rician_low=(5.0, "Smallest standard deviation of the parts of Rician noise, in gray levels.", GrayLevels),
+        rician_high=(40.0, "Largest standard deviation of the parts of Rician noise, in gray levels.", GrayLevels),
+    ),
+)

@@ -122,7 +122,14 @@ def bsrgan(key: Array, images: Array, scale: int) -> Array:
     return jpeg(small, uniform(last, len(images), *QUALITIES)).astype(dtype)
 
 
-register(bsrgan, "the degradation model of BSRGAN", example={"scale": 2}, resizes=True)
+register(
+    bsrgan,
+    "the degradation model of BSRGAN",
+    sample=lambda keys, images, hyper, scale: bsrgan(keys, images, scale),
+    example={"scale": 2},
+    grain=False,
+    resizes=True,
+)
 
 
 def random_kernels(key: Array, examples: int, widest: float) -> Array:
@@ -241,4 +248,11 @@ def real_esrgan(key: Array, images: Array, scale: int) -> Array:
     return select(before, jnp.round(filtered * 255) / 255, after).astype(dtype)
 
 
-register(real_esrgan, "the degradation model of Real-ESRGAN", example={"scale": 2}, resizes=True)
+register(
+    real_esrgan,
+    "the degradation model of Real-ESRGAN",
+    sample=lambda keys, images, hyper, scale: real_esrgan(keys, images, scale),
+    example={"scale": 2},
+    grain=False,
+    resizes=True,
+)

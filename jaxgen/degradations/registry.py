@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from jax import Array
+
 from jaxgen.degradations.draws import uniform
 
 Returns = Literal["images", "opacity", "noise_level"]
@@ -52,13 +54,13 @@ class Degradation:
     Attributes:
       function: (key, images, …) -> images, or (images, opacity).
       about: what it does, a noun phrase for help and tables.
+      sample: (key[batch], images, hyper) -> images and so on, at a random strength for each image; with `resizes`, a
+        further argument `scale`. The experiments apply it.
       name: of the entry and of the experiments' option; by default the function's.
       example: arguments of a clearly visible degradation, for the gallery and the tests.
       random: whether the key has an effect.
       returns: "images"; "opacity": function and `sample` also return float[batch, height, width, 1], how far each pixel
         is hidden; "noise_level": `sample` also returns float[batch], the standard deviation of the noise.
-      sample: (key[batch], images, hyper) -> images and so on, at a random strength for each image; with `resizes`, a
-        further argument `scale`. None: the experiments do not offer it.
       hyper: dataclass of the hyperparameters that `sample` reads, its field docstrings being their help.
       grain: whether the experiments may add noise after it.
       resizes: whether the images become smaller.
@@ -68,11 +70,11 @@ class Degradation:
 
     function: Callable[..., Any]
     about: str
+    sample: Callable[..., Any]
     name: str = ""
     example: Mapping[str, Any] = field(default_factory=dict)
     random: bool = True
     returns: Returns = "images"
-    sample: Callable[..., Any] | None = None
     hyper: type | None = None
     grain: bool = True
     resizes: bool = False
@@ -97,9 +99,8 @@ def register(function: Callable[..., Any], about: str, **fields: Any) -> Degrada
     """Adds a degradation to `DEGRADATIONS`.
 
     Args:
-      function: see `Degradation`.
-      about: see `Degradation`.
-      **fields: further attributes of `Degradation`.
+      function, about: see `Degradation`.
+      **fields: further attributes of `Degradation`, `sample` among them.
     Returns:
       The entry.
     Raises:
@@ -129,6 +130,10 @@ def fixed(*names: str) -> Callable[[float], dict[str, Any]]:
     return lambda strength: dict.fromkeys(names, strength)
 
 
-def sample_between(function: Callable[..., Any], low: str, high: str) -> Callable[..., Any]:
-    """Returns the `sample` of a degradation whose strength is uniform between two hyperparameters."""
-    return lambda keys, images, hyper: function(keys, images, uniform(keys, len(images), hyper[low], hyper[high]))
+def sample_between(function: Callable[..., Any], low: str, high: str, unit: float = 1.0) -> Callable[..., Any]:
+    """Returns the `sample` of a degradation whose strength is uniform between two hyperparameters, times a unit."""
+
+    def sample(keys: Array, images: Array, hyper: Mapping[str, Array]) -> Any:
+        return function(keys, images, unit * uniform(keys, len(images), hyper[low], hyper[high]))
+
+    return sample

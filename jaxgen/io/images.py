@@ -6,6 +6,7 @@ import importlib.util
 import io
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -200,19 +201,22 @@ def grid(images: np.ndarray, columns: int | None = None, pad: int = 2) -> np.nda
     return np.pad(joined, ((0, pad), (0, pad), (0, 0)), constant_values=WHITE)
 
 
-def write_all(folder: Path, samples: np.ndarray, columns: int | None = None) -> Path:
-    """Writes grid.png and 0000.png, 0001.png, … into a folder and returns the grid's path.
+def write_singles(folder: Path, parts: Iterable[np.ndarray], count: int) -> np.ndarray:
+    """Writes images as 0000.png, 0001.png, … as they come, and returns the first ones.
 
     Args:
       folder: created if missing.
-      samples: float[n, h, w, c] in [0, 1].
-      columns: of the grid; None: nearly as many as rows.
+      parts: float[n, h, w, c] in [0, 1] each.
+      count: how many are returned, at most.
     Raises:
       UsageError: if one of them cannot be written.
     """
-    samples = np.asarray(samples)
-    for index, sample in enumerate(samples):
-        write(folder / f"{index:04d}.png", sample)
-    path = folder / "grid.png"
-    write(path, grid(samples, columns))
-    return path
+    first: list[np.ndarray] = []
+    index = 0
+    for part in parts:
+        for image in np.asarray(part):
+            write(folder / f"{index:04d}.png", image)
+            if index < count:
+                first.append(image)
+            index += 1
+    return np.stack(first)

@@ -127,8 +127,8 @@ def make_vae(
         del labels
         return decoder.image(apply(module, variables, latents, train=False, method="decode")[0])
 
-    def sample(variables: PyTree, key: Array, count: int) -> Array:
-        return generate(variables, draw_noise(example_keys(key, count), 1)[:, 0])
+    def sample(variables: PyTree, key: Array, count: int, labels: Array | None = None, first: Array | int = 0) -> Array:
+        return generate(variables, draw_noise(example_keys(key, count, first=first), 1)[:, 0], labels)
 
     def reconstruct(variables: PyTree, images: Array) -> Array:
         return generate(variables, encode(variables, images)[0])

@@ -46,12 +46,16 @@ class Operand(NamedTuple):
       shape: its shape, as `jax.export.symbolic_shape` reads it: "b, h, w, 3".
       dtype: its dtype.
       about: description.
+      low: smallest value; the caller checks it, as a compiled program raises no errors.
+      high: largest value; None: any.
     """
 
     name: str
     shape: str
     dtype: str
     about: str
+    low: int = 0
+    high: int | None = None
 
 
 class Network(NamedTuple):
@@ -113,7 +117,7 @@ def load_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> Net
     if generative := objective.generative:
         latents = Operand("latents", f"b, {generative.latent_size}", "float32", "standard normal")
         count = classes(opened.config)
-        labels = (Operand("labels", "b", "int32", f"classes, 0 to {count - 1}"),) if count else ()
+        labels = (Operand("labels", "b", "int32", f"classes, 0 to {count - 1}", high=count - 1),) if count else ()
         return Network(
             lambda latents, labels=None: generative.generate(variables, latents, labels),
             (latents, *labels),
@@ -228,6 +232,12 @@ def to_text(network: Network, program: jax.export.Exported, out: Path) -> str:
             "run by JAX without jaxgen (pip install jax flatbuffers):",
             "  from jax import export",
             f"  program = export.deserialize(bytearray(open({str(out)!r}, 'rb').read()))",
+            *(
+                f"  if not ({operand.low} <= {operand.name}.min() and {operand.name}.max() <= {operand.high}): "
+                f"raise ValueError('{operand.name}: {operand.about}')"
+                for operand in network.operands
+                if operand.high is not None
+            ),
             f"  {network.result} = program.call({', '.join(operand.name for operand in network.operands)})",
         ]
     )

@@ -19,6 +19,7 @@ from jaxgen.evaluation.features import dataset_batches
 from jaxgen.evaluation.report import load_training_images
 from jaxgen.runs.reopen import Opened, require_generative
 from jaxgen.training import execute
+from jaxgen.training.randomness import example_keys
 from jaxgen.training.state import PyTree
 
 COMPONENTS = 10
@@ -31,8 +32,8 @@ Mixture = tuple[Array, Array, Array]
 """(log weights[k], means[k, latent], Cholesky factors of the covariances[k, latent, latent]), float32."""
 STATISTICS_BATCHES, STATISTICS_BATCH = 60, 256
 """Batches of latents by which batch statistics are updated: their former values keep a weight of 0.9⁶⁰."""
-Draw = Callable[[Array, int], tuple[Array, Array | None]]
-"""(key, count) -> (latents, labels or None)."""
+Draw = Callable[[Array, int, Array | int], tuple[Array, Array | None]]
+"""(key, count, index of the first one) -> (latents, labels or None)."""
 
 
 def with_latents(opened: Opened, mixture: int | None, truncation: float | None) -> tuple[Opened, str]:
@@ -95,13 +96,16 @@ def fit_mixture(codes: np.ndarray, components: int) -> Mixture:
     return jnp.float32(np.log(weights)), jnp.float32(means), jnp.float32(factors)
 
 
-def draw_mixture(key: Array, count: int, mixture: Mixture) -> Array:
-    """Samples latents from a mixture, float32[count, latent]."""
+def draw_mixture(keys: Array, mixture: Mixture) -> Array:
+    """Samples a latent from a mixture by each key, float32[count, latent]."""
     log_weights, means, factors = mixture
-    component_key, noise_key = jax.random.split(key)
-    component = jax.random.categorical(component_key, log_weights, shape=(count,))
-    noise = jax.random.normal(noise_key, (count, means.shape[1]))
-    return means[component] + jnp.einsum("bij,bj->bi", factors[component], noise)
+
+    def draw(key: Array) -> Array:
+        component_key, noise_key = jax.random.split(key)
+        component = jax.random.categorical(component_key, log_weights)
+        return means[component] + factors[component] @ jax.random.normal(noise_key, (means.shape[1],))
+
+    return jax.vmap(draw)(keys)
 
 
 def with_mixture(opened: Opened, components: int = COMPONENTS) -> Opened:
@@ -113,8 +117,8 @@ def with_mixture(opened: Opened, components: int = COMPONENTS) -> Opened:
     mixture = fit_mixture(training_codes(opened), components)
     generative = require_generative(opened.objective)
 
-    def sample(variables: PyTree, key: Array, count: int) -> Array:
-        return generative.generate(variables, draw_mixture(key, count, mixture), None)
+    def sample(variables: PyTree, key: Array, count: int, labels: Array | None = None, first: Array | int = 0) -> Array:
+        return generative.generate(variables, draw_mixture(example_keys(key, count, first=first), mixture), labels)
 
     return opened._replace(objective=replace(opened.objective, generative=replace(generative, sample=sample)))
 
@@ -135,12 +139,13 @@ def with_truncation(opened: Opened, limit: float) -> Opened:
     objective, num_classes = opened.objective, classes(opened.config)
     generative = require_generative(objective, f"leave truncation {limit:g} out")
 
-    def draw(key: Array, count: int) -> tuple[Array, Array | None]:
-        labels = jnp.arange(count) % num_classes if num_classes else None
-        return jax.random.truncated_normal(key, -limit, limit, (count, generative.latent_size)), labels
+    def draw(key: Array, count: int, first: Array | int = 0) -> tuple[Array, Array | None]:
+        labels = (first + jnp.arange(count)) % num_classes if num_classes else None
+        one = lambda key: jax.random.truncated_normal(key, -limit, limit, (generative.latent_size,))
+        return jax.vmap(one)(example_keys(key, count, first=first)), labels
 
-    def sample(variables: PyTree, key: Array, count: int, labels: Array | None = None) -> Array:
-        latents, all_labels = draw(key, count)
+    def sample(variables: PyTree, key: Array, count: int, labels: Array | None = None, first: Array | int = 0) -> Array:
+        latents, all_labels = draw(key, count, first)
         return generative.generate(variables, latents, all_labels if labels is None else labels)
 
     variables = opened.variables
@@ -161,7 +166,7 @@ def estimate_statistics(update: Callable[..., PyTree], variables: PyTree, draw: 
     """
 
     def body(variables: PyTree, key: Array) -> tuple[PyTree, None]:
-        return update(variables, *draw(key, STATISTICS_BATCH)), None
+        return update(variables, *draw(key, STATISTICS_BATCH, 0)), None
 
     keys = jax.random.split(jax.random.key(0), STATISTICS_BATCHES)
     return jax.jit(lambda variables: lax.scan(body, variables, keys)[0])(variables)

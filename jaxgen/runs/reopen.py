@@ -25,6 +25,8 @@ from jaxgen.training.state import Generative, Objective, PyTree, TrainState, ave
 
 MAX_REASON = 160
 """Characters of an exception's message that an error repeats."""
+PART = 64
+"""Images that are drawn at once."""
 RUNS_ONLY = "leave --checkpoint, --no-ema, --trust and --data.dir out, they are for runs"
 
 
@@ -90,11 +92,25 @@ class Opened(NamedTuple):
         Raises:
           UsageError: if the run is no generator, or has no such class.
         """
+        return np.concatenate(list(self.sample_parts(count, seed, label)))
+
+    def sample_parts(self, count: int, seed: int = 0, label: int | None = None) -> Iterator[np.ndarray]:
+        """Yields the images of `sample` in parts, so that memory does not grow with their number.
+
+        Args, Raises: those of `sample`.
+
+        Yields:
+          float32[n, h, w, c] in [0, 1], n at most `PART`.
+        """
         generative = require_generative(self.objective)
         check_label(self.config, label)
-        draw = execute.jit_on_first_device(generative.sample, static_argnums=2)
-        labels = () if label is None else (np.full(count, label, np.int32),)
-        return np.asarray(draw(self.variables, jax.random.key(seed), count, *labels))
+        draw, size = execute.jit_on_first_device(generative.sample, static_argnums=2), min(count, PART)
+        labels = None if label is None else np.full(size, label, np.int32)
+        for first in range(0, count, size):
+            # The last part is drawn whole, so that one program draws all.
+            further = (labels, np.int32(first)) if count > size else () if labels is None else (labels,)
+            part = draw(self.variables, jax.random.key(seed), size, *further)
+            yield np.asarray(part)[: count - first]
 
     def metrics(self) -> list[Line]:
         """Returns the lines of metrics.jsonl, see `RunFolder.history`."""

@@ -37,7 +37,9 @@ def stream(key: Array, name: Stream, index: int | Array = 0) -> Array:
     return jax.random.fold_in(jax.random.fold_in(key, int(name)), index)
 
 
-def example_keys(key: Array, count: int, axis_name: str | None = None, microbatches: int = 1) -> Array:
+def example_keys(
+    key: Array, count: int, axis_name: str | None = None, microbatches: int = 1, first: Array | int = 0
+) -> Array:
     """Returns one key for each of this device's examples, by the example's index in the global batch.
 
     Args:
@@ -45,11 +47,12 @@ def example_keys(key: Array, count: int, axis_name: str | None = None, microbatc
       count: examples on this device.
       axis_name: the mapped axis over which the batch is spread, or None.
       microbatches: parts into which the batch was cut before each part was spread over the devices.
+      first: index of the first example.
     Returns:
       key[count].
     """
     part = count // microbatches
     device, devices = (0, 1) if axis_name is None else (lax.axis_index(axis_name), lax.axis_size(axis_name))
     inside = device * part + jnp.arange(part)
-    offsets = jnp.arange(microbatches) * part * devices
+    offsets = first + jnp.arange(microbatches) * part * devices
     return jax.vmap(lambda i: jax.random.fold_in(key, i))((offsets[:, None] + inside).reshape(-1))

@@ -119,7 +119,8 @@ class Generative:
     """Draws images from a prior. `variables` are {"params": …, "stats": …} of the player that makes images.
 
     Attributes:
-      sample: (variables, key, count, labels=None) -> images float32[count, h, w, c] in [0, 1].
+      sample: (variables, key, count, labels=None, first=0) -> images float32[count, h, w, c] in [0, 1], those from the
+        index `first` on of all images of a key.
       generate: (variables, latents[b, latent], labels[b] or None) -> images float32[b, h, w, c] in [0, 1]; `sample` is
         that of standard normal latents.
       latent_size: elements of a latent.

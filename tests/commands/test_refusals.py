@@ -51,7 +51,7 @@ LINES = {
     "train crnn --dropout nan --run x": "dropout is nan",
     "train crnn --dropout 1 --run x": "dropout is 1",
     "train wgan --hyper.clip-limit 0 --run x": "hyper.clip_limit is 0",
-    "sample RUN --count 1000000000 --out x": "2920.6 GiB",
+    "sample RUN --count 1000000000 --out x": "3814.7 GiB",
     "sample RUN --truncation inf --out x": "truncation is inf: give a finite number of more than 0",
     "sample RUN --out /proc/x": "cannot write in /proc/x",
     "evaluate RUN --likelihood 1000000000": "at most 1000000",

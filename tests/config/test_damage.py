@@ -8,11 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxgen.config import RestorationHyper
+from jaxgen.config import RestorationConfig, RestorationHyper
 from jaxgen.config.damage import DAMAGES, OVERLAYS, check_ranges, make_degrade, scanned
+from jaxgen.degradations import DEGRADATIONS, blur
 from jaxgen.degradations.registry import OPACITY_THRESHOLD
 from jaxgen.degradations.resampling import downsample
 from jaxgen.errors import UsageError
+from jaxgen.runs import command_line
 
 IMAGES = jax.random.uniform(jax.random.key(0), (3, 24, 32, 3))
 KEYS = jax.random.split(jax.random.key(1), 3)
@@ -38,6 +40,62 @@ def test_every_damage_keeps_shape_and_dtype_and_has_a_mask_and_a_guide_where_it_
     assert result.images.dtype == IMAGES.dtype
     assert (result.mask is not None) == (name in OVERLAYS)
     assert (result.conditioning is not None) == (condition and DAMAGES[name].returns != "images")
+
+
+def test_every_degradation_of_the_library_is_a_choice():
+    assert set(DAMAGES) == {*DEGRADATIONS, "none"}
+    for name in (
+        "rician_noise",
+        "poisson_noise",
+        "speckle",
+        "salt_and_pepper",
+        "motion_blur",
+        "old_photo",
+        "film_grain",
+    ):
+        assert command_line.parse(RestorationConfig, ["--damage", name], "", "script.py").damage == name
+
+
+@pytest.mark.parametrize(
+    ("name", "prefix", "value", "unit"),
+    [
+        ("poisson_noise", "photons", 50.0, 1),
+        ("speckle", "speckle", 0.2, 1),
+        ("salt_and_pepper", "impulse", 0.1, 1),
+        ("rician_noise", "rician", 20.0, 255),
+    ],
+)
+def test_the_strength_of_a_noise_is_that_of_its_hyperparameters(name, prefix, value, unit, computed):
+    entry, hyper = DAMAGES[name], {f"{prefix}_low": np.float32(value), f"{prefix}_high": np.float32(value)}
+    found = computed(lambda: entry.sample(KEYS, IMAGES, hyper))
+    np.testing.assert_allclose(found, computed(lambda: entry.function(KEYS, IMAGES, value / unit)), atol=1e-5)
+    assert abs(found - np.asarray(IMAGES)).max() > 0.05
+
+
+@pytest.mark.parametrize("name", ["shared_noise", "film_grain"])
+def test_correlated_noise_has_the_level_that_it_says(name, computed):
+    images = np.full((8, 64, 64, 3), 0.5, np.float32)
+    hyper = {"sigma": np.float32(50), "sigma_spread": np.float32(1)}
+    keys = jax.random.split(jax.random.key(5), 8)
+    noisy, sigma = computed(lambda: DAMAGES[name].sample(keys, images, hyper))
+    assert (sigma > 0).all() and sigma.max() < 50 / 255 and sigma.std() > 0.02
+    np.testing.assert_allclose((noisy - images).std((1, 2, 3)), sigma, rtol=0.15)
+
+
+def test_blurs_of_a_random_direction_have_the_range_of_their_hyperparameters(computed):
+    round_ = {"anisotropic_low": np.float32(2), "anisotropic_high": np.float32(2)}
+    found = computed(lambda: DAMAGES["anisotropic_blur"].sample(KEYS, IMAGES, round_))
+    np.testing.assert_allclose(found, computed(lambda: blur(KEYS[0], IMAGES, 2.0)), atol=1e-4)
+    spots = np.zeros((6, 48, 48, 1), np.float32)
+    spots[:, 24, 24] = 1
+    line = {"motion_low": np.float32(9), "motion_high": np.float32(9)}
+    keys = jax.random.split(jax.random.key(6), 6)
+    moved = computed(lambda: DAMAGES["motion_blur"].sample(keys, spots, line))
+    rows, columns = np.mgrid[:48, :48]
+    reach = [np.hypot(rows - 24, columns - 24)[image[..., 0] > 1e-3].max() for image in moved]
+    np.testing.assert_allclose(reach, 4.5, atol=1.2)
+    np.testing.assert_allclose(moved.sum((1, 2, 3)), 1, atol=1e-3)
+    assert len({tuple(np.argwhere(image[..., 0] > 1e-3).ravel()) for image in moved}) > 3
 
 
 @pytest.mark.parametrize("name", ["noise", "blur", "jpeg", "haze", "warp", "rust", "holes", "torn"])
@@ -167,6 +225,7 @@ import jax, numpy, tyro
 from jaxgen.config import RestorationConfig, RestorationHyper, make_degrade
 from jaxgen.config.base import check
 from jaxgen.errors import UsageError
+from jaxgen.runs import command_line
 from jaxgen.evaluation.damages import damage_image
 
 image = numpy.full((8, 8, 1), 51 / 255, numpy.float32)

@@ -40,10 +40,10 @@ def test_an_overlay_is_registered_as_random_and_with_its_opacity(name):
 def test_a_name_and_a_hyperparameter_belong_to_one_entry(monkeypatch):
     monkeypatch.setattr(registry, "DEGRADATIONS", dict(DEGRADATIONS))
     with pytest.raises(ValueError, match="'blur' is registered already"):
-        registry.register(degradations.blur, "blur again")
+        registry.register(degradations.blur, "blur again", sample=degradations.blur)
     other = type("Other", (DEGRADATIONS["blur"].hyper,), {})
     with pytest.raises(ValueError, match="'blur_high' of degradation 'again' belongs to 'blur'"):
-        registry.register(degradations.blur, "blur again", name="again", hyper=other)
+        registry.register(degradations.blur, "blur again", sample=degradations.blur, name="again", hyper=other)
 
 
 def test_deterministic_degradations_compute_what_their_modules_do(computed):

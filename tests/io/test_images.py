@@ -244,3 +244,15 @@ def test_grids_of_nothing():
 def test_a_grid_of_rows_keeps_its_arrangement():
     rows = np.random.default_rng(0).uniform(size=(3, 2, 4, 5, 1)).astype(np.float32)
     np.testing.assert_array_equal(images.grid(rows), images.grid(rows.reshape(6, 4, 5, 1), columns=2))
+
+
+def test_singles_are_written_as_they_come_and_the_first_ones_are_kept(tmp_path):
+    def parts():
+        for first in range(0, 7, 3):
+            assert len(list(tmp_path.iterdir())) == first
+            yield np.arange(first, min(first + 3, 7), dtype=np.float32)[:, None, None, None] / 10 * np.ones((2, 2, 1))
+
+    kept = images.write_singles(tmp_path, parts(), 4)
+    np.testing.assert_allclose(kept[:, 0, 0, 0], [0, 0.1, 0.2, 0.3], rtol=1e-6)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{index:04d}.png" for index in range(7)]
+    np.testing.assert_allclose(images.read(tmp_path / "0006.png"), 0.6, atol=0.01)

@@ -137,6 +137,11 @@ def test_files_run_without_jaxgen_for_any_number_and_size(generator, restorer, m
         check=False,
     )
     assert done.returncode == 0, done.stderr
+    code = words[2]
+    for label in (-1, 10):
+        wrong = {"latents": picture(2, 3), "labels": np.int32([0, label])}
+        with pytest.raises(ValueError, match=r"^labels: classes, 0 to 9$"):
+            exec(code, wrong)
     for name, (_, inputs, own) in cases.items():
         for i, arguments in enumerate(inputs):
             made = np.load(tmp_path / f"{name}-{i}-made.npz")["made"]

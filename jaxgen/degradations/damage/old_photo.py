@@ -9,7 +9,7 @@ from jaxgen.degradations.damage.stains import foxing, stain
 from jaxgen.degradations.damage.wear import scratches, tears
 from jaxgen.degradations.draws import at_least_float32, gray_or_color, per_image_values, split_keys, uniform
 from jaxgen.degradations.noise import gaussian_noise
-from jaxgen.degradations.registry import register
+from jaxgen.degradations.registry import at_defaults, register
 from jaxgen.io.images import LUMA
 
 SEPIA = np.array([1.0, 0.87, 0.68], np.float32)
@@ -69,4 +69,9 @@ def old_photo(key: Array, images: Array) -> tuple[Array, Array]:
     return compression.jpeg(images, uniform(file, count, 50, 95)).astype(dtype), 1 - visible
 
 
-register(old_photo, "a scanned old photograph: faded, stained, scratched, torn", returns="opacity")
+register(
+    old_photo,
+    "a scanned old photograph: faded, stained, scratched, torn",
+    sample=at_defaults(old_photo),
+    returns="opacity",
+)

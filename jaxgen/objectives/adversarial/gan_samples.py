@@ -64,7 +64,9 @@ class Sampler:
         """Returns variables whose batch statistics have moved towards those of these latents, as in a step."""
         return {**variables, "stats": self.apply(variables, latents, labels, train=True)[1]}
 
-    def sample(self, variables: PyTree, key: Array, count: int, labels: Array | None = None) -> Array:
+    def sample(
+        self, variables: PyTree, key: Array, count: int, labels: Array | None = None, first: Array | int = 0
+    ) -> Array:
         """Returns images from the prior, float[count, h, w, c] in [0, 1].
 
         Args:
@@ -72,10 +74,11 @@ class Sampler:
           key: of the latents.
           count: how many.
           labels: int32[count], their classes; None: one class after the other, over and over.
+          first: index of the first one among all images of the key.
         """
-        latents = draw_latents(example_keys(key, count), self.latent)
+        latents = draw_latents(example_keys(key, count, first=first), self.latent)
         if self.classes and labels is None:
-            labels = jnp.arange(count) % self.classes
+            labels = (first + jnp.arange(count)) % self.classes
         return self.generate(variables, latents, labels)
 
     def visualize(self, state: TrainState, batch: Batch) -> dict[str, Array]:
