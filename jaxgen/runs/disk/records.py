@@ -3,7 +3,10 @@
 A record is {"step", "config", "metrics", "selection", "parameters" (how many, by player), "digest", "leaves"}.
 """
 
+import errno
 import math
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,8 @@ from jaxgen.runs.disk.digests import fingerprint, hash_json
 from jaxgen.training.state import Selection, TrainState
 
 Record = dict[str, Any]
+MISSING = (errno.ENOENT, errno.ENOTDIR)
+"""Errors of the system for a file that is not there."""
 
 
 class Damaged(Exception):
@@ -102,12 +107,26 @@ def require_readable(path: Path, error: Exception) -> None:
 
     Args:
       path: what was read.
-      error: the error of reading it. Orbax reports the cause only in the text of its errors.
+      error: the error of reading it.
     """
-    is_system_error = isinstance(error, OSError) and not isinstance(error, FileNotFoundError | NotADirectoryError)
-    if is_system_error or isinstance(error, JaxRuntimeError) or "PERMISSION_DENIED" in str(error):
-        reason = " ".join(str(error).split())[:200]
-        raise UsageError(f"cannot read {path} ({reason}): make it readable, or free memory, and run again") from error
+    cause: BaseException | None = error
+    while cause is not None:
+        if reason := system_reason(cause):
+            raise UsageError(
+                f"cannot read {path} ({reason}): make it readable, or free memory, and run again"
+            ) from error
+        cause = cause.__cause__ or cause.__context__
+
+
+def system_reason(error: BaseException) -> str:
+    """Returns why the system could not read a file that is there; empty where an error has another reason."""
+    if isinstance(error, OSError) and error.errno not in MISSING:
+        return " ".join(str(error).split())[:200]
+    # TensorStore reports the system's error in the text of its own.
+    found = re.search(r"os_error_code='(\d+)'", str(error))
+    if found and int(found[1]) not in MISSING:
+        return os.strerror(int(found[1]))
+    return " ".join(str(error).split())[:200] if isinstance(error, JaxRuntimeError) else ""
 
 
 def read_selection(recorded: Mapping[str, Any]) -> Selection:

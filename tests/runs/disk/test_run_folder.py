@@ -1,4 +1,6 @@
 import json
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -127,6 +129,57 @@ def test_a_corrupt_configuration_is_named(opened, messages, text):
     with pytest.raises(UsageError, match=r"config\.json is damaged"):
         open_again(opened, CONFIG, messages)
     assert (opened.path / "config.json").read_bytes() == text.encode("latin1")
+
+
+@pytest.mark.parametrize("kind", ["loop", "pipe", "folder", "endless"])
+def test_a_configuration_that_cannot_be_read_is_not_called_damaged(opened, messages, kind):
+    opened.close()
+    path = opened.path / "config.json"
+    path.unlink()
+    if kind == "loop":
+        path.symlink_to(path)
+    elif kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(UsageError, match=r"cannot read .*config\.json .*make it a readable file"):
+        open_again(opened, CONFIG, messages)
+
+
+def test_what_was_deleted_during_the_training_is_written_again_at_its_end(tmp_path, messages):
+    with RunFolder.open(tmp_path, CONFIG, script=b"# mine", tensorboard=False, say=messages.append) as folder:
+        before = {name: (tmp_path / name).read_bytes() for name in ("config.json", "experiment.py")}
+        for name in before:
+            (tmp_path / name).unlink()
+        folder.log(1, {"loss": 1.0})
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+    assert [line.rpartition(" was deleted")[0] for line in messages] == [str(tmp_path / name) for name in before]
+
+
+def test_what_is_there_at_the_end_is_left_as_it_is(opened, messages):
+    (opened.path / "config.json").write_text("edited meanwhile")
+    opened.close()
+    assert (opened.path / "config.json").read_text() == "edited meanwhile"
+    assert messages == []
+
+
+def test_what_killed_processes_left_unfinished_is_removed_at_the_next_start(opened, messages):
+    with subprocess.Popen(["sleep", "60"]) as other:
+        running = other.pid
+        opened.close()
+        (opened.path / "samples").mkdir()
+        names = [f".grid.png.{2**22 + 1}.unfinished", f".grid.png.{os.getpid()}.unfinished"]
+        stay = [f".grid.png.{running}.unfinished", ".grid.png.x.unfinished", "grid.png.5.unfinished", "grid.png"]
+        for place in (opened.path, opened.path / "samples"):
+            for name in (*names, *stay):
+                (place / name).touch()
+        with open_again(opened, CONFIG, messages):
+            for place in (opened.path, opened.path / "samples"):
+                left = {path.name for path in place.iterdir() if "grid" in path.name}
+                assert left == {*stay}
+        other.kill()
 
 
 def test_a_folder_without_a_run(tmp_path):
