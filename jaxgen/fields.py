@@ -9,6 +9,8 @@ A subclass that changes a field's default keeps the annotations of its bases.
 import dataclasses
 import inspect
 import math
+import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
@@ -17,6 +19,10 @@ from typing_extensions import Doc
 
 from jaxgen.errors import UsageError
 
+ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")
+"""The beginning of the address of a remote file."""
+MAY_BE_REMOTE = frozenset({"storage", "sweep.storage", "data.dir", "data.target_dir", "data_dir"})
+"""Options that take an address: a database's, and that of data, which TFDS opens."""
 MAX_INT = 2**31 - 1
 """Largest whole number of an option without a smaller bound: steps and sizes are counted in int32."""
 
@@ -171,6 +177,28 @@ def require_in_range(config: Any) -> None:
                 is_large = isinstance(number, int) and number > MAX_INT == allowed[name].maximum
                 wanted = f"at most {MAX_INT}" if is_large else allowed[name]
                 raise UsageError(f"{name} is {as_text(number)}: give {finite}{wanted}")
+
+
+def require_local(config: Any) -> None:
+    """Raises UsageError where an option of a configuration or a command names a remote file or folder."""
+    for name, value in flat_values(config):
+        for item in value if isinstance(value, tuple) else (value,):
+            if name not in MAY_BE_REMOTE and isinstance(item, str | os.PathLike):
+                require_local_path(item, name)
+
+
+def require_local_path(path: str | os.PathLike, name: str) -> None:
+    """Raises UsageError where a path is the address of a remote file or folder, as gs://BUCKET/RUN.
+
+    Args:
+      path: of a file or a folder. `pathlib` makes gs:/BUCKET of an address, which would be a local folder.
+      name: of the option. The address itself may hold a password, and is not shown.
+    """
+    if address := ADDRESS.match(os.fspath(path)):
+        raise UsageError(
+            f"{name} is a {address[1]}:// address: give a folder or file of a local or a mounted disk (gcsfuse mounts "
+            "buckets), and copy it there when the run ends"
+        )
 
 
 def as_text(value: Any) -> str:

@@ -1,10 +1,13 @@
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import pytest
 
+import jaxgen
 from jaxgen.config import Config, GanConfig
 from jaxgen.config.base import check
+from jaxgen.data import Config as DataConfig
 from jaxgen.errors import UsageError
 from jaxgen.fields import (
     CHANGEABLE,
@@ -19,8 +22,11 @@ from jaxgen.fields import (
     field_annotations,
     ranges,
     require_in_range,
+    require_local,
+    require_local_path,
 )
 from jaxgen.runs import command_line
+from jaxgen.sweeps.options import Options
 
 
 @dataclass(frozen=True)
@@ -131,3 +137,22 @@ def test_fields_that_a_resumed_run_may_change_are_options():
     assert set(command_line.option_names(Config)) >= names >= changeable(Config, per_process=True) >= {"data.dir"}
     assert {"steps", "keep_checkpoints", "data.memory"} <= names
     assert not names & {"seed", "batch_size", "dtype", "hyper.learning_rate", "data.name"}
+
+
+@pytest.mark.parametrize("path", ["gs://bucket/run", Path("gs://bucket/run"), "memory:/run", Path("s3://key@bucket")])
+def test_the_address_of_a_remote_folder_is_no_path(path):
+    scheme = str(path).partition(":")[0]
+    message = rf"is a {scheme}:// address: give a folder or file of a local or a mounted disk"
+    for refuse in (
+        lambda: check(Config(run=str(path))),
+        lambda: jaxgen.open_run(path),
+        lambda: jaxgen.load(path),
+        lambda: require_local_path(path, "out"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            refuse()
+
+
+def test_local_paths_and_addresses_of_databases_and_data_are_taken():
+    require_local(Options(storage="postgresql://user@host/database", dir="sweeps/a:b"))
+    require_local(Config(run="/data/gs:/run", data=DataConfig(dir="gs://bucket/tfds")))

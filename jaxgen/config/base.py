@@ -19,6 +19,7 @@ from jaxgen.fields import (
     Seed,
     as_text,
     require_in_range,
+    require_local,
 )
 from jaxgen.training.optimizers import OPTIMIZERS
 from jaxgen.training.schedules import SHAPES, make_learning_rate
@@ -213,6 +214,7 @@ class Config:
 def check(config: Config) -> None:
     """Raises UsageError where an option is out of its range or has no effect."""
     require_in_range(config)
+    require_local(config)
     if config.batch_size % config.microbatches:
         raise UsageError(f"batch_size {config.batch_size} does not divide into {config.microbatches} microbatches")
     check_conditions(config)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, TypeVar, g
 
 from jaxgen.allocator import keep_freed_memory
 from jaxgen.errors import UnfinishedError, UsageError, unknown
-from jaxgen.fields import parts, ranges
+from jaxgen.fields import parts, ranges, require_local
 from jaxgen.io.text import hide_passwords, printable
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def parse_known(kind: type[T], arguments: Sequence[str], description: str, progr
         raise UsageError(explain_parse_error(event, kind))
 
     with _errors.on_parse_error(fail), show_ranges(kind):
-        return tyro.cli(
+        config, words = tyro.cli(
             kind,
             args=list(arguments),
             description="",
@@ -101,6 +101,8 @@ def parse_known(kind: type[T], arguments: Sequence[str], description: str, progr
             return_unknown_args=True,
             config=(tyro.conf.DisallowNone, tyro.conf.PositionalMetavarFromFieldName),
         )
+    require_local(config)
+    return config, words
 
 
 def wrap(text: str, columns: int) -> str:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from jaxgen.errors import UsageError, unknown
+from jaxgen.fields import require_local_path
 from jaxgen.restoration import pretrained
 from jaxgen.restoration.network import Network, load_network
 from jaxgen.restoration.pretrained import Output
@@ -33,6 +34,7 @@ def load(source: str | os.PathLike, *, trust: bool = False) -> Network:
       jaxgen.errors.UsageError: if there is none.
     """
     name = os.fspath(source)
+    require_local_path(name, "source")
     if pretrained.is_network(name):
         return load_network(name)
     path = Path(name)

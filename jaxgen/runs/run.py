@@ -15,6 +15,7 @@ from jaxgen.config.configure import configure
 from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import classification
+from jaxgen.fields import require_local_path
 from jaxgen.io.conversion import to_unit_range
 from jaxgen.restoration.network import Network
 from jaxgen.runs import classifying, experiment_copy, reopen, restorer_scoring, scoring
@@ -313,6 +314,7 @@ def open_run(
     """
     if checkpoint not in {"last", "best"}:
         raise UsageError(f"checkpoint is {checkpoint!r}: give 'last' or 'best'")
+    require_local_path(path, "path")
     options = OpenOptions(checkpoint, ema, trust, str(data_dir))
     return Run(reopen.build(Path(path), options), options)
 
