@@ -24,8 +24,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxgen import degradations
+from jaxgen.config import DAMAGES, NoiseHyper, NoiseName, compute_dtype, objective_options
 from jaxgen.config import Config as BaseConfig
-from jaxgen.config import NoiseHyper, NoiseName, compute_dtype, objective_options
 from jaxgen.data import Config as DataConfig
 from jaxgen.degradations.composition import select
 from jaxgen.degradations.draws import split_keys, uniform
@@ -33,7 +33,7 @@ from jaxgen.degradations.file_noise import luma, luma_noise, photo_noise_and_lev
 from jaxgen.degradations.noise import random_gaussian_noise
 from jaxgen.fields import Depth, NonNegative, PositiveInt
 from jaxgen.models.restoration.noise_estimator import NoiseEstimator
-from jaxgen.objectives.noise_estimation import make_noise_level
+from jaxgen.objectives.noise_estimation import Noisy, make_noise_level
 from jaxgen.runs.command_line import run_script
 from jaxgen.training.schedules import Hyper
 from jaxgen.training.state import Objective
@@ -105,15 +105,25 @@ def white_examples(keys: Array, images: Array, hyper: Hyper) -> tuple[Array, Arr
     return luma(noisy), level * luma_noise(images.shape[-1])
 
 
+def correlated_examples(name: str) -> Noisy:
+    """Returns the function that adds another noise, whose level in luma depends on its correlations and is measured."""
+
+    def noisy_examples(keys: Array, images: Array, hyper: Hyper) -> tuple[Array, Array]:
+        noisy, _ = DAMAGES[name].sample(keys, images, hyper)
+        return luma(noisy), luma(noisy - images).std((1, 2, 3))
+
+    return noisy_examples
+
+
 EXAMPLES = {"noise": white_examples, "photo_noise": examples}
 
 
 def build(config: Config, axis_name: str | None = None) -> Objective:
     """Returns the objective of a configuration."""
     module = NoiseEstimator(depth=config.depth, width=config.width, dtype=compute_dtype(config))
-    return make_noise_level(
-        module, degrade=EXAMPLES[config.damage], halved_at=config.halved_at, **objective_options(config, axis_name)
-    )
+    degrade = EXAMPLES.get(config.damage) or correlated_examples(config.damage)
+    options = objective_options(config, axis_name)
+    return make_noise_level(module, degrade=degrade, halved_at=config.halved_at, **options)
 
 
 if __name__ == "__main__":

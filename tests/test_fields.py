@@ -154,5 +154,5 @@ def test_the_address_of_a_remote_folder_is_no_path(path):
 
 
 def test_local_paths_and_addresses_of_databases_and_data_are_taken():
-    require_local(Options(storage="postgresql://user@host/database", dir="sweeps/a:b"))
+    require_local(Options(storage="postgresql://user@host/database", dir=Path("sweeps/a:b")))
     require_local(Config(run="/data/gs:/run", data=DataConfig(dir="gs://bucket/tfds")))

@@ -13,6 +13,7 @@ import pytest
 
 from jaxgen import data
 from jaxgen.config.base import check
+from jaxgen.config.damage import NOISES
 from jaxgen.errors import UsageError
 from jaxgen.runs import command_line
 from jaxgen.runs.disk.config_file import from_dict, to_dict
@@ -148,6 +149,21 @@ def test_data_that_are_not_one_image_are_refused(load_experiment, fields, messag
     module = load_experiment("deep_image_prior")
     with pytest.raises(UsageError, match=message):
         module.build(module.Config(**fields))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("damage", NOISES)
+def test_the_level_of_every_noise_is_that_of_the_luma(load_experiment, damage, channels, monkeypatch):
+    """Of clean images of one gray, whose luma's deviation is the noise's; photo_noise has tests of its own."""
+    module, seen = load_experiment("noise_level"), []
+    monkeypatch.setattr(module, "make_noise_level", lambda network, *, degrade, **options: seen.append(degrade))
+    module.build(module.Config(damage=damage, data=data.Config(channels=channels)))
+    images, keys = np.full((3, 48, 48, channels), 0.5, np.float32), jax.random.split(jax.random.key(0), 3)
+    hyper = {"sigma": np.float32(30), "sigma_spread": np.float32(0.5)}
+    noisy, level = jax.device_get(jax.jit(seen[0])(keys, images, hyper))
+    assert noisy.shape[-1] == 1 and level.shape == (3,)
+    if damage != "photo_noise":
+        np.testing.assert_allclose((noisy - 0.5).std((1, 2, 3)), level, rtol=0.1)
 
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0])
