@@ -333,8 +333,11 @@ class Checkpoints(Closing):
             except Exception as error:  # The record fits the template: any other error of Orbax means damage.
                 require_readable(self.folder / str(record["step"]), error)
                 raise Damaged(f"its arrays cannot be read ({type(error).__name__})") from None
-        state = from_arrays(arrays, template)
-        hashes = fingerprint(state)
+        try:
+            state = from_arrays(arrays, template)
+            hashes = fingerprint(state)
+        except (TypeError, ValueError) as error:  # of what Orbax gives in place of arrays it does not find
+            raise Damaged(f"its arrays are not those of the state ({type(error).__name__})") from None
         if path := first_difference({path: record["leaves"][path] for path in hashes}, hashes):
             raise Damaged(f"{path} is not as it was written")
         return state

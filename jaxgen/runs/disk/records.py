@@ -120,7 +120,7 @@ def require_readable(path: Path, error: Exception) -> None:
 
 def system_reason(error: BaseException) -> str:
     """Returns why the system could not read a file that is there; empty where an error has another reason."""
-    if isinstance(error, OSError) and error.errno not in MISSING:
+    if isinstance(error, OSError) and error.errno not in (None, *MISSING):
         return " ".join(str(error).split())[:200]
     # TensorStore reports the system's error in the text of its own.
     found = re.search(r"os_error_code='(\d+)'", str(error))

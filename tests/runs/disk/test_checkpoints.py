@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import jax
@@ -205,6 +206,46 @@ def test_damage_to_any_file_is_named_or_harmless(copied, states, messages, asser
             path.write_bytes(whole)
     assert {("record", "metadata"), ("state", "_METADATA"), ("state", "manifest.ocdbt"), ("state", "d")} <= noticed
     assert Checkpoints(copied, say=messages.append).restore(states[0]).damaged == []
+
+
+def with_keys(metadata, key):
+    """Returns Orbax' metadata in which every array has the same name."""
+    renamed = {"key_metadata": [{"key": key, "key_type": 2}]}
+    return {name: value | renamed for name, value in metadata["tree_metadata"].items()}
+
+
+def with_values(metadata, **fields):
+    """Returns Orbax' metadata in which every array has other fields."""
+    tree = metadata["tree_metadata"].items()
+    return {name: value | {"value_metadata": value["value_metadata"] | fields} for name, value in tree}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda metadata: [],
+        lambda metadata: {},
+        lambda metadata: metadata | {"tree_metadata": 3},
+        lambda metadata: metadata | {"tree_metadata": {}},
+        lambda metadata: metadata | {"tree_metadata": with_keys(metadata, "../../elsewhere")},
+        lambda metadata: metadata | {"tree_metadata": with_values(metadata, value_type="os.system")},
+        lambda metadata: metadata | {"tree_metadata": with_values(metadata, value_type=["jax.Array"])},
+        lambda metadata: metadata | {"tree_metadata": with_values(metadata, skip_deserialize=True)},
+        lambda metadata: metadata | {"use_ocdbt": False},
+        lambda metadata: metadata | {"use_zarr3": True},
+        lambda metadata: "[" * 100_000,
+        lambda metadata: json.dumps(metadata).replace("false", "NaN"),
+    ],
+)
+def test_odd_metadata_of_orbax_are_damage_or_harmless(copied, states, messages, assert_same_bits, change):
+    path = copied / "3" / "state" / "_METADATA"
+    changed = change(json.loads(path.read_text()))
+    path.write_text(changed if isinstance(changed, str) else json.dumps(changed))
+    for restore in (Checkpoints.restore, Checkpoints.restore_networks):
+        restored = restore(Checkpoints(copied, say=messages.append), states[0])
+        assert restored.damaged == ([] if restored.step == 3 else [3])
+        assert_same_bits(restored.state.params, states[restored.step].params)
+    assert all("\n" not in line for line in messages)
 
 
 def test_training_goes_on_past_any_damage(saved, states, tmp_path, messages, assert_same_bits):
