@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from jaxgen.io.png_files import SIGNATURE, chunk
+from jaxgen.io.text import parse_json
 
 # Ancillary, private, and not to be copied when the pixels change.
 PNG_CHUNK = b"jxRC"
@@ -60,7 +61,7 @@ def read(path: Path) -> dict[str, Any] | None:
             found = storage_of(file.read(12))
             file.seek(0)
             note = found.find(file) if found else None
-            value = None if note is None else json.loads(note)
+            value = None if note is None else parse_json(note)
     except (OSError, ValueError, struct.error):  # Damaged or of another program.
         return None
     return value if isinstance(value, dict) else None

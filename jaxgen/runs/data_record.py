@@ -7,6 +7,7 @@ SHA-256 (empty unless data.hash_contents) and name.
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,11 +17,13 @@ from jaxgen.data.order import ORDER_VERSION
 from jaxgen.data.records import IMAGE_FIELDS, File
 from jaxgen.data.sources.listing import some
 from jaxgen.errors import UsageError
-from jaxgen.io.text import write_atomically
+from jaxgen.io.text import parse_json, write_atomically
 from jaxgen.runs.disk.config_file import CHANGES
 from jaxgen.runs.disk.run_folder import RunFolder
 
 FILE = "images.tsv.gz"
+MAX_BYTES = 2**30
+"""Size of the largest list of files that is read, unpacked."""
 OF_IMAGES = ("images", "images_sha256")
 """Fields of config.json that differ where images do."""
 OF_FILES = "files_sha256"
@@ -58,9 +61,13 @@ def read_files(run: Path) -> tuple[File, ...] | None:
     if not path.exists():
         return None
     try:
-        rows = [line.split("\t", 3) for line in gzip.decompress(path.read_bytes()).decode().splitlines()]
-        return tuple(File(json.loads(name), int(size), int(time), sha256) for size, time, sha256, name in rows)
-    except (OSError, EOFError, ValueError) as error:
+        with gzip.open(path) as file:
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_BYTES} bytes")
+        rows = [line.split("\t", 3) for line in content.decode().splitlines()]
+        return tuple(File(str(parse_json(name)), int(size), int(time), sha256) for size, time, sha256, name in rows)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise UsageError(
             f"{path} is damaged ({error}): remove it, to resume with the images as they are now"
         ) from error

@@ -26,19 +26,24 @@ def describe(run: Path) -> dict[str, Any]:
         last, best = checkpoints.record("last"), checkpoints.record("best")
         if last is None:
             raise UsageError(f"{run} has no checkpoint yet: train it first")
-        return plain | {
+        summary = plain | {
             "step": last["step"],
             "digest": last["digest"],
             "parameters": last["parameters"],
-            "metrics": as_json(last["metrics"]),
-            "best": best and {"step": best["step"], "metrics": as_json(best["metrics"])},
+            "metrics": last["metrics"],
+            "best": best and {"step": best["step"], "metrics": best["metrics"]},
             "checkpoints": checkpoints.steps(),
         }
+        return as_json(summary)
 
 
-def as_json(metrics: dict[str, float]) -> dict[str, float | str]:
-    """Returns metrics as JSON can hold them."""
-    return {name: to_json(value) for name, value in metrics.items()}
+def as_json(value: Any) -> Any:
+    """Returns plain values as JSON can hold them, see `to_json`."""
+    if isinstance(value, dict):
+        return {name: as_json(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [as_json(item) for item in value]
+    return to_json(value) if isinstance(value, float) else value
 
 
 def opening_line(path: Path, content: Mapping[str, Any], parameters: Mapping[str, int], devices: int) -> str:

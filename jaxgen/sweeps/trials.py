@@ -228,7 +228,13 @@ class TrialQueue:
         )
         trial = optuna.trial.Trial(study, waiting._trial_id)
         trial.set_user_attr(WORKER, f"{socket.gethostname()}:{os.getpid()}")
-        return Trial(index, {field.option: suggest(trial, field) for field in self.definition.space.fields}, trial)
+        try:
+            values = {field.option: suggest(trial, field) for field in self.definition.space.fields}
+        except ValueError as error:  # of what was enqueued with it
+            raise UsageError(
+                f"trial {index} of study {self.study.study_name} has a value of no range: {error}"
+            ) from error
+        return Trial(index, values, trial)
 
     def _finish(
         self, trial: Trial, state: TrialState, attributes: Mapping[str, Any], value: float | None = None
@@ -252,6 +258,9 @@ class TrialQueue:
             self.study.set_user_attr(DEFINITION, own)
         # Read again: another worker may have created the study at the same moment.
         recorded = self.study.user_attrs[DEFINITION]
+        numbers = [trial.user_attrs.get(INDEX) for trial in self.study.get_trials(deepcopy=False)]
+        if not isinstance(recorded, dict) or not all(type(number) is int and number >= 0 for number in numbers):
+            raise UsageError(f"study {name} was not created by jaxgen sweep: set another --study")
         differences = [
             f"{key} is {recorded.get(key, 'absent')} there and {own.get(key, 'absent')} here"
             for key in sorted(recorded | own)

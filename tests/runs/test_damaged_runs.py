@@ -56,6 +56,9 @@ FIELDS = [
     ({"images": "many"}, "images is 'many'"),
     ({"data_order": {}}, "data_order is {}"),
     ({"former_defaults": 3}, "former_defaults is 3"),
+    ({"class_names": [1]}, "class_names is 1"),
+    ({"data_changes": {}}, "data_changes is {}"),
+    ({"data_paths": []}, "data_paths is []"),
 ]
 """Fields of config.json, with what the error names."""
 OPTIONS = [
@@ -137,11 +140,11 @@ def test_an_option_of_the_wrong_type_or_out_of_range_is_named(run, options, name
     write(run, GOOD | {"config": options})
     with pytest.raises(UsageError) as error:
         build(run)
-    assert f"{run / 'config.json'}: " in one_line(str(error.value))[:1000] and named in str(error.value)
+    assert str(run / "config.json") in one_line(str(error.value)) and named in str(error.value)
 
 
 def test_info_prints_no_control_characters(run, capsys):
-    odd = {"data": 3, "\x1b[2J": "\x1b]0;title\x07", "\ud800": [["\r", {"a": "\x9b"}]]}
+    odd = {"hyper": {"b1": math.nan}, "data": 3, "\x1b[2J": "\x1b]0;title\x07", "\ud800": [["\r", {"a": "\x9b"}]]}
     write(run, GOOD | {"experiment": {"name": "\x1b[31m"}, "config": odd})
     record = run / "checkpoints" / "5" / "record" / "metadata"
     record.parent.mkdir(parents=True)

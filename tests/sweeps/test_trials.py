@@ -241,6 +241,22 @@ def test_a_study_of_another_program_is_refused(make_queue, tmp_path):
     assert "definition" not in study.user_attrs
 
 
+@pytest.mark.parametrize("attributes", [{"index": "x"}, {"index": -1}, {"index": None}, {}])
+def test_trials_that_no_sweep_has_enqueued_are_refused(make_queue, attributes):
+    with make_queue() as queue:
+        queue.study.enqueue_trial({}, user_attrs=attributes)
+    with pytest.raises(UsageError, match="study toy was not created by jaxgen sweep: set another --study"):
+        make_queue()
+
+
+@pytest.mark.parametrize("definition", [[], 3, "toy", None])
+def test_a_definition_that_is_none_is_refused(make_queue, definition):
+    with make_queue() as queue:
+        queue.study.set_user_attr("definition", definition)
+    with pytest.raises(UsageError, match="study toy was not created by jaxgen sweep: set another --study"):
+        make_queue()
+
+
 def test_a_failing_storage_is_reported_in_one_line(make_queue, monkeypatch):
     from sqlalchemy.exc import OperationalError
 
