@@ -231,9 +231,8 @@ class TrialQueue:
         try:
             values = {field.option: suggest(trial, field) for field in self.definition.space.fields}
         except ValueError as error:  # of what was enqueued with it
-            raise UsageError(
-                f"trial {index} of study {self.study.study_name} has a value of no range: {error}"
-            ) from error
+            name = self.study.study_name
+            raise UsageError(f"trial {index} of study {name} has a value that is not searched: {error}") from error
         return Trial(index, values, trial)
 
     def _finish(

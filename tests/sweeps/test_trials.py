@@ -249,6 +249,13 @@ def test_trials_that_no_sweep_has_enqueued_are_refused(make_queue, attributes):
         make_queue()
 
 
+def test_a_value_that_no_search_has_is_named(make_queue):
+    with make_queue() as queue:
+        queue.study.enqueue_trial({"hyper.learning_rate": "$(id)"}, user_attrs={"index": 0})
+        with pytest.raises(UsageError, match=r"trial 0 of study toy has a value that is not searched: .*\$\(id\)"):
+            queue.claim(1)
+
+
 @pytest.mark.parametrize("definition", [[], 3, "toy", None])
 def test_a_definition_that_is_none_is_refused(make_queue, definition):
     with make_queue() as queue:
@@ -329,7 +336,6 @@ def test_passwords_are_hidden(hide, url, shown):
         "nosuch://me:hunter2@h/d",
         "postgresql+nosuch://me:hunter2@h/d",
         "postgresql://me:hunter2@h:port/d",
-        "sqlite:///nosuch/folder/d.db?password=hunter2",
         "hunter2",
     ],
 )
