@@ -2,8 +2,10 @@
 
 import contextlib
 import difflib
+import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from jaxgen.data.records import Contents, Example
 from jaxgen.data.sources import SOURCES
 from jaxgen.data.splits import held_out
 from jaxgen.errors import UsageError
+from jaxgen.io.text import parse_json, read_limited
 
 
 class TfdsRecords:
@@ -89,6 +92,7 @@ def find(name: str, folder: str) -> Any:
     # It recommends OpenCV whenever Pillow reads its images.
     logging.getLogger("absl").addFilter(is_no_advice)
     known = tfds.list_builders(with_community_datasets=False)
+    require_own_features(name, folder)
     try:
         return builder_from_files(name, data_dir=folder or None)
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
@@ -99,6 +103,19 @@ def find(name: str, folder: str) -> Any:
     if folder and (inside := sorted(Path(folder).glob(f"*/{base(name)}"))):
         raise UsageError(f"{name} is not in {folder} but in {inside[0].parent}: set data.dir to {inside[0].parent}")
     raise UsageError(f"{name} is not prepared under {folder or 'the folder of TFDS'}: {how_to_prepare(name, folder)}")
+
+
+def require_own_features(name: str, folder: str) -> None:
+    """Raises UsageError where files of a prepared set name Python modules beside TFDS' own, which it would import."""
+    is_name = re.fullmatch(r"\w+", base(name)) is not None
+    for path in sorted(Path(folder).glob(f"{base(name)}/**/features.json")) if folder and is_name else ():
+        try:
+            content = json.dumps(parse_json(read_limited(path)))
+        except (OSError, ValueError, RecursionError) as error:
+            raise UsageError(f"{path} cannot be read ({error}): prepare {name} again") from error
+        named = re.findall(r'"(?:pythonClassName|type)": "([^"]*)"', content)
+        if other := [kind for kind in named if not kind.startswith("tensorflow_datasets.")]:
+            raise UsageError(f"{path} names {other[0]:.100}, which is none of TFDS' features, and TFDS would import it")
 
 
 def is_no_advice(record: logging.LogRecord) -> bool:

@@ -52,6 +52,23 @@ def test_streamed_batches_have_the_bits_of_those_in_memory(config):
             np.testing.assert_array_equal(x, expected[name])
 
 
+@pytest.mark.parametrize("key", ["pythonClassName", "type"])
+@pytest.mark.parametrize("name", ["mine", "mine/config:1.0.0"])
+def test_no_module_that_a_set_names_is_imported(tmp_path, monkeypatch, key, name):
+    pytest.importorskip("tensorflow_datasets")
+    folder = tmp_path / "sets" / "mine" / "config" / "1.0.0"
+    folder.mkdir(parents=True)
+    (folder / "dataset_info.json").write_text('{"name": "mine", "version": "1.0.0", "fileFormat": "array_record"}')
+    inner = {"features": {"image": {key: "module_of_an_attacker.Image"}}}
+    own = "tensorflow_datasets.core.features.features_dict.FeaturesDict"
+    (folder / "features.json").write_text(json.dumps({"pythonClassName": own, "featuresDict": inner}))
+    (tmp_path / "module_of_an_attacker.py").write_text("raise SystemExit('executed')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UsageError, match=r"features\.json names module_of_an_attacker\.Image"):
+        data.load(data.Config(name=name, dir=str(tmp_path / "sets")))
+    assert "module_of_an_attacker" not in sys.modules
+
+
 def copied(shared_tfds, folder, **changes):
     """The test images of MNIST, as a data set with only those splits and that file format."""
     version = folder / "mnist" / "3.0.1"
