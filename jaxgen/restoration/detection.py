@@ -19,10 +19,11 @@ from jaxgen.restoration.restorer import no_progress
 
 CANDIDATE = {"detect": 0.9, "detect_lines": 0.5}
 """Probability of each network from which a pixel belongs to a region."""
-MIN_CONFIDENCE = {"detect": 0.985, "detect_lines": 0.985}
-"""Confidence that one region of a network must reach: else none of them counts as damage."""
+MIN_CONFIDENCE = {"detect": (0.985,), "detect_lines": (0.99, 0.95, 0.9)}
+"""Confidence that the surest region of a network must reach, or else the two surest, or the three surest: damage seldom
+comes alone, and several regions that look like it are as sure as one. If none do, no region counts."""
 MIN_FURTHER_CONFIDENCE = 0.5
-"""Confidence from which the other regions of such a network count: damage seldom comes alone."""
+"""Confidence from which the other regions of such a network count."""
 FAINT_LINE = 0.3
 """Probability at which a pixel counts as part of a line near a detected line: scratches come in groups, and most are
 too short to be detected one by one."""
@@ -53,12 +54,12 @@ class Found(NamedTuple):
 
     Attributes:
       masks: by network, bool[height, width] of regions from `MIN_FURTHER_CONFIDENCE`.
-      confidences: by network, the largest of its regions.
+      confidences: by network, those of its surest regions at all sizes, from the surest on.
       probability: see `Detection`, float32[height, width].
     """
 
     masks: dict[str, np.ndarray]
-    confidences: dict[str, float]
+    confidences: dict[str, np.ndarray]
     probability: np.ndarray
 
 
@@ -71,11 +72,16 @@ def detect_damage(pixels: np.ndarray, tile_size: int | None = None) -> Detection
     """
     found = search(pixels, Settings(tile_size=tile_size))
     mask = np.zeros(pixels.shape[:2], bool)
-    for name, confidence in found.confidences.items():
-        if confidence >= MIN_CONFIDENCE[name]:
+    for name, confidences in found.confidences.items():
+        if is_damage(name, confidences):
             mask |= found.masks[name]
-    confidence = max(found.confidences.values())
+    confidence = max(float(confidences.max(initial=0)) for confidences in found.confidences.values())
     return Detection(mask.astype(np.float32)[..., None], found.probability[..., None], confidence)
+
+
+def is_damage(name: str, confidences: np.ndarray) -> bool:
+    """Returns whether the regions of a network count, by the confidences of the surest, from the surest on."""
+    return any(confidence >= least for confidence, least in zip(confidences, MIN_CONFIDENCE[name], strict=False))
 
 
 def search(pixels: np.ndarray, settings: Settings) -> Found:
@@ -89,8 +95,13 @@ def search(pixels: np.ndarray, settings: Settings) -> Found:
     for name in found.masks:
         np.logical_or(found.masks[name], enlarged(coarse.masks[name]), out=found.masks[name])
     np.maximum(found.probability, enlarged(coarse.probability), out=found.probability)
-    confidences = {name: max(value, coarse.confidences[name]) for name, value in found.confidences.items()}
+    confidences = {name: surest(name, values, coarse.confidences[name]) for name, values in found.confidences.items()}
     return found._replace(confidences=confidences)
+
+
+def surest(name: str, *confidences: np.ndarray) -> np.ndarray:
+    """Returns the largest confidences of a network's regions, as many as decide, from the largest on."""
+    return -np.sort(-np.concatenate(confidences))[: len(MIN_CONFIDENCE[name])]
 
 
 def search_at_one_size(pixels: np.ndarray, settings: Settings) -> Found:
@@ -100,16 +111,16 @@ def search_at_one_size(pixels: np.ndarray, settings: Settings) -> Found:
       pixels: float32[height, width, 1 or 3] in [0, 1].
       settings: of the networks.
     """
-    areas, area_mask, area_confidence = search_by("detect", pixels, settings)
-    lines, line_mask, line_confidence = search_by("detect_lines", pixels, settings)
+    areas, area_mask, area_confidences = search_by("detect", pixels, settings)
+    lines, line_mask, line_confidences = search_by("detect_lines", pixels, settings)
     masks = {"detect": area_mask, "detect_lines": with_faint_lines(line_mask, lines)}
     # In place: a photograph of 24 megapixels has 0.1 GB in each channel.
     probability = special.expit(np.maximum(areas, lines, out=areas), out=areas)
-    return Found(masks, {"detect": area_confidence, "detect_lines": line_confidence}, probability)
+    return Found(masks, {"detect": area_confidences, "detect_lines": line_confidences}, probability)
 
 
-def search_by(name: str, pixels: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray, float]:
-    """Returns the logits of a network, the regions that may count and the largest confidence; see `damaged_regions`.
+def search_by(name: str, pixels: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the logits of a network, the regions that may count and the confidences; see `damaged_regions`.
 
     Args:
       name, pixels, settings: see `candidates`.
@@ -134,15 +145,15 @@ def candidates(name: str, pixels: np.ndarray, settings: Settings) -> tuple[np.nd
     return found, regions
 
 
-def damaged_regions(name: str, found: Regions) -> tuple[np.ndarray, float]:
-    """Returns which pixels are in regions that may count, bool[height, width], and the largest confidence.
+def damaged_regions(name: str, found: Regions) -> tuple[np.ndarray, np.ndarray]:
+    """Returns which pixels are in regions that may count, bool[height, width], and the confidences; see `surest`.
 
     Args:
       name: of the network.
       found: its regions.
     """
     if not len(found.numbers):
-        return np.zeros(found.labels.shape, bool), 0.0
+        return np.zeros(found.labels.shape, bool), np.zeros(0, np.float32)
     # Padded to a power of two: each number of rows is compiled.
     rows = 1 << (len(found.numbers) - 1).bit_length()
     padded = np.pad(found.features, ((0, rows - len(found.numbers)), (0, 0)))
@@ -150,7 +161,7 @@ def damaged_regions(name: str, found: Regions) -> tuple[np.ndarray, float]:
     counts = np.zeros(found.labels.max() + 1, bool)
     counts[found.numbers[confidence >= MIN_FURTHER_CONFIDENCE]] = True
     # Row by row: NumPy copies an index as int64.
-    return np.stack([counts[row] for row in found.labels]), float(confidence.max())
+    return np.stack([counts[row] for row in found.labels]), surest(name, confidence)
 
 
 def with_faint_lines(mask: np.ndarray, logits: np.ndarray) -> np.ndarray:

@@ -164,10 +164,10 @@ def table(name: str, paths: list[Path]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def evaluate(name: str, module: BoostedTrees, variables: dict[str, Any], paths: list[Path]) -> dict[str, str]:
-    """Returns the share of regions above the confidence that counts, of damage and of undamaged pictures, as text."""
+    """Returns the share of regions that count alone, of those of damage and of undamaged pictures, as text."""
     features, overlaps = table(name, paths)
     logits = np.asarray(module.apply(variables, features, False))
-    counts = special.expit(logits) >= MIN_CONFIDENCE[name]
+    counts = special.expit(logits) >= MIN_CONFIDENCE[name][0]
     is_damage = overlaps > MIN_OVERLAP
     return {
         "held-out pictures, regions of damage that count": f"{counts[is_damage].mean():.3f} of {is_damage.sum()}",

@@ -31,7 +31,7 @@ def logits(height, width, **parts):
 
 
 def regions_of(values, pixels):
-    """The mask and the confidence of what a network of these logits finds."""
+    """The mask and the confidences of what a network of these logits finds."""
     return damaged_regions("detect", find_regions(values, pixels, logit(CANDIDATE["detect"])))
 
 
@@ -43,7 +43,7 @@ def test_regions_of_which_the_classifier_is_confident_count(calls):
     assert confidence == pytest.approx(1, abs=1e-3)
     mask, confidence = regions_of(logits(40, 60, small=(slice(20, 25), slice(30, 36), 0.999)), pixels)
     assert not mask.any() and confidence == pytest.approx(0, abs=1e-3)
-    assert regions_of(logits(40, 60), pixels)[1] == 0
+    assert not len(regions_of(logits(40, 60), pixels)[1])
 
 
 def test_less_certain_regions_count_beside_one_that_is_certain(calls, monkeypatch):
@@ -60,6 +60,24 @@ def test_less_certain_regions_count_beside_one_that_is_certain(calls, monkeypatc
     found = detect_damage(pixels)
     assert found.mask.sum() == 125 and found.mask[20:25, 20:25].all()
     assert found.confidence == pytest.approx(0.99)
+
+
+@pytest.mark.parametrize(
+    ("confidences", "count"),
+    [((0.98,), 0), ((0.991,), 1), ((0.96, 0.94), 0), ((0.96, 0.952, 0.6), 3), ((0.91,) * 3, 3)],
+)
+def test_several_lines_are_as_sure_as_one(calls, networks, monkeypatch, confidences, count):
+    left = iter(confidences)
+    classify = lambda features: np.array([logit(next(left, 1e-6)) for _ in features])
+    monkeypatch.setattr(detection, "load_classifier", lambda name: classify)
+    networks["detect"] = (lambda inputs: np.full_like(inputs[..., :1], UNLIKELY), 3, "none")
+    networks["detect_lines"] = (lambda inputs: 1000 * (0.1 - inputs[..., :1]), 3, "none")
+    pixels = np.full((100, 100, 3), 0.8, np.float32)
+    for row in range(len(confidences)):
+        pixels[20 + 25 * row, 20:80] = 0
+    found = detect_damage(pixels)
+    assert found.mask[20::25, 50].sum() == count
+    assert found.confidence == pytest.approx(max(confidences), abs=1e-6)
 
 
 def test_lines_are_measured_in_the_mirrored_picture_too(calls, networks, monkeypatch):
