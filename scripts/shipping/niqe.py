@@ -6,7 +6,7 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jaxgen.data.sources.folder import image_paths
+from jaxgen.data.sources.listing import image_paths
 from jaxgen.errors import UsageError
 from jaxgen.io import images, weights
 from jaxgen.metrics.naturalness import natural_scene_features, pristine_model
