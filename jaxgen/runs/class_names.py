@@ -3,7 +3,12 @@
 from pathlib import Path
 
 from jaxgen.errors import UsageError, unknown
-from jaxgen.runs.reopen import read_config
+from jaxgen.runs import reopen
+
+
+def class_names(run: Path) -> tuple[str, ...]:
+    """Returns the names of the classes of a run's data, or () where they have none."""
+    return tuple(reopen.read_config(run).get("class_names") or ())
 
 
 def find_label(run: Path, label: str | int | None) -> int | None:
@@ -17,7 +22,7 @@ def find_label(run: Path, label: str | int | None) -> int | None:
     """
     if label is None or isinstance(label, int):
         return label
-    names = read_config(run).get("class_names", [])
+    names = class_names(run)
     if label in names:
         return names.index(label)
     if label.removeprefix("-").isdecimal():

@@ -15,8 +15,9 @@ from jaxgen.io.text import write_atomically
 from jaxgen.restoration.folders import first_names, list_images
 from jaxgen.restoration.plans import prepare_output
 from jaxgen.runs import reopen, scoring
+from jaxgen.runs.class_names import class_names
 from jaxgen.runs.codes import read_images
-from jaxgen.runs.reopen import DEFAULTS, Built, OpenOptions
+from jaxgen.runs.reopen import DEFAULTS, OpenOptions
 from jaxgen.training import progress
 from jaxgen.training.state import Classifying, Objective
 
@@ -42,11 +43,6 @@ def require_classifying(objective: Objective, run: Path) -> Classifying:
     if objective.classifying is None:
         raise UsageError(f"{run}: this run is no classifier; give one of the experiment classifier")
     return objective.classifying
-
-
-def class_names(built: Built) -> tuple[str, ...]:
-    """Returns the names of the classes of a run's data, or () where they have none."""
-    return tuple(reopen.read_config(built.path).get("class_names") or ())
 
 
 def predict_files(
@@ -80,7 +76,7 @@ def predict_files(
     classifying = require_classifying(built.objective, run)
     opened = reopen.load_weights(built, options, say)
     predict = classification.predictor(classifying, opened.variables)
-    labels = classification.class_labels(classifying, class_names(built))
+    labels = classification.class_labels(classifying, class_names(built.path))
     failed: list[Path] = []
     width = max(len(str(path)) for path in files)
     column = max(len("class"), *map(len, labels))
@@ -161,7 +157,7 @@ def evaluate_classifier(
         classifying,
         opened.variables,
         built.config.data,
-        names=class_names(built),
+        names=class_names(built.path),
         count_images=count,
         reference=reference,
         ema=options.ema,

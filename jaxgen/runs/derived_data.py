@@ -14,6 +14,7 @@ from jaxgen.data.resample import to_uint8
 from jaxgen.errors import UsageError
 from jaxgen.restoration.estimation import estimate_noise
 from jaxgen.restoration.pretrained import load_noise_estimator
+from jaxgen.runs.class_names import class_names
 from jaxgen.runs.open_restorer import conditioning
 from jaxgen.runs.reopen import Opened, OpenOptions, open_run, read_config
 from jaxgen.training.state import Restoring
@@ -66,7 +67,7 @@ def sample_dataset(opened: Opened, dataset: data.Dataset) -> data.Dataset:
     # `fraction` has been applied to the real images.
     full_config = dataclasses.replace(config, fraction=1.0)
     if not config.with_real:
-        names = tuple(read_config(opened.path).get("class_names", ())) if num_classes else ()
+        names = class_names(opened.path) if num_classes else ()
         return from_arrays(images, labels, full_config, Contents(class_names=names))
     real = dataset.arrays
     both = np.concatenate([real["image"], to_uint8(255 * images)])

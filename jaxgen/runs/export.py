@@ -23,7 +23,7 @@ from jaxgen.restoration import pretrained
 from jaxgen.restoration.plans import prepare_output
 from jaxgen.restoration.restorer import Conditioning
 from jaxgen.runs import reopen
-from jaxgen.runs.classifying import class_names
+from jaxgen.runs.class_names import class_names
 from jaxgen.runs.open_restorer import conditioning
 from jaxgen.runs.reopen import DEFAULTS, RUNS_ONLY, OpenOptions
 from jaxgen.training import execute, progress
@@ -129,7 +129,7 @@ def load_run(run: Path, options: OpenOptions, say: Callable[[str], None]) -> Net
             lambda images: detecting.detect(variables, images), (image_operand(channels),), "mask", PROBABILITY
         )
     if classifying := objective.classifying:
-        labels = class_labels(classifying, class_names(built))
+        labels = class_labels(classifying, class_names(built.path))
         return Network(
             lambda images: classifying.probabilities(variables, images),
             (Operand(IMAGES, ", ".join(map(str, ("b", *built.image_shape))), "float32", "in [0, 1]"),),

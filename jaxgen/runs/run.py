@@ -19,7 +19,7 @@ from jaxgen.fields import require_local_path
 from jaxgen.io.conversion import to_unit_range
 from jaxgen.restoration.network import Network
 from jaxgen.runs import classifying, experiment_copy, reopen, restorer_scoring, scoring
-from jaxgen.runs.class_names import find_label
+from jaxgen.runs.class_names import class_names, find_label
 from jaxgen.runs.codes import require_latent
 from jaxgen.runs.disk.run_folder import RunFolder, newest
 from jaxgen.runs.latents import with_latents
@@ -166,7 +166,7 @@ class Run:
           jaxgen.errors.UsageError: if the run is no classifier.
         """
         classifier = classifying.require_classifying(self._built.objective, self.path)
-        return classification.class_labels(classifier, classifying.class_names(self._built))
+        return classification.class_labels(classifier, class_names(self.path))
 
     def predict(self, images: Any) -> np.ndarray:
         """Predicts the classes of images by a classifier.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from jaxgen.data.sources.listing import MAX_CLASSES, some
 from jaxgen.errors import UsageError
 from jaxgen.io.text import to_json
 from jaxgen.runs.disk.checkpoints import Checkpoints
@@ -60,10 +61,12 @@ def opening_line(path: Path, content: Mapping[str, Any], parameters: Mapping[str
 
 
 def describe_images(content: Mapping[str, Any]) -> str:
-    """Returns number, set and shape of the images that the content of a config.json names."""
+    """Returns number, set, shape and classes of the images that the content of a config.json names."""
     shape = "×".join(map(str, content["image_shape"]))
     name = flatten(content["config"]).get("data.name", "unknown data")
-    return f"{content.get('images', 0):,} images of {name}, {shape}"
+    names = content.get("class_names", ())
+    classes = f", {len(names)} classes: {some(names, MAX_CLASSES)}" if names else ""
+    return f"{content.get('images', 0):,} images of {name}, {shape}{classes}"
 
 
 def describe_parameters(parameters: Mapping[str, int]) -> str:

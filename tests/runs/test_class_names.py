@@ -6,6 +6,7 @@ from PIL import Image
 
 from jaxgen import data
 from jaxgen.errors import UsageError
+from jaxgen.runs import summary
 from jaxgen.runs.class_names import find_label
 from jaxgen.runs.data_record import describe_data
 
@@ -46,3 +47,10 @@ def test_a_class_has_a_name_and_a_number(tmp_path):
         find_label(run, "bags")
     with pytest.raises(UsageError, match=r"label bag: the classes of .* have no names; give a number"):
         find_label(write(tmp_path), "bag")
+
+
+def test_a_summary_names_the_classes():
+    content = {"image_shape": [4, 4, 3], "images": 54, "config": {"data": {"name": "folder"}}}
+    assert summary.describe_images(content) == "54 images of folder, 4×4×3"
+    named = content | {"class_names": ["bag", "shoe"]}
+    assert summary.describe_images(named) == "54 images of folder, 4×4×3, 2 classes: bag, shoe"
