@@ -329,8 +329,9 @@ def train(
     with progress.reminding("loading the data", say):
         prepared = prepare(config, build, lambda: device_count or prepare_devices(config), path)
     config, dataset, objective, evaluation_batch, measure, first, template, devices = prepared
-    for line in dataset.contents.lines:
-        say(line)
+    if first_process and dataset.contents.lines:
+        # On standard output, as the progress.
+        print("\n".join(dataset.contents.lines), flush=True)
     program = execute.compile_program(
         partial(build, config),
         dataset.feed,
