@@ -39,7 +39,8 @@ class GeneratorOptions(LatentOptions):
 
     extractor: str | None = None
     """Network whose features are compared: auto (the classifier that is shipped for the run's data), the name of a
-    shipped classifier, or a file of InceptionV3's weights (default: auto)."""
+    shipped classifier, or a file of weights that jaxgen convert inception (FID), dinov2 (FD-DINOv2) or clip (CMMD)
+    writes (default: auto)."""
     restore: str | None = None
     """Restore the generated images first, by a task of `jaxgen restore`."""
 

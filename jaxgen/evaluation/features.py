@@ -1,7 +1,7 @@
 """Features of real and of generated images, computed batch by batch."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,8 @@ GREY_LEVELS = 256
 ORDER_SEED = 0
 """Seed of the order of real images, so that every run is compared with the same ones."""
 
+Network = Literal["InceptionV3", "classifier", "DINOv2", "CLIP"]
+"""A kind of feature network."""
 Sample = Callable[..., Array]
 """(variables, key, count) -> images, and (variables, key, count, labels) -> images for a conditional generator."""
 Restore = Callable[[np.ndarray], np.ndarray]
@@ -31,18 +33,18 @@ class Extractor(NamedTuple):
 
     Attributes:
       name: as in "classifier of mnist" or "InceptionV3".
-      prefix: of the scores' names, one of `scores.PREFIXES`.
+      network: its kind; see `scores.NAMES`.
       sha256: of its weights.
       variables: its weights, on the device.
       features: (variables, images float[b, h, w, c] in [0, 1]) -> (features float[b, d], class probabilities
-        float[b, k]).
+        float[b, k], k = 0 for a network without classes).
       resize: how images are resized to the network's size.
       modes: number of modes of the data, which are its classes; 0: its classes are no modes.
       batch: images in a batch.
     """
 
     name: str
-    prefix: str
+    network: Network
     sha256: str
     variables: PyTree
     features: Callable[[PyTree, Array], tuple[Array, Array]]

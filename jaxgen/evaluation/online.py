@@ -9,7 +9,7 @@ from jaxgen.errors import UsageError
 from jaxgen.evaluation import MAX_SEED
 from jaxgen.evaluation.features import Extractor, Sample, extract, sample_batches
 from jaxgen.evaluation.report import conditioning_labels, load_training_images, real_features
-from jaxgen.evaluation.scores import ONLINE_SCORE, SCORES, Comparison, require_enough, score_name
+from jaxgen.evaluation.scores import Comparison, online_score, require_enough
 from jaxgen.training import execute
 from jaxgen.training.state import Selection, TrainState, averaged
 
@@ -35,9 +35,10 @@ def make_online(
       UsageError: if there are too few images; from the function, if features are not finite.
     """
     real = real_features(extractor, load_training_images(config), count)
-    require_enough(len(real.features), real.features.shape[1], config.split, count, "--evaluate-images")
+    width = real.features.shape[1]
+    require_enough(extractor.network, len(real.features), width, config.split, count, "--evaluate-images")
     labels = conditioning_labels(real, conditional)
-    score, metric = SCORES[ONLINE_SCORE], f"evaluation/{score_name(ONLINE_SCORE, extractor.prefix)}"
+    score, metric = online_score(extractor.network)
 
     def evaluate(state: TrainState) -> dict[str, float]:
         variables = jax.device_get(execute.first_replica(averaged(state, player)))

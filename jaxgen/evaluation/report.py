@@ -107,16 +107,16 @@ def evaluate(
             f"{len(real.features)} real images of split {reference} and {generated} of {OTHER_SPLIT[reference]}: every "
             f"score needs {MIN_IMAGES} of each; {'raise --count' if count == fewest else 'add images'}"
         )
-    omitted = scores.omitted(len(real.features), generated, width, extractor.prefix)
+    omitted = scores.omitted(len(real.features), generated, width, extractor.network)
     labels = conditioning_labels(real, conditional)
     batches = sample_batches(sample, variables, seed, generated, extractor.batch, labels)
     if restore:
         batches = restored_batches(batches, restore)
     generated_features = extract(extractor, batches, "generated")
-    generated_scores = scores.compute_scores(real, generated_features, extractor.prefix, extractor.modes)
+    generated_scores = scores.compute_scores(real, generated_features, extractor.network, extractor.modes)
     seconds = time.perf_counter() - begin
     other = real_features(extractor, others, generated)
-    floor = scores.compute_scores(real, other, extractor.prefix, extractor.modes)
+    floor = scores.compute_scores(real, other, extractor.network, extractor.modes)
     training = real_features(extractor, load_training_images(config), MAX_IMAGES)
     copies = memorisation(generated_features, training, real if reference == "test" else other)
     protocol = {

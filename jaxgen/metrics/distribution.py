@@ -3,11 +3,12 @@
 from jaxgen.metrics.features import require_finite
 from jaxgen.metrics.frechet import fid, frechet_distance
 from jaxgen.metrics.inception_score import inception_score
-from jaxgen.metrics.kernel import kid, kid_subsets
+from jaxgen.metrics.kernel import cmmd, kid, kid_subsets
 from jaxgen.metrics.modes import mode_coverage
 from jaxgen.metrics.neighbours import density_coverage, precision_recall
 
 __all__ = [
+    "cmmd",
     "density_coverage",
     "fid",
     "frechet_distance",

@@ -6,13 +6,14 @@ import pytest
 from jaxgen.errors import UsageError
 from jaxgen.evaluation import classifiers, extractors
 from jaxgen.evaluation.features import extract
+from jaxgen.io import weights
 
 ABOUT = {"source": "https://example.org/weights.pth"}
 
 
 def test_auto_loads_the_classifier_of_the_data():
     extractor = extractors.load_extractor("auto", "mnist", 1)
-    assert (extractor.name, extractor.prefix, extractor.modes) == ("classifier of mnist", "c", 0)
+    assert (extractor.name, extractor.network, extractor.modes) == ("classifier of mnist", "classifier", 0)
     assert len(extractor.sha256) == 64
     assert extractor.resize.endswith("to 28")
 
@@ -108,7 +109,7 @@ def inception(tmp_path, monkeypatch):
 
 def test_a_file_of_inception_with_its_source_is_accepted(inception):
     extractor = inception({})
-    assert (extractor.name, extractor.prefix) == ("InceptionV3", "")
+    assert (extractor.name, extractor.network) == ("InceptionV3", "InceptionV3")
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,7 @@ def test_one_channel_is_repeated_for_inception_and_in_the_protocol(inception, mo
     monkeypatch.setattr(extractors, "InceptionV3", Network)
     images = jnp.arange(2 * 4 * 4.0).reshape(2, 4, 4, 1)
     extractor.features(extractor.variables, images)
-    assert (extractor.prefix, extractor.name) == ("", "InceptionV3, one channel repeated to three")
+    assert (extractor.network, extractor.name) == ("InceptionV3", "InceptionV3, one channel repeated to three")
     np.testing.assert_array_equal(captured["images"], jnp.concatenate([images] * 3, -1))
 
 
@@ -159,3 +160,31 @@ def test_a_registered_extractor_is_loaded_and_named_in_errors(monkeypatch):
         extractors.load_extractor("toy", "digits", 1)
     with pytest.raises(UsageError, match=r"set one of .*, toys, or the path"):
         extractors.load_extractor("auto", "photos", 1)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"positions": np.zeros(5, np.float32)},
+        {"positions": np.zeros((5, 60), np.float32), "patches": {"kernel": np.zeros((12, 60), np.float32)}},
+        {"positions": np.zeros((5, 64), np.float32), "patches": np.zeros((12, 64), np.float32)},
+    ],
+    ids=["nothing", "vector", "width", "no kernel"],
+)
+def test_a_file_of_another_network_is_not_accepted_as_a_transformer(params, tmp_path):
+    path = tmp_path / "x.safetensors"
+    weights.write(path, {"params": params}, {"extractor": "DINOv2"})
+    with pytest.raises(UsageError, match=r"does not hold DINOv2.*; jaxgen convert|: jaxgen convert dinov2 writes such"):
+        extractors.load_extractor(str(path), "photos", 3)
+
+
+def test_a_damaged_file_of_a_transformer_is_refused(tmp_path):
+    path = tmp_path / "x.safetensors"
+    params = {"positions": np.zeros((5, 64), np.float32), "patches": {"kernel": np.zeros((12, 64), np.float32)}}
+    weights.write(path, {"params": params}, {"extractor": "DINOv2"})
+    message = (
+        "does not hold DINOv2: params/norm_last/bias is missing, and 4 of 6 arrays are; jaxgen convert dinov2 writes"
+    )
+    with pytest.raises(UsageError, match=message):
+        extractors.load_extractor(str(path), "photos", 3)

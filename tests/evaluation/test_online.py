@@ -17,7 +17,7 @@ def compute_features(variables, images):
     return small, jnp.full((len(images), 2), 0.5)
 
 
-EXTRACTOR = Extractor("means", "c", "0" * 64, {}, compute_features, "none", batch=100)
+EXTRACTOR = Extractor("means", "classifier", "0" * 64, {}, compute_features, "none", batch=100)
 
 
 def state(scale):

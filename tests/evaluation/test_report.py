@@ -20,7 +20,13 @@ def compute_features(variables, images):
 
 
 EXTRACTOR = Extractor(
-    name="averages", prefix="c", sha256="00", variables={}, features=compute_features, resize="none", batch=100
+    name="averages",
+    network="classifier",
+    sha256="00",
+    variables={},
+    features=compute_features,
+    resize="none",
+    batch=100,
 )
 REAL = np.asarray(data.load(DIGITS).batch(0, 0, 1437)["image"])
 

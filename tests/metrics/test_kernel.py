@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxgen.metrics import kernel
-from jaxgen.metrics.kernel import kid, kid_subsets, subset
+from jaxgen.metrics.kernel import cmmd, kid, kid_subsets, subset
 
 
 def features(seed, count, dimensions=16):
@@ -35,6 +35,32 @@ def test_kid_is_the_mean_over_pairs_for_any_tiling(small_tiles, n, m):
     expected = by_definition(real, fake)
     assert float(kid(real, fake)) == pytest.approx(expected, rel=1e-4)
     assert float(jax.jit(kid)(jnp.asarray(real), jnp.asarray(fake))) == pytest.approx(expected, rel=1e-4)
+
+
+def cmmd_by_definition(real, fake, biased=False):
+    """The paper's equation 4 in float64; biased: as in the authors' program, with each sample's pair with itself."""
+    real, fake = np.float64(real), np.float64(fake)
+    of = lambda x, y: np.exp(-((x[:, None] - y) ** 2).sum(-1) / (2 * 10**2))
+    within = lambda x: of(x, x).mean() if biased else (of(x, x).sum() - len(x)) / len(x) / (len(x) - 1)
+    return 1000 * (within(real) + within(fake) - 2 * of(real, fake).mean())
+
+
+@pytest.mark.parametrize(("n", "m"), [(24, 30), (7, 17)])
+def test_cmmd_is_the_mean_over_pairs_for_any_tiling(small_tiles, n, m):
+    # Of length one as CLIP's: all kernels are nearly 1, and their differences keep their digits.
+    real, fake = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (features(0, n), features(1, m)))
+    # A sample of zeros is no padding.
+    real[3] = 0
+    expected = cmmd_by_definition(real, fake)
+    assert float(cmmd(real, fake)) == pytest.approx(expected, rel=1e-4)
+    assert float(jax.jit(cmmd)(jnp.asarray(real), jnp.asarray(fake))) == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_biased_cmmd_of_the_authors_program_is_larger_by_what_the_docstring_says():
+    real, fake = features(0, 20), features(1, 30)
+    k = lambda x: (len(x) ** 2 * np.exp(-((x[:, None] - x) ** 2).sum(-1) / 200).mean() - len(x)) / len(x) / (len(x) - 1)
+    excess = 1000 * ((1 - k(real)) / 20 + (1 - k(fake)) / 30)
+    assert cmmd_by_definition(real, fake, biased=True) == pytest.approx(float(cmmd(real, fake)) + excess, rel=1e-3)
 
 
 def test_it_agrees_with_torch_fidelity_over_all_samples(torch_fidelity):

@@ -1,10 +1,11 @@
 """Converters of published weights into .safetensors files of this package."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxgen.commands.converters import denoisers, inception, niqe, perceptual, vgg
+from jaxgen.commands.converters import denoisers, inception, niqe, perceptual, vgg, vit
 from jaxgen.errors import UsageError
 
 
@@ -29,6 +30,15 @@ CONVERTERS: dict[str, Converter] = {
     ),
     "inception": Converter(
         "InceptionV3 of pytorch-fid (.pth), for jaxgen evaluate --extractor FILE", inception.convert
+    ),
+    "dinov2": Converter(
+        "DINOv2's ViT-L/14 (.pth), or a smaller one, for FD-DINOv2 by jaxgen evaluate --extractor FILE",
+        partial(vit.convert, vit.DINOV2),
+    ),
+    "clip": Converter(
+        "CLIP's ViT-L/14 of 336 pixels by Hugging Face (.safetensors), or a smaller one, for CMMD by jaxgen evaluate "
+        "--extractor FILE",
+        partial(vit.convert, vit.CLIP),
     ),
     "vgg": Converter(
         "VGG-19 of torchvision (.pth, .pt, .safetensors), for --losses feature --features FILE", vgg.convert
