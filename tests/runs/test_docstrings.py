@@ -81,7 +81,7 @@ def place(tmp_path, monkeypatch):
             images.write(tmp_path / folder / f"{index}.png", smooth)
     images.write(tmp_path / "PHOTO.png", np.kron(rng.random((5, 6, 3)), np.ones((15, 15, 1))))
     for name, shape in (("gray", (28, 28, 1)), ("color", (32, 32, 3))):
-        labels = np.arange(200) % 10
+        labels = np.arange(200) // 20  # every tenth image is held out
         np.savez(tmp_path / f"{name}.npz", image=rng.integers(0, 256, (200, *shape)).astype(np.uint8), label=labels)
     monkeypatch.chdir(tmp_path)
     return tmp_path
