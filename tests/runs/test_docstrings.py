@@ -1,5 +1,6 @@
 """The commands in the docstrings of the experiments: their shapes are traced; with --full each trains for 30 steps."""
 
+import contextlib
 import dataclasses
 import re
 import shlex
@@ -10,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxgen.config.base import check
+from jaxgen.errors import UsageError
 from jaxgen.fields import flat_values
 from jaxgen.io import images
 from jaxgen.runs import command_line
@@ -61,14 +64,19 @@ def test_the_networks_of_a_docstring_take_its_images(load_experiment, name, word
 
 
 def shrunk(config):
-    """Returns a configuration whose networks, batches and images are small."""
-    changes = {"tensorboard": False, "evaluate_every": STEPS, "sample_every": STEPS, "checkpoint_every": STEPS}
+    """Returns a configuration whose networks, batches and images are small, of options that have an effect."""
+    quiet = {"tensorboard": False, "evaluate_every": STEPS, "sample_every": STEPS, "checkpoint_every": STEPS}
+    config = dataclasses.replace(config, steps=STEPS, **quiet)
     for name, value in flat_values(config):
+        small = config
         if isinstance(value, tuple) and name in EACH_SMALL:
-            changes[name] = tuple(min(one, EACH_SMALL[name]) for one in value)
+            small = dataclasses.replace(config, **{name: tuple(min(one, EACH_SMALL[name]) for one in value)})
         elif isinstance(value, int) and name in SMALL:
-            changes[name] = min(value, SMALL[name])
-    return dataclasses.replace(config, steps=STEPS, **changes)
+            small = dataclasses.replace(config, **{name: min(value, SMALL[name])})
+        with contextlib.suppress(UsageError):
+            check(small)
+            config = small
+    return config
 
 
 @pytest.fixture
