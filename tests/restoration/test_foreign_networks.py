@@ -40,6 +40,13 @@ def with_values(file, part, **values):
     return rewritten(file, **{part: json.dumps(json.loads(weights.read_metadata(file)[part]) | values)})
 
 
+def test_a_card_without_images_is_no_restorer(file):
+    path = rewritten(file, spec="null")
+    assert pretrained.read(path)[1].spec is None
+    with pytest.raises(UsageError, match="does not say which images it takes"):
+        pretrained.load_restorer(path)
+
+
 def test_the_file_itself_is_read(file):
     assert pretrained.read(str(file))[1].spec.channels == 1
 
@@ -79,7 +86,6 @@ def test_a_value_that_no_network_has_is_named(file, part, values):
     [
         {"output": "magic"},
         {"output": "noise_level"},
-        {"spec": "null"},
         {"spec": "[1]"},
         {"spec": "{"},
         {"spec": DEEP},

@@ -50,7 +50,8 @@ class Card(NamedTuple):
       fields: of the module.
       output: what it computes.
       damage: that it was trained on.
-      spec: of a network that is applied to images of any size; None where the output is a noise level or a confidence.
+      spec: of a network that is applied to images of any size; None where the output is a noise level or a confidence,
+        or the file is only for `--init-from`.
       command: that trained it.
       training: the machine and the time that training took; or the authors.
       data: that it was trained on.
@@ -119,7 +120,7 @@ def from_metadata(metadata: dict[str, str]) -> Card:
     card = Card(**values)
     if card.output not in get_args(Output):
         raise ValueError(f"output is {card.output!r:.100}")
-    if (card.spec is None) != (card.output in ("noise_level", "confidence")):
+    if card.spec is not None and card.output in ("noise_level", "confidence"):
         raise ValueError(f"spec is {card.spec} and output {card.output}")
     checks.check_fields(ARCHITECTURES[card.architecture], card.fields)
     if card.spec:
@@ -245,4 +246,6 @@ def load_function(source: str, output: Output) -> Callable[[np.ndarray], np.ndar
 
 def wrong_output(source: str, card: Card, wanted: Output) -> UsageError:
     """Returns the error for a network whose output is not the wanted one."""
+    if card.output == wanted:
+        return UsageError(f"the card of {source} does not say which images it takes (spec): choose another network")
     return UsageError(f"the output of {source} is {card.output} and not {wanted}: choose another network")

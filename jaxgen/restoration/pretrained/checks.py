@@ -62,13 +62,15 @@ def check_network(path: Path, card: Any, variables: Any) -> None:
 
     Args:
       path: of the file.
-      card: its `Card`. The images of an estimator of noise have one channel; what takes no images is not checked.
+      card: its `Card`. The images of an estimator of noise have one channel. Of what takes no images, or does not say
+        which ones, the values alone are checked.
       variables: its arrays.
     Raises:
       UsageError: if the card describes no network or one of another output, an array is missing or has another shape,
         or a value is not finite.
     """
-    if card.output == "confidence":
+    require_finite(path, variables)
+    if card.output == "confidence" or (card.spec is None and card.output != "noise_level"):
         return
     spec, multiple = card.spec, card.spec.size_multiple if card.spec else 1
     side = multiple * -(-MIN_SIDE // multiple)
@@ -93,6 +95,10 @@ def check_network(path: Path, card: Any, variables: Any) -> None:
             f"{getattr(output, 'shape', output)!r:.100} and not {expected}: write the file again"
         )
     weights.require_arrays(path, card.architecture, variables, weights.describe_arrays(shapes), "write the file again")
+
+
+def require_finite(path: Path, variables: Any) -> None:
+    """Raises UsageError where an array of a file has a value that is NaN or infinite."""
     for name, array in jax.tree_util.tree_leaves_with_path(variables):
         if not np.isfinite(array).all():
             where = jax.tree_util.keystr(name, simple=True, separator="/")
