@@ -175,7 +175,7 @@ def test_evaluation_tells_scores_floor_and_protocol_and_is_kept(trained, capsys)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--count", 64), "set --count to at least 65"),
+        (("--count", 1), "every score needs 2 of each; raise --count"),
         (("--extractor", "mnits"), "unknown extractor 'mnits': did you mean mnist"),
         (("--extractor", "none.safetensors"), "no weights at none.safetensors: jaxgen convert inception writes them"),
     ],
