@@ -177,7 +177,7 @@ def test_evaluation_tells_scores_floor_and_protocol_and_is_kept(trained, capsys)
     [
         (("--count", 1), "every score needs 2 of each; raise --count"),
         (("--extractor", "mnits"), "unknown extractor 'mnits': did you mean mnist"),
-        (("--extractor", "none.safetensors"), "no weights at none.safetensors: jaxgen convert inception writes them"),
+        (("--extractor", "none.safetensors"), "no weights at none.safetensors: jaxgen convert inception"),
     ],
 )
 def test_evaluation_errors_are_one_line(trained, options, message, capsys):

@@ -180,7 +180,7 @@ def test_a_mixture_is_found_where_it_is():
         np.broadcast_to(0.04 * np.eye(2), (2, 2, 2)),
         atol=0.01,
     )
-    drawn = np.asarray(latents.draw_mixture(jax.random.key(0), 4000, (log_weights, means, factors)))
+    drawn = np.asarray(latents.draw_mixture(jax.random.split(jax.random.key(0), 4000), (log_weights, means, factors)))
     np.testing.assert_allclose(drawn.mean(0), codes.mean(0), atol=0.15)
     np.testing.assert_allclose(np.cov(drawn.T), np.cov(codes.T), atol=0.3)
     with pytest.raises(UsageError, match="3001 components for 3000 codes"):
