@@ -77,7 +77,7 @@ class Command(RangedOptions):
     save_mask: bool = False
     """Also write the mask that is used; it can be edited and given to --mask."""
     force: bool = False
-    """Restore also where no damage is detected."""
+    """Restore also where what is detected is not sure."""
     recursive: bool = False
     """Restore the photographs in folders of a folder too; --out gets the same folders."""
     overwrite: bool = False

@@ -63,17 +63,18 @@ class Found(NamedTuple):
     probability: np.ndarray
 
 
-def detect_damage(pixels: np.ndarray, tile_size: int | None = None) -> Detection:
+def detect_damage(pixels: np.ndarray, tile_size: int | None = None, *, is_sure: bool = False) -> Detection:
     """Detects the damage of a photograph.
 
     Args:
       pixels: float32[height, width, 1 or 3] in [0, 1].
       tile_size: side of the largest tile in pixels; None: chosen.
+      is_sure: whether the photograph is known to be damaged: regions from `MIN_FURTHER_CONFIDENCE` count by themselves.
     """
     found = search(pixels, Settings(tile_size=tile_size))
     mask = np.zeros(pixels.shape[:2], bool)
     for name, confidences in found.confidences.items():
-        if is_damage(name, confidences):
+        if is_sure or is_damage(name, confidences):
             mask |= found.masks[name]
     confidence = max(float(confidences.max(initial=0)) for confidences in found.confidences.values())
     return Detection(mask.astype(np.float32)[..., None], found.probability[..., None], confidence)

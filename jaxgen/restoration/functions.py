@@ -35,6 +35,7 @@ def restore(
     strength: float = 1.0,
     ensemble: bool = False,
     tile_size: int | None = None,
+    force: bool = False,
     out: str | os.PathLike | None = None,
     progress: bool | Callable[[int, int], None] = False,
 ) -> Any:
@@ -66,6 +67,7 @@ def restore(
       strength: fraction of the change that is applied, 0 to 1.
       ensemble: whether to average over eight flipped and rotated views: better, and 8 times as slow.
       tile_size: side of the largest tile, 64 to 1024 pixels; None: chosen. It never changes the result.
+      force: whether to restore also where what is detected is not sure; not for "auto", "superres" and "inpaint".
       out: file for the result, of a single image. Its suffix names the format; 16 bits and metadata of a file are kept.
       progress: True: shows the tiles done on a terminal; a function: takes the number of tiles done and of all tiles.
     Returns:
@@ -74,7 +76,7 @@ def restore(
     Raises:
       jaxgen.errors.UsageError: if an argument must be corrected; it is a ValueError.
     """
-    settings = Settings(sigma, strength, ensemble, tile_size)
+    settings = Settings(sigma, strength, ensemble, tile_size, force=force)
     restoration = tasks.choose(task, settings, has_mask=mask is not None)
     factor = tasks.TASKS[task].scale
     if scale not in {None, factor}:

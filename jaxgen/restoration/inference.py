@@ -37,7 +37,7 @@ class Settings(NamedTuple):
       ensemble: whether the mean over eight rotations and reflections is taken.
       tile_size: side of the largest tile in pixels; None: chosen for each network, see `Restorer.tile_side`.
       mask: float32[height, width, 1], 1 where the photograph is damaged, else 0; None: detected.
-      force: whether a task restores also where it detects no damage.
+      force: whether a task restores also where what it detects is not sure.
       dry_run: whether a task only says what it detects, and changes nothing.
       in_place: whether the photograph's pixels may be overwritten, to save memory.
     """

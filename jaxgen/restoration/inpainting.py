@@ -51,21 +51,23 @@ def inpaint(
 
     Args:
       photograph: its pixels are used.
-      settings: all are used but the noise level; without a mask the damage is detected.
+      settings: all are used but the noise level; without a mask the damage is detected, with `force` where it is less
+        sure too.
       progress: takes the number of tiles done and the number of all tiles.
       network: name of the shipped network.
       tight_network: name of the network for a tight mask; empty: the same. See `is_tight`.
     """
-    pixels, mask, source = photograph.pixels, settings.mask, "as given"
+    pixels, mask, source, nothing = photograph.pixels, settings.mask, "as given", "no damage"
     if mask is None:
-        detected = detect_damage(pixels, settings.tile_size)
+        detected = detect_damage(pixels, settings.tile_size, is_sure=settings.force)
         mask, source = detected.mask, f"detected with confidence {detected.confidence:.2f}"
+        nothing = f"no damage detected (confidence {detected.confidence:.2f})"
         del detected  # Of the size of the mask, too: the probabilities.
         if mask.mean() > MAX_DETECTED:
             message = f"{mask.mean():.0%} look damaged, too much to inpaint without a mask: give --mask"
             return Result(pixels, message, mask, is_found=False)
     if not mask.any():
-        return Result(pixels, "no damage detected, unchanged", is_found=False)
+        return Result(pixels, f"{nothing}, unchanged", is_found=False)
     message = f"{mask.mean():.1%} damaged, {source}"
     if settings.dry_run:
         return Result(pixels, message, mask)

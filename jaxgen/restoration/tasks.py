@@ -30,7 +30,7 @@ class Task(NamedTuple):
       scale: size of the result as a multiple of the photograph's.
       network: name of the shipped network that does it alone; empty: there are several.
       gives_mask: whether the result is the mask of the damage, 1 channel.
-      takes_force: whether it can be forced to restore where it detects nothing.
+      takes_force: whether it can be forced to restore where what it detects is not sure.
     """
 
     restore: Restoration
@@ -175,7 +175,7 @@ def without_noise(photograph: Photograph, settings: Settings, progress: Progress
 def in_full(settings: Settings) -> Settings:
     """Returns the settings of the tasks that are applied one after the other: each as it detects, at full strength."""
     in_place = settings.in_place and settings.strength == 1  # Else the photograph is blended with their result.
-    return settings._replace(strength=1.0, sigma=None, mask=None, dry_run=False, in_place=in_place)
+    return settings._replace(strength=1.0, sigma=None, mask=None, force=False, dry_run=False, in_place=in_place)
 
 
 def apply_next(
@@ -203,14 +203,17 @@ TASKS = {
     "deblur": Task(deblur, "removes Gaussian blur up to σ 3 pixels", takes_force=True),
     "dejpeg": Task(dejpeg, "removes JPEG's blocks and ringing", takes_force=True),
     "superres": Task(superres, "upsamples by a factor of 4", scale=4, network="superres"),
-    "derust": Task(inpaint, "inpaints damage of any kind, detected or given by a mask", takes_mask=True),
+    "derust": Task(
+        inpaint, "inpaints damage of any kind, detected or given by a mask", takes_mask=True, takes_force=True
+    ),
     "scratches": Task(
         partial(INPAINT_LINES, tight_network="inpaint_tight"),
         "inpaints tears and scratches, detected or given by a mask",
         takes_mask=True,
+        takes_force=True,
     ),
     "inpaint": Task(INPAINT_LINES, "inpaints what a mask shows", takes_mask=True, needs_mask=True),
-    "detect": Task(detect, "writes the mask of the damage that auto would inpaint", gives_mask=True),
+    "detect": Task(detect, "writes the mask of the damage that auto would inpaint", gives_mask=True, takes_force=True),
     "auto": Task(repair, "removes what it detects: JPEG's traces, noise, damage, blur, haze", True, True),
 }
 """The tasks by name; a new one is a line here, and tests of its own."""
@@ -239,6 +242,8 @@ def choose(name: str, settings: Settings, *, has_mask: bool = False) -> Restorat
     if has_mask and not task.takes_mask:
         others = ", ".join(other for other in TASKS if TASKS[other].takes_mask)
         raise UsageError(f"mask: task {name} restores the whole photograph; leave it out, or choose {others}")
+    if settings.force and has_mask:
+        raise UsageError("force: the mask says where the damage is; leave it out")
     if task.needs_mask and not has_mask:
         raise UsageError(f"task {name} needs a mask: give --mask, white where to inpaint; scratches detects damage")
     return partial(restore_visible, partial(toning.restore_gray, task.restore))

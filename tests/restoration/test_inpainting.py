@@ -38,7 +38,7 @@ def test_without_a_mask_the_damage_is_detected(calls, channels):
 def test_an_undamaged_photograph_does_not_change(calls):
     result = inpaint(Photograph(PIXELS), Settings(), no_progress)
     assert calls["names"] == ["detect", "detect_lines"]
-    assert result.message == "no damage detected, unchanged"
+    assert result.message == "no damage detected (confidence 0.00), unchanged"
     np.testing.assert_array_equal(result.pixels, PIXELS)
     assert not result.is_found
 

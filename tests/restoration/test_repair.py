@@ -11,8 +11,9 @@ from skimage import data
 
 import jaxgen
 from jaxgen.degradations import haze
+from jaxgen.errors import UsageError
 from jaxgen.io.photographs import Photograph
-from jaxgen.restoration import inference, tasks
+from jaxgen.restoration import detection, inference, tasks
 from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.restorer import no_progress
 from jaxgen.restoration.tasks import repair
@@ -83,6 +84,20 @@ def test_a_detecting_task_can_be_forced(calls, networks):
     for task in ("dehaze", "dejpeg", "deblur"):
         result = tasks.restore_photograph(Photograph(PHOTOGRAPH), task, Settings(force=True))
         np.testing.assert_allclose(result.pixels, PHOTOGRAPH / 2, atol=1e-6)
+
+
+@pytest.mark.parametrize("task", ["scratches", "derust", "detect"])
+def test_damage_that_is_not_sure_is_inpainted_by_force(calls, networks, monkeypatch, task):
+    no_noise(monkeypatch)
+    monkeypatch.setattr(detection, "load_classifier", lambda name: lambda features: np.full(len(features), 1.0))
+    pixels = np.full((40, 30, 3), (0.8, 0.7, 0.6), np.float32)
+    pixels[5:15, 5:15] = 1
+    result = tasks.restore_photograph(Photograph(pixels), task)
+    assert result.message == "no damage detected (confidence 0.73), unchanged" and not result.is_found
+    result = tasks.restore_photograph(Photograph(pixels), task, Settings(force=True))
+    assert result.mask.sum() == 100
+    with pytest.raises(UsageError, match="force: the mask" if task != "detect" else "mask: task detect"):
+        tasks.restore_photograph(Photograph(pixels), task, Settings(force=True, mask=result.mask))
 
 
 def psnr(first, second):
