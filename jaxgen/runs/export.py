@@ -151,7 +151,9 @@ def load_file(source: str) -> Network:
     def apply(inputs: Array) -> Array:
         return cast(Array, module.apply(variables, inputs, False))
 
-    if card.output == "noise_level" or card.spec is None:
+    if card.spec is None and card.output != "noise_level":
+        raise pretrained.wrong_output(source, card, card.output)
+    if card.spec is None:
         return Network(apply, (image_operand(1),), "level", "standard deviation of the noise in each image")
     spec = card.spec
     channels = spec.channels

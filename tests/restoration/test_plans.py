@@ -208,3 +208,10 @@ def test_an_ensemble_that_needs_more_memory_than_there_is_is_refused_before_the_
             continue
         with pytest.raises(UsageError, match=r"a\.png: an ensemble of .* GB of memory, .*: leave --ensemble out"):
             outputs([path], scale=4, settings=Settings(ensemble=True))
+
+
+def test_what_a_killed_process_left_unfinished_among_results_is_removed(tmp_path):
+    (tmp_path / f".photo-auto.jpg.{2**22 + 1}.unfinished").touch()
+    (tmp_path / "photo.jpg.unfinished").touch()
+    plans.make_writable_folder(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg.unfinished"]
