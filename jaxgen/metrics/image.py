@@ -44,8 +44,8 @@ def psnr_b(reference: Images, image: Images, max_value: float = 1.0) -> Array:
 
     To a channel's mean squared error it adds its blocking effect factor: what the mean squared difference of neighbors
     exceeds, across the borders of 8×8 blocks, that of all other neighbors, times log 8 / log of the shorter side. The
-    blocks begin at the top left corner, as JPEG's do: do not cut a border. The means are over the neighbors there are;
-    the paper's printed count of those across borders is larger, by one block.
+    blocks begin at the top left corner, as JPEG's do: do not cut a border. The means are over all such neighbors, by
+    their exact number, as in the JPEG tables of KAIR for sides that are multiples of 8.
 
     Args:
       reference: float[batch, height, width, channel], sides of at least 9 pixels.
@@ -55,7 +55,7 @@ def psnr_b(reference: Images, image: Images, max_value: float = 1.0) -> Array:
       float[batch], dB; of one channel at most its PSNR, infinite for equal images without block edges.
     Raises:
       ValueError: if the shapes differ, the images are too small, or whole numbers have a max_value of 1.
-    Reference: Yim and Bovik 2011, equations 8 to 15.
+    Reference: Yim and Bovik 2011.
     """
     x, y = matched_images(reference, image, max_value)
     height, width = y.shape[1:3]

@@ -124,7 +124,7 @@ def cmmd(real: Features, fake: Features) -> Array:
       float[] in at least float32; NaN for traced features that are not finite.
     Raises:
       ValueError: if the shapes do not fit, a set has fewer than two samples, or features are not finite.
-    Reference: Jayasumana et al. 2024, equations 3 and 4.
+    Reference: Jayasumana et al. 2024.
     """
     require_features(real, fake, least=2)
     return CMMD_SCALE * squared_discrepancy(promoted(real), promoted(fake), gaussian)

@@ -48,7 +48,7 @@ def normalize_contrast(gray: Array) -> tuple[Array, Array]:
       gray: float[batch, height, width], gray levels.
     Returns:
       two arrays of the same shape.
-    Reference: Mittal, Soundararajan, Bovik 2013, equations 1 to 3.
+    Reference: Mittal, Soundararajan, Bovik 2013.
     """
     radius = WINDOW // 2
     line = np.exp(-((np.arange(-radius, radius + 1) / DEVIATION) ** 2) / 2)
@@ -93,7 +93,7 @@ def fit_generalized_gaussian(x: Array) -> tuple[Array, Array, Array, Array]:
       x: float[..., samples].
     Returns:
       its shape α, left and right scales β, and its mean, float[...] each; NaN without negative or positive samples.
-    Reference: Lasmar, Stitou, Berthoumieu 2009; Mittal, Soundararajan, Bovik 2013, equations 5 to 8.
+    Reference: Lasmar, Stitou, Berthoumieu 2009; Mittal, Soundararajan, Bovik 2013.
     """
     shapes, between, scales, means = map(jnp.asarray, gamma_ratios())
     squares = x**2
@@ -136,7 +136,7 @@ def natural_scene_features(images: Images) -> tuple[Array, Array]:
       deviation of each block, its sharpness, float[batch, blocks].
     Raises:
       ValueError: if the images are too small, have another number of channels, or are integers.
-    Reference: Mittal, Soundararajan, Bovik 2013, sections II.A to II.C.
+    Reference: Mittal, Soundararajan, Bovik 2013.
     """
     gray = gray_levels(images)
     rows, columns = (side // BLOCK for side in gray.shape[1:])
@@ -185,6 +185,9 @@ def niqe(images: Images, mean: Array, whitening: Array) -> Array:
     Of RGB the luma in the full range counts, in whole gray levels; incomplete blocks at the right and at the bottom do
     not, nor do flat blocks. Super-resolution is published with 4 pixels cut, of luma in the studio range.
 
+    Pixels in flat areas count as neither positive nor negative. In float64 by the paper's formula rounding errors there
+    have a sign, which on eight photographs of CBSD68 changed NIQE by up to 1.5 %; all else differed by 0.015 % or less.
+
     Args:
       images: float[batch, height, width, 1 or 3] in [0, 1], sides of at least 192 pixels.
       mean: float[36], of `pristine_model`.
@@ -193,7 +196,7 @@ def niqe(images: Images, mean: Array, whitening: Array) -> Array:
       float[batch], at least 0, smaller is better; NaN if all blocks are flat.
     Raises:
       ValueError: if the images are too small, have another number of channels, or are integers.
-    Reference: Mittal, Soundararajan, Bovik 2013, equation 10.
+    Reference: Mittal, Soundararajan, Bovik 2013.
     """
     found, _ = natural_scene_features(images)
     product = functools.partial(jnp.einsum, precision=lax.Precision.HIGHEST)

@@ -52,7 +52,7 @@ def piqe(images: Images) -> Array:
       float[batch], about 0 (best) to 100; 100 if no block counts.
     Raises:
       ValueError: if the images are too small, have another number of channels, or are integers.
-    Reference: Venkatanath et al. 2015, section II, with the constants of MATLAB's piqe.
+    Reference: Venkatanath et al. 2015, with the constants of MATLAB's piqe.
     """
     gray = gray_levels(images)
     if min(gray.shape[1:]) < PIQE_MIN_SIDE:

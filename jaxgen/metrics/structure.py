@@ -75,7 +75,7 @@ def gmsd(reference: Images, image: Images, max_value: float = 1.0) -> Array:
     Raises:
       ValueError: if the shapes differ, the images are too small or have another number of channels, or whole numbers
         have a max_value of 1.
-    Reference: Xue, Zhang, Mou, Bovik 2014, equations 4 to 7, with c = 170 for pixels from 0 to 255.
+    Reference: Xue, Zhang, Mou, Bovik 2014, with c = 170 for pixels from 0 to 255.
     """
     x, y = matched_images(reference, image, max_value)
     if min(x.shape[1:3]) < GMSD_MIN_SIDE:

@@ -39,7 +39,7 @@ def make(folder: Path, data: str, terms: str, out: Path, say: Callable[[str], No
     Raises:
       UsageError: if the folder has no images, one is too small, or the file cannot be written.
       ValueError: if the blocks are too few for a covariance.
-    Reference: Mittal, Soundararajan, Bovik 2013, section II.B: T = 0.75.
+    Reference: Mittal, Soundararajan, Bovik 2013, with T = 0.75.
     """
     paths = image_paths(str(folder))
     blocks = np.concatenate([sharp_features(path) for path in paths]).astype(np.float64)

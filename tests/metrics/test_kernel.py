@@ -38,7 +38,7 @@ def test_kid_is_the_mean_over_pairs_for_any_tiling(small_tiles, n, m):
 
 
 def cmmd_by_definition(real, fake, biased=False):
-    """The paper's equation 4 in float64; biased: as in the authors' program, with each sample's pair with itself."""
+    """The paper's unbiased estimate in float64; biased: also over each sample and itself, as the authors' program."""
     real, fake = np.float64(real), np.float64(fake)
     of = lambda x, y: np.exp(-((x[:, None] - y) ** 2).sum(-1) / (2 * 10**2))
     within = lambda x: of(x, x).mean() if biased else (of(x, x).sum() - len(x)) / len(x) / (len(x) - 1)

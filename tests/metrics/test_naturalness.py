@@ -83,7 +83,7 @@ def test_the_features_are_those_of_the_paper(computed):
 
 
 def distance(features, mean, covariance):
-    """The paper's equation 10."""
+    """The paper's distance."""
     difference = features.mean(0) - mean
     return np.sqrt(difference @ np.linalg.pinv((covariance + np.cov(features, rowvar=False)) / 2) @ difference)
 
