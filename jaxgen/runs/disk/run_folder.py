@@ -233,7 +233,9 @@ class RunFolder(Closing):
         if before is not None and self.has_checkpoints():
             self._compare(before, config, changeable)
         copy = self.path / SCRIPT
-        if script is not None and not (copy.is_file() and copy.read_bytes() == script):
+        # A link would not be opened, and what it leads to may change.
+        is_copy = copy.is_file() and not copy.is_symlink() and copy.read_bytes() == script
+        if script is not None and not is_copy:
             write_atomically(copy, script)
         if before != config:
             write_atomically(self.path / CONFIG, json.dumps(config, indent=2) + "\n")

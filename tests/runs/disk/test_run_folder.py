@@ -148,6 +148,15 @@ def test_a_configuration_that_cannot_be_read_is_not_called_damaged(opened, messa
         open_again(opened, CONFIG, messages)
 
 
+def test_a_script_that_is_a_link_is_replaced_by_a_copy(tmp_path, messages):
+    (tmp_path / "mine.py").write_bytes(b"# mine")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "experiment.py").symlink_to(tmp_path / "mine.py")
+    with RunFolder.open(tmp_path / "run", CONFIG, script=b"# mine", tensorboard=False, say=messages.append) as folder:
+        assert not (folder.path / "experiment.py").is_symlink()
+        assert (folder.path / "experiment.py").read_bytes() == b"# mine"
+
+
 def test_what_was_deleted_during_the_training_is_written_again_at_its_end(tmp_path, messages):
     with RunFolder.open(tmp_path, CONFIG, script=b"# mine", tensorboard=False, say=messages.append) as folder:
         before = {name: (tmp_path / name).read_bytes() for name in ("config.json", "experiment.py")}
