@@ -72,7 +72,7 @@ def load_tfds(config: Config) -> Dataset:
         source = open_split(builder, config, "train" if holds_out else config.split)
         count = len(source)
     keep = held_out(count, config.split) if holds_out else np.arange(count)
-    names = tuple(label.names) if labelled and getattr(label, "names", None) else ()
+    names = tuple(getattr(label, "names", None) or ()) if labelled else ()
     labels.check_number(names, config, config.name)
     return from_records(TfdsRecords(config.name, source, labelled), keep, config, Contents(class_names=names))
 

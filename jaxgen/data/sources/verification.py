@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxgen.data.config import Config
 from jaxgen.data.records import File
@@ -16,10 +16,12 @@ from jaxgen.data.resample import white_hint
 from jaxgen.data.sources.listing import Listing, size_line
 from jaxgen.errors import UsageError
 from jaxgen.io import images
-from jaxgen.io.text import write_atomically
+from jaxgen.io.text import parse_json, read_limited, write_atomically
 
 MAX_DAMAGED = 3
 """Damaged images that are named."""
+MAX_CACHE_BYTES = 2**30
+"""Size of the largest file of decoded images that is read."""
 MAX_LOOKED_AT = 16
 """Images whose gray values are compared with white."""
 
@@ -57,10 +59,18 @@ def cache_path(root: Path, white: int = images.MAX_SIXTEEN_BITS) -> Path:
 def read_cache(path: Path) -> Cache:
     """Returns what a file remembers, the same object each time; empty where there is none that can be read."""
     try:
-        stored = json.loads(path.read_text())
-        return {name: (size, time, Examined(tuple(shape), error, True)) for name, size, time, shape, error in stored}
+        stored = parse_json(read_limited(path, MAX_CACHE_BYTES))
+        return {name: (size, time, as_examined(shape, error)) for name, size, time, shape, error in stored}
     except (OSError, ValueError, TypeError):
         return {}
+
+
+def as_examined(stored: Any, error: Any) -> Examined:
+    """Returns what is known of a decoded image, or raises TypeError or ValueError for values of a damaged file."""
+    height, width, channels = shape = tuple(stored)
+    if not (isinstance(error, str) and all(type(length) is int for length in (height, width, channels))):
+        raise TypeError(f"{shape} and {error!r} are no shape and no reason")
+    return Examined(shape, error, True)
 
 
 def write_cache(path: Path, cache: Cache) -> None:

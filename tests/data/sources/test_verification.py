@@ -57,6 +57,30 @@ def test_pixels_are_decoded_once_as_long_as_size_and_time_stay(folder, read):
     assert len(read) == 9
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"{",
+        b"[" * 100_000,
+        b"7",
+        b'{"abcde": 1}',
+        b'[["0.png", 1, 2, [3], ""]]',
+        b'[["0.png", SIZE, TIME, [3, 4, "x"], ""]]',
+        b'[["0.png", SIZE, TIME, [3, 4, 1e400], ""]]',
+        b'[["0.png", SIZE, TIME, [3, 4, 1], 5]]',
+        b'[[[], SIZE, TIME, [3, 4, 1], ""]]',
+    ],
+)
+def test_a_damaged_cache_is_ignored(folder, content):
+    expected = look(folder)
+    status = (folder / "0.png").stat()
+    content = content.replace(b"SIZE", b"%d" % status.st_size).replace(b"TIME", b"%d" % status.st_mtime_ns)
+    verification.cache_path(folder).write_bytes(content)
+    assert look(folder) == expected
+
+
 def test_headers_alone_do_not_count_as_decoded(folder, read):
     assert [x.decoded for x in look(folder, decode=False)] == [False] * 4
     assert read == []
