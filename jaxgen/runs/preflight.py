@@ -15,7 +15,7 @@ from jaxgen.errors import UsageError
 from jaxgen.fields import as_text, changeable, flat_values
 from jaxgen.host_memory import require_room
 from jaxgen.io.text import require_writable
-from jaxgen.runs.disk.run_folder import RunFolder
+from jaxgen.runs.disk.run_folder import RunFolder, require_own_folders
 from jaxgen.runs.disk.trackers import require_wandb
 from jaxgen.runs.experiment_copy import find_script, installed_name
 from jaxgen.runs.init_from import check_source, require_source
@@ -27,8 +27,9 @@ MAX_REASON = 160
 
 
 def check_folder(config: Config, path: Path) -> None:
-    """Raises UsageError where a run's folder cannot be written, or a tracker's package or the initial weights miss."""
+    """Raises UsageError where a run cannot start: its folder is not its own or cannot be written, or files miss."""
     require_writable(path)
+    require_own_folders(path)
     if config.wandb:
         require_wandb()
     if config.init_from and not RunFolder(path).has_checkpoints():

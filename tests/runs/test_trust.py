@@ -13,12 +13,14 @@ import pytest
 
 import jaxgen
 from jaxgen.commands.main import main
+from jaxgen.config import Config
 from jaxgen.errors import UsageError
 from jaxgen.io import curves, images
 from jaxgen.runs import scoring
 from jaxgen.runs.codes import ARRAYS, read_codes
 from jaxgen.runs.disk.config_file import versions
-from jaxgen.runs.disk.run_folder import RunFolder
+from jaxgen.runs.disk.run_folder import FOLDERS, RunFolder
+from jaxgen.runs.preflight import check_folder
 from jaxgen.runs.reopen import OpenOptions, build
 from jaxgen.sweeps import processes
 
@@ -276,6 +278,19 @@ def test_a_link_in_a_run_folder_does_not_lead_to_writing_elsewhere(tmp_path, nam
         assert str(tmp_path / "run") in str(error)
     assert victim.read_text() == "{}"
     assert victim.stat().st_size == 2
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("check", [check_folder, lambda config, run: RunFolder.open(run, {})])
+def test_no_training_removes_files_of_a_folder_that_is_a_link(tmp_path, name, check):
+    """A run prunes its checkpoints, and removes what killed processes have left."""
+    (tmp_path / "other" / name).mkdir(parents=True)
+    link = tmp_path / "run" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "other" / name)
+    with pytest.raises(UsageError, match=rf"^{link} is a symbolic link to {tmp_path}/other/{name}, .*: put the folder"):
+        check(Config(), tmp_path / "run")
+    assert os.listdir(link.parent) == [link.name]
 
 
 @pytest.mark.parametrize("name", ["output.txt", "trials", ".lock"])

@@ -7,6 +7,7 @@ does not know are the strings "nan", "inf" and "-inf".
 import contextlib
 import fcntl
 import json
+import os
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -30,6 +31,8 @@ from jaxgen.runs.disk.trackers import Tracker, open_trackers
 from jaxgen.training import progress
 
 CONFIG, SCRIPT = "config.json", "experiment.py"
+FOLDERS = ("checkpoints", "checkpoints/deleted", "damaged", "samples", "tensorboard", "wandb")
+"""Folders of a run that a training writes in."""
 Config = dict[str, Any]
 Line = dict[str, Any]
 ABSENT = "(absent)"
@@ -83,10 +86,12 @@ class RunFolder(Closing):
           wandb: whether metrics also go to Weights & Biases.
           say: takes warnings, a line each.
         Raises:
-          UsageError: if another process trains in it, if a field differs, or if it cannot be read or written.
+          UsageError: if another process trains in it, if a field differs, if a folder in it is a link, or if it cannot
+            be read or written.
         """
         folder = cls(path, say=say)
         folder._defaults = flatten(defaults or {})
+        require_own_folders(folder.path)
         try:
             with folder._writing():
                 folder.path.mkdir(parents=True, exist_ok=True)
@@ -285,6 +290,16 @@ class RunFolder(Closing):
             raise UsageError(
                 f"cannot write in {self.path} ({error}): free the disk, make it writable or use another run folder"
             ) from error
+
+
+def require_own_folders(path: Path) -> None:
+    """Raises UsageError where a folder that a run writes in and removes files from is a link to another folder."""
+    for name in FOLDERS:
+        if (path / name).is_symlink():
+            raise UsageError(
+                f"{path / name} is a symbolic link to {os.path.realpath(path / name)}, where the run would remove "
+                f"files: put the folder itself in {path}"
+            )
 
 
 def recipe(config: Config) -> dict[str, Any]:
