@@ -20,6 +20,8 @@ from jaxgen.metrics.protocols import PROTOCOLS
 
 # A type checker knows no computed Literal.
 if TYPE_CHECKING:
+    from jaxgen.runs.reopen import Built
+
     Protocol = str
     Metric = str
     Denoiser = str
@@ -142,19 +144,20 @@ class Command(CheckpointOptions):
         """Prints scores of a classifier, or of generated images."""
         from jaxgen.runs import reopen
 
-        if reopen.build(self.run, self.open_options()).objective.classifying:
+        built = reopen.build(self.run, self.open_options())
+        if built.objective.classifying:
             refuse(self.generator, reason="it is for a generator, and this run is a classifier")
-            self.evaluate_classifier()
+            self.evaluate_classifier(built)
         else:
-            self.evaluate_generator()
+            self.evaluate_generator(built)
 
-    def evaluate_classifier(self) -> None:
+    def evaluate_classifier(self, built: "Built") -> None:
         """Prints scores of a classifier."""
         from jaxgen.evaluation import classification
         from jaxgen.runs.classifying import evaluate_classifier
 
         evaluate_classifier(
-            self.run,
+            built,
             count=self.real.count or COUNT,
             reference=self.real.reference or "test",
             options=self.open_options(),
@@ -162,14 +165,14 @@ class Command(CheckpointOptions):
             show=lambda scores: self.show(scores, classification.to_text),
         )
 
-    def evaluate_generator(self) -> None:
+    def evaluate_generator(self, built: "Built") -> None:
         """Prints scores of generated images."""
         from jaxgen.evaluation import report
         from jaxgen.runs import scoring
 
         generator = self.generator
         scoring.evaluate_run(
-            self.run,
+            built,
             extractor=generator.extractor or "auto",
             count=self.real.count or COUNT,
             reference=self.real.reference or "test",

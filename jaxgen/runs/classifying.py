@@ -17,7 +17,7 @@ from jaxgen.restoration.plans import prepare_output
 from jaxgen.runs import reopen, scoring
 from jaxgen.runs.class_names import class_names
 from jaxgen.runs.codes import read_images
-from jaxgen.runs.reopen import DEFAULTS, OpenOptions
+from jaxgen.runs.reopen import DEFAULTS, Built, OpenOptions
 from jaxgen.training import progress
 from jaxgen.training.state import Classifying, Objective
 
@@ -125,7 +125,7 @@ def write_csv(out: Path, predictions: Sequence[Prediction]) -> None:
 
 
 def evaluate_classifier(
-    run: Path,
+    run: Path | Built,
     *,
     count: int = 10_000,
     reference: str = "test",
@@ -137,7 +137,7 @@ def evaluate_classifier(
     """Computes the scores of a run's classifier, and appends them to RUN/evaluations.jsonl.
 
     Args:
-      run: the run folder.
+      run: the run folder, or a run that is built.
       count: number of images, at most those of the split.
       reference: split of the images, "test" or "train".
       options: how the run is opened.
@@ -150,8 +150,8 @@ def evaluate_classifier(
       UsageError: if the run is no classifier or cannot be opened, or its data have no labels.
     """
     scoring.require_appendable(out)
-    built = reopen.build(run, options, say)
-    classifying = require_classifying(built.objective, run)
+    built = reopen.as_built(run, options, say)
+    classifying = require_classifying(built.objective, built.path)
     opened = reopen.load_weights(built, options, say)
     evaluation = classification.evaluate(
         classifying,
@@ -164,5 +164,5 @@ def evaluate_classifier(
     )
     evaluation = {"step": opened.step, "checkpoint": options.checkpoint, **evaluation}
     show(evaluation)
-    scoring.append(out or run / scoring.FILE, evaluation, say)
+    scoring.append(out or built.path / scoring.FILE, evaluation, say)
     return evaluation

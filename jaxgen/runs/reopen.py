@@ -159,6 +159,11 @@ def build(run: Path, options: OpenOptions = DEFAULTS, say=progress.say) -> Built
         return Built(run, config, module.build(config, None), tuple(content["image_shape"]))
 
 
+def as_built(run: Path | Built, options: OpenOptions = DEFAULTS, say=progress.say) -> Built:
+    """Returns a run without its weights, see `build`; one that is built already as it is."""
+    return run if isinstance(run, Built) else build(run, options, say)
+
+
 def state_shapes(built: Built) -> TrainState:
     """Returns the shapes of a run's state. The key is made within the trace, so that no device is used.
 

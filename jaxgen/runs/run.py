@@ -228,8 +228,8 @@ class Run:
         if likelihood is not None:
             return scoring.evaluate_likelihood(self.path, likelihood, **options)
         if self._built.objective.classifying:
-            return classifying.evaluate_classifier(self.path, **options)
-        return scoring.evaluate_run(self.path, **options)
+            return classifying.evaluate_classifier(self._built, **options)
+        return scoring.evaluate_run(self._built, **options)
 
     @property
     def restore(self) -> Network:

@@ -15,7 +15,7 @@ from jaxgen.io.text import open_no_link, require_writable
 from jaxgen.restoration import tasks
 from jaxgen.runs import reopen
 from jaxgen.runs.latents import with_latents
-from jaxgen.runs.reopen import DEFAULTS, OpenOptions, require_generative
+from jaxgen.runs.reopen import DEFAULTS, Built, OpenOptions, require_generative
 from jaxgen.training import progress
 from jaxgen.training.optimizers import hyper_arrays
 
@@ -29,7 +29,7 @@ def show_nothing(result: dict[str, Any]) -> None:
 
 
 def evaluate_run(
-    run: Path,
+    run: Path | Built,
     *,
     extractor: str = "auto",
     count: int = 10_000,
@@ -46,7 +46,7 @@ def evaluate_run(
     """Computes the scores of a run's generated images, and appends them to RUN/evaluations.jsonl.
 
     Args:
-      run: the run folder.
+      run: the run folder, or a run that is built.
       extractor: the feature extractor, see `extractors.load_extractor`.
       count: number of generated images. It is reduced, with a warning, to the number of images that the floor has.
       reference: split of the real images, "test" or "train".
@@ -65,7 +65,7 @@ def evaluate_run(
       UsageError: if the run is no generator, cannot be opened or does not fit the extractor, or the task is unknown.
     """
     require_appendable(out)
-    built = reopen.build(run, options, say)
+    built = reopen.as_built(run, options, say)
     require_generative(built.objective, "a restorer is evaluated with --images FOLDER")
     # Before the checkpoint, which takes longer to read.
     network = extractors.load_extractor(extractor, built.config.data.name, built.config.data.channels)
@@ -88,7 +88,7 @@ def evaluate_run(
             restored=restore or "no",
         )
     except ValueError as error:  # Metrics raise it for images that cannot be measured.
-        raise UsageError(f"{run} at step {opened.step}: {error}") from error
+        raise UsageError(f"{built.path} at step {opened.step}: {error}") from error
     protocol = evaluation["protocol"]
     if (generated := protocol["generated"]) < count:
         say(f"{generated} images are scored and not {count}: for the floor there are no more real ones")
@@ -96,7 +96,7 @@ def evaluate_run(
         say(f"warning: {ADVICE}")
     evaluation = {"step": opened.step, "checkpoint": options.checkpoint, **evaluation}
     show(evaluation)
-    append(out or run / FILE, evaluation, say)
+    append(out or built.path / FILE, evaluation, say)
     return evaluation
 
 

@@ -168,6 +168,14 @@ def test_scores_are_those_of_scikit_learn(run, capsys):
     assert found["protocol"] == {"data": "npz", "reference": "test", "images": 25, "ema": True}
 
 
+def test_evaluate_opens_a_run_once(run, capsys, monkeypatch):
+    folder, calls = run(), []
+    opened = reopen.build()
+    monkeypatch.setattr(reopen, "build", lambda *arguments: calls.append(arguments) or opened)
+    assert command(capsys, "evaluate", folder, "--count", 25)[0] == 0
+    assert len(calls) == 1
+
+
 def test_the_report_has_classes_and_confusion_matrix(run, capsys):
     status, out, _ = command(capsys, "evaluate", run(), "--reference", "train")
     assert status == 0
