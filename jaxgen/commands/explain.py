@@ -31,7 +31,7 @@ class Command(RunOptions):
 
     def __call__(self) -> None:
         """Writes the image."""
-        from jaxgen.runs.class_names import find_label
+        from jaxgen.runs.data.class_names import find_label
         from jaxgen.runs.explain import explain_run
 
         label = find_label(self.run, self.label)

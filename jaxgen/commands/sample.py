@@ -53,7 +53,7 @@ class Command(LatentOptions, CheckpointOptions):
         from jaxgen.io import images as image_files
         from jaxgen.io.text import require_writable
         from jaxgen.runs import reopen
-        from jaxgen.runs.class_names import find_label
+        from jaxgen.runs.data.class_names import find_label
         from jaxgen.runs.latents import with_latents
 
         require_writable(self.out or self.run)

@@ -10,12 +10,12 @@ import numpy as np
 from jaxgen.degradations.noise import gaussian_noise
 from jaxgen.evaluation.restoration import pair_folders, read_images
 from jaxgen.metrics.protocols import PROTOCOLS
-from jaxgen.restoration.estimation import estimate_noise
+from jaxgen.restoration.analysis.noise import estimate_noise
 
 MAX_LEVEL = 255
 
 Network = Callable[[np.ndarray], np.ndarray]
-"""The network of `jaxgen.restoration.estimation.estimate_noise`."""
+"""The network of `jaxgen.restoration.analysis.noise.estimate_noise`."""
 
 
 class Error(NamedTuple):

@@ -13,7 +13,8 @@ import numpy as np
 from jaxgen.errors import UsageError
 from jaxgen.io import conversion, formats, photographs
 from jaxgen.io.photographs import Photograph
-from jaxgen.restoration import detection, inference, tasks
+from jaxgen.restoration import inference, tasks
+from jaxgen.restoration.analysis import detection
 from jaxgen.restoration.files import tile_progress
 from jaxgen.restoration.inference import Restoration, Settings
 from jaxgen.restoration.masks import Color, mask_of, mask_of_array, read_mask

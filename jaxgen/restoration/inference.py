@@ -12,7 +12,7 @@ from jaxgen.degradations.resampling import upsample_integer
 from jaxgen.errors import UsageError
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import pretrained
-from jaxgen.restoration.estimation import GREY_LEVELS, estimate_noise
+from jaxgen.restoration.analysis.noise import GREY_LEVELS, estimate_noise
 from jaxgen.restoration.restorer import Progress, Restorer, restore_in_bands
 from jaxgen.restoration.tiles import stacked
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from jaxgen.io.photographs import Photograph
-from jaxgen.restoration.detection import detect_damage
+from jaxgen.restoration.analysis.detection import detect_damage
 from jaxgen.restoration.inference import (
     BAND,
     Result,

@@ -9,7 +9,7 @@ from scipy import special
 from jaxgen.errors import UsageError
 from jaxgen.io import conversion
 from jaxgen.restoration import inference, pretrained, tasks
-from jaxgen.restoration.estimation import GREY_LEVELS, estimate_noise
+from jaxgen.restoration.analysis.noise import GREY_LEVELS, estimate_noise
 from jaxgen.restoration.functions import apply_to_images, chosen_progress
 from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.masks import Color

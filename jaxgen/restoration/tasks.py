@@ -8,9 +8,10 @@ import numpy as np
 
 from jaxgen.errors import UsageError, unknown
 from jaxgen.io.photographs import Photograph
-from jaxgen.restoration import haze, inference, toning
-from jaxgen.restoration.estimation import GREY_LEVELS, MIN_NOISE
-from jaxgen.restoration.evidence import MIN_BLUR, blur_sigma, is_compressed
+from jaxgen.restoration import inference, toning
+from jaxgen.restoration.analysis import haze
+from jaxgen.restoration.analysis.evidence import MIN_BLUR, blur_sigma, is_compressed
+from jaxgen.restoration.analysis.noise import GREY_LEVELS, MIN_NOISE
 from jaxgen.restoration.inference import Restoration, Result, Settings, apply, blend, load, noise_sigma
 from jaxgen.restoration.inpainting import inpaint
 from jaxgen.restoration.restorer import Progress, Restorer, no_progress

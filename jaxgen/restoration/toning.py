@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from jaxgen.io.photographs import Photograph
-from jaxgen.restoration.estimation import GREY_LEVELS, windows
+from jaxgen.restoration.analysis.noise import GREY_LEVELS, windows
 from jaxgen.restoration.inference import Restoration, Result, Settings
 from jaxgen.restoration.restorer import Progress
 

@@ -15,8 +15,8 @@ from jaxgen.io.text import write_atomically
 from jaxgen.restoration.folders import first_names, list_images
 from jaxgen.restoration.plans import prepare_output
 from jaxgen.runs import reopen, scoring
-from jaxgen.runs.class_names import class_names
 from jaxgen.runs.codes import read_images
+from jaxgen.runs.data.class_names import class_names
 from jaxgen.runs.reopen import DEFAULTS, Built, OpenOptions
 from jaxgen.training import progress
 from jaxgen.training.state import Classifying, Objective

@@ -23,7 +23,7 @@ from jaxgen.restoration import pretrained
 from jaxgen.restoration.plans import prepare_output
 from jaxgen.restoration.restorer import Conditioning
 from jaxgen.runs import reopen
-from jaxgen.runs.class_names import class_names
+from jaxgen.runs.data.class_names import class_names
 from jaxgen.runs.open_restorer import conditioning
 from jaxgen.runs.reopen import DEFAULTS, RUNS_ONLY, OpenOptions
 from jaxgen.training import execute, progress

@@ -14,7 +14,7 @@ from jaxgen.config.gan import classes
 from jaxgen.errors import UsageError
 from jaxgen.fields import require_in_range
 from jaxgen.host_memory import require_room
-from jaxgen.runs.data_paths import find_data
+from jaxgen.runs.data.paths import find_data
 from jaxgen.runs.disk import config_file
 from jaxgen.runs.disk.checkpoints import Checkpoints, Restored
 from jaxgen.runs.disk.run_folder import CONFIG, Line, RunFolder

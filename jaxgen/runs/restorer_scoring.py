@@ -13,7 +13,7 @@ from jaxgen.errors import UsageError, unknown
 from jaxgen.evaluation import detection, inpainting, noise_estimation, restoration
 from jaxgen.evaluation.denoisers import DENOISERS
 from jaxgen.restoration import pretrained
-from jaxgen.restoration.estimation import estimate_noise
+from jaxgen.restoration.analysis.noise import estimate_noise
 from jaxgen.restoration.restorer import Restorer, restore
 from jaxgen.runs import reopen, scoring
 from jaxgen.runs.open_restorer import restorer_of_run

@@ -19,8 +19,8 @@ from jaxgen.fields import require_local_path
 from jaxgen.io.conversion import to_unit_range
 from jaxgen.restoration.network import Network
 from jaxgen.runs import classifying, experiment_copy, reopen, restorer_scoring, scoring
-from jaxgen.runs.class_names import class_names, find_label
 from jaxgen.runs.codes import require_latent
+from jaxgen.runs.data.class_names import class_names, find_label
 from jaxgen.runs.disk.run_folder import RunFolder, newest
 from jaxgen.runs.latents import with_latents
 from jaxgen.runs.load import network_of_run

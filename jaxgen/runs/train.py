@@ -19,10 +19,11 @@ from jaxgen.errors import UsageError
 from jaxgen.evaluation.memorisation import rows_with_nearest
 from jaxgen.fields import changeable, flat_values
 from jaxgen.io import curves
-from jaxgen.runs import data_record, preflight
-from jaxgen.runs.data_paths import describe_paths
-from jaxgen.runs.data_record import describe_data
-from jaxgen.runs.derived_data import derive
+from jaxgen.runs import preflight
+from jaxgen.runs.data import record
+from jaxgen.runs.data.derived import derive
+from jaxgen.runs.data.paths import describe_paths
+from jaxgen.runs.data.record import describe_data
 from jaxgen.runs.disk.checkpoints import Checkpoints
 from jaxgen.runs.disk.config_file import FORMER, absent_fields, to_dict, versions
 from jaxgen.runs.disk.records import count_parameters
@@ -78,7 +79,7 @@ def open_folder(
     """
     folder = None
     if distributed.is_first():
-        noted, fields = data_record.compare(path, content, dataset, say)
+        noted, fields = record.compare(path, content, dataset, say)
         folder = RunFolder.open(
             path,
             content | noted | describe_paths(config, path),
@@ -89,7 +90,7 @@ def open_folder(
             wandb=config.wandb,
             say=say,
         )
-        data_record.write_files(path, dataset.contents.files)
+        record.write_files(path, dataset.contents.files)
     distributed.wait_for_all("the run folder is open")
     return folder or RunFolder.follow(path, content, changeable=changeable(type(config), per_process=True))
 

@@ -11,7 +11,7 @@ from jaxgen.errors import UsageError, unknown
 from jaxgen.evaluation.scores import direction_of, online_metrics
 from jaxgen.fields import changeable
 from jaxgen.metrics.metric import Direction
-from jaxgen.runs.data_record import describe_data
+from jaxgen.runs.data.record import describe_data
 from jaxgen.runs.disk.config_file import flatten, to_dict
 from jaxgen.runs.experiment_copy import Script
 from jaxgen.runs.train import Prepared, batch_shapes

@@ -1,4 +1,4 @@
-"""Trains the classifier that distinguishes hazy photographs from others; see `jaxgen.restoration.haze`."""
+"""Trains the classifier that distinguishes hazy photographs from others; see `jaxgen.restoration.analysis.haze`."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -11,7 +11,7 @@ from scipy import ndimage, special
 from jaxgen.degradations.compression import jpeg
 from jaxgen.degradations.scattering import random_haze
 from jaxgen.io import photographs
-from jaxgen.restoration.haze import MIN_CONFIDENCE, features
+from jaxgen.restoration.analysis.haze import MIN_CONFIDENCE, features
 from shipping.boosting import fit
 from shipping.regions import center, is_held_out, pictures, write
 

@@ -1,4 +1,4 @@
-"""Trains the classifiers that tell damage from parts of the subject; see `jaxgen.restoration.regions`."""
+"""Trains the classifiers that tell damage from parts of the subject; see `jaxgen.restoration.analysis.regions`."""
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -13,9 +13,9 @@ from jaxgen.evaluation.damages import damage_image
 from jaxgen.io import photographs
 from jaxgen.models.restoration.boosted_trees import BoostedTrees
 from jaxgen.restoration import pretrained
-from jaxgen.restoration.detection import MIN_CONFIDENCE, SMALL_SIDE, candidates
+from jaxgen.restoration.analysis.detection import MIN_CONFIDENCE, SMALL_SIDE, candidates
+from jaxgen.restoration.analysis.regions import FEATURES, MIRRORED
 from jaxgen.restoration.inference import REGION_CLASSIFIERS, Settings, halved
-from jaxgen.restoration.regions import FEATURES, MIRRORED
 from shipping.boosting import fit
 
 DAMAGES = {"detect": ("rust", "holes", "tears", "scratches"), "detect_lines": ("tears", "scratches")}

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from jaxgen.restoration import detection, haze, inference, inpainting, tasks
-from jaxgen.restoration.regions import FEATURES
+from jaxgen.restoration import inference, inpainting, tasks
+from jaxgen.restoration.analysis import detection, haze
+from jaxgen.restoration.analysis.regions import FEATURES
 from jaxgen.restoration.restorer import NetworkSpec, Restorer
 
 BRIGHT = 0.9

@@ -16,8 +16,8 @@ from jaxgen.metrics.image import psnr
 from jaxgen.metrics.masked import masked_psnr
 from jaxgen.models.restoration.residual_unet import ResidualUNet
 from jaxgen.restoration import pretrained, tasks
-from jaxgen.restoration.estimation import estimate_noise
-from jaxgen.restoration.regions import FEATURES
+from jaxgen.restoration.analysis.noise import estimate_noise
+from jaxgen.restoration.analysis.regions import FEATURES
 from jaxgen.restoration.restorer import measure_spec, no_progress, restore
 
 LEVELS = 255

@@ -13,7 +13,8 @@ import jaxgen
 from jaxgen.degradations import haze
 from jaxgen.errors import UsageError
 from jaxgen.io.photographs import Photograph
-from jaxgen.restoration import detection, inference, tasks
+from jaxgen.restoration import inference, tasks
+from jaxgen.restoration.analysis import detection
 from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.restorer import no_progress
 from jaxgen.restoration.tasks import repair

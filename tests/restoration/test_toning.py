@@ -12,7 +12,7 @@ import jaxgen
 from jaxgen.io import photographs
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import tasks, toning
-from jaxgen.restoration.estimation import estimate_noise
+from jaxgen.restoration.analysis.noise import estimate_noise
 from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.restorer import no_progress
 

@@ -10,7 +10,7 @@ import jaxgen
 from jaxgen.io import photographs
 from jaxgen.io.photographs import Photograph
 from jaxgen.restoration import inference, tasks
-from jaxgen.restoration.estimation import WINDOW, estimate_noise, visible_windows
+from jaxgen.restoration.analysis.noise import WINDOW, estimate_noise, visible_windows
 from jaxgen.restoration.inference import Settings
 from jaxgen.restoration.restorer import Restorer, no_progress
 from jaxgen.restoration.transparency import extended, with_extended_colors

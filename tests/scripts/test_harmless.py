@@ -10,9 +10,10 @@ from PIL import Image
 from skimage import data
 
 from jaxgen.errors import UsageError
-from jaxgen.restoration import detection, pretrained
+from jaxgen.restoration import pretrained
+from jaxgen.restoration.analysis import detection
+from jaxgen.restoration.analysis.regions import FEATURES, MIRRORED, find_regions
 from jaxgen.restoration.inference import Result
-from jaxgen.restoration.regions import FEATURES, MIRRORED, find_regions
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 

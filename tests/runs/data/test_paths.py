@@ -6,7 +6,7 @@ import pytest
 from jaxgen import data
 from jaxgen.config import Config
 from jaxgen.errors import UsageError
-from jaxgen.runs.data_paths import describe_paths, find_data
+from jaxgen.runs.data.paths import describe_paths, find_data
 
 
 def config(**fields):

@@ -7,8 +7,8 @@ from PIL import Image
 from jaxgen import data
 from jaxgen.errors import UsageError
 from jaxgen.runs import summary
-from jaxgen.runs.class_names import find_label
-from jaxgen.runs.data_record import describe_data
+from jaxgen.runs.data.class_names import find_label
+from jaxgen.runs.data.record import describe_data
 
 
 @pytest.fixture

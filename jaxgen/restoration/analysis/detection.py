@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage, special
 
+from jaxgen.restoration.analysis.regions import Regions, find_regions, with_mirrored
 from jaxgen.restoration.inference import REGION_CLASSIFIERS, Settings, halved, load, load_classifier, run
-from jaxgen.restoration.regions import Regions, find_regions, with_mirrored
 from jaxgen.restoration.restorer import no_progress
 
 CANDIDATE = {"detect": 0.9, "detect_lines": 0.5}

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import ndimage
 
-from jaxgen.restoration.evidence import to_gray
+from jaxgen.restoration.analysis.evidence import to_gray
 
 SMALLEST = 20
 """Pixels of a region below which it is no evidence by itself."""

@@ -8,9 +8,9 @@ all measurements distinguishes them.
 import numpy as np
 from scipy import ndimage, special
 
-from jaxgen.restoration.evidence import gradient_magnitude, to_gray
+from jaxgen.restoration.analysis.evidence import gradient_magnitude, to_gray
+from jaxgen.restoration.analysis.regions import FLAT
 from jaxgen.restoration.inference import Settings, load, load_classifier, run
-from jaxgen.restoration.regions import FLAT
 from jaxgen.restoration.restorer import no_progress
 
 SIDE = 192

@@ -8,7 +8,7 @@ from PIL import Image
 from scipy import ndimage
 from skimage import data
 
-from jaxgen.restoration.evidence import (
+from jaxgen.restoration.analysis.evidence import (
     MIN_BLOCKINESS,
     MIN_BLUR,
     MIN_QUANTIZATION,

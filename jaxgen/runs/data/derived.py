@@ -12,9 +12,9 @@ from jaxgen.data.loading import from_arrays
 from jaxgen.data.records import Contents
 from jaxgen.data.resample import to_uint8
 from jaxgen.errors import UsageError
-from jaxgen.restoration.estimation import estimate_noise
+from jaxgen.restoration.analysis.noise import estimate_noise
 from jaxgen.restoration.pretrained import load_noise_estimator
-from jaxgen.runs.class_names import class_names
+from jaxgen.runs.data.class_names import class_names
 from jaxgen.runs.open_restorer import conditioning
 from jaxgen.runs.reopen import Opened, OpenOptions, open_run, read_config
 from jaxgen.training.state import Restoring

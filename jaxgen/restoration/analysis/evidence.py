@@ -8,7 +8,7 @@ import numpy as np
 from scipy import fft, ndimage
 
 from jaxgen.io.images import LUMA
-from jaxgen.restoration.estimation import GREY_LEVELS
+from jaxgen.restoration.analysis.noise import GREY_LEVELS
 
 BLOCK = 8
 """Side of JPEG's blocks, in pixels."""

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from jaxgen.restoration import detection
-from jaxgen.restoration.detection import (
+from jaxgen.restoration.analysis import detection
+from jaxgen.restoration.analysis.detection import (
     CANDIDATE,
     FAINT_LINE,
     FAINT_LINE_RADIUS,
@@ -14,8 +14,8 @@ from jaxgen.restoration.detection import (
     logit,
     with_faint_lines,
 )
+from jaxgen.restoration.analysis.regions import FEATURES, MIRRORED, find_regions
 from jaxgen.restoration.inference import Settings, halved
-from jaxgen.restoration.regions import FEATURES, MIRRORED, find_regions
 from tests.restoration.conftest import LARGE_REGION
 
 PIXELS = np.full((40, 30, 3), 0.8, np.float32)

@@ -10,14 +10,14 @@ from PIL import Image
 from jaxgen import data
 from jaxgen.errors import UsageError
 from jaxgen.io import images
-from jaxgen.runs import data_record
+from jaxgen.runs.data import record as data_record
 from jaxgen.runs.scripts import load_script
 from jaxgen.runs.train import train
 
 
 @pytest.fixture(scope="module")
 def toy_experiment():
-    return load_script(str(Path(__file__).parents[1] / "toy_experiment.py"))
+    return load_script(str(Path(__file__).parents[2] / "toy_experiment.py"))
 
 
 @pytest.fixture

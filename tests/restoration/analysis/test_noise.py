@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from jaxgen.restoration import estimation
-from jaxgen.restoration.estimation import estimate_noise
+from jaxgen.restoration.analysis import noise
+from jaxgen.restoration.analysis.noise import estimate_noise
 
 GENERATOR = np.random.default_rng(0)
 spread = lambda images: images.std((1, 2, 3))
@@ -11,11 +11,11 @@ spread = lambda images: images.std((1, 2, 3))
 @pytest.mark.parametrize("shape", [(1, 1, 1), (128, 128, 1), (129, 40, 3), (1000, 300, 3)])
 def test_windows_cover_the_ends_and_are_of_one_size(shape):
     image = GENERATOR.random(shape, np.float32)
-    windows = estimation.windows(image)
-    assert windows.shape[1:] == (estimation.WINDOW, estimation.WINDOW, shape[-1])
-    assert len(windows) <= estimation.WINDOWS_PER_SIDE**2
+    windows = noise.windows(image)
+    assert windows.shape[1:] == (noise.WINDOW, noise.WINDOW, shape[-1])
+    assert len(windows) <= noise.WINDOWS_PER_SIDE**2
     np.testing.assert_array_equal(windows[0, 0, 0], image[0, 0])
-    if min(shape[:2]) >= estimation.WINDOW:
+    if min(shape[:2]) >= noise.WINDOW:
         np.testing.assert_array_equal(windows[-1, -1, -1], image[-1, -1])
 
 
@@ -39,7 +39,7 @@ def test_grain_has_the_level_of_white_noise_that_is_as_strong_at_half_the_size()
     image = 0.5 + 0.04 * grain
     half = image.reshape(130, 2, 130, 2).mean((1, 3)).std()
     assert 2 * half / image.std() == pytest.approx(1.5, rel=0.03)
-    blind = lambda windows: (0.5 if windows.shape[1] == estimation.WINDOW else 1) * windows.std((1, 2, 3))
+    blind = lambda windows: (0.5 if windows.shape[1] == noise.WINDOW else 1) * windows.std((1, 2, 3))
     assert estimate_noise(blind, image) == pytest.approx(2 * half, rel=0.03)
     # Below 1.5 gray levels it may be texture.
     faint = 0.5 + 0.01 * grain

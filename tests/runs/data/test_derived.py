@@ -6,7 +6,7 @@ import pytest
 from jaxgen import data
 from jaxgen.config import Config, RestorationConfig
 from jaxgen.errors import UsageError
-from jaxgen.runs import derived_data
+from jaxgen.runs.data import derived
 from jaxgen.runs.reopen import OpenOptions, open_run
 from jaxgen.runs.train import train
 from jaxgen.training.state import Restoring
@@ -35,8 +35,8 @@ def generator(make):
 
 def test_a_generators_samples_become_the_data_with_their_labels(generator, make):
     config = dataclasses.replace(DIGITS, from_run=str(generator), samples=13)
-    result = derived_data.derive(data.load(config))
-    drawn = open_run(generator).sample(derived_data.BATCH, derived_data.SEED)
+    result = derived.derive(data.load(config))
+    drawn = open_run(generator).sample(derived.BATCH, derived.SEED)
     np.testing.assert_array_equal(result.arrays["image"], np.rint(np.asarray(drawn[:13]) * 255).astype(np.uint8))
     np.testing.assert_array_equal(result.arrays["label"], np.arange(13) % 10)
     # And a restorer is trained on them by one command.
@@ -47,11 +47,11 @@ def test_generated_images_may_stand_beside_the_real_ones(generator):
     stored = data.load(DIGITS)
     config = dataclasses.replace(DIGITS, from_run=str(generator), samples=13, with_real=True, fraction=0.1)
     part = data.load(config)
-    result = derived_data.derive(part)
+    result = derived.derive(part)
     assert len(result) == len(part) + 13 < len(stored)
     np.testing.assert_array_equal(result.arrays["image"][:-13], part.arrays["image"])
     np.testing.assert_array_equal(result.arrays["label"][:-13], part.arrays["label"])
-    alone = derived_data.derive(data.load(dataclasses.replace(config, with_real=False)))
+    alone = derived.derive(data.load(dataclasses.replace(config, with_real=False)))
     np.testing.assert_array_equal(result.arrays["image"][-13:], alone.arrays["image"])
     np.testing.assert_array_equal(result.arrays["label"][-13:], alone.arrays["label"])
 
@@ -59,13 +59,13 @@ def test_generated_images_may_stand_beside_the_real_ones(generator):
 def test_a_restorers_run_leaves_no_real_images_beside_its_own(make):
     run = make("denoise", depth=3, width=2)
     with pytest.raises(UsageError, match="with_real is of a generator's run"):
-        derived_data.derive(data.load(dataclasses.replace(DIGITS, from_run=str(run), with_real=True)))
+        derived.derive(data.load(dataclasses.replace(DIGITS, from_run=str(run), with_real=True)))
 
 
 def test_a_restorer_is_what_the_data_pass_through(make):
     run = make("denoise", depth=3, width=2)
     stored = data.load(DIGITS)
-    result = derived_data.derive(data.load(dataclasses.replace(DIGITS, from_run=str(run))))
+    result = derived.derive(data.load(dataclasses.replace(DIGITS, from_run=str(run))))
     opened = open_run(run)
     images = stored.arrays["image"][-5:].astype(np.float32) / 255
     expected = np.clip(opened.objective.restoring.restore(opened.variables, images), 0, 1)
@@ -75,7 +75,7 @@ def test_a_restorer_is_what_the_data_pass_through(make):
 
 def test_without_a_run_the_data_stay():
     stored = data.load(DIGITS)
-    assert derived_data.derive(stored) is stored
+    assert derived.derive(stored) is stored
 
 
 def test_the_run_opens_with_the_data_set_moved(monkeypatch):
@@ -83,15 +83,15 @@ def test_the_run_opens_with_the_data_set_moved(monkeypatch):
 
     def open_run(path, options):
         seen.append(options)
-        return derived_data.Opened(path, Config(), bare(), {}, 1)
+        return derived.Opened(path, Config(), bare(), {}, 1)
 
-    monkeypatch.setattr(derived_data, "open_run", open_run)
+    monkeypatch.setattr(derived, "open_run", open_run)
     for name, moved in (("folder", "moved"), ("digits", "")):
-        monkeypatch.setattr(derived_data, "read_config", lambda run, name=name: {"config": {"data": {"name": name}}})
+        monkeypatch.setattr(derived, "read_config", lambda run, name=name: {"config": {"data": {"name": name}}})
         stored = data.load(DIGITS)
         config = dataclasses.replace(DIGITS, name="folder", dir="moved", from_run="run")
         with pytest.raises(UsageError, match="neither generates nor restores"):
-            derived_data.derive(dataclasses.replace(stored, config=config), trust=True)
+            derived.derive(dataclasses.replace(stored, config=config), trust=True)
         assert seen.pop() == OpenOptions(trust=True, data_dir=moved)
 
 
@@ -101,11 +101,9 @@ def enlarge(variables, images, condition=None):
 
 def test_what_cannot_make_data_is_reported(generator, monkeypatch):
     def derive(objective, config, **fields):
-        monkeypatch.setattr(
-            derived_data, "open_run", lambda path, options: derived_data.Opened(path, config, objective, {}, 1)
-        )
-        monkeypatch.setattr(derived_data, "read_config", lambda run: {"config": {}})
-        return derived_data.derive(data.load(dataclasses.replace(DIGITS, from_run="run", **fields)))
+        monkeypatch.setattr(derived, "open_run", lambda path, options: derived.Opened(path, config, objective, {}, 1))
+        monkeypatch.setattr(derived, "read_config", lambda run: {"config": {}})
+        return derived.derive(data.load(dataclasses.replace(DIGITS, from_run="run", **fields)))
 
     larger = bare(restoring=Restoring(enlarge, None, None))
     with pytest.raises(UsageError, match="neither generates nor restores"):
@@ -119,6 +117,6 @@ def test_what_cannot_make_data_is_reported(generator, monkeypatch):
     monkeypatch.undo()
     other = dataclasses.replace(DIGITS, size=16, from_run=str(generator))
     with pytest.raises(UsageError, match=r"generates images of \(8, 8, 1\) and the data have \(16, 16, 1\)"):
-        derived_data.derive(data.load(other))
+        derived.derive(data.load(other))
     with pytest.raises(UsageError, match="samples is 0: give at least 1"):
         data.load(dataclasses.replace(DIGITS, samples=0))

@@ -1,0 +1,1 @@
+"""What a photograph shows of its noise, blur, compression, haze and damage."""
