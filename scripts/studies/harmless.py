@@ -58,10 +58,11 @@ def as_row(task: str, changes: Sequence[Change]) -> str:
     """Returns the line of a task in the table."""
     values = np.array([one.psnr for one in changes])
     worst = min(changes, key=lambda one: one.psnr)
+    named = "none changed" if np.isinf(worst.psnr) else f"{worst.psnr:.1f} dB, {worst.picture}"
     share = lambda which: f"{which.sum()} ({100 * which.mean():.1f} %)"
     return (
         f"| `{task}` | {len(values)} | {share(np.isinf(values))} | {share(values >= UNCHANGED)} "
-        f"| {share(values < HARMED)} | {worst.psnr:.1f} dB, {worst.picture} |"
+        f"| {share(values < HARMED)} | {named} |"
     )
 
 

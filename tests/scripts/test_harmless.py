@@ -100,6 +100,12 @@ def test_the_change_of_undamaged_pictures_is_counted(script, tmp_path, monkeypat
         harmless.run([tmp_path / "empty"], [], None, None, lines.append)
 
 
+def test_a_task_that_changes_nothing_has_no_worst_picture(script):
+    harmless = script("studies.harmless")
+    changes = [harmless.Change(f"{number}.png", np.inf, "unchanged") for number in range(4)]
+    assert harmless.as_row("deblur", changes).endswith("| 4 (100.0 %) | 4 (100.0 %) | 0 (0.0 %) | none changed |")
+
+
 def test_boosted_trees_give_what_scikit_learn_gives(script):
     boosting = script("shipping.boosting")
     random = np.random.default_rng(0)
