@@ -49,12 +49,9 @@ class Listing(NamedTuple):
         return [f"skipped {len(paths)} {reason} ({first_names(paths)})" for reason, paths in self.skipped.items()]
 
 
-def list_images(path: Path, *, recursive: bool = False) -> list[Path]:
+def list_images(path: Path) -> list[Path]:
     """Returns a file alone, or the images of a folder sorted by name.
 
-    Args:
-      path: of a file or a folder.
-      recursive: whether the folders in a folder are searched too.
     Raises:
       UsageError: if there is nothing at the path, or no image in the folder.
     """
@@ -62,9 +59,7 @@ def list_images(path: Path, *, recursive: bool = False) -> list[Path]:
         raise UsageError(f"no file or folder {path}")
     if not path.is_dir():
         return [path]
-    folders = folders_in(path, None, None, recursive, {}) if recursive else (path,)
-    listed = (item for folder in folders for item in sort(folder, (), None))
-    found = [file for file, kind in listed if kind in {"", RESULTS} or kind.startswith(MASKS)]
+    found = [file for file, kind in sort(path, (), None) if kind in {"", RESULTS} or kind.startswith(MASKS)]
     if not found:
         raise no_images(path, "")
     return found

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxgen.data.sources.listing import list_folder
 from jaxgen.errors import UnfinishedError, UsageError
 from jaxgen.evaluation import classification
 from jaxgen.io.text import write_atomically
@@ -71,7 +72,7 @@ def predict_files(
     """
     if out is not None:
         prepare_output(out, suffix=SUFFIX, overwrite=overwrite)
-    files = [file for path in paths for file in list_images(path, recursive=True)]
+    files = [file for path in paths for file in find_images(path, say)]
     built = reopen.build(run, options, say)
     classifying = require_classifying(built.objective, run)
     opened = reopen.load_weights(built, options, say)
@@ -105,6 +106,20 @@ def predict_files(
         yield f"{out}  {len(predictions)} images: {by_class}"
     if failed:
         raise UnfinishedError(f"{len(failed)} of {len(files)} images cannot be read: {first_names(failed)}")
+
+
+def find_images(path: Path, say: Callable[[str], None]) -> list[Path]:
+    """Returns a file alone, or the images that a data set of the folder has, and says what is skipped in it.
+
+    Raises:
+      UsageError: if there is nothing at the path, or no image in the folder.
+    """
+    if not path.is_dir():
+        return list_images(path)
+    listing = list_folder(path)
+    if skipped := listing.skipped_line():
+        say(skipped)
+    return [path / file.name for file in listing.files]
 
 
 def write_csv(out: Path, predictions: Sequence[Prediction]) -> None:

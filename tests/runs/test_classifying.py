@@ -123,6 +123,19 @@ def test_a_picture_that_cannot_be_read_stops_no_other(run, pictures, monkeypatch
         list(classifying.predict_files(run(), [pictures / "a.png"]))
 
 
+def test_folders_are_searched_as_those_of_a_data_set_are(run, pictures, tmp_path):
+    (pictures / ".hidden").mkdir()
+    images.write(pictures / ".hidden" / "x.png", plain(0.5))
+    images.write(tmp_path / "elsewhere" / "d.png", plain(0.5))
+    (pictures / "link").symlink_to(tmp_path / "elsewhere")
+    (pictures / "more" / "loop").symlink_to(pictures)
+    said = []
+    lines = list(classifying.predict_files(run(), [pictures], say=said.append))
+    found = [line.split()[0] for line in lines[1:]]
+    assert found == [str(pictures / name) for name in ("a.png", "b.jpg", "link/d.png", "more/c.png")]
+    assert len(said) == 1 and "more/loop" in said[0] and ".hidden" in said[0]
+
+
 def test_what_is_wrong_is_said_before_the_run_is_opened(run, pictures, tmp_path, capsys, monkeypatch):
     folder = run()
 
