@@ -99,6 +99,15 @@ def check_image(shape: tuple[int, ...]) -> None:
         raise UsageError(f"{found}, with an alpha channel: leave it out, as image[..., :{channels - 1}] does")
 
 
+def advice(low: float, high: float) -> str:
+    """Returns how to bring floating point images of another usual range to [0, 1]; empty for an unusual one."""
+    if low >= 0 and 1 < high <= 255:
+        return "; where 255 is white, give image / 255"
+    if -1 <= low < 0 and high <= 1:
+        return "; where -1 is black and 1 is white, give (image + 1) / 2"
+    return ""
+
+
 def to_gray_levels(image: np.ndarray, white: int) -> np.ndarray:
     """Returns images as uint8[n, height, width, channel], or raises UsageError where they are none.
 
@@ -116,6 +125,9 @@ def to_gray_levels(image: np.ndarray, white: int) -> np.ndarray:
         return resample.to_uint8(image * np.float32(255 / white))
     if not np.issubdtype(image.dtype, np.floating):
         raise UsageError(f"image has type {image.dtype}: give uint8 in [0, 255], uint16, or floating point in [0, 1]")
-    if not (image.min() >= 0 and image.max() <= 1):
-        raise UsageError(f"image has values from {image.min()} to {image.max()}: floating point must be in [0, 1]")
+    low, high = float(image.min()), float(image.max())
+    if not (low >= 0 and high <= 1):
+        raise UsageError(
+            f"image has values from {low:g} to {high:g}: floating point must be in [0, 1]{advice(low, high)}"
+        )
     return resample.to_uint8(image * 255)

@@ -27,7 +27,8 @@ def test_floating_point_images_are_rounded_to_grey_levels():
 @pytest.mark.parametrize(
     ("image", "label", "message"),
     [
-        (IMAGE / 127.5 - 1, None, "image has values from -1.0 to 1.0: floating point must be in"),
+        (IMAGE / 127.5 - 1, None, r"image has values from -1 to 1: floating point must be in .*\(image \+ 1\) / 2"),
+        (IMAGE * 1.0, None, "image has values from 0 to 255: floating point must be in .*image / 255"),
         (np.full((1, 2, 2, 1), np.nan), None, "image has values from nan"),
         (IMAGE.astype(np.int32), None, "image has type int32: give uint8"),
         (IMAGE[0, 0], None, "image has shape"),
