@@ -3,6 +3,7 @@ import importlib.util
 import math
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -38,6 +39,10 @@ if jax.__version_info__ < (0, 11):
     # XLA's older way to compile fused operations takes a third of the time; later versions no longer have it.
     FLAGS.append("--xla_cpu_use_fusion_emitters=false")
 
+
+# Where `nohup` runs the tests their processes would ignore a hangup, as those of users then should.
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # What one worker, or a process that it starts, has compiled the others read, until the tests end.
 OWN_CACHE = None

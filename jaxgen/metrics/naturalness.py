@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
-from jaxgen.degradations.resampling import downsample
 from jaxgen.losses.per_example import Images
 from jaxgen.metrics.colors import to_gray
 
@@ -139,6 +138,8 @@ def natural_scene_features(images: Images) -> tuple[Array, Array]:
     Reference: Mittal, Soundararajan, Bovik 2013.
     """
     gray = gray_levels(images)
+    from jaxgen.degradations.resampling import downsample  # Here, as it loads all degradations.
+
     rows, columns = (side // BLOCK for side in gray.shape[1:])
     if min(rows, columns) < 2:
         size = f"{gray.shape[1]}×{gray.shape[2]}"

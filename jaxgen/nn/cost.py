@@ -9,7 +9,7 @@ from flax import linen as nn
 
 PyTree = Any
 
-# Sides of the images that are counted, in units of what the network pads to; only shapes are traced.
+# Sides of the images that are counted, in units of what the network pads to or of its thumbnail. Shapes are traced.
 SIDES = (4, 8)
 
 
@@ -26,12 +26,15 @@ def multiply_adds_per_pixel(module: nn.Module, channels: int) -> float:
     per image do not count.
 
     Args:
-      module: a network (inputs, train) with `size_multiple`, the pixels to a multiple of which it pads.
+      module: a network (inputs, train) with `size_multiple`, the pixels to a multiple of which it pads, and perhaps
+        `side`, that of the thumbnail that it computes with.
       channels: of the inputs, conditioning included.
     Raises:
       ValueError: if the program has a loop of unknown length.
     """
-    small, large = (blocks * module.size_multiple for blocks in SIDES)
+    # Images larger than a thumbnail: enlarging one is no cost of a photograph's.
+    unit = max(module.size_multiple, getattr(module, "side", 1))
+    small, large = (blocks * unit for blocks in SIDES)
     counts = [multiply_adds(trace(module, side, channels)) for side in (small, large)]
     return (counts[1] - counts[0]) / (large**2 - small**2)
 

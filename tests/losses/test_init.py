@@ -25,9 +25,13 @@ SHARED = {"jaxgen", "jaxgen.errors", "jaxgen.fields", "jaxgen.losses", "jaxgen.l
             SHARED
             | {
                 "jaxgen.metrics",
+                "jaxgen.metrics.colors",
                 "jaxgen.metrics.image",
                 "jaxgen.metrics.metric",
+                "jaxgen.metrics.naturalness",
                 "jaxgen.metrics.perceptual",
+                "jaxgen.metrics.piqe",
+                "jaxgen.metrics.structure",
                 "jaxgen.losses.reconstruction",
                 "jaxgen.losses.similarity",
             },

@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import pytest
 from flax import linen as nn
 
+from jaxgen.models.restoration.dehazer import Dehazer
 from jaxgen.models.restoration.dncnn import DnCNN
 from jaxgen.models.restoration.ffdnet import FFDNet
 from jaxgen.nn.cost import activation_bytes_per_pixel, multiply_adds_per_pixel, parameters
@@ -25,6 +26,11 @@ def each(function, channels=3):
 def test_the_anchors():
     assert multiply_adds_per_pixel(DnCNN(), 1) == 9 * 64 + 15 * 9 * 64**2 + 9 * 64 == 554_112
     assert multiply_adds_per_pixel(FFDNet(channels=1), 2) == 121_104
+
+
+def test_enlarging_a_small_image_to_a_thumbnail_is_no_cost_of_a_pixel():
+    """The program enlarges the maps from 8 rows and columns and reduces the image to as many, by matrix products."""
+    assert multiply_adds_per_pixel(Dehazer(widths=(4, 4), side=8), 3) == 78
 
 
 def test_parameters_are_those_that_are_trained():

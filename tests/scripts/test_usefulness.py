@@ -51,7 +51,7 @@ def test_a_run_without_classes_is_refused(usefulness, configure, tmp_path):
     script, prepared = find_script(build), prepare(config, build)
     content, silent = describe_run(script, prepared.dataset, prepared.config), lambda line: None
     # A run whose training is about to begin.
-    with open_folder(prepared.config, Path(config.run), content, script, silent):
+    with open_folder(prepared.config, Path(config.run), content, script, prepared.dataset, silent):
         pass
     with pytest.raises(UsageError, match="draws no images of classes: give a run that was trained with --conditional"):
         usefulness.study(Path(config.run), 1, 0, tmp_path, silent)
