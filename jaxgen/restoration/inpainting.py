@@ -74,14 +74,19 @@ def inpaint(
     name = tight_network if tight_network and is_tight(pixels, mask) else network
     is_deep = find_deep(mask)
     result = pixels if settings.in_place else pixels.copy()
-    hidden, done, top = result[is_deep[..., 0]], 0, 0
+    # What is overwritten before it is blended with what is restored. At full strength nothing is left of it.
+    hidden = result[is_deep[..., 0]] if settings.strength != 1 else None
+    done = top = 0
     for restored in filled_bands(load(name), result, mask, is_deep, settings, progress):
         end = top + len(restored)
-        rows, deep = result[top:end].copy(), is_deep[top:end, :, 0]
-        count = np.count_nonzero(deep)
-        rows[deep] = hidden[done : done + count]
+        rows = result[top:end].copy()
+        if hidden is not None:
+            deep = is_deep[top:end, :, 0]
+            count = np.count_nonzero(deep)
+            rows[deep] = hidden[done : done + count]
+            done += count
         result[top:end] = blend(rows, restored, settings.strength * feathered(mask, top, end))
-        done, top = done + count, end
+        top = end
     return Result(result, message, mask)
 
 
