@@ -29,7 +29,8 @@ seeds = st.integers(0, 2**32 - 1)
 @given(seeds, seeds)
 def test_agrees_with_the_matrix_root(a, b):
     moments_ab = (*moments(a), *moments(b))
-    assert frechet_distance(*moments_ab) == pytest.approx(by_matrix_root(*moments_ab), rel=1e-8, abs=1e-8)
+    # The root of the product, which is not symmetric, is off by some 1e-7 where both distributions are the same.
+    assert frechet_distance(*moments_ab) == pytest.approx(by_matrix_root(*moments_ab), rel=1e-8, abs=1e-6)
 
 
 def test_agrees_with_the_matrix_root_of_one_singular_covariance():
