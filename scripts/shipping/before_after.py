@@ -23,9 +23,10 @@ SCALE = 4
 LEVELS = 255
 HEAD = """# Before and after
 
-Three photographs of scikit-image, which are in no training set, damaged as in the damage benchmark, restored by
-shipped networks, and undamaged. `scripts/results before-after` writes this page. For means over more photographs and
-for real damage see [jaxgen/restoration](../../jaxgen/restoration/README.md).
+Three photographs of scikit-image, damaged as in the damage benchmark, restored by shipped networks, and undamaged. No
+network that restores was trained on them; the classifiers that confirm damage and haze were. `scripts/results
+before-after` writes this page. For means over more photographs and for real damage see
+[jaxgen/restoration](../../jaxgen/restoration/README.md).
 """
 
 
@@ -68,11 +69,16 @@ SHOWN = (
         "derust",
         "rust",
         "coffee",
-        "Two detectors find the rust; under opaque rust the result is only a guess.",
+        "Part of the rust is found without a mask; under opaque rust the result is only a guess.",
     ),
     Shown("scratches", "scratches", "chelsea", "Faint scratches are not found without the mask.", masked=True),
     Shown("scratches", "tears", "astronaut", "Tears are mostly found without the mask too.", masked=True),
-    Shown("auto", "all", "coffee", "Tears and scratches are found through noise and JPEG without a mask; rust is not."),
+    Shown(
+        "auto",
+        "all",
+        "coffee",
+        "Below noise and JPEG tears are found without a mask, rust and scratches are not.",
+    ),
 )
 STRIP = (("denoise", "noise"), ("dehaze", "haze"), ("scratches", "tears"), ("superres", ""))
 """Tasks and damages of strip.jpg, which the main README shows: before in its upper row, after in its lower one."""

@@ -22,6 +22,8 @@ MAX_DAMAGED = 3
 """Damaged images that are named."""
 MAX_CACHE_BYTES = 2**30
 """Size of the largest file of decoded images that is read."""
+MIN_HELD_OUT = 5
+"""Held-out images below which a line says that there are few."""
 MAX_LOOKED_AT = 16
 """Images whose gray values are compared with white."""
 
@@ -168,9 +170,12 @@ def lines(
     """
     damaged = [x.error for x in found if x.error]
     sizes = size_line([x.shape for x in found if not x.error])
-    number = f"{len(found) - len(damaged):,} images, {count:,} in the split {config.split}"
+    total = len(found) - len(damaged)
+    number = f"{total:,} images, {count:,} in the split {config.split}"
+    is_few = config.split == "train" and total - count < MIN_HELD_OUT
     text = [
         f"found in {listings[0].root}: {number}; {sizes}",
+        f"few images are held out, {total - count} of {total}: scores on them vary much" if is_few else "",
         classes,
         *(listing.skipped_line() for listing in listings),
         *(white_line(listing, config.white) for listing in listings),

@@ -158,6 +158,17 @@ def test_classes_that_are_missing_or_of_another_number(classes):
         load(classes, classes=3)
 
 
+def test_few_held_out_images_are_said(tmp_path):
+    for i in range(200):
+        save(tmp_path / f"{i}.png", 8, 8)
+    assert not any("held out" in line for line in load(tmp_path, size=8).contents.lines)
+    for i in range(20, 200):
+        (tmp_path / f"{i}.png").unlink()
+    held = 20 - len(load(tmp_path, size=8))
+    assert f"few images are held out, {held} of 20: scores on them vary much" in load(tmp_path, size=8).contents.lines
+    assert not any("held out" in line for line in load(tmp_path, size=8, split="all").contents.lines)
+
+
 def test_what_is_found_is_described(tmp_path):
     for i, size in enumerate([(20, 30), (20, 30), (20, 30), (31, 17), (8, 9), (40, 50)]):
         save(tmp_path / f"{i}.png", *size)
