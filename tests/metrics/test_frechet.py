@@ -28,9 +28,8 @@ seeds = st.integers(0, 2**32 - 1)
 @settings(deadline=None, max_examples=25)
 @given(seeds, seeds)
 def test_agrees_with_the_matrix_root(a, b):
-    assume(
-        a != b
-    )  # The root of a covariance's square by SciPy is off by some 1e-7; the distance to itself is 0, below.
+    # SciPy's root of a covariance's square is off by some 1e-7; the distance to itself is tested below.
+    assume(a != b)
     moments_ab = (*moments(a), *moments(b))
     assert frechet_distance(*moments_ab) == pytest.approx(by_matrix_root(*moments_ab), rel=1e-8, abs=1e-8)
 
