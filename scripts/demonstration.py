@@ -243,8 +243,8 @@ def main() -> None:
         html.command(f"cd {shlex.quote(str(Path.cwd()))}", f"source {shlex.quote(str(activation))}"),
         html.heading("Photographs restored"),
         html.paragraph(
-            "Drag across a picture. The damage is synthetic. The networks come with the package and were not trained "
-            "on these photographs."
+            "Drag across a picture. The damage is synthetic. The networks come with the package; those that restore "
+            "were not trained on these photographs."
         ),
         html.row(*restored),
         *trained,
