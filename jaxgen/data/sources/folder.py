@@ -154,10 +154,10 @@ def choose(listing: Listing, found: Sequence[Examined], config: Config) -> Chose
         [found[index].shape for index in split],
         None if classes.labels is None else classes.labels[keep],
         Contents(
-            classes.names,
-            fingerprint(kept, hash_contents=config.hash_contents),
-            lines([kept], found, config, len(keep), classes.line()),
-            tuple(file.name for file, examined in zip(listing.files, found, strict=True) if examined.error),
+            class_names=classes.names,
+            files=fingerprint(kept, hash_contents=config.hash_contents),
+            lines=lines([kept], found, config, len(keep), classes.line()),
+            damaged=tuple(file.name for file, examined in zip(listing.files, found, strict=True) if examined.error),
         ),
     )
 
